@@ -1,0 +1,163 @@
+//! Identifiers: 1 to 128 bytes without control characters, cheap to clone.
+//!
+//! Each kind of thing has its own type, so that a reservation cannot be passed where a show is meant. The rule on
+//! length and characters is the one of the wire contract and is checked once, where text becomes an identifier.
+
+use core::fmt;
+use std::sync::Arc;
+
+/// The longest identifier that is accepted, in bytes.
+pub const ID_BYTES_MAX: usize = 128;
+
+/// Why a text is not an identifier.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum InvalidId {
+    /// The text is empty.
+    Empty,
+    /// The text is longer than [`ID_BYTES_MAX`]; the length in bytes is given.
+    TooLong(usize),
+    /// The text has a control character.
+    ControlCharacter,
+}
+
+impl fmt::Display for InvalidId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Empty => write!(f, "must not be empty"),
+            Self::TooLong(len) => write!(f, "is {len} bytes long, at most {ID_BYTES_MAX} are allowed"),
+            Self::ControlCharacter => write!(f, "must not contain control characters"),
+        }
+    }
+}
+
+impl std::error::Error for InvalidId {}
+
+fn check(text: &str) -> Result<(), InvalidId> {
+    if text.is_empty() {
+        return Err(InvalidId::Empty);
+    }
+    if text.len() > ID_BYTES_MAX {
+        return Err(InvalidId::TooLong(text.len()));
+    }
+    if text.chars().any(char::is_control) {
+        return Err(InvalidId::ControlCharacter);
+    }
+    Ok(())
+}
+
+macro_rules! id {
+    ($(#[$doc:meta])* $name:ident) => {
+        $(#[$doc])*
+        #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub struct $name(Arc<str>);
+
+        impl $name {
+            /// Checks the text and takes it as an identifier.
+            pub fn parse(text: &str) -> Result<Self, InvalidId> {
+                check(text)?;
+                Ok(Self(text.into()))
+            }
+
+            /// The text of the identifier.
+            pub fn as_str(&self) -> &str {
+                &self.0
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(&self.0)
+            }
+        }
+
+        impl fmt::Debug for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(&self.0)
+            }
+        }
+
+        impl AsRef<str> for $name {
+            fn as_ref(&self) -> &str {
+                &self.0
+            }
+        }
+
+        impl std::borrow::Borrow<str> for $name {
+            fn borrow(&self) -> &str {
+                &self.0
+            }
+        }
+    };
+}
+
+id!(
+    /// A show on sale. On the wire it is called `event_id`.
+    ShowId
+);
+id!(
+    /// A section of a show; general admission is a section whose seats nobody names.
+    SectionId
+);
+id!(
+    /// A seat, unique within its show.
+    SeatId
+);
+id!(
+    /// A reservation; also the identity of its hold in the inventory.
+    ReservationId
+);
+id!(
+    /// An order: what a committed hold becomes. Derived from the reservation, so the same commit gives the same order.
+    OrderId
+);
+id!(
+    /// A person who buys. On the wire it is called `user_id`.
+    PersonId
+);
+id!(
+    /// A payment intent at the payment provider.
+    PaymentIntentId
+);
+id!(
+    /// An event on the queue; producers derive it from what happened, so the same fact has the same id.
+    EventId
+);
+
+impl OrderId {
+    /// The one order that a reservation can become: `ord_` and the reservation's id without its own prefix.
+    ///
+    /// Long reservation ids keep the limit of [`ID_BYTES_MAX`] by giving up their last bytes only when the prefix
+    /// does not fit, which cannot happen for ids that this system makes.
+    pub fn of(reservation: &ReservationId) -> Self {
+        let tail = reservation.as_str().strip_prefix("rsv_").unwrap_or(reservation.as_str());
+        let mut text = String::with_capacity(4 + tail.len());
+        text.push_str("ord_");
+        text.push_str(tail);
+        while text.len() > ID_BYTES_MAX {
+            text.pop();
+        }
+        Self(text.into())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_id_is_1_to_128_bytes_without_control_characters() {
+        assert_eq!(SeatId::parse(""), Err(InvalidId::Empty));
+        assert_eq!(SeatId::parse("a\nb"), Err(InvalidId::ControlCharacter));
+        assert_eq!(SeatId::parse(&"x".repeat(129)), Err(InvalidId::TooLong(129)));
+        assert!(SeatId::parse(&"x".repeat(128)).is_ok());
+        assert!(SeatId::parse("좌석-1").is_ok());
+    }
+
+    #[test]
+    fn an_order_id_is_a_function_of_the_reservation() {
+        let reservation = ReservationId::parse("rsv_abc").expect("valid");
+        assert_eq!(OrderId::of(&reservation).as_str(), "ord_abc");
+        let long = ReservationId::parse(&"é".repeat(64)).expect("valid");
+        assert!(OrderId::of(&long).as_str().len() <= ID_BYTES_MAX);
+    }
+}

@@ -1,0 +1,25 @@
+//! The rules of Traffic Tacos: seats, holds, reservations, payments, lanes, retries, and the invariants over them.
+//!
+//! This crate is pure. It has no async, no I/O, no clock, no source of randomness and no serialisation; it depends on
+//! nothing but `std`. The time and the random numbers that a rule needs are arguments. A rule takes a state and a
+//! command and returns a decision; the shells (the services) load, let it decide, commit, and reply.
+//!
+//! `cargo xtask tidy` checks these absences.
+
+pub mod breaker;
+pub mod concurrency;
+pub mod event;
+pub mod hold;
+pub mod id;
+pub mod invariant;
+pub mod lanes;
+pub mod limits;
+pub mod money;
+pub mod payment;
+pub mod random;
+pub mod reservation;
+pub mod retry;
+pub mod seat;
+pub mod show;
+pub mod time;
+pub mod valve;

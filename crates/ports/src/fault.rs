@@ -1,0 +1,97 @@
+//! Technical failures, classified where they are seen: in the adapter.
+
+use core::fmt;
+use std::error::Error;
+
+/// What a failure means for whoever asked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum FaultClass {
+    /// Nobody answered: refused, reset, timed out, overloaded. It says nothing about the request, so a breaker counts it
+    /// and a retry does not count as an attempt while that breaker is open. The request may have been carried out.
+    Unavailable,
+    /// An answer that may be different the next time.
+    Transient,
+    /// Somebody else changed the rows first: load again and decide again.
+    Conflict,
+    /// The same request will always fail.
+    Permanent,
+}
+
+/// A failure with its class, words for the operator, and its source.
+#[derive(Debug)]
+pub struct Fault {
+    /// What it means for the caller.
+    pub class: FaultClass,
+    /// What was being done and what went wrong, in one line, for the log.
+    pub message: String,
+    /// The error below, if there is one.
+    pub source: Option<Box<dyn Error + Send + Sync>>,
+}
+
+impl Fault {
+    /// A failure of the given class.
+    pub fn new(class: FaultClass, message: impl Into<String>) -> Self {
+        Self { class, message: message.into(), source: None }
+    }
+
+    /// Nobody answered.
+    pub fn unavailable(message: impl Into<String>) -> Self {
+        Self::new(FaultClass::Unavailable, message)
+    }
+
+    /// May work the next time.
+    pub fn transient(message: impl Into<String>) -> Self {
+        Self::new(FaultClass::Transient, message)
+    }
+
+    /// Will never work.
+    pub fn permanent(message: impl Into<String>) -> Self {
+        Self::new(FaultClass::Permanent, message)
+    }
+
+    /// The same failure with the error below it.
+    #[must_use]
+    pub fn because(mut self, source: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
+        self.source = Some(source.into());
+        self
+    }
+
+    /// The message and every error below it, joined by `: `. For logs and dead letters, never for callers.
+    pub fn chain(&self) -> String {
+        let mut text = self.message.clone();
+        let mut below: Option<&(dyn Error + 'static)> = self.source.as_deref().map(|e| e as _);
+        while let Some(error) = below {
+            text.push_str(": ");
+            text.push_str(&error.to_string());
+            below = error.source();
+        }
+        text
+    }
+}
+
+impl fmt::Display for Fault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.message)
+    }
+}
+
+impl Error for Fault {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        self.source.as_deref().map(|e| e as _)
+    }
+}
+
+/// A call ends in its answer, in the other side's typed no, or in a failure.
+#[derive(Debug)]
+pub enum PortError<R> {
+    /// The other side understood and says no.
+    Rejected(R),
+    /// There was no usable answer.
+    Failed(Fault),
+}
+
+impl<R> From<Fault> for PortError<R> {
+    fn from(fault: Fault) -> Self {
+        Self::Failed(fault)
+    }
+}

@@ -1,0 +1,114 @@
+//! The inventory as its callers see it.
+
+use crate::fault::PortError;
+use crate::trace::CallContext;
+use async_trait::async_trait;
+use domain::hold::{Rejection, ReleaseCause, Released};
+use domain::id::{OrderId, PaymentIntentId, PersonId, ReservationId, SeatId, SectionId, ShowId};
+use domain::money::Money;
+use domain::seat::SeatView;
+use domain::time::Timestamp;
+
+/// The only writer of stock. Every command is idempotent by its reservation: the same command again gives the same
+/// answer and changes nothing.
+///
+/// - `hold` takes all seats or none, until a point in time. Again → the same hold in its present state.
+/// - `commit` seals a hold; if it was released as expired or for a failed payment and the seats are free, it takes them
+///   again and seals them in one step. `Rejection::Expired` is final for that payment intent.
+/// - `release` gives the seats back. `Rejection::AlreadyCommitted` if commit came first; `Rejection::NotDue` for an
+///   expiry before its time.
+#[async_trait]
+pub trait Inventory: Send + Sync + 'static {
+    /// Takes seats for a reservation.
+    async fn hold(&self, cx: &CallContext, command: HoldSeats) -> Result<Held, PortError<Rejection>>;
+    /// Makes the held seats the buyer's.
+    async fn commit(&self, cx: &CallContext, command: CommitSeats) -> Result<Committed, PortError<Rejection>>;
+    /// Gives the held seats back.
+    async fn release(&self, cx: &CallContext, command: ReleaseSeats) -> Result<Released, PortError<Rejection>>;
+}
+
+/// Take seats: either by name, or `quantity` of any in `section`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HoldSeats {
+    /// Identity of the hold.
+    pub reservation: ReservationId,
+    /// The show.
+    pub show: ShowId,
+    /// The section, for unnamed seats; may be left out if the show has one.
+    pub section: Option<SectionId>,
+    /// The seats by name; empty for general admission.
+    pub seats: Vec<SeatId>,
+    /// How many; 0 = as many as `seats`.
+    pub quantity: u32,
+    /// Who holds.
+    pub person: PersonId,
+    /// When the hold is due.
+    pub until: Timestamp,
+}
+
+/// Seal a hold. What the caller knows of seats and show is checked against the hold where given.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CommitSeats {
+    /// Identity of the hold.
+    pub reservation: ReservationId,
+    /// The show, if known.
+    pub show: Option<ShowId>,
+    /// The seats, if known.
+    pub seats: Vec<SeatId>,
+    /// How many, if known.
+    pub quantity: Option<u32>,
+    /// The payment that paid.
+    pub intent: Option<PaymentIntentId>,
+    /// Who holds, if known.
+    pub person: Option<PersonId>,
+}
+
+/// Give a hold back.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ReleaseSeats {
+    /// Identity of the hold.
+    pub reservation: ReservationId,
+    /// The show, if known.
+    pub show: Option<ShowId>,
+    /// The seats, if known.
+    pub seats: Vec<SeatId>,
+    /// How many, if known.
+    pub quantity: Option<u32>,
+    /// Why; `None` = expired if the hold is due, else a failed payment.
+    pub cause: Option<ReleaseCause>,
+}
+
+/// A hold as its caller sees it. `state` tells a repeated call what became of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Held {
+    /// The seats, with prices.
+    pub seats: Vec<SeatView>,
+    /// Price of all seats together.
+    pub total: Money,
+    /// When the hold is due.
+    pub until: Timestamp,
+    /// Live on the first call.
+    pub state: HeldState,
+}
+
+/// What a repeated `hold` finds.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum HeldState {
+    /// The seats are held.
+    Live,
+    /// They are sold to this order.
+    Committed(OrderId),
+    /// They went back.
+    Released(ReleaseCause),
+}
+
+/// The answer to a commit: the same for the first call and for every repetition.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Committed {
+    /// The order.
+    pub order: OrderId,
+    /// The seats that are sold; after a re-take of general admission not the ones that were held.
+    pub seats: Vec<SeatView>,
+    /// When.
+    pub at: Timestamp,
+}

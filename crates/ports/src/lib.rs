@@ -1,0 +1,29 @@
+//! What the services need from outside, as traits. The contract of each port stands in its doc comment, and one suite a
+//! port under [`contract`] says when an engine is right.
+//!
+//! Ports know no engine and no wire format. Time and entropy come through [`Clock`] and [`Entropy`], and every task is
+//! spawned through [`Tasks`], so that a simulator can run this code on one thread with a virtual clock and kill an
+//! instance at any await.
+
+pub mod clock;
+pub mod contract;
+pub mod entropy;
+pub mod fault;
+pub mod inventory;
+pub mod payments;
+pub mod queue;
+pub mod reservations;
+pub mod store;
+pub mod tasks;
+pub mod trace;
+
+pub use clock::Clock;
+pub use entropy::{Dice, Entropy};
+pub use fault::{Fault, FaultClass, PortError};
+pub use inventory::Inventory;
+pub use payments::Payments;
+pub use queue::Queue;
+pub use reservations::Reservations;
+pub use store::Store;
+pub use tasks::Tasks;
+pub use trace::{CallContext, Trace};

@@ -1,0 +1,76 @@
+//! The reservations as the worker sees them.
+
+use crate::fault::PortError;
+use crate::trace::CallContext;
+use async_trait::async_trait;
+use domain::id::{OrderId, PaymentIntentId, PersonId, ReservationId, SeatId, ShowId};
+use domain::reservation::{End, Status};
+
+/// The keeper of reservations.
+///
+/// `get` reads one. `end` brings one to its end: the same end again is answered as the first time; an end that
+/// the present status does not allow is [`EndRejection::Illegal`] and changes nothing.
+#[async_trait]
+pub trait Reservations: Send + Sync + 'static {
+    /// Reads a reservation.
+    async fn get(&self, cx: &CallContext, id: &ReservationId) -> Result<ReservationView, PortError<NoSuchReservation>>;
+    /// Brings a reservation to its end.
+    async fn end(&self, cx: &CallContext, command: EndReservation) -> Result<Ended, PortError<EndRejection>>;
+}
+
+/// Bring a reservation to its end.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EndReservation {
+    /// Which.
+    pub id: ReservationId,
+    /// Where to.
+    pub end: End,
+    /// The sender has moved the inventory already; otherwise the receiver does so before it records the status.
+    pub inventory_settled: bool,
+}
+
+/// What the worker needs to know of a reservation; only `id` and `status` are sure to be there.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ReservationView {
+    /// Which.
+    pub id: ReservationId,
+    /// Where it stands; `None` for a status that this program does not know.
+    pub status: Option<Status>,
+    /// The show.
+    pub show: Option<ShowId>,
+    /// The seats.
+    pub seats: Vec<SeatId>,
+    /// How many.
+    pub quantity: Option<u32>,
+    /// Who reserved.
+    pub person: Option<PersonId>,
+    /// The order, once confirmed.
+    pub order: Option<OrderId>,
+    /// The payment that confirmed it.
+    pub intent: Option<PaymentIntentId>,
+}
+
+/// The answer to `end`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Ended {
+    /// The reservation afterwards, as far as the answer says. An answer without a body is fine: the status was reached.
+    pub reservation: Option<ReservationView>,
+}
+
+/// There is no reservation of that id.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct NoSuchReservation;
+
+/// Why a reservation is not brought to an end.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum EndRejection {
+    /// No reservation of that id.
+    NoSuchReservation,
+    /// The present status does not allow it.
+    Illegal {
+        /// The present status, if the answer says and this program knows it.
+        current: Option<Status>,
+        /// The payment that confirmed it, if the answer says.
+        intent: Option<PaymentIntentId>,
+    },
+}
