@@ -1,0 +1,192 @@
+//! The one list of error codes and what each means over REST and gRPC.
+//!
+//! A service chooses a [`Code`] from what its rules or its adapters said, never from a text. [`TABLE`] is the only place
+//! that knows numbers and statuses, so REST and gRPC cannot answer the same refusal differently. [`WireError`] is a
+//! refusal on its way out or in: in-band in a gRPC response, as a gRPC status, or as a JSON body.
+//!
+//! The message is for the caller: no source, no path, no secret. What went wrong inside is logged where it is handled.
+
+mod rpc_status;
+mod wire;
+
+pub use wire::{Detail, ErrorBody, ErrorBodyInner, WireError};
+
+use core::fmt;
+
+/// Why a request was refused or failed: `common.v1.ErrorCode` without its prefix and without UNSPECIFIED.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Code {
+    /// Nobody knows who is asking.
+    Unauthenticated,
+    /// Known, and not allowed.
+    Forbidden,
+    /// An older spelling of [`Self::Forbidden`].
+    Unauthorized,
+    /// The request makes no sense, whatever the state of the system.
+    InvalidArgument,
+    /// There is no such thing.
+    NotFound,
+    /// It exists already, or was done already in another way.
+    AlreadyExists,
+    /// Not in the present state.
+    FailedPrecondition,
+    /// Too many requests.
+    RateLimited,
+    /// More than is allotted.
+    QuotaExceeded,
+    /// The Idempotency-Key is missing.
+    IdempotencyRequired,
+    /// The Idempotency-Key belongs to another request, or to one that is still running.
+    IdempotencyConflict,
+    /// The hold ran out and its seats are gone.
+    ReservationExpired,
+    /// The payment is not approved.
+    PaymentNotApproved,
+    /// The seats are somebody else's.
+    InventoryConflict,
+    /// Fewer seats are left than were asked for.
+    InsufficientInventory,
+    /// A failure inside.
+    Internal,
+    /// Cannot serve now.
+    Unavailable,
+    /// Took too long.
+    Timeout,
+    /// A service behind this one took too long.
+    UpstreamTimeout,
+    /// A service behind this one failed.
+    UpstreamError,
+    /// Stored data contradicts itself.
+    DataCorruption,
+    /// Somebody else changed it at the same time; the same request may work the next time.
+    ConcurrentModification,
+}
+
+/// One line of [`TABLE`].
+#[derive(Debug, Clone, Copy)]
+pub struct Row {
+    /// The code.
+    pub code: Code,
+    /// Its text in JSON bodies.
+    pub text: &'static str,
+    /// Its number in `common.v1.ErrorCode`.
+    pub number: i32,
+    /// The HTTP status that goes with it unless an endpoint says otherwise.
+    pub http: u16,
+    /// The gRPC status that goes with it where the refusal is not in-band.
+    pub grpc: tonic::Code,
+}
+
+const fn row(code: Code, text: &'static str, number: i32, http: u16, grpc: tonic::Code) -> Row {
+    Row { code, text, number, http, grpc }
+}
+
+/// Every code with its text, number, HTTP status and gRPC status.
+///
+/// ABORTED is kept for what may work the next time, because clients retry it; a lasting conflict over seats, keys or
+/// state is FAILED_PRECONDITION or ALREADY_EXISTS.
+pub const TABLE: [Row; 22] = [
+    row(Code::Unauthenticated, "UNAUTHENTICATED", 1, 401, tonic::Code::Unauthenticated),
+    row(Code::Forbidden, "FORBIDDEN", 2, 403, tonic::Code::PermissionDenied),
+    row(Code::Unauthorized, "UNAUTHORIZED", 3, 403, tonic::Code::PermissionDenied),
+    row(Code::InvalidArgument, "INVALID_ARGUMENT", 4, 400, tonic::Code::InvalidArgument),
+    row(Code::NotFound, "NOT_FOUND", 5, 404, tonic::Code::NotFound),
+    row(Code::AlreadyExists, "ALREADY_EXISTS", 6, 409, tonic::Code::AlreadyExists),
+    row(Code::FailedPrecondition, "FAILED_PRECONDITION", 7, 412, tonic::Code::FailedPrecondition),
+    row(Code::RateLimited, "RATE_LIMITED", 8, 429, tonic::Code::ResourceExhausted),
+    row(Code::QuotaExceeded, "QUOTA_EXCEEDED", 9, 429, tonic::Code::ResourceExhausted),
+    row(Code::IdempotencyRequired, "IDEMPOTENCY_REQUIRED", 10, 400, tonic::Code::InvalidArgument),
+    row(Code::IdempotencyConflict, "IDEMPOTENCY_CONFLICT", 11, 409, tonic::Code::AlreadyExists),
+    row(Code::ReservationExpired, "RESERVATION_EXPIRED", 12, 409, tonic::Code::FailedPrecondition),
+    row(Code::PaymentNotApproved, "PAYMENT_NOT_APPROVED", 13, 412, tonic::Code::FailedPrecondition),
+    row(Code::InventoryConflict, "INVENTORY_CONFLICT", 14, 409, tonic::Code::FailedPrecondition),
+    row(Code::InsufficientInventory, "INSUFFICIENT_INVENTORY", 15, 409, tonic::Code::FailedPrecondition),
+    row(Code::Internal, "INTERNAL", 16, 500, tonic::Code::Internal),
+    row(Code::Unavailable, "UNAVAILABLE", 17, 503, tonic::Code::Unavailable),
+    row(Code::Timeout, "TIMEOUT", 18, 504, tonic::Code::DeadlineExceeded),
+    row(Code::UpstreamTimeout, "UPSTREAM_TIMEOUT", 19, 504, tonic::Code::DeadlineExceeded),
+    row(Code::UpstreamError, "UPSTREAM_ERROR", 20, 502, tonic::Code::Internal),
+    row(Code::DataCorruption, "DATA_CORRUPTION", 21, 500, tonic::Code::DataLoss),
+    row(Code::ConcurrentModification, "CONCURRENT_MODIFICATION", 22, 409, tonic::Code::Aborted),
+];
+
+impl Code {
+    /// The line of [`TABLE`] of this code. The table is in the order of the enum; a test says so.
+    const fn row(self) -> Row {
+        TABLE[self as usize]
+    }
+
+    /// The text in JSON bodies, such as `INVENTORY_CONFLICT`.
+    pub const fn as_str(self) -> &'static str {
+        self.row().text
+    }
+
+    /// The number in `common.v1.ErrorCode`.
+    pub const fn proto(self) -> i32 {
+        self.row().number
+    }
+
+    /// The HTTP status that goes with it unless an endpoint says otherwise.
+    pub const fn http_status(self) -> http::StatusCode {
+        match http::StatusCode::from_u16(self.row().http) {
+            Ok(status) => status,
+            Err(_) => http::StatusCode::INTERNAL_SERVER_ERROR,
+        }
+    }
+
+    /// The gRPC status that goes with it where the refusal is not in-band.
+    pub const fn grpc_code(self) -> tonic::Code {
+        self.row().grpc
+    }
+
+    /// Reads [`Self::as_str`], with or without the prefix `ERROR_CODE_`; `None` for a code that this program does not
+    /// know.
+    pub fn parse(text: &str) -> Option<Self> {
+        let text = text.strip_prefix("ERROR_CODE_").unwrap_or(text);
+        TABLE.iter().find(|row| row.text == text).map(|row| row.code)
+    }
+
+    /// Reads [`Self::proto`]; `None` for UNSPECIFIED and for a number that this program does not know.
+    pub fn from_proto(number: i32) -> Option<Self> {
+        TABLE.iter().find(|row| row.number == number).map(|row| row.code)
+    }
+}
+
+impl fmt::Display for Code {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::common::v1::ErrorCode;
+
+    #[test]
+    fn the_table_is_in_the_order_of_the_enum_and_agrees_with_the_proto() {
+        for (index, row) in TABLE.iter().enumerate() {
+            assert_eq!(row.code as usize, index, "{}", row.text);
+            let proto = ErrorCode::try_from(row.number).unwrap();
+            assert_eq!(proto.as_str_name(), format!("ERROR_CODE_{}", row.text));
+            assert_eq!(Code::parse(row.text), Some(row.code));
+            assert_eq!(Code::parse(proto.as_str_name()), Some(row.code));
+            assert_eq!(Code::from_proto(row.number), Some(row.code));
+            assert_eq!(row.code.http_status().as_u16(), row.http);
+        }
+        assert_eq!(Code::from_proto(0), None);
+        assert_eq!(Code::from_proto(TABLE.len() as i32 + 1), None);
+        assert!(
+            ErrorCode::try_from(TABLE.len() as i32 + 1).is_err(),
+            "the proto has a code that the table has not"
+        );
+        assert_eq!(Code::parse("NO_SUCH_CODE"), None);
+    }
+
+    #[test]
+    fn only_what_may_work_the_next_time_is_aborted() {
+        let aborted: Vec<_> =
+            TABLE.iter().filter(|r| r.grpc == tonic::Code::Aborted).map(|r| r.code).collect();
+        assert_eq!(aborted, [Code::ConcurrentModification]);
+    }
+}
