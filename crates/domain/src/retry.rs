@@ -1,1 +1,233 @@
-//! Not written yet.
+//! The verdict on a run: (outcome, attempt, policy, chance) → settlement.
+//!
+//! Wait `k` is `base · 2^min(k−1, 4)`, times a jitter of 0.8 to 1.2: 1, 2, 4, 8, 16 s with the default base. After
+//! `max_retries` retries, or at once for what no retry can help, the message is buried.
+//!
+//! An attempt is counted when a handler starts and given back for what says nothing about the message: an outage
+//! while the downstream's breaker is open, an event that came before its time, a run that was interrupted (traps T5
+//! and T10). Retrying is delayed visibility; nobody sleeps (trap T9).
+
+use crate::random::Random;
+use core::time::Duration;
+
+/// The doublings of the base after which the wait grows no more.
+const DOUBLINGS_MAX: u32 = 4;
+
+/// How often and after what waits a message is tried again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Policy {
+    /// Retries after the first run (`MAX_RETRIES`).
+    pub max_retries: u32,
+    /// The first wait (`BACKOFF_BASE_MS`).
+    pub base: Duration,
+}
+
+impl Default for Policy {
+    fn default() -> Self {
+        Self { max_retries: 5, base: Duration::from_secs(1) }
+    }
+}
+
+/// How a run ended, as far as the verdict depends on it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Outcome {
+    /// The effect is there.
+    Done,
+    /// The event came before its time; it can have its effect after this long.
+    NotYet(Duration),
+    /// A downstream did not answer.
+    Infrastructure,
+    /// A downstream answered with something that may be different the next time.
+    Transient,
+    /// No retry can help.
+    Hopeless(Reason),
+    /// The run was ended from outside (shutdown, a lost lease): nothing is known of its effect.
+    Interrupted,
+}
+
+/// Why a message is buried.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Reason {
+    /// It is not an event.
+    Undecodable,
+    /// Every retry failed.
+    RetriesExhausted,
+    /// A downstream said that it will never work.
+    PermanentFault,
+    /// The states of inventory, reservation and payment contradict each other.
+    Contradiction,
+    /// Money was taken, there are no seats, and it could not be given back.
+    PaidWithoutSeat,
+}
+
+impl Reason {
+    /// Every reason.
+    pub const ALL: [Self; 5] = [
+        Self::Undecodable,
+        Self::RetriesExhausted,
+        Self::PermanentFault,
+        Self::Contradiction,
+        Self::PaidWithoutSeat,
+    ];
+
+    /// The word in the attribute `reason` of a dead letter.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Undecodable => "undecodable",
+            Self::RetriesExhausted => "retries_exhausted",
+            Self::PermanentFault => "permanent_fault",
+            Self::Contradiction => "contradiction",
+            Self::PaidWithoutSeat => "paid_without_seat",
+        }
+    }
+
+    /// Reads [`Self::as_str`].
+    pub fn parse(text: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|reason| reason.as_str() == text)
+    }
+}
+
+/// The last word on one delivery of a message.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Settlement {
+    /// Delete it: the effect is durable.
+    Ack,
+    /// Hide it for this long, then try again.
+    RetryAfter(Duration),
+    /// Copy it to the dead-letter queue, then delete it.
+    Bury(Reason),
+    /// Make it visible at once, as if it had never been received.
+    HandBack,
+}
+
+/// A settlement, and whether the run stays counted as an attempt of the message.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Verdict {
+    /// What becomes of the delivery.
+    pub settlement: Settlement,
+    /// `false`: the attempt is given back.
+    pub counted: bool,
+}
+
+/// Decides. `attempt` counts the runs of this message so far, this one included, so it is at least 1; `outage` says
+/// that the breaker of a downstream that failed this run is open.
+pub fn verdict(
+    outcome: Outcome,
+    attempt: u32,
+    outage: bool,
+    policy: &Policy,
+    random: &mut impl Random,
+) -> Verdict {
+    let counted = |settlement| Verdict { settlement, counted: true };
+    let free = |settlement| Verdict { settlement, counted: false };
+    match outcome {
+        Outcome::Done => counted(Settlement::Ack),
+        Outcome::Hopeless(reason) => counted(Settlement::Bury(reason)),
+        Outcome::NotYet(left) => free(Settlement::RetryAfter(left)),
+        Outcome::Interrupted => free(Settlement::HandBack),
+        Outcome::Infrastructure if outage => free(Settlement::RetryAfter(wait(attempt, policy, random))),
+        Outcome::Infrastructure | Outcome::Transient if attempt > policy.max_retries => {
+            counted(Settlement::Bury(Reason::RetriesExhausted))
+        }
+        Outcome::Infrastructure | Outcome::Transient => {
+            counted(Settlement::RetryAfter(wait(attempt, policy, random)))
+        }
+    }
+}
+
+/// The wait before retry `k` (from 1): `base · 2^min(k−1, 4)`, times 0.8 to 1.2.
+pub fn wait(k: u32, policy: &Policy, random: &mut impl Random) -> Duration {
+    let doubled = policy.base.saturating_mul(1 << k.saturating_sub(1).min(DOUBLINGS_MAX));
+    let millis = u64::try_from(doubled.as_millis()).unwrap_or(u64::MAX / 16);
+    // 800 to 1200 thousandths, both ends included.
+    let thousandths = 800 + random.below(401);
+    Duration::from_millis(millis.saturating_mul(thousandths) / 1000)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::random::SplitMix64;
+    use proptest::prelude::*;
+
+    fn settle(outcome: Outcome, attempt: u32, outage: bool) -> Verdict {
+        verdict(outcome, attempt, outage, &Policy::default(), &mut SplitMix64::new(1))
+    }
+
+    #[test]
+    fn waits_double_from_the_base_and_stop_at_sixteen_times_it() {
+        let mut random = SplitMix64::new(3);
+        for (k, seconds) in [(1u32, 1u64), (2, 2), (3, 4), (4, 8), (5, 16), (6, 16), (40, 16)] {
+            for _ in 0..200 {
+                let wait = wait(k, &Policy::default(), &mut random).as_millis() as u64;
+                assert!((seconds * 800..=seconds * 1200).contains(&wait), "wait {k} is {wait} ms");
+            }
+        }
+    }
+
+    #[test]
+    fn the_first_run_and_five_retries_then_the_dead_letter_queue() {
+        for attempt in 1..=5 {
+            assert!(matches!(
+                settle(Outcome::Transient, attempt, false).settlement,
+                Settlement::RetryAfter(_)
+            ));
+        }
+        assert_eq!(
+            settle(Outcome::Transient, 6, false).settlement,
+            Settlement::Bury(Reason::RetriesExhausted)
+        );
+        assert_eq!(
+            settle(Outcome::Infrastructure, 6, false).settlement,
+            Settlement::Bury(Reason::RetriesExhausted)
+        );
+    }
+
+    #[test]
+    fn what_no_retry_can_help_is_buried_at_once() {
+        for reason in Reason::ALL {
+            assert_eq!(settle(Outcome::Hopeless(reason), 1, false).settlement, Settlement::Bury(reason));
+        }
+    }
+
+    #[test]
+    fn every_reason_is_read_back_from_its_word() {
+        assert!(Reason::ALL.into_iter().all(|reason| Reason::parse(reason.as_str()) == Some(reason)));
+    }
+
+    proptest! {
+        /// Trap T10: however long the outage, it buries nobody and burns no attempt.
+        #[test]
+        fn an_outage_buries_nobody(attempt in 1u32..1_000, seed in any::<u64>()) {
+            let verdict = verdict(Outcome::Infrastructure, attempt, true, &Policy::default(), &mut SplitMix64::new(seed));
+            prop_assert!(!verdict.counted);
+            prop_assert!(matches!(verdict.settlement, Settlement::RetryAfter(_)));
+        }
+
+        /// Trap T5: an interrupted run and one before its time burn no attempt and never bury.
+        #[test]
+        fn an_interruption_burns_no_attempt(attempt in 1u32..1_000, left in 0u64..100_000, outage in any::<bool>()) {
+            let left = Duration::from_millis(left);
+            prop_assert_eq!(settle(Outcome::Interrupted, attempt, outage), Verdict { settlement: Settlement::HandBack, counted: false });
+            prop_assert_eq!(settle(Outcome::NotYet(left), attempt, outage), Verdict { settlement: Settlement::RetryAfter(left), counted: false });
+        }
+
+        #[test]
+        fn a_message_that_keeps_failing_gets_exactly_its_runs(max_retries in 0u32..20, seed in any::<u64>()) {
+            let policy = Policy { max_retries, base: Duration::from_millis(7) };
+            let mut random = SplitMix64::new(seed);
+            let mut runs = 0;
+            loop {
+                runs += 1;
+                match verdict(Outcome::Transient, runs, false, &policy, &mut random).settlement {
+                    Settlement::RetryAfter(wait) => prop_assert!(wait <= policy.base * 20),
+                    settlement => {
+                        prop_assert_eq!(settlement, Settlement::Bury(Reason::RetriesExhausted));
+                        break;
+                    }
+                }
+            }
+            prop_assert_eq!(runs, max_retries + 1);
+        }
+    }
+}
