@@ -8,6 +8,10 @@
 //! stand in one module: the service encodes with it and the client decodes with it.
 
 pub mod error;
+pub mod payment_wire;
+pub mod time;
+pub mod vocabulary;
+pub mod wire;
 
 /// The generated messages of `proto/common/v1`.
 pub mod common {
