@@ -1,0 +1,249 @@
+//! Settings from the environment, read once at the start.
+//!
+//! Each reader records what is wrong instead of failing, and gives a value to go on with, so that [`Env::finish`] can tell
+//! ALL problems at once, before a port is bound (trap O2). A line names the variable, the value and what would be right;
+//! the value of a secret is never told. A variable that is set to nothing counts as not set, because that is how compose
+//! files and manifests write "not set". Every read is remembered for `--help`: [`Env::described`].
+
+mod endpoint;
+mod problem;
+mod units;
+
+pub use endpoint::Endpoint;
+pub use problem::{ConfigProblems, Problem};
+pub use units::{parse_bytes, parse_duration};
+
+use core::fmt::{Debug, Display};
+use core::ops::RangeInclusive;
+use core::str::FromStr;
+use core::time::Duration;
+use secrecy::SecretString;
+use std::collections::BTreeMap;
+
+/// The environment of one process, and what was found out while reading it.
+#[derive(Default)]
+pub struct Env {
+    values: BTreeMap<String, Value>,
+    problems: Vec<Problem>,
+    described: Vec<Described>,
+}
+
+enum Value {
+    Text(String),
+    NotUtf8,
+}
+
+/// One variable that the process reads.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Described {
+    /// Its name.
+    pub name: String,
+    /// What it holds when it is not set: `None` means that it must be set or that nothing takes its place.
+    pub default: Option<String>,
+    /// Whether the process refuses to start without it.
+    pub required: bool,
+    /// What it is, if [`Env::required`] or [`Env::document`] said so.
+    pub doc: String,
+}
+
+impl Env {
+    /// The environment of this process.
+    #[allow(clippy::disallowed_methods, reason = "runtime alone reads the environment")]
+    pub fn process() -> Self {
+        let values = std::env::vars_os().filter_map(|(name, value)| {
+            let value = value.into_string().map_or(Value::NotUtf8, Value::Text);
+            Some((name.into_string().ok()?, value))
+        });
+        Self { values: values.collect(), ..Self::default() }
+    }
+
+    /// An environment of these variables only.
+    pub fn from_pairs<N: Into<String>, V: Into<String>>(pairs: impl IntoIterator<Item = (N, V)>) -> Self {
+        let values = pairs.into_iter().map(|(name, value)| (name.into(), Value::Text(value.into())));
+        Self { values: values.collect(), ..Self::default() }
+    }
+
+    /// The variable, or the default when it is not set. After a problem too the default is given, to go on reading.
+    pub fn or<T>(&mut self, name: &str, default: T) -> T
+    where
+        T: FromStr<Err: Display> + Debug,
+    {
+        self.describe(name, Some(plain(&default)), false);
+        self.parsed(name, parse_with_expectation::<T>).unwrap_or(default)
+    }
+
+    /// The variable, if it is set and well-formed.
+    pub fn optional<T: FromStr<Err: Display>>(&mut self, name: &str) -> Option<T> {
+        self.describe(name, None, false);
+        self.parsed(name, parse_with_expectation::<T>)
+    }
+
+    /// The variable, which must be set. `what` says what it is, in words that help to set it.
+    pub fn required<T: FromStr<Err: Display>>(&mut self, name: &str, what: &str) -> Option<T> {
+        self.describe(name, None, true);
+        self.document(name, what);
+        if self.text(name).is_none() && !self.has_problem(name) {
+            self.problem(name, &format!("is not set; set it to {what}"));
+        }
+        self.parsed(name, parse_with_expectation::<T>)
+    }
+
+    /// A variable within bounds, or the default when it is not set.
+    pub fn in_range<T>(&mut self, name: &str, default: T, range: RangeInclusive<T>) -> T
+    where
+        T: FromStr<Err: Display> + PartialOrd + Debug,
+    {
+        self.describe(name, Some(plain(&default)), false);
+        let within = |text: &str| {
+            let value = parse_with_expectation::<T>(text)?;
+            let (low, high) = (range.start(), range.end());
+            let expected = || format!("a value from {} to {}", plain(low), plain(high));
+            if range.contains(&value) { Ok(value) } else { Err(expected()) }
+        };
+        self.parsed(name, within).unwrap_or(default)
+    }
+
+    /// One of a closed set of words, or the default when it is not set; an unknown word is answered with the list.
+    pub fn one_of<T: Clone>(&mut self, name: &str, choices: &[(&str, T)], default: &str) -> T {
+        self.describe(name, Some(default.to_owned()), false);
+        let words = || choices.iter().map(|(word, _)| *word).collect::<Vec<_>>().join(", ");
+        let find = |text: &str| choices.iter().find(|(word, _)| word.eq_ignore_ascii_case(text));
+        let chosen = self.parsed(name, |text| {
+            find(text).map(|(_, value)| value.clone()).ok_or_else(|| format!("one of {}", words()))
+        });
+        let fallback = || find(default).map(|(_, value)| value.clone());
+        chosen.or_else(fallback).expect("the default is one of the choices")
+    }
+
+    /// A secret. Its value never shows in a problem or in a `Debug` print.
+    pub fn secret(&mut self, name: &str) -> Option<SecretString> {
+        self.describe(name, None, false);
+        self.text(name).map(SecretString::from)
+    }
+
+    /// A secret that must be set and have at least `bytes_min` bytes.
+    pub fn secret_required(&mut self, name: &str, what: &str, bytes_min: usize) -> Option<SecretString> {
+        self.describe(name, None, true);
+        self.document(name, what);
+        match self.text(name) {
+            None if self.has_problem(name) => {}
+            None => self.problem(name, &format!("is not set; set it to {what}")),
+            Some(text) if text.len() < bytes_min => {
+                self.problem(name, &format!("is too short; set it to {what}, at least {bytes_min} bytes"));
+            }
+            Some(text) => return Some(text.into()),
+        }
+        None
+    }
+
+    /// A length of time such as `30s`, `500ms`, `2m` or `1h`, or the default when it is not set.
+    pub fn duration_or(&mut self, name: &str, default: Duration) -> Duration {
+        self.describe(name, Some(plain(&default)), false);
+        self.parsed(name, parse_duration).unwrap_or(default)
+    }
+
+    /// A number of bytes such as `65536`, `64KiB` or `1MB`, or the default when it is not set.
+    pub fn bytes_or(&mut self, name: &str, default: u64) -> u64 {
+        self.describe(name, Some(default.to_string()), false);
+        self.parsed(name, parse_bytes).unwrap_or(default)
+    }
+
+    /// `true`, `1`, `yes`, `on` or their opposites, in any case, or the default when it is not set.
+    pub fn flag(&mut self, name: &str, default: bool) -> bool {
+        self.describe(name, Some(default.to_string()), false);
+        let parse = |text: &str| match text.to_ascii_lowercase().as_str() {
+            "true" | "1" | "yes" | "on" => Ok(true),
+            "false" | "0" | "no" | "off" => Ok(false),
+            _ => Err("true or false".to_owned()),
+        };
+        self.parsed(name, parse).unwrap_or(default)
+    }
+
+    /// Records a problem that only the reader's owner can see, such as two settings that exclude each other. The text
+    /// follows the name: `must be shorter than SHUTDOWN_TIMEOUT`.
+    pub fn problem(&mut self, name: &str, text: &str) {
+        self.problems.push(Problem { name: name.to_owned(), text: text.to_owned() });
+    }
+
+    /// Says what a variable is, for `--help`; before or after it is read.
+    pub fn document(&mut self, name: &str, doc: &str) {
+        self.entry(name).doc = doc.to_owned();
+    }
+
+    /// Every variable read so far, in the order of reading.
+    pub fn described(&self) -> &[Described] {
+        &self.described
+    }
+
+    /// Ends the reading.
+    ///
+    /// # Errors
+    /// When anything was wrong: all of it. The program then exits with [`crate::Exit::Configuration`].
+    pub fn finish(&mut self) -> Result<(), ConfigProblems> {
+        match std::mem::take(&mut self.problems) {
+            problems if problems.is_empty() => Ok(()),
+            problems => Err(ConfigProblems::new(problems)),
+        }
+    }
+
+    fn parsed<T>(&mut self, name: &str, parse: impl FnOnce(&str) -> Result<T, String>) -> Option<T> {
+        let text = self.text(name)?;
+        match parse(&text) {
+            Ok(value) => Some(value),
+            Err(expected) => {
+                self.problem(name, &format!("is {}, which is not {expected}", problem::quoted(&text)));
+                None
+            }
+        }
+    }
+
+    fn text(&mut self, name: &str) -> Option<String> {
+        match self.values.get(name)? {
+            Value::Text(text) => Some(text.trim()).filter(|text| !text.is_empty()).map(str::to_owned),
+            Value::NotUtf8 => {
+                if !self.has_problem(name) {
+                    self.problem(name, "is not UTF-8 text");
+                }
+                None
+            }
+        }
+    }
+
+    fn has_problem(&self, name: &str) -> bool {
+        self.problems.iter().any(|problem| problem.name == name)
+    }
+
+    fn describe(&mut self, name: &str, default: Option<String>, required: bool) {
+        let entry = self.entry(name);
+        entry.default = default;
+        entry.required |= required;
+    }
+
+    fn entry(&mut self, name: &str) -> &mut Described {
+        let at = self.described.iter().position(|known| known.name == name).unwrap_or_else(|| {
+            let (name, doc) = (name.to_owned(), String::new());
+            self.described.push(Described { name, default: None, required: false, doc });
+            self.described.len() - 1
+        });
+        &mut self.described[at]
+    }
+}
+
+impl Debug for Env {
+    /// Names only: a value may be a secret.
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.debug_struct("Env").field("names", &self.values.keys()).field("problems", &self.problems).finish()
+    }
+}
+
+/// A default as a person would write it: the `Debug` text without the quotes of strings.
+fn plain(value: &impl Debug) -> String {
+    format!("{value:?}").trim_matches('"').to_owned()
+}
+
+fn parse_with_expectation<T: FromStr<Err: Display>>(text: &str) -> Result<T, String> {
+    text.parse::<T>().map_err(|error| problem::expected::<T>().unwrap_or_else(|| format!("usable: {error}")))
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,149 @@
+//! One call: admitted or refused, run to its answer, its deadline or its panic, and counted once.
+
+use super::body::{Bounded, MESSAGE_BYTES_MAX, Watched, code_of};
+use super::deadline;
+use super::metrics::{Method, Methods};
+use axum::Router;
+use axum::body::Body;
+use axum::routing::future::RouteFuture;
+use core::convert::Infallible;
+use core::panic::AssertUnwindSafe;
+use core::pin::Pin;
+use core::sync::atomic::{AtomicUsize, Ordering};
+use core::task::{Context, Poll, ready};
+use http::{Request, Response};
+use hyper::body::Incoming;
+use hyper::service::Service;
+use std::panic::catch_unwind;
+use std::sync::Arc;
+use tokio::time::{Instant, Sleep};
+use tonic::service::Routes;
+use tonic::{Code, Status};
+use tower::Service as _;
+
+/// Calls that one server runs at a time. A service bounds its own work far below that (near 256 durable writes); this is
+/// what keeps memory bounded when it stalls.
+pub const IN_FLIGHT_MAX: usize = 8_192;
+
+/// The routes of one server with what every call passes through.
+#[derive(Clone)]
+pub(crate) struct Edge {
+    routes: Router,
+    methods: Arc<Methods>,
+    in_flight: Arc<AtomicUsize>,
+}
+
+impl Edge {
+    pub(crate) fn new(routes: Routes, methods: Methods) -> Self {
+        Self {
+            routes: routes.into_axum_router().with_state(()),
+            methods: Arc::new(methods),
+            in_flight: Arc::default(),
+        }
+    }
+
+    #[allow(clippy::disallowed_methods, reason = "measures a real server")]
+    fn admit(&self, path: &str) -> (Ticket, bool) {
+        let running = self.in_flight.fetch_add(1, Ordering::Relaxed);
+        let (method, in_flight) = (self.methods.find(path), Arc::clone(&self.in_flight));
+        (Ticket { method, in_flight, start: Instant::now(), open: true }, running < IN_FLIGHT_MAX)
+    }
+}
+
+impl Service<Request<Incoming>> for Edge {
+    type Response = Response<Watched>;
+    type Error = Infallible;
+    type Future = Call;
+
+    #[allow(clippy::disallowed_methods, reason = "real sockets live in real time")]
+    fn call(&self, request: Request<Incoming>) -> Call {
+        let path = request.uri().path();
+        let (ticket, admitted) = self.admit(path);
+        if !admitted {
+            let refusal = Status::unavailable("too many calls are running");
+            return Call { running: Running::Refused(refusal), deadline: None, ticket: Some(ticket) };
+        }
+        // Health and reflection keep streams open; tonic bounds their messages one by one.
+        let bytes_max = if path.starts_with("/grpc.") { usize::MAX } else { MESSAGE_BYTES_MAX };
+        let deadline = deadline::of(request.headers()).map(|limit| Box::pin(tokio::time::sleep(limit)));
+        // Routes are always ready, and cloning them is one reference count.
+        let answer = self.routes.clone().call(request.map(|body| Body::new(Bounded::new(body, bytes_max))));
+        Call { running: Running::Asked(answer), deadline, ticket: Some(ticket) }
+    }
+}
+
+/// A call on its way to the head of its response. Dropping it drops the handler where it stands.
+pub(crate) struct Call {
+    running: Running,
+    deadline: Option<Pin<Box<Sleep>>>,
+    ticket: Option<Ticket>,
+}
+
+enum Running {
+    Asked(RouteFuture<Infallible>),
+    Refused(Status),
+}
+
+impl Call {
+    fn poll_answer(&mut self, cx: &mut Context<'_>) -> Poll<Response<Body>> {
+        let answer = match &mut self.running {
+            Running::Refused(status) => return Poll::Ready(status.clone().into_http()),
+            Running::Asked(answer) => answer,
+        };
+        // What a handler leaves behind when it panics is its own call's state; shared state is behind locks whose
+        // owners decide what a poisoned one means.
+        match catch_unwind(AssertUnwindSafe(|| Pin::new(answer).poll(cx))) {
+            Ok(Poll::Ready(Ok(response))) => return Poll::Ready(response),
+            Ok(Poll::Ready(Err(never))) => match never {},
+            Ok(Poll::Pending) => {}
+            Err(_) => {
+                let method = self.ticket.as_ref().map(|ticket| ticket.method.name());
+                tracing::error!(method, "a handler panicked");
+                return Poll::Ready(Status::internal("internal error").into_http());
+            }
+        }
+        match &mut self.deadline {
+            Some(deadline) => deadline
+                .as_mut()
+                .poll(cx)
+                .map(|()| Status::deadline_exceeded("the caller's deadline passed").into_http()),
+            None => Poll::Pending,
+        }
+    }
+}
+
+impl Future for Call {
+    type Output = Result<Response<Watched>, Infallible>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let response = ready!(self.poll_answer(cx));
+        let mut ticket = self.ticket.take().expect("a future is not polled again after it was ready");
+        if let Some(code) = code_of(response.headers()) {
+            ticket.close(code);
+        }
+        Poll::Ready(Ok(response.map(|body| Watched::new(body, ticket))))
+    }
+}
+
+/// A call's place among those in flight. Closed with the call's status; dropped open, the caller went away: CANCELLED.
+pub(crate) struct Ticket {
+    method: Arc<Method>,
+    in_flight: Arc<AtomicUsize>,
+    start: Instant,
+    open: bool,
+}
+
+impl Ticket {
+    pub(crate) fn close(&mut self, code: Code) {
+        if std::mem::replace(&mut self.open, false) {
+            self.method.ended(code, self.start.elapsed());
+        }
+    }
+}
+
+impl Drop for Ticket {
+    fn drop(&mut self) {
+        self.close(Code::Cancelled);
+        self.in_flight.fetch_sub(1, Ordering::Relaxed);
+    }
+}

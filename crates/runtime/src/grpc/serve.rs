@@ -1,0 +1,94 @@
+//! An HTTP/2 server for tonic's routes.
+
+use super::call::Edge;
+use super::health::HealthService;
+use crate::Process;
+use crate::server::{self, Drain};
+use core::pin::Pin;
+use core::time::Duration;
+use hyper::rt::Executor;
+use hyper::server::conn::http2;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use ports::Tasks;
+use std::io;
+use tokio::net::{TcpListener, TcpStream};
+use tokio_util::sync::CancellationToken;
+use tonic::service::Routes;
+use tonic_health::pb::health_server::HealthServer;
+
+/// Calls that one connection may have open; a client with more of them waits on its own side.
+const STREAMS_MAX: u32 = 2_048;
+/// The most bytes of a call's headers.
+const HEAD_BYTES_MAX: u32 = 16 * 1024;
+/// How long a silent connection is left alone before it is asked whether it still lives, and how long it may take to
+/// say so: a peer whose machine died is let go within 30 s.
+const PING_AFTER: Duration = Duration::from_secs(20);
+const PING_WAIT: Duration = Duration::from_secs(10);
+
+/// Serves the routes, `grpc.health.v1` for the whole server and each of `names`, and reflection v1 and v1alpha, until the
+/// token is cancelled; then lets every call that was begun end and returns.
+///
+/// # Errors
+/// When the descriptors that the contracts were built with cannot be read; an accept that fails is retried.
+pub async fn serve(
+    listener: TcpListener,
+    routes: Routes,
+    names: &[&'static str],
+    shutdown: CancellationToken,
+    tasks: &Tasks,
+    process: &Process,
+) -> Result<(), io::Error> {
+    let descriptors = [
+        contracts::FILE_DESCRIPTOR_SET,
+        tonic_health::pb::FILE_DESCRIPTOR_SET,
+        tonic_reflection::pb::v1::FILE_DESCRIPTOR_SET,
+        tonic_reflection::pb::v1alpha::FILE_DESCRIPTOR_SET,
+    ];
+    let health =
+        HealthService { health: process.health.clone(), names: names.to_vec(), shutdown: shutdown.clone() };
+    let reflection = || {
+        let ours = descriptors[..2].iter();
+        ours.fold(tonic_reflection::server::Builder::configure(), |builder, set| {
+            builder.register_encoded_file_descriptor_set(set)
+        })
+    };
+    let routes = routes
+        .add_service(HealthServer::new(health))
+        .add_service(reflection().build_v1().map_err(io::Error::other)?)
+        .add_service(reflection().build_v1alpha().map_err(io::Error::other)?);
+    let methods = process.metrics.grpc().methods(&descriptors).map_err(io::Error::other)?;
+    let edge = Edge::new(routes, methods);
+    let builder = builder(tasks);
+    server::run(listener, shutdown, tasks, |stream| {
+        builder.serve_connection(TokioIo::new(stream), edge.clone())
+    })
+    .await
+}
+
+fn builder(tasks: &Tasks) -> http2::Builder<Spawner> {
+    let mut builder = http2::Builder::new(Spawner(tasks.clone()));
+    builder
+        .timer(TokioTimer::new())
+        .adaptive_window(true)
+        .max_concurrent_streams(STREAMS_MAX)
+        .max_header_list_size(HEAD_BYTES_MAX)
+        .keep_alive_interval(PING_AFTER)
+        .keep_alive_timeout(PING_WAIT);
+    builder
+}
+
+impl Drain for http2::Connection<TokioIo<TcpStream>, Edge, Spawner> {
+    fn drain(self: Pin<&mut Self>) {
+        self.graceful_shutdown();
+    }
+}
+
+/// Runs every call as a task of its server, so that shutdown waits for it and a crash drops it.
+#[derive(Clone)]
+struct Spawner(Tasks);
+
+impl<F: Future<Output = ()> + Send + 'static> Executor<F> for Spawner {
+    fn execute(&self, call: F) {
+        self.0.spawn(call);
+    }
+}

@@ -1,0 +1,111 @@
+//! Accepting and draining connections, the same for HTTP and gRPC.
+//!
+//! The number of connections is bounded: a permit is taken before a connection is accepted, so the rest wait in the
+//! kernel's backlog. On shutdown nothing more is accepted, every connection ends the calls it has, and what is still
+//! open after [`DRAIN_MAX`] is dropped: an idle stream of one client must not hold the process.
+
+use core::pin::{Pin, pin};
+use core::time::Duration;
+use ports::Tasks;
+use std::io;
+use std::sync::Arc;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::Semaphore;
+use tokio_util::sync::CancellationToken;
+
+/// How long connections may take to end after the shutdown began. Less than the 30 s that a whole shutdown may take,
+/// because what a service does after its servers ended needs the rest.
+pub const DRAIN_MAX: Duration = Duration::from_secs(10);
+
+/// Connections that one server holds at a time. Descriptors are usually limited to 65,536 or more in production and a
+/// process runs two servers.
+pub const CONNECTIONS_MAX: u32 = 10_000;
+
+/// How long accepting rests after the operating system refused (out of descriptors): nothing but time helps then.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
+
+/// A connection that can be asked to end after the calls it has.
+pub(crate) trait Drain: Future<Output = hyper::Result<()>> {
+    fn drain(self: Pin<&mut Self>);
+}
+
+/// Serves every connection of the listener until the token is cancelled, then waits for those that are open.
+pub(crate) async fn run<C, F>(
+    listener: TcpListener,
+    shutdown: CancellationToken,
+    tasks: &Tasks,
+    connect: F,
+) -> io::Result<()>
+where
+    C: Drain + Send + 'static,
+    F: Fn(TcpStream) -> C,
+{
+    let places = Arc::new(Semaphore::new(CONNECTIONS_MAX as usize));
+    loop {
+        let place = tokio::select! {
+            biased;
+            () = shutdown.cancelled() => break,
+            place = Arc::clone(&places).acquire_owned() => place.expect("the semaphore is never closed"),
+        };
+        let accepted = tokio::select! {
+            biased;
+            () = shutdown.cancelled() => break,
+            accepted = listener.accept() => accepted,
+        };
+        let stream = match accepted {
+            Ok((stream, _)) => stream,
+            Err(error) => {
+                rest_after(&error).await;
+                continue;
+            }
+        };
+        // A small answer must not wait for the acknowledgement of the one before it. A socket that refuses the option
+        // is already closed, which serving it will find out.
+        let _ = stream.set_nodelay(true);
+        let connection = connect(stream);
+        let shutdown = shutdown.clone();
+        tasks.spawn(async move {
+            serve_one(connection, shutdown).await;
+            drop(place);
+        });
+    }
+    drop(listener);
+    let _all = places.acquire_many(CONNECTIONS_MAX).await.expect("the semaphore is never closed");
+    Ok(())
+}
+
+async fn serve_one<C: Drain>(connection: C, shutdown: CancellationToken) {
+    let mut connection = pin!(connection);
+    let ended = tokio::select! {
+        biased;
+        ended = connection.as_mut() => Some(ended),
+        () = shutdown.cancelled() => None,
+    };
+    let ended = match ended {
+        Some(ended) => ended,
+        None => {
+            connection.as_mut().drain();
+            #[allow(clippy::disallowed_methods, reason = "real sockets live in real time")]
+            let drained = tokio::time::timeout(DRAIN_MAX, connection).await;
+            drained.unwrap_or_else(|_| {
+                tracing::warn!(after_s = DRAIN_MAX.as_secs(), "a connection did not drain and was dropped");
+                Ok(())
+            })
+        }
+    };
+    if let Err(error) = ended {
+        // A caller that went away or spoke nonsense is its own business: nothing here is to be put right.
+        tracing::debug!(error = &error as &dyn std::error::Error, "a connection ended early");
+    }
+}
+
+async fn rest_after(error: &io::Error) {
+    use io::ErrorKind::{ConnectionAborted, ConnectionReset, Interrupted};
+    // These belong to the one connection that was being accepted, not to the listener.
+    if matches!(error.kind(), ConnectionAborted | ConnectionReset | Interrupted) {
+        return;
+    }
+    tracing::error!(error = error as &dyn std::error::Error, "cannot accept a connection");
+    #[allow(clippy::disallowed_methods, reason = "real sockets live in real time")]
+    tokio::time::sleep(ACCEPT_PAUSE).await;
+}
