@@ -8,6 +8,7 @@
 //! stand in one module: the service encodes with it and the client decodes with it.
 
 pub mod error;
+pub mod inventory_wire;
 pub mod payment_wire;
 pub mod time;
 pub mod vocabulary;

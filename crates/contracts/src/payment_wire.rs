@@ -56,11 +56,8 @@ pub const fn status_text(status: Status) -> &'static str {
 /// A refusal with its code and particulars; the same for gRPC and REST.
 pub fn rejection_to_error(intent: &PaymentIntentId, rejection: &PaymentRejection) -> WireError {
     match rejection {
-        PaymentRejection::NoSuchPayment => WireError::new(Code::NotFound, format!("no payment {intent}")).detail(
-            "payment_intent_id",
-            "NO_SUCH_PAYMENT",
-            intent.as_str(),
-        ),
+        PaymentRejection::NoSuchPayment => WireError::new(Code::NotFound, format!("no payment {intent}"))
+            .detail("payment_intent_id", "NO_SUCH_PAYMENT", intent.as_str()),
         PaymentRejection::Refused(words) => WireError::new(Code::FailedPrecondition, words.clone()).detail(
             "payment_intent_id",
             "REFUSED",
@@ -168,7 +165,10 @@ pub fn cancel_from_proto(
         "" => format!("cancel:{intent}"),
         key => key.to_owned(),
     };
-    Ok((CancelPayment { intent, reason: request.reason.as_str().into(), idempotency_key: key.into() }, amount))
+    Ok((
+        CancelPayment { intent, reason: request.reason.as_str().into(), idempotency_key: key.into() },
+        amount,
+    ))
 }
 
 /// The answer to CancelPayment. `at` is when the money went back the first time.

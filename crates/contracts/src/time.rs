@@ -35,7 +35,10 @@ pub fn parse_rfc3339(text: &str) -> Option<Timestamp> {
             local.to_zoned(jiff::tz::TimeZone::UTC).ok()?.timestamp()
         }
     };
-    u64::try_from(instant.as_millisecond()).ok().filter(|_| instant.as_second() >= 0).map(Timestamp::from_millis)
+    u64::try_from(instant.as_millisecond())
+        .ok()
+        .filter(|_| instant.as_second() >= 0)
+        .map(Timestamp::from_millis)
 }
 
 /// As a protobuf message.

@@ -46,8 +46,11 @@ pub fn seat_ids(texts: &[impl AsRef<str>]) -> Result<Vec<SeatId>, WireError> {
 pub fn quantity(given: i64) -> Result<u32, WireError> {
     u32::try_from(given).map_err(|_| {
         let max = domain::limits::SEATS_PER_RESERVATION_MAX;
-        WireError::new(Code::InvalidArgument, format!("quantity is {given}, it must be 1 to {max}"))
-            .detail("quantity", "OUT_OF_RANGE", given.to_string())
+        WireError::new(Code::InvalidArgument, format!("quantity is {given}, it must be 1 to {max}")).detail(
+            "quantity",
+            "OUT_OF_RANGE",
+            given.to_string(),
+        )
     })
 }
 

@@ -20,8 +20,9 @@ impl<R> Refusal<R> {
     pub fn of(error: common::Error, rejection: impl Fn(&WireError) -> Option<R>) -> Self {
         let number = error.code;
         let message = error.message.clone();
-        let error = WireError::from_proto(error)
-            .unwrap_or_else(|| WireError::new(Code::Internal, format!("unknown error code {number}: {message}")));
+        let error = WireError::from_proto(error).unwrap_or_else(|| {
+            WireError::new(Code::Internal, format!("unknown error code {number}: {message}"))
+        });
         match rejection(&error) {
             Some(rejected) => Self::Rejected(rejected),
             None => Self::Failed(error),

@@ -1,13 +1,7 @@
 use super::*;
 
-const ALL: [Status; 6] = [
-    Status::Pending,
-    Status::Authorized,
-    Status::Captured,
-    Status::Failed,
-    Status::Voided,
-    Status::Refunded,
-];
+const ALL: [Status; 6] =
+    [Status::Pending, Status::Authorized, Status::Captured, Status::Failed, Status::Voided, Status::Refunded];
 
 fn intent() -> PaymentIntentId {
     PaymentIntentId::parse("pay_abc").unwrap()
@@ -31,10 +25,7 @@ fn payment(status: Status, person: Option<PersonId>) -> Payment {
 fn every_status_is_read_back() {
     for status in ALL {
         assert_eq!(status_from_proto(status_to_proto(status) as i32), Some(status));
-        assert_eq!(
-            status_to_proto(status).as_str_name(),
-            format!("PAYMENT_STATUS_{}", status_text(status))
-        );
+        assert_eq!(status_to_proto(status).as_str_name(), format!("PAYMENT_STATUS_{}", status_text(status)));
     }
     assert_eq!(status_from_proto(proto::PaymentStatus::Expired as i32), Some(Status::Voided));
     assert_eq!(status_from_proto(0), None);
@@ -85,8 +76,7 @@ fn a_cancel_is_the_same_after_the_journey() {
 
 #[test]
 fn a_cancel_of_an_earlier_caller_has_the_key_of_its_intent() {
-    let request =
-        proto::CancelPaymentRequest { payment_intent_id: "pay_abc".into(), ..Default::default() };
+    let request = proto::CancelPaymentRequest { payment_intent_id: "pay_abc".into(), ..Default::default() };
     let (command, amount) = cancel_from_proto(&request).unwrap();
     assert_eq!((command.idempotency_key.as_ref(), amount), ("cancel:pay_abc", None));
     let negative = proto::CancelPaymentRequest {
@@ -101,10 +91,8 @@ fn answers_that_make_no_sense_are_unreadable() {
     assert!(matches!(view_from_proto(Default::default()), Err(Refusal::Unreadable(_))));
     assert!(matches!(cancelled_from_proto(Default::default()), Err(Refusal::Unreadable(_))));
     let error = WireError::new(Code::Unavailable, "later").to_proto();
-    let failed = cancelled_from_proto(proto::CancelPaymentResponse {
-        error: Some(error),
-        ..Default::default()
-    });
+    let failed =
+        cancelled_from_proto(proto::CancelPaymentResponse { error: Some(error), ..Default::default() });
     assert!(matches!(failed, Err(Refusal::Failed(error)) if error.code == Code::Unavailable));
     let unknown = crate::common::v1::Error { code: 77, message: "odd".into(), ..Default::default() };
     let failed = view_from_proto(proto::GetPaymentStatusResponse { payment: None, error: Some(unknown) });

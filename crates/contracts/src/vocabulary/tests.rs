@@ -42,7 +42,10 @@ fn money_is_never_negative_and_has_a_currency() {
 #[test]
 fn a_bad_field_of_a_request_is_named() {
     let error = required(ReservationId::parse, "reservation_id", "").unwrap_err();
-    assert_eq!((error.code, error.message.as_str()), (Code::InvalidArgument, "reservation_id must not be empty"));
+    assert_eq!(
+        (error.code, error.message.as_str()),
+        (Code::InvalidArgument, "reservation_id must not be empty")
+    );
     assert_eq!(error.find("MISSING").unwrap().field, "reservation_id");
     assert!(required(ReservationId::parse, "reservation_id", "a\u{7f}b").is_err());
     assert_eq!(optional(ReservationId::parse, "reservation_id", "").unwrap(), None);
