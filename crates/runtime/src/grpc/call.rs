@@ -60,35 +60,29 @@ impl Service<Request<Incoming>> for Edge {
         let path = request.uri().path();
         let (ticket, admitted) = self.admit(path);
         if !admitted {
-            let refusal = Status::unavailable("too many calls are running");
-            return Call { running: Running::Refused(refusal), deadline: None, ticket: Some(ticket) };
+            return Call { answer: None, deadline: None, ticket: Some(ticket) };
         }
         // Health and reflection keep streams open; tonic bounds their messages one by one.
         let bytes_max = if path.starts_with("/grpc.") { usize::MAX } else { MESSAGE_BYTES_MAX };
         let deadline = deadline::of(request.headers()).map(|limit| Box::pin(tokio::time::sleep(limit)));
         // Routes are always ready, and cloning them is one reference count.
         let answer = self.routes.clone().call(request.map(|body| Body::new(Bounded::new(body, bytes_max))));
-        Call { running: Running::Asked(answer), deadline, ticket: Some(ticket) }
+        Call { answer: Some(answer), deadline, ticket: Some(ticket) }
     }
 }
 
 /// A call on its way to the head of its response. Dropping it drops the handler where it stands.
 pub(crate) struct Call {
-    running: Running,
+    /// The handler; `None` for a call that was not admitted.
+    answer: Option<RouteFuture<Infallible>>,
     deadline: Option<Pin<Box<Sleep>>>,
     ticket: Option<Ticket>,
 }
 
-enum Running {
-    Asked(RouteFuture<Infallible>),
-    Refused(Status),
-}
-
 impl Call {
     fn poll_answer(&mut self, cx: &mut Context<'_>) -> Poll<Response<Body>> {
-        let answer = match &mut self.running {
-            Running::Refused(status) => return Poll::Ready(status.clone().into_http()),
-            Running::Asked(answer) => answer,
+        let Some(answer) = &mut self.answer else {
+            return Poll::Ready(Status::unavailable("too many calls are running").into_http());
         };
         // What a handler leaves behind when it panics is its own call's state; shared state is behind locks whose
         // owners decide what a poisoned one means.
