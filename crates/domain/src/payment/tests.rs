@@ -1,0 +1,170 @@
+use super::*;
+use crate::money::Currency;
+use crate::random::{Random, SplitMix64};
+use core::time::Duration;
+
+const NOW: Timestamp = Timestamp::from_millis(5_000);
+
+fn payment(status: Status) -> Payment {
+    Payment {
+        intent: PaymentIntentId::parse("pay_1").expect("valid"),
+        reservation: ReservationId::parse("rsv_1").expect("valid"),
+        person: None,
+        amount: Money { amount: 120_000, currency: Currency::krw() },
+        status,
+        refunded: if status == Status::Refunded { 120_000 } else { 0 },
+        error_code: (status == Status::Failed).then(|| "CARD_DECLINED".into()),
+        created_at: Timestamp::from_millis(1_000),
+        updated_at: Timestamp::from_millis(1_000),
+    }
+}
+
+fn failed() -> Command {
+    Command::Resolve(Outcome::Failed { error_code: "CARD_DECLINED".into() })
+}
+
+const APPROVED: Command = Command::Resolve(Outcome::Approved);
+const CANCEL: Command = Command::Cancel { amount: None };
+
+fn status_after(status: Status, command: &Command) -> Result<Status, Rejection> {
+    decide(&payment(status), command, NOW).map(|decision| match decision {
+        Decision::Change { payment, .. } => payment.status,
+        Decision::Unchanged => status,
+    })
+}
+
+#[test]
+fn the_table_of_states_and_commands_is_the_designs() {
+    use Status::{Authorized, Captured, Failed, Pending, Refunded, Voided};
+    let no = |status| Err(Rejection::Decided(status));
+    let table = [
+        (Pending, [Ok(Authorized), Ok(Captured), Ok(Failed), Ok(Voided)]),
+        (Authorized, [Ok(Authorized), Ok(Captured), Ok(Failed), Ok(Voided)]),
+        (Captured, [no(Captured), Ok(Captured), no(Captured), Ok(Refunded)]),
+        (Failed, [no(Failed), no(Failed), Ok(Failed), Ok(Failed)]),
+        (Voided, [no(Voided), no(Voided), no(Voided), Ok(Voided)]),
+        (Refunded, [no(Refunded), no(Refunded), no(Refunded), Ok(Refunded)]),
+    ];
+    for (status, expected) in table {
+        for (command, expected) in [Command::Authorize, APPROVED, failed(), CANCEL].iter().zip(expected) {
+            assert_eq!(status_after(status, command), expected, "{status:?} {command:?}");
+        }
+    }
+}
+
+/// Trap M3.
+#[test]
+fn a_late_failure_does_not_undo_an_approval() {
+    let approved = payment(Status::Captured);
+    assert_eq!(decide(&approved, &failed(), NOW), Err(Rejection::Decided(Status::Captured)));
+    assert_eq!(Status::Captured.merge(Status::Failed), Status::Captured);
+    assert_eq!(Status::Failed.merge(Status::Captured), Status::Captured);
+}
+
+/// Trap M2.
+#[test]
+fn a_refund_is_at_least_one_and_at_most_the_price() {
+    let captured = payment(Status::Captured);
+    for asked in [0, 120_001, u64::MAX] {
+        let refused = decide(&captured, &Command::Cancel { amount: Some(asked) }, NOW);
+        assert_eq!(refused, Err(Rejection::RefundOutOfRange { asked, max: 120_000 }));
+    }
+    for (asked, refund) in [(None, 120_000), (Some(1), 1), (Some(120_000), 120_000)] {
+        match decide(&captured, &Command::Cancel { amount: asked }, NOW) {
+            Ok(Decision::Change { payment, refund: Some(given) }) => {
+                assert_eq!((given, payment.refunded, payment.status), (refund, refund, Status::Refunded));
+            }
+            other => panic!("{asked:?}: {other:?}"),
+        }
+    }
+}
+
+#[test]
+fn nothing_is_given_back_where_nothing_was_taken() {
+    for status in [Status::Pending, Status::Authorized, Status::Failed, Status::Voided, Status::Refunded] {
+        match decide(&payment(status), &Command::Cancel { amount: Some(50) }, NOW) {
+            Ok(Decision::Change { refund: None, .. } | Decision::Unchanged) => {}
+            other => panic!("{status:?}: {other:?}"),
+        }
+    }
+}
+
+/// Invariants M2 and M3 over random histories: commands repeat, come late, and come in any order.
+#[test]
+fn whatever_happens_a_payment_moves_forward_and_is_refunded_once() {
+    for seed in 0..2_000 {
+        let mut random = SplitMix64::new(seed);
+        let mut at = payment(Status::Pending);
+        let (mut refunds, mut outcomes) = (Vec::new(), 0);
+        for step in 0..12 {
+            let command = match random.below(6) {
+                0 => Command::Authorize,
+                1 => APPROVED,
+                2 => failed(),
+                3 => Command::Cancel { amount: Some(random.below(130_000)) },
+                4 => CANCEL,
+                _ => Command::Cancel { amount: Some(1) },
+            };
+            // The clock of another instance may stand earlier.
+            let now = Timestamp::from_millis(random.below(10_000));
+            let Ok(Decision::Change { payment: next, refund }) = decide(&at, &command, now) else { continue };
+            assert!(
+                at.status.leads_to(next.status),
+                "seed {seed} step {step}: {:?} → {:?}",
+                at.status,
+                next.status
+            );
+            assert_eq!(at.status.merge(next.status), next.status, "a report of the later state wins");
+            assert!(next.updated_at >= at.updated_at);
+            outcomes += u32::from(matches!(next.status, Status::Captured | Status::Failed));
+            refunds.extend(refund);
+            assert_eq!(
+                decide(&next, &command, now).is_ok_and(|again| again == Decision::Unchanged),
+                true,
+                "{command:?}"
+            );
+            at = next;
+        }
+        assert!(outcomes <= 1, "seed {seed}: one outcome, so one event");
+        assert!(refunds.len() <= 1, "seed {seed}: {refunds:?}");
+        assert_eq!(refunds.iter().sum::<u64>(), at.refunded);
+        assert!(at.refunded <= at.amount.amount);
+    }
+}
+
+#[test]
+fn reports_merge_to_the_same_in_any_order() {
+    for a in Status::ALL {
+        assert_eq!(a.merge(a), a);
+        assert_eq!(Status::parse(a.as_str()), Some(a));
+        for b in Status::ALL {
+            assert_eq!(a.merge(b), b.merge(a));
+            assert!(!a.leads_to(b) || a.merge(b) == b, "{a:?} {b:?}");
+            for c in Status::ALL {
+                assert_eq!(a.merge(b).merge(c), a.merge(b.merge(c)));
+            }
+        }
+    }
+}
+
+#[test]
+fn a_scenario_answers_the_same_intent_the_same_way() {
+    let rules = ScenarioRules { delay: Duration::from_secs(5), approve_percent: 50 };
+    let answer = |scenario: Scenario, seed| scenario.answer(&rules, &mut SplitMix64::new(seed));
+    let mut approved = 0;
+    for seed in 0..1_000 {
+        assert_eq!(answer(Scenario::Random, seed), answer(Scenario::Random, seed));
+        approved += u32::from(answer(Scenario::Random, seed) == Answer::Now(Outcome::Approved));
+    }
+    assert!((400..600).contains(&approved), "{approved} of 1000");
+    assert_eq!(answer(Scenario::Delay, 1), Answer::Later(Duration::from_secs(5), Outcome::Approved));
+    assert_eq!(answer(Scenario::Timeout, 1), Answer::Silence);
+    let never = ScenarioRules { approve_percent: 0, ..rules };
+    assert!(matches!(
+        Scenario::Random.answer(&never, &mut SplitMix64::new(3)),
+        Answer::Now(Outcome::Failed { .. })
+    ));
+    for scenario in Scenario::ALL {
+        assert_eq!(Scenario::parse(scenario.as_str()), Some(scenario));
+    }
+}
