@@ -1,1 +1,27 @@
-//! (see below)
+//! The transactional outbox: an event is a row that is written in the same commit as its effect, and a [`Relay`] that
+//! publishes the row when it is due and deletes it after the queue has it.
+//!
+//! What holds, whatever crashes: an event whose effect is committed reaches the queue at least once, never before its
+//! due time, with the same deduplication id each time, and behind the earlier events of its reservation (invariant X3).
+//! What is left to others: making the effect of an event happen once (the consumer's idempotency), and withdrawing an
+//! event that is no longer wanted (the owner deletes the row with [`delete_write`] in the commit that ends the reason).
+//!
+//! Rows live in the table of the service that writes them. The relay knows a row by its compact key only, in memory and
+//! ordered by due time; the store's index `outbox` is read to rebuild that order at the start and, slowly, to find the
+//! rows of instances that died.
+
+mod agenda;
+mod backoff;
+mod id;
+mod inbox;
+mod lines;
+mod metrics;
+mod relay;
+mod row;
+mod state;
+
+pub use id::{expired_event_id, payment_event_id};
+pub use metrics::RelayMetrics;
+pub use relay::{Relay, RelayHandle, RelayOptions};
+pub use row::{INDEX, PendingRow, SORT, delete_write, row_key, row_write, row_write_traced, shard_of};
+pub use state::RelayState;

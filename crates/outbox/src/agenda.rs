@@ -1,0 +1,111 @@
+//! Which rows wait until when, and which are in the relay's hands. Pure.
+//!
+//! A row that waits costs one compact key in an ordered set, which is both the timer and the answer to "is it known
+//! already". A row is taken when it is due, and forgotten when it is deleted or found to be gone. While it is taken,
+//! announcing it again changes nothing.
+
+use crate::id::CompactId;
+use std::collections::BTreeSet;
+
+#[derive(Debug, Default)]
+pub(crate) struct Agenda {
+    waiting: BTreeSet<(u64, CompactId)>,
+    taken: BTreeSet<CompactId>,
+}
+
+impl Agenda {
+    /// Notes a row that is due at `due_ms`; false if it is known already.
+    pub(crate) fn note(&mut self, due_ms: u64, id: CompactId) -> bool {
+        !self.taken.contains(&id) && self.waiting.insert((due_ms, id))
+    }
+
+    /// Notes many rows; much faster than one by one when nothing waits yet.
+    pub(crate) fn note_all(&mut self, rows: Vec<(u64, CompactId)>) {
+        if self.waiting.is_empty() && self.taken.is_empty() {
+            self.waiting = rows.into_iter().collect();
+        } else {
+            for (due_ms, id) in rows {
+                self.note(due_ms, id);
+            }
+        }
+    }
+
+    /// Takes up to `max` rows that are due, earliest first.
+    pub(crate) fn take_due(&mut self, now_ms: u64, max: usize) -> Vec<CompactId> {
+        let mut due = Vec::new();
+        while due.len() < max && self.waiting.first().is_some_and(|(due_ms, _)| *due_ms <= now_ms) {
+            let (_, id) = self.waiting.pop_first().expect("there is a first");
+            // The same row may be known under two due times if it was rewritten; the row itself says which is right.
+            if self.taken.insert(id.clone()) {
+                due.push(id);
+            }
+        }
+        due
+    }
+
+    /// A row that was taken is gone.
+    pub(crate) fn forget(&mut self, id: &CompactId) {
+        self.taken.remove(id);
+    }
+
+    /// A row that was taken turns out to be due later.
+    pub(crate) fn put_back(&mut self, due_ms: u64, id: CompactId) {
+        self.taken.remove(&id);
+        self.waiting.insert((due_ms, id));
+    }
+
+    /// When the earliest waiting row is due.
+    pub(crate) fn next_due(&self) -> Option<u64> {
+        self.waiting.first().map(|(due_ms, _)| *due_ms)
+    }
+
+    /// Rows that wait or are taken.
+    pub(crate) fn len(&self) -> usize {
+        self.waiting.len() + self.taken.len()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn id(n: u32) -> CompactId {
+        CompactId::new(&format!("e{n}"))
+    }
+
+    #[test]
+    fn rows_are_taken_when_due_earliest_first_and_never_before() {
+        let mut agenda = Agenda::default();
+        for (due, n) in [(30, 3), (10, 1), (20, 2), (40, 4)] {
+            assert!(agenda.note(due, id(n)));
+        }
+        assert!(agenda.take_due(9, 10).is_empty());
+        assert_eq!(agenda.take_due(30, 2), [id(1), id(2)]);
+        assert_eq!(agenda.take_due(30, 10), [id(3)]);
+        assert_eq!(agenda.next_due(), Some(40));
+    }
+
+    #[test]
+    fn a_row_in_hand_is_not_taken_twice() {
+        let mut agenda = Agenda::default();
+        assert!(agenda.note(10, id(1)));
+        assert!(!agenda.note(10, id(1)), "the same announcement");
+        assert_eq!(agenda.take_due(10, 10), [id(1)]);
+        assert!(!agenda.note(10, id(1)), "found by a rescan while it is being sent");
+        assert!(agenda.take_due(10, 10).is_empty());
+        agenda.forget(&id(1));
+        assert!(agenda.note(10, id(1)), "written again after it was deleted");
+        assert_eq!(agenda.len(), 1);
+    }
+
+    #[test]
+    fn a_row_with_a_later_due_time_waits_again() {
+        let mut agenda = Agenda::default();
+        agenda.note_all(vec![(10, id(1)), (20, id(2))]);
+        assert_eq!(agenda.take_due(10, 10), [id(1)]);
+        agenda.put_back(15, id(1));
+        agenda.note_all(vec![(20, id(2)), (12, id(3))]);
+        assert_eq!(agenda.len(), 3);
+        assert_eq!(agenda.take_due(15, 10), [id(3), id(1)]);
+    }
+}

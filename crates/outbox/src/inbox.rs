@@ -1,0 +1,65 @@
+//! How writers tell the relay of a row: a push under a short lock, and a bell only when the relay would sleep too long.
+//!
+//! Holds of a minute are announced a minute ahead, so most announcements need not wake the relay. It names the time
+//! until which it sleeps; only an earlier row rings, or so many announcements that their memory should become keys.
+
+use crate::id::CompactId;
+use std::sync::{Mutex, PoisonError};
+use tokio::sync::Notify;
+
+/// Announcements that pile up before the relay is woken to take them in.
+const ARRIVED_MAX: usize = 4_096;
+
+#[derive(Debug, Default)]
+pub(crate) struct Inbox {
+    state: Mutex<State>,
+    bell: Notify,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    arrived: Vec<(u64, CompactId)>,
+    /// The relay sleeps until this time (milliseconds); 0 before it first sleeps, when it will look anyway.
+    asleep_until: u64,
+}
+
+impl Inbox {
+    /// Announces a row. Never waits for more than another push.
+    pub(crate) fn push(&self, due_ms: u64, id: CompactId) {
+        let ring = {
+            let mut state = self.lock();
+            state.arrived.push((due_ms, id));
+            due_ms < state.asleep_until || state.arrived.len() >= ARRIVED_MAX
+        };
+        if ring {
+            self.bell.notify_one();
+        }
+    }
+
+    /// Takes what was announced. From here to the next [`Self::sleep_until`] every announcement rings, so none is missed
+    /// while the relay makes its plan.
+    pub(crate) fn take(&self) -> Vec<(u64, CompactId)> {
+        let mut state = self.lock();
+        state.asleep_until = u64::MAX;
+        std::mem::take(&mut state.arrived)
+    }
+
+    /// From now on only rows that are due before this time ring.
+    pub(crate) fn sleep_until(&self, at_ms: u64) {
+        self.lock().asleep_until = at_ms;
+    }
+
+    /// Returns when the bell rang since the last return.
+    pub(crate) async fn rung(&self) {
+        self.bell.notified().await;
+    }
+
+    pub(crate) fn waiting(&self) -> usize {
+        self.lock().arrived.len()
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, State> {
+        // A push or a take that panicked (out of memory) leaves a whole vector behind.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

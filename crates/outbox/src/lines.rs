@@ -1,0 +1,118 @@
+//! Loaded rows, one line a reservation: only the head of a line is in the air, a failed head holds its followers. Pure.
+//!
+//! Heads of different lines go together in a batch; two rows of one line never do, because a batch may fail in part and
+//! the follower would overtake (trap T3, seen from the sender). A row that makes whole batches fail is sent alone, so that it is
+//! found out and holds nobody but its own line.
+
+use crate::row::PendingRow;
+use core::time::Duration;
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::sync::Arc;
+
+#[derive(Debug, Default)]
+pub(crate) struct Lines {
+    lines: BTreeMap<Arc<str>, Line>,
+    ready: VecDeque<Arc<str>>,
+    resting: BTreeSet<(Duration, Arc<str>)>,
+    rows: usize,
+}
+
+#[derive(Debug, Default)]
+struct Line {
+    rows: VecDeque<PendingRow>,
+    /// The head is in the air or rests after a failure; nothing may pass it.
+    head_is_fixed: bool,
+    failures: u32,
+    alone: bool,
+}
+
+impl Lines {
+    /// Puts a row in its place in its line: by due time, and never before a head that was already tried.
+    pub(crate) fn push(&mut self, row: PendingRow) {
+        let line = self.lines.entry(row.reservation.clone()).or_default();
+        if line.rows.is_empty() {
+            self.ready.push_back(row.reservation.clone());
+        }
+        let from = usize::from(line.head_is_fixed);
+        let order = |row: &PendingRow| (row.due, row.event_id.clone());
+        let at = line.rows.iter().skip(from).position(|other| order(other) > order(&row));
+        line.rows.insert(at.map_or(line.rows.len(), |at| at + from), row);
+        self.rows += 1;
+    }
+
+    /// Takes up to `max` heads for one batch; they are in the air until told otherwise.
+    pub(crate) fn take(&mut self, max: usize) -> Vec<PendingRow> {
+        let mut batch = Vec::new();
+        while batch.len() < max {
+            let Some(reservation) = self.ready.pop_front() else { break };
+            let line = self.lines.get_mut(&reservation).expect("a ready line exists");
+            if line.alone && !batch.is_empty() {
+                self.ready.push_front(reservation);
+                break;
+            }
+            line.head_is_fixed = true;
+            batch.push(line.rows.front().expect("a line has a head").clone());
+            if line.alone {
+                break;
+            }
+        }
+        batch
+    }
+
+    /// The queue has the head of this line: the next row may go.
+    pub(crate) fn sent(&mut self, reservation: &Arc<str>) {
+        let line = self.lines.get_mut(reservation).expect("a line in the air exists");
+        line.rows.pop_front();
+        self.rows -= 1;
+        if line.rows.is_empty() {
+            self.lines.remove(reservation);
+        } else {
+            (line.head_is_fixed, line.failures, line.alone) = (false, 0, false);
+            self.ready.push_back(reservation.clone());
+        }
+    }
+
+    /// The queue refused the head of this line, which may be tried again at `until`.
+    pub(crate) fn failed(&mut self, reservation: &Arc<str>, until: Duration) {
+        let line = self.lines.get_mut(reservation).expect("a line in the air exists");
+        line.failures = line.failures.saturating_add(1);
+        self.resting.insert((until, reservation.clone()));
+    }
+
+    /// How often the head of this line was refused in a row.
+    pub(crate) fn failures(&self, reservation: &str) -> u32 {
+        self.lines.get(reservation).map_or(0, |line| line.failures)
+    }
+
+    /// The whole call failed: the head may be tried again as soon as calls are. `alone`: in a batch of its own.
+    pub(crate) fn handed_back(&mut self, reservation: &Arc<str>, alone: bool) {
+        let line = self.lines.get_mut(reservation).expect("a line in the air exists");
+        line.alone |= alone;
+        self.ready.push_back(reservation.clone());
+    }
+
+    /// Lines whose rest is over are ready again.
+    pub(crate) fn wake(&mut self, now: Duration) {
+        while self.resting.first().is_some_and(|(until, _)| *until <= now) {
+            let (_, reservation) = self.resting.pop_first().expect("there is a first");
+            self.ready.push_back(reservation);
+        }
+    }
+
+    /// When the first rest is over.
+    pub(crate) fn next_wake(&self) -> Option<Duration> {
+        self.resting.first().map(|(until, _)| *until)
+    }
+
+    pub(crate) fn has_ready(&self) -> bool {
+        !self.ready.is_empty()
+    }
+
+    /// Rows in all lines.
+    pub(crate) fn rows(&self) -> usize {
+        self.rows
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,269 @@
+//! The relay: takes rows from the store when they are due, sends them, deletes them.
+//!
+//! One task, and in it one loop: take in what was announced, start what can start (loads, sends, deletes, a rescan), wait
+//! for the first thing to happen. Calls in the air are futures of this task, so a crash ends them all at once and a shutdown
+//! waits for exactly them.
+//!
+//! - A row is taken when it is due by this process's clock, read again, and put into the line of its reservation. A row
+//!   that vanished was withdrawn by its owner and is skipped.
+//! - Loads are applied in the order they were started, so a line never sees a later row before an earlier one.
+//! - A row is deleted only after the queue confirmed it. A crash between the two publishes it again under the same
+//!   deduplication id.
+//! - Per-entry failures rest the one line; a failed call rests all sending, then tries with one call in the air.
+
+use crate::agenda::Agenda;
+use crate::id::CompactId;
+use crate::inbox::Inbox;
+use crate::lines::Lines;
+use crate::metrics::RelayMetrics;
+use crate::row::PendingRow;
+use crate::state::RelayState;
+use core::time::Duration;
+use domain::id::EventId;
+use domain::time::Timestamp;
+use futures_util::StreamExt;
+use futures_util::future::BoxFuture;
+use futures_util::stream::{FuturesOrdered, FuturesUnordered};
+use ports::queue::Sent;
+use ports::store::Entry;
+use ports::{Clock, Dice, Entropy, Fault, Queue, Store};
+use std::collections::VecDeque;
+use std::sync::Arc;
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
+
+mod deletes;
+mod loads;
+mod options;
+mod recovery;
+mod sends;
+
+pub use options::RelayOptions;
+
+/// The longest sleep: a wall clock that was set forward is noticed within it.
+const SLEEP_MAX: Duration = Duration::from_secs(1);
+
+/// Publishes the outbox of one store to one queue. Made by [`Relay::new`], driven by [`Relay::run`].
+pub struct Relay {
+    ports: RelayPorts,
+    options: RelayOptions,
+    inbox: Arc<Inbox>,
+    metrics: RelayMetrics,
+    state: Arc<watch::Sender<RelayState>>,
+    agenda: Agenda,
+    lines: Lines,
+    /// Sent rows whose deletion is not yet confirmed and not in the air.
+    sent: VecDeque<CompactId>,
+    loads: FuturesOrdered<BoxFuture<'static, Vec<(CompactId, Option<Loaded>)>>>,
+    sends: FuturesUnordered<BoxFuture<'static, SendAnswer>>,
+    deletes: FuturesUnordered<BoxFuture<'static, (Vec<CompactId>, Result<(), Fault>)>>,
+    rescans: FuturesUnordered<BoxFuture<'static, Vec<Found>>>,
+    send_rest: Rest,
+    delete_rest: Rest,
+    rescan: recovery::RescanPlan,
+}
+
+#[derive(Clone)]
+struct RelayPorts {
+    store: Arc<dyn Store>,
+    queue: Arc<dyn Queue>,
+    clock: Arc<dyn Clock>,
+    dice: Dice,
+}
+
+/// A row as a load found it.
+enum Loaded {
+    Row(PendingRow),
+    /// It is there and makes no sense.
+    Unreadable,
+}
+
+type SendAnswer = (Vec<PendingRow>, Result<Vec<Result<Sent, Fault>>, Fault>);
+/// What a rescan found in one shard: the shard's number, its entries, and whether the shard was read to its end.
+type Found = (usize, Vec<Entry>, bool);
+
+/// A pause of one kind of call after failures.
+#[derive(Debug, Default, Clone, Copy)]
+struct Rest {
+    failures: u32,
+    until: Duration,
+}
+
+/// Tells the relay of rows. Cloning gives another handle to the same relay.
+#[derive(Clone, Debug)]
+pub struct RelayHandle {
+    inbox: Arc<Inbox>,
+    state: Arc<watch::Sender<RelayState>>,
+    metrics: RelayMetrics,
+}
+
+impl RelayHandle {
+    /// Tells that the row of this event is committed and when it is due. Cheap, never waits, and may be lost (a crash,
+    /// a dropped handler): the rescan then finds the row.
+    pub fn notify(&self, due: Timestamp, event_id: &EventId) {
+        self.inbox.push(due.as_millis(), CompactId::new(event_id.as_str()));
+    }
+
+    /// Follows what the relay can do.
+    pub fn state(&self) -> watch::Receiver<RelayState> {
+        self.state.subscribe()
+    }
+
+    /// Rows that this relay knows of and that are not yet published and deleted.
+    pub fn pending(&self) -> u64 {
+        u64::try_from(self.metrics.pending.get()).unwrap_or_default() + self.inbox.waiting() as u64
+    }
+}
+
+impl Relay {
+    /// A relay that knows no rows yet.
+    pub fn new(
+        store: Arc<dyn Store>,
+        queue: Arc<dyn Queue>,
+        clock: Arc<dyn Clock>,
+        entropy: Arc<dyn Entropy>,
+        options: RelayOptions,
+    ) -> Self {
+        let state = RelayState { starting: true, ..RelayState::default() };
+        Self {
+            ports: RelayPorts { store, queue, clock, dice: Dice(entropy) },
+            rescan: recovery::RescanPlan::new(options.shards),
+            options,
+            inbox: Arc::default(),
+            metrics: RelayMetrics::new(),
+            state: Arc::new(watch::Sender::new(state)),
+            agenda: Agenda::default(),
+            lines: Lines::default(),
+            sent: VecDeque::new(),
+            loads: FuturesOrdered::new(),
+            sends: FuturesUnordered::new(),
+            deletes: FuturesUnordered::new(),
+            rescans: FuturesUnordered::new(),
+            send_rest: Rest::default(),
+            delete_rest: Rest::default(),
+        }
+    }
+
+    /// How writers tell this relay of rows.
+    pub fn handle(&self) -> RelayHandle {
+        RelayHandle {
+            inbox: Arc::clone(&self.inbox),
+            state: Arc::clone(&self.state),
+            metrics: self.metrics.clone(),
+        }
+    }
+
+    /// The numbers of this relay, for the registry of the process.
+    pub fn metrics(&self) -> RelayMetrics {
+        self.metrics.clone()
+    }
+
+    /// Runs until `shutdown`; then takes no more rows, waits for the sends in the air and deletes what was sent.
+    pub async fn run(mut self, shutdown: CancellationToken) {
+        tokio::select! {
+            biased;
+            () = shutdown.cancelled() => return,
+            () = self.recover() => {}
+        }
+        while !shutdown.is_cancelled() {
+            self.take_announcements();
+            self.start_loads();
+            self.start_sends();
+            self.start_deletes();
+            self.start_rescan();
+            let sleep = self.sleep();
+            tokio::select! {
+                biased;
+                () = shutdown.cancelled() => {}
+                done = next_of(&mut self.deletes) => self.deleted(done),
+                found = next_of(&mut self.rescans) => self.found(found),
+                Some(rows) = self.loads.next(), if !self.loads.is_empty() => self.loaded(rows),
+                answer = next_of(&mut self.sends) => self.answered(answer),
+                () = self.inbox.rung() => {}
+                () = self.ports.clock.sleep(sleep) => {}
+            }
+            self.count();
+        }
+        self.drain().await;
+    }
+
+    /// Waits for the sends in the air and deletes what was sent, within the limit of the options. What is left will be
+    /// published again after the next start, under the same deduplication ids.
+    async fn drain(&mut self) {
+        let clock = Arc::clone(&self.ports.clock);
+        let deadline = clock.elapsed() + self.options.drain_max;
+        while !(self.sends.is_empty() && self.deletes.is_empty() && self.sent.is_empty()) {
+            self.start_deletes();
+            let now = clock.elapsed();
+            if now >= deadline {
+                tracing::warn!(
+                    rows = self.sent.len(),
+                    "sent events stay in the outbox and will be sent again"
+                );
+                break;
+            }
+            let rest =
+                self.delete_rest.until.saturating_sub(now).clamp(Duration::from_millis(1), deadline - now);
+            tokio::select! {
+                biased;
+                done = next_of(&mut self.deletes) => self.deleted(done),
+                answer = next_of(&mut self.sends) => self.answered(answer),
+                () = clock.sleep(if self.sent.is_empty() { deadline - now } else { rest }) => {}
+            }
+        }
+        self.count();
+    }
+
+    fn take_announcements(&mut self) {
+        for (due_ms, id) in self.inbox.take() {
+            self.agenda.note(due_ms, id);
+        }
+    }
+
+    /// How long nothing has to be started. Names the time to the inbox, so that only an earlier row rings.
+    fn sleep(&self) -> Duration {
+        let (now, elapsed) = (self.ports.clock.now(), self.ports.clock.elapsed());
+        let mut sleep = SLEEP_MAX;
+        if self.rescans.is_empty() {
+            sleep = sleep.min(self.rescan.next.saturating_sub(elapsed));
+        }
+        // Where there is no room for a load or a send, an answer makes room and wakes the loop.
+        if self.load_room() > 0
+            && let Some(due_ms) = self.agenda.next_due()
+        {
+            sleep = sleep.min(Timestamp::from_millis(due_ms).since(now));
+        }
+        if let Some(wake) = self.lines.next_wake() {
+            sleep = sleep.min(wake.saturating_sub(elapsed));
+        }
+        if self.lines.has_ready() && self.send_rest.until > elapsed {
+            sleep = sleep.min(self.send_rest.until - elapsed);
+        }
+        if !self.sent.is_empty() && self.delete_rest.until > elapsed {
+            sleep = sleep.min(self.delete_rest.until - elapsed);
+        }
+        self.inbox.sleep_until(now.plus(sleep).as_millis());
+        sleep
+    }
+
+    fn count(&self) {
+        let pending = i64::try_from(self.agenda.len()).unwrap_or(i64::MAX);
+        self.metrics.pending.set(pending);
+    }
+
+    fn state_set(&self, change: impl Fn(&mut RelayState)) {
+        self.state.send_if_modified(|state| {
+            let before = state.clone();
+            change(state);
+            *state != before
+        });
+    }
+}
+
+/// The next answer of a set of calls; never returns while the set is empty.
+async fn next_of<T>(calls: &mut FuturesUnordered<BoxFuture<'static, T>>) -> T {
+    match calls.next().await {
+        Some(answer) => answer,
+        None => std::future::pending().await,
+    }
+}

@@ -1,0 +1,139 @@
+//! From the lines to the queue.
+
+use super::{Relay, RelayPorts, SendAnswer};
+use crate::backoff;
+use crate::id::CompactId;
+use crate::row::PendingRow;
+use core::time::Duration;
+use domain::limits::QUEUE_BATCH_MAX;
+use ports::queue::{Outgoing, Sent};
+use ports::{Fault, FaultClass, clock};
+
+impl Relay {
+    /// Sends what is ready. While calls fail, one call at a time tries whether the queue is back.
+    pub(super) fn start_sends(&mut self) {
+        let elapsed = self.ports.clock.elapsed();
+        self.lines.wake(elapsed);
+        if elapsed < self.send_rest.until {
+            return;
+        }
+        let in_air_max = if self.send_rest.failures > 0 { 1 } else { self.options.sends_in_air_max };
+        while self.sends.len() < in_air_max && self.lines.has_ready() {
+            let batch = self.lines.take(QUEUE_BATCH_MAX);
+            let (ports, limit) = (self.ports.clone(), self.options.call_timeout);
+            self.sends.push(Box::pin(send(ports, limit, batch)));
+        }
+    }
+
+    /// Takes in the answer of one send.
+    pub(super) fn answered(&mut self, (batch, answer): SendAnswer) {
+        match answer {
+            Ok(results) => {
+                self.send_rest = super::Rest::default();
+                self.state_set(|state| state.queue = None);
+                let mut results = results.into_iter();
+                for row in batch {
+                    match results.next() {
+                        Some(Ok(sent)) => self.entry_sent(&row, &sent),
+                        Some(Err(fault)) => self.entry_failed(&row, &fault),
+                        None => self
+                            .entry_failed(&row, &Fault::transient("the queue gave no result for the entry")),
+                    }
+                }
+            }
+            Err(fault) if fault.class == FaultClass::Permanent => self.batch_refused(&batch, &fault),
+            Err(fault) => self.call_failed(&batch, &fault),
+        }
+    }
+
+    fn entry_sent(&mut self, row: &PendingRow, sent: &Sent) {
+        let lag = self.ports.clock.now().since(row.due);
+        self.metrics.published.inc();
+        self.metrics.lag.observe(lag.as_secs_f64());
+        tracing::debug!(
+            event_id = row.event_id.as_str(),
+            reservation_id = &*row.reservation,
+            message_id = &*sent.message_id,
+            "published"
+        );
+        self.lines.sent(&row.reservation);
+        self.sent.push_back(CompactId::new(row.event_id.as_str()));
+    }
+
+    /// The queue refused this one; its line rests.
+    fn entry_failed(&mut self, row: &PendingRow, fault: &Fault) {
+        self.metrics.failures.inc();
+        let failures = self.lines.failures(&row.reservation) + 1;
+        let rest = self.rest(failures);
+        let (error, event_id) = (fault.chain(), row.event_id.as_str());
+        if fault.class == FaultClass::Permanent {
+            // It is kept and tried on at the longest rest: an event is never dropped, and what a queue refuses for good
+            // (a missing permission, a size limit) is put right by people.
+            tracing::error!(event_id, failures, error, "the queue refuses an event");
+        } else {
+            tracing::warn!(event_id, failures, error, "an event was not taken by the queue");
+        }
+        self.lines.failed(&row.reservation, self.ports.clock.elapsed() + rest);
+    }
+
+    /// The queue understood the call and refused it as a whole. One entry may be to blame, so each is tried alone.
+    fn batch_refused(&mut self, batch: &[PendingRow], fault: &Fault) {
+        if let [row] = batch {
+            self.entry_failed(row, fault);
+            return;
+        }
+        tracing::warn!(
+            entries = batch.len(),
+            error = fault.chain(),
+            "a batch was refused; sending one by one"
+        );
+        for row in batch {
+            self.lines.handed_back(&row.reservation, true);
+        }
+    }
+
+    /// Nobody answered, or with an error of the moment: all sending rests.
+    fn call_failed(&mut self, batch: &[PendingRow], fault: &Fault) {
+        self.metrics.failures.inc_by(batch.len() as u64);
+        for row in batch {
+            self.lines.handed_back(&row.reservation, false);
+        }
+        let elapsed = self.ports.clock.elapsed();
+        // Calls that were in the air together fail together and count as one failure.
+        if elapsed >= self.send_rest.until {
+            let failures = self.send_rest.failures.saturating_add(1);
+            let rest = self.rest(failures);
+            self.send_rest = super::Rest { failures, until: elapsed + rest };
+        }
+        let error = fault.chain();
+        tracing::warn!(failures = self.send_rest.failures, error, "the queue does not answer; events wait");
+        self.state_set(|state| state.queue = Some(error.clone()));
+    }
+
+    pub(super) fn rest(&self, failures: u32) -> Duration {
+        let mut dice = self.ports.dice.clone();
+        backoff::rest(failures, self.options.rest_first, self.options.rest_max, &mut dice)
+    }
+}
+
+async fn send(ports: RelayPorts, limit: Duration, batch: Vec<PendingRow>) -> SendAnswer {
+    let entries = batch.iter().map(outgoing).collect();
+    // Dropping a send that takes too long is safe: if it is carried out after all, the retry has the same
+    // deduplication id.
+    let answer = clock::timeout(&*ports.clock, limit, ports.queue.send(entries))
+        .await
+        .unwrap_or_else(|_| Err(Fault::unavailable("sending events took too long")));
+    (batch, answer)
+}
+
+fn outgoing(row: &PendingRow) -> Outgoing {
+    let traceparent = row.traceparent.iter().map(|text| ("traceparent".to_owned(), text.to_string()));
+    Outgoing {
+        body: row.body.to_string(),
+        group: Some(row.reservation.to_string()),
+        dedup_id: Some(row.event_id.to_string()),
+        // The row was kept back until it was due, so the message itself waits for nothing.
+        delay: Duration::ZERO,
+        attributes: traceparent.collect(),
+    }
+}
