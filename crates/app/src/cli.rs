@@ -1,0 +1,188 @@
+//! The command line of `tacos`: what each command takes, and what it teaches.
+
+use clap::{Args, Parser, Subcommand};
+use std::path::PathBuf;
+use std::time::Duration;
+
+mod dlq;
+mod exit;
+pub mod output;
+mod seed;
+mod token;
+mod trace;
+
+pub use exit::{Exit, Failure};
+
+/// Where `tacos up` answers administration unless told otherwise.
+const ADMIN_ADDR: &str = "127.0.0.1:8042";
+/// Where `tacos up` keeps its data unless told otherwise.
+const DATA: &str = "tacos-data";
+
+/// The ticket-reservation platform that stays standing when the sale opens.
+///
+/// One process, embedded engines, no account and nothing to install. Start with `tacos demo` to watch a crowd buy
+/// out a hall and every invariant checked, or `tacos up` to run the platform and talk to it with curl and grpcurl.
+#[derive(Debug, Parser)]
+#[command(name = "tacos", version, propagate_version = true, arg_required_else_help = true)]
+#[command(after_help = "Exit codes: 0 done · 1 the thing asked about failed · 2 usage · 64 configuration · 69 a needed service did not answer")]
+pub struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Run the whole platform in this process, on data in a folder.
+    ///
+    /// Binds 127.0.0.1 only. When every port answers, prints one line of JSON on stdout with the addresses; logs go to
+    /// stderr. SIGTERM or Ctrl-C drains and ends with 0. A kill -9 loses nothing that was acknowledged: start it
+    /// again on the same folder.
+    Up(UpArgs),
+    /// Let a crowd buy out a hall, then check every invariant from the stores.
+    ///
+    /// Runs on a temporary folder and free ports. The buyers pay, fail, walk away, pay late, pay twice, cancel and repeat
+    /// requests, over the real APIs. Ends with 0 only if every invariant held and no event was lost.
+    Demo(DemoArgs),
+    /// Check every invariant of a data folder that no process has open.
+    Check(CheckArgs),
+    /// Put a show on sale.
+    ///
+    /// FILE holds the JSON body of `POST /admin/shows`; `-` reads standard input.
+    Seed(seed::SeedArgs),
+    /// Tell the story of one reservation across every layer, in the order of time.
+    Trace(trace::TraceArgs),
+    /// Look at, send back or throw away what the worker gave up on.
+    #[command(subcommand)]
+    Dlq(dlq::DlqCommand),
+    /// Make a signed token of a person, for local use.
+    ///
+    /// Signs with HS256 and the secret in JWT_SECRET, or with the one of the data folder, which is made at first use.
+    Token(token::TokenArgs),
+}
+
+/// `tacos up`.
+#[derive(Debug, Clone, Args)]
+pub struct UpArgs {
+    /// Folder of the data; made if it is not there.
+    #[arg(long, value_name = "DIR", default_value = DATA)]
+    pub data: PathBuf,
+    /// Bind free ports instead of 8010 to 8042.
+    #[arg(long)]
+    pub free_ports: bool,
+    /// How long seats are held for a buyer.
+    #[arg(long, value_name = "TIME", default_value = "60s", value_parser = duration)]
+    pub hold: Duration,
+    /// A show to put on sale at the start: the JSON body of `POST /admin/shows`.
+    #[arg(long, value_name = "FILE")]
+    pub seed_show: Option<PathBuf>,
+}
+
+/// `tacos demo`.
+#[derive(Debug, Clone, Args)]
+pub struct DemoArgs {
+    /// Seats of the hall.
+    #[arg(long, value_name = "N", default_value_t = 10_000, value_parser = clap::value_parser!(u64).range(1..=1_000_000))]
+    pub seats: u64,
+    /// Buyers who come.
+    #[arg(long, value_name = "N", default_value_t = 20_000, value_parser = clap::value_parser!(u64).range(1..=1_000_000))]
+    pub buyers: u64,
+    /// How long seats are held, in seconds or as `1500ms`.
+    #[arg(long, value_name = "S", default_value = "5", value_parser = duration)]
+    pub hold: Duration,
+    /// All choices of the crowd follow from it; drawn if it is not given, and printed.
+    #[arg(long, value_name = "N")]
+    pub seed: Option<u64>,
+    /// Print one JSON object instead of the tables.
+    #[arg(long)]
+    pub json: bool,
+    /// Damage the data before the check, so that the test suite can see the named invariant fail.
+    #[arg(long, hide = true, value_name = "NAME")]
+    pub break_invariant: Option<String>,
+}
+
+/// `tacos check`.
+#[derive(Debug, Clone, Args)]
+pub struct CheckArgs {
+    /// Folder of the data.
+    #[arg(long, value_name = "DIR", default_value = DATA)]
+    pub data: PathBuf,
+    /// Also demand that everything has reached its end: no open hold, nothing queued.
+    #[arg(long)]
+    pub at_rest: bool,
+    /// Print one JSON object instead of the table.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Where a command finds the platform.
+#[derive(Debug, Clone, Args)]
+pub struct Where {
+    /// Administration address of a running platform.
+    #[arg(long, value_name = "HOST:PORT", default_value = ADMIN_ADDR, conflicts_with = "data")]
+    addr: String,
+    /// Or the data folder of one that is not running.
+    #[arg(long, value_name = "DIR")]
+    data: Option<PathBuf>,
+}
+
+/// Reads `90`, `90s`, `1500ms`, `2m` or `1h`; a bare number is seconds.
+fn duration(text: &str) -> Result<Duration, String> {
+    let text = text.trim();
+    let digits = text.trim_end_matches(|c: char| c.is_ascii_alphabetic());
+    let number: u64 = digits.parse().map_err(|_| format!("{text:?} is not a time; write 60s, 1500ms, 2m or 1h"))?;
+    let duration = match &text[digits.len()..] {
+        "" | "s" => Duration::from_secs(number),
+        "ms" => Duration::from_millis(number),
+        "m" => Duration::from_secs(number.saturating_mul(60)),
+        "h" => Duration::from_secs(number.saturating_mul(3_600)),
+        unit => return Err(format!("unknown unit {unit:?}; write ms, s, m or h")),
+    };
+    if duration.is_zero() { Err("must be longer than 0".to_owned()) } else { Ok(duration) }
+}
+
+/// Parses the command line, runs the command and gives the exit code.
+pub fn main() -> std::process::ExitCode {
+    let cli = Cli::parse();
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => return Failure::service("start the runtime", error).report(),
+    };
+    match runtime.block_on(run(cli.command)) {
+        Ok(exit) => exit.into(),
+        Err(failure) => failure.report(),
+    }
+}
+
+async fn run(command: Command) -> Result<Exit, Failure> {
+    match command {
+        Command::Up(args) => crate::up::run(args).await,
+        Command::Demo(args) => crate::demo::run(args).await,
+        Command::Check(args) => crate::check::run(args).await,
+        Command::Seed(args) => seed::run(args).await,
+        Command::Trace(args) => trace::run(args).await,
+        Command::Dlq(command) => dlq::run(command).await,
+        Command::Token(args) => token::run(args),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_command_line_is_well_formed() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn a_time_is_read_with_and_without_its_unit() {
+        assert_eq!(duration("60s"), Ok(Duration::from_secs(60)));
+        assert_eq!(duration("3"), Ok(Duration::from_secs(3)));
+        assert_eq!(duration("1500ms"), Ok(Duration::from_millis(1_500)));
+        assert_eq!(duration("1h"), Ok(Duration::from_secs(3_600)));
+        for bad in ["", "0", "-1", "1y", "s", "1.5s", "9999999999999999999999"] {
+            assert!(duration(bad).is_err(), "{bad}");
+        }
+    }
+}

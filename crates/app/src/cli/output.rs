@@ -1,0 +1,25 @@
+//! What commands print: aligned tables, in colour on a terminal and plain in a pipe.
+
+use comfy_table::{Attribute, Cell, Color, ContentArrangement, Table, presets};
+use std::io::{IsTerminal, Write};
+
+/// A table with a header, as wide as the terminal allows.
+pub fn table(header: &[&str]) -> Table {
+    let mut table = Table::new();
+    table.load_preset(presets::UTF8_HORIZONTAL_ONLY).set_content_arrangement(ContentArrangement::Dynamic);
+    if !std::io::stdout().is_terminal() {
+        table.force_no_tty();
+    }
+    table.set_header(header.iter().map(|name| Cell::new(name).add_attribute(Attribute::Bold)));
+    table
+}
+
+/// A cell that says whether something is as it should be.
+pub fn verdict(good: bool, text: impl ToString) -> Cell {
+    Cell::new(text).fg(if good { Color::Green } else { Color::Red })
+}
+
+/// Writes one piece of output and a line end. A reader that went away (`tacos … | head`) is not an error.
+pub fn print(text: impl std::fmt::Display) {
+    let _ = writeln!(std::io::stdout().lock(), "{text}");
+}

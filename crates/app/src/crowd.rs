@@ -1,0 +1,122 @@
+//! A crowd of buyers that drives the platform over its real APIs.
+//!
+//! `tacos demo` and the crash test use the same buyers. A buyer knows what it was told and nothing else: its [`Receipt`]
+//! lists every promise that the platform made to it, and the crash test holds the platform to them. A call without an
+//! answer is made again with the same key until the platform is back, because that is what idempotency is for.
+
+use crate::client::Http;
+use anyhow::Result;
+use domain::random::{Random, SplitMix64};
+use ports::Clock;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+use tokio::sync::{Mutex, Semaphore, watch};
+
+mod behaviour;
+mod buyer;
+mod hall;
+mod payer;
+mod receipt;
+
+pub use behaviour::Behaviour;
+pub use hall::Hall;
+pub use receipt::{Promise, Receipt};
+
+/// Where the services answer, as `tacos up` prints it; changes when the platform restarts.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Endpoints {
+    /// `host:port` of reservation-api's REST.
+    pub reservation_http: String,
+    /// `host:port` of inventory-api's administration.
+    pub inventory_http: String,
+    /// `host:port` of payment-sim-api's gRPC.
+    pub payment_grpc: String,
+}
+
+/// What the crowd does.
+#[derive(Debug, Clone)]
+pub struct CrowdOptions {
+    /// The show that everybody wants.
+    pub show: String,
+    /// How many buyers come.
+    pub buyers: u64,
+    /// How many of them are busy at the same time.
+    pub at_once: usize,
+    /// How long the platform holds seats; buyers who pay late wait a little longer than this.
+    pub hold: Duration,
+    /// All choices follow from it.
+    pub seed: u64,
+    /// How long a buyer keeps asking a platform that does not answer.
+    pub patience: Duration,
+}
+
+/// What the buyers of one crowd share.
+pub struct Crowd {
+    options: CrowdOptions,
+    endpoints: watch::Receiver<Endpoints>,
+    http: Http,
+    clock: Arc<dyn Clock>,
+    hall: Hall,
+    payer: payer::Payer,
+    done: AtomicU64,
+}
+
+impl Crowd {
+    /// A crowd in front of a hall.
+    pub fn new(
+        options: CrowdOptions,
+        hall: Hall,
+        endpoints: watch::Receiver<Endpoints>,
+        clock: Arc<dyn Clock>,
+    ) -> Arc<Self> {
+        Arc::new(Self {
+            options,
+            http: Http::new(clock.clone()),
+            payer: payer::Payer::new(endpoints.clone()),
+            endpoints,
+            clock,
+            hall,
+            done: AtomicU64::new(0),
+        })
+    }
+
+    /// How many buyers have gone home.
+    pub fn done(&self) -> u64 {
+        self.done.load(Ordering::Relaxed)
+    }
+
+    /// Lets everybody in, at most `at_once` busy at a time, and returns what each was told.
+    pub async fn run(self: &Arc<Self>) -> Result<Vec<Receipt>> {
+        let places = Arc::new(Semaphore::new(self.options.at_once));
+        let receipts = Arc::new(Mutex::new(Vec::new()));
+        let tasks = ports::Tasks::new();
+        for number in 0..self.options.buyers {
+            let place = places.clone().acquire_owned().await?;
+            let (crowd, receipts) = (self.clone(), receipts.clone());
+            tasks.spawn(async move {
+                let receipt = buyer::buy(&crowd, number, place).await;
+                crowd.done.fetch_add(1, Ordering::Relaxed);
+                receipts.lock().await.push(receipt);
+            });
+        }
+        tasks.finished().await;
+        let mut receipts = std::mem::take(&mut *receipts.lock().await);
+        receipts.sort_by_key(|receipt| receipt.number);
+        Ok(receipts)
+    }
+
+    /// The choices of one buyer; the same for the same seed.
+    fn dice(&self, number: u64) -> SplitMix64 {
+        let mut mixer = SplitMix64::new(self.options.seed ^ number.wrapping_mul(0xA076_1D64_78BD_642F));
+        SplitMix64::new(mixer.next_u64())
+    }
+
+    fn reservation_url(&self, path: &str) -> String {
+        format!("http://{}{path}", self.endpoints.borrow().reservation_http)
+    }
+
+    fn inventory_url(&self, path: &str) -> String {
+        format!("http://{}{path}", self.endpoints.borrow().inventory_http)
+    }
+}

@@ -1,0 +1,153 @@
+//! `tacos demo`: a crowd buys out a hall, and every invariant is checked from the stores.
+//!
+//! The platform runs whole, on a temporary folder, and the buyers talk to it over its real APIs. The verdict is computed
+//! from what is stored after the platform has stopped; what the buyers were told is held against it.
+
+use crate::census;
+use crate::cli::{DemoArgs, Exit, Failure};
+use crate::client::Http;
+use crate::crowd::{Crowd, CrowdOptions, Endpoints, Hall, Receipt};
+use crate::platform::{EventCounts, Platform, PlatformOptions};
+use crate::promises;
+use anyhow::{Context, Result, ensure};
+use domain::invariant::{self, Name, Phase, Report, World};
+use domain::payment;
+use domain::reservation::Status;
+use indicatif::{ProgressBar, ProgressStyle};
+use ports::{Clock, Entropy};
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::watch;
+
+mod report;
+
+/// The show of the demo.
+const SHOW: &str = "tacos-live";
+/// Buyers who are busy at the same time; the others stand outside.
+const AT_ONCE: usize = 192;
+/// How long the platform may take to come to rest after the last hold ran out.
+const REST_LIMIT: Duration = Duration::from_secs(60);
+
+/// What the demo saw.
+pub struct Outcome {
+    seats: u64,
+    buyers: u64,
+    seed: u64,
+    wall: Duration,
+    world: World,
+    verdicts: Report,
+    events: EventCounts,
+    receipts: Vec<Receipt>,
+    broken_promises: Vec<String>,
+}
+
+impl Outcome {
+    /// Whether every invariant held, nothing was lost, and every promise was kept.
+    pub fn holds(&self) -> bool {
+        self.verdicts.holds() && self.events.lost == 0 && self.non_terminal() == 0 && self.broken_promises.is_empty()
+    }
+
+    fn count(&self, status: Status) -> usize {
+        self.world.reservations.iter().filter(|reservation| reservation.status == status).count()
+    }
+
+    fn non_terminal(&self) -> usize {
+        self.world.reservations.iter().filter(|reservation| !reservation.status.is_terminal()).count()
+    }
+
+    fn refunded(&self) -> usize {
+        self.world.payments.iter().filter(|payment| payment.status == payment::Status::Refunded).count()
+    }
+
+    fn sold(&self) -> usize {
+        self.world.seats.iter().filter(|seat| matches!(seat.owner, invariant::Owner::Sold(_))).count()
+    }
+
+    fn oversold(&self) -> u64 {
+        self.verdicts.get(Name::I1).map_or(0, |verdict| verdict.violations)
+    }
+}
+
+/// Runs the command.
+pub async fn run(args: DemoArgs) -> Result<Exit, Failure> {
+    let outcome = play(&args).await.map_err(|error| Failure::service("run the demo", error))?;
+    if args.json { report::json(&outcome) } else { report::tables(&outcome) }
+    Ok(if outcome.holds() { Exit::Done } else { Exit::Failed })
+}
+
+async fn play(args: &DemoArgs) -> Result<Outcome> {
+    let clock: Arc<dyn Clock> = Arc::new(runtime::SystemClock::new());
+    let seed = args.seed.unwrap_or_else(|| runtime::SystemEntropy::new().next_u64() >> 16);
+    let folder = tempfile::tempdir().context("make a temporary folder")?;
+    let started = clock.elapsed();
+    let platform = Platform::start(PlatformOptions::demo(folder.path(), args.hold)).await?;
+    let hall = Hall::of(args.seats);
+    open_the_sale(&platform, &hall, clock.clone()).await?;
+
+    let crowd = crowd(args, seed, hall, &platform, clock.clone());
+    let progress = progress(args);
+    let watcher = ports::Tasks::new();
+    watcher.spawn(follow(crowd.clone(), progress.clone(), clock.clone()));
+    let receipts = crowd.run().await?;
+    watcher.abort_all();
+    progress.set_position(args.buyers);
+    progress.set_message("waiting for the last holds and events");
+    platform.at_rest(args.hold + REST_LIMIT).await?;
+    let observed = platform.observations();
+    let events = platform.event_counts().await?;
+    let reported = platform.reported_counts().await?;
+    let engine = platform.stop().await?;
+    progress.finish_and_clear();
+
+    if let Some(name) = &args.break_invariant {
+        census::damage(&engine, name).await?;
+    }
+    let world = census::take(&engine, &reported).await?;
+    let mut verdicts = invariant::check(&world, Phase::AtRest);
+    for (name, checked, violations) in observed {
+        verdicts.record(name, checked, violations);
+    }
+    let broken_promises = promises::broken(&receipts, &world);
+    let wall = clock.elapsed() - started;
+    let (seats, buyers) = (args.seats, args.buyers);
+    Ok(Outcome { seats, buyers, seed, wall, world, verdicts, events, receipts, broken_promises })
+}
+
+fn crowd(args: &DemoArgs, seed: u64, hall: Hall, platform: &Platform, clock: Arc<dyn Clock>) -> Arc<Crowd> {
+    let addresses = platform.addresses();
+    let endpoints = Endpoints {
+        reservation_http: addresses.reservation_http.to_string(),
+        inventory_http: addresses.inventory_http.to_string(),
+        payment_grpc: addresses.payment_grpc.to_string(),
+    };
+    let options = CrowdOptions {
+        show: SHOW.to_owned(),
+        buyers: args.buyers,
+        at_once: AT_ONCE,
+        hold: args.hold,
+        seed,
+        patience: Duration::from_secs(30),
+    };
+    Crowd::new(options, hall, watch::channel(endpoints).1, clock)
+}
+
+async fn open_the_sale(platform: &Platform, hall: &Hall, clock: Arc<dyn Clock>) -> Result<()> {
+    let url = format!("http://{}/admin/shows", platform.addresses().inventory_http);
+    let answer = Http::new(clock).post(&url, &[], &hall.definition(SHOW)).await?;
+    ensure!(answer.status.is_success(), "the show does not go on sale: {}", answer.message());
+    Ok(())
+}
+
+fn progress(args: &DemoArgs) -> ProgressBar {
+    // indicatif draws on stderr, and only if that is a terminal.
+    let bar = if args.json { ProgressBar::hidden() } else { ProgressBar::new(args.buyers) };
+    let style = ProgressStyle::with_template("{elapsed_precise} {wide_bar} {pos}/{len} buyers  {msg}");
+    bar.with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()))
+}
+
+async fn follow(crowd: Arc<Crowd>, progress: ProgressBar, clock: Arc<dyn Clock>) {
+    loop {
+        progress.set_position(crowd.done());
+        clock.sleep(Duration::from_millis(100)).await;
+    }
+}

@@ -1,0 +1,124 @@
+//! How the demo tells what it saw: tables for people, one JSON object for scripts.
+
+use super::Outcome;
+use crate::cli::output::{print, table, verdict};
+use crate::crowd::{Behaviour, Promise};
+use domain::reservation::Status;
+use serde_json::{Map, Value, json};
+
+/// The object that contracts section 8 describes.
+pub(super) fn json(outcome: &Outcome) {
+    let invariants: Map<String, Value> = outcome
+        .verdicts
+        .verdicts()
+        .map(|(name, v)| (name.to_string(), json!({"checked": v.checked, "violations": v.violations})))
+        .collect();
+    let events = &outcome.events;
+    print(json!({
+        "seats": outcome.seats,
+        "buyers": outcome.buyers,
+        "reservations": outcome.world.reservations.len(),
+        "sold": outcome.sold(),
+        "confirmed": outcome.count(Status::Confirmed),
+        "expired": outcome.count(Status::Expired),
+        "cancelled": outcome.count(Status::Cancelled),
+        "refunded": outcome.refunded(),
+        "events": {
+            "published": events.published, "settled": events.settled, "buried": events.buried, "lost": events.lost,
+        },
+        "oversold": outcome.oversold(),
+        "non_terminal": outcome.non_terminal(),
+        "broken_promises": outcome.broken_promises.len(),
+        "invariants": invariants,
+        "seed": outcome.seed,
+        "wall_seconds": (outcome.wall.as_secs_f64() * 1_000.0).round() / 1_000.0,
+    }));
+}
+
+/// The tables.
+pub(super) fn tables(outcome: &Outcome) {
+    let sold = outcome.sold();
+    print(format!(
+        "{} buyers, {} seats, {sold} sold, in {:.1} s (seed {})\n",
+        outcome.buyers,
+        outcome.seats,
+        outcome.wall.as_secs_f64(),
+        outcome.seed
+    ));
+    print(buyers(outcome));
+    print(ends(outcome));
+    print(invariants(outcome));
+    for problem in outcome.verdicts.verdicts().flat_map(|(name, v)| v.examples.iter().map(move |e| (name, e))) {
+        print(format!("{}: {}", problem.0, problem.1));
+    }
+    for problem in outcome.broken_promises.iter().take(20) {
+        print(format!("broken promise: {problem}"));
+    }
+    print(if outcome.holds() {
+        "Every invariant held. Nothing was lost.".to_owned()
+    } else {
+        format!("FAILED. Run it again with: tacos demo --seed {} --seats {} --buyers {}", outcome.seed, outcome.seats, outcome.buyers)
+    });
+}
+
+fn buyers(outcome: &Outcome) -> comfy_table::Table {
+    let mut table = table(&["buyers who", "came", "got seats", "told confirmed"]);
+    for (behaviour, _) in Behaviour::SHARES {
+        let crowd: Vec<_> = outcome.receipts.iter().filter(|receipt| receipt.behaviour == behaviour).collect();
+        let told = |kind: fn(&Promise) -> bool| {
+            crowd.iter().filter(|receipt| receipt.promises.iter().any(kind)).count().to_string()
+        };
+        table.add_row(vec![
+            words(behaviour).to_owned(),
+            crowd.len().to_string(),
+            told(|promise| matches!(promise, Promise::Held { .. })),
+            told(|promise| matches!(promise, Promise::Confirmed { .. })),
+        ]);
+    }
+    table
+}
+
+const fn words(behaviour: Behaviour) -> &'static str {
+    match behaviour {
+        Behaviour::PaysAndConfirms => "pay and ask for the order",
+        Behaviour::PaysAndLeaves => "pay and leave",
+        Behaviour::RepeatsEverything => "send everything twice",
+        Behaviour::IsDeclined => "are declined",
+        Behaviour::IsDeclinedThenPays => "are declined, then pay",
+        Behaviour::WalksAway => "walk away",
+        Behaviour::PaysLate => "pay too late",
+        Behaviour::PaysTwice => "pay twice",
+        Behaviour::Cancels => "cancel",
+        Behaviour::PaysWhileCancelling => "pay and cancel at once",
+    }
+}
+
+fn ends(outcome: &Outcome) -> comfy_table::Table {
+    let mut table = table(&["reservations", "", "events", ""]);
+    let events = &outcome.events;
+    let rows = [
+        ("made", outcome.world.reservations.len(), "published", events.published),
+        ("confirmed", outcome.count(Status::Confirmed), "settled", events.settled),
+        ("expired", outcome.count(Status::Expired), "in the dead-letter queue", events.buried),
+        ("cancelled", outcome.count(Status::Cancelled), "lost", events.lost),
+        ("payments given back", outcome.refunded(), "", 0),
+    ];
+    for (what, count, event, number) in rows {
+        let number = if event.is_empty() { String::new() } else { number.to_string() };
+        table.add_row(vec![what.to_owned(), count.to_string(), event.to_owned(), number]);
+    }
+    table
+}
+
+fn invariants(outcome: &Outcome) -> comfy_table::Table {
+    let mut table = table(&["invariant", "", "checked", "violations"]);
+    for (name, v) in outcome.verdicts.verdicts() {
+        table.add_row(vec![
+            comfy_table::Cell::new(name),
+            comfy_table::Cell::new(name.meaning()),
+            comfy_table::Cell::new(v.checked),
+            verdict(v.violations == 0, v.violations),
+        ]);
+    }
+    table
+}

@@ -1,0 +1,82 @@
+//! kill -9 under load, again and again, on one folder: what a buyer was told is still true.
+//!
+//! `TACOS_CRASH_ROUNDS` sets the number of kills (default 5; `cargo xtask soak` asks for 50), `TACOS_SEED` repeats a run.
+
+use crate::running::Running;
+use anyhow::{Context, Result, ensure};
+use app::census;
+use app::crowd::{Crowd, CrowdOptions, Hall};
+use app::promises;
+use domain::invariant::{self, Phase};
+use domain::random::{Random, SplitMix64};
+use ports::{Clock, Entropy};
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::watch;
+
+const SHOW: &str = "crash-show";
+const SEATS: u64 = 3_000;
+const BUYERS_PER_ROUND: u64 = 240;
+
+#[allow(clippy::disallowed_methods, reason = "a test reads its own settings")]
+fn setting(name: &str) -> Option<u64> {
+    std::env::var(name).ok().map(|text| text.parse().unwrap_or_else(|_| panic!("{name}={text} is not a number")))
+}
+
+/// Traps T1, T14, S9, M1 and M2 on the real engine: whatever the moment, nothing acknowledged is lost, nothing is half done.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_a_buyer_was_told_survives_every_kill() -> Result<()> {
+    let rounds = setting("TACOS_CRASH_ROUNDS").unwrap_or(5);
+    let seed = setting("TACOS_SEED").unwrap_or_else(|| runtime::SystemEntropy::new().next_u64() >> 16);
+    println!("seed {seed}, {rounds} rounds; again with TACOS_SEED={seed} TACOS_CRASH_ROUNDS={rounds}");
+    let mut dice = SplitMix64::new(seed);
+    let clock: Arc<dyn Clock> = Arc::new(runtime::SystemClock::new());
+    let folder = tempfile::tempdir()?;
+    let mut platform = Running::start(folder.path(), "2s").await?;
+    let hall = Hall::of(SEATS);
+    let opened = platform.post("inventory_http", "/admin/shows", &[], &hall.definition(SHOW)).await?;
+    ensure!(opened.status.is_success(), "{opened:?}");
+
+    let (endpoints, watching) = watch::channel(platform.endpoints());
+    let options = CrowdOptions {
+        show: SHOW.to_owned(),
+        buyers: rounds * BUYERS_PER_ROUND,
+        at_once: 48,
+        hold: Duration::from_secs(2),
+        seed,
+        patience: Duration::from_secs(120),
+    };
+    let crowd = Crowd::new(options, hall, watching, clock.clone());
+    let (told, receipts) = tokio::sync::oneshot::channel();
+    let tasks = ports::Tasks::new();
+    let buyers = crowd.clone();
+    tasks.spawn(async move {
+        let _ = told.send(buyers.run().await);
+    });
+    for round in 0..rounds {
+        // The moment of the kill is drawn as a number of buyers, and then as some loops of the scheduler.
+        let until = round * BUYERS_PER_ROUND + dice.below(BUYERS_PER_ROUND * 3 / 4);
+        while crowd.done() < until {
+            clock.sleep(Duration::from_millis(1)).await;
+        }
+        clock.sleep(Duration::from_micros(dice.below(20_000))).await;
+        platform.kill().await?;
+        platform = Running::start(folder.path(), "2s").await.with_context(|| format!("restart {round}"))?;
+        endpoints.send_replace(platform.endpoints());
+    }
+    let receipts = receipts.await.context("the crowd ended")??;
+    platform.at_rest().await?;
+    let reported = platform.get("inventory_http", &format!("/admin/shows/{SHOW}")).await?;
+    ensure!(platform.terminate().await? == 0, "a drained platform ends with 0");
+
+    let engine = census::open(folder.path(), clock).await?;
+    let world = census::take(&engine, &census::reported(&[reported.body])?).await?;
+    let report = invariant::check(&world, Phase::AtRest);
+    let broken = promises::broken(&receipts, &world);
+    let confirmed = world.reservations.iter().filter(|r| r.order.is_some()).count();
+    println!("{} reservations, {confirmed} confirmed, {} buried", world.reservations.len(), world.buried.len());
+    ensure!(report.holds(), "seed {seed}: {report:#?}");
+    ensure!(broken.is_empty(), "seed {seed}: {broken:#?}");
+    ensure!(confirmed > 0, "seed {seed}: the crowd bought nothing");
+    Ok(())
+}

@@ -1,0 +1,9 @@
+//! The one integration binary: the whole platform, as a user starts it, over real sockets.
+#![allow(missing_docs, clippy::print_stdout, reason = "a test binary")]
+
+mod bad_input;
+mod cli;
+mod crash;
+mod demo;
+mod running;
+mod walk;

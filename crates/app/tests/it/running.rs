@@ -1,0 +1,118 @@
+//! A `tacos up` of its own for a test: started on a folder, on free ports, ended by its id.
+
+use anyhow::{Context, Result, ensure};
+use app::client::{Answer, Http};
+use app::crowd::Endpoints;
+use ports::Clock;
+use serde_json::Value;
+use std::path::Path;
+use std::process::Stdio;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::io::{AsyncBufReadExt, BufReader};
+use tokio::process::{Child, Command};
+
+/// How long a start, a stop or a condition may take before the test gives up; no test waits this long when it passes.
+pub const PATIENCE: Duration = Duration::from_secs(90);
+
+/// A platform in a process of its own.
+pub struct Running {
+    child: Child,
+    ready: Value,
+    pub http: Http,
+    clock: Arc<dyn Clock>,
+}
+
+impl Running {
+    /// Starts `tacos up` and waits for the line that says where it answers.
+    pub async fn start(data: &Path, hold: &str) -> Result<Self> {
+        Self::start_with(data, hold, &[]).await
+    }
+
+    /// As [`Self::start`], with environment variables.
+    pub async fn start_with(data: &Path, hold: &str, env: &[(&str, &str)]) -> Result<Self> {
+        let clock: Arc<dyn Clock> = Arc::new(runtime::SystemClock::new());
+        let mut child = Command::new(env!("CARGO_BIN_EXE_tacos"))
+            .args(["up", "--free-ports", "--hold", hold, "--data"])
+            .arg(data)
+            .envs(env.iter().copied())
+            .env("LOG_LEVEL", "warn")
+            .stdout(Stdio::piped())
+            .kill_on_drop(true)
+            .spawn()
+            .context("start tacos")?;
+        let stdout = child.stdout.take().context("its stdout")?;
+        let mut lines = BufReader::new(stdout).lines();
+        let line = ports::clock::timeout(&*clock, PATIENCE, lines.next_line())
+            .await
+            .map_err(|_| anyhow::anyhow!("no ready line within {PATIENCE:?}"))??
+            .context("tacos ended before it was ready")?;
+        let ready: Value = serde_json::from_str(&line).with_context(|| format!("not JSON: {line}"))?;
+        ensure!(ready["ready"] == true, "{line}");
+        Ok(Self { child, ready, http: Http::new(clock.clone()), clock })
+    }
+
+    /// The line that it printed.
+    pub const fn ready(&self) -> &Value {
+        &self.ready
+    }
+
+    /// `host:port` of one of its sockets.
+    pub fn address(&self, name: &str) -> &str {
+        self.ready["addresses"][name].as_str().unwrap_or_else(|| panic!("no address {name} in {}", self.ready))
+    }
+
+    /// Where the crowd finds it.
+    pub fn endpoints(&self) -> Endpoints {
+        Endpoints {
+            reservation_http: self.address("reservation_http").to_owned(),
+            inventory_http: self.address("inventory_http").to_owned(),
+            payment_grpc: self.address("payment_grpc").to_owned(),
+        }
+    }
+
+    /// A GET at one of its sockets.
+    pub async fn get(&self, name: &str, path: &str) -> Result<Answer> {
+        self.http.get(&format!("http://{}{path}", self.address(name))).await
+    }
+
+    /// A POST at one of its sockets.
+    pub async fn post(&self, name: &str, path: &str, headers: &[(&str, &str)], body: &Value) -> Result<Answer> {
+        self.http.post(&format!("http://{}{path}", self.address(name)), headers, body).await
+    }
+
+    /// Waits until nothing is on its way: no timer, no unpublished event, nothing in the queue.
+    pub async fn at_rest(&self) -> Result<()> {
+        self.until("everything is at rest", async || {
+            let answer = self.get("admin_http", "/admin/rest").await?;
+            Ok(answer.body["at_rest"] == true)
+        })
+        .await
+    }
+
+    /// Asks again until a condition holds.
+    pub async fn until(&self, what: &str, holds: impl AsyncFn() -> Result<bool>) -> Result<()> {
+        let give_up = self.clock.elapsed() + PATIENCE;
+        while !holds().await.with_context(|| format!("while waiting until {what}"))? {
+            ensure!(self.clock.elapsed() < give_up, "waited {PATIENCE:?} until {what}");
+            self.clock.sleep(Duration::from_millis(20)).await;
+        }
+        Ok(())
+    }
+
+    /// kill -9.
+    pub async fn kill(mut self) -> Result<()> {
+        self.child.kill().await.context("kill tacos")
+    }
+
+    /// SIGTERM, and the exit code.
+    pub async fn terminate(mut self) -> Result<i32> {
+        let id = self.child.id().context("it runs")?.to_string();
+        let sent = Command::new("kill").args(["-TERM", &id]).status().await?;
+        ensure!(sent.success(), "kill -TERM {id}");
+        let status = ports::clock::timeout(&*self.clock, PATIENCE, self.child.wait())
+            .await
+            .map_err(|_| anyhow::anyhow!("it did not end within {PATIENCE:?} of SIGTERM"))??;
+        status.code().context("ended by a signal")
+    }
+}

@@ -1,0 +1,183 @@
+//! The three walks of ARCHITECTURE.md, over real sockets: a buyer gets a seat, a hold expires, money comes too late.
+
+use crate::running::Running;
+use anyhow::{Result, ensure};
+use contracts::common::v1::Money;
+use contracts::payment::v1::payment_service_client::PaymentServiceClient;
+use contracts::payment::v1::{
+    CreatePaymentIntentRequest, GetPaymentStatusRequest, PaymentScenario, PaymentStatus, ProcessPaymentRequest,
+};
+use http::StatusCode;
+use serde_json::{Value, json};
+use tonic::transport::Channel;
+
+struct Stage {
+    _folder: tempfile::TempDir,
+    platform: Running,
+    payments: PaymentServiceClient<Channel>,
+}
+
+/// A show of one named row and a floor.
+async fn stage(hold: &str) -> Result<Stage> {
+    let folder = tempfile::tempdir()?;
+    let platform = Running::start(folder.path(), hold).await?;
+    let show = json!({"event_id": "s", "name": "S", "sections": [
+        {"id": "A", "price": 100, "rows": [{"row": "1", "from": 1, "to": 4}]},
+        {"id": "F", "price": 50, "capacity": 3}]});
+    let opened = platform.post("inventory_http", "/admin/shows", &[], &show).await?;
+    ensure!(opened.status == StatusCode::CREATED, "{opened:?}");
+    let payments = PaymentServiceClient::connect(format!("http://{}", platform.address("payment_grpc"))).await?;
+    Ok(Stage { _folder: folder, platform, payments })
+}
+
+impl Stage {
+    async fn reserve(&self, key: &str, seats: &[&str]) -> Result<Value> {
+        let body = json!({"event_id": "s", "seat_ids": seats, "quantity": seats.len(), "user_id": key, "reservation_token": ""});
+        let answer = self.platform.post("reservation_http", "/v1/reservations", &[("idempotency-key", key)], &body).await?;
+        ensure!(answer.status == StatusCode::CREATED, "{answer:?}");
+        ensure!(answer.body["status"] == "HOLD", "{answer:?}");
+        Ok(answer.body)
+    }
+
+    async fn pay(&mut self, reservation: &Value, scenario: PaymentScenario, key: &str) -> Result<(String, PaymentStatus)> {
+        let request = CreatePaymentIntentRequest {
+            reservation_id: reservation["reservation_id"].as_str().unwrap_or_default().to_owned(),
+            amount: Some(Money { amount: reservation["total_amount"].as_i64().unwrap_or_default(), currency: "KRW".into() }),
+            scenario: scenario.into(),
+            idempotency_key: key.to_owned(),
+            ..Default::default()
+        };
+        let intent = self.payments.create_payment_intent(request).await?.into_inner().payment_intent_id;
+        let request = ProcessPaymentRequest { payment_intent_id: intent.clone(), ..Default::default() };
+        let status = self.payments.process_payment(request).await?.into_inner().status();
+        Ok((intent, status))
+    }
+
+    async fn payment(&self, intent: &str) -> Result<PaymentStatus> {
+        let request = GetPaymentStatusRequest { payment_intent_id: intent.to_owned(), ..Default::default() };
+        let payment = self.payments.clone().get_payment_status(request).await?.into_inner().payment;
+        Ok(payment.map_or(PaymentStatus::Unspecified, |payment| payment.status()))
+    }
+
+    async fn status(&self, reservation: &Value) -> Result<Value> {
+        let path = format!("/v1/reservations/{}", reservation["reservation_id"].as_str().unwrap_or_default());
+        Ok(self.platform.get("reservation_http", &path).await?.body)
+    }
+
+    async fn becomes(&self, reservation: &Value, status: &str) -> Result<Value> {
+        let what = format!("{} is {status}", reservation["reservation_id"]);
+        self.platform.until(&what, async || Ok(self.status(reservation).await?["status"] == status)).await?;
+        self.status(reservation).await
+    }
+
+    async fn remaining(&self, section: &str) -> Result<u64> {
+        let show = self.platform.get("inventory_http", "/admin/shows/s").await?.body;
+        let sections = show["sections"].as_array().cloned().unwrap_or_default();
+        let found = sections.into_iter().find(|found| found["id"] == section).unwrap_or_default();
+        Ok(found["remaining"].as_u64().unwrap_or(u64::MAX))
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_approved_payment_sells_the_seats_once() -> Result<()> {
+    let mut stage = stage("60s").await?;
+    let held = stage.reserve("buyer", &["A-1-1", "A-1-2"]).await?;
+    ensure!(held["total_amount"] == 200, "{held}");
+    ensure!(stage.remaining("A").await? == 2, "two are held");
+    let (intent, status) = stage.pay(&held, PaymentScenario::Approve, "k").await?;
+    ensure!(status == PaymentStatus::Completed, "{status:?}");
+    let confirmed = stage.becomes(&held, "CONFIRMED").await?;
+    ensure!(confirmed["payment_intent_id"] == intent, "{confirmed}");
+    let path = format!("/v1/reservations/{}/confirm", held["reservation_id"].as_str().unwrap_or_default());
+    let answer = stage.platform.post("reservation_http", &path, &[], &json!({"payment_intent_id": intent})).await?;
+    ensure!(answer.status == StatusCode::OK && answer.body["order_id"] == confirmed["order_id"], "{answer:?}");
+    ensure!(stage.remaining("A").await? == 2, "two are sold");
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_hold_that_runs_out_gives_its_seats_back() -> Result<()> {
+    let stage = stage("1s").await?;
+    let held = stage.reserve("walker", &["A-1-1"]).await?;
+    stage.becomes(&held, "EXPIRED").await?;
+    ensure!(stage.remaining("A").await? == 4, "all are free again");
+    stage.platform.at_rest().await
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_declined_payment_gives_the_seats_back_and_a_second_card_takes_them_again() -> Result<()> {
+    let mut stage = stage("60s").await?;
+    let held = stage.reserve("buyer", &["A-1-1"]).await?;
+    let (_, status) = stage.pay(&held, PaymentScenario::Fail, "first").await?;
+    ensure!(status == PaymentStatus::Failed, "{status:?}");
+    stage.becomes(&held, "CANCELLED").await?;
+    ensure!(stage.remaining("A").await? == 4, "free again");
+    stage.pay(&held, PaymentScenario::Approve, "second").await?;
+    stage.becomes(&held, "CONFIRMED").await?;
+    ensure!(stage.remaining("A").await? == 3, "sold");
+    Ok(())
+}
+
+/// Trap M1: the money of a late payment becomes the seats again, if they are free.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_late_payment_takes_the_seats_again_if_they_are_free() -> Result<()> {
+    let mut stage = stage("1s").await?;
+    let held = stage.reserve("late", &["A-1-1"]).await?;
+    stage.becomes(&held, "EXPIRED").await?;
+    stage.pay(&held, PaymentScenario::Approve, "k").await?;
+    stage.becomes(&held, "CONFIRMED").await?;
+    ensure!(stage.remaining("A").await? == 3, "sold");
+    Ok(())
+}
+
+/// Trap M1: and it is given back if they are gone.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_late_payment_for_seats_that_are_gone_is_given_back_once() -> Result<()> {
+    let mut stage = stage("1s").await?;
+    let late = stage.reserve("late", &["A-1-1"]).await?;
+    stage.becomes(&late, "EXPIRED").await?;
+    let other = stage.reserve("quick", &["A-1-1"]).await?;
+    stage.pay(&other, PaymentScenario::Approve, "quick").await?;
+    stage.becomes(&other, "CONFIRMED").await?;
+    let (intent, _) = stage.pay(&late, PaymentScenario::Approve, "late").await?;
+    let given_back = async || Ok(stage.payment(&intent).await? == PaymentStatus::Refunded);
+    stage.platform.until("the money is given back", given_back).await?;
+    stage.platform.at_rest().await?;
+    ensure!(stage.status(&late).await?["status"] == "EXPIRED", "it stays as it ended");
+    Ok(())
+}
+
+/// Trap M1: of two payments for the same seats one is given back.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_pays_twice_gets_one_payment_back() -> Result<()> {
+    let mut stage = stage("60s").await?;
+    let held = stage.reserve("twice", &["A-1-1"]).await?;
+    let (first, _) = stage.pay(&held, PaymentScenario::Approve, "first").await?;
+    let (second, _) = stage.pay(&held, PaymentScenario::Approve, "second").await?;
+    stage.becomes(&held, "CONFIRMED").await?;
+    let one_is_back = async || {
+        let statuses = [stage.payment(&first).await?, stage.payment(&second).await?];
+        Ok(statuses.contains(&PaymentStatus::Refunded))
+    };
+    stage.platform.until("one payment is given back", one_is_back).await?;
+    stage.platform.at_rest().await?;
+    let statuses = [stage.payment(&first).await?, stage.payment(&second).await?];
+    ensure!(statuses.contains(&PaymentStatus::Completed), "{statuses:?}");
+    Ok(())
+}
+
+/// Trap W1, as far as this platform goes: a show behind a waiting room sells nothing without a pass.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_show_behind_a_waiting_room_refuses_who_has_no_pass() -> Result<()> {
+    let stage = stage("60s").await?;
+    let show = json!({"event_id": "w", "name": "W", "sections": [{"id": "A", "price": 1, "capacity": 5}],
+                      "waiting_room": {"rate_per_sec": 10, "required": true}});
+    let opened = stage.platform.post("inventory_http", "/admin/shows", &[], &show).await?;
+    ensure!(opened.status == StatusCode::CREATED, "{opened:?}");
+    for token in ["", "made-up"] {
+        let body = json!({"event_id": "w", "seat_ids": [], "section": "A", "quantity": 1, "user_id": "u", "reservation_token": token});
+        let answer = stage.platform.post("reservation_http", "/v1/reservations", &[("idempotency-key", "k")], &body).await?;
+        ensure!(answer.status == StatusCode::FORBIDDEN, "{answer:?}");
+    }
+    Ok(())
+}

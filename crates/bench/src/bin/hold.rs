@@ -1,0 +1,162 @@
+//! Durable two-seat holds on one hot show of 200,000 seats, through gRPC, the client on the same machine.
+//!
+//! Each run sells out a fresh show in holds of two seats, drawn without repetition in random order, with a fixed number
+//! of calls in the air. Printed are holds a second, latency as the client sees it, and the CPU time of the server a hold.
+
+use anyhow::{Context, Result, ensure};
+use bench::{Platform, now, print, round, say};
+use clap::Parser;
+use contracts::reservation::v1::ReserveSeatRequest;
+use contracts::reservation::v1::inventory_service_client::InventoryServiceClient;
+use domain::random::{Random, SplitMix64};
+use hdrhistogram::Histogram;
+use serde_json::{Value, json};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use tokio::task::JoinSet;
+use tonic::transport::{Channel, Endpoint};
+
+const SEATS: usize = 200_000;
+const ROW: usize = 100;
+
+#[derive(Debug, Parser)]
+#[command(about = "Durable two-seat holds a second on one hot show of 200,000 seats")]
+struct Options {
+    /// Print one JSON object.
+    #[arg(long)]
+    json: bool,
+    /// Shows to sell out, one run each.
+    #[arg(long, default_value_t = 3)]
+    runs: usize,
+    /// Calls in the air.
+    #[arg(long, default_value_t = 192)]
+    in_flight: usize,
+    /// gRPC connections.
+    #[arg(long, default_value_t = 4)]
+    connections: usize,
+    /// Seed of the order of the seats.
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
+}
+
+fn main() -> Result<()> {
+    let options = Options::parse();
+    // The generator needs one core's worth at most; the server gets the rest.
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let runs = runtime.block_on(measure(&options))?;
+    print("bench hold", &runs, options.json);
+    Ok(())
+}
+
+async fn measure(options: &Options) -> Result<Vec<Value>> {
+    let folder = tempfile::tempdir()?;
+    let platform = Platform::start(folder.path(), "60s")?;
+    let mut clients = Vec::new();
+    for _ in 0..options.connections {
+        let endpoint = Endpoint::from_shared(format!("http://{}", platform.address("inventory_grpc")))?;
+        clients.push(InventoryServiceClient::new(endpoint.tcp_nodelay(true).connect().await?));
+    }
+    let mut runs = Vec::new();
+    for number in 0..=options.runs {
+        let show = format!("hot-{number}");
+        open(&platform, &show).await?;
+        let name = if number == 0 { "warm-up".to_owned() } else { format!("run-{number}") };
+        say(&format!("{name} …"));
+        let run = sell_out(&platform, &clients, &show, &name, options).await?;
+        if number > 0 {
+            runs.push(run);
+        }
+    }
+    Ok(runs)
+}
+
+async fn open(platform: &Platform, show: &str) -> Result<()> {
+    let rows: Vec<Value> =
+        (1..=SEATS / ROW).map(|row| json!({"row": row.to_string(), "from": 1, "to": ROW})).collect();
+    let show = json!({"event_id": show, "name": "Hot", "sections": [{"id": "S", "price": 1_000, "rows": rows}]});
+    let clock = Arc::new(runtime::SystemClock::new());
+    let url = format!("http://{}/admin/shows", platform.address("inventory_http"));
+    let answer = app::client::Http::new(clock).post(&url, &[], &show).await?;
+    ensure!(answer.status.is_success(), "{}", answer.message());
+    Ok(())
+}
+
+/// Every pair of seats once, in random order.
+fn pairs(seed: u64) -> Vec<(u32, u32)> {
+    let mut dice = SplitMix64::new(seed);
+    let mut seats: Vec<u32> = (0..SEATS as u32).collect();
+    for last in (1..seats.len()).rev() {
+        seats.swap(last, dice.below(last as u64 + 1) as usize);
+    }
+    seats.chunks_exact(2).map(|pair| (pair[0], pair[1])).collect()
+}
+
+fn seat(index: u32) -> String {
+    let index = index as usize;
+    format!("S-{}-{}", index / ROW + 1, index % ROW + 1)
+}
+
+async fn sell_out(
+    platform: &Platform,
+    clients: &[InventoryServiceClient<Channel>],
+    show: &str,
+    name: &str,
+    options: &Options,
+) -> Result<Value> {
+    let pairs = Arc::new(pairs(options.seed));
+    let next = Arc::new(AtomicUsize::new(0));
+    let (cpu, started) = (platform.cpu()?, now());
+    let mut callers = JoinSet::new();
+    for caller in 0..options.in_flight {
+        let client = clients[caller % clients.len()].clone();
+        let (pairs, next, show) = (pairs.clone(), next.clone(), show.to_owned());
+        callers.spawn(async move { call(client, &show, &pairs, &next).await });
+    }
+    let mut latency = Histogram::<u64>::new(3)?;
+    while let Some(done) = callers.join_next().await {
+        latency.add(done.context("a caller panicked")??)?;
+    }
+    let (took, cpu) = ((now() - started).as_secs_f64(), platform.cpu()? - cpu);
+    let holds = latency.len() as f64;
+    ensure!(latency.len() as usize == pairs.len(), "{holds} of {} holds were placed", pairs.len());
+    let ms = |quantile: f64| (latency.value_at_quantile(quantile) as f64 / 10.0).round() / 100.0;
+    Ok(json!({
+        "name": name,
+        "holds": latency.len(),
+        "holds_per_second": (holds / took).round(),
+        "p50_ms": ms(0.50),
+        "p99_ms": ms(0.99),
+        "p999_ms": ms(0.999),
+        "cpu_us_per_hold": round(cpu.as_secs_f64() * 1e6 / holds),
+        "in_flight": options.in_flight,
+    }))
+}
+
+/// Places holds one after another until the show is sold out; latencies in microseconds.
+async fn call(
+    mut client: InventoryServiceClient<Channel>,
+    show: &str,
+    pairs: &[(u32, u32)],
+    next: &AtomicUsize,
+) -> Result<Histogram<u64>> {
+    let mut latency = Histogram::new(3)?;
+    let until = runtime::SystemClock::new();
+    loop {
+        let number = next.fetch_add(1, Ordering::Relaxed);
+        let Some((one, other)) = pairs.get(number) else { return Ok(latency) };
+        let due = ports::Clock::now(&until).plus(std::time::Duration::from_secs(600));
+        let request = ReserveSeatRequest {
+            reservation_id: format!("{show}-{number}"),
+            event_id: show.to_owned(),
+            seat_ids: vec![seat(*one), seat(*other)],
+            quantity: 2,
+            user_id: format!("u-{number}"),
+            hold_expires_at: Some(contracts::time::to_proto(due)),
+            ..Default::default()
+        };
+        let started = now();
+        let answer = client.reserve_seat(request).await?.into_inner();
+        latency.record((now() - started).as_micros() as u64)?;
+        ensure!(answer.error.is_none(), "{:?}", answer.error);
+    }
+}
