@@ -4,7 +4,7 @@ use core::time::Duration;
 use domain::random::Random;
 
 /// The rest after the `failures`-th failure in a row; none after none.
-pub(crate) fn rest(failures: u32, first: Duration, max: Duration, random: &mut impl Random) -> Duration {
+pub fn rest(failures: u32, first: Duration, max: Duration, random: &mut impl Random) -> Duration {
     if failures == 0 {
         return Duration::ZERO;
     }

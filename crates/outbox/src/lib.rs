@@ -10,16 +10,16 @@
 //! ordered by due time; the store's index `outbox` is read to rebuild that order at the start and, slowly, to find the
 //! rows of instances that died.
 
-mod agenda;
 mod backoff;
+pub mod due;
 mod id;
-mod inbox;
 mod lines;
 mod metrics;
 mod relay;
 mod row;
 mod state;
 
+pub use backoff::rest;
 pub use id::{expired_event_id, payment_event_id};
 pub use metrics::RelayMetrics;
 pub use relay::{Relay, RelayHandle, RelayOptions};

@@ -11,12 +11,11 @@
 //!   deduplication id.
 //! - Per-entry failures rest the one line; a failed call rests all sending, then tries with one call in the air.
 
-use crate::agenda::Agenda;
+use crate::due::{Agenda, Found, Inbox, IndexReader, Rescan};
 use crate::id::CompactId;
-use crate::inbox::Inbox;
 use crate::lines::Lines;
 use crate::metrics::RelayMetrics;
-use crate::row::PendingRow;
+use crate::row::{INDEX, PendingRow};
 use crate::state::RelayState;
 use core::time::Duration;
 use domain::id::EventId;
@@ -25,7 +24,6 @@ use futures_util::StreamExt;
 use futures_util::future::BoxFuture;
 use futures_util::stream::{FuturesOrdered, FuturesUnordered};
 use ports::queue::Sent;
-use ports::store::Entry;
 use ports::{Clock, Dice, Entropy, Fault, Queue, Store};
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -47,20 +45,20 @@ const SLEEP_MAX: Duration = Duration::from_secs(1);
 pub struct Relay {
     ports: RelayPorts,
     options: RelayOptions,
-    inbox: Arc<Inbox>,
+    inbox: Arc<Inbox<CompactId>>,
     metrics: RelayMetrics,
     state: Arc<watch::Sender<RelayState>>,
-    agenda: Agenda,
+    agenda: Agenda<CompactId>,
     lines: Lines,
     /// Sent rows whose deletion is not yet confirmed and not in the air.
     sent: VecDeque<CompactId>,
     loads: FuturesOrdered<BoxFuture<'static, Vec<(CompactId, Option<Loaded>)>>>,
     sends: FuturesUnordered<BoxFuture<'static, SendAnswer>>,
     deletes: FuturesUnordered<BoxFuture<'static, (Vec<CompactId>, Result<(), Fault>)>>,
-    rescans: FuturesUnordered<BoxFuture<'static, Vec<Found>>>,
+    rescans: FuturesUnordered<BoxFuture<'static, Found>>,
     send_rest: Rest,
     delete_rest: Rest,
-    rescan: recovery::RescanPlan,
+    rescan: Rescan,
 }
 
 #[derive(Clone)]
@@ -79,8 +77,6 @@ enum Loaded {
 }
 
 type SendAnswer = (Vec<PendingRow>, Result<Vec<Result<Sent, Fault>>, Fault>);
-/// What a rescan found in one shard: the shard's number, its entries, and whether the shard was read to its end.
-type Found = (usize, Vec<Entry>, bool);
 
 /// A pause of one kind of call after failures.
 #[derive(Debug, Default, Clone, Copy)]
@@ -92,7 +88,7 @@ struct Rest {
 /// Tells the relay of rows. Cloning gives another handle to the same relay.
 #[derive(Clone, Debug)]
 pub struct RelayHandle {
-    inbox: Arc<Inbox>,
+    inbox: Arc<Inbox<CompactId>>,
     state: Arc<watch::Sender<RelayState>>,
     metrics: RelayMetrics,
 }
@@ -125,9 +121,16 @@ impl Relay {
         options: RelayOptions,
     ) -> Self {
         let state = RelayState { starting: true, ..RelayState::default() };
+        let reader = IndexReader::new(
+            Arc::clone(&store),
+            Arc::clone(&clock),
+            Arc::clone(&entropy),
+            INDEX,
+            options.shards,
+        );
         Self {
             ports: RelayPorts { store, queue, clock, dice: Dice(entropy) },
-            rescan: recovery::RescanPlan::new(options.shards),
+            rescan: Rescan::new(reader, options.rescan.clone()),
             options,
             inbox: Arc::default(),
             metrics: RelayMetrics::new(),
@@ -225,7 +228,7 @@ impl Relay {
         let (now, elapsed) = (self.ports.clock.now(), self.ports.clock.elapsed());
         let mut sleep = SLEEP_MAX;
         if self.rescans.is_empty() {
-            sleep = sleep.min(self.rescan.next.saturating_sub(elapsed));
+            sleep = sleep.min(self.rescan.next().saturating_sub(elapsed));
         }
         // Where there is no room for a load or a send, an answer makes room and wakes the loop.
         if self.load_room() > 0

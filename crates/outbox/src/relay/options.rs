@@ -1,5 +1,6 @@
 //! The numbers of a relay.
 
+use crate::due::RescanOptions;
 use core::time::Duration;
 
 /// The numbers of a relay. The defaults publish 5,000 rows a second with little lag on one core.
@@ -21,13 +22,8 @@ pub struct RelayOptions {
     pub rest_first: Duration,
     /// The longest rest after failures.
     pub rest_max: Duration,
-    /// How often the index is looked through for rows that nobody announced here.
-    pub rescan_every: Duration,
-    /// How long overdue a row is before a rescan takes it: its own instance gets this long to publish it.
-    pub rescan_grace: Duration,
-    /// Every so many rescans start from the beginning instead of where the last one ended, to find rows that were
-    /// committed late under an early due time.
-    pub rescan_whole_every: u32,
+    /// How the index is looked through for rows that nobody announced here.
+    pub rescan: RescanOptions,
     /// How long a shutdown waits for sends in the air and for the deletion of what was sent.
     pub drain_max: Duration,
 }
@@ -43,9 +39,7 @@ impl Default for RelayOptions {
             call_timeout: Duration::from_secs(10),
             rest_first: Duration::from_millis(50),
             rest_max: Duration::from_secs(5),
-            rescan_every: Duration::from_secs(2),
-            rescan_grace: Duration::from_secs(2),
-            rescan_whole_every: 30,
+            rescan: RescanOptions::default(),
             drain_max: Duration::from_secs(10),
         }
     }

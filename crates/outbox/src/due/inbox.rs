@@ -3,29 +3,35 @@
 //! Holds of a minute are announced a minute ahead, so most announcements need not wake the relay. It names the time
 //! until which it sleeps; only an earlier row rings, or so many announcements that their memory should become keys.
 
-use crate::id::CompactId;
 use std::sync::{Mutex, PoisonError};
 use tokio::sync::Notify;
 
 /// Announcements that pile up before the relay is woken to take them in.
 const ARRIVED_MAX: usize = 4_096;
 
-#[derive(Debug, Default)]
-pub(crate) struct Inbox {
-    state: Mutex<State>,
+/// Keys with their due times, on their way to the one that keeps the [`super::Agenda`].
+#[derive(Debug)]
+pub struct Inbox<K> {
+    state: Mutex<State<K>>,
     bell: Notify,
 }
 
-#[derive(Debug, Default)]
-struct State {
-    arrived: Vec<(u64, CompactId)>,
+#[derive(Debug)]
+struct State<K> {
+    arrived: Vec<(u64, K)>,
     /// The relay sleeps until this time (milliseconds); 0 before it first sleeps, when it will look anyway.
     asleep_until: u64,
 }
 
-impl Inbox {
+impl<K> Default for Inbox<K> {
+    fn default() -> Self {
+        Self { state: Mutex::new(State { arrived: Vec::new(), asleep_until: 0 }), bell: Notify::new() }
+    }
+}
+
+impl<K> Inbox<K> {
     /// Announces a row. Never waits for more than another push.
-    pub(crate) fn push(&self, due_ms: u64, id: CompactId) {
+    pub fn push(&self, due_ms: u64, id: K) {
         let ring = {
             let mut state = self.lock();
             state.arrived.push((due_ms, id));
@@ -38,27 +44,28 @@ impl Inbox {
 
     /// Takes what was announced. From here to the next [`Self::sleep_until`] every announcement rings, so none is missed
     /// while the relay makes its plan.
-    pub(crate) fn take(&self) -> Vec<(u64, CompactId)> {
+    pub fn take(&self) -> Vec<(u64, K)> {
         let mut state = self.lock();
         state.asleep_until = u64::MAX;
         std::mem::take(&mut state.arrived)
     }
 
     /// From now on only rows that are due before this time ring.
-    pub(crate) fn sleep_until(&self, at_ms: u64) {
+    pub fn sleep_until(&self, at_ms: u64) {
         self.lock().asleep_until = at_ms;
     }
 
     /// Returns when the bell rang since the last return.
-    pub(crate) async fn rung(&self) {
+    pub async fn rung(&self) {
         self.bell.notified().await;
     }
 
-    pub(crate) fn waiting(&self) -> usize {
+    /// Announcements that were not taken yet.
+    pub fn waiting(&self) -> usize {
         self.lock().arrived.len()
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, State> {
+    fn lock(&self) -> std::sync::MutexGuard<'_, State<K>> {
         // A push or a take that panicked (out of memory) leaves a whole vector behind.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }

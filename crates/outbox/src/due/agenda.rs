@@ -4,23 +4,29 @@
 //! already". A row is taken when it is due, and forgotten when it is deleted or found to be gone. While it is taken,
 //! announcing it again changes nothing.
 
-use crate::id::CompactId;
 use std::collections::BTreeSet;
 
-#[derive(Debug, Default)]
-pub(crate) struct Agenda {
-    waiting: BTreeSet<(u64, CompactId)>,
-    taken: BTreeSet<CompactId>,
+/// Keys of rows by due time, in milliseconds.
+#[derive(Debug)]
+pub struct Agenda<K> {
+    waiting: BTreeSet<(u64, K)>,
+    taken: BTreeSet<K>,
 }
 
-impl Agenda {
+impl<K> Default for Agenda<K> {
+    fn default() -> Self {
+        Self { waiting: BTreeSet::new(), taken: BTreeSet::new() }
+    }
+}
+
+impl<K: Ord + Clone> Agenda<K> {
     /// Notes a row that is due at `due_ms`; false if it is known already.
-    pub(crate) fn note(&mut self, due_ms: u64, id: CompactId) -> bool {
+    pub fn note(&mut self, due_ms: u64, id: K) -> bool {
         !self.taken.contains(&id) && self.waiting.insert((due_ms, id))
     }
 
     /// Notes many rows; much faster than one by one when nothing waits yet.
-    pub(crate) fn note_all(&mut self, rows: Vec<(u64, CompactId)>) {
+    pub fn note_all(&mut self, rows: Vec<(u64, K)>) {
         if self.waiting.is_empty() && self.taken.is_empty() {
             self.waiting = rows.into_iter().collect();
         } else {
@@ -31,7 +37,7 @@ impl Agenda {
     }
 
     /// Takes up to `max` rows that are due, earliest first.
-    pub(crate) fn take_due(&mut self, now_ms: u64, max: usize) -> Vec<CompactId> {
+    pub fn take_due(&mut self, now_ms: u64, max: usize) -> Vec<K> {
         let mut due = Vec::new();
         while due.len() < max && self.waiting.first().is_some_and(|(due_ms, _)| *due_ms <= now_ms) {
             let (_, id) = self.waiting.pop_first().expect("there is a first");
@@ -44,30 +50,36 @@ impl Agenda {
     }
 
     /// A row that was taken is gone.
-    pub(crate) fn forget(&mut self, id: &CompactId) {
+    pub fn forget(&mut self, id: &K) {
         self.taken.remove(id);
     }
 
     /// A row that was taken turns out to be due later.
-    pub(crate) fn put_back(&mut self, due_ms: u64, id: CompactId) {
+    pub fn put_back(&mut self, due_ms: u64, id: K) {
         self.taken.remove(&id);
         self.waiting.insert((due_ms, id));
     }
 
     /// When the earliest waiting row is due.
-    pub(crate) fn next_due(&self) -> Option<u64> {
+    pub fn next_due(&self) -> Option<u64> {
         self.waiting.first().map(|(due_ms, _)| *due_ms)
     }
 
     /// Rows that wait or are taken.
-    pub(crate) fn len(&self) -> usize {
+    pub fn len(&self) -> usize {
         self.waiting.len() + self.taken.len()
+    }
+
+    /// Whether nothing waits and nothing is taken.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::id::CompactId;
 
     fn id(n: u32) -> CompactId {
         CompactId::new(&format!("e{n}"))
@@ -75,7 +87,7 @@ mod tests {
 
     #[test]
     fn rows_are_taken_when_due_earliest_first_and_never_before() {
-        let mut agenda = Agenda::default();
+        let mut agenda = Agenda::<CompactId>::default();
         for (due, n) in [(30, 3), (10, 1), (20, 2), (40, 4)] {
             assert!(agenda.note(due, id(n)));
         }
@@ -87,7 +99,7 @@ mod tests {
 
     #[test]
     fn a_row_in_hand_is_not_taken_twice() {
-        let mut agenda = Agenda::default();
+        let mut agenda = Agenda::<CompactId>::default();
         assert!(agenda.note(10, id(1)));
         assert!(!agenda.note(10, id(1)), "the same announcement");
         assert_eq!(agenda.take_due(10, 10), [id(1)]);
@@ -100,7 +112,7 @@ mod tests {
 
     #[test]
     fn a_row_with_a_later_due_time_waits_again() {
-        let mut agenda = Agenda::default();
+        let mut agenda = Agenda::<CompactId>::default();
         agenda.note_all(vec![(10, id(1)), (20, id(2))]);
         assert_eq!(agenda.take_due(10, 10), [id(1)]);
         agenda.put_back(15, id(1));
