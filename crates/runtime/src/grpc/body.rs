@@ -12,15 +12,36 @@ use tonic::{Code, Status};
 /// The most bytes that a call may send. The largest request of the contracts is far below it.
 pub const MESSAGE_BYTES_MAX: usize = 64 * 1024;
 
-/// A request's body that ends in RESOURCE_EXHAUSTED when it is larger than its bound.
+/// The bytes before a message: one flag and the length, big-endian.
+const PREFIX_BYTES: usize = 5;
+
+/// A request's body that ends in RESOURCE_EXHAUSTED when it is larger than its bound, or says that it will be: the
+/// decoder makes room for what a message says of itself.
 pub(crate) struct Bounded {
     inner: Incoming,
     left: usize,
+    prefix: [u8; PREFIX_BYTES],
+    prefix_seen: usize,
 }
 
 impl Bounded {
     pub(crate) fn new(inner: Incoming, bytes_max: usize) -> Self {
-        Self { inner, left: bytes_max }
+        Self { inner, left: bytes_max, prefix: [0; PREFIX_BYTES], prefix_seen: 0 }
+    }
+
+    /// Whether what was read so far, this included, is within the bound.
+    fn admits(&mut self, data: &[u8]) -> bool {
+        if self.prefix_seen < PREFIX_BYTES {
+            let more = data.len().min(PREFIX_BYTES - self.prefix_seen);
+            self.prefix[self.prefix_seen..][..more].copy_from_slice(&data[..more]);
+            self.prefix_seen += more;
+            let [_, length @ ..] = self.prefix;
+            // Bytes that were not seen yet count as zero, so a large length shows in its first bytes.
+            if u32::from_be_bytes(length) as usize > self.left {
+                return false;
+            }
+        }
+        self.left.checked_sub(data.len()).map(|left| self.left = left).is_some()
     }
 }
 
@@ -34,12 +55,9 @@ impl Body for Bounded {
     ) -> Poll<Option<Result<Frame<Bytes>, Status>>> {
         let Some(frame) = ready!(Pin::new(&mut self.inner).poll_frame(cx)) else { return Poll::Ready(None) };
         let frame = frame.map_err(|error| Status::from_error(Box::new(error)))?;
-        if let Some(data) = frame.data_ref() {
-            let Some(left) = self.left.checked_sub(data.len()) else {
-                let message = format!("the request is larger than {MESSAGE_BYTES_MAX} bytes");
-                return Poll::Ready(Some(Err(Status::resource_exhausted(message))));
-            };
-            self.left = left;
+        if frame.data_ref().is_some_and(|data| !self.admits(data)) {
+            let message = format!("the request is larger than {MESSAGE_BYTES_MAX} bytes");
+            return Poll::Ready(Some(Err(Status::resource_exhausted(message))));
         }
         Poll::Ready(Some(Ok(frame)))
     }

@@ -25,6 +25,9 @@ const HEAD_BYTES_MAX: u32 = 16 * 1024;
 const PING_AFTER: Duration = Duration::from_secs(20);
 const PING_WAIT: Duration = Duration::from_secs(10);
 
+const V1: &str = "grpc.reflection.v1.ServerReflection";
+const V1ALPHA: &str = "grpc.reflection.v1alpha.ServerReflection";
+
 /// Serves the routes, `grpc.health.v1` for the whole server and each of `names`, and reflection v1 and v1alpha, until the
 /// token is cancelled; then lets every call that was begun end and returns.
 ///
@@ -46,16 +49,10 @@ pub async fn serve(
     ];
     let health =
         HealthService { health: process.health.clone(), names: names.to_vec(), shutdown: shutdown.clone() };
-    let reflection = || {
-        let ours = descriptors[..2].iter();
-        ours.fold(tonic_reflection::server::Builder::configure(), |builder, set| {
-            builder.register_encoded_file_descriptor_set(set)
-        })
-    };
     let routes = routes
         .add_service(HealthServer::new(health))
-        .add_service(reflection().build_v1().map_err(io::Error::other)?)
-        .add_service(reflection().build_v1alpha().map_err(io::Error::other)?);
+        .add_service(reflection(names, V1).build_v1().map_err(io::Error::other)?)
+        .add_service(reflection(names, V1ALPHA).build_v1alpha().map_err(io::Error::other)?);
     let methods = process.metrics.grpc().methods(&descriptors).map_err(io::Error::other)?;
     let edge = Edge::new(routes, methods);
     let builder = builder(tasks);
@@ -63,6 +60,15 @@ pub async fn serve(
         builder.serve_connection(TokioIo::new(stream), edge.clone())
     })
     .await
+}
+
+/// Reflection over all messages that lists only what this server serves: grpcui offers no method that would not answer.
+fn reflection(names: &[&'static str], own: &'static str) -> tonic_reflection::server::Builder<'static> {
+    let builder = tonic_reflection::server::Builder::configure()
+        .register_encoded_file_descriptor_set(contracts::FILE_DESCRIPTOR_SET)
+        .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET);
+    let served = names.iter().copied().chain(["grpc.health.v1.Health", own]);
+    served.fold(builder, tonic_reflection::server::Builder::with_service_name)
 }
 
 fn builder(tasks: &Tasks) -> http2::Builder<Spawner> {
