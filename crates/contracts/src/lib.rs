@@ -10,8 +10,11 @@
 pub mod error;
 pub mod inventory_wire;
 pub mod payment_wire;
+pub mod reservation_wire;
+pub mod rest;
 pub mod time;
 pub mod vocabulary;
+pub mod webhook;
 pub mod wire;
 
 /// The generated messages of `proto/common/v1`.

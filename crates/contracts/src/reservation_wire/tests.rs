@@ -1,0 +1,200 @@
+use super::*;
+use crate::wire::Refusal;
+use domain::id::{PersonId, SeatId, SectionId, ShowId};
+use domain::money::{Currency, Money};
+use domain::time::Timestamp;
+use ports::reservations::{Ended, NoSuchReservation, ReservationView};
+
+fn id() -> ReservationId {
+    ReservationId::parse("rsv_456").unwrap()
+}
+
+fn intent() -> PaymentIntentId {
+    PaymentIntentId::parse("pay_x").unwrap()
+}
+
+fn reservation(status: Status) -> Reservation {
+    Reservation {
+        id: id(),
+        show: ShowId::parse("evt_1").unwrap(),
+        section: Some(SectionId::parse("floor").unwrap()),
+        person: PersonId::parse("u_1").unwrap(),
+        status,
+        seats: vec![SeatId::parse("A1").unwrap(), SeatId::parse("A2").unwrap()],
+        total: Money { amount: 120_000, currency: Currency::krw() },
+        hold_expires_at: Timestamp::from_millis(3_000),
+        created_at: Timestamp::from_millis(1_000),
+        updated_at: Timestamp::from_millis(2_000),
+        order: (status == Status::Confirmed).then(|| OrderId::of(&id())),
+        intent: (status == Status::Confirmed).then(intent),
+        cancel_reason: None,
+        error_code: None,
+    }
+}
+
+const STATUSES: [Status; 4] = [Status::Hold, Status::Confirmed, Status::Cancelled, Status::Expired];
+
+#[test]
+fn every_end_is_the_same_after_the_journey() {
+    let text = |text: &str| Some(Arc::<str>::from(text));
+    for end in [
+        End::Confirmed { order: Some(OrderId::of(&id())), intent: Some(intent()) },
+        End::Confirmed { order: None, intent: None },
+        End::Cancelled { reason: text("payment_failed"), error_code: text("CARD_DECLINED") },
+        End::Cancelled { reason: None, error_code: None },
+        End::Expired { error_code: text("PAID_TOO_LATE") },
+        End::Expired { error_code: None },
+    ] {
+        for inventory_settled in [true, false] {
+            let command = EndReservation { id: id(), end: end.clone(), inventory_settled };
+            let body = serde_json::to_string(&patch_of(&command)).unwrap();
+            assert_eq!(command_of(id(), &serde_json::from_str(&body).unwrap()).unwrap(), command);
+        }
+    }
+}
+
+#[test]
+fn a_patch_to_a_status_that_is_no_end_is_refused() {
+    for status in ["", "HOLD", "confirmed", "REFUNDED"] {
+        let patch = Patch { status: status.into(), ..Patch::default() };
+        assert_eq!(command_of(id(), &patch).unwrap_err().code, Code::InvalidArgument, "{status}");
+    }
+    let patch = Patch { status: "CONFIRMED".into(), order_id: Some("a\nb".into()), ..Patch::default() };
+    assert_eq!(command_of(id(), &patch).unwrap_err().details[0].field, "order_id");
+}
+
+/// The senders of earlier days fill every field and do not say that the inventory is settled.
+#[test]
+fn a_patch_of_an_earlier_sender_leaves_the_inventory_to_the_receiver() {
+    let patch: Patch = serde_json::from_str(
+        r#"{"status":"CONFIRMED","order_id":"","cancel_reason":"","payment_intent_id":null}"#,
+    )
+    .unwrap();
+    let command = command_of(id(), &patch).unwrap();
+    assert_eq!(command.end, End::Confirmed { order: None, intent: None });
+    assert!(!command.inventory_settled);
+}
+
+#[test]
+fn a_reservation_is_the_same_after_the_journey() {
+    for status in STATUSES {
+        let reservation = reservation(status);
+        let body = serde_json::to_vec(&shown(&reservation)).unwrap();
+        let expected = ReservationView {
+            id: id(),
+            status: Some(status),
+            show: Some(reservation.show),
+            seats: reservation.seats,
+            quantity: Some(2),
+            person: Some(reservation.person),
+            order: reservation.order,
+            intent: reservation.intent,
+        };
+        assert_eq!(view_from_rest(&id(), StatusCode::OK, &body).unwrap(), expected);
+        let ended = ended_from_rest(&id(), StatusCode::OK, &body).unwrap();
+        assert_eq!(ended, Ended { reservation: Some(expected) });
+    }
+}
+
+#[test]
+fn every_refusal_is_the_same_after_the_journey() {
+    let mut all =
+        vec![EndRejection::NoSuchReservation, EndRejection::Illegal { current: None, intent: None }];
+    for status in STATUSES {
+        all.push(EndRejection::Illegal { current: Some(status), intent: None });
+        all.push(EndRejection::Illegal { current: Some(status), intent: Some(intent()) });
+    }
+    for rejection in all {
+        let (status, body) = end_rejection_to_rest(&id(), &rejection, Some("abc".into()));
+        let got = ended_from_rest(&id(), status, body.to_string().as_bytes());
+        assert_eq!(got, Err(Refusal::Rejected(rejection)));
+    }
+}
+
+#[test]
+fn the_409_has_the_shape_of_the_contract() {
+    let rejection = EndRejection::Illegal { current: Some(Status::Confirmed), intent: Some(intent()) };
+    let (status, body) = end_rejection_to_rest(&id(), &rejection, Some("abc".into()));
+    assert_eq!(status, StatusCode::CONFLICT);
+    assert_eq!(
+        body,
+        serde_json::json!({
+            "error": {
+                "code": "FAILED_PRECONDITION",
+                "message": "the reservation is CONFIRMED and cannot be brought there",
+                "trace_id": "abc",
+                "details": [
+                    {"field": "status", "reason": "CURRENT_STATUS", "value": "CONFIRMED"},
+                    {"field": "payment_intent_id", "reason": "CURRENT", "value": "pay_x"}
+                ]
+            },
+            "status": "CONFIRMED",
+            "payment_intent_id": "pay_x"
+        })
+    );
+}
+
+#[test]
+fn answers_of_earlier_services_are_read_with_any_body_or_none() {
+    let illegal = |body: &str| match ended_from_rest(&id(), StatusCode::CONFLICT, body.as_bytes()) {
+        Err(Refusal::Rejected(EndRejection::Illegal { current, .. })) => current,
+        other => panic!("{body}: {other:?}"),
+    };
+    for (body, current) in [
+        ("", None),
+        ("already confirmed", None),
+        ("[]", None),
+        (r#"{"status":409,"error":"Conflict","path":"/internal"}"#, None),
+        (r#"{"status":"SOMETHING"}"#, None),
+        (r#"{"status":"EXPIRED"}"#, Some(Status::Expired)),
+        (r#"{"current_status":"CANCELLED"}"#, Some(Status::Cancelled)),
+        (r#"{"error":{"code":"X","message":"m","current_status":"CONFIRMED"}}"#, Some(Status::Confirmed)),
+    ] {
+        assert_eq!(illegal(body), current, "{body}");
+    }
+    for body in ["", "not found", "{}", r#"{"error":"Not Found","status":404}"#] {
+        let got = view_from_rest(&id(), StatusCode::NOT_FOUND, body.as_bytes());
+        assert_eq!(got, Err(Refusal::Rejected(NoSuchReservation)), "{body}");
+    }
+    for body in ["", "ok", "{}", r#"{"success":true}"#] {
+        assert_eq!(ended_from_rest(&id(), StatusCode::OK, body.as_bytes()), Ok(Ended { reservation: None }));
+    }
+    assert_eq!(ended_from_rest(&id(), StatusCode::NO_CONTENT, b""), Ok(Ended { reservation: None }));
+    assert!(matches!(view_from_rest(&id(), StatusCode::OK, b"ok"), Err(Refusal::Unreadable(_))));
+}
+
+#[test]
+fn the_http_status_decides_what_a_failure_is() {
+    let code = |status: u16, body: &str| {
+        let status = StatusCode::from_u16(status).unwrap();
+        match ended_from_rest(&id(), status, body.as_bytes()) {
+            Err(Refusal::Failed(error)) => error.code,
+            other => panic!("{status}: {other:?}"),
+        }
+    };
+    assert_eq!(code(503, r#"{"error":{"code":"NOT_FOUND","message":"from a proxy"}}"#), Code::Unavailable);
+    assert_eq!(code(500, r#"{"error":{"code":"DATA_CORRUPTION"}}"#), Code::DataCorruption);
+    assert_eq!(code(409, r#"{"error":{"code":"CONCURRENT_MODIFICATION"}}"#), Code::ConcurrentModification);
+    for (status, expected) in [
+        (302, Code::InvalidArgument),
+        (400, Code::InvalidArgument),
+        (401, Code::Unauthenticated),
+        (408, Code::Timeout),
+        (429, Code::RateLimited),
+        (500, Code::Internal),
+        (502, Code::UpstreamError),
+        (504, Code::UpstreamTimeout),
+        (599, Code::Internal),
+    ] {
+        assert_eq!(code(status, "<html>"), expected, "{status}");
+    }
+}
+
+#[test]
+fn the_grpc_message_has_every_field() {
+    let message = reservation_to_proto(&reservation(Status::Confirmed));
+    assert_eq!(message.order_id, "ord_456");
+    assert_eq!(message.quantity, 2);
+    assert_eq!(message.seats[1].id, "A2");
+    assert_eq!(message.total_amount.unwrap().amount, 120_000);
+}

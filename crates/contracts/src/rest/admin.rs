@@ -1,0 +1,214 @@
+//! Bodies of inventory-api's administration of shows (contracts 3.4).
+
+use crate::error::{Code, WireError};
+use serde::{Deserialize, Serialize};
+
+/// `POST /admin/shows`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CreateShow {
+    /// The show's id; made from its content if it is left out, so that the same show again is the same.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub event_id: Option<String>,
+    /// For people.
+    pub name: String,
+    /// ISO 4217; KRW if it is left out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub currency: Option<String>,
+    /// At least one.
+    pub sections: Vec<Section>,
+    /// How the show is entered; none = anybody may reserve.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub waiting_room: Option<WaitingRoom>,
+}
+
+/// One section of a show: exactly one of `rows`, `seats` and `capacity`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Section {
+    /// Unique within the show.
+    pub id: String,
+    /// For people; the id if it is left out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    /// Minor units a seat.
+    pub price: u64,
+    /// Numbered rows: seats `<section>-<row>-<number>`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rows: Option<Vec<Row>>,
+    /// The ids of the seats, as they are.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub seats: Option<Vec<String>>,
+    /// General admission: places `<section>-<n>`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub capacity: Option<u32>,
+}
+
+/// One row: the seats `from` to `to`, both included.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Row {
+    /// Its name.
+    pub row: String,
+    /// Number of the first seat.
+    pub from: u32,
+    /// Number of the last seat.
+    pub to: u32,
+}
+
+/// How a show is entered.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct WaitingRoom {
+    /// People a second, above 0.
+    pub rate_per_sec: f64,
+    /// People at once; one second's worth if it is left out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub burst: Option<f64>,
+    /// Whether a reservation needs a pass.
+    #[serde(default = "yes")]
+    pub required: bool,
+}
+
+const fn yes() -> bool {
+    true
+}
+
+/// What a section is made of, once it is known to be exactly one thing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Layout<'a> {
+    /// Numbered rows.
+    Rows(&'a [Row]),
+    /// Listed seats.
+    Seats(&'a [String]),
+    /// So many places.
+    Capacity(u32),
+}
+
+impl Section {
+    /// What the section is made of; an error unless it is exactly one of the three.
+    pub fn layout(&self) -> Result<Layout<'_>, WireError> {
+        match (&self.rows, &self.seats, self.capacity) {
+            (Some(rows), None, None) => Ok(Layout::Rows(rows)),
+            (None, Some(seats), None) => Ok(Layout::Seats(seats)),
+            (None, None, Some(capacity)) => Ok(Layout::Capacity(capacity)),
+            _ => Err(WireError::new(
+                Code::InvalidArgument,
+                format!("section {} needs exactly one of rows, seats and capacity", self.id),
+            )
+            .detail("sections", "LAYOUT", &self.id)),
+        }
+    }
+}
+
+/// The answer to [`CreateShow`].
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ShowCreated {
+    /// The show.
+    pub event_id: String,
+    /// Its seats.
+    pub total_seats: u64,
+}
+
+/// `GET /admin/shows/{id}`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Show {
+    /// The show.
+    pub event_id: String,
+    /// For people.
+    pub name: String,
+    /// ISO 4217.
+    pub currency: String,
+    /// Its seats.
+    pub total_seats: u64,
+    /// Its sections with their counts.
+    pub sections: Vec<SectionCounts>,
+    /// How it is entered.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub waiting_room: Option<WaitingRoom>,
+}
+
+/// The counts of a section: `remaining + held + sold + blocked = total`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SectionCounts {
+    /// The section.
+    pub id: String,
+    /// For people.
+    pub name: String,
+    /// Minor units a seat.
+    pub price: u64,
+    /// All seats.
+    pub total: u64,
+    /// Free seats.
+    pub remaining: u64,
+    /// Held seats.
+    pub held: u64,
+    /// Sold seats.
+    pub sold: u64,
+    /// Seats that are not for sale.
+    pub blocked: u64,
+}
+
+/// `GET /admin/shows`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Shows {
+    /// Every show, by id.
+    pub shows: Vec<Show>,
+}
+
+/// `POST /admin/shows/{id}/block` and `…/unblock`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SeatList {
+    /// The seats.
+    pub seat_ids: Vec<String>,
+}
+
+/// The answer to [`SeatList`].
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SeatsChanged {
+    /// The seats that were changed, or were so already.
+    pub changed: Vec<String>,
+    /// The seats that were not.
+    pub refused: Vec<SeatRefused>,
+}
+
+/// A seat that could not be blocked or unblocked.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SeatRefused {
+    /// The seat.
+    pub seat_id: String,
+    /// What it is instead: `AVAILABLE`, `HELD`, `SOLD` or `BLOCKED`; `NO_SUCH_SEAT` if the show has none of that id.
+    pub status: String,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_section_is_made_of_exactly_one_thing() {
+        let section = |text: &str| serde_json::from_str::<Section>(text).unwrap();
+        let rows = section(r#"{"id":"a","price":1,"rows":[{"row":"A","from":1,"to":9}]}"#);
+        assert!(matches!(rows.layout(), Ok(Layout::Rows([Row { from: 1, to: 9, .. }]))));
+        assert!(matches!(section(r#"{"id":"a","price":1,"seats":["x"]}"#).layout(), Ok(Layout::Seats(_))));
+        assert!(matches!(section(r#"{"id":"a","price":1,"capacity":5}"#).layout(), Ok(Layout::Capacity(5))));
+        for bad in [r#"{"id":"a","price":1}"#, r#"{"id":"a","price":1,"capacity":5,"seats":["x"]}"#] {
+            assert_eq!(section(bad).layout().unwrap_err().code, Code::InvalidArgument);
+        }
+    }
+
+    #[test]
+    fn a_show_with_a_slip_is_refused() {
+        for bad in [
+            r#"{"name":"x","sections":[{"id":"a","price":-1,"capacity":5}]}"#,
+            r#"{"name":"x","sections":[{"id":"a","price":1,"capacity":-5}]}"#,
+            r#"{"name":"x","sections":[{"id":"a","price":1,"capactiy":5}]}"#,
+            r#"{"name":"x","sections":[],"waiting_room":{"rate":5}}"#,
+        ] {
+            assert!(serde_json::from_str::<CreateShow>(bad).is_err(), "{bad}");
+        }
+        let show = r#"{"name":"x","sections":[],"waiting_room":{"rate_per_sec":1000}}"#;
+        assert!(serde_json::from_str::<CreateShow>(show).unwrap().waiting_room.unwrap().required);
+    }
+}

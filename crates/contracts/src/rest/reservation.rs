@@ -1,0 +1,238 @@
+//! Bodies of reservation-api (contracts 3.2).
+
+use serde::{Deserialize, Serialize};
+
+/// `POST /v1/reservations`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Create {
+    /// The show.
+    pub event_id: String,
+    /// The seats by name; left out for general admission.
+    #[serde(default)]
+    pub seat_ids: Vec<String>,
+    /// How many; left out = as many as `seat_ids`. Signed, so that −1 is told what is wrong with it.
+    #[serde(default)]
+    pub quantity: Option<i64>,
+    /// The section of unnamed seats; may be left out if the show has one.
+    #[serde(default)]
+    pub section: Option<String>,
+    /// Who reserves.
+    pub user_id: String,
+    /// The pass of the waiting room; left out or "" = none.
+    #[serde(default)]
+    pub reservation_token: Option<String>,
+}
+
+/// The answer to [`Create`], status 201.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Created {
+    /// The new reservation.
+    pub reservation_id: String,
+    /// `HOLD`.
+    pub status: String,
+    /// The show.
+    pub event_id: String,
+    /// The seats, also those that were picked.
+    pub seat_ids: Vec<String>,
+    /// How many.
+    pub quantity: u32,
+    /// RFC 3339.
+    pub hold_expires_at: String,
+    /// Minor units.
+    pub total_amount: u64,
+    /// ISO 4217.
+    pub currency: String,
+}
+
+/// `POST /v1/reservations/{id}/confirm`.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Confirm {
+    /// The payment; may be left out where the reservation knows it.
+    #[serde(default)]
+    pub payment_intent_id: Option<String>,
+}
+
+/// The answer to [`Confirm`].
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Confirmed {
+    /// The order.
+    pub order_id: String,
+    /// `CONFIRMED`.
+    pub status: String,
+}
+
+/// `POST /v1/reservations/{id}/cancel`; the body may be left out.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Cancel {
+    /// Why, for people.
+    #[serde(default)]
+    pub reason: Option<String>,
+}
+
+/// The answer to [`Cancel`].
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StatusOnly {
+    /// `CANCELLED`.
+    pub status: String,
+}
+
+/// `PATCH /internal/reservations/{id}`.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Patch {
+    /// `CONFIRMED`, `CANCELLED` or `EXPIRED`.
+    pub status: String,
+    /// The order, with `CONFIRMED`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub order_id: Option<String>,
+    /// The payment that paid, with `CONFIRMED`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub payment_intent_id: Option<String>,
+    /// Why, with `CANCELLED`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cancel_reason: Option<String>,
+    /// The provider's code of a failed payment, or why a late one was given back.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub error_code: Option<String>,
+    /// The sender has brought the inventory to this end already.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub inventory_settled: Option<bool>,
+}
+
+/// A reservation as its service shows it: `GET` and `PATCH /internal/reservations/{id}`, `GET /v1/reservations/{id}`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Shown {
+    /// Which.
+    pub reservation_id: String,
+    /// The show.
+    pub event_id: String,
+    /// Who reserved.
+    pub user_id: String,
+    /// `HOLD`, `CONFIRMED`, `CANCELLED` or `EXPIRED`.
+    pub status: String,
+    /// The seats.
+    pub seat_ids: Vec<String>,
+    /// How many.
+    pub quantity: u32,
+    /// Minor units, all seats together.
+    pub total_price: u64,
+    /// ISO 4217.
+    pub currency: String,
+    /// RFC 3339.
+    pub hold_expires_at: String,
+    /// RFC 3339.
+    pub created_at: String,
+    /// RFC 3339.
+    pub updated_at: String,
+    /// The section, if it was reserved as general admission.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub section: Option<String>,
+    /// The order, once confirmed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub order_id: Option<String>,
+    /// The payment that confirmed it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub payment_intent_id: Option<String>,
+    /// Why it was cancelled.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cancel_reason: Option<String>,
+    /// The provider's code of a failed payment, or why a late one was given back.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub error_code: Option<String>,
+}
+
+/// A reservation as a client reads it, from a service of any age. A field of another type than ours is as good as
+/// missing: what is missing is looked up or done without.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Deserialize)]
+pub struct Seen {
+    /// Which.
+    #[serde(default, deserialize_with = "lenient")]
+    pub reservation_id: Option<String>,
+    /// The show.
+    #[serde(default, deserialize_with = "lenient")]
+    pub event_id: Option<String>,
+    /// Who reserved.
+    #[serde(default, deserialize_with = "lenient")]
+    pub user_id: Option<String>,
+    /// Where it stands.
+    #[serde(default, deserialize_with = "lenient")]
+    pub status: Option<String>,
+    /// The seats.
+    #[serde(default, deserialize_with = "lenient")]
+    pub seat_ids: Option<Vec<String>>,
+    /// How many; earlier services call it `qty`.
+    #[serde(default, alias = "qty", deserialize_with = "lenient")]
+    pub quantity: Option<u32>,
+    /// The order.
+    #[serde(default, deserialize_with = "lenient")]
+    pub order_id: Option<String>,
+    /// The payment that confirmed it.
+    #[serde(default, deserialize_with = "lenient")]
+    pub payment_intent_id: Option<String>,
+}
+
+/// The body of a 409: the error of the contract, and beside it the reservation's present state for clients that do not
+/// read `details`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Illegal {
+    /// The error.
+    pub error: crate::error::ErrorBodyInner,
+    /// Where the reservation stands.
+    pub status: String,
+    /// The payment that confirmed it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub payment_intent_id: Option<String>,
+}
+
+/// Takes a value of the right type, and `None` for any other, so that one odd field does not cost the whole answer.
+fn lenient<'de, D, T>(deserializer: D) -> Result<Option<T>, D::Error>
+where
+    D: serde::Deserializer<'de>,
+    T: serde::de::DeserializeOwned,
+{
+    let value = serde_json::Value::deserialize(deserializer)?;
+    Ok(serde_json::from_value(value).ok())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn requests_refuse_unknown_and_badly_typed_fields() {
+        let read = |text: &str| serde_json::from_str::<Create>(text).map_err(|why| why.to_string());
+        let create = read(r#"{"event_id":"e","user_id":"u","seat_ids":["A-1"]}"#).unwrap();
+        assert_eq!((create.quantity, create.section, create.reservation_token), (None, None, None));
+        assert!(read(r#"{"event_id":"e","user_id":"u","quantity":null,"section":null}"#).is_ok());
+        assert_eq!(read(r#"{"event_id":"e","user_id":"u","quantity":-1}"#).unwrap().quantity, Some(-1));
+        for bad in [
+            r#"{"user_id":"u"}"#,
+            r#"{"event_id":"e","user_id":"u","seats":[]}"#,
+            r#"{"event_id":"e","user_id":"u","quantity":"2"}"#,
+            r#"{"event_id":"e","user_id":"u","quantity":2.5}"#,
+            r#"{"event_id":"e","user_id":"u","seat_ids":[1]}"#,
+            r#"{"event_id":"e","event_id":"f","user_id":"u"}"#,
+        ] {
+            assert!(read(bad).is_err(), "{bad}");
+        }
+        assert!(serde_json::from_str::<Patch>(r#"{"status":"CONFIRMED","settled":true}"#).is_err());
+        assert!(
+            serde_json::from_str::<Patch>(r#"{"status":"CONFIRMED","inventory_settled":"yes"}"#).is_err()
+        );
+        assert!(serde_json::from_str::<Confirm>("{}").is_ok());
+    }
+
+    #[test]
+    fn a_client_reads_what_it_can_of_any_answer() {
+        let seen: Seen = serde_json::from_str(
+            r#"{"reservation_id":"r","status":7,"qty":2,"seat_ids":null,"event_id":{"id":"x"},"new":[1]}"#,
+        )
+        .unwrap();
+        let expected = Seen { reservation_id: Some("r".into()), quantity: Some(2), ..Seen::default() };
+        assert_eq!(seen, expected);
+        assert_eq!(serde_json::from_str::<Seen>("{}").unwrap(), Seen::default());
+    }
+}
