@@ -7,12 +7,14 @@
 //! Where a business answer has a wire form (`inventory_wire`, `payment_wire`, `reservation_wire`), both directions
 //! stand in one module: the service encodes with it and the client decodes with it.
 
+pub mod envelope;
 pub mod error;
 pub mod inventory_wire;
 pub mod payment_wire;
 pub mod reservation_wire;
 pub mod rest;
 pub mod time;
+pub mod trace;
 pub mod vocabulary;
 pub mod webhook;
 pub mod wire;
