@@ -1,0 +1,37 @@
+//! An event as an operator states it, checked like one from the queue.
+
+use contracts::error::WireError;
+use contracts::vocabulary;
+use domain::event::{Event, Fact, SeatsHint};
+use domain::id::{EventId, ReservationId, ShowId};
+use domain::time::Timestamp;
+
+/// What the request says of the seats; whatever it leaves out is looked up.
+pub(crate) fn hint(event_id: &str, seat_ids: &[String], quantity: i32) -> Result<SeatsHint, WireError> {
+    let show = if event_id.is_empty() {
+        None
+    } else {
+        Some(ShowId::parse(event_id).map_err(|e| bad("event_id", &e))?)
+    };
+    let quantity = match quantity {
+        0 => None,
+        given => Some(vocabulary::quantity(i64::from(given))?),
+    };
+    Ok(SeatsHint { show, seats: vocabulary::seat_ids(seat_ids)?, quantity })
+}
+
+/// The event. Its id names nobody: it is never published, only handled.
+pub(crate) fn event(
+    reservation: &str,
+    fact: Fact,
+    seats: SeatsHint,
+    at: Timestamp,
+) -> Result<Event, WireError> {
+    let reservation = ReservationId::parse(reservation).map_err(|e| bad("reservation_id", &e))?;
+    let id = EventId::parse("by-hand").expect("a literal of printable letters");
+    Ok(Event { id, source: "operator".into(), at, trace_id: None, reservation, seats, person: None, fact })
+}
+
+fn bad(field: &str, why: &domain::id::InvalidId) -> WireError {
+    WireError::invalid(field, format!("{field} {why}"))
+}

@@ -1,0 +1,218 @@
+//! Administration on its own address (trap O3): what the worker does, the dead letters, the journal.
+//!
+//! Beyond loopback nothing is served without a token; with one, every request carries it in `X-Internal-Token`.
+//!
+//! | method path | answer |
+//! |---|---|
+//! | GET /admin/status | the numbers of the worker and its observations |
+//! | GET /admin/journal/{reservation} | what was done to each event of a reservation, oldest first |
+//! | GET /admin/dlq?limit=&after= | dead letters in the order in which they were buried |
+//! | GET /admin/dlq/{id} | one dead letter with its body |
+//! | POST /admin/dlq/redrive `{ids?, limit?, rate?, dry_run?}` | what was (would be) put back; no `ids` = all |
+//! | POST /admin/dlq/purge `{ids?, all?, dry_run?}` | what was (would be) removed; `all: true` is said, not meant by silence |
+
+use crate::dead_letter::DeadLetter;
+use crate::redrive::{self, DeadLetters, RedriveOptions, Report, Selection};
+use crate::{Handle, journal};
+use axum::Router;
+use axum::extract::{Path, Query, State};
+use axum::routing::{get, post};
+use contracts::error::{Code, WireError};
+use contracts::time::rfc3339;
+use http::HeaderMap;
+use ports::{Fault, Tasks};
+use runtime::http::{ErrorReply, Json, instrument, internal_token, trace_of};
+use secrecy::SecretString;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+use std::io;
+use std::sync::Arc;
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+
+/// Dead letters in one answer, at most.
+const PAGE_MAX: usize = 1_000;
+/// Dead letters that one redrive moves unless it says more.
+const REDRIVE_DEFAULT: usize = 100_000;
+/// Redriven messages a second unless the request says otherwise.
+const RATE_DEFAULT: u32 = 50;
+
+pub(crate) async fn serve(
+    listener: Option<TcpListener>,
+    handle: Handle,
+    token: Option<SecretString>,
+    shutdown: CancellationToken,
+    tasks: &Tasks,
+) -> Result<(), io::Error> {
+    let Some(listener) = listener else { return Ok(()) };
+    if token.is_none() && !listener.local_addr()?.ip().is_loopback() {
+        tracing::error!("administration is not served: it is beyond loopback and has no ADMIN_TOKEN");
+        return Ok(());
+    }
+    let router = routes(handle.clone()).route_layer(internal_token(token));
+    runtime::http::serve(listener, instrument(router, &handle.process.metrics), shutdown, tasks).await
+}
+
+fn routes(handle: Handle) -> Router {
+    Router::new()
+        .route("/admin/status", get(status))
+        .route("/admin/journal/{reservation}", get(journal_of))
+        .route("/admin/dlq", get(list))
+        .route("/admin/dlq/{id}", get(show))
+        .route("/admin/dlq/redrive", post(redrive_some))
+        .route("/admin/dlq/purge", post(purge_some))
+        .with_state(handle)
+}
+
+#[derive(Serialize)]
+struct StatusBody {
+    version: &'static str,
+    started_at: String,
+    worker: crate::status::Snapshot,
+    observations: BTreeMap<String, Counts>,
+}
+
+#[derive(Serialize)]
+struct Counts {
+    checks: u64,
+    violations: u64,
+}
+
+async fn status(State(handle): State<Handle>) -> Json<StatusBody> {
+    let observations = handle
+        .observations()
+        .into_iter()
+        .map(|(name, seen)| (name.to_string(), Counts { checks: seen.checks, violations: seen.violations }));
+    Json(StatusBody {
+        version: handle.process.version,
+        started_at: rfc3339(handle.started_at),
+        worker: handle.status(),
+        observations: observations.collect(),
+    })
+}
+
+#[derive(Serialize)]
+struct JournalBody {
+    reservation_id: String,
+    entries: Vec<journal::Line>,
+}
+
+async fn journal_of(State(handle): State<Handle>, Path(reservation): Path<String>) -> Json<JournalBody> {
+    let entries = handle.journal.of(&reservation).iter().map(|entry| entry.line(rfc3339(entry.at))).collect();
+    Json(JournalBody { reservation_id: reservation, entries })
+}
+
+#[derive(Deserialize)]
+struct Page {
+    limit: Option<usize>,
+    after: Option<String>,
+}
+
+#[derive(Serialize)]
+struct ListBody {
+    entries: Vec<DeadLetter>,
+    /// What to pass as `after` for the next page; absent on the last.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    next: Option<String>,
+}
+
+async fn list(
+    State(handle): State<Handle>,
+    headers: HeaderMap,
+    Query(page): Query<Page>,
+) -> Result<Json<ListBody>, ErrorReply> {
+    let letters = letters(&handle, &headers)?;
+    let limit = page.limit.unwrap_or(100).clamp(1, PAGE_MAX);
+    let messages =
+        letters.browse(page.after.as_deref(), limit).await.map_err(|fault| failed(&fault, &headers))?;
+    let next = if messages.len() == limit { messages.last().map(|last| last.id.to_string()) } else { None };
+    Ok(Json(ListBody { entries: messages.iter().map(DeadLetter::read).collect(), next }))
+}
+
+#[derive(Serialize)]
+struct ShowBody {
+    #[serde(flatten)]
+    letter: DeadLetter,
+    body: String,
+    attributes: BTreeMap<String, String>,
+}
+
+async fn show(
+    State(handle): State<Handle>,
+    headers: HeaderMap,
+    Path(id): Path<String>,
+) -> Result<Json<ShowBody>, ErrorReply> {
+    let letters = letters(&handle, &headers)?;
+    let found = letters.find(&id).await.map_err(|fault| failed(&fault, &headers))?;
+    let Some(message) = found else {
+        return Err(reply(WireError::new(Code::NotFound, "no such dead letter"), &headers));
+    };
+    let letter = DeadLetter::read(&message);
+    Ok(Json(ShowBody { letter, body: message.body, attributes: message.attributes.into_iter().collect() }))
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RedriveBody {
+    ids: Option<Vec<String>>,
+    limit: Option<usize>,
+    rate: Option<u32>,
+    #[serde(default)]
+    dry_run: bool,
+}
+
+async fn redrive_some(
+    State(handle): State<Handle>,
+    headers: HeaderMap,
+    Json(body): Json<RedriveBody>,
+) -> Result<Json<Report>, ErrorReply> {
+    let letters = letters(&handle, &headers)?;
+    let options = RedriveOptions {
+        selection: body.ids.map_or(Selection::All, Selection::Ids),
+        limit: body.limit.unwrap_or(REDRIVE_DEFAULT),
+        rate: body.rate.unwrap_or(RATE_DEFAULT),
+        dry_run: body.dry_run,
+    };
+    let report = redrive::redrive(&*letters, &*handle.queue, &*handle.clock, &options).await;
+    report.map(Json).map_err(|fault| failed(&fault, &headers))
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct PurgeBody {
+    ids: Option<Vec<String>>,
+    #[serde(default)]
+    all: bool,
+    #[serde(default)]
+    dry_run: bool,
+}
+
+async fn purge_some(
+    State(handle): State<Handle>,
+    headers: HeaderMap,
+    Json(body): Json<PurgeBody>,
+) -> Result<Json<Report>, ErrorReply> {
+    let letters = letters(&handle, &headers)?;
+    let selection = match (body.ids, body.all) {
+        (Some(ids), false) => Selection::Ids(ids),
+        (None, true) => Selection::All,
+        _ => return Err(reply(WireError::invalid("ids", "give either ids or all: true"), &headers)),
+    };
+    let report = redrive::purge(&*letters, &selection, body.dry_run).await;
+    report.map(Json).map_err(|fault| failed(&fault, &headers))
+}
+
+fn letters(handle: &Handle, headers: &HeaderMap) -> Result<Arc<dyn DeadLetters>, ErrorReply> {
+    let none =
+        || WireError::new(Code::FailedPrecondition, "this worker cannot look into a dead-letter queue");
+    handle.letters.clone().ok_or_else(|| reply(none(), headers))
+}
+
+fn failed(fault: &Fault, headers: &HeaderMap) -> ErrorReply {
+    tracing::error!(error = fault.chain(), "the dead-letter queue failed");
+    reply(WireError::new(Code::Unavailable, "the dead-letter queue does not answer"), headers)
+}
+
+fn reply(error: WireError, headers: &HeaderMap) -> ErrorReply {
+    error.traced(trace_of(headers).trace_id).into()
+}

@@ -1,0 +1,290 @@
+//! Port 8041: WorkerService. An operator pushes one event by hand through the very handlers of the queue, and reads what
+//! the worker does.
+//!
+//! An event that comes by hand takes no lane: the handlers are idempotent and safe against a run of the same
+//! reservation, and nothing here settles a message. How it ended is told as the pipeline would have judged it: SUCCESS,
+//! SKIPPED (there was nothing to do), RETRY, DLQ.
+
+use crate::handlers::{Done, Handled, Stop};
+use crate::telemetry::Telemetry;
+use crate::{Handle, by_hand};
+use contracts::error::{Code, WireError};
+use contracts::reservation::v1::worker_service_server::{WorkerService, WorkerServiceServer};
+use contracts::reservation::v1::{
+    CompensationAction, CompensationActionType, CompensationType, GetJobStatusRequest, GetJobStatusResponse,
+    HealthCheckRequest, HealthCheckResponse, JobInstance, JobInstanceStatus, JobMetrics, PaymentResultType,
+    ProcessCompensationRequest, ProcessCompensationResponse, ProcessPaymentResultRequest,
+    ProcessPaymentResultResponse, ProcessReservationExpiryRequest, ProcessReservationExpiryResponse,
+    ProcessingStatus, WorkerStatus,
+};
+use contracts::time::to_proto;
+use contracts::vocabulary::{count, seat_id_to_proto};
+use contracts::{common, vocabulary};
+use domain::event::{Fact, Kind};
+use domain::id::PaymentIntentId;
+use domain::time::Timestamp;
+use ports::{Tasks, Trace};
+use runtime::grpc::trace_of_metadata;
+use std::io;
+use std::sync::Arc;
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+use tonic::service::Routes;
+use tonic::{Request, Response, Status, async_trait};
+
+pub(crate) async fn serve(
+    listener: TcpListener,
+    handle: Handle,
+    shutdown: CancellationToken,
+    tasks: &Tasks,
+) -> Result<(), io::Error> {
+    let process = handle.process.clone();
+    let routes = Routes::new(WorkerServiceServer::new(Edge(handle)));
+    runtime::grpc::serve(listener, routes, &["reservation.v1.WorkerService"], shutdown, tasks, &process).await
+}
+
+struct Edge(Handle);
+
+/// How a run by hand ended, in the words of the wire.
+struct Told {
+    status: ProcessingStatus,
+    next_action: String,
+    error: Option<common::v1::Error>,
+}
+
+impl Told {
+    fn of(handled: &Handled, trace: &Trace) -> Self {
+        let (status, next_action, error) = match &handled.ending {
+            Ok(Done::AlreadyCommitted | Done::EndedBefore | Done::Stale | Done::NoReservation) => {
+                (ProcessingStatus::Skipped, String::new(), None)
+            }
+            Ok(_) => (ProcessingStatus::Success, String::new(), None),
+            Err(stop @ Stop::NotYet(left)) => {
+                let error = WireError::new(Code::FailedPrecondition, stop.to_string());
+                (ProcessingStatus::Retry, format!("retry after {} ms", left.as_millis()), Some(error))
+            }
+            Err(Stop::Silent { on, .. }) => {
+                let error = WireError::new(Code::Unavailable, format!("{} does not answer", on.as_str()));
+                (ProcessingStatus::Retry, "retry".into(), Some(error))
+            }
+            Err(Stop::Transient { .. } | Stop::Interrupted) => {
+                let error = WireError::new(Code::UpstreamError, "the step failed and may work the next time");
+                (ProcessingStatus::Retry, "retry".into(), Some(error))
+            }
+            Err(stop @ Stop::Hopeless { reason, .. }) => {
+                let error = WireError::new(Code::FailedPrecondition, stop.to_string()).detail(
+                    "",
+                    reason.as_str().to_ascii_uppercase(),
+                    "",
+                );
+                (ProcessingStatus::Dlq, "look into it".into(), Some(error))
+            }
+        };
+        let error = error.map(|error| error.traced(trace.trace_id.clone()).to_proto());
+        Self { status, next_action, error }
+    }
+}
+
+#[async_trait]
+impl WorkerService for Edge {
+    async fn process_reservation_expiry(
+        &self,
+        request: Request<ProcessReservationExpiryRequest>,
+    ) -> Result<Response<ProcessReservationExpiryResponse>, Status> {
+        let trace = trace_of_metadata(request.metadata());
+        let r = request.into_inner();
+        let expired_at = r.expired_at.as_ref().and_then(contracts::time::from_proto);
+        let fact = Fact::ReservationExpired { expired_at };
+        let hint = by_hand::hint(&r.event_id, &r.seat_ids, r.quantity)?;
+        let event = by_hand::event(&r.reservation_id, fact, hint, self.0.clock.now())?;
+        let handled = self.0.handlers.handle(&event, &trace).await;
+        let told = Told::of(&handled, &trace);
+        Ok(Response::new(ProcessReservationExpiryResponse {
+            status: told.status.into(),
+            released_seats: handled.seats.iter().map(seat_id_to_proto).collect(),
+            processed_at: Some(to_proto(self.0.clock.now())),
+            next_action: told.next_action,
+            error: told.error,
+        }))
+    }
+
+    async fn process_payment_result(
+        &self,
+        request: Request<ProcessPaymentResultRequest>,
+    ) -> Result<Response<ProcessPaymentResultResponse>, Status> {
+        let trace = trace_of_metadata(request.metadata());
+        let r = request.into_inner();
+        let intent = intent(&r.payment_intent_id)?;
+        let data = r.event_data.unwrap_or_default();
+        let amount = data.amount.as_ref().and_then(vocabulary::money_from_proto);
+        let words = Some(data.gateway_response).filter(|words| !words.is_empty());
+        let fact = match PaymentResultType::try_from(r.result_type) {
+            Ok(PaymentResultType::Approved) => Fact::PaymentApproved { intent, amount },
+            Ok(PaymentResultType::Failed | PaymentResultType::Cancelled) => {
+                Fact::PaymentFailed { intent, amount, error_code: words.map(Into::into), error_message: None }
+            }
+            // A timeout says nothing of the money, and a refund is no event of a reservation.
+            _ => {
+                return Err(WireError::invalid("result_type", "must be APPROVED, FAILED or CANCELLED").into());
+            }
+        };
+        let event = by_hand::event(&r.reservation_id, fact, by_hand::hint("", &[], 0)?, self.0.clock.now())?;
+        let handled = self.0.handlers.handle(&event, &trace).await;
+        let told = Told::of(&handled, &trace);
+        let order_id = match &handled.ending {
+            Ok(Done::Confirmed(order)) => order.to_string(),
+            _ => String::new(),
+        };
+        Ok(Response::new(ProcessPaymentResultResponse {
+            status: told.status.into(),
+            order_id,
+            affected_seats: handled.seats.iter().map(seat_id_to_proto).collect(),
+            processed_at: Some(to_proto(self.0.clock.now())),
+            next_action: told.next_action,
+            error: told.error,
+        }))
+    }
+
+    async fn process_compensation(
+        &self,
+        request: Request<ProcessCompensationRequest>,
+    ) -> Result<Response<ProcessCompensationResponse>, Status> {
+        let trace = trace_of_metadata(request.metadata());
+        let r = request.into_inner();
+        let paid_by = r.context.get("payment_intent_id").map(|id| intent(id)).transpose()?;
+        let (handled, action, target) = match CompensationType::try_from(r.compensation_type) {
+            Ok(CompensationType::RefundPayment) => {
+                let missing =
+                    || WireError::invalid("context", "REFUND_PAYMENT needs context[payment_intent_id]");
+                let handled = self.0.handlers.give_back(&paid_by.ok_or_else(missing)?, &trace).await;
+                (handled, CompensationActionType::PaymentRefund, "payment-sim-api")
+            }
+            Ok(kind @ (CompensationType::ReleaseSeats | CompensationType::CancelReservation)) => {
+                let handled = self.undo(&r, paid_by, &trace).await?;
+                let action = match kind {
+                    CompensationType::ReleaseSeats => CompensationActionType::InventoryRelease,
+                    _ => CompensationActionType::ReservationCancel,
+                };
+                (handled, action, "inventory-api")
+            }
+            Ok(CompensationType::CleanupOrphaned) => {
+                let handled = self.undo(&r, None, &trace).await?;
+                (handled, CompensationActionType::InventoryRelease, "inventory-api")
+            }
+            _ => return Err(WireError::invalid("compensation_type", "must be one of the enum").into()),
+        };
+        let told = Told::of(&handled, &trace);
+        let now = self.0.clock.now();
+        let description = match &handled.ending {
+            Ok(done) => done.as_str().to_owned(),
+            Err(stop) => stop.to_string(),
+        };
+        Ok(Response::new(ProcessCompensationResponse {
+            status: told.status.into(),
+            actions_taken: vec![CompensationAction {
+                action_type: action.into(),
+                target_service: target.to_owned(),
+                action_description: description,
+                success: handled.ending.is_ok(),
+                executed_at: Some(to_proto(now)),
+            }],
+            processed_at: Some(to_proto(now)),
+            requires_manual_intervention: matches!(handled.ending, Err(Stop::Hopeless { .. })),
+            error: told.error,
+        }))
+    }
+
+    async fn health_check(
+        &self,
+        _request: Request<HealthCheckRequest>,
+    ) -> Result<Response<HealthCheckResponse>, Status> {
+        let (snapshot, health) = (self.0.status(), &self.0.process.health);
+        let status = if snapshot.draining {
+            WorkerStatus::Terminated
+        } else if !health.alive().is_ok() {
+            WorkerStatus::Unhealthy
+        } else if !health.ready().is_ok() {
+            WorkerStatus::Degraded
+        } else {
+            WorkerStatus::Healthy
+        };
+        let last = Timestamp::from_millis(snapshot.last_at_ms);
+        Ok(Response::new(HealthCheckResponse {
+            status: status.into(),
+            processed_events_count: count(snapshot.succeeded),
+            failed_events_count: count(snapshot.buried),
+            last_processed_at: (snapshot.last_at_ms > 0).then(|| to_proto(last)),
+            queue_depth: count(snapshot.visible),
+            started_at: Some(to_proto(self.0.started_at)),
+            error: None,
+        }))
+    }
+
+    async fn get_job_status(
+        &self,
+        request: Request<GetJobStatusRequest>,
+    ) -> Result<Response<GetJobStatusResponse>, Status> {
+        let r = request.into_inner();
+        let (snapshot, now) = (self.0.status(), self.0.clock.now());
+        let asked = |kind: &Kind| {
+            let named = |text: &str| text.is_empty() || text == kind.label() || text == kind.wire();
+            named(&r.job_id) && named(&r.event_type)
+        };
+        let jobs =
+            Kind::ALL.into_iter().filter(asked).map(|kind| self.job(kind, &self.0.telemetry)).collect();
+        let runs = (snapshot.succeeded + snapshot.retried + snapshot.buried).max(1);
+        Ok(Response::new(GetJobStatusResponse {
+            jobs,
+            metrics: Some(JobMetrics {
+                total_active_jobs: count(snapshot.running as u64),
+                total_events_pending: count(snapshot.visible + snapshot.waiting as u64),
+                total_events_processing: count(snapshot.running as u64),
+                total_events_completed: count(snapshot.succeeded),
+                total_events_failed: count(snapshot.buried),
+                average_processing_time_ms: (snapshot.handler_us as f64 / runs as f64 / 1e3) as f32,
+                last_updated: Some(to_proto(now)),
+            }),
+            error: None,
+        }))
+    }
+}
+
+impl Edge {
+    /// Seats go back and the reservation ends: as after a failed payment if one is named, else as after the expiry, which
+    /// the inventory refuses before its time.
+    async fn undo(
+        &self,
+        r: &ProcessCompensationRequest,
+        paid_by: Option<PaymentIntentId>,
+        trace: &Trace,
+    ) -> Result<Handled, Status> {
+        let fact = match paid_by {
+            Some(intent) => {
+                let error_code =
+                    Some(r.failure_reason.as_str()).filter(|words| !words.is_empty()).map(Arc::from);
+                Fact::PaymentFailed { intent, amount: None, error_code, error_message: None }
+            }
+            None => Fact::ReservationExpired { expired_at: None },
+        };
+        let event = by_hand::event(&r.reservation_id, fact, by_hand::hint("", &[], 0)?, self.0.clock.now())?;
+        Ok(self.0.handlers.handle(&event, trace).await)
+    }
+
+    fn job(&self, kind: Kind, telemetry: &Telemetry) -> JobInstance {
+        let (succeeded, failed) = telemetry.ended(kind);
+        JobInstance {
+            job_id: kind.label().to_owned(),
+            worker_id: self.0.process.name.to_owned(),
+            status: JobInstanceStatus::Running.into(),
+            started_at: Some(to_proto(self.0.started_at)),
+            completed_at: None,
+            events_processed: count(succeeded),
+            events_failed: count(failed),
+        }
+    }
+}
+
+fn intent(text: &str) -> Result<PaymentIntentId, Status> {
+    PaymentIntentId::parse(text)
+        .map_err(|why| WireError::invalid("payment_intent_id", format!("payment_intent_id {why}")).into())
+}

@@ -1,0 +1,202 @@
+//! What each event does: the table of design part 4, through the ports.
+//!
+//! **Inventory first, the reservation follows.** A handler moves the seats, then brings the reservation to the matching
+//! end. Every step is idempotent, so a handler that is run again after a crash, a lost lease or a doubled message ends
+//! where the first run would have ended. It neither acknowledges nor sleeps: it tells how it ended ([`Handled`]) and
+//! the pipeline settles the message.
+//!
+//! Failures are told apart by what they say of the message: nobody answered ([`Stop::Silent`]), an answer that may be
+//! different the next time ([`Stop::Transient`]), and what no retry can help ([`Stop::Hopeless`]).
+
+use core::fmt;
+use core::time::Duration;
+use domain::event::{Event, Fact};
+use domain::id::{OrderId, PaymentIntentId, SeatId};
+use domain::retry::{Outcome, Reason};
+use ports::{CallContext, Clock, Inventory, Payments, Reservations, Trace};
+use std::sync::Arc;
+
+mod approved;
+mod call;
+mod expired;
+mod failed;
+mod give_back;
+
+pub use call::{Downstream, Touch, Touched};
+
+use call::Calls;
+
+/// The peers that handlers call.
+#[derive(Clone)]
+pub struct Peers {
+    /// Moves the seats.
+    pub inventory: Arc<dyn Inventory>,
+    /// Keeps the reservations.
+    pub reservations: Arc<dyn Reservations>,
+    /// Voids and refunds. Without it a payment without a seat is buried for an operator.
+    pub payments: Option<Arc<dyn Payments>>,
+}
+
+/// The handlers of the three events.
+#[derive(Clone)]
+pub struct Handlers {
+    peers: Peers,
+    clock: Arc<dyn Clock>,
+    call_max: Duration,
+}
+
+/// What a run came to, and which downstreams answered it.
+#[derive(Debug)]
+pub struct Handled {
+    /// The effect, or why there is none yet.
+    pub ending: Result<Done, Stop>,
+    /// What is known now of the downstreams.
+    pub touched: Touched,
+    /// The seats that this run moved.
+    pub seats: Vec<SeatId>,
+}
+
+/// The effect that an event ended in.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Done {
+    /// The seats went back and the reservation is EXPIRED.
+    Expired,
+    /// The seats went back and the reservation is CANCELLED.
+    Cancelled,
+    /// The seats are the buyer's and the reservation is CONFIRMED.
+    Confirmed(OrderId),
+    /// The seats are sold: there is nothing to expire.
+    AlreadyCommitted,
+    /// The reservation had ended without seats before: a late failure after the expiry, a cancel that raced its timer.
+    EndedBefore,
+    /// Another payment confirmed the reservation: this failure is stale.
+    Stale,
+    /// The payment was a second one; its money was given back.
+    SecondPaymentReturned,
+    /// The payment came too late and no seats were left; its money was given back.
+    LatePaymentReturned,
+    /// The inventory is settled, and there is no such reservation to record it.
+    NoReservation,
+    /// An operator had the payment given back.
+    PaymentReturned,
+}
+
+impl Done {
+    /// The word for logs and the journal.
+    pub const fn as_str(&self) -> &'static str {
+        match self {
+            Self::Expired => "expired",
+            Self::Cancelled => "cancelled",
+            Self::Confirmed(_) => "confirmed",
+            Self::AlreadyCommitted => "already_committed",
+            Self::EndedBefore => "ended_before",
+            Self::Stale => "stale",
+            Self::SecondPaymentReturned => "second_payment_returned",
+            Self::LatePaymentReturned => "late_payment_returned",
+            Self::NoReservation => "no_reservation",
+            Self::PaymentReturned => "payment_returned",
+        }
+    }
+}
+
+/// Why a run ended without its effect.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Stop {
+    /// The event came before its time; this long is left.
+    NotYet(Duration),
+    /// A downstream did not answer.
+    Silent {
+        /// Which.
+        on: Downstream,
+        /// The error chain.
+        error: String,
+    },
+    /// An answer that may be different the next time.
+    Transient {
+        /// The error chain.
+        error: String,
+    },
+    /// No retry can help.
+    Hopeless {
+        /// The kind of hopelessness, for the dead letter.
+        reason: Reason,
+        /// What contradicts what, or the error chain.
+        error: String,
+    },
+    /// The run was cancelled from outside.
+    Interrupted,
+}
+
+impl Stop {
+    fn contradiction(error: impl Into<String>) -> Self {
+        Self::Hopeless { reason: Reason::Contradiction, error: error.into() }
+    }
+}
+
+impl fmt::Display for Stop {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NotYet(left) => write!(f, "not due for another {} ms", left.as_millis()),
+            Self::Silent { on, error } => write!(f, "{} did not answer: {error}", on.as_str()),
+            Self::Transient { error } => f.write_str(error),
+            Self::Hopeless { reason, error } => write!(f, "{}: {error}", reason.as_str()),
+            Self::Interrupted => f.write_str("the run was cancelled"),
+        }
+    }
+}
+
+impl Handled {
+    /// What the retry verdict needs to know.
+    pub fn outcome(&self) -> Outcome {
+        match &self.ending {
+            Ok(_) => Outcome::Done,
+            Err(Stop::NotYet(left)) => Outcome::NotYet(*left),
+            Err(Stop::Silent { .. }) => Outcome::Infrastructure,
+            Err(Stop::Transient { .. }) => Outcome::Transient,
+            Err(Stop::Hopeless { reason, .. }) => Outcome::Hopeless(*reason),
+            Err(Stop::Interrupted) => Outcome::Interrupted,
+        }
+    }
+
+    /// A run that ended without telling how.
+    pub(crate) fn stopped(stop: Stop) -> Self {
+        Self { ending: Err(stop), touched: Touched::default(), seats: Vec::new() }
+    }
+}
+
+impl Handlers {
+    /// Calls each take at most `call_max`; a peer's own limit may be shorter.
+    pub fn new(peers: Peers, clock: Arc<dyn Clock>, call_max: Duration) -> Self {
+        Self { peers, clock, call_max }
+    }
+
+    /// How long a run may take: no path through the table makes more than four calls, and one more is slack.
+    pub fn run_max(&self) -> Duration {
+        self.call_max * 5
+    }
+
+    /// Brings seats and reservation to the end that the event demands.
+    pub async fn handle(&self, event: &Event, trace: &Trace) -> Handled {
+        let mut calls = self.calls(trace);
+        let ending = match &event.fact {
+            Fact::ReservationExpired { .. } => expired::handle(&mut calls, event).await,
+            Fact::PaymentApproved { intent, .. } => approved::handle(&mut calls, event, intent).await,
+            Fact::PaymentFailed { intent, error_code, .. } => {
+                failed::handle(&mut calls, event, intent, error_code.as_ref()).await
+            }
+        };
+        Handled { ending, touched: calls.touched, seats: calls.seats }
+    }
+
+    /// Gives a payment back in full, as the handlers do when it has no seats: void or refund, once however often.
+    pub async fn give_back(&self, intent: &PaymentIntentId, trace: &Trace) -> Handled {
+        let mut calls = self.calls(trace);
+        let ending = give_back::give_back(&mut calls, intent, give_back::BY_OPERATOR).await;
+        Handled { ending: ending.map(|()| Done::PaymentReturned), touched: calls.touched, seats: calls.seats }
+    }
+
+    fn calls(&self, trace: &Trace) -> Calls<'_> {
+        let cx = CallContext { trace: trace.clone(), timeout: Some(self.call_max) };
+        Calls::new(&self.peers, &*self.clock, cx, self.call_max)
+    }
+}

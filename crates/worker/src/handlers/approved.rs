@@ -1,0 +1,116 @@
+//! `payment.approved`: CommitReservation, then the reservation is CONFIRMED with its order.
+//!
+//! | inventory says | then |
+//! |---|---|
+//! | committed, now or before, perhaps after a re-take | the reservation becomes CONFIRMED |
+//! | expired: released and nothing left to take | the payment is given back, the reservation stays as it ended |
+//! | no such hold, not the owner's, anything else | the payment is given back, then a contradiction |
+//!
+//! If the reservation turns out to be CONFIRMED by another payment, this one is a second payment for the same seats: it
+//! is given back and the event is done. If the seats are committed and the reservation stands in a status that cannot
+//! become CONFIRMED, the payment is kept (the seats are the buyer's) and the contradiction is buried.
+
+use super::call::Calls;
+use super::give_back::{PAID_TOO_LATE, SECOND_PAYMENT, UNKNOWN_HOLD, UNKNOWN_RESERVATION, give_back};
+use super::{Done, Stop};
+use domain::event::Event;
+use domain::hold::Rejection;
+use domain::id::{OrderId, PaymentIntentId};
+use domain::reservation::{End, Status};
+use ports::reservations::{EndRejection, NoSuchReservation, ReservationView};
+
+pub(super) async fn handle(
+    calls: &mut Calls<'_>,
+    event: &Event,
+    intent: &PaymentIntentId,
+) -> Result<Done, Stop> {
+    let id = &event.reservation;
+    let known = match calls.known(event).await? {
+        Ok(known) => known,
+        Err(NoSuchReservation) => {
+            give_back(calls, intent, UNKNOWN_RESERVATION).await?;
+            return Err(Stop::contradiction(
+                "payment approved for an unknown reservation; the payment was given back",
+            ));
+        }
+    };
+    if known.view.as_ref().is_some_and(|view| confirmed_by_another(view, intent)) {
+        give_back(calls, intent, SECOND_PAYMENT).await?;
+        return Ok(Done::SecondPaymentReturned);
+    }
+    match calls.commit(id, known, intent).await? {
+        Ok(committed) => confirm(calls, event, intent, committed.order).await,
+        Err(Rejection::Expired) => too_late(calls, event, intent).await,
+        Err(other) => {
+            give_back(calls, intent, UNKNOWN_HOLD).await?;
+            Err(Stop::contradiction(format!(
+                "the inventory refuses to commit: {other:?}; the payment was given back"
+            )))
+        }
+    }
+}
+
+/// The seats are committed: the reservation follows.
+async fn confirm(
+    calls: &mut Calls<'_>,
+    event: &Event,
+    intent: &PaymentIntentId,
+    order: OrderId,
+) -> Result<Done, Stop> {
+    let end = End::Confirmed { order: Some(order.clone()), intent: Some(intent.clone()) };
+    let another = match calls.end(&event.reservation, end).await? {
+        Ok(ended) => ended.reservation.is_some_and(|view| confirmed_by_another(&view, intent)),
+        Err(EndRejection::NoSuchReservation) => {
+            give_back(calls, intent, UNKNOWN_RESERVATION).await?;
+            return Err(Stop::contradiction(format!(
+                "the seats are sold as {order} to an unknown reservation; the payment was given back"
+            )));
+        }
+        // 409 with the same final status: it was confirmed before; by whom decides.
+        Err(EndRejection::Illegal { current: Some(Status::Confirmed), intent: confirmed_by }) => {
+            confirmed_by.is_some_and(|by| by != *intent)
+        }
+        Err(EndRejection::Illegal { current: Some(Status::Hold), .. }) => {
+            return Err(Stop::Transient {
+                error: "the reservation refuses to be CONFIRMED while it is in HOLD".into(),
+            });
+        }
+        Err(EndRejection::Illegal { current, .. }) => {
+            let status = current.map_or("in an unknown status", Status::as_str);
+            return Err(Stop::contradiction(format!(
+                "the seats are sold as {order}, and the reservation is {status}"
+            )));
+        }
+    };
+    if another {
+        give_back(calls, intent, SECOND_PAYMENT).await?;
+        return Ok(Done::SecondPaymentReturned);
+    }
+    Ok(Done::Confirmed(order))
+}
+
+/// No seats are left: the money goes back, and the reservation stays as it ended, with the reason (trap M1).
+async fn too_late(calls: &mut Calls<'_>, event: &Event, intent: &PaymentIntentId) -> Result<Done, Stop> {
+    give_back(calls, intent, PAID_TOO_LATE).await?;
+    let end = End::Expired { error_code: Some(PAID_TOO_LATE.code.into()) };
+    match calls.end(&event.reservation, end).await? {
+        // The payment is settled either way: EXPIRED now or before, CANCELLED before, or nobody there to be told.
+        Ok(_)
+        | Err(
+            EndRejection::NoSuchReservation
+            | EndRejection::Illegal { current: Some(Status::Expired | Status::Cancelled), .. },
+        ) => Ok(Done::LatePaymentReturned),
+        Err(EndRejection::Illegal { current: Some(Status::Hold), .. }) => {
+            Err(Stop::Transient { error: "the reservation refuses to be EXPIRED while it is in HOLD".into() })
+        }
+        Err(EndRejection::Illegal { current: Some(Status::Confirmed) | None, .. }) => {
+            Err(Stop::contradiction(
+                "the inventory says EXPIRED, and the reservation refuses; the payment was given back",
+            ))
+        }
+    }
+}
+
+fn confirmed_by_another(view: &ReservationView, intent: &PaymentIntentId) -> bool {
+    view.status == Some(Status::Confirmed) && view.intent.as_ref().is_some_and(|by| by != intent)
+}

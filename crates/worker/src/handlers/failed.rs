@@ -1,0 +1,69 @@
+//! `payment.failed`: ReleaseHold(FAILED_PAYMENT), then the reservation is CANCELLED with the provider's code.
+//!
+//! | inventory says | then |
+//! |---|---|
+//! | released now or before, no such hold | the reservation becomes CANCELLED |
+//! | already committed, by another payment | done: this failure is stale (trap M3) |
+//! | already committed, by this very payment | a contradiction: seats were sold against a failed payment |
+//! | already committed, the reservation is not CONFIRMED yet | its status is late: look again |
+//! | anything else | a contradiction |
+
+use super::call::Calls;
+use super::expired::without_seats;
+use super::{Done, Stop};
+use domain::event::Event;
+use domain::hold::{Rejection, ReleaseCause};
+use domain::id::PaymentIntentId;
+use domain::reservation::{CancelCause, End, Status};
+use ports::reservations::NoSuchReservation;
+use std::sync::Arc;
+
+pub(super) async fn handle(
+    calls: &mut Calls<'_>,
+    event: &Event,
+    intent: &PaymentIntentId,
+    error_code: Option<&Arc<str>>,
+) -> Result<Done, Stop> {
+    let id = &event.reservation;
+    let known = match calls.known(event).await? {
+        Ok(known) => known,
+        Err(NoSuchReservation) => {
+            tracing::warn!(reservation_id = %id, "failed payment of an unknown reservation");
+            return Ok(Done::NoReservation);
+        }
+    };
+    match calls.release(id, known, ReleaseCause::PaymentFailed).await? {
+        Ok(_) | Err(Rejection::NoSuchHold) => {}
+        Err(Rejection::AlreadyCommitted(_)) => return stale(calls, event, intent).await,
+        Err(other) => {
+            return Err(Stop::contradiction(format!("the inventory refuses to release: {other:?}")));
+        }
+    }
+    let reason = Some(CancelCause::PaymentFailed.as_str().into());
+    let ended = calls.end(id, End::Cancelled { reason, error_code: error_code.cloned() }).await?;
+    without_seats(ended.map(|_| ()), Done::Cancelled, event)
+}
+
+/// The seats are sold. To whose payment, only the reservation knows, and it is asked now: what was looked up before
+/// the release may be older than the commit.
+async fn stale(calls: &mut Calls<'_>, event: &Event, intent: &PaymentIntentId) -> Result<Done, Stop> {
+    let view = match calls.get(&event.reservation).await? {
+        Ok(view) => view,
+        Err(NoSuchReservation) => {
+            tracing::warn!(reservation_id = %event.reservation, "failed payment of an unknown reservation with sold seats");
+            return Ok(Done::NoReservation);
+        }
+    };
+    match (view.status, view.intent) {
+        (Some(Status::Confirmed), Some(other)) if other != *intent => Ok(Done::Stale),
+        (Some(Status::Confirmed), Some(_)) => {
+            Err(Stop::contradiction(format!("the seats are sold against payment {intent}, which failed")))
+        }
+        (Some(Status::Confirmed), None) => Err(Stop::contradiction(format!(
+            "payment {intent} failed, the seats are sold, and the reservation does not say which payment paid"
+        ))),
+        _ => Err(Stop::Transient {
+            error: "the seats are sold and the reservation is not CONFIRMED yet".into(),
+        }),
+    }
+}

@@ -1,0 +1,159 @@
+//! What was done to each event, for `tacos trace`: a ring in memory of the last entries, read by reservation.
+//!
+//! It is a window for people, not a record: it is bounded, and a restart empties it. The event loop writes a turn's
+//! entries under one lock; a reader walks the ring.
+
+use domain::id::ReservationId;
+use domain::time::Timestamp;
+use serde::Serialize;
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex, PoisonError};
+
+/// Entries that are kept: some minutes at a thousand events a second, about 8 MB.
+pub const ENTRIES_MAX: usize = 65_536;
+
+/// One thing that was done to one message.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Entry {
+    /// When.
+    pub at: Timestamp,
+    /// Whose event.
+    pub reservation: ReservationId,
+    /// The queue's id of the message.
+    pub message: Arc<str>,
+    /// The kind of event, as the metric label.
+    pub kind: &'static str,
+    /// What was done.
+    pub what: What,
+}
+
+/// What can be done to a message.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum What {
+    /// A poll brought it, for the given time.
+    Received {
+        /// Receives so far, this one included.
+        count: u32,
+    },
+    /// It came again while it was being worked on; the newer lease is kept.
+    ReceivedAgain,
+    /// A handler started it.
+    Started {
+        /// Which attempt this is.
+        attempt: u32,
+    },
+    /// The handler ended.
+    Ended {
+        /// The outcome, as the metric label.
+        outcome: &'static str,
+        /// The effect, or why there is none.
+        detail: Box<str>,
+    },
+    /// It will be tried again.
+    Retrying {
+        /// After this many milliseconds.
+        after_ms: u64,
+    },
+    /// It went back to the queue without having been started, or as if it had not.
+    HandedBack {
+        /// Why.
+        why: &'static str,
+    },
+    /// Its lease ran out or was taken.
+    LeaseLost,
+    /// It was copied to the dead-letter queue.
+    Buried {
+        /// Why.
+        reason: &'static str,
+    },
+    /// It was deleted from the queue.
+    Settled,
+    /// Its deletion could not be confirmed before its lease ended.
+    SettlementLost,
+}
+
+/// An entry in the form of `GET /admin/journal/{reservation}`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Line {
+    /// RFC 3339 with milliseconds.
+    pub at: String,
+    /// Always `worker`.
+    pub layer: &'static str,
+    /// What was done, in one word.
+    pub what: &'static str,
+    /// The kind of event, as the metric label.
+    pub event_type: &'static str,
+    /// The queue's id of the message.
+    pub message_id: String,
+    /// The number that belongs to it, if one does, and the words.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub detail: String,
+}
+
+impl Entry {
+    /// The entry for people and programs; `at` is given because time has its text form in `contracts`.
+    pub fn line(&self, at: String) -> Line {
+        let (what, detail) = match &self.what {
+            What::Received { count } => ("received", format!("receive {count}")),
+            What::ReceivedAgain => ("received_again", String::new()),
+            What::Started { attempt } => ("started", format!("attempt {attempt}")),
+            What::Ended { outcome, detail } => ("ended", format!("{outcome}: {detail}")),
+            What::Retrying { after_ms } => ("retrying", format!("after {after_ms} ms")),
+            What::HandedBack { why } => ("handed_back", (*why).to_owned()),
+            What::LeaseLost => ("lease_lost", String::new()),
+            What::Buried { reason } => ("buried", (*reason).to_owned()),
+            What::Settled => ("settled", String::new()),
+            What::SettlementLost => ("settlement_lost", String::new()),
+        };
+        let message_id = self.message.to_string();
+        Line { at, layer: "worker", what, event_type: self.kind, message_id, detail }
+    }
+}
+
+/// The ring. Cloning gives another handle.
+#[derive(Debug, Clone, Default)]
+pub struct Journal(Arc<Mutex<VecDeque<Entry>>>);
+
+impl Journal {
+    /// Appends entries, which it takes out of `entries`; the oldest give way.
+    pub fn append(&self, entries: &mut Vec<Entry>) {
+        if entries.is_empty() {
+            return;
+        }
+        let mut ring = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let excess = (ring.len() + entries.len()).saturating_sub(ENTRIES_MAX).min(ring.len());
+        ring.drain(..excess);
+        ring.extend(entries.drain(..));
+    }
+
+    /// What is remembered of a reservation, oldest first.
+    pub fn of(&self, reservation: &str) -> Vec<Entry> {
+        let ring = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        ring.iter().filter(|entry| entry.reservation.as_str() == reservation).cloned().collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_journal_is_bounded_and_keeps_the_newest() {
+        let journal = Journal::default();
+        let entry = |n: u64| Entry {
+            at: Timestamp::from_millis(n),
+            reservation: ReservationId::parse(if n % 2 == 0 { "rsv_even" } else { "rsv_odd" })
+                .expect("valid"),
+            message: "m".into(),
+            kind: "expired",
+            what: What::Settled,
+        };
+        for from in (0..ENTRIES_MAX as u64 + 100).step_by(100) {
+            journal.append(&mut (from..from + 100).map(entry).collect());
+        }
+        let even = journal.of("rsv_even");
+        assert!(even.len() <= ENTRIES_MAX / 2 + 1);
+        assert!(even.last().is_some_and(|last| last.at.as_millis() >= ENTRIES_MAX as u64));
+        assert!(journal.of("rsv_none").is_empty());
+    }
+}

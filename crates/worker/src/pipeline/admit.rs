@@ -1,0 +1,153 @@
+//! What may start, starts: a place is free, the downstreams answer, the write rate allows it, enough lease is left.
+
+use super::signal::RunGuard;
+use super::table::{Run, Stage, Ticket};
+use super::{Limit, Phase, Pipeline, What};
+use crate::gates::Probes;
+use crate::handlers::{Downstream, Handled, Stop};
+use crate::work::{Content, Work};
+use core::time::Duration;
+use domain::breaker::Admission;
+use domain::id::ReservationId;
+use domain::retry::Reason;
+use futures_util::future::abortable;
+use std::sync::Arc;
+
+/// How long a message stays hidden that only the payment provider holds up, while that is being probed.
+const HELD_UP_DELAY: Duration = Duration::from_secs(1);
+
+/// Whether the next head started.
+enum Next {
+    Started,
+    /// It left its lane without having been started.
+    SentAway,
+    /// Nothing can start before something changes.
+    Nothing,
+}
+
+impl Pipeline {
+    /// Starts heads of lanes until nothing more may start.
+    pub(super) fn admit(&mut self, now: Duration) {
+        self.valve_at = None;
+        match self.phase {
+            Phase::Working => {}
+            Phase::Draining => return,
+            Phase::HandingBack => return self.hand_back_waiting("shutdown", now),
+        }
+        while let Some((lane, ticket)) = self.lanes.next_ready().map(|(lane, ticket)| (lane.clone(), *ticket))
+        {
+            match self.admit_next(&lane, ticket, now) {
+                Next::Started | Next::SentAway => {}
+                Next::Nothing => break,
+            }
+        }
+    }
+
+    fn admit_next(&mut self, lane: &ReservationId, ticket: Ticket, now: Duration) -> Next {
+        let Some(delivery) = self.table.get(ticket) else {
+            // A ticket without a delivery cannot be: take the lane's rest out, so that the loop ends.
+            self.send_away(lane, Duration::ZERO, "unknown", now);
+            return Next::SentAway;
+        };
+        let work = match &delivery.content {
+            Content::Event(work) => work.clone(),
+            Content::Undecodable(why) => {
+                let why = why.to_string();
+                self.lanes.start(lane);
+                self.bury(ticket, Reason::Undecodable, why, 0, now);
+                return Next::Started;
+            }
+        };
+        let too_short = delivery.lease_left(now) < self.options.lease_to_start();
+        let tried = self.attempts.of(&delivery.message.id).copied();
+        let blocked_on = tried.and_then(|tried| tried.blocked_on);
+        let admission = self.gates.admission_of(blocked_on, now);
+        if let Admission::Shut(until) = admission {
+            return self.shut(lane, until, now);
+        }
+        if too_short {
+            self.send_away(lane, Duration::ZERO, "too little lease left", now);
+            return Next::SentAway;
+        }
+        if self.running >= self.limit() {
+            return Next::Nothing;
+        }
+        if let Some(valve) = &mut self.valve
+            && let Err(wait) = valve.pass(now)
+        {
+            self.valve_at = Some(now + wait);
+            return Next::Nothing;
+        }
+        let probes = match admission {
+            Admission::Probe => self.gates.take_probes(blocked_on, now),
+            Admission::Free | Admission::Shut(_) => Probes::default(),
+        };
+        let attempt = tried.map_or(0, |tried| tried.count) + 1;
+        self.start(lane, ticket, work, attempt, probes, now);
+        Next::Started
+    }
+
+    /// A breaker is open. If it is one that every event needs, all that has not started goes back (trap T10);
+    /// otherwise only this lane waits.
+    fn shut(&mut self, lane: &ReservationId, until: Option<Duration>, now: Duration) -> Next {
+        if let Admission::Shut(_) = self.gates.admission(now) {
+            self.hand_back_waiting("a downstream does not answer", now);
+        } else {
+            let delay = until.map_or(HELD_UP_DELAY, |until| until.saturating_sub(now));
+            self.send_away(lane, delay, "the payment provider does not answer", now);
+        }
+        Next::SentAway
+    }
+
+    fn send_away(&mut self, lane: &ReservationId, delay: Duration, why: &'static str, now: Duration) {
+        for ticket in self.lanes.take_waiting(lane) {
+            self.hand_back(ticket, delay, why, now);
+        }
+    }
+
+    /// Gives back everything that has not started; no attempt is burnt (trap T5).
+    pub(super) fn hand_back_waiting(&mut self, why: &'static str, now: Duration) {
+        for ticket in self.lanes.take_all_waiting() {
+            self.hand_back(ticket, Duration::ZERO, why, now);
+        }
+    }
+
+    fn start(
+        &mut self,
+        lane: &ReservationId,
+        ticket: Ticket,
+        work: Arc<Work>,
+        attempt: u32,
+        probes: Probes,
+        now: Duration,
+    ) {
+        self.lanes.start(lane);
+        self.running += 1;
+        self.polls.run_started(now);
+        if let Limit::Auto(found) = &mut self.limit {
+            found.started(self.running);
+        }
+        let limit = self.limit();
+        let handlers = self.parts.handlers.clone();
+        let (run, abort) = abortable(async move { handlers.handle(&work.event, &work.trace).await });
+        if let Some(delivery) = self.table.get_mut(ticket) {
+            self.observer.started(lane, ticket.0, &delivery.message.id, limit, now);
+            let run = Run { attempt, since: now, abort, probes, renewing: false, cut: None };
+            delivery.stage = Stage::Running(run);
+        }
+        self.note(ticket, What::Started { attempt });
+        let guard = RunGuard::new(self.signals.clone(), ticket);
+        self.parts.tasks.spawn(async move {
+            let handled = run.await.unwrap_or_else(|_| Handled::stopped(Stop::Interrupted));
+            guard.tell(handled);
+        });
+    }
+
+    /// Which downstream a failed run waits for, to be remembered with its attempts.
+    pub(super) fn blocked_on(handled: &Handled) -> Option<Downstream> {
+        match &handled.ending {
+            Err(Stop::Silent { on, .. }) => Some(*on),
+            _ => None,
+        }
+    }
+}

@@ -1,0 +1,131 @@
+//! Messages come in: polls are started, their answers filed by message id and put into lanes.
+//!
+//! A poll runs as a task of its own and always to its end (trap T2). It decodes what it brings, so that the loop does
+//! not.
+
+use super::signal::{Arrival, Signal};
+use super::table::{Action, Settling, Stage, Then, Ticket};
+use super::{Phase, Pipeline, What};
+use crate::polls::{Demand, Poll};
+use crate::telemetry::Operation;
+use crate::work::Content;
+use core::time::Duration;
+use domain::breaker::Admission;
+use domain::lanes::Offer;
+use ports::Fault;
+use ports::queue::Receive;
+
+/// How long a message stays hidden on a standard queue when its lane has no room: at once it would come straight back.
+const NO_ROOM_DELAY: Duration = Duration::from_secs(1);
+
+impl Pipeline {
+    /// Starts the polls that are wanted now.
+    pub(super) fn poll(&mut self, now: Duration) {
+        if self.phase != Phase::Working {
+            return;
+        }
+        let demand = Demand {
+            limit: self.limit(),
+            running: self.running,
+            ready: self.lanes.ready_len(),
+            waiting: self.lanes.waiting(),
+        };
+        match self.gates.admission(now) {
+            Admission::Free => {
+                while let Some(poll) = self.polls.start(demand, now) {
+                    self.launch(poll, now);
+                }
+            }
+            Admission::Probe if demand.ready == 0 => {
+                if let Some(poll) = self.polls.start_probe(now) {
+                    self.launch(poll, now);
+                }
+            }
+            Admission::Probe | Admission::Shut(_) => {}
+        }
+    }
+
+    fn launch(&mut self, poll: Poll, now: Duration) {
+        let queue = self.parts.queue.clone();
+        let signals = self.signals.clone();
+        let request =
+            Receive { max: poll.max, wait: self.options.wait, visibility: Some(self.options.visibility) };
+        self.parts.tasks.spawn(async move {
+            let result = queue.receive(request).await;
+            let arrive = |message| Arrival { content: Content::of(&message), message, requested_at: now };
+            let result = result.map(|messages| messages.into_iter().map(arrive).collect());
+            // Without a loop there is nobody to hand back to: the leases run out.
+            let _ = signals.send(Signal::Polled { poll: poll.id, result });
+        });
+    }
+
+    pub(super) fn polled(&mut self, poll: u64, result: Result<Vec<Arrival>, Fault>, now: Duration) {
+        match result {
+            Ok(arrivals) => {
+                self.polls.brought(poll, arrivals.len(), now);
+                self.parts.telemetry.called(Operation::Receive, arrivals.len());
+                for arrival in arrivals {
+                    self.arrive(arrival, now);
+                }
+            }
+            Err(fault) => {
+                let failures = self.polls.failed(poll, now);
+                self.parts.telemetry.poll_errors.inc();
+                tracing::warn!(failures, error = fault.chain(), "a poll failed");
+            }
+        }
+    }
+
+    pub(super) fn arrive(&mut self, arrival: Arrival, now: Duration) {
+        let lease_until = self.lease_from(arrival.requested_at);
+        if lease_until <= now {
+            // It took longer to get here than its lease: the queue hands it out again.
+            return;
+        }
+        if let Some(ticket) = self.table.by_message(&arrival.message.id) {
+            return self.arrive_again(ticket, arrival, lease_until);
+        }
+        let Arrival { message, content, .. } = arrival;
+        let lane = content.lane(&message);
+        let (id, count) = (message.id.clone(), message.receive_count);
+        let look_at = lease_until.saturating_sub(self.options.lease_to_renew()).max(now);
+        let ticket = self.table.insert(message, content, lane.clone(), lease_until, look_at, now);
+        self.observer.received(&lane);
+        self.note(ticket, What::Received { count });
+        if let Offer::Refused(ticket) = self.lanes.offer(&lane, &id, ticket) {
+            let delay = if self.fifo { Duration::ZERO } else { NO_ROOM_DELAY };
+            self.hand_back(ticket, delay, "no room in its lane", now);
+        }
+    }
+
+    /// The same message came again while it is with us (trap T7). Its newer receipt replaces the older one, and nothing
+    /// is started twice. Only if this delivery can no longer be settled under the newer receipt, because the run lost
+    /// its lease or the message is just going back, is it a new delivery, and waits until the old one is over.
+    fn arrive_again(&mut self, ticket: Ticket, arrival: Arrival, lease_until: Duration) {
+        self.note(ticket, What::ReceivedAgain);
+        let Some(delivery) = self.table.get_mut(ticket) else { return };
+        let waits = match &delivery.stage {
+            Stage::Waiting | Stage::Following | Stage::Copying(_) => false,
+            Stage::Running(run) => run.cut.is_some(),
+            Stage::Settling(Settling { action: Action::Hide(_), in_air, .. }) => *in_air,
+            Stage::Settling(Settling { action: Action::Delete, .. }) => false,
+        };
+        if waits {
+            delivery.again = Some(Box::new(arrival));
+            return;
+        }
+        delivery.message.receipt = arrival.message.receipt;
+        delivery.message.receive_count = arrival.message.receive_count;
+        delivery.lease_until = delivery.lease_until.max(lease_until);
+    }
+
+    /// Gives a message back that was not started.
+    pub(super) fn hand_back(&mut self, ticket: Ticket, delay: Duration, why: &'static str, now: Duration) {
+        self.note(ticket, What::HandedBack { why });
+        self.settle(ticket, Action::Hide(delay), Then::Nothing, now);
+    }
+
+    pub(super) fn lease_from(&self, start: Duration) -> Duration {
+        (start + self.options.visibility).saturating_sub(self.options.lease_margin())
+    }
+}

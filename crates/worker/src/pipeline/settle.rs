@@ -1,0 +1,238 @@
+//! The only place that touches the queue again after a receive: deletes and changes of visibility, in batches.
+//!
+//! Every entry's result is read (trap T8). One that failed is sent again until its lease ends, with the newest receipt;
+//! a delete that could not be confirmed by then is counted as `worker_acks_lost`. Nothing is sent for a delivery whose
+//! lease has ended (invariant Q4).
+
+use super::signal::{Answers, Signal, per_entry};
+use super::table::{Action, Settling, Stage, Then, Ticket};
+use super::{Pipeline, What};
+use crate::telemetry::Operation;
+use core::time::Duration;
+use domain::id::ReservationId;
+use ports::queue::Receipt;
+use ports::{Fault, FaultClass};
+
+/// The first and the longest wait before a failed entry is sent again.
+const AGAIN: Duration = Duration::from_millis(50);
+const AGAIN_MAX: Duration = Duration::from_secs(2);
+
+/// The wait before the next try of a call to the queue.
+pub(super) fn again_after(tries: u32) -> Duration {
+    (AGAIN * 2u32.pow(tries.min(6))).min(AGAIN_MAX)
+}
+
+impl Pipeline {
+    /// Begins the settlement of a delivery: its last word.
+    pub(super) fn settle(&mut self, ticket: Ticket, action: Action, then: Then, now: Duration) {
+        let Some(delivery) = self.table.get_mut(ticket) else { return };
+        delivery.stage = Stage::Settling(Settling { action, then, in_air: false, tries: 0 });
+        let lease_until = delivery.lease_until;
+        self.table.look_at(ticket, lease_until);
+        self.queue_up(ticket, action, now);
+    }
+
+    pub(super) fn queue_up(&mut self, ticket: Ticket, action: Action, now: Duration) {
+        match action {
+            Action::Delete => self.deletes.push(ticket, now),
+            Action::Hide(_) => self.hides.push(ticket, now),
+        }
+    }
+
+    /// Sends the batches whose time has come.
+    pub(super) fn send_batches(&mut self, now: Duration) {
+        let idle = self.running == 0 && self.lanes.ready_len() == 0;
+        while let Some(tickets) = self.deletes.take(now, idle) {
+            let entries = self.take_off(tickets, now);
+            let receipts: Vec<Receipt> = entries.iter().map(|(_, receipt, _)| receipt.clone()).collect();
+            let queue = self.parts.queue.clone();
+            let call = async move { queue.delete(receipts).await };
+            self.send(Operation::Delete, entries, call);
+        }
+        while let Some(tickets) = self.hides.take(now, idle) {
+            let entries = self.take_off(tickets, now);
+            let hides = entries.iter().map(|(_, receipt, hide)| (receipt.clone(), *hide)).collect();
+            let queue = self.parts.queue.clone();
+            let call = async move { queue.change_visibility(hides).await };
+            self.send(Operation::ChangeVisibility, entries, call);
+        }
+        while let Some(tickets) = self.copies.take(now, idle) {
+            self.send_copies(tickets, now);
+        }
+    }
+
+    /// The entries of a batch that can still be sent, each with its newest receipt.
+    fn take_off(&mut self, tickets: Vec<Ticket>, now: Duration) -> Vec<(Ticket, Receipt, Duration)> {
+        let mut entries = Vec::with_capacity(tickets.len());
+        for ticket in tickets {
+            let Some(delivery) = self.table.get_mut(ticket) else { continue };
+            let lease_until = delivery.lease_until;
+            let Stage::Settling(settling) = &mut delivery.stage else { continue };
+            if settling.in_air || lease_until <= now {
+                continue;
+            }
+            settling.in_air = true;
+            let hide = match settling.action {
+                Action::Delete => Duration::ZERO,
+                Action::Hide(delay) => delay,
+            };
+            self.observer.settling(ticket.0, &delivery.message.id, lease_until, now);
+            entries.push((ticket, delivery.message.receipt.clone(), hide));
+        }
+        entries
+    }
+
+    fn send(
+        &mut self,
+        operation: Operation,
+        entries: Vec<(Ticket, Receipt, Duration)>,
+        call: impl Future<Output = Answers<()>> + Send + 'static,
+    ) {
+        if entries.is_empty() {
+            return;
+        }
+        self.parts.telemetry.called(operation, entries.len());
+        let entries = entries.into_iter().map(|(ticket, receipt, _)| (ticket, receipt)).collect();
+        let call = self.limited(call);
+        let signals = self.signals.clone();
+        self.parts.tasks.spawn(async move {
+            let results = call.await;
+            let _ = signals.send(Signal::Settled { entries, results });
+        });
+    }
+
+    /// A call to the queue under its deadline (trap T11).
+    pub(super) fn limited<T: Send + 'static>(
+        &self,
+        call: impl Future<Output = Result<T, Fault>> + Send + 'static,
+    ) -> impl Future<Output = Result<T, Fault>> + Send + 'static {
+        let (clock, limit) = (self.parts.clock.clone(), self.options.queue_call_max);
+        async move {
+            let late = |_| {
+                Err(Fault::unavailable(format!("the queue did not answer within {} ms", limit.as_millis())))
+            };
+            ports::clock::timeout(&*clock, limit, call).await.unwrap_or_else(late)
+        }
+    }
+
+    pub(super) fn settled(&mut self, entries: Vec<(Ticket, Receipt)>, results: Answers<()>, now: Duration) {
+        self.tell_denied(results.as_ref().err());
+        let results = per_entry(results, entries.len());
+        for ((ticket, receipt), result) in entries.into_iter().zip(results) {
+            let Some(delivery) = self.table.get_mut(ticket) else { continue };
+            let (newer, lease_until) = (delivery.message.receipt != receipt, delivery.lease_until);
+            let Stage::Settling(settling) = &mut delivery.stage else { continue };
+            settling.in_air = false;
+            match result {
+                // A delete under a receipt that has been replaced may not have deleted: once more, under the newest.
+                Ok(()) if newer && now < lease_until => {
+                    let action = settling.action;
+                    self.queue_up(ticket, action, now);
+                }
+                Ok(()) => self.over(ticket, true, now),
+                Err(fault) if now >= lease_until || (fault.class == FaultClass::Permanent && !newer) => {
+                    tracing::warn!(
+                        message_id = &*delivery.message.id,
+                        error = fault.chain(),
+                        "a settlement failed for good"
+                    );
+                    self.over(ticket, false, now);
+                }
+                Err(_) => {
+                    settling.tries += 1;
+                    let at = (now + again_after(settling.tries)).min(lease_until);
+                    self.table.look_at(ticket, at);
+                }
+            }
+        }
+    }
+
+    /// A settlement is over: confirmed, or never to be. The delivery leaves, and its lane goes on as it should.
+    pub(super) fn over(&mut self, ticket: Ticket, confirmed: bool, now: Duration) {
+        let Some(delivery) = self.table.get(ticket) else { return };
+        let Stage::Settling(settling) = &delivery.stage else { return };
+        let (action, then, lane) = (settling.action, settling.then, delivery.lane.clone());
+        if confirmed {
+            self.parts.telemetry.settled(delivery.kind(), now.saturating_sub(delivery.arrived_at));
+            self.observer.settled(ticket.0);
+        }
+        match (action, confirmed) {
+            (Action::Delete, true) => self.note(ticket, What::Settled),
+            (Action::Delete, false) => {
+                self.parts.telemetry.acks_lost.inc();
+                self.note(ticket, What::SettlementLost);
+            }
+            (Action::Hide(_), _) => {}
+        }
+        match then {
+            Then::Nothing => self.leave(ticket, now),
+            Then::LaneGoesOn if confirmed => {
+                self.lanes.finish(&lane);
+                self.leave(ticket, now);
+            }
+            // The copy is safe and the message is not deleted: it comes back, so its followers must not run.
+            Then::LaneGoesOn => self.leave_with_lane(ticket, now),
+            Then::FollowersGoBack => {
+                self.leave(ticket, now);
+                self.followers_go_back(&lane, now);
+            }
+            Then::LaneOpens => {
+                self.follower_left(&lane);
+                self.leave(ticket, now);
+            }
+        }
+    }
+
+    /// A head leaves without a settlement of its own, and its followers go back.
+    pub(super) fn leave_with_lane(&mut self, head: Ticket, now: Duration) {
+        let Some(lane) = self.table.get(head).map(|delivery| delivery.lane.clone()) else { return };
+        self.stop_lane(head, Duration::ZERO);
+        self.leave(head, now);
+        self.followers_go_back(&lane, now);
+    }
+
+    /// The delivery leaves. If its message came again meanwhile, that delivery is taken up now.
+    pub(super) fn leave(&mut self, ticket: Ticket, now: Duration) {
+        let Some(delivery) = self.table.remove(ticket) else { return };
+        self.observer.left(ticket.0, &delivery.lane, now);
+        if let Some(again) = delivery.again {
+            self.arrive(*again, now);
+        }
+    }
+
+    fn followers_go_back(&mut self, lane: &ReservationId, now: Duration) {
+        let Some(failed) = self.failed.get_mut(lane) else { return };
+        let delay = failed.delay;
+        let mut followers = core::mem::take(&mut failed.followers);
+        // One whose lease ended meanwhile has left already.
+        followers.retain(|follower| self.table.get(*follower).is_some());
+        failed.pending = followers.len();
+        if followers.is_empty() {
+            self.failed.remove(lane);
+            self.lanes.clear(lane);
+        }
+        for follower in followers {
+            self.note(follower, What::HandedBack { why: "the head of its lane failed" });
+            self.settle(follower, Action::Hide(delay), Then::LaneOpens, now);
+        }
+    }
+
+    fn follower_left(&mut self, lane: &ReservationId) {
+        let Some(failed) = self.failed.get_mut(lane) else { return };
+        failed.pending -= 1;
+        if failed.pending == 0 {
+            self.failed.remove(lane);
+            self.lanes.clear(lane);
+        }
+    }
+
+    /// A missing permission is told once; the messages are left to the queue's own timeout and redrive.
+    pub(super) fn tell_denied(&mut self, fault: Option<&Fault>) {
+        if let Some(fault) = fault.filter(|fault| fault.class == FaultClass::Permanent)
+            && !self.denied_told
+        {
+            self.denied_told = true;
+            tracing::error!(error = fault.chain(), "the queue refuses a call of the worker; told once");
+        }
+    }
+}

@@ -1,0 +1,60 @@
+//! The end, in one function and in this order: readiness off, no new polls, wait for the polls in the air, hand back
+//! what has not started, let runs finish, flush settlements.
+//!
+//! Nothing is lost and no attempt burnt (traps T2 and T6). Leases are renewed and settlements sent all the while: it is
+//! the same loop that turns. What is handed back waits for the polls in the air, or one of those would receive it again.
+
+use super::table::{Cut, Stage};
+use super::{Phase, Pipeline};
+use core::time::Duration;
+
+impl Pipeline {
+    pub(super) async fn shut_down(mut self) {
+        let deadline = self.now() + self.options.shutdown_timeout;
+        // What is left after the runs were cut off: two round trips to the queue, in practice far less.
+        let flush_time = (self.options.shutdown_timeout / 5).min(Duration::from_secs(3));
+        let runs_until = deadline.saturating_sub(flush_time);
+
+        self.phase = Phase::Draining;
+        self.parts.status.draining();
+        self.parts.process.health.draining();
+        tracing::info!(polls = self.polls.in_air(), running = self.running, "draining");
+
+        self.turn_until(runs_until, |this| this.polls.in_air() == 0).await;
+        self.phase = Phase::HandingBack;
+        self.turn_until(runs_until, |this| this.running == 0).await;
+        self.cut_runs();
+        self.turn_until(deadline, |this| this.table.len() == 0).await;
+
+        self.report();
+        let (left, polls) = (self.table.len(), self.polls.in_air());
+        if left > 0 || polls > 0 {
+            tracing::warn!(left, polls, "drained in part; the leases of the rest run out");
+        } else {
+            tracing::info!("drained");
+        }
+    }
+
+    async fn turn_until(&mut self, deadline: Duration, done: impl Fn(&Self) -> bool) {
+        loop {
+            self.advance();
+            if done(self) || self.now() >= deadline {
+                return;
+            }
+            self.wait_and_apply(Some(deadline)).await;
+        }
+    }
+
+    /// Cancels the runs that are left; their messages go back as if they had not been started.
+    fn cut_runs(&mut self) {
+        for ticket in self.table.tickets() {
+            if let Some(delivery) = self.table.get_mut(ticket)
+                && let Stage::Running(run) = &mut delivery.stage
+                && run.cut.is_none()
+            {
+                run.cut = Some(Cut::Shutdown);
+                run.abort.abort();
+            }
+        }
+    }
+}

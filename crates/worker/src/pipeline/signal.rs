@@ -1,0 +1,78 @@
+//! What reaches the event loop: the answers of polls, of handlers and of the queue. Tasks send, the loop alone acts.
+
+use super::table::Ticket;
+use crate::handlers::{Handled, Stop};
+use crate::work::Content;
+use core::time::Duration;
+use ports::Fault;
+use ports::queue::{Depth, Message, Receipt, Sent};
+use tokio::sync::mpsc::UnboundedSender;
+
+/// A message as a poll brought it, already decoded.
+pub(super) struct Arrival {
+    pub(super) message: Message,
+    pub(super) content: Content,
+    /// When the receive was started: the lease may be as old as that.
+    pub(super) requested_at: Duration,
+}
+
+pub(super) enum Signal {
+    Polled { poll: u64, result: Result<Vec<Arrival>, Fault> },
+    Ended { ticket: Ticket, handled: Handled },
+    Settled { entries: Vec<(Ticket, Receipt)>, results: Answers<()> },
+    Renewed { sent_at: Duration, entries: Vec<(Ticket, Receipt)>, results: Answers<()> },
+    Copied { tickets: Vec<Ticket>, results: Answers<Sent> },
+    Depth(Result<Depth, Fault>),
+}
+
+/// A result for each entry, or one failure for all.
+pub(super) type Answers<T> = Result<Vec<Result<T, Fault>>, Fault>;
+
+/// Gives every entry its own result, in order: a failure of the whole call is each entry's, and so is an answer that
+/// leaves an entry out.
+pub(super) fn per_entry<T>(answers: Answers<T>, entries: usize) -> Vec<Result<T, Fault>> {
+    let repeat = |fault: &Fault| Fault::new(fault.class, fault.chain());
+    match answers {
+        Ok(mut results) => {
+            results.truncate(entries);
+            let missing = entries - results.len();
+            results.extend(
+                (0..missing).map(|_| Err(Fault::transient("the queue's answer leaves this entry out"))),
+            );
+            results
+        }
+        Err(fault) => (0..entries).map(|_| Err(repeat(&fault))).collect(),
+    }
+}
+
+/// Tells the loop how a run ended, whatever happens to it: returned, cancelled, or unwound by a panic.
+pub(super) struct RunGuard {
+    signals: UnboundedSender<Signal>,
+    ticket: Ticket,
+    told: bool,
+}
+
+impl RunGuard {
+    pub(super) fn new(signals: UnboundedSender<Signal>, ticket: Ticket) -> Self {
+        Self { signals, ticket, told: false }
+    }
+
+    pub(super) fn tell(mut self, handled: Handled) {
+        self.told = true;
+        // Without a loop there is nobody to settle: the lease runs out and the message comes back.
+        let _ = self.signals.send(Signal::Ended { ticket: self.ticket, handled });
+    }
+}
+
+impl Drop for RunGuard {
+    fn drop(&mut self) {
+        if !self.told {
+            let stop = if std::thread::panicking() {
+                Stop::Transient { error: "the handler panicked".into() }
+            } else {
+                Stop::Interrupted
+            };
+            let _ = self.signals.send(Signal::Ended { ticket: self.ticket, handled: Handled::stopped(stop) });
+        }
+    }
+}

@@ -1,0 +1,150 @@
+//! Putting dead letters back (trap T13): in their order, each with its message group, under a new deduplication id,
+//! no faster than asked, and first on paper if asked.
+//!
+//! A dead letter is sent to the queue and, when that is confirmed, removed. The new deduplication id is made of the dead
+//! letter's own id: a redrive that was cut off between the two steps and is run again does not send it twice, while
+//! the original's deduplication window does not swallow it. One that cannot be sent stops the redrive: what is behind it may
+//! be of its group, and must not overtake it.
+
+use crate::dead_letter::{DeadLetter, attribute};
+use async_trait::async_trait;
+use core::time::Duration;
+use domain::valve::Valve;
+use ports::queue::{Message, Outgoing, QueueKind};
+use ports::{Clock, Fault, Queue};
+use serde::Serialize;
+use std::sync::Arc;
+
+/// Dead letters that are read at a time.
+const PAGE: usize = 100;
+
+/// Looking into a dead-letter queue without receiving from it, which the [`Queue`] port cannot do.
+///
+/// Nobody consumes a dead-letter queue, so what is listed stays until it is removed here. Messages come in the order
+/// in which they were buried, and browsing changes nothing about them.
+#[async_trait]
+pub trait DeadLetters: Send + Sync + 'static {
+    /// Up to `limit` messages behind the one with the id `after`; from the oldest on without it.
+    async fn browse(&self, after: Option<&str>, limit: usize) -> Result<Vec<Message>, Fault>;
+    /// One message.
+    async fn find(&self, id: &str) -> Result<Option<Message>, Fault>;
+    /// Removes a message. `false` if it was not there.
+    async fn remove(&self, id: &str) -> Result<bool, Fault>;
+}
+
+/// Which dead letters are meant.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Selection {
+    /// Every one that is there when its turn comes.
+    All,
+    /// These, in the order in which they were buried.
+    Ids(Vec<String>),
+}
+
+impl Selection {
+    fn takes(&self, message: &Message) -> bool {
+        match self {
+            Self::All => true,
+            Self::Ids(ids) => ids.iter().any(|id| **id == *message.id),
+        }
+    }
+}
+
+/// How to put them back.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RedriveOptions {
+    /// Which.
+    pub selection: Selection,
+    /// How many, at most.
+    pub limit: usize,
+    /// Messages a second, at most; 0 is taken as 1.
+    pub rate: u32,
+    /// Only say what would be done.
+    pub dry_run: bool,
+}
+
+/// What was done, or would be.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
+pub struct Report {
+    /// The dead letters that were put back or removed (would be, on a dry run), in order.
+    pub entries: Vec<DeadLetter>,
+    /// Whether nothing was changed.
+    pub dry_run: bool,
+    /// Why it ended before the selection did.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub stopped: Option<String>,
+}
+
+/// Puts dead letters back on the queue.
+pub async fn redrive(
+    letters: &dyn DeadLetters,
+    queue: &dyn Queue,
+    clock: &dyn Clock,
+    options: &RedriveOptions,
+) -> Result<Report, Fault> {
+    let mut report = Report { dry_run: options.dry_run, ..Report::default() };
+    let mut valve = Valve::with_burst(options.rate, 1, clock.elapsed());
+    let mut after: Option<Arc<str>> = None;
+    loop {
+        let page = letters.browse(after.as_deref(), PAGE).await?;
+        let Some(last) = page.last() else { return Ok(report) };
+        after = Some(last.id.clone());
+        for message in page.iter().filter(|message| options.selection.takes(message)) {
+            if report.entries.len() >= options.limit {
+                return Ok(report);
+            }
+            if !options.dry_run {
+                pass(&mut valve, clock).await;
+                if let Err(fault) = put_back(letters, queue, message).await {
+                    report.stopped = Some(format!("{}: {}", message.id, fault.chain()));
+                    return Ok(report);
+                }
+            }
+            report.entries.push(DeadLetter::read(message));
+        }
+    }
+}
+
+/// Removes dead letters for good.
+pub async fn purge(letters: &dyn DeadLetters, selection: &Selection, dry_run: bool) -> Result<Report, Fault> {
+    let mut report = Report { dry_run, ..Report::default() };
+    let mut after: Option<Arc<str>> = None;
+    loop {
+        let page = letters.browse(after.as_deref(), PAGE).await?;
+        let Some(last) = page.last() else { return Ok(report) };
+        after = Some(last.id.clone());
+        for message in page.iter().filter(|message| selection.takes(message)) {
+            if dry_run || letters.remove(&message.id).await? {
+                report.entries.push(DeadLetter::read(message));
+            }
+        }
+    }
+}
+
+async fn pass(valve: &mut Valve, clock: &dyn Clock) {
+    while let Err(wait) = valve.pass(clock.elapsed()) {
+        clock.sleep(wait.max(Duration::from_millis(1))).await;
+    }
+}
+
+async fn put_back(letters: &dyn DeadLetters, queue: &dyn Queue, message: &Message) -> Result<(), Fault> {
+    let of = |name: &str| message.attributes.iter().find(|(n, _)| n == name).map(|(_, value)| value.clone());
+    let fifo = queue.kind() == QueueKind::Fifo;
+    let letter = DeadLetter::read(message);
+    let group = of(attribute::GROUP)
+        .or_else(|| (!letter.reservation_id.is_empty()).then(|| letter.reservation_id.clone()))
+        .or_else(|| message.group.as_deref().map(str::to_owned))
+        .unwrap_or_else(|| message.id.to_string());
+    let trace = of(attribute::TRACEPARENT).map(|value| (attribute::TRACEPARENT.to_owned(), value));
+    let outgoing = Outgoing {
+        body: message.body.clone(),
+        group: Some(group).filter(|_| fifo),
+        dedup_id: Some(format!("redrive-{}", message.id)).filter(|_| fifo),
+        delay: Duration::ZERO,
+        attributes: trace.into_iter().collect(),
+    };
+    let mut results = queue.send(vec![outgoing]).await?;
+    results.pop().unwrap_or_else(|| Err(Fault::transient("the queue's answer leaves the entry out")))?;
+    letters.remove(&message.id).await?;
+    Ok(())
+}
