@@ -2,11 +2,22 @@
 //!
 //! The inventory moves first and the reservation follows (design part 4): CONFIRMED implies that the hold is committed,
 //! EXPIRED and CANCELLED imply that it holds nothing.
+//!
+//! [`apply`] decides what an end does to a reservation: the first record of an end wins, the same end again changes
+//! nothing, and an end without seats becomes CONFIRMED only where the inventory may take the seats again. Moving the
+//! seats, storing and telling are the business of the reservation service.
 
+use crate::hold::ReleaseCause;
 use crate::id::{OrderId, PaymentIntentId, PersonId, ReservationId, SeatId, SectionId, ShowId};
 use crate::money::Money;
 use crate::time::Timestamp;
 use std::sync::Arc;
+
+mod apply;
+#[cfg(test)]
+mod tests;
+
+pub use apply::{Decision, apply};
 
 /// Where a reservation stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -93,6 +104,40 @@ impl CancelCause {
             Self::ByBuyer => "user",
         }
     }
+
+    /// What a reason in anybody's words means for the rules. Only words that say "the buyer" mean the buyer, in the
+    /// spellings in which the inventory knows them ([`ReleaseCause::parse`]); everything else allows a late approval, just
+    /// as the inventory then allows to take the seats again.
+    pub fn of(reason: Option<&str>) -> Self {
+        match reason.and_then(ReleaseCause::parse) {
+            Some(ReleaseCause::ByBuyer) => Self::ByBuyer,
+            Some(ReleaseCause::Expired | ReleaseCause::PaymentFailed) | None => Self::PaymentFailed,
+        }
+    }
+
+    /// The cause that the inventory is told.
+    pub const fn release_cause(self) -> ReleaseCause {
+        match self {
+            Self::PaymentFailed => ReleaseCause::PaymentFailed,
+            Self::ByBuyer => ReleaseCause::ByBuyer,
+        }
+    }
+}
+
+impl Reservation {
+    /// Why it is CANCELLED; `None` for any other status.
+    pub fn cancel_cause(&self) -> Option<CancelCause> {
+        (self.status == Status::Cancelled).then(|| CancelCause::of(self.cancel_reason.as_deref()))
+    }
+
+    /// Whether an approved payment can still make it CONFIRMED. Seats that the buyer gave back are not taken again.
+    pub fn may_be_confirmed(&self) -> bool {
+        match self.status {
+            Status::Hold | Status::Expired => true,
+            Status::Cancelled => self.cancel_cause() == Some(CancelCause::PaymentFailed),
+            Status::Confirmed => false,
+        }
+    }
 }
 
 /// An end that a reservation is brought to from outside: by the worker, by a confirm, by a cancel.
@@ -126,6 +171,20 @@ impl End {
             Self::Confirmed { .. } => Status::Confirmed,
             Self::Cancelled { .. } => Status::Cancelled,
             Self::Expired { .. } => Status::Expired,
+        }
+    }
+
+    /// The end of a reservation whose hold was released for this cause. The two follow each other: what the inventory
+    /// may take again must be able to become CONFIRMED.
+    pub fn after_release(cause: ReleaseCause, error_code: Option<Arc<str>>) -> Self {
+        let cancelled = |cause: CancelCause, error_code| Self::Cancelled {
+            reason: Some(cause.as_str().into()),
+            error_code,
+        };
+        match cause {
+            ReleaseCause::Expired => Self::Expired { error_code },
+            ReleaseCause::PaymentFailed => cancelled(CancelCause::PaymentFailed, error_code),
+            ReleaseCause::ByBuyer => cancelled(CancelCause::ByBuyer, error_code),
         }
     }
 }

@@ -1,0 +1,182 @@
+use super::*;
+use crate::money::Currency;
+use proptest::prelude::*;
+
+const NOW: Timestamp = Timestamp::from_millis(70_000);
+
+fn hold() -> Reservation {
+    Reservation {
+        id: ReservationId::parse("rsv_1").expect("valid"),
+        show: ShowId::parse("show").expect("valid"),
+        section: None,
+        person: PersonId::parse("kim").expect("valid"),
+        status: Status::Hold,
+        seats: vec![SeatId::parse("A-1").expect("valid"), SeatId::parse("A-2").expect("valid")],
+        total: Money { amount: 240_000, currency: Currency::krw() },
+        hold_expires_at: Timestamp::from_millis(61_000),
+        created_at: Timestamp::from_millis(1_000),
+        updated_at: Timestamp::from_millis(1_000),
+        order: None,
+        intent: None,
+        cancel_reason: None,
+        error_code: None,
+    }
+}
+
+fn confirmed(intent: &str) -> End {
+    let order = OrderId::parse(&format!("ord_{intent}")).expect("valid");
+    End::Confirmed { order: Some(order), intent: Some(PaymentIntentId::parse(intent).expect("valid")) }
+}
+
+fn cancelled(reason: Option<&str>, code: Option<&str>) -> End {
+    End::Cancelled { reason: reason.map(Into::into), error_code: code.map(Into::into) }
+}
+
+fn expired(code: Option<&str>) -> End {
+    End::Expired { error_code: code.map(Into::into) }
+}
+
+fn after(reservation: &Reservation, end: End) -> Reservation {
+    match apply(reservation, end, NOW) {
+        Decision::Changed(next) => next,
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn the_table_of_statuses_and_ends_is_the_designs() {
+    let by_buyer = after(&hold(), cancelled(Some("user"), None));
+    let by_payment = after(&hold(), cancelled(None, None));
+    let ends = [confirmed("pay_1"), cancelled(None, None), expired(None)];
+    let told = |decision| match decision {
+        Decision::Changed(next) => next.status.as_str(),
+        Decision::Same => "same",
+        Decision::Refused { .. } => "refused",
+    };
+    let table = [
+        (hold(), ["CONFIRMED", "CANCELLED", "EXPIRED"]),
+        (after(&hold(), confirmed("pay_1")), ["same", "refused", "refused"]),
+        (by_payment, ["CONFIRMED", "same", "refused"]),
+        (by_buyer, ["refused", "same", "refused"]),
+        (after(&hold(), expired(None)), ["CONFIRMED", "refused", "same"]),
+    ];
+    for (from, expected) in table {
+        for (end, expected) in ends.iter().zip(expected) {
+            let decision = apply(&from, end.clone(), NOW);
+            if let Decision::Refused { current } = decision {
+                assert_eq!(current, from.status);
+            }
+            assert_eq!(told(decision), expected, "{} to {}", from.status.as_str(), end.status().as_str());
+        }
+    }
+}
+
+#[test]
+fn the_first_payment_that_confirms_stays_the_one() {
+    let first = after(&hold(), confirmed("pay_1"));
+    assert_eq!(apply(&first, confirmed("pay_2"), NOW), Decision::Same);
+    assert_eq!(first.intent.as_ref().map(PaymentIntentId::as_str), Some("pay_1"));
+}
+
+#[test]
+fn an_end_without_a_reason_may_gain_one_once() {
+    for end in [expired as fn(Option<&str>) -> End, |code| cancelled(None, code)] {
+        let ended = after(&hold(), end(None));
+        let told = after(&ended, end(Some("PAID_TOO_LATE")));
+        assert_eq!(told.error_code.as_deref(), Some("PAID_TOO_LATE"));
+        assert_eq!(told.status, ended.status);
+        assert_eq!(apply(&told, end(Some("OTHER")), NOW), Decision::Same);
+        assert_eq!(apply(&told, end(None), NOW), Decision::Same);
+    }
+}
+
+#[test]
+fn a_late_approval_leaves_no_reason_of_the_end_it_undid() {
+    let failed = after(&hold(), cancelled(None, Some("CARD_DECLINED")));
+    assert_eq!(failed.cancel_reason.as_deref(), Some("payment_failed"));
+    let retaken = after(&failed, confirmed("pay_2"));
+    assert_eq!((retaken.cancel_reason, retaken.error_code), (None, None));
+}
+
+#[test]
+fn only_words_that_mean_the_buyer_make_a_cancellation_final() {
+    for buyer in ["user", "USER_CANCELLED", "cancelled_by_user"] {
+        assert_eq!(CancelCause::of(Some(buyer)), CancelCause::ByBuyer, "{buyer}");
+    }
+    for other in [None, Some("payment_failed"), Some("card declined"), Some(""), Some("timeout")] {
+        assert_eq!(CancelCause::of(other), CancelCause::PaymentFailed, "{other:?}");
+    }
+    for cause in [CancelCause::PaymentFailed, CancelCause::ByBuyer] {
+        assert_eq!(CancelCause::of(Some(cause.as_str())), cause);
+        assert_eq!(CancelCause::of(Some(cause.release_cause().as_str())), cause);
+    }
+}
+
+/// What the inventory may take again must be able to become CONFIRMED, and nothing else.
+#[test]
+fn a_release_and_its_end_agree_on_what_may_be_confirmed() {
+    for cause in [ReleaseCause::Expired, ReleaseCause::PaymentFailed, ReleaseCause::ByBuyer] {
+        let ended = after(&hold(), End::after_release(cause, None));
+        assert_eq!(ended.may_be_confirmed(), cause != ReleaseCause::ByBuyer, "{cause:?}");
+    }
+}
+
+#[test]
+fn a_clock_that_goes_back_does_not_make_a_record_older() {
+    let next = match apply(&hold(), expired(None), Timestamp::EPOCH) {
+        Decision::Changed(next) => next,
+        other => panic!("{other:?}"),
+    };
+    assert_eq!(next.updated_at, hold().updated_at);
+}
+
+fn any_end() -> impl Strategy<Value = End> {
+    let code = || proptest::option::of(prop_oneof![Just("CARD_DECLINED"), Just("PAID_TOO_LATE")]);
+    let reason = proptest::option::of(prop_oneof![Just("user"), Just("payment_failed"), Just("fraud")]);
+    prop_oneof![
+        prop_oneof![Just("pay_1"), Just("pay_2")].prop_map(confirmed),
+        (reason, code()).prop_map(|(reason, code)| cancelled(reason, code)),
+        code().prop_map(expired),
+    ]
+}
+
+proptest! {
+    /// Whatever arrives, in whatever order and however often: CONFIRMED and the buyer's own cancellation are final,
+    /// an end is recorded once, and what the reservation is about never changes.
+    #[test]
+    fn no_sequence_of_ends_breaks_a_record(ends in proptest::collection::vec((any_end(), 0..200_000_u64), 0..12)) {
+        let mut now_on = hold();
+        for (end, at) in ends {
+            let before = now_on.clone();
+            let asked = end.status();
+            match apply(&before, end.clone(), Timestamp::from_millis(at)) {
+                Decision::Changed(next) => now_on = next,
+                Decision::Same => prop_assert_eq!(before.status, asked),
+                Decision::Refused { current } => {
+                    prop_assert_eq!(current, before.status);
+                    prop_assert_ne!(current, asked);
+                }
+            }
+            // The same end again changes nothing, if it was taken at all.
+            let again = apply(&now_on, end, Timestamp::from_millis(at + 1));
+            prop_assert_eq!(again == Decision::Same, now_on.status == asked);
+
+            let same_subject = (&now_on.id, &now_on.show, &now_on.person, &now_on.seats, &now_on.total)
+                == (&before.id, &before.show, &before.person, &before.seats, &before.total);
+            prop_assert!(same_subject && now_on.created_at == before.created_at);
+            prop_assert!(now_on.hold_expires_at == before.hold_expires_at && now_on.updated_at >= before.updated_at);
+            let confirmed = now_on.status == Status::Confirmed;
+            prop_assert_eq!(now_on.order.is_some() && now_on.intent.is_some(), confirmed);
+            prop_assert_eq!(now_on.cancel_reason.is_some(), now_on.status == Status::Cancelled);
+            if before.status == Status::Confirmed {
+                prop_assert_eq!(&now_on, &before);
+            }
+            if before.cancel_cause() == Some(CancelCause::ByBuyer) {
+                prop_assert_eq!(now_on.cancel_cause(), Some(CancelCause::ByBuyer));
+            }
+            if before.status != Status::Hold && before.error_code.is_some() && now_on.status == before.status {
+                prop_assert_eq!(&now_on.error_code, &before.error_code);
+            }
+        }
+    }
+}
