@@ -1,0 +1,254 @@
+//! `payment.v1.PaymentService`.
+//!
+//! Refusals of the provider are status OK with `error` set; malformed input and outages are gRPC statuses. A decline is
+//! neither: it is a payment whose status is FAILED.
+
+use crate::refusal::{Refusal, Told};
+use crate::service::{CreateIntent, ListPayments, Service, SimulateWebhook};
+use contracts::error::WireError;
+use contracts::payment::v1 as proto;
+use contracts::payment::v1::payment_service_server::{PaymentService, PaymentServiceServer};
+use contracts::payment_wire as wire;
+use contracts::vocabulary::{money_from_proto, optional, required};
+use contracts::{common, time};
+use core::time::Duration;
+use domain::id::{PaymentIntentId, PersonId, ReservationId};
+use domain::payment::{Outcome, Scenario, Status as PaymentStatus};
+use ports::Trace;
+use std::sync::Arc;
+use tonic::service::Routes;
+use tonic::{Request, Response, Status};
+
+mod view;
+
+/// The service's name for the health service.
+pub(crate) const NAME: &str = "payment.v1.PaymentService";
+
+pub(crate) fn routes(service: Service) -> Routes {
+    Routes::new(PaymentServiceServer::new(Edge(service)))
+}
+
+struct Edge(Service);
+
+type Answer<T> = Result<Response<T>, Status>;
+
+/// The answer, with refusals told as the table says.
+fn tell<T>(
+    trace: &Trace,
+    result: Result<T, Refusal>,
+    in_band: impl FnOnce(common::v1::Error) -> T,
+) -> Answer<T> {
+    match result.map_err(Refusal::told) {
+        Ok(answer) => Ok(Response::new(answer)),
+        Err(Told::InBand(error)) => {
+            Ok(Response::new(in_band(error.traced(trace.trace_id.clone()).to_proto())))
+        }
+        Err(Told::Status(error)) => Err(error.traced(trace.trace_id.clone()).into()),
+    }
+}
+
+#[tonic::async_trait]
+impl PaymentService for Edge {
+    async fn create_payment_intent(
+        &self,
+        request: Request<proto::CreatePaymentIntentRequest>,
+    ) -> Answer<proto::CreatePaymentIntentResponse> {
+        let trace = runtime::grpc::trace_of_metadata(request.metadata());
+        let result = async {
+            let row = self.0.create(create_from_proto(request.into_inner())?, &trace).await?;
+            Ok(proto::CreatePaymentIntentResponse {
+                payment_intent_id: row.payment.intent.to_string(),
+                status: wire::status_to_proto(row.payment.status) as i32,
+                ..Default::default()
+            })
+        };
+        tell(&trace, result.await, |error| proto::CreatePaymentIntentResponse {
+            error: Some(error),
+            ..Default::default()
+        })
+    }
+
+    async fn process_payment(
+        &self,
+        request: Request<proto::ProcessPaymentRequest>,
+    ) -> Answer<proto::ProcessPaymentResponse> {
+        let trace = runtime::grpc::trace_of_metadata(request.metadata());
+        let result = async {
+            // `payment_details` is dropped here: the scenario decides, and card data is nobody's to keep.
+            let intent = intent(&request.get_ref().payment_intent_id)?;
+            Ok(view::processed(&self.0.process(&intent, &trace).await?))
+        };
+        tell(&trace, result.await, |error| proto::ProcessPaymentResponse {
+            error: Some(error),
+            ..Default::default()
+        })
+    }
+
+    async fn get_payment_status(
+        &self,
+        request: Request<proto::GetPaymentStatusRequest>,
+    ) -> Answer<proto::GetPaymentStatusResponse> {
+        let trace = runtime::grpc::trace_of_metadata(request.metadata());
+        let result = async {
+            let (intent, person) = wire::get_from_proto(request.get_ref())?;
+            let row = self.0.get(&intent).await?;
+            // Somebody else's payment is answered as one that does not exist. One without a payer is anybody's.
+            if person.is_some() && row.payment.person.is_some() && person != row.payment.person {
+                return Err(Refusal::NoSuchPayment(intent));
+            }
+            Ok(proto::GetPaymentStatusResponse { payment: Some(view::payment(&row)), error: None })
+        };
+        tell(&trace, result.await, |error| proto::GetPaymentStatusResponse {
+            payment: None,
+            error: Some(error),
+        })
+    }
+
+    async fn cancel_payment(
+        &self,
+        request: Request<proto::CancelPaymentRequest>,
+    ) -> Answer<proto::CancelPaymentResponse> {
+        let trace = runtime::grpc::trace_of_metadata(request.metadata());
+        let result = async {
+            let (command, amount) = wire::cancel_from_proto(request.get_ref())?;
+            let done = self.0.cancel_payment(&command, amount.as_ref()).await?;
+            Ok(wire::cancel_response(&command.intent, Ok((&done.cancelled, &done.price.currency, done.at))))
+        };
+        tell(&trace, result.await, |error| proto::CancelPaymentResponse {
+            error: Some(error),
+            ..Default::default()
+        })
+    }
+
+    async fn list_payments(
+        &self,
+        request: Request<proto::ListPaymentsRequest>,
+    ) -> Answer<proto::ListPaymentsResponse> {
+        let trace = runtime::grpc::trace_of_metadata(request.metadata());
+        let result = async {
+            let request = list_from_proto(request.into_inner())?;
+            let page = self.0.list(&request).await?;
+            Ok(proto::ListPaymentsResponse {
+                payments: page.payments.iter().map(view::payment).collect(),
+                page_info: Some(common::v1::PageInfo {
+                    // Counting all would cost a read of all: it stays unsaid.
+                    total_count: 0,
+                    has_next_page: page.next.is_some(),
+                    has_previous_page: request.cursor.is_some(),
+                    next_cursor: page.next.unwrap_or_default(),
+                    previous_cursor: String::new(),
+                }),
+                error: None,
+            })
+        };
+        tell(&trace, result.await, |error| proto::ListPaymentsResponse {
+            error: Some(error),
+            ..Default::default()
+        })
+    }
+
+    async fn simulate_webhook(
+        &self,
+        request: Request<proto::SimulateWebhookRequest>,
+    ) -> Answer<proto::SimulateWebhookResponse> {
+        let trace = runtime::grpc::trace_of_metadata(request.metadata());
+        let result = async {
+            let done = self.0.simulate(&simulate_from_proto(request.get_ref())?, &trace).await?;
+            Ok(proto::SimulateWebhookResponse {
+                webhook_sent: done.webhook.is_some(),
+                webhook_id: done.webhook.map(|id| id.to_string()).unwrap_or_default(),
+                scheduled_at: done.effect.then(|| time::to_proto(done.at)),
+                error: None,
+            })
+        };
+        tell(&trace, result.await, |error| proto::SimulateWebhookResponse {
+            error: Some(error),
+            ..Default::default()
+        })
+    }
+}
+
+fn intent(text: &str) -> Result<PaymentIntentId, WireError> {
+    required(PaymentIntentId::parse, "payment_intent_id", text)
+}
+
+fn some_text(text: String) -> Option<Arc<str>> {
+    (!text.is_empty()).then(|| text.into())
+}
+
+fn create_from_proto(request: proto::CreatePaymentIntentRequest) -> Result<CreateIntent, Refusal> {
+    let Some(amount) = &request.amount else { return Err(Refusal::invalid("amount", "amount is missing")) };
+    let Some(amount) = money_from_proto(amount) else {
+        return Err(Refusal::invalid(
+            "amount",
+            "amount must not be negative, its currency is three upper-case letters",
+        ));
+    };
+    let scenario = match request.scenario() {
+        proto::PaymentScenario::Unspecified if request.scenario != 0 => {
+            return Err(Refusal::invalid("scenario", "scenario is not one of this provider"));
+        }
+        // An older place for the same wish.
+        proto::PaymentScenario::Unspecified => {
+            request.metadata.as_ref().map(proto::PaymentMetadata::scenario)
+        }
+        said => Some(said),
+    };
+    let Ok(method) = proto::PaymentMethod::try_from(request.method) else {
+        return Err(Refusal::invalid("method", "method is not one of this provider"));
+    };
+    Ok(CreateIntent {
+        reservation: required(ReservationId::parse, "reservation_id", &request.reservation_id)?,
+        amount,
+        person: optional(PersonId::parse, "user_id", &request.user_id)?,
+        method,
+        scenario: match scenario.unwrap_or_default() {
+            proto::PaymentScenario::Unspecified | proto::PaymentScenario::Approve => Scenario::Approve,
+            proto::PaymentScenario::Fail => Scenario::Fail,
+            proto::PaymentScenario::Delay => Scenario::Delay,
+            proto::PaymentScenario::Random => Scenario::Random,
+            proto::PaymentScenario::Timeout => Scenario::Timeout,
+        },
+        webhook_url: some_text(request.webhook_url),
+        idempotency_key: some_text(request.idempotency_key),
+    })
+}
+
+fn list_from_proto(request: proto::ListPaymentsRequest) -> Result<ListPayments, Refusal> {
+    let status = match request.status {
+        0 => None,
+        number => Some(
+            wire::status_from_proto(number)
+                .ok_or_else(|| Refusal::invalid("status", "status is not one of this provider"))?,
+        ),
+    };
+    let pagination = request.pagination.unwrap_or_default();
+    if pagination.page > 1 && pagination.cursor.is_empty() {
+        return Err(Refusal::invalid("pagination.page", "pages are turned with next_cursor, not by number"));
+    }
+    Ok(ListPayments {
+        person: optional(PersonId::parse, "user_id", &request.user_id)?,
+        reservation: optional(ReservationId::parse, "reservation_id", &request.reservation_id)?,
+        status,
+        page_size: usize::try_from(pagination.page_size)
+            .map_err(|_| Refusal::invalid("pagination.page_size", "page_size must not be negative"))?,
+        cursor: (!pagination.cursor.is_empty()).then_some(pagination.cursor),
+    })
+}
+
+fn simulate_from_proto(request: &proto::SimulateWebhookRequest) -> Result<SimulateWebhook, Refusal> {
+    let outcome = match wire::status_from_proto(request.target_status) {
+        Some(PaymentStatus::Captured) => Outcome::Approved,
+        Some(PaymentStatus::Failed) => Outcome::Failed { error_code: "CARD_DECLINED".into() },
+        _ => return Err(Refusal::invalid("target_status", "target_status must be COMPLETED or FAILED")),
+    };
+    let Ok(seconds) = u64::try_from(request.delay_seconds) else {
+        return Err(Refusal::invalid("delay_seconds", "delay_seconds must not be negative"));
+    };
+    Ok(SimulateWebhook {
+        intent: intent(&request.payment_intent_id)?,
+        outcome,
+        delay: Duration::from_secs(seconds),
+        force: request.force_trigger,
+    })
+}

@@ -1,0 +1,169 @@
+//! Work of this service that is due later: scheduled outcomes and webhooks.
+//!
+//! The same pattern as the outbox ([`outbox::due`]): the truth is a row with an entry in the index `payment_due`, memory
+//! holds its key until it is due, and the row is read again before it is acted on. What a crash interrupts is found again
+//! at the start; what nobody announced, by a slow rescan.
+
+use crate::refusal::Refusal;
+use crate::rows::{self, DUE, SHARDS};
+use crate::service::Service;
+use core::time::Duration;
+use domain::id::PaymentIntentId;
+use domain::time::Timestamp;
+use futures_util::StreamExt;
+use futures_util::future::BoxFuture;
+use futures_util::stream::FuturesUnordered;
+use outbox::due::{Agenda, Found, Inbox, IndexReader, Rescan, RescanOptions};
+use ports::store::Key;
+use ports::{Clock, Entropy, Fault, Store};
+use std::sync::Arc;
+use tokio_util::sync::CancellationToken;
+
+/// Errands that run at the same time: a receiver of webhooks that hangs holds some of them, not the delayed outcomes.
+const RUNNING_MAX: usize = 256;
+/// When to come back to an errand that failed.
+const FAILURE_REST: Duration = Duration::from_secs(1);
+const SLEEP_MAX: Duration = Duration::from_secs(1);
+
+/// Tells of work that is due. Cloning gives another handle.
+#[derive(Clone)]
+pub(crate) struct ErrandsHandle {
+    inbox: Arc<Inbox<Key>>,
+}
+
+impl ErrandsHandle {
+    pub(crate) fn new() -> Self {
+        Self { inbox: Arc::default() }
+    }
+
+    pub(crate) fn notify(&self, at: Timestamp, key: Key) {
+        self.inbox.push(at.as_millis(), key);
+    }
+}
+
+/// Runs what is due.
+pub(crate) struct Errands {
+    service: Service,
+    clock: Arc<dyn Clock>,
+    inbox: Arc<Inbox<Key>>,
+    agenda: Agenda<Key>,
+    rescan: Rescan,
+    running: FuturesUnordered<BoxFuture<'static, (Key, Option<Timestamp>)>>,
+    rescans: FuturesUnordered<BoxFuture<'static, Found>>,
+}
+
+impl Errands {
+    pub(crate) fn new(
+        service: Service,
+        handle: ErrandsHandle,
+        store: Arc<dyn Store>,
+        clock: Arc<dyn Clock>,
+        entropy: Arc<dyn Entropy>,
+    ) -> Self {
+        let reader = IndexReader::new(store, Arc::clone(&clock), entropy, DUE, SHARDS);
+        Self {
+            service,
+            clock,
+            inbox: handle.inbox,
+            agenda: Agenda::default(),
+            rescan: Rescan::new(reader, RescanOptions::default()),
+            running: FuturesUnordered::new(),
+            rescans: FuturesUnordered::new(),
+        }
+    }
+
+    /// Runs until `shutdown`, then lets what runs end. What is not done stays a row.
+    pub(crate) async fn run(mut self, shutdown: CancellationToken) {
+        tokio::select! {
+            biased;
+            () = shutdown.cancelled() => return,
+            () = self.recover() => {}
+        }
+        while !shutdown.is_cancelled() {
+            for (due_ms, key) in self.inbox.take() {
+                self.agenda.note(due_ms, key);
+            }
+            self.start();
+            if self.rescans.is_empty() {
+                self.rescans.extend(self.rescan.start());
+            }
+            let sleep = self.sleep();
+            tokio::select! {
+                biased;
+                () = shutdown.cancelled() => {}
+                Some(found) = self.rescans.next(), if !self.rescans.is_empty() => {
+                    for entry in self.rescan.found(found) {
+                        self.agenda.note(entry.at.as_millis(), entry.key);
+                    }
+                }
+                Some((key, again)) = self.running.next(), if !self.running.is_empty() => self.ended(key, again),
+                () = self.inbox.rung() => {}
+                () = self.clock.sleep(sleep) => {}
+            }
+        }
+        while self.running.next().await.is_some() {}
+    }
+
+    async fn recover(&mut self) {
+        let began = self.clock.now();
+        let take = |entry: &ports::store::Entry| Some((entry.at.as_millis(), entry.key.clone()));
+        let all = self.rescan.reader().all(take, |_| {}).await;
+        tracing::info!(errands = all.len(), "delayed outcomes and webhooks are read");
+        self.agenda.note_all(all);
+        self.rescan.all_was_read(began);
+    }
+
+    fn start(&mut self) {
+        let room = RUNNING_MAX - self.running.len();
+        for key in self.agenda.take_due(self.clock.now().as_millis(), room) {
+            let (service, clock) = (self.service.clone(), Arc::clone(&self.clock));
+            self.running.push(Box::pin(async move {
+                let again = match run(&service, &key).await {
+                    Ok(again) => again,
+                    Err(fault) => {
+                        tracing::warn!(key = ?key, error = fault.chain(), "an errand failed; it is tried again");
+                        Some(clock.now().plus(FAILURE_REST))
+                    }
+                };
+                (key, again)
+            }));
+        }
+    }
+
+    fn ended(&mut self, key: Key, again: Option<Timestamp>) {
+        match again {
+            Some(at) => self.agenda.put_back(at.as_millis(), key),
+            None => self.agenda.forget(&key),
+        }
+    }
+
+    fn sleep(&self) -> Duration {
+        let (now, elapsed) = (self.clock.now(), self.clock.elapsed());
+        let mut sleep = SLEEP_MAX;
+        if self.rescans.is_empty() {
+            sleep = sleep.min(self.rescan.next().saturating_sub(elapsed));
+        }
+        if self.running.len() < RUNNING_MAX
+            && let Some(due_ms) = self.agenda.next_due()
+        {
+            sleep = sleep.min(Timestamp::from_millis(due_ms).since(now));
+        }
+        self.inbox.sleep_until(now.plus(sleep).as_millis());
+        sleep
+    }
+}
+
+/// Does one errand. Gives the time to come back, if it is not done.
+async fn run(service: &Service, key: &Key) -> Result<Option<Timestamp>, Fault> {
+    if !rows::is_payment(key) {
+        return service.deliver(key).await;
+    }
+    let intent = key.partition.split_once('#').and_then(|(_, intent)| PaymentIntentId::parse(intent).ok());
+    let Some(intent) = intent else { return Ok(None) };
+    match service.carry_out(&intent).await {
+        Ok(again) => Ok(again),
+        Err(Refusal::Failed(fault)) => Err(fault),
+        // Somebody decided it otherwise in between; a decided payment has nothing scheduled.
+        Err(_) => Ok(None),
+    }
+}

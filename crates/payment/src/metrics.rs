@@ -1,0 +1,31 @@
+//! The numbers of the payment service. Label values are words of closed sets.
+
+use crate::rows::Delivery;
+use domain::payment::Status;
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+use runtime::Metrics;
+
+/// The numbers of the payment service.
+#[derive(Debug, Clone, Default)]
+pub struct PaymentMetrics {
+    decided: Family<[(&'static str, &'static str); 1], Counter>,
+    webhooks: Family<[(&'static str, &'static str); 1], Counter>,
+}
+
+impl PaymentMetrics {
+    pub(crate) fn register(&self, metrics: &Metrics) {
+        metrics.register("payments_decided_total", "Payments that came to an outcome.", self.decided.clone());
+        let help =
+            "Attempts at webhooks by what came of them: DELIVERED, PENDING (to be tried again), GIVEN_UP.";
+        metrics.register("payment_webhook_attempts_total", help, self.webhooks.clone());
+    }
+
+    pub(crate) fn decided(&self, status: Status) {
+        self.decided.get_or_create(&[("status", status.as_str())]).inc();
+    }
+
+    pub(crate) fn webhook(&self, delivery: Delivery) {
+        self.webhooks.get_or_create(&[("outcome", delivery.as_str())]).inc();
+    }
+}

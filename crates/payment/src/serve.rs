@@ -1,0 +1,164 @@
+//! Putting the service together, serving it, and taking it down in order.
+
+use crate::config::Config;
+use crate::edge;
+use crate::errands::{Errands, ErrandsHandle};
+use crate::metrics::PaymentMetrics;
+use crate::rows::SHARDS;
+use crate::service::{Service, ServiceOptions, WebhookPost};
+use outbox::{Relay, RelayHandle, RelayOptions};
+use ports::{Clock, Entropy, Queue, Store, Tasks};
+use runtime::Process;
+use std::io;
+use std::sync::Arc;
+use tokio::net::TcpListener;
+use tokio::sync::oneshot;
+use tokio_util::sync::CancellationToken;
+
+/// What the service stands on.
+#[derive(Clone)]
+pub struct Deps {
+    /// Its table.
+    pub store: Arc<dyn Store>,
+    /// Where its events go.
+    pub queue: Arc<dyn Queue>,
+    /// How webhooks are sent.
+    pub webhook: Arc<dyn WebhookPost>,
+    /// The time.
+    pub clock: Arc<dyn Clock>,
+    /// Intent ids and jitter.
+    pub entropy: Arc<dyn Entropy>,
+    /// Whose tasks it runs as.
+    pub tasks: Tasks,
+    /// The process it is part of.
+    pub process: Process,
+}
+
+/// Where it is reached.
+#[derive(Debug)]
+pub struct Listeners {
+    /// Probes, metrics, administration.
+    pub http: TcpListener,
+    /// `payment.v1.PaymentService`.
+    pub grpc: TcpListener,
+}
+
+/// What runs beside the requests: the relay of the outbox, and the errands.
+pub struct Background {
+    relay: Relay,
+    handle: RelayHandle,
+    errands: Errands,
+    tasks: Tasks,
+    process: Process,
+}
+
+/// Puts the service together. It works as soon as the background runs; until then outcomes are stored and wait.
+pub fn assemble(options: ServiceOptions, deps: &Deps) -> (Service, Background) {
+    let Deps { store, queue, webhook, clock, entropy, tasks, process } = deps.clone();
+    let relay_options = RelayOptions { shards: SHARDS, ..RelayOptions::default() };
+    let relay =
+        Relay::new(Arc::clone(&store), queue, Arc::clone(&clock), Arc::clone(&entropy), relay_options);
+    let numbers = relay.metrics();
+    let metrics = &process.metrics;
+    metrics.register("outbox_published_total", "Events that the queue accepted.", numbers.published);
+    metrics.register(
+        "outbox_failures_total",
+        "Events that the queue did not take, once an attempt.",
+        numbers.failures,
+    );
+    metrics.register("outbox_pending", "Events that wait or are being published.", numbers.pending);
+    metrics.register(
+        "outbox_publish_lag_seconds",
+        "From an event's due time to the queue's answer.",
+        numbers.lag,
+    );
+    let payments = PaymentMetrics::default();
+    payments.register(metrics);
+    let (handle, errands) = (relay.handle(), ErrandsHandle::new());
+    let service = Service::new(
+        Arc::clone(&store),
+        Arc::clone(&clock),
+        Arc::clone(&entropy),
+        webhook,
+        options,
+        handle.clone(),
+        errands.clone(),
+        payments,
+    );
+    let errands = Errands::new(service.clone(), errands, store, clock, entropy);
+    (service, Background { relay, handle, errands, tasks, process })
+}
+
+impl Background {
+    /// Runs until `shutdown`; then lets the sends and webhooks in the air end.
+    pub async fn run(self, shutdown: CancellationToken) {
+        let Self { relay, handle, errands, tasks, process } = self;
+        let relay = spawn(&tasks, relay.run(shutdown.clone()));
+        let errands = spawn(&tasks, errands.run(shutdown.clone()));
+        let mut state = handle.state();
+        let told = async {
+            loop {
+                let ready = state.borrow_and_update().ready();
+                process.health.ready_set("outbox", ready);
+                if state.changed().await.is_err() {
+                    return std::future::pending::<()>().await;
+                }
+            }
+        };
+        tokio::select! {
+            biased;
+            // Both end early only when the tasks are dropped as a whole.
+            _ = async { tokio::join!(relay, errands) } => {}
+            () = told => {}
+        }
+    }
+}
+
+fn spawn(tasks: &Tasks, future: impl Future<Output = ()> + Send + 'static) -> oneshot::Receiver<()> {
+    let (done, ended) = oneshot::channel();
+    tasks.spawn(async move {
+        future.await;
+        // Nobody waits any more if the service itself was dropped.
+        let _ = done.send(());
+    });
+    ended
+}
+
+/// Serves until `shutdown`: then the calls that were begun end, then the events and webhooks in the air.
+///
+/// # Errors
+/// When a server cannot go on.
+pub async fn run(
+    config: Config,
+    deps: Deps,
+    listeners: Listeners,
+    shutdown: CancellationToken,
+) -> Result<(), io::Error> {
+    let (service, background) = assemble(config.service, &deps);
+    let Deps { tasks, process, .. } = deps;
+    let background_shutdown = CancellationToken::new();
+    let servers_shutdown = shutdown.child_token();
+    let servers = async {
+        let router = edge::rest::router(service.clone(), &process, config.internal_token);
+        let http = runtime::http::serve(listeners.http, router, servers_shutdown.clone(), &tasks);
+        let routes = edge::grpc::routes(service);
+        let names = [edge::grpc::NAME];
+        let grpc =
+            runtime::grpc::serve(listeners.grpc, routes, &names, servers_shutdown.clone(), &tasks, &process);
+        // One that fails takes the other with it: half a service would look like a whole one.
+        let stop_on_error = async |served: Result<(), io::Error>| {
+            if served.is_err() {
+                servers_shutdown.cancel();
+            }
+            served
+        };
+        let (http, grpc) = tokio::join!(async { stop_on_error(http.await).await }, async {
+            stop_on_error(grpc.await).await
+        });
+        process.health.draining();
+        background_shutdown.cancel();
+        http.and(grpc)
+    };
+    let (served, ()) = tokio::join!(servers, background.run(background_shutdown.clone()));
+    served
+}

@@ -1,0 +1,246 @@
+//! The payment provider without sockets: load, decide, commit, tell.
+//!
+//! Each resolution is ONE commit: the payment, the outbox row of its event, and its webhook, so that the event, the
+//! webhook and the status cannot disagree (trap M4). A refund commits with the payment that says so. Every change is
+//! compare-and-set on the payment's version: on a conflict, and when the answer of a commit was lost (trap S9), the payment is
+//! read again and decided again, which changes nothing if it was written after all.
+//!
+//! Card numbers and security codes never get here: the edge drops them.
+
+use crate::errands::ErrandsHandle;
+use crate::metrics::PaymentMetrics;
+use crate::refusal::Refusal;
+use crate::rows::{PaymentRow, WebhookRow, payment_key};
+use domain::event::{Event, Fact, SeatsHint};
+use domain::id::PaymentIntentId;
+use domain::limits::CONFLICT_RETRIES_MAX;
+use domain::payment::{Outcome, Payment, ScenarioRules, Status};
+use domain::time::Timestamp;
+use outbox::RelayHandle;
+use ports::store::{CommitError, Key, Write};
+use ports::{Clock, Entropy, Fault, Store, Trace};
+use std::sync::Arc;
+
+mod cancel;
+mod create;
+mod list;
+mod port;
+mod resolve;
+mod webhook;
+
+pub use cancel::Cancellation;
+pub use create::CreateIntent;
+pub use list::{ListPayments, Page};
+pub use resolve::{SimulateWebhook, Simulated};
+pub use webhook::{WebhookPost, WebhookRequest};
+
+/// What the service is called in events.
+const SOURCE: &str = "payment-sim-api";
+
+/// What the service goes by.
+#[derive(Clone)]
+pub struct ServiceOptions {
+    /// The numbers of the scenarios.
+    pub scenarios: ScenarioRules,
+    /// What RANDOM is seeded with, together with the intent.
+    pub random_seed: u64,
+    /// Where webhooks go and how they are signed.
+    pub webhooks: WebhookOptions,
+}
+
+/// Where webhooks go and how they are signed.
+#[derive(Clone)]
+pub struct WebhookOptions {
+    /// Used when an intent names no URL.
+    pub default_url: Option<Arc<str>>,
+    /// Signs every webhook; without it there are none.
+    pub secret: Option<secrecy::SecretString>,
+    /// Hosts that an intent may name; empty = any.
+    pub hosts: Vec<String>,
+    /// The longest one attempt may take.
+    pub timeout: core::time::Duration,
+}
+
+/// The payment provider. Cloning gives another handle to the same.
+#[derive(Clone)]
+pub struct Service {
+    shared: Arc<Shared>,
+}
+
+pub(crate) struct Shared {
+    store: Arc<dyn Store>,
+    clock: Arc<dyn Clock>,
+    entropy: Arc<dyn Entropy>,
+    post: Arc<dyn WebhookPost>,
+    options: ServiceOptions,
+    relay: RelayHandle,
+    errands: ErrandsHandle,
+    metrics: PaymentMetrics,
+}
+
+/// A decided change, to be committed as a whole.
+pub(crate) struct Change {
+    /// The payment after it.
+    row: PaymentRow,
+    /// What is written with it.
+    writes: Vec<Write>,
+    /// The event that becomes due with it.
+    event: Option<Event>,
+    /// Later work that is now to be done.
+    errands: Vec<(Timestamp, Key)>,
+}
+
+impl Service {
+    pub(crate) fn new(
+        store: Arc<dyn Store>,
+        clock: Arc<dyn Clock>,
+        entropy: Arc<dyn Entropy>,
+        post: Arc<dyn WebhookPost>,
+        options: ServiceOptions,
+        relay: RelayHandle,
+        errands: ErrandsHandle,
+        metrics: PaymentMetrics,
+    ) -> Self {
+        Self { shared: Arc::new(Shared { store, clock, entropy, post, options, relay, errands, metrics }) }
+    }
+
+    /// Reads a payment.
+    ///
+    /// # Errors
+    /// No such payment, or a failure of the store.
+    pub async fn get(&self, intent: &PaymentIntentId) -> Result<PaymentRow, Refusal> {
+        self.load(intent).await?.ok_or_else(|| Refusal::NoSuchPayment(intent.clone()))
+    }
+
+    /// Everything that is stored of a payment, for `tacos trace`.
+    ///
+    /// # Errors
+    /// A failure of the store. Rows that make no sense are left out and logged.
+    pub async fn history(&self, intent: &PaymentIntentId) -> Result<Vec<crate::rows::AnyRow>, Refusal> {
+        const PAGE: usize = 100;
+        let partition = payment_key(intent).partition;
+        let (mut all, mut after): (Vec<_>, Option<Arc<str>>) = (Vec::new(), None);
+        loop {
+            let rows = self.shared.store.list(&partition, after.as_deref(), PAGE).await?;
+            let Some(last) = rows.last() else { return Ok(all) };
+            after = Some(last.key.sort.clone());
+            for row in &rows {
+                match crate::rows::AnyRow::read(row) {
+                    Some(Ok(read)) => all.push(read),
+                    Some(Err(why)) => tracing::error!(key = ?row.key, error = %why, "a row cannot be read"),
+                    None => {}
+                }
+            }
+        }
+    }
+
+    async fn load(&self, intent: &PaymentIntentId) -> Result<Option<PaymentRow>, Fault> {
+        let key = payment_key(intent);
+        let rows = self.shared.store.get(std::slice::from_ref(&key)).await?;
+        let row = rows.into_iter().next().flatten();
+        row.map(|row| PaymentRow::read(&row)).transpose().map_err(|why| {
+            Fault::permanent(format!("the row of payment {intent} cannot be read")).because(why)
+        })
+    }
+
+    /// Loads a payment, lets `decide` say what becomes of it, and commits that. `None` = nothing changes.
+    async fn update(
+        &self,
+        intent: &PaymentIntentId,
+        mut decide: impl FnMut(&PaymentRow, Timestamp) -> Result<Option<Change>, Refusal> + Send,
+    ) -> Result<PaymentRow, Refusal> {
+        for _ in 0..=CONFLICT_RETRIES_MAX {
+            let row = self.get(intent).await?;
+            let Some(change) = decide(&row, self.shared.clock.now())? else { return Ok(row) };
+            match self.commit(&change).await {
+                Ok(()) => {
+                    let mut row = change.row;
+                    row.version += 1;
+                    return Ok(row);
+                }
+                Err(CommitError::Failed(fault)) => return Err(fault.into()),
+                // Read again: it was written by somebody else, or by us, or not at all.
+                Err(CommitError::Conflict { .. } | CommitError::Ambiguous(_)) => {}
+            }
+        }
+        let words = format!("payment {intent} is changed by others all the time");
+        Err(Fault::new(ports::FaultClass::Conflict, words).into())
+    }
+
+    /// Commits a change and announces what became due. Announcing what was not written after all costs a read.
+    async fn commit(&self, change: &Change) -> Result<(), CommitError> {
+        let shared = &self.shared;
+        let mut writes = change.writes.clone();
+        writes.push(change.row.write());
+        let committed = shared.store.commit(writes).await;
+        if matches!(committed, Ok(()) | Err(CommitError::Ambiguous(_))) {
+            if let Some(event) = &change.event {
+                shared.relay.notify(event.at, &event.id);
+            }
+            for (at, key) in &change.errands {
+                shared.errands.notify(*at, key.clone());
+            }
+        }
+        if committed.is_ok() && change.event.is_some() {
+            shared.metrics.decided(change.row.payment.status);
+        }
+        committed
+    }
+
+    /// The change that brings a payment to its outcome: with its event, and its webhook if it has somewhere to go.
+    fn outcome(&self, row: &PaymentRow, payment: Payment, trace: &Trace, now: Timestamp) -> Change {
+        let mut row = PaymentRow {
+            payment,
+            decided_at: Some(now),
+            scheduled: None,
+            trace: trace.clone(),
+            ..row.clone()
+        };
+        let event = event_of(&row, now);
+        let mut writes = vec![outbox::row_write_traced(&event, now, crate::rows::SHARDS, trace)];
+        let mut errands = Vec::new();
+        if let Some(webhook) = self.next_webhook(&mut row, now, now) {
+            errands.push((webhook.due_at, webhook.key()));
+            writes.push(webhook.write());
+        }
+        Change { row, writes, event: Some(event), errands }
+    }
+
+    fn next_webhook(&self, row: &mut PaymentRow, due_at: Timestamp, now: Timestamp) -> Option<WebhookRow> {
+        webhook::next(row, due_at, now)
+    }
+}
+
+/// The event of an outcome. Its id follows from the intent and the outcome, so whoever states the same fact again states
+/// it under the same id.
+fn event_of(row: &PaymentRow, at: Timestamp) -> Event {
+    let payment = &row.payment;
+    let (intent, amount) = (payment.intent.clone(), Some(payment.amount.clone()));
+    let fact = match outcome_of(payment) {
+        Outcome::Approved => Fact::PaymentApproved { intent, amount },
+        Outcome::Failed { error_code } => {
+            let error_message = Some(crate::words::of_error(&error_code).into());
+            Fact::PaymentFailed { intent, amount, error_code: Some(error_code), error_message }
+        }
+    };
+    Event {
+        id: outbox::payment_event_id(&payment.intent, fact.kind()),
+        source: SOURCE.into(),
+        at,
+        trace_id: row.trace.trace_id.clone(),
+        reservation: payment.reservation.clone(),
+        seats: SeatsHint::default(),
+        person: payment.person.clone(),
+        fact,
+    }
+}
+
+/// The outcome that a decided payment stands for. A refunded one was approved before.
+pub(crate) fn outcome_of(payment: &Payment) -> Outcome {
+    match payment.status {
+        Status::Failed => Outcome::Failed {
+            error_code: payment.error_code.clone().unwrap_or_else(|| crate::words::UNKNOWN_ERROR.into()),
+        },
+        _ => Outcome::Approved,
+    }
+}

@@ -1,0 +1,67 @@
+//! Giving the money back: void what is not captured, refund what is, once.
+
+use super::{Change, Service};
+use crate::refusal::Refusal;
+use crate::rows::{PaymentRow, RefundRow};
+use domain::money::Money;
+use domain::payment::{Command, Decision};
+use domain::time::Timestamp;
+use ports::payments::{CancelPayment, Cancelled};
+
+/// The answer to a cancel, the same at every repetition.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Cancellation {
+    /// Where the payment stands and how much went back.
+    pub cancelled: Cancelled,
+    /// The price, for its currency.
+    pub price: Money,
+    /// When it came to this end.
+    pub at: Timestamp,
+}
+
+impl Service {
+    /// Voids or refunds a payment. A payment is refunded at most once, in full or in part: asked again, under whatever key,
+    /// the answer is what was given back then (invariant M3). A payment that failed has nothing to give back.
+    ///
+    /// # Errors
+    /// No such payment; an amount of another currency, of nothing, or beyond the price; a failure of the store.
+    pub async fn cancel_payment(
+        &self,
+        command: &CancelPayment,
+        amount: Option<&Money>,
+    ) -> Result<Cancellation, Refusal> {
+        let row = self
+            .update(&command.intent, |row, now| {
+                if amount.is_some_and(|amount| amount.currency != row.payment.amount.currency) {
+                    let words = format!("the payment is in {}", row.payment.amount.currency.as_str());
+                    return Err(Refusal::invalid("refund_amount", words));
+                }
+                let cancel = Command::Cancel { amount: amount.map(|amount| amount.amount) };
+                let Decision::Change { payment, refund } = self.decided(row, &cancel, now)? else {
+                    return Ok(None);
+                };
+                let refund = refund.map(|amount| {
+                    let amount = Money { amount, currency: payment.amount.currency.clone() };
+                    let (reason, key) = (command.reason.clone(), command.idempotency_key.clone());
+                    let intent = command.intent.clone();
+                    RefundRow { intent, amount, reason, idempotency_key: key, at: now }.write()
+                });
+                // An outcome that was on its way finds the payment voided and is not carried out.
+                let decided_at = row.decided_at.or(Some(now));
+                let row = PaymentRow { payment, scheduled: None, decided_at, ..row.clone() };
+                Ok(Some(Change {
+                    row,
+                    writes: refund.into_iter().collect(),
+                    event: None,
+                    errands: Vec::new(),
+                }))
+            })
+            .await?;
+        let payment = row.payment;
+        Ok(Cancellation {
+            cancelled: Cancelled { status: payment.status, refunded: payment.refunded },
+            price: payment.amount,
+            at: payment.updated_at,
+        })
+    }
+}

@@ -1,0 +1,167 @@
+//! Opening an intent: the same key and the same request give the same intent, however often it is asked.
+
+use super::{Change, Service};
+use crate::refusal::Refusal;
+use crate::rows::PaymentRow;
+use contracts::payment::v1::PaymentMethod;
+use core::fmt::Write as _;
+use domain::id::{PaymentIntentId, PersonId, ReservationId};
+use domain::limits::CONFLICT_RETRIES_MAX;
+use domain::money::Money;
+use domain::payment::{Payment, Scenario, Status};
+use ports::store::CommitError;
+use ports::{Fault, Trace};
+use sha2::{Digest, Sha256};
+use std::sync::Arc;
+
+/// The most that a payment may be, in minor units: what JSON readers hold exactly.
+pub(crate) const AMOUNT_MAX: u64 = (1 << 53) - 1;
+const URL_BYTES_MAX: usize = 2_048;
+const KEY_BYTES_MAX: usize = 128;
+
+/// A request for an intent, checked as far as it can be without the state.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CreateIntent {
+    /// What is to be paid.
+    pub reservation: ReservationId,
+    /// How much; at least 1.
+    pub amount: Money,
+    /// Who pays, if the caller says so.
+    pub person: Option<PersonId>,
+    /// With what.
+    pub method: PaymentMethod,
+    /// How it is to go.
+    pub scenario: Scenario,
+    /// Where the webhook goes; `None` = where the service is configured to send it, if anywhere.
+    pub webhook_url: Option<Arc<str>>,
+    /// The key under which the intent is opened once. It belongs to the person: two people may use the same.
+    pub idempotency_key: Option<Arc<str>>,
+}
+
+impl Service {
+    /// Opens an intent.
+    ///
+    /// # Errors
+    /// An amount, key or URL out of bounds; a key that belongs to another request; a failure of the store.
+    pub async fn create(&self, command: CreateIntent, trace: &Trace) -> Result<PaymentRow, Refusal> {
+        self.check(&command)?;
+        let intent = match &command.idempotency_key {
+            Some(key) => derived_intent(command.person.as_ref(), key),
+            None => self.random_intent(),
+        };
+        let row = self.opened(&command, intent.clone(), trace);
+        let change = Change { row, writes: Vec::new(), event: None, errands: Vec::new() };
+        for _ in 0..=CONFLICT_RETRIES_MAX {
+            match self.commit(&change).await {
+                Ok(()) => return Ok(PaymentRow { version: 1, ..change.row }),
+                Err(CommitError::Failed(fault)) => return Err(fault.into()),
+                // It is there: by an earlier request with this key, or by this one if the answer was lost.
+                Err(CommitError::Conflict { .. } | CommitError::Ambiguous(_)) => {
+                    match self.load(&intent).await? {
+                        Some(there) if is_same_request(&there, &change.row) => return Ok(there),
+                        Some(_) => return Err(Refusal::OtherRequest),
+                        None => {}
+                    }
+                }
+            }
+        }
+        Err(Fault::transient(format!("intent {intent} could not be stored")).into())
+    }
+
+    fn check(&self, command: &CreateIntent) -> Result<(), Refusal> {
+        let amount = command.amount.amount;
+        if !(1..=AMOUNT_MAX).contains(&amount) {
+            return Err(Refusal::invalid(
+                "amount",
+                format!("amount is {amount}, it must be 1 to {AMOUNT_MAX}"),
+            ));
+        }
+        if let Some(key) = &command.idempotency_key
+            && !(key.len() <= KEY_BYTES_MAX && key.bytes().all(|byte| (b' '..=b'~').contains(&byte)))
+        {
+            let words = format!("idempotency_key must be 1 to {KEY_BYTES_MAX} printable ASCII characters");
+            return Err(Refusal::invalid("idempotency_key", words));
+        }
+        match &command.webhook_url {
+            Some(url) => self.check_url(url),
+            None => Ok(()),
+        }
+    }
+
+    /// Webhooks go over plain HTTP: this provider is a simulator beside the services that it plays with.
+    fn check_url(&self, url: &str) -> Result<(), Refusal> {
+        let refused = |words: &str| Err(Refusal::invalid("webhook_url", format!("webhook_url {words}")));
+        let options = &self.shared.options.webhooks;
+        if options.secret.is_none() {
+            return refused("cannot be served: this provider has no secret to sign webhooks with");
+        }
+        if url.len() > URL_BYTES_MAX {
+            return refused("is too long");
+        }
+        let Ok(uri) = url.parse::<http::Uri>() else { return refused("is not a URL") };
+        let authority = uri.authority().map(http::uri::Authority::as_str).unwrap_or_default();
+        if uri.scheme_str() != Some("http") || authority.is_empty() || authority.contains('@') {
+            return refused("must be http://host[:port]/path without a user");
+        }
+        let host = uri.host().unwrap_or_default();
+        if !options.hosts.is_empty()
+            && !options.hosts.iter().any(|allowed| allowed.eq_ignore_ascii_case(host))
+        {
+            return refused("names a host that this provider does not call");
+        }
+        Ok(())
+    }
+
+    fn opened(&self, command: &CreateIntent, intent: PaymentIntentId, trace: &Trace) -> PaymentRow {
+        let now = self.shared.clock.now();
+        let options = &self.shared.options.webhooks;
+        PaymentRow {
+            payment: Payment {
+                intent,
+                reservation: command.reservation.clone(),
+                person: command.person.clone(),
+                amount: command.amount.clone(),
+                status: Status::Pending,
+                refunded: 0,
+                error_code: None,
+                created_at: now,
+                updated_at: now,
+            },
+            version: 0,
+            scenario: command.scenario,
+            method: command.method,
+            webhook_url: command.webhook_url.clone().or_else(|| options.default_url.clone()),
+            decided_at: None,
+            scheduled: None,
+            webhooks: 0,
+            trace: trace.clone(),
+        }
+    }
+
+    fn random_intent(&self) -> PaymentIntentId {
+        let entropy = &self.shared.entropy;
+        let text = format!("pay_{:016x}{:016x}", entropy.next_u64(), entropy.next_u64());
+        PaymentIntentId::parse(&text).expect("pay_ and 32 hexadecimal digits are an identifier")
+    }
+}
+
+/// The intent of a person's key: half a SHA-256, as event ids are.
+fn derived_intent(person: Option<&PersonId>, key: &str) -> PaymentIntentId {
+    let person = person.map(PersonId::as_str).unwrap_or_default();
+    let digest = Sha256::digest(format!("intent\0{person}\0{key}").as_bytes());
+    let mut text = String::from("pay_");
+    for byte in &digest[..16] {
+        write!(text, "{byte:02x}").expect("writing to a String does not fail");
+    }
+    PaymentIntentId::parse(&text).expect("pay_ and 32 hexadecimal digits are an identifier")
+}
+
+/// Whether a stored payment was opened by the same request as this new one.
+fn is_same_request(there: &PaymentRow, new: &PaymentRow) -> bool {
+    there.payment.reservation == new.payment.reservation
+        && there.payment.amount == new.payment.amount
+        && there.payment.person == new.payment.person
+        && there.scenario == new.scenario
+        && there.method == new.method
+        && there.webhook_url == new.webhook_url
+}

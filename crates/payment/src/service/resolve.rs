@@ -1,0 +1,175 @@
+//! Bringing a payment to its outcome: as its scenario says, later, or by the hand of whoever simulates the provider.
+
+use super::{Change, Service, outcome_of};
+use crate::refusal::Refusal;
+use crate::rows::{PaymentRow, Scheduled, payment_key};
+use core::time::Duration;
+use domain::id::PaymentIntentId;
+use domain::payment::{Answer, Command, Decision, Outcome, Rejection, Status, decide};
+use domain::random::SplitMix64;
+use domain::time::Timestamp;
+use ports::Trace;
+use std::sync::Arc;
+
+/// The longest that a simulated outcome may be put off.
+const DELAY_MAX: Duration = Duration::from_secs(24 * 3600);
+
+/// Decide an intent as if the provider had decided by itself, or send its webhook again.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SimulateWebhook {
+    /// Which.
+    pub intent: PaymentIntentId,
+    /// What the provider came to.
+    pub outcome: Outcome,
+    /// How much later.
+    pub delay: Duration,
+    /// Send a webhook even if the intent is decided so already.
+    pub force: bool,
+}
+
+/// What comes of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Simulated {
+    /// The webhook that is on its way; `None` if there is none: the intent has no URL, is decided already, or will be
+    /// later.
+    pub webhook: Option<Arc<str>>,
+    /// When it happens.
+    pub at: Timestamp,
+    /// Whether something happens: an outcome or a webhook.
+    pub effect: bool,
+}
+
+impl Service {
+    /// Asks the provider to take the money. Asked again, the same answer: an intent that is decided stays as it is, one whose
+    /// outcome is on its way waits for it. TIMEOUT gives no answer, ever: only [`Self::simulate`] or a cancel ends it.
+    ///
+    /// # Errors
+    /// No such payment; voided or refunded already; a failure of the store.
+    pub async fn process(&self, intent: &PaymentIntentId, trace: &Trace) -> Result<PaymentRow, Refusal> {
+        self.update(intent, |row, now| match row.payment.status {
+            Status::Captured | Status::Failed | Status::Authorized => Ok(None),
+            Status::Pending => {
+                match row.scenario.answer(&self.shared.options.scenarios, &mut self.dice(intent)) {
+                    Answer::Now(outcome) => self.resolved(row, outcome, trace, now),
+                    Answer::Later(delay, outcome) => {
+                        let decision = self.decided(row, &Command::Authorize, now)?;
+                        let Decision::Change { payment, .. } = decision else { return Ok(None) };
+                        let row = PaymentRow { payment, trace: trace.clone(), ..row.clone() };
+                        Ok(Some(scheduled(row, now.plus(delay), outcome)))
+                    }
+                    Answer::Silence => Ok(None),
+                }
+            }
+            status @ (Status::Voided | Status::Refunded) => {
+                Err(Refusal::Rejected(intent.clone(), Rejection::Decided(status)))
+            }
+        })
+        .await
+    }
+
+    /// Decides an intent from outside, at once or later, or sends its webhook again.
+    ///
+    /// # Errors
+    /// No such payment; decided otherwise already, because the event and the webhook always agree with the status; a
+    /// delay beyond a day; a failure of the store.
+    pub async fn simulate(&self, command: &SimulateWebhook, trace: &Trace) -> Result<Simulated, Refusal> {
+        if command.delay > DELAY_MAX {
+            let words = format!("delay_seconds must be 0 to {}", DELAY_MAX.as_secs());
+            return Err(Refusal::invalid("delay_seconds", words));
+        }
+        let mut simulated = Simulated { webhook: None, at: self.shared.clock.now(), effect: false };
+        // What was tried before, if a commit's answer was lost: its effect is then ours.
+        let (mut resolved, mut forced) = (false, None::<u32>);
+        let row = self
+            .update(&command.intent, |row, now| {
+                let at = now.plus(command.delay);
+                (simulated.at, simulated.effect) = (at, true);
+                if !row.payment.status.is_decided() {
+                    if command.delay.is_zero() {
+                        resolved = true;
+                        return self.resolved(row, command.outcome.clone(), trace, now);
+                    }
+                    let row = PaymentRow { trace: trace.clone(), ..row.clone() };
+                    return Ok(Some(scheduled(row, at, command.outcome.clone())));
+                }
+                self.agrees(row, &command.outcome)?;
+                let is_done = resolved || forced.is_some_and(|before| row.webhooks > before);
+                if !command.force || is_done || row.webhook_url.is_none() {
+                    simulated.effect = is_done;
+                    return Ok(None);
+                }
+                forced = Some(row.webhooks);
+                let mut row = row.clone();
+                let webhook = self.next_webhook(&mut row, at, now);
+                let errands = webhook.iter().map(|webhook| (webhook.due_at, webhook.key())).collect();
+                let writes = webhook.iter().map(crate::rows::WebhookRow::write).collect();
+                Ok(Some(Change { row, writes, event: None, errands }))
+            })
+            .await?;
+        let sent = simulated.effect && row.payment.status.is_decided() && row.webhooks > 0;
+        simulated.webhook = sent.then(|| super::webhook::id(&command.intent, row.webhooks));
+        Ok(simulated)
+    }
+
+    /// Carries out a scheduled outcome whose time has come. Gives the time to come back, if it has not.
+    pub(crate) async fn carry_out(&self, intent: &PaymentIntentId) -> Result<Option<Timestamp>, Refusal> {
+        let row = self
+            .update(intent, |row, now| match &row.scheduled {
+                Some(next) if next.at <= now => self.resolved(row, next.outcome.clone(), &row.trace, now),
+                _ => Ok(None),
+            })
+            .await?;
+        Ok(row.scheduled.map(|next| next.at))
+    }
+
+    fn resolved(
+        &self,
+        row: &PaymentRow,
+        outcome: Outcome,
+        trace: &Trace,
+        now: Timestamp,
+    ) -> Result<Option<Change>, Refusal> {
+        match self.decided(row, &Command::Resolve(outcome), now)? {
+            Decision::Change { payment, .. } => Ok(Some(self.outcome(row, payment, trace, now))),
+            Decision::Unchanged => Ok(None),
+        }
+    }
+
+    pub(super) fn decided(
+        &self,
+        row: &PaymentRow,
+        command: &Command,
+        now: Timestamp,
+    ) -> Result<Decision, Refusal> {
+        decide(&row.payment, command, now)
+            .map_err(|rejection| Refusal::Rejected(row.payment.intent.clone(), rejection))
+    }
+
+    /// Whether a decided payment has this outcome, whatever its code. A refunded one tells of no outcome any more.
+    fn agrees(&self, row: &PaymentRow, outcome: &Outcome) -> Result<(), Refusal> {
+        let same = match row.payment.status {
+            Status::Captured | Status::Failed => {
+                matches!(outcome, Outcome::Approved) == matches!(outcome_of(&row.payment), Outcome::Approved)
+            }
+            _ => false,
+        };
+        let rejection =
+            || Refusal::Rejected(row.payment.intent.clone(), Rejection::Decided(row.payment.status));
+        if same { Ok(()) } else { Err(rejection()) }
+    }
+
+    /// The dice of one intent: the same seed and the same intent fall the same way, in whatever order they are thrown.
+    fn dice(&self, intent: &PaymentIntentId) -> SplitMix64 {
+        let hash = intent.as_str().bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
+            (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
+        });
+        SplitMix64::new(self.shared.options.random_seed ^ hash)
+    }
+}
+
+/// The change that puts an outcome off.
+fn scheduled(mut row: PaymentRow, at: Timestamp, outcome: Outcome) -> Change {
+    row.scheduled = Some(Scheduled { at, outcome });
+    let errands = vec![(at, payment_key(&row.payment.intent))];
+    Change { row, writes: Vec::new(), event: None, errands }
+}

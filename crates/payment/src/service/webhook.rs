@@ -1,0 +1,163 @@
+//! Webhooks: made in the commit of what they tell, signed at each attempt, tried again until they are taken or given up.
+//!
+//! The body is fixed when the webhook is made; the timestamp and the signature are of the attempt (trap M5: a receiver that
+//! allows five minutes must not refuse a late attempt). The id is the same at every attempt, so a receiver that took one and
+//! whose answer was lost knows the next.
+
+use super::{Service, outcome_of};
+use crate::rows::{Delivery, PaymentRow, WebhookRow};
+use async_trait::async_trait;
+use contracts::rest::webhook::{ID_HEADER, Moment, PaymentWebhook, SIGNATURE_HEADER, TIMESTAMP_HEADER};
+use core::time::Duration;
+use domain::event::Kind;
+use domain::id::PaymentIntentId;
+use domain::payment::Outcome;
+use domain::time::Timestamp;
+use ports::store::{CommitError, Key};
+use ports::{Fault, clock};
+use secrecy::ExposeSecret;
+use std::sync::Arc;
+
+/// How long to rest after each failed attempt (contracts 3.3); after the last one the webhook is given up.
+const RESTS: [Duration; 4] =
+    [Duration::from_secs(1), Duration::from_secs(2), Duration::from_secs(4), Duration::from_secs(8)];
+/// When to come back after a failure of the store.
+const STORE_REST: Duration = Duration::from_secs(1);
+const ERROR_CHARS_MAX: usize = 200;
+
+/// Sends a webhook over HTTP.
+#[async_trait]
+pub trait WebhookPost: Send + Sync + 'static {
+    /// Posts the body and answers with the status of the response, whatever it is.
+    ///
+    /// A fault means that nobody answered; the webhook may have been received. The caller limits the time by dropping the
+    /// call.
+    async fn post(&self, request: WebhookRequest) -> Result<u16, Fault>;
+}
+
+/// One attempt at a webhook.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct WebhookRequest {
+    /// Where to: `http://…`.
+    pub url: Arc<str>,
+    /// Names in lower case, `content-type` among them.
+    pub headers: Vec<(&'static str, String)>,
+    /// JSON.
+    pub body: Arc<str>,
+}
+
+/// The id of the `number`-th webhook of an intent, counted from 1.
+pub(super) fn id(intent: &PaymentIntentId, number: u32) -> Arc<str> {
+    let tail = intent.as_str().strip_prefix("pay_").unwrap_or(intent.as_str());
+    format!("whk_{tail}_{number}").into()
+}
+
+/// The next webhook of a decided payment, counted on its row; `None` if it has nowhere to go.
+pub(super) fn next(row: &mut PaymentRow, due_at: Timestamp, now: Timestamp) -> Option<WebhookRow> {
+    let url = row.webhook_url.clone()?;
+    row.webhooks = row.webhooks.saturating_add(1);
+    let payment = &row.payment;
+    let (kind, error_code) = match outcome_of(payment) {
+        Outcome::Approved => (Kind::Approved, None),
+        Outcome::Failed { error_code } => (Kind::Failed, Some(error_code.to_string())),
+    };
+    let body = PaymentWebhook {
+        kind: kind.wire().to_owned(),
+        reservation_id: payment.reservation.to_string(),
+        payment_intent_id: payment.intent.to_string(),
+        amount: payment.amount.amount,
+        currency: payment.amount.currency.as_str().to_owned(),
+        error_code,
+        ts: Moment::Text(contracts::time::rfc3339(row.decided_at.unwrap_or(now))),
+    };
+    Some(WebhookRow {
+        id: id(&payment.intent, row.webhooks),
+        intent: payment.intent.clone(),
+        version: 0,
+        url,
+        body: serde_json::to_string(&body).expect("texts and numbers are always JSON").into(),
+        delivery: Delivery::Pending,
+        attempts: 0,
+        due_at,
+        last_error: None,
+        traceparent: row.trace.traceparent.clone(),
+        created_at: now,
+    })
+}
+
+impl Service {
+    /// Makes one attempt at a webhook that is due. Gives the time to come back, if there is to be another.
+    pub(crate) async fn deliver(&self, key: &Key) -> Result<Option<Timestamp>, Fault> {
+        let shared = &self.shared;
+        let rows = shared.store.get(std::slice::from_ref(key)).await?;
+        let Some(row) = rows.into_iter().next().flatten() else { return Ok(None) };
+        let mut webhook = WebhookRow::read(&row)
+            .map_err(|why| Fault::permanent("a webhook cannot be read").because(why))?;
+        if webhook.delivery != Delivery::Pending {
+            return Ok(None);
+        }
+        if webhook.due_at > shared.clock.now() {
+            return Ok(Some(webhook.due_at));
+        }
+        let sent = self.attempt(&webhook).await;
+        let now = shared.clock.now();
+        webhook.attempts = webhook.attempts.saturating_add(1);
+        webhook.due_at = now;
+        match sent {
+            Ok(()) => webhook.delivery = Delivery::Delivered,
+            Err(why) => {
+                tracing::warn!(
+                    webhook_id = &*webhook.id,
+                    attempt = webhook.attempts,
+                    error = why,
+                    "webhook not taken"
+                );
+                webhook.last_error = Some(why.chars().take(ERROR_CHARS_MAX).collect::<String>().into());
+                match RESTS.get(webhook.attempts as usize - 1) {
+                    Some(rest) => webhook.due_at = now.plus(*rest),
+                    None => webhook.delivery = Delivery::GivenUp,
+                }
+            }
+        }
+        shared.metrics.webhook(webhook.delivery);
+        match shared.store.commit(vec![webhook.write()]).await {
+            Ok(()) => Ok((webhook.delivery == Delivery::Pending).then_some(webhook.due_at)),
+            // Another instance was faster, or the answer was lost: look again.
+            Err(CommitError::Conflict { .. } | CommitError::Ambiguous(_)) => Ok(Some(now)),
+            // If it was taken it is sent once more, under the same id.
+            Err(CommitError::Failed(fault)) => {
+                tracing::warn!(
+                    webhook_id = &*webhook.id,
+                    error = fault.chain(),
+                    "an attempt could not be recorded"
+                );
+                Ok(Some(now.plus(STORE_REST)))
+            }
+        }
+    }
+
+    async fn attempt(&self, webhook: &WebhookRow) -> Result<(), String> {
+        let shared = &self.shared;
+        let options = &shared.options.webhooks;
+        let Some(secret) = &options.secret else {
+            return Err("there is no secret to sign it with".to_owned());
+        };
+        let timestamp = contracts::webhook::timestamp(shared.clock.now());
+        let secret = secret.expose_secret().as_bytes();
+        let signature = contracts::webhook::sign(secret, &timestamp, webhook.body.as_bytes());
+        let mut headers = vec![
+            ("content-type", "application/json".to_owned()),
+            (ID_HEADER, webhook.id.to_string()),
+            (TIMESTAMP_HEADER, timestamp),
+            (SIGNATURE_HEADER, signature),
+        ];
+        headers.extend(webhook.traceparent.iter().map(|text| ("traceparent", text.to_string())));
+        let request = WebhookRequest { url: webhook.url.clone(), headers, body: webhook.body.clone() };
+        match clock::timeout(&*shared.clock, options.timeout, shared.post.post(request)).await {
+            Ok(Ok(status)) if (200..300).contains(&status) => Ok(()),
+            Ok(Ok(status)) => Err(format!("the receiver answered {status}")),
+            Ok(Err(fault)) => Err(fault.chain()),
+            Err(_) => Err("the receiver did not answer in time".to_owned()),
+        }
+    }
+}
