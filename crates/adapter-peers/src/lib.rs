@@ -1,1 +1,29 @@
-//! (see below)
+//! Clients of our own services: the ports [`ports::Inventory`], [`ports::Payments`] (gRPC) and [`ports::Reservations`] (REST),
+//! and the plain POST that carries webhooks.
+//!
+//! - Every call has a deadline: the caller's or the client's own, whichever is shorter. gRPC calls tell it to the peer as
+//!   `grpc-timeout`. The trace goes along as `traceparent` and `x-trace-id`.
+//! - Connections are made when they are first needed and again after they break. gRPC calls go round over several of them,
+//!   so that one connection's limit of streams is not the limit; REST keeps a bounded number alive.
+//! - Both error styles are read, the gRPC status and the error inside of an answer, from services of any age. What the
+//!   answers mean stands in `contracts`; here they become a refusal or a classified [`ports::Fault`].
+//! - Nothing is retried here: the worker's verdict, or the caller, does that.
+//!
+//! Clients are made inside of a tokio runtime, because their connections live on it.
+
+mod address;
+mod fault;
+mod frame;
+mod grpc;
+mod inventory;
+mod options;
+mod payments;
+mod post;
+mod reservations;
+mod rest;
+
+pub use inventory::InventoryClient;
+pub use options::{InvalidPeer, PeerOptions};
+pub use payments::PaymentsClient;
+pub use post::HttpPost;
+pub use reservations::ReservationsClient;

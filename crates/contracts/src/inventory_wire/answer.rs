@@ -22,7 +22,7 @@ pub fn hold_response(
     let held = match answer {
         Ok(held) => held,
         Err(rejection) => {
-            let error = Some(in_band(subject_of_hold(command), rejection, trace_id)?);
+            let error = Some(in_band(Subject::from(command), rejection, trace_id)?);
             return Ok(proto::ReserveSeatResponse { error, ..Default::default() });
         }
     };
@@ -58,7 +58,7 @@ pub fn commit_response(
                 Rejection::Expired => proto::CommitStatus::FailedExpired,
                 _ => proto::CommitStatus::FailedConflict,
             };
-            let error = Some(in_band(subject_of_commit(command), rejection, trace_id)?);
+            let error = Some(in_band(Subject::from(command), rejection, trace_id)?);
             return Ok(proto::CommitReservationResponse {
                 status: status as i32,
                 error,
@@ -101,7 +101,7 @@ pub fn release_response(
                 Rejection::NoSuchHold | Rejection::NoSuchShow => proto::ReleaseStatus::NotFound,
                 _ => proto::ReleaseStatus::Failed,
             };
-            let error = Some(in_band(subject_of_release(command), rejection, trace_id)?);
+            let error = Some(in_band(Subject::from(command), rejection, trace_id)?);
             Ok(proto::ReleaseHoldResponse { status: status as i32, error, ..Default::default() })
         }
     }
@@ -121,32 +121,5 @@ fn in_band(
     match rejection {
         Rejection::BadRequest(_) => Err(error),
         _ => Ok(error.to_proto()),
-    }
-}
-
-pub(super) fn subject_of_hold(command: &HoldSeats) -> Subject<'_> {
-    Subject {
-        reservation: Some(&command.reservation),
-        show: Some(&command.show),
-        section: command.section.as_ref(),
-        seats: &command.seats,
-    }
-}
-
-pub(super) fn subject_of_commit(command: &CommitSeats) -> Subject<'_> {
-    Subject {
-        reservation: Some(&command.reservation),
-        show: command.show.as_ref(),
-        section: None,
-        seats: &command.seats,
-    }
-}
-
-pub(super) fn subject_of_release(command: &ReleaseSeats) -> Subject<'_> {
-    Subject {
-        reservation: Some(&command.reservation),
-        show: command.show.as_ref(),
-        section: None,
-        seats: &command.seats,
     }
 }

@@ -3,7 +3,6 @@
 //! An answer with an `error` is a refusal or a failure whatever else it says, with one exception: a release that had
 //! happened before is done, even where an earlier peer sets an error beside ALREADY_RELEASED.
 
-use super::answer::{subject_of_commit, subject_of_hold, subject_of_release};
 use super::rejection::{Call, Subject, rejection_from_error};
 use crate::common::v1 as common;
 use crate::error::{Code, WireError};
@@ -22,7 +21,7 @@ type Answer<T> = Result<T, Refusal<Rejection>>;
 
 /// Reads the answer to ReserveSeat.
 pub fn held_from_proto(command: &HoldSeats, response: proto::ReserveSeatResponse) -> Answer<Held> {
-    let subject = subject_of_hold(command);
+    let subject = Subject::from(command);
     if let Some(error) = response.error.filter(is_set) {
         return Err(refusal(Call::Hold, subject, error));
     }
@@ -54,7 +53,7 @@ pub fn committed_from_proto(
     command: &CommitSeats,
     response: proto::CommitReservationResponse,
 ) -> Answer<Committed> {
-    let subject = subject_of_commit(command);
+    let subject = Subject::from(command);
     let status = proto::CommitStatus::try_from(response.status).unwrap_or_default();
     if let Some(error) = response.error.filter(is_set) {
         return Err(match refusal(Call::Commit, subject, error) {
@@ -104,7 +103,7 @@ pub fn released_from_proto(command: &ReleaseSeats, response: proto::ReleaseHoldR
         return Ok(Released::Before { cause: said.unwrap_or(ReleaseCause::Expired), at });
     }
     if let Some(error) = response.error.filter(is_set) {
-        return Err(match refusal(Call::Release, subject_of_release(command), error) {
+        return Err(match refusal(Call::Release, Subject::from(command), error) {
             Refusal::Failed(_) if status == proto::ReleaseStatus::NotFound => {
                 Refusal::Rejected(Rejection::NoSuchHold)
             }

@@ -4,6 +4,7 @@ use crate::error::{Code, Detail, WireError};
 use core::time::Duration;
 use domain::hold::{BadRequest, Rejection};
 use domain::id::{OrderId, ReservationId, SeatId, SectionId, ShowId};
+use ports::inventory::{CommitSeats, HoldSeats, ReleaseSeats};
 
 /// What a refused command was about; refusals that name nothing themselves are told with it.
 #[derive(Debug, Clone, Copy, Default)]
@@ -27,6 +28,31 @@ pub enum Call {
     Commit,
     /// ReleaseHold.
     Release,
+}
+
+impl<'a> From<&'a HoldSeats> for Subject<'a> {
+    fn from(command: &'a HoldSeats) -> Self {
+        Self {
+            reservation: Some(&command.reservation),
+            show: Some(&command.show),
+            section: command.section.as_ref(),
+            seats: &command.seats,
+        }
+    }
+}
+
+impl<'a> From<&'a CommitSeats> for Subject<'a> {
+    fn from(command: &'a CommitSeats) -> Self {
+        let CommitSeats { reservation, show, seats, .. } = command;
+        Self { reservation: Some(reservation), show: show.as_ref(), section: None, seats }
+    }
+}
+
+impl<'a> From<&'a ReleaseSeats> for Subject<'a> {
+    fn from(command: &'a ReleaseSeats) -> Self {
+        let ReleaseSeats { reservation, show, seats, .. } = command;
+        Self { reservation: Some(reservation), show: show.as_ref(), section: None, seats }
+    }
 }
 
 const SEATS: &str = "seat_ids";
@@ -170,7 +196,11 @@ fn by_code(call: Call, subject: Subject<'_>, code: Code) -> Option<Rejection> {
         (Code::InsufficientInventory, Call::Commit) => Some(Rejection::Expired),
         (Code::ReservationExpired, Call::Hold | Call::Commit) => Some(Rejection::Expired),
         (Code::AlreadyExists, Call::Hold) => Some(Rejection::BadRequest(BadRequest::DifferentSeats)),
-        (Code::AlreadyExists, Call::Release) => order("", subject).map(Rejection::AlreadyCommitted),
+        // An earlier peer's "the hold is not active any more".
+        (Code::FailedPrecondition, Call::Commit) => Some(Rejection::Expired),
+        (Code::AlreadyExists, Call::Commit | Call::Release) => {
+            order("", subject).map(Rejection::AlreadyCommitted)
+        }
         (Code::FailedPrecondition, Call::Release) => Some(Rejection::NotDue { left: REST_UNSAID }),
         _ => None,
     }

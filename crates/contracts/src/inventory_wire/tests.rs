@@ -110,7 +110,7 @@ fn every_rejection() -> Vec<Rejection> {
 fn from_status(call: Call, error: WireError) -> Option<Rejection> {
     let error = WireError::from_status(&tonic::Status::from(error)).unwrap();
     let hold = hold();
-    rejection_from_error(call, answer::subject_of_hold(&hold), &error)
+    rejection_from_error(call, Subject::from(&hold), &error)
 }
 
 fn rejected<T>(answer: Result<T, Refusal<Rejection>>) -> Option<Rejection> {

@@ -1,0 +1,91 @@
+//! Connections to one gRPC peer, and one call over them.
+
+use crate::address;
+use crate::frame;
+use crate::options::{InvalidPeer, PeerOptions};
+use core::sync::atomic::{AtomicUsize, Ordering};
+use core::time::Duration;
+use ports::clock::timeout;
+use ports::{CallContext, Clock, Fault};
+use std::sync::Arc;
+use tonic::transport::{Channel, Endpoint};
+use tonic::{Request, Response, Status};
+
+/// How often a connection with calls on it is asked whether it is alive, and how long it may take to say so.
+const PING_EVERY: Duration = Duration::from_secs(10);
+const PONG_WITHIN: Duration = Duration::from_secs(5);
+
+/// Connections to one peer, taken in turn.
+pub(crate) struct Pool {
+    peer: &'static str,
+    channels: Box<[Channel]>,
+    next: AtomicUsize,
+    options: PeerOptions,
+    clock: Arc<dyn Clock>,
+}
+
+impl Pool {
+    /// Connections to `address`, made when they are first needed.
+    pub(crate) fn new(
+        peer: &'static str,
+        address: &str,
+        options: PeerOptions,
+        clock: Arc<dyn Clock>,
+    ) -> Result<Self, InvalidPeer> {
+        let mut problems = options.problems();
+        let url = address::parse(address).and_then(|url| match url.path() {
+            "/" | "" => Ok(url),
+            path => Err(format!("{address:?} has the path {path}, which a gRPC address has not")),
+        });
+        match url {
+            Ok(url) if problems.is_empty() => {
+                let endpoint = Endpoint::from(url)
+                    .connect_timeout(options.connect_timeout)
+                    .tcp_nodelay(true)
+                    .http2_keep_alive_interval(PING_EVERY)
+                    .keep_alive_timeout(PONG_WITHIN);
+                let channels = (0..options.connections).map(|_| endpoint.connect_lazy()).collect();
+                Ok(Self { peer, channels, next: AtomicUsize::new(0), options, clock })
+            }
+            Ok(_) => Err(InvalidPeer { peer, problems }),
+            Err(problem) => {
+                problems.insert(0, problem);
+                Err(InvalidPeer { peer, problems })
+            }
+        }
+    }
+
+    /// One call. The inner result is the peer's answer or its status, the outer one says that none came in time.
+    pub(crate) async fn call<M, A, F>(
+        &self,
+        cx: &CallContext,
+        method: &str,
+        message: M,
+        send: impl FnOnce(Channel, Request<M>) -> F + Send,
+    ) -> Result<Result<A, Status>, Fault>
+    where
+        F: Future<Output = Result<Response<A>, Status>> + Send,
+        M: Send,
+        A: Send,
+    {
+        let limit = frame::limit(cx, &self.options);
+        let mut request = Request::new(message);
+        request.set_timeout(limit);
+        frame::trace_metadata(&cx.trace, request.metadata_mut());
+        let turn = self.next.fetch_add(1, Ordering::Relaxed) % self.channels.len();
+        match timeout(self.clock.as_ref(), limit, send(self.channels[turn].clone(), request)).await {
+            Ok(answer) => Ok(answer.map(Response::into_inner)),
+            Err(_) => Err(Fault::unavailable(format!("{} {method}: no answer within {limit:?}", self.peer))),
+        }
+    }
+
+    /// Bytes of an answer that are read, at most.
+    pub(crate) const fn answer_bytes_max(&self) -> usize {
+        self.options.answer_bytes_max
+    }
+
+    /// `inventory ReleaseHold`, for faults.
+    pub(crate) fn what(&self, method: &str) -> String {
+        format!("{} {method}", self.peer)
+    }
+}

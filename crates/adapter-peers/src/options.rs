@@ -1,0 +1,61 @@
+//! How a client treats its peer.
+
+use core::time::Duration;
+
+/// The settings of one client.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PeerOptions {
+    /// The longest that one call may take, connecting included. A caller may ask for less.
+    pub timeout: Duration,
+    /// The longest that connecting may take.
+    pub connect_timeout: Duration,
+    /// gRPC: connections to go round over. REST: calls in flight at once, each on a connection of its own that is kept
+    /// alive afterwards.
+    pub connections: usize,
+    /// Bytes of an answer that are read, at most.
+    pub answer_bytes_max: usize,
+}
+
+impl PeerOptions {
+    /// For a gRPC peer: two connections, 10 s a call.
+    pub const fn grpc() -> Self {
+        Self {
+            timeout: Duration::from_secs(10),
+            connect_timeout: Duration::from_secs(2),
+            connections: 2,
+            answer_bytes_max: 1024 * 1024,
+        }
+    }
+
+    /// For a REST peer: 64 calls at once, 10 s a call.
+    pub const fn rest() -> Self {
+        Self { connections: 64, ..Self::grpc() }
+    }
+
+    /// What is wrong with these settings, each in words.
+    pub(crate) fn problems(&self) -> Vec<String> {
+        let mut problems = Vec::new();
+        for (name, value) in [("timeout", self.timeout), ("connect_timeout", self.connect_timeout)] {
+            if value.is_zero() {
+                problems.push(format!("{name} is 0: every call would fail"));
+            }
+        }
+        if !(1..=1024).contains(&self.connections) {
+            problems.push(format!("connections is {}, it must be 1 to 1024", self.connections));
+        }
+        if self.answer_bytes_max == 0 {
+            problems.push("answer_bytes_max is 0: no answer could be read".to_owned());
+        }
+        problems
+    }
+}
+
+/// A client cannot be made; everything that is wrong with its address and settings.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{peer}: {}", problems.join("; "))]
+pub struct InvalidPeer {
+    /// Which peer.
+    pub peer: &'static str,
+    /// At least one, each in words for whoever configured it.
+    pub problems: Vec<String>,
+}

@@ -1,0 +1,68 @@
+//! [`ports::Payments`] over gRPC.
+
+use crate::fault::{of_refusal, of_status};
+use crate::grpc::Pool;
+use crate::options::{InvalidPeer, PeerOptions};
+use async_trait::async_trait;
+use contracts::payment::v1::GetPaymentStatusRequest;
+use contracts::payment::v1::payment_service_client::PaymentServiceClient as Rpc;
+use contracts::payment_wire as wire;
+use domain::id::PaymentIntentId;
+use ports::payments::{CancelPayment, Cancelled, PaymentRejection, PaymentView, Payments};
+use ports::{CallContext, Clock, PortError};
+use std::sync::Arc;
+
+/// The payment provider at the other end of a wire.
+pub struct PaymentsClient {
+    pool: Pool,
+}
+
+impl PaymentsClient {
+    /// A client of the provider at `address` (`host:port` or a URL).
+    pub fn new(address: &str, options: PeerOptions, clock: Arc<dyn Clock>) -> Result<Self, InvalidPeer> {
+        Ok(Self { pool: Pool::new("payment", address, options, clock)? })
+    }
+}
+
+#[async_trait]
+impl Payments for PaymentsClient {
+    async fn get(
+        &self,
+        cx: &CallContext,
+        intent: &PaymentIntentId,
+    ) -> Result<PaymentView, PortError<PaymentRejection>> {
+        let max = self.pool.answer_bytes_max();
+        let message =
+            GetPaymentStatusRequest { payment_intent_id: intent.as_str().to_owned(), user_id: String::new() };
+        let answer = self
+            .pool
+            .call(cx, "GetPaymentStatus", message, |channel, request| async move {
+                Rpc::new(channel).max_decoding_message_size(max).get_payment_status(request).await
+            })
+            .await?;
+        let what = self.pool.what("GetPaymentStatus");
+        match answer {
+            Ok(response) => wire::view_from_proto(response).map_err(|no| of_refusal(&what, no)),
+            Err(status) => Err(of_status(&what, status, wire::rejection_from_error)),
+        }
+    }
+
+    async fn cancel(
+        &self,
+        cx: &CallContext,
+        command: CancelPayment,
+    ) -> Result<Cancelled, PortError<PaymentRejection>> {
+        let max = self.pool.answer_bytes_max();
+        let answer = self
+            .pool
+            .call(cx, "CancelPayment", wire::cancel_to_proto(&command), |channel, request| async move {
+                Rpc::new(channel).max_decoding_message_size(max).cancel_payment(request).await
+            })
+            .await?;
+        let what = self.pool.what("CancelPayment");
+        match answer {
+            Ok(response) => wire::cancelled_from_proto(response).map_err(|no| of_refusal(&what, no)),
+            Err(status) => Err(of_status(&what, status, wire::rejection_from_error)),
+        }
+    }
+}
