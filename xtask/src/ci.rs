@@ -1,0 +1,68 @@
+//! Everything a change must pass, in the order in which it fails soonest. All steps run, so that one run tells all.
+
+use crate::run::{cargo, line, shown};
+use crate::{deny, subcommands, tidy};
+use anyhow::Result;
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+struct Step {
+    name: &'static str,
+    passed: bool,
+    took: Duration,
+}
+
+/// Runs every step; whether all passed.
+pub(crate) fn run(root: &Path) -> Result<bool> {
+    let mut steps = Vec::new();
+    step(&mut steps, "format", || shown(&mut cargo(root, &["fmt", "--all", "--check"])))?;
+    step(&mut steps, "absences", || {
+        eprintln!("$ cargo xtask tidy");
+        tidy::run(root, &subcommands())
+    })?;
+    step(&mut steps, "licences, bans, sources", || deny::run(root))?;
+    let lints = ["clippy", "--workspace", "--all-targets", "--locked", "--", "-D", "warnings"];
+    step(&mut steps, "lints", || shown(&mut cargo(root, &lints)))?;
+    step(&mut steps, "tests", || test(root, &[]))?;
+    step(&mut steps, "tests in the documentation", || {
+        shown(&mut cargo(root, &["test", "--workspace", "--locked", "--doc"]))
+    })?;
+    step(&mut steps, "documentation", || {
+        let mut command = cargo(root, &["doc", "--workspace", "--no-deps", "--locked"]);
+        shown(command.env("RUSTDOCFLAGS", "-D warnings"))
+    })?;
+    Ok(summary(&steps))
+}
+
+/// Every test of every package but those in the documentation.
+pub(crate) fn test(root: &Path, args: &[String]) -> Result<bool> {
+    let mut command = cargo(root, &["test", "--workspace", "--locked", "--lib", "--bins", "--tests"]);
+    // One binary that fails does not keep the others from being run.
+    command.arg("--no-fail-fast").args(args);
+    shown(&mut command)
+}
+
+fn step(steps: &mut Vec<Step>, name: &'static str, body: impl FnOnce() -> Result<bool>) -> Result<()> {
+    eprintln!("\n== {name}");
+    let start = Instant::now();
+    let passed = body()?;
+    let took = start.elapsed();
+    eprintln!("== {name}: {} after {} s", word(passed), took.as_secs());
+    steps.push(Step { name, passed, took });
+    Ok(())
+}
+
+fn summary(steps: &[Step]) -> bool {
+    let whole: Duration = steps.iter().map(|step| step.took).sum();
+    println!("\n{}", line(&cargo(Path::new("."), &["xtask", "ci"])));
+    for step in steps {
+        println!("  {:<28} {:<6} {:>5} s", step.name, word(step.passed), step.took.as_secs());
+    }
+    let passed = steps.iter().all(|step| step.passed);
+    println!("  {:<28} {:<6} {:>5} s", "all", word(passed), whole.as_secs());
+    passed
+}
+
+fn word(passed: bool) -> &'static str {
+    if passed { "passed" } else { "FAILED" }
+}

@@ -1,0 +1,180 @@
+//! What `README.md`, `ARCHITECTURE.md` and `docs/` say, held against the tree (trap O5: documents that described files,
+//! commands and numbers that did not exist).
+
+use super::Finding;
+use crate::tree::Tree;
+
+/// Commands of cargo that the documents may use.
+const CARGO: &[&str] = &[
+    "add", "bench", "build", "check", "clippy", "deny", "doc", "fmt", "install", "metadata", "run", "test",
+    "xtask",
+];
+
+fn documents(tree: &Tree) -> impl Iterator<Item = (&str, &str)> {
+    let ours = |path: &str| !path.contains('/') || path.starts_with("docs/") || path.starts_with("crates/");
+    let documents = tree.files.iter().filter(move |(path, _)| path.ends_with(".md") && ours(path));
+    documents.map(|(path, text)| (&**path, &**text))
+}
+
+/// Links resolve, with their anchors; so does everything in backticks or in an example that begins like a path of the tree.
+pub(super) fn paths(tree: &Tree) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    for required in ["README.md", "ARCHITECTURE.md"] {
+        if !tree.files.contains_key(required) {
+            findings.push(Finding::new(required, 0, "is missing"));
+        }
+    }
+    for (path, text) in documents(tree) {
+        for (number, line) in text.lines().enumerate() {
+            let gone = |what: &str| Finding::new(path, number + 1, format!("`{what}` is not there"));
+            let links = links(line).filter(|link| !link.contains("://") && !link.starts_with("mailto:"));
+            findings.extend(links.filter(|link| !resolves(tree, path, link)).map(gone));
+            let named = named_paths(tree, line);
+            findings.extend(named.iter().filter(|named| !tree.has(named)).map(|named| gone(named)));
+        }
+    }
+    findings
+}
+
+/// `cargo …` names chores, packages and binaries that exist.
+pub(super) fn commands(tree: &Tree) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    for (path, text) in documents(tree) {
+        for (number, line) in text.lines().enumerate() {
+            for command in cargo_commands(line) {
+                if let Some(wrong) = wrong_in(tree, &command) {
+                    findings.push(Finding::new(path, number + 1, format!("`cargo {command}`: {wrong}")));
+                }
+            }
+        }
+    }
+    findings
+}
+
+fn links(line: &str) -> impl Iterator<Item = &str> {
+    line.match_indices("](").filter_map(|(at, _)| {
+        let rest = &line[at + 2..];
+        rest.find(')').map(|end| rest[..end].split_whitespace().next().unwrap_or_default())
+    })
+}
+
+fn resolves(tree: &Tree, document: &str, link: &str) -> bool {
+    let (file, anchor) = link.split_once('#').map_or((link, None), |(file, anchor)| (file, Some(anchor)));
+    let target = if file.is_empty() { Some(document.to_owned()) } else { joined(document, file) };
+    let Some(target) = target.filter(|target| tree.has(target)) else { return false };
+    let headings =
+        || tree.files.get(&target).map_or("", |text| text).lines().filter(|line| line.starts_with('#'));
+    match anchor {
+        Some(anchor) if target.ends_with(".md") => headings().any(|heading| slug(heading) == anchor),
+        _ => true,
+    }
+}
+
+/// A link of a document as a path from the root; `None` if it leaves the tree.
+fn joined(document: &str, link: &str) -> Option<String> {
+    let mut parts: Vec<&str> = document.split('/').collect();
+    parts.pop();
+    for part in link.trim_end_matches('/').split('/') {
+        match part {
+            "" | "." => {}
+            ".." => {
+                parts.pop()?;
+            }
+            part => parts.push(part),
+        }
+    }
+    Some(parts.join("/"))
+}
+
+/// The anchor that a heading gets.
+fn slug(heading: &str) -> String {
+    let kept = |c: &char| c.is_alphanumeric() || matches!(c, ' ' | '-' | '_');
+    let text: String = heading.trim_start_matches('#').trim().to_lowercase().chars().filter(kept).collect();
+    text.replace(' ', "-")
+}
+
+/// Words in backticks or in an indented example that begin with a folder of the tree and have no pattern in them.
+fn named_paths(tree: &Tree, line: &str) -> Vec<String> {
+    let looks_like_path = |word: &&str| {
+        let top = word.split('/').next().unwrap_or_default();
+        let known = word.contains('/') && !top.is_empty() && top != "target" && tree.has(top);
+        let file = [".md", ".rs", ".toml", ".proto"].iter().any(|end| word.ends_with(end));
+        let rooted = !word.starts_with('/') && (known || (file && word.contains('/')));
+        rooted && !word.contains(['*', '<', '{', '$', '…', '=', '|', ',', '"', '\''])
+    };
+    let clean = |word: &str| {
+        word.trim_end_matches(['.', ':', ';', ')']).trim_start_matches(['(', '.', '/']).to_owned()
+    };
+    let dotted = |word: &str| {
+        if word.starts_with(".ci/") || word.starts_with(".cargo/") { word.to_owned() } else { clean(word) }
+    };
+    examples(line)
+        .iter()
+        .flat_map(|text| text.split_whitespace())
+        .filter(looks_like_path)
+        .map(dotted)
+        .collect()
+}
+
+fn cargo_commands(line: &str) -> Vec<String> {
+    let cut = |text: &str| {
+        text.split(" #")
+            .next()
+            .unwrap_or_default()
+            .split(['|', '&', ';'])
+            .next()
+            .unwrap_or_default()
+            .trim()
+            .to_owned()
+    };
+    let found = examples(line).into_iter().filter_map(|text| {
+        let at = text.find("cargo ")?;
+        let begins = text[..at].split_whitespace().all(|word| word == "$" || word.contains('='));
+        begins.then(|| cut(&text[at + "cargo ".len()..]))
+    });
+    found.collect()
+}
+
+/// The parts of a line that are code: the line itself if it is indented as an example, else what stands in backticks.
+fn examples(line: &str) -> Vec<String> {
+    if line.starts_with("    ") {
+        return vec![line.trim().to_owned()];
+    }
+    line.split('`').skip(1).step_by(2).map(str::to_owned).collect()
+}
+
+fn wrong_in(tree: &Tree, command: &str) -> Option<String> {
+    let words: Vec<&str> = command.split_whitespace().collect();
+    let ours = words.split(|word| *word == "--").next().unwrap_or_default();
+    let (first, rest) = ours.split_first()?;
+    if !CARGO.contains(first) {
+        return Some(format!("cargo has no command `{first}` here"));
+    }
+    if *first == "xtask" {
+        let chore = rest.first()?;
+        if !tree.chores.iter().any(|known| known == chore) {
+            return Some(format!("xtask has no `{chore}`"));
+        }
+        let benches =
+            tree.packages.get("bench").map(|package| package.binaries.as_slice()).unwrap_or_default();
+        let named = rest.get(1).filter(|name| *chore == "bench" && !is_placeholder(name));
+        let missing =
+            named.filter(|name| !name.split('|').all(|name| benches.iter().any(|known| known == name)));
+        return missing.map(|name| format!("there is no benchmark `{name}`"));
+    }
+    let value = |flags: &[&str]| {
+        let at = rest.iter().position(|word| flags.contains(word))?;
+        rest.get(at + 1).copied().filter(|value| !is_placeholder(value))
+    };
+    let package = value(&["-p", "--package"]).filter(|name| !tree.packages.contains_key(*name));
+    let known =
+        |name: &str| tree.packages.values().any(|package| package.binaries.iter().any(|known| known == name));
+    let binary = value(&["--bin"]).filter(|name| !known(name));
+    let package = package.map(|name| format!("there is no package `{name}`"));
+    package.or_else(|| binary.map(|name| format!("there is no program `{name}`")))
+}
+
+/// `NAME` and `<name>` stand for something.
+fn is_placeholder(word: &str) -> bool {
+    word.starts_with('<') || word.starts_with('[') || word.chars().all(|c| c.is_ascii_uppercase() || c == '_')
+}

@@ -1,0 +1,112 @@
+//! Who may depend on whom, from `cargo metadata`.
+
+use super::Finding;
+use crate::source::{is_test, lines_with, production};
+use crate::tree::{Dependency, Kind, Package, Tree, package_of};
+
+/// The services; none sees another one or an adapter.
+pub(super) const SERVICES: &[&str] = &["gateway", "inventory", "payment", "reservation", "worker"];
+
+/// The packages that see everything.
+const TOOLS: &[&str] = &["app", "bench", "sim", "xtask"];
+
+/// What an engine's crates are called, and who alone may name them.
+const ENGINES: &[(&str, &str)] = &[
+    ("aws-", "adapter-aws"),
+    ("redis", "adapter-redis"),
+    ("fred", "adapter-redis"),
+    ("fjall", "adapter-embedded"),
+];
+
+/// Our crates that a package may depend on; `None` for those that see everything.
+fn allowed(package: &str) -> Option<&'static [&'static str]> {
+    match package {
+        "domain" => Some(&[]),
+        "ports" => Some(&["domain"]),
+        "contracts" => Some(&["domain", "ports"]),
+        "outbox" | "runtime" => Some(&["domain", "contracts", "ports"]),
+        _ if package.starts_with("adapter-") => Some(&["domain", "contracts", "ports"]),
+        _ if SERVICES.contains(&package) => Some(&["domain", "contracts", "ports", "outbox", "runtime"]),
+        _ if TOOLS.contains(&package) => None,
+        // A new crate must be given its place above.
+        _ => Some(&[]),
+    }
+}
+
+/// The domain depends on nothing at all; the others on our crates in one direction only. For its tests a service may
+/// stand on the embedded engine, and an adapter on the services it calls.
+pub(super) fn local_dependencies(tree: &Tree) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    for (name, package) in &tree.packages {
+        let Some(allowed) = allowed(name) else { continue };
+        for dependency in &package.dependencies {
+            let other = dependency.name.as_str();
+            let dev = dependency.kind == Kind::Dev;
+            let ours = tree.packages.contains_key(other);
+            let fine = match () {
+                () if name == "domain" => dev && !ours,
+                () if !ours || allowed.contains(&other) || other == name => true,
+                () if dev => other == "adapter-embedded" || name.starts_with("adapter-"),
+                () => false,
+            };
+            if !fine {
+                findings.push(about(package, format!("{name} must not depend on {other}")));
+            }
+        }
+    }
+    findings
+}
+
+/// In manifests, and as a path in the sources.
+pub(super) fn engines(tree: &Tree) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    for (name, package) in &tree.packages {
+        for Dependency { name: other, .. } in &package.dependencies {
+            let owner = ENGINES.iter().find(|(prefix, _)| other.starts_with(prefix)).map(|(_, owner)| *owner);
+            if owner.is_some_and(|owner| owner != name) {
+                let owner = owner.unwrap_or_default();
+                findings.push(about(package, format!("{name} depends on {other}; only {owner} may")));
+            }
+        }
+    }
+    let words = [("aws_sdk_", "adapter-aws"), ("aws_config::", "adapter-aws"), ("redis::", "adapter-redis")];
+    for (path, text) in tree.sources().filter(|(path, _)| !path.starts_with("xtask/")) {
+        let code = production(text);
+        for (word, owner) in words.iter().filter(|(_, owner)| package_of(path) != *owner) {
+            for (line, _) in code.lines().enumerate().filter(|(_, line)| line.contains(word)) {
+                findings.push(Finding::new(path, line + 1, format!("names `{word}`; only {owner} may")));
+            }
+        }
+    }
+    findings
+}
+
+/// A library's callers decide by its errors, so it has to type them.
+pub(super) fn anyhow(tree: &Tree) -> Vec<Finding> {
+    let libraries = || tree.packages.iter().filter(|(name, _)| !TOOLS.contains(&name.as_str()));
+    let manifests = libraries().filter_map(|(name, package)| {
+        let used = package.dependencies.iter().any(|d| d.name == "anyhow" && d.kind != Kind::Dev);
+        used.then(|| about(package, format!("{name} types its errors; anyhow is for programs and tests")))
+    });
+    let sources = tree.sources().filter(|(path, _)| !TOOLS.contains(&package_of(path)) && !is_test(path));
+    let sources = sources.flat_map(|(path, text)| {
+        let lines: Vec<_> = lines_with(&production(text), "anyhow").collect();
+        lines.into_iter().map(move |line| Finding::new(path, line, "anyhow outside of programs and tests"))
+    });
+    manifests.chain(sources).collect()
+}
+
+/// Without this a crate compiles without the bans on ambient time and the rest.
+pub(super) fn lints(tree: &Tree) -> Vec<Finding> {
+    let manifest = |package: &Package| tree.files.get(&format!("{}/Cargo.toml", package.folder));
+    let taken = |text: &String| {
+        let mut lines = text.lines().map(str::trim).skip_while(|line| *line != "[lints]").skip(1);
+        lines.next() == Some("workspace = true")
+    };
+    let packages = tree.packages.values().filter(|package| !manifest(package).is_some_and(taken));
+    packages.map(|package| about(package, "lacks `[lints]` with `workspace = true`".to_owned())).collect()
+}
+
+fn about(package: &Package, text: String) -> Finding {
+    Finding::new(&format!("{}/Cargo.toml", package.folder), 0, text)
+}
