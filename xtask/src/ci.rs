@@ -1,6 +1,6 @@
 //! Everything a change must pass, in the order in which it fails soonest. All steps run, so that one run tells all.
 
-use crate::run::{cargo, line, shown};
+use crate::run::{Outcome, cargo, line, shown};
 use crate::{deny, subcommands, tidy};
 use anyhow::Result;
 use std::path::Path;
@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 struct Step {
     name: &'static str,
-    passed: bool,
+    outcome: Outcome,
     took: Duration,
 }
 
@@ -42,23 +42,28 @@ pub(crate) fn test(root: &Path, args: &[String]) -> Result<bool> {
     shown(&mut command)
 }
 
-fn step(steps: &mut Vec<Step>, name: &'static str, body: impl FnOnce() -> Result<bool>) -> Result<()> {
+fn step<O: Into<Outcome>>(
+    steps: &mut Vec<Step>,
+    name: &'static str,
+    body: impl FnOnce() -> Result<O>,
+) -> Result<()> {
     eprintln!("\n== {name}");
     let start = Instant::now();
-    let passed = body()?;
+    let outcome = body()?.into();
     let took = start.elapsed();
-    eprintln!("== {name}: {} after {} s", word(passed), took.as_secs());
-    steps.push(Step { name, passed, took });
+    eprintln!("== {name}: {} after {} s", word(outcome.is_passed()), took.as_secs());
+    steps.push(Step { name, outcome, took });
     Ok(())
 }
 
 fn summary(steps: &[Step]) -> bool {
     let whole: Duration = steps.iter().map(|step| step.took).sum();
     println!("\n{}", line(&cargo(Path::new("."), &["xtask", "ci"])));
-    for step in steps {
-        println!("  {:<28} {:<6} {:>5} s", step.name, word(step.passed), step.took.as_secs());
+    for Step { name, outcome, took } in steps {
+        let note = if let Outcome::PassedBut(note) = outcome { note } else { "" };
+        println!("  {name:<28} {:<6} {:>5} s  {note}", word(outcome.is_passed()), took.as_secs());
     }
-    let passed = steps.iter().all(|step| step.passed);
+    let passed = steps.iter().all(|step| step.outcome.is_passed());
     println!("  {:<28} {:<6} {:>5} s", "all", word(passed), whole.as_secs());
     passed
 }

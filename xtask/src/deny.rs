@@ -3,7 +3,7 @@
 //! The database of vulnerabilities is a git repository on another host than the registry. Where that host cannot be
 //! reached the check says that it did not look, instead of failing for what it does not know or passing in silence.
 
-use crate::run::{cargo, shown};
+use crate::run::{Outcome, cargo, shown};
 use anyhow::{Context, Result};
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -11,11 +11,13 @@ use std::process::Command;
 /// Pinned, so that the same sources give the same verdict.
 const VERSION: &str = "0.20.2";
 
+const UNCHECKED: &str = "known vulnerabilities NOT CHECKED: their database cannot be reached from here";
+
 /// Whether the dependencies are allowed.
-pub(crate) fn run(root: &Path) -> Result<bool> {
-    let Some(program) = program(root)? else { return Ok(false) };
+pub(crate) fn run(root: &Path) -> Result<Outcome> {
+    let Some(program) = program(root)? else { return Ok(Outcome::Failed) };
     let allowed = shown(deny(&program, root).args(["bans", "licenses", "sources"]))?;
-    Ok(allowed && advisories(&program, root)?)
+    if allowed { advisories(&program, root) } else { Ok(Outcome::Failed) }
 }
 
 fn deny(program: &Path, root: &Path) -> Command {
@@ -24,7 +26,7 @@ fn deny(program: &Path, root: &Path) -> Command {
     command
 }
 
-fn advisories(program: &Path, root: &Path) -> Result<bool> {
+fn advisories(program: &Path, root: &Path) -> Result<Outcome> {
     let mut command = deny(program, root);
     command.arg("advisories");
     eprintln!("$ {}", crate::run::line(&command));
@@ -32,15 +34,15 @@ fn advisories(program: &Path, root: &Path) -> Result<bool> {
     let text = String::from_utf8_lossy(&told.stderr);
     if told.status.success() {
         eprint!("{text}");
-        return Ok(true);
+        return Ok(Outcome::Passed);
     }
     if text.contains("failed to fetch advisory database") || text.contains("failed to load advisory database")
     {
-        eprintln!("NOT CHECKED: the database of known vulnerabilities cannot be reached from here");
-        return Ok(true);
+        eprintln!("{UNCHECKED}");
+        return Ok(Outcome::PassedBut(UNCHECKED));
     }
     eprint!("{text}");
-    Ok(false)
+    Ok(Outcome::Failed)
 }
 
 /// The program, installed beside the build if this machine has none; `None` when that fails.

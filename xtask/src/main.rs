@@ -66,7 +66,7 @@ fn chore(chore: Chore) -> Result<bool> {
         Chore::Ci => ci::run(&root),
         Chore::Test { args } => ci::test(&root, &args),
         Chore::Tidy => tidy::run(&root, &subcommands()),
-        Chore::Deny => deny::run(&root),
+        Chore::Deny => Ok(deny::run(&root)?.is_passed()),
         Chore::Bench(options) => bench::run(&root, &options),
         Chore::Soak(options) => bench::soak(&root, &options),
     }

@@ -5,6 +5,27 @@ use std::ffi::OsString;
 use std::path::Path;
 use std::process::Command;
 
+/// How a check ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Outcome {
+    Passed,
+    /// Nothing is wrong in what could be looked at; the words say what could not.
+    PassedBut(&'static str),
+    Failed,
+}
+
+impl Outcome {
+    pub(crate) fn is_passed(self) -> bool {
+        self != Self::Failed
+    }
+}
+
+impl From<bool> for Outcome {
+    fn from(passed: bool) -> Self {
+        if passed { Self::Passed } else { Self::Failed }
+    }
+}
+
 /// A cargo command in the workspace's folder.
 pub(crate) fn cargo(root: &Path, args: &[&str]) -> Command {
     // The cargo that runs this program, so that the toolchain is the same.
