@@ -1,1 +1,18 @@
-//! (see below)
+//! Durable engines in one process and one folder: the `Store` and `Queue` ports on an embedded log-structured tree.
+//!
+//! One [`Engine`] owns the folder. Every write of every store and queue in it goes through one writer thread, which takes
+//! all that waits, checks versions, writes one batch, syncs once, and then answers. Readers read in place.
+//!
+//! Promises: what was answered is on disk; a commit happens whole or not at all, also across a kill or a full disk; a
+//! second process is refused; a write error stops the engine instead of guessing what the disk holds.
+//! Left to others: what the rows and messages mean, and when to retry.
+
+pub mod engine;
+pub mod queue;
+pub mod store;
+
+mod codec;
+
+pub use engine::{Engine, EngineOptions, OpenError};
+pub use queue::{Browsed, EmbeddedQueue, QueueOptions, QueueStats, Redrive};
+pub use store::EmbeddedStore;

@@ -1,0 +1,271 @@
+//! The engine: one data folder, one tree, one writer, and the stores and queues in it.
+//!
+//! The folder stays locked until the last handle (the engine, a store, a queue) is dropped; then the writer finishes what
+//! it was given and the files are closed. After a write error the engine has stopped: [`Engine::health`] says why, every
+//! write is refused, and the process should be restarted once the cause is gone.
+
+mod error;
+mod folder;
+pub(crate) mod inbox;
+pub(crate) mod names;
+pub(crate) mod request;
+pub(crate) mod shared;
+pub(crate) mod versions;
+pub(crate) mod writer;
+
+pub use error::OpenError;
+pub use folder::FORMAT;
+
+use crate::queue::core::QueueCore;
+use crate::queue::{EmbeddedQueue, QueueOptions};
+use crate::store::EmbeddedStore;
+use crate::store::table::Table;
+use fjall::{Database, Keyspace, KeyspaceCreateOptions, PersistMode};
+use folder::{Folder, FolderLock};
+use names::Names;
+use ports::Clock;
+use shared::Shared;
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::JoinHandle;
+use writer::Writer;
+
+/// Longest name of a store or queue.
+const NAME_BYTES_MAX: usize = 128;
+const EPOCH_KEY: &str = "epoch";
+
+/// How much memory and disk the engine may take for speed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct EngineOptions {
+    /// Memory for blocks read from disk, shared by all stores and queues.
+    pub cache_bytes: u64,
+    /// Memory a table of the tree gathers before it is written out. Each store has two tables, each queue one.
+    pub memtable_bytes: u64,
+    /// Disk for the journals; what they hold is replayed at open, so it also bounds the time to open. At least 64 MiB.
+    pub journal_bytes: u64,
+    /// Rows whose version the writer remembers, per store.
+    pub version_rows: usize,
+    /// Requests that share one sync at most.
+    pub batch_max: usize,
+    /// Threads that write out and merge tables.
+    pub background_threads: usize,
+}
+
+impl Default for EngineOptions {
+    fn default() -> Self {
+        Self {
+            cache_bytes: 128 << 20,
+            memtable_bytes: 32 << 20,
+            journal_bytes: 256 << 20,
+            version_rows: 131_072,
+            batch_max: 1_024,
+            background_threads: 2,
+        }
+    }
+}
+
+/// A handle to the open folder. Cloning gives another handle.
+#[derive(Clone)]
+pub struct Engine {
+    inner: Arc<Inner>,
+}
+
+/// What handles of every kind keep alive.
+pub(crate) struct Inner {
+    pub(crate) shared: Arc<Shared>,
+    pub(crate) names: Names,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) db: Database,
+    pub(crate) meta: Keyspace,
+    /// Grows with each open, so that what one process gave out is told from what another did.
+    pub(crate) epoch: u64,
+    folder: PathBuf,
+    options: EngineOptions,
+    opened: Mutex<Opened>,
+    writer: Option<JoinHandle<()>>,
+    /// Last, so that the folder is free only when everything above has let go of it.
+    _lock: FolderLock,
+}
+
+/// Tables and queues stay known until the engine closes: what the writer and the completions of writes remember of them
+/// must not be split over two incarnations.
+#[derive(Default)]
+struct Opened {
+    tables: BTreeMap<String, Arc<Table>>,
+    queues: BTreeMap<String, Arc<QueueCore>>,
+}
+
+impl Engine {
+    /// Opens a data folder, creating it if it is not there. Blocks for as long as the journal takes to replay.
+    ///
+    /// Inside a tokio runtime answers are handed out by a task of that runtime, else by the writer thread.
+    pub fn open(
+        path: impl AsRef<Path>,
+        options: EngineOptions,
+        clock: Arc<dyn Clock>,
+    ) -> Result<Self, OpenError> {
+        let root = path.as_ref();
+        let folder = Folder::prepare(root)?;
+        let db = Database::builder(folder.tree())
+            .cache_size(options.cache_bytes)
+            .max_journaling_size(options.journal_bytes.max(64 << 20))
+            .worker_threads(options.background_threads.max(1))
+            .manual_journal_persist(true)
+            .open()
+            .map_err(|e| OpenError::tree(root, "open the tree", e))?;
+        let meta = db
+            .keyspace("meta", || table_options(&options))
+            .map_err(|e| OpenError::tree(root, "open the tree's first table", e))?;
+        let epoch = next_epoch(&db, &meta, root)?;
+        folder.mark_ready()?;
+
+        let shared = Arc::new(Shared::default());
+        let names =
+            Names::load(meta.clone(), shared.inbox.clone()).map_err(|why| OpenError::corrupt(root, why))?;
+        let writer =
+            start_writer(&db, &shared, &options).map_err(|e| OpenError::io(root, "start the writer", e))?;
+        let inner = Inner {
+            shared,
+            names,
+            clock,
+            db,
+            meta,
+            epoch,
+            folder: root.to_path_buf(),
+            options,
+            opened: Mutex::default(),
+            writer: Some(writer),
+            _lock: folder.lock,
+        };
+        Ok(Self { inner: Arc::new(inner) })
+    }
+
+    /// The store of that name, created if it is not there. Every caller gets the same rows.
+    pub fn store(&self, name: &str) -> Result<Arc<EmbeddedStore>, OpenError> {
+        check_name(name)?;
+        let mut opened = self.inner.opened.lock().unwrap_or_else(PoisonError::into_inner);
+        let table = match opened.tables.get(name) {
+            Some(table) => table.clone(),
+            None => {
+                let rows = self.inner.keyspace(&format!("store.{name}.rows"))?;
+                let index = self.inner.keyspace(&format!("store.{name}.index"))?;
+                let table = Arc::new(Table::new(opened.tables.len() as u32, rows, index));
+                opened.tables.insert(name.to_owned(), table.clone());
+                table
+            }
+        };
+        Ok(Arc::new(EmbeddedStore::new(table, self.inner.clone())))
+    }
+
+    /// The queue of that name, created if it is not there. Every caller gets the same messages and leases; the options of
+    /// the first count. Opening reads every message once, to build the index in memory.
+    pub fn queue(&self, name: &str, options: QueueOptions) -> Result<Arc<EmbeddedQueue>, OpenError> {
+        check_name(name)?;
+        let mut opened = self.inner.opened.lock().unwrap_or_else(PoisonError::into_inner);
+        let core = match opened.queues.get(name) {
+            Some(core) => core.clone(),
+            None => {
+                let messages = self.inner.keyspace(&format!("queue.{name}"))?;
+                let core = Arc::new(QueueCore::open(name, messages, options, &self.inner)?);
+                opened.queues.insert(name.to_owned(), core.clone());
+                core
+            }
+        };
+        Ok(Arc::new(EmbeddedQueue::new(core, self.inner.clone())))
+    }
+
+    /// `Err` with the reason once the engine has stopped. For readiness: a stopped engine answers reads but no writes.
+    pub fn health(&self) -> Result<(), String> {
+        match self.inner.shared.stopped() {
+            None => Ok(()),
+            Some(why) => Err(why.to_string()),
+        }
+    }
+
+    /// The data folder.
+    pub fn folder(&self) -> &Path {
+        &self.inner.folder
+    }
+
+    /// Bytes on disk.
+    pub fn disk_bytes(&self) -> u64 {
+        self.inner.db.disk_space().unwrap_or(0)
+    }
+}
+
+impl Inner {
+    fn keyspace(&self, name: &str) -> Result<Keyspace, OpenError> {
+        if let Some(why) = self.shared.stopped() {
+            return Err(OpenError::Stopped { why: why.to_string() });
+        }
+        self.db
+            .keyspace(name, || table_options(&self.options))
+            .map_err(|e| OpenError::tree(&self.folder, "open a table of the tree", e))
+    }
+
+    /// The data folder, for error texts.
+    pub(crate) fn folder(&self) -> &Path {
+        &self.folder
+    }
+}
+
+impl Drop for Inner {
+    fn drop(&mut self) {
+        self.shared.inbox.close();
+        if let Some(writer) = self.writer.take()
+            && writer.thread().id() != std::thread::current().id()
+        {
+            // It only fails if the writer panicked, which it has reported.
+            drop(writer.join());
+        }
+    }
+}
+
+fn table_options(options: &EngineOptions) -> KeyspaceCreateOptions {
+    KeyspaceCreateOptions::default().max_memtable_size(options.memtable_bytes).manual_journal_persist(true)
+}
+
+fn next_epoch(db: &Database, meta: &Keyspace, root: &Path) -> Result<u64, OpenError> {
+    let tree = |e| OpenError::tree(root, "count the opens", e);
+    let last = match meta.get(EPOCH_KEY).map_err(tree)? {
+        None => 0,
+        Some(value) => crate::codec::be64(&value)
+            .ok_or_else(|| OpenError::corrupt(root, "the count of opens is unreadable"))?,
+    };
+    let mut batch = db.batch().durability(Some(PersistMode::SyncAll));
+    batch.insert(meta, EPOCH_KEY, (last + 1).to_be_bytes());
+    batch.commit().map_err(tree)?;
+    Ok(last + 1)
+}
+
+fn start_writer(
+    db: &Database,
+    shared: &Arc<Shared>,
+    options: &EngineOptions,
+) -> std::io::Result<JoinHandle<()>> {
+    let dispatch = tokio::runtime::Handle::try_current().ok().map(|runtime| {
+        let (sender, mut batches) = tokio::sync::mpsc::unbounded_channel::<request::Answers>();
+        // Ends when the writer does; what is left in the channel then is delivered by being dropped.
+        runtime.spawn(async move { while batches.recv().await.is_some() {} });
+        sender
+    });
+    let writer = Writer {
+        db: db.clone(),
+        shared: shared.clone(),
+        dispatch,
+        batch_max: options.batch_max.max(1),
+        version_rows_max: options.version_rows.max(1),
+        versions: BTreeMap::new(),
+        batch_number: 0,
+    };
+    std::thread::Builder::new().name("tacos-writer".to_owned()).spawn(move || writer.run())
+}
+
+fn check_name(name: &str) -> Result<(), OpenError> {
+    if name.is_empty() || name.len() > NAME_BYTES_MAX {
+        let why = format!("a name has 1 to {NAME_BYTES_MAX} bytes");
+        return Err(OpenError::Mismatch { name: name.to_owned(), why });
+    }
+    Ok(())
+}

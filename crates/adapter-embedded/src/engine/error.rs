@@ -1,0 +1,81 @@
+//! Why a folder, a store or a queue could not be opened, in words for the person who asked.
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+/// Why a data folder cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// Another process has the folder open.
+    #[error("the data folder {} is in use by another process", folder.display())]
+    InUse {
+        /// The folder.
+        folder: PathBuf,
+    },
+    /// A newer program wrote the folder.
+    #[error(
+        "the data folder {} has format {found}; this program reads formats up to {supported}: use the newer program",
+        folder.display()
+    )]
+    NewerFormat {
+        /// The folder.
+        folder: PathBuf,
+        /// The format it has.
+        found: u32,
+        /// The newest format this program reads.
+        supported: u32,
+    },
+    /// The folder cannot be read or written.
+    #[error("cannot {doing} in the data folder {}: {source}", folder.display())]
+    Io {
+        /// The folder.
+        folder: PathBuf,
+        /// What was being done.
+        doing: &'static str,
+        /// The error below.
+        source: io::Error,
+    },
+    /// The folder's content makes no sense. Nothing in it was changed.
+    #[error("the data folder {} is damaged: {why}", folder.display())]
+    Corrupt {
+        /// The folder.
+        folder: PathBuf,
+        /// What is wrong.
+        why: String,
+    },
+    /// A store or queue was asked for in a way that does not fit what is there.
+    #[error("cannot open {name:?}: {why}")]
+    Mismatch {
+        /// The store or queue.
+        name: String,
+        /// What does not fit.
+        why: String,
+    },
+    /// The engine has stopped after a write error.
+    #[error("the data engine has stopped: {why}")]
+    Stopped {
+        /// The write error.
+        why: String,
+    },
+}
+
+impl OpenError {
+    pub(crate) fn io(folder: &Path, doing: &'static str, source: io::Error) -> Self {
+        Self::Io { folder: folder.to_path_buf(), doing, source }
+    }
+
+    pub(crate) fn corrupt(folder: &Path, why: impl Into<String>) -> Self {
+        Self::Corrupt { folder: folder.to_path_buf(), why: why.into() }
+    }
+
+    /// Classifies an error of the tree library while opening.
+    pub(crate) fn tree(folder: &Path, doing: &'static str, error: fjall::Error) -> Self {
+        match error {
+            fjall::Error::Io(source) | fjall::Error::Storage(fjall::LsmError::Io(source)) => {
+                Self::io(folder, doing, source)
+            }
+            fjall::Error::Locked => Self::InUse { folder: folder.to_path_buf() },
+            other => Self::corrupt(folder, format!("cannot {doing}: {other:?}")),
+        }
+    }
+}

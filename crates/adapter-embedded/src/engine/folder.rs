@@ -1,0 +1,139 @@
+//! The data folder: who may open it, and whether this program understands what is in it.
+//!
+//! `tacos.lock` is locked by the process that has the folder open; the lock goes with the process, however it ends.
+//! `tacos.format` says which format the folder has and whether it was ever completely created: a process killed while it
+//! creates the tree leaves `creating`, and the next one starts over; a folder that says `ready` is never thrown away.
+//! `engine/` belongs to the tree library.
+
+use super::OpenError;
+use std::fs::{self, File, OpenOptions, TryLockError};
+use std::io::{self, Write as _};
+use std::path::{Path, PathBuf};
+
+/// The format this program writes, and the newest it reads.
+pub const FORMAT: u32 = 1;
+
+const LOCK_FILE: &str = "tacos.lock";
+const FORMAT_FILE: &str = "tacos.format";
+const TREE_FOLDER: &str = "engine";
+const MAGIC: &str = "traffic-tacos-data";
+
+/// Holds the folder's lock until it is dropped.
+#[derive(Debug)]
+pub(crate) struct FolderLock {
+    _file: File,
+}
+
+/// What stands in the format file.
+#[derive(Debug, PartialEq, Eq)]
+enum State {
+    /// No format file.
+    New,
+    /// Creation began and did not end: nothing in the folder was ever answered.
+    Creating,
+    /// In use since it was created.
+    Ready,
+}
+
+/// A locked folder whose format is understood.
+#[derive(Debug)]
+pub(crate) struct Folder {
+    root: PathBuf,
+    pub(crate) lock: FolderLock,
+}
+
+impl Folder {
+    /// Creates the folder if it is missing, locks it, checks its format, and clears what an interrupted creation left.
+    pub(crate) fn prepare(root: &Path) -> Result<Self, OpenError> {
+        fs::create_dir_all(root).map_err(|e| OpenError::io(root, "create the folder", e))?;
+        let lock = lock(root)?;
+        let folder = Self { root: root.to_path_buf(), lock };
+        match folder.state()? {
+            State::Ready => {
+                if !folder.tree().is_dir() {
+                    return Err(OpenError::corrupt(root, format!("the subfolder {TREE_FOLDER} is missing")));
+                }
+            }
+            State::New => {
+                if folder.tree().exists() {
+                    return Err(OpenError::corrupt(
+                        root,
+                        format!("{FORMAT_FILE} is missing beside {TREE_FOLDER}"),
+                    ));
+                }
+                folder.write_state("creating")?;
+            }
+            State::Creating => match fs::remove_dir_all(folder.tree()) {
+                Err(e) if e.kind() != io::ErrorKind::NotFound => {
+                    return Err(OpenError::io(root, "clear an interrupted creation", e));
+                }
+                _ => {}
+            },
+        }
+        Ok(folder)
+    }
+
+    /// Where the tree lives.
+    pub(crate) fn tree(&self) -> PathBuf {
+        self.root.join(TREE_FOLDER)
+    }
+
+    /// Records that the folder is complete: from now on it is never cleared.
+    pub(crate) fn mark_ready(&self) -> Result<(), OpenError> {
+        if self.state()? == State::Ready { Ok(()) } else { self.write_state("ready") }
+    }
+
+    fn state(&self) -> Result<State, OpenError> {
+        let text = match fs::read_to_string(self.root.join(FORMAT_FILE)) {
+            Ok(text) => text,
+            Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(State::New),
+            Err(e) if e.kind() == io::ErrorKind::InvalidData => {
+                return Err(OpenError::corrupt(&self.root, format!("{FORMAT_FILE} is not text")));
+            }
+            Err(e) => return Err(OpenError::io(&self.root, "read the format file", e)),
+        };
+        let mut words = text.split_whitespace();
+        let unreadable =
+            || OpenError::corrupt(&self.root, format!("{FORMAT_FILE} says {:?}", text.trim_end()));
+        if words.next() != Some(MAGIC) {
+            return Err(unreadable());
+        }
+        let found: u32 = words.next().and_then(|n| n.parse().ok()).ok_or_else(unreadable)?;
+        if found > FORMAT {
+            return Err(OpenError::NewerFormat { folder: self.root.clone(), found, supported: FORMAT });
+        }
+        match words.next() {
+            Some("creating") if found == FORMAT => Ok(State::Creating),
+            Some("ready") if found == FORMAT => Ok(State::Ready),
+            _ => Err(unreadable()),
+        }
+    }
+
+    /// Replaces the format file in one step, so that it is never half written.
+    fn write_state(&self, state: &str) -> Result<(), OpenError> {
+        let write = || -> io::Result<()> {
+            let next = self.root.join("tacos.format.next");
+            let mut file = File::create(&next)?;
+            writeln!(file, "{MAGIC} {FORMAT} {state}")?;
+            file.sync_all()?;
+            fs::rename(&next, self.root.join(FORMAT_FILE))?;
+            File::open(&self.root)?.sync_all()
+        };
+        write().map_err(|e| OpenError::io(&self.root, "write the format file", e))
+    }
+}
+
+fn lock(root: &Path) -> Result<FolderLock, OpenError> {
+    let file = OpenOptions::new()
+        .create(true)
+        .truncate(false)
+        .read(true)
+        .write(true)
+        .open(root.join(LOCK_FILE))
+        .map_err(|e| OpenError::io(root, "open the lock file", e))?;
+    match file.try_lock() {
+        Ok(()) => Ok(FolderLock { _file: file }),
+        Err(TryLockError::WouldBlock) => Err(OpenError::InUse { folder: root.to_path_buf() }),
+        Err(TryLockError::Error(e)) => Err(OpenError::io(root, "lock the folder", e)),
+    }
+}

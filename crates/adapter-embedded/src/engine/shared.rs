@@ -1,0 +1,66 @@
+//! What the writer, the stores and the queues share: the inbox, whether the engine has stopped and why, and how far
+//! batches have become visible.
+
+use super::inbox::Inbox;
+use super::request::{Request, WriteError};
+use core::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
+
+#[derive(Default)]
+pub(crate) struct Shared {
+    pub(crate) inbox: Arc<Inbox>,
+    stopped: OnceLock<Arc<str>>,
+    started: AtomicU64,
+    published: AtomicU64,
+}
+
+impl Shared {
+    /// Why the engine has stopped, if it has.
+    pub(crate) fn stopped(&self) -> Option<&Arc<str>> {
+        self.stopped.get()
+    }
+
+    /// Stops the engine for good; the first reason stays.
+    pub(crate) fn stop(&self, why: &str) -> Arc<str> {
+        self.stopped
+            .get_or_init(|| {
+                tracing::error!(
+                    why,
+                    "the data engine has stopped; restart the process when the cause is gone"
+                );
+                format!("the data engine has stopped after a write error ({why}); free the disk and restart")
+                    .into()
+            })
+            .clone()
+    }
+
+    /// The writer begins a batch.
+    pub(crate) fn start(&self, batch: u64) {
+        self.started.store(batch, Ordering::SeqCst);
+    }
+
+    /// The last batch that began.
+    pub(crate) fn started(&self) -> u64 {
+        self.started.load(Ordering::SeqCst)
+    }
+
+    /// Every batch up to this one is visible to readers.
+    pub(crate) fn publish(&self, batch: u64) {
+        self.published.store(batch, Ordering::Release);
+    }
+
+    /// A reader that asks now sees at least the batches up to this one.
+    pub(crate) fn published(&self) -> u64 {
+        self.published.load(Ordering::Acquire)
+    }
+
+    /// Hands a request to the writer, or gives the reason why it will never be written.
+    pub(crate) fn submit(&self, request: Request) -> Result<(), WriteError> {
+        if let Some(why) = self.stopped() {
+            return Err(WriteError::Failed(why.clone()));
+        }
+        self.inbox.push(request).map_err(|_| {
+            WriteError::Failed(self.stopped().cloned().unwrap_or_else(|| "the data engine is closed".into()))
+        })
+    }
+}

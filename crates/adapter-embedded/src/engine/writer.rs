@@ -1,0 +1,254 @@
+//! The one writer: takes all that waits, checks versions, writes one batch, syncs once, answers.
+//!
+//! There is no delay timer: while one batch is synced the next one gathers, so batches grow with load by themselves. A
+//! version check sees the commits accepted earlier in the same batch. A request that is refused adds nothing to the batch.
+//!
+//! After a failed write or sync the writer stops for good. What the file system holds then is unknown (a failed fsync may
+//! have dropped the pages), so the batch is answered as ambiguous, later requests as failed, and only a fresh open, which
+//! replays what is really on disk and drops a half-written batch, continues.
+
+use super::request::{Answer, Answers, RawWrite, Request, WriteError};
+use super::shared::Shared;
+use super::versions::{Known, Versions};
+use crate::store::table::{Change, Planned, Table, holds};
+use core::time::Duration;
+use fjall::{AbstractTree as _, Database, Keyspace, OwnedWriteBatch, PersistMode};
+use ports::Fault;
+use ports::store::CommitError;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use tokio::sync::mpsc::UnboundedSender;
+
+/// The tree's own brake blocks for ever if its flush threads have died, at 4 memtables waiting or 30 runs. The writer
+/// brakes just before, where it can still see that they died.
+const SEALED_MEMTABLES_MAX: usize = 3;
+const RUNS_MAX: usize = 28;
+
+pub(crate) struct Writer {
+    pub(crate) db: Database,
+    pub(crate) shared: Arc<Shared>,
+    /// Takes answers to the runtime: one wake-up a batch instead of one a caller.
+    pub(crate) dispatch: Option<UnboundedSender<Answers>>,
+    pub(crate) batch_max: usize,
+    pub(crate) version_rows_max: usize,
+    pub(crate) versions: BTreeMap<u32, Versions>,
+    pub(crate) batch_number: u64,
+}
+
+impl Writer {
+    /// Writes until the inbox is closed and empty.
+    pub(crate) fn run(mut self) {
+        let panicking = StopOnPanic(self.shared.clone());
+        let mut requests = Vec::new();
+        while self.shared.inbox.take(self.batch_max, &mut requests) {
+            let answers = Answers(self.write(&mut requests));
+            match &self.dispatch {
+                // Without a runtime the answers come back in the error, and dropping them delivers them here.
+                Some(dispatch) => drop(dispatch.send(answers)),
+                None => drop(answers),
+            }
+            self.versions.values_mut().for_each(Versions::turn);
+        }
+        drop(panicking);
+    }
+
+    fn write(&mut self, requests: &mut Vec<Request>) -> Vec<Answer> {
+        let mut answers = Vec::with_capacity(requests.len());
+        if let Some(why) = self.shared.stopped() {
+            for request in requests.drain(..) {
+                refuse(request, &WriteError::Failed(why.clone()), &mut answers);
+            }
+            return answers;
+        }
+        self.batch_number += 1;
+        self.shared.start(self.batch_number);
+        let mut pending = Pending::new(self.db.clone());
+        for request in requests.drain(..) {
+            match request {
+                Request::Commit { table, writes, answer } => {
+                    let result = self.accept(&table, writes, &mut pending);
+                    answers.push(Answer::Commit(answer, result));
+                }
+                Request::Raw { writes, durable, done } => {
+                    pending.durable |= durable;
+                    for write in writes {
+                        pending.raw(write);
+                    }
+                    if let Some(done) = done {
+                        answers.push(Answer::Raw(done, Ok(())));
+                    }
+                }
+            }
+        }
+        match self.commit(pending) {
+            Ok(()) => self.shared.publish(self.batch_number),
+            Err(error) => fail(&mut answers, &error),
+        }
+        answers
+    }
+
+    fn commit(&self, pending: Pending) -> Result<(), WriteError> {
+        if pending.batch.is_empty() {
+            return Ok(());
+        }
+        self.wait_for_room(&pending.touched)?;
+        let mode = if pending.durable { PersistMode::SyncData } else { PersistMode::Buffer };
+        pending.batch.durability(Some(mode)).commit().map_err(|error| {
+            let why = self.shared.stop(&describe(&error));
+            match error {
+                fjall::Error::Poisoned => WriteError::Failed(why),
+                _ => WriteError::Ambiguous(why),
+            }
+        })
+    }
+
+    /// Waits while the tree's background work is behind.
+    fn wait_for_room(&self, touched: &[Keyspace]) -> Result<(), WriteError> {
+        while touched
+            .iter()
+            .any(|k| k.sealed_memtable_count() >= SEALED_MEMTABLES_MAX || k.tree.l0_run_count() >= RUNS_MAX)
+        {
+            if let Err(error) = self.db.persist(PersistMode::Buffer) {
+                return Err(WriteError::Failed(self.shared.stop(&describe(&error))));
+            }
+            #[allow(
+                clippy::disallowed_methods,
+                reason = "this is the engine's own thread, waiting for the tree's"
+            )]
+            std::thread::sleep(Duration::from_millis(2));
+        }
+        Ok(())
+    }
+
+    /// Checks every expectation, then adds every write.
+    fn accept(
+        &mut self,
+        table: &Table,
+        writes: Vec<Planned>,
+        pending: &mut Pending,
+    ) -> Result<(), CommitError> {
+        let versions =
+            self.versions.entry(table.number).or_insert_with(|| Versions::new(self.version_rows_max));
+        for (at, write) in writes.iter().enumerate() {
+            let version = match versions.get(&write.key) {
+                Some(known) => known.version,
+                None => {
+                    let known = table.known(&write.key).map_err(CommitError::Failed)?;
+                    let version = known.version;
+                    versions.set(write.key.clone(), known);
+                    version
+                }
+            };
+            if !holds(write.expect, version) {
+                return Err(CommitError::Conflict { at });
+            }
+        }
+        pending.durable = true;
+        pending.touch(&table.rows);
+        pending.touch(&table.index);
+        for write in writes {
+            match write.change {
+                Change::Check => {}
+                Change::Put { value, version, index_keys } => {
+                    table.floors.note(&index_keys, self.batch_number);
+                    let before =
+                        versions.set(write.key.clone(), Known { version, index_keys: index_keys.clone() });
+                    for old in before.unwrap_or_default().index_keys {
+                        if !index_keys.contains(&old) {
+                            pending.batch.remove(&table.index, old);
+                        }
+                    }
+                    for index_key in index_keys {
+                        pending.batch.insert(&table.index, index_key, "");
+                    }
+                    pending.batch.insert(&table.rows, write.key, value);
+                }
+                Change::Delete => {
+                    let before = versions.set(write.key.clone(), Known::default()).unwrap_or_default();
+                    for old in before.index_keys {
+                        pending.batch.remove(&table.index, old);
+                    }
+                    if before.version != 0 {
+                        pending.batch.remove(&table.rows, write.key);
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The batch that is being put together.
+struct Pending {
+    batch: OwnedWriteBatch,
+    touched: Vec<Keyspace>,
+    durable: bool,
+}
+
+impl Pending {
+    fn new(db: Database) -> Self {
+        Self { batch: OwnedWriteBatch::with_capacity(db, 256), touched: Vec::new(), durable: false }
+    }
+
+    fn touch(&mut self, keyspace: &Keyspace) {
+        if !self.touched.iter().any(|known| known.id() == keyspace.id()) {
+            self.touched.push(keyspace.clone());
+        }
+    }
+
+    fn raw(&mut self, write: RawWrite) {
+        self.touch(&write.keyspace);
+        match write.value {
+            Some(value) => self.batch.insert(&write.keyspace, write.key, value),
+            None => self.batch.remove(&write.keyspace, write.key),
+        }
+    }
+}
+
+/// Turns the answers of a batch that was not written into errors. Refusals stay: they changed nothing either way.
+fn fail(answers: &mut [Answer], error: &WriteError) {
+    for answer in answers {
+        match answer {
+            Answer::Commit(_, result) if result.is_ok() => *result = Err(error.for_commit()),
+            Answer::Raw(_, result) => *result = Err(error.clone()),
+            Answer::Commit(..) => {}
+        }
+    }
+}
+
+fn refuse(request: Request, error: &WriteError, answers: &mut Vec<Answer>) {
+    match request {
+        Request::Commit { answer, .. } => answers.push(Answer::Commit(answer, Err(error.for_commit()))),
+        Request::Raw { done: Some(done), .. } => answers.push(Answer::Raw(done, Err(error.clone()))),
+        Request::Raw { done: None, .. } => {}
+    }
+}
+
+fn describe(error: &fjall::Error) -> String {
+    match error {
+        fjall::Error::Io(io) | fjall::Error::Storage(fjall::LsmError::Io(io)) => io.to_string(),
+        fjall::Error::Poisoned => {
+            "background work on the data files failed, most likely a full disk".to_owned()
+        }
+        other => format!("{other:?}"),
+    }
+}
+
+/// Stops the engine if the writer unwinds, so that callers hear of it instead of waiting.
+struct StopOnPanic(Arc<Shared>);
+
+impl Drop for StopOnPanic {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            self.0.stop("the writer failed an internal check");
+            self.0.inbox.close();
+            let mut left = Vec::new();
+            while self.0.inbox.take(usize::MAX, &mut left) {}
+        }
+    }
+}
+
+/// A failure to read from the tree, as callers see it.
+pub(crate) fn read_fault(doing: &str, error: &fjall::Error) -> Fault {
+    Fault::transient(format!("cannot {doing}: {}", describe(error)))
+}

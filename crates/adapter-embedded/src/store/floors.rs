@@ -1,0 +1,107 @@
+//! Where the live entries of each shard of an index begin.
+//!
+//! Due entries are removed at the front, and a log-structured tree keeps a tombstone for each until it merges. A scan
+//! from the front would wade through all of them every time, so the engine remembers, per shard, a key below which
+//! nothing lives. The writer lowers it before it writes an entry below it. A scan that finds the first live entry further
+//! up raises it, unless a batch that the scan could not see has put an entry below.
+//!
+//! Forgetting a floor is always safe: the next scan starts at the front.
+
+use super::keys::shard_prefix_len;
+use core::hash::BuildHasherDefault;
+use fjall::Slice;
+use std::collections::{HashMap, VecDeque};
+use std::hash::DefaultHasher;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+/// Shards remembered; more are forgotten all at once.
+const SHARDS_MAX: usize = 65_536;
+/// Batches remembered per shard; a scan that began before them does not raise the floor.
+const BATCHES_MAX: usize = 32;
+
+#[derive(Default)]
+pub(crate) struct Floors {
+    shards: Mutex<HashMap<Slice, Floor, BuildHasherDefault<DefaultHasher>>>,
+}
+
+struct Floor {
+    /// Nothing lives below this key.
+    key: Slice,
+    /// Lowest key that each of the last batches put in, oldest batch first.
+    lowest: VecDeque<(u64, Slice)>,
+    /// A scan that saw every batch up to this one can be judged by `lowest`.
+    complete_since: u64,
+}
+
+impl Floors {
+    /// The writer puts these entries in with the batch of this number.
+    pub(crate) fn note(&self, index_keys: &[Slice], batch: u64) {
+        if index_keys.is_empty() {
+            return;
+        }
+        let mut shards = self.locked();
+        for key in index_keys {
+            let Some(floor) = key.get(..shard_prefix_len(key)).and_then(|prefix| shards.get_mut(prefix))
+            else {
+                continue;
+            };
+            if *key < floor.key {
+                floor.key = key.clone();
+            }
+            match floor.lowest.back_mut() {
+                Some((newest, lowest)) if *newest == batch => {
+                    if key < lowest {
+                        *lowest = key.clone();
+                    }
+                }
+                _ => {
+                    floor.lowest.push_back((batch, key.clone()));
+                    if floor.lowest.len() > BATCHES_MAX
+                        && let Some((oldest, _)) = floor.lowest.pop_front()
+                    {
+                        floor.complete_since = oldest;
+                    }
+                }
+            }
+        }
+    }
+
+    /// Where a scan of the shard may begin. To be asked after `published` was read and before the tree is. `started` tells
+    /// the last batch that began; it is asked under the lock, so a batch it does not cover will find the shard here.
+    pub(crate) fn start(&self, prefix: &[u8], started: impl FnOnce() -> u64) -> Slice {
+        let mut shards = self.locked();
+        if let Some(floor) = shards.get(prefix) {
+            return floor.key.clone();
+        }
+        if shards.len() >= SHARDS_MAX {
+            shards.clear();
+        }
+        // Batches under way may have passed before the shard was here, so a scan must have seen all of them to raise.
+        shards.insert(
+            prefix.into(),
+            Floor { key: prefix.into(), lowest: VecDeque::new(), complete_since: started() },
+        );
+        prefix.into()
+    }
+
+    /// A scan that saw every batch up to `published` found nothing below `first`.
+    pub(crate) fn raise(&self, prefix: &[u8], first: &[u8], published: u64) {
+        let mut shards = self.locked();
+        let Some(floor) = shards.get_mut(prefix) else { return };
+        if published < floor.complete_since || first <= floor.key.as_ref() {
+            return;
+        }
+        let unseen = floor.lowest.iter().filter(|(batch, _)| *batch > published).map(|(_, key)| key).min();
+        let raised: Slice = match unseen {
+            Some(key) if key.as_ref() < first => key.clone(),
+            _ => first.into(),
+        };
+        if raised > floor.key {
+            floor.key = raised;
+        }
+    }
+
+    fn locked(&self) -> MutexGuard<'_, HashMap<Slice, Floor, BuildHasherDefault<DefaultHasher>>> {
+        self.shards.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

@@ -1,0 +1,57 @@
+//! The part of a store that the writer sees: its two tables in the tree and the plan of each write.
+
+use super::floors::Floors;
+use super::row;
+use crate::engine::versions::Known;
+use crate::engine::writer::read_fault;
+use fjall::{Keyspace, Slice};
+use ports::Fault;
+use ports::store::Expect;
+
+/// The tables of one store.
+pub(crate) struct Table {
+    /// Its place among the engine's stores.
+    pub(crate) number: u32,
+    pub(crate) rows: Keyspace,
+    pub(crate) index: Keyspace,
+    pub(crate) floors: Floors,
+}
+
+/// A write, encoded by its caller so that the writer only checks and copies.
+pub(crate) struct Planned {
+    pub(crate) key: Slice,
+    pub(crate) expect: Expect,
+    pub(crate) change: Change,
+}
+
+pub(crate) enum Change {
+    Put { value: Slice, version: u64, index_keys: Vec<Slice> },
+    Delete,
+    Check,
+}
+
+/// Whether a row at `version` (0 = no row) meets the expectation.
+pub(crate) const fn holds(expect: Expect, version: u64) -> bool {
+    match expect {
+        Expect::Any => true,
+        Expect::Absent => version == 0,
+        Expect::Version(expected) => version == expected && version != 0,
+    }
+}
+
+impl Table {
+    pub(crate) fn new(number: u32, rows: Keyspace, index: Keyspace) -> Self {
+        Self { number, rows, index, floors: Floors::default() }
+    }
+
+    /// What the tree says of a row.
+    pub(crate) fn known(&self, key: &Slice) -> Result<Known, Fault> {
+        match self.rows.get(key).map_err(|e| read_fault("read a row", &e))? {
+            None => Ok(Known::default()),
+            Some(bytes) => match row::head(key, &bytes) {
+                Some((version, index_keys)) => Ok(Known { version, index_keys }),
+                None => Err(Fault::permanent("the row to be written is damaged")),
+            },
+        }
+    }
+}
