@@ -1,1 +1,36 @@
-//! Not written yet.
+//! What every implementation of [`Inventory`], [`Reservations`] and [`Payments`] must do: the service itself in one process,
+//! and its client over sockets with the service at the other end.
+//!
+//! A suite is run with one call, such as [`inventory::check`]; it makes its own shows, reservations and payments through
+//! a harness and panics at the first answer that is not the contract's. The cases share nothing, so a harness may keep one
+//! service for all of them. Time is the harness's: a virtual clock jumps, a real one waits.
+//!
+//! [`Inventory`]: crate::Inventory
+//! [`Reservations`]: crate::Reservations
+//! [`Payments`]: crate::Payments
+
+pub mod inventory;
+pub mod payments;
+pub mod reservations;
+
+use crate::fault::PortError;
+
+/// The refusal of a call that must be refused.
+#[track_caller]
+fn refusal<T: core::fmt::Debug, R>(answer: Result<T, PortError<R>>) -> R {
+    match answer {
+        Err(PortError::Rejected(rejection)) => rejection,
+        Err(PortError::Failed(fault)) => panic!("a refusal was expected, the call failed: {}", fault.chain()),
+        Ok(result) => panic!("a refusal was expected, the answer was {result:?}"),
+    }
+}
+
+/// The result of a call that must succeed.
+#[track_caller]
+fn result<T, R: core::fmt::Debug>(answer: Result<T, PortError<R>>) -> T {
+    match answer {
+        Ok(result) => result,
+        Err(PortError::Rejected(rejection)) => panic!("refused: {rejection:?}"),
+        Err(PortError::Failed(fault)) => panic!("failed: {}", fault.chain()),
+    }
+}
