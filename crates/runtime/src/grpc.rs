@@ -2,8 +2,8 @@
 //!
 //! Calls go from the HTTP/2 connection straight to tonic's routes; what stands between is one future that counts,
 //! measures, ends the call at the caller's deadline and turns a panic into INTERNAL. There are no boxed layers, because
-//! a unary call is to cost some 15 µs in all. Calls over [`IN_FLIGHT_MAX`] are refused at once with UNAVAILABLE, so
-//! that an overload is told while the caller can still go elsewhere; messages over [`MESSAGE_BYTES_MAX`] with
+//! a unary call is to cost some 15 µs in all. Calls over [`Limits::in_flight_max`] are refused at once with UNAVAILABLE,
+//! so that an overload is told while the caller can still go elsewhere; messages over [`Limits::message_bytes_max`] with
 //! RESOURCE_EXHAUSTED.
 
 mod body;
@@ -13,12 +13,26 @@ mod health;
 pub(crate) mod metrics;
 mod serve;
 
-pub use body::MESSAGE_BYTES_MAX;
-pub use call::IN_FLIGHT_MAX;
-pub use serve::serve;
+pub use serve::{serve, serve_within};
 
 use ports::Trace;
 use tonic::metadata::MetadataMap;
+
+/// What one server takes at a time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Limits {
+    /// Calls that run at a time, over all connections. A service bounds its own work far below that (near 256 durable
+    /// writes); this is what keeps memory bounded when it stalls.
+    pub in_flight_max: usize,
+    /// Bytes that one call may send. The largest request of the contracts is far below 64 KiB.
+    pub message_bytes_max: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self { in_flight_max: 8_192, message_bytes_max: 64 * 1024 }
+    }
+}
 
 /// The trace that the call belongs to: see [`crate::trace`].
 pub fn trace_of_metadata(metadata: &MetadataMap) -> Trace {

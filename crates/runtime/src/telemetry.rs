@@ -1,7 +1,7 @@
 //! Logs: one JSON object a line for machines, or one readable line for a person at a terminal.
 //!
 //! The members are those of contracts 7: `ts` (RFC 3339, ms), `level`, `msg`, then the event's own fields and those of
-//! the spans around it, flat, and `pod_name`. Secrets do not get here: their type prints `***`, and no code logs a
+//! the spans around it, flat, and `pod_name`. Secrets do not get here: their type prints no value, and no code logs a
 //! request's body.
 //!
 //! Lines go through a bounded queue to one writing thread. A pipe that nobody reads must not stop a sale, so when the

@@ -9,9 +9,6 @@ use http_body::{Body, Frame, SizeHint};
 use hyper::body::Incoming;
 use tonic::{Code, Status};
 
-/// The most bytes that a call may send. The largest request of the contracts is far below it.
-pub const MESSAGE_BYTES_MAX: usize = 64 * 1024;
-
 /// The bytes before a message: one flag and the length, big-endian.
 const PREFIX_BYTES: usize = 5;
 
@@ -56,8 +53,7 @@ impl Body for Bounded {
         let Some(frame) = ready!(Pin::new(&mut self.inner).poll_frame(cx)) else { return Poll::Ready(None) };
         let frame = frame.map_err(|error| Status::from_error(Box::new(error)))?;
         if frame.data_ref().is_some_and(|data| !self.admits(data)) {
-            let message = format!("the request is larger than {MESSAGE_BYTES_MAX} bytes");
-            return Poll::Ready(Some(Err(Status::resource_exhausted(message))));
+            return Poll::Ready(Some(Err(Status::resource_exhausted("the request is too large"))));
         }
         Poll::Ready(Some(Ok(frame)))
     }

@@ -1,6 +1,7 @@
 //! One call: admitted or refused, run to its answer, its deadline or its panic, and counted once.
 
-use super::body::{Bounded, MESSAGE_BYTES_MAX, Watched, code_of};
+use super::Limits;
+use super::body::{Bounded, Watched, code_of};
 use super::deadline;
 use super::metrics::{Method, Methods};
 use axum::Router;
@@ -21,24 +22,22 @@ use tonic::service::Routes;
 use tonic::{Code, Status};
 use tower::Service as _;
 
-/// Calls that one server runs at a time. A service bounds its own work far below that (near 256 durable writes); this is
-/// what keeps memory bounded when it stalls.
-pub const IN_FLIGHT_MAX: usize = 8_192;
-
 /// The routes of one server with what every call passes through.
 #[derive(Clone)]
 pub(crate) struct Edge {
     routes: Router,
     methods: Arc<Methods>,
     in_flight: Arc<AtomicUsize>,
+    limits: Limits,
 }
 
 impl Edge {
-    pub(crate) fn new(routes: Routes, methods: Methods) -> Self {
+    pub(crate) fn new(routes: Routes, methods: Methods, limits: Limits) -> Self {
         Self {
             routes: routes.into_axum_router().with_state(()),
             methods: Arc::new(methods),
             in_flight: Arc::default(),
+            limits,
         }
     }
 
@@ -46,7 +45,7 @@ impl Edge {
     fn admit(&self, path: &str) -> (Ticket, bool) {
         let running = self.in_flight.fetch_add(1, Ordering::Relaxed);
         let (method, in_flight) = (self.methods.find(path), Arc::clone(&self.in_flight));
-        (Ticket { method, in_flight, start: Instant::now(), open: true }, running < IN_FLIGHT_MAX)
+        (Ticket { method, in_flight, start: Instant::now(), open: true }, running < self.limits.in_flight_max)
     }
 }
 
@@ -63,7 +62,7 @@ impl Service<Request<Incoming>> for Edge {
             return Call { answer: None, deadline: None, ticket: Some(ticket) };
         }
         // Health and reflection keep streams open; tonic bounds their messages one by one.
-        let bytes_max = if path.starts_with("/grpc.") { usize::MAX } else { MESSAGE_BYTES_MAX };
+        let bytes_max = if path.starts_with("/grpc.") { usize::MAX } else { self.limits.message_bytes_max };
         let deadline = deadline::of(request.headers()).map(|limit| Box::pin(tokio::time::sleep(limit)));
         // Routes are always ready, and cloning them is one reference count.
         let answer = self.routes.clone().call(request.map(|body| Body::new(Bounded::new(body, bytes_max))));

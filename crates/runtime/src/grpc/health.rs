@@ -44,32 +44,36 @@ impl health_server::Health for HealthService {
         let known = self.knows(&request.get_ref().service);
         let mut changes = self.health.ready_changes();
         changes.mark_changed();
-        let shutdown = self.shutdown.clone();
-        let statuses = stream::unfold((changes, shutdown), move |(changes, shutdown)| async move {
-            let (ready, changes) = next(changes, &shutdown, known).await?;
-            // An unknown name is answered once and the stream stays open: it may be known to a newer server.
-            let status = if known { serving(ready) } else { ServingStatus::ServiceUnknown };
-            Some((Ok(answer(status)), (changes, shutdown)))
-        });
-        Ok(Response::new(Box::pin(statuses)))
+        let watch = Watch { changes, shutdown: self.shutdown.clone(), known, told: false };
+        Ok(Response::new(Box::pin(stream::unfold(watch, Watch::next))))
     }
 }
 
-async fn next(
-    mut changes: watch::Receiver<bool>,
-    shutdown: &CancellationToken,
+struct Watch {
+    changes: watch::Receiver<bool>,
+    shutdown: CancellationToken,
     known: bool,
-) -> Option<(bool, watch::Receiver<bool>)> {
-    loop {
+    told: bool,
+}
+
+impl Watch {
+    /// The next status, as soon as it differs from the one before.
+    async fn next(mut self) -> Option<(Result<HealthCheckResponse, Status>, Self)> {
+        if !self.known {
+            // Told once, and the stream stays open: that is what the protocol asks for a name that may come to be known.
+            if std::mem::replace(&mut self.told, true) {
+                self.shutdown.cancelled().await;
+                return None;
+            }
+            return Some((Ok(answer(ServingStatus::ServiceUnknown)), self));
+        }
         tokio::select! {
             biased;
-            changed = changes.changed() => changed.ok()?,
-            () = shutdown.cancelled() => return None,
+            changed = self.changes.changed() => changed.ok()?,
+            () = self.shutdown.cancelled() => return None,
         }
-        let ready = *changes.borrow_and_update();
-        if known || ready {
-            return Some((ready, changes));
-        }
+        let ready = *self.changes.borrow_and_update();
+        Some((Ok(answer(serving(ready))), self))
     }
 }
 

@@ -1,5 +1,6 @@
 //! An HTTP/2 server for tonic's routes.
 
+use super::Limits;
 use super::call::Edge;
 use super::health::HealthService;
 use crate::Process;
@@ -41,6 +42,22 @@ pub async fn serve(
     tasks: &Tasks,
     process: &Process,
 ) -> Result<(), io::Error> {
+    serve_within(Limits::default(), listener, routes, names, shutdown, tasks, process).await
+}
+
+/// As [`serve`], with limits of its own.
+///
+/// # Errors
+/// As [`serve`].
+pub async fn serve_within(
+    limits: Limits,
+    listener: TcpListener,
+    routes: Routes,
+    names: &[&'static str],
+    shutdown: CancellationToken,
+    tasks: &Tasks,
+    process: &Process,
+) -> Result<(), io::Error> {
     let descriptors = [
         contracts::FILE_DESCRIPTOR_SET,
         tonic_health::pb::FILE_DESCRIPTOR_SET,
@@ -54,7 +71,7 @@ pub async fn serve(
         .add_service(reflection(names, V1).build_v1().map_err(io::Error::other)?)
         .add_service(reflection(names, V1ALPHA).build_v1alpha().map_err(io::Error::other)?);
     let methods = process.metrics.grpc().methods(&descriptors).map_err(io::Error::other)?;
-    let edge = Edge::new(routes, methods);
+    let edge = Edge::new(routes, methods, limits);
     let builder = builder(tasks);
     server::run(listener, shutdown, tasks, |stream| {
         builder.serve_connection(TokioIo::new(stream), edge.clone())

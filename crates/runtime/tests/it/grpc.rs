@@ -5,6 +5,7 @@ use pb::inventory_service_client::InventoryServiceClient;
 use pb::inventory_service_server::{InventoryService, InventoryServiceServer};
 use ports::Tasks;
 use runtime::Process;
+use runtime::grpc::Limits;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use tokio::net::TcpListener;
@@ -77,6 +78,10 @@ struct Server {
 
 impl Server {
     async fn start() -> Self {
+        Self::within(Limits::default()).await
+    }
+
+    async fn within(limits: Limits) -> Self {
         let (process, behaviours) = (Process::new("test-api"), Behaviours::default());
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
@@ -84,7 +89,9 @@ impl Server {
         let routes = tonic::service::Routes::new(InventoryServiceServer::new(behaviours.clone()));
         let (token, inner, told) = (shutdown.clone(), tasks.clone(), process.clone());
         tasks.spawn(async move {
-            runtime::grpc::serve(listener, routes, &[NAME], token, &inner, &told).await.unwrap();
+            runtime::grpc::serve_within(limits, listener, routes, &[NAME], token, &inner, &told)
+                .await
+                .unwrap();
         });
         Self { address, shutdown, tasks, process, behaviours }
     }
@@ -164,6 +171,26 @@ async fn a_message_over_the_limit_is_resource_exhausted_and_the_connection_goes_
 }
 
 #[tokio::test]
+async fn a_call_over_the_limit_of_calls_is_refused_at_once_and_later_ones_are_taken_again() {
+    let server = Server::within(Limits { in_flight_max: 1, ..Limits::default() }).await;
+    let mut client = server.client().await;
+    let running = {
+        let mut client = client.clone();
+        tokio::spawn(async move { client.commit_reservation(pb::CommitReservationRequest::default()).await })
+    };
+    server.behaviours.entered.notified().await;
+    let refused = client.check_availability(availability()).await.unwrap_err();
+    assert_eq!(refused.code(), Code::Unavailable);
+    server.counts(&format!(
+        "grpc_server_requests_total{{method=\"{NAME}/CheckAvailability\",code=\"UNAVAILABLE\"}} 1\n"
+    ));
+    server.behaviours.go_on.notify_one();
+    running.await.unwrap().unwrap();
+    // The place is free once the server let go of the answer, a moment after the caller has it.
+    while client.check_availability(availability()).await.is_err() {}
+}
+
+#[tokio::test]
 async fn the_callers_deadline_ends_the_call() {
     let server = Server::start().await;
     // By hand, because tonic's client would end the call by itself before the server answers.
@@ -227,6 +254,17 @@ async fn a_health_watch_tells_each_change_and_ends_with_the_server() {
     server.shutdown.cancel();
     assert_eq!(next().await, None);
     server.tasks.finished().await;
+}
+
+#[tokio::test]
+async fn a_watch_of_an_unknown_service_is_told_so_and_stays_open() {
+    let server = Server::start().await;
+    let mut client = HealthClient::new(server.channel().await);
+    server.process.health.ready_set("store", Err("closed".into()));
+    let mut watch = client.watch(HealthCheckRequest { service: "x.Y".into() }).await.unwrap().into_inner();
+    assert_eq!(watch.next().await.unwrap().unwrap().status(), ServingStatus::ServiceUnknown);
+    server.shutdown.cancel();
+    assert!(watch.next().await.is_none());
 }
 
 #[tokio::test]
