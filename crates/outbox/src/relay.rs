@@ -174,6 +174,7 @@ impl Relay {
             self.start_sends();
             self.start_deletes();
             self.start_rescan();
+            self.count();
             let sleep = self.sleep();
             tokio::select! {
                 biased;
@@ -185,7 +186,6 @@ impl Relay {
                 () = self.inbox.rung() => {}
                 () = self.ports.clock.sleep(sleep) => {}
             }
-            self.count();
         }
         self.drain().await;
     }

@@ -1,0 +1,137 @@
+//! What a crash leaves behind is published all the same, once as far as the queue is concerned.
+
+use crate::faulty::Mishap;
+use crate::manual::until;
+use crate::world::{World, event};
+use core::time::Duration;
+use ports::store::Write;
+
+fn is_delete(writes: &[Write]) -> bool {
+    writes.iter().all(|write| matches!(write, Write::Delete { .. }))
+}
+
+/// Invariant X3: the crash falls between the queue's answer and the deletion of the row.
+#[tokio::test]
+async fn a_crash_between_send_and_delete_publishes_again_under_the_same_deduplication_id() {
+    let world = World::new();
+    let first = world.relay();
+    world.until_known(&first, 0).await;
+    world.store.on_commit(|writes| is_delete(writes).then_some(Mishap::Fails));
+    let expired = event("rsv_1", "evt_1");
+    world.put(&first, &expired, world.at(0)).await;
+    world.until_taken(1, Duration::ZERO).await;
+    assert!(world.has_row(&expired.id).await, "the row outlives the send");
+    first.crash().await;
+
+    world.store.heal();
+    let second = world.relay();
+    world.until_taken(2, Duration::ZERO).await;
+    world.until_empty(Duration::from_millis(20)).await;
+    assert_eq!(world.taken(), ["evt_1", "evt_1"]);
+    assert_eq!(world.drain_queue().await, ["evt_1"], "the queue knows the second as the first");
+    second.stop().await;
+}
+
+/// The guard on the order of the two steps: a row is deleted after the queue has it, never before.
+#[tokio::test]
+async fn no_row_is_deleted_before_the_queue_has_its_event() {
+    let world = World::new();
+    let relay = world.relay();
+    world.until_known(&relay, 0).await;
+    world.queue.always(crate::faulty::SendMishap::Unavailable);
+    let events: Vec<_> = (0..25).map(|n| event(&format!("rsv_{n}"), &format!("evt_{n:02}"))).collect();
+    for event in &events {
+        world.put(&relay, event, world.at(0)).await;
+    }
+    until(&world.clock, Duration::from_millis(20), "several attempts", || async {
+        world.queue.calls.lock().unwrap().len() >= 3
+    })
+    .await;
+    for event in &events {
+        assert!(world.has_row(&event.id).await, "{} is still there", event.id);
+    }
+    relay.crash().await;
+    world.queue.heal();
+    let relay = world.relay();
+    world.until_empty(Duration::from_millis(20)).await;
+    assert!(world.queue.sent_without_row.lock().unwrap().is_empty());
+    let mut on_queue = world.drain_queue().await;
+    on_queue.sort();
+    assert_eq!(on_queue, events.iter().map(|event| event.id.to_string()).collect::<Vec<_>>());
+    relay.stop().await;
+}
+
+/// Trap S7: the announcement is lost (the handler was dropped after its commit), the row is not.
+#[tokio::test]
+async fn a_row_that_nobody_announced_is_found_by_the_rescan() {
+    let world = World::new();
+    let relay = world.relay();
+    world.until_known(&relay, 0).await;
+    world.commit(&event("rsv_1", "evt_1"), world.at(1_000)).await;
+    world.clock.advance(Duration::from_millis(1_000));
+    world.until_taken(1, Duration::from_millis(100)).await;
+    assert!(crate::world::now(&world) >= world.at(3_000), "its own instance had the grace to publish it");
+    world.until_empty(Duration::from_millis(100)).await;
+    relay.stop().await;
+}
+
+/// A commit that took long lands behind the place where rescans go on; the whole rescan finds it.
+#[tokio::test]
+async fn a_row_that_was_committed_late_under_an_early_time_is_found_too() {
+    let world = World::new();
+    let relay = world.relay();
+    world.until_known(&relay, 0).await;
+    until(&world.clock, Duration::from_millis(100), "a few rescans", || async {
+        crate::world::now(&world) >= world.at(20_000)
+    })
+    .await;
+    world.commit(&event("rsv_1", "evt_1"), world.at(5)).await;
+    world.until_taken(1, Duration::from_millis(100)).await;
+    relay.stop().await;
+}
+
+#[tokio::test]
+async fn the_rows_of_a_dead_instance_are_published_by_another() {
+    let world = World::new();
+    let (dying, other) = (world.relay(), world.relay());
+    world.until_known(&dying, 0).await;
+    world.until_known(&other, 0).await;
+    world.put(&dying, &event("rsv_1", "evt_1"), world.at(1_000)).await;
+    dying.crash().await;
+    world.until_taken(1, Duration::from_millis(100)).await;
+    world.until_empty(Duration::from_millis(100)).await;
+    assert_eq!(world.drain_queue().await, ["evt_1"]);
+    other.stop().await;
+}
+
+#[tokio::test]
+async fn a_shutdown_lets_the_sends_end_and_deletes_what_was_sent() {
+    let world = World::new();
+    let relay = world.relay();
+    world.until_known(&relay, 0).await;
+    world.put(&relay, &event("rsv_1", "evt_now"), world.at(0)).await;
+    world.put(&relay, &event("rsv_2", "evt_later"), world.at(60_000)).await;
+    world.until_taken(1, Duration::ZERO).await;
+    relay.begin_stop();
+    relay.stop().await;
+    assert!(!world.has_row(&event("rsv_1", "evt_now").id).await, "sent and deleted");
+    assert!(world.has_row(&event("rsv_2", "evt_later").id).await, "kept for the next start");
+}
+
+#[tokio::test]
+async fn a_shutdown_with_a_dead_store_ends_all_the_same() {
+    let world = World::new();
+    let relay = world.relay();
+    world.until_known(&relay, 0).await;
+    world.store.on_commit(|writes| is_delete(writes).then_some(Mishap::Fails));
+    world.put(&relay, &event("rsv_1", "evt_1"), world.at(0)).await;
+    world.until_taken(1, Duration::ZERO).await;
+    let stopped = relay.stop();
+    tokio::pin!(stopped);
+    let clock = world.clock.clone();
+    tokio::select! {
+        () = &mut stopped => {}
+        () = until(&clock, Duration::from_millis(100), "the drain gives up", || async { false }) => {}
+    }
+    assert!(world.has_row(&event("rsv_1", "evt_1").id).await, "it will be sent again");
+}

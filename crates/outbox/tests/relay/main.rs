@@ -1,0 +1,9 @@
+//! The relay on the embedded engines, with ports that fail on demand and a clock that is moved by hand.
+
+mod crash;
+mod faults;
+mod faulty;
+mod manual;
+mod order;
+mod timing;
+mod world;

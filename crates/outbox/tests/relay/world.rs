@@ -1,0 +1,180 @@
+//! One data folder with a store and a FIFO queue, and relays that come and go on it.
+
+use crate::faulty::{FaultyQueue, FaultyStore};
+use crate::manual::{ManualClock, until};
+use adapter_embedded::{Engine, EngineOptions, QueueOptions};
+use core::time::Duration;
+use domain::event::{Event, Fact, SeatsHint};
+use domain::id::{EventId, ReservationId};
+use domain::time::Timestamp;
+use outbox::due::RescanOptions;
+use outbox::{Relay, RelayHandle, RelayOptions};
+use ports::queue::Receive;
+use ports::store::Write;
+use ports::{Clock, Entropy, Queue, Store, Tasks};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use tokio_util::sync::CancellationToken;
+
+pub const SHARDS: u32 = 4;
+
+/// Numbers for jitter; the tests do not depend on them.
+#[derive(Default)]
+pub struct Counter(AtomicU64);
+
+impl Entropy for Counter {
+    fn next_u64(&self) -> u64 {
+        self.0.fetch_add(0x9E37_79B9_7F4A_7C15, Ordering::Relaxed)
+    }
+}
+
+pub struct World {
+    pub clock: Arc<ManualClock>,
+    pub store: Arc<FaultyStore>,
+    pub queue: Arc<FaultyQueue>,
+    _folder: tempfile::TempDir,
+}
+
+/// A relay that runs.
+pub struct Running {
+    pub handle: RelayHandle,
+    pub metrics: outbox::RelayMetrics,
+    shutdown: CancellationToken,
+    tasks: Tasks,
+}
+
+impl World {
+    pub fn new() -> Self {
+        let clock = Arc::new(ManualClock::default());
+        let folder = tempfile::tempdir().unwrap();
+        let engine = Engine::open(folder.path(), EngineOptions::default(), clock.clone()).unwrap();
+        let store: Arc<dyn Store> = engine.store("reservation").unwrap();
+        let queue = engine.queue("events.fifo", QueueOptions::fifo()).unwrap();
+        let queue = Arc::new(FaultyQueue::new(queue, store.clone()));
+        Self { clock, store: Arc::new(FaultyStore::new(store)), queue, _folder: folder }
+    }
+
+    pub fn options() -> RelayOptions {
+        let rescan =
+            RescanOptions { every: Duration::from_secs(2), grace: Duration::from_secs(2), whole_every: 3 };
+        RelayOptions { shards: SHARDS, rescan, ..RelayOptions::default() }
+    }
+
+    pub fn relay(&self) -> Running {
+        self.relay_with(Self::options())
+    }
+
+    pub fn relay_with(&self, options: RelayOptions) -> Running {
+        let (store, queue) = (self.store.clone(), self.queue.clone());
+        let relay = Relay::new(store, queue, self.clock.clone(), Arc::new(Counter::default()), options);
+        let (handle, metrics) = (relay.handle(), relay.metrics());
+        let (shutdown, tasks) = (CancellationToken::new(), Tasks::new());
+        tasks.spawn(relay.run(shutdown.clone()));
+        Running { handle, metrics, shutdown, tasks }
+    }
+
+    /// The point in time that is `ms` from the start of the world.
+    pub fn at(&self, ms: u64) -> Timestamp {
+        Timestamp::from_millis(crate::manual::START_MS + ms)
+    }
+
+    /// Commits the row of an event without announcing it.
+    pub async fn commit(&self, event: &Event, due: Timestamp) {
+        self.commit_all(vec![outbox::row_write(event, due, SHARDS)]).await;
+    }
+
+    pub async fn commit_all(&self, writes: Vec<Write>) {
+        self.store.inner.commit(writes).await.unwrap();
+    }
+
+    /// Commits and announces.
+    pub async fn put(&self, relay: &Running, event: &Event, due: Timestamp) {
+        self.commit(event, due).await;
+        relay.handle.notify(due, &event.id);
+    }
+
+    pub async fn has_row(&self, event: &EventId) -> bool {
+        self.store.inner.get(&[outbox::row_key(event.as_str())]).await.unwrap()[0].is_some()
+    }
+
+    pub fn taken(&self) -> Vec<String> {
+        self.queue.taken.lock().unwrap().iter().map(|(_, id)| id.clone()).collect()
+    }
+
+    /// Waits until the queue took so many entries, moving time.
+    pub async fn until_taken(&self, count: usize, step: Duration) {
+        let what = format!("{count} events on the queue");
+        until(&self.clock, step, &what, || async { self.taken().len() >= count }).await;
+    }
+
+    /// Waits until no row is left.
+    pub async fn until_empty(&self, step: Duration) {
+        until(&self.clock, step, "an empty outbox", || async {
+            self.store.inner.scan(None, 1).await.unwrap().is_empty()
+        })
+        .await;
+    }
+
+    /// Waits until the relay knows so many rows and is not starting.
+    pub async fn until_known(&self, relay: &Running, rows: u64) {
+        until(&self.clock, Duration::ZERO, "the relay has started", || async {
+            !relay.handle.state().borrow().starting && relay.handle.pending() == rows
+        })
+        .await;
+    }
+
+    /// The ids of what is on the queue, in the order they come.
+    pub async fn drain_queue(&self) -> Vec<String> {
+        let mut bodies = Vec::new();
+        loop {
+            let request = Receive { max: 10, wait: Duration::ZERO, visibility: None };
+            let messages = self.queue.receive(request).await.unwrap();
+            if messages.is_empty() {
+                return bodies;
+            }
+            let receipts = messages.iter().map(|message| message.receipt.clone()).collect();
+            for message in &messages {
+                let (event, _) =
+                    contracts::envelope::decode(&message.body, &message.id, &message.attributes).unwrap();
+                bodies.push(event.id.to_string());
+            }
+            self.queue.delete(receipts).await.unwrap();
+        }
+    }
+}
+
+impl Running {
+    /// Ends the relay as a shutdown does.
+    pub async fn stop(self) {
+        self.shutdown.cancel();
+        self.tasks.finished().await;
+    }
+
+    pub fn begin_stop(&self) {
+        self.shutdown.cancel();
+    }
+
+    /// Ends the relay as a crash does: at whatever await it stands.
+    pub async fn crash(self) {
+        self.tasks.abort_all();
+        self.tasks.finished().await;
+    }
+}
+
+pub fn event(reservation: &str, id: &str) -> Event {
+    Event {
+        id: EventId::parse(id).unwrap(),
+        source: "test".into(),
+        at: Timestamp::from_millis(crate::manual::START_MS),
+        trace_id: None,
+        reservation: ReservationId::parse(reservation).unwrap(),
+        seats: SeatsHint::default(),
+        person: None,
+        fact: Fact::ReservationExpired { expired_at: None },
+    }
+}
+
+/// The clock as the port.
+pub fn now(world: &World) -> Timestamp {
+    world.clock.now()
+}
