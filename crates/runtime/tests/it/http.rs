@@ -230,3 +230,31 @@ async fn heads_are_bounded_in_size_and_number() {
     assert!(text.is_empty() || Answer::parse(&String::from_utf8_lossy(&text)).status == 400);
     assert_eq!(server.get("/health").await.status, 200);
 }
+
+#[tokio::test]
+async fn a_body_that_does_not_arrive_is_408() {
+    let server = Server::start(routes()).await;
+    let mut stream = server.connect().await;
+    let head = "POST /raw HTTP/1.1\r\nhost: x\r\nconnection: close\r\nexpect: 100-continue\r\ncontent-length: 10\r\n\r\n";
+    stream.write_all(head.as_bytes()).await.unwrap();
+    // The server asks for the body, so its time runs; from here on only time passes.
+    let mut asked = [0; 25];
+    stream.read_exact(&mut asked).await.unwrap();
+    assert_eq!(&asked, b"HTTP/1.1 100 Continue\r\n\r\n");
+    tokio::time::pause();
+    let mut text = String::new();
+    stream.read_to_string(&mut text).await.unwrap();
+    let answer = Answer::parse(&text);
+    assert_eq!((answer.status, &*answer.error_code()), (408, "INVALID_ARGUMENT"));
+}
+
+#[tokio::test]
+async fn a_head_that_does_not_arrive_ends_the_connection() {
+    let server = Server::start(routes()).await;
+    let mut stream = server.connect().await;
+    stream.write_all(b"GET /health HTTP/1.1\r\nhost: x\r\n").await.unwrap();
+    tokio::time::pause();
+    let mut text = Vec::new();
+    let _ = stream.read_to_end(&mut text).await;
+    assert!(!text.starts_with(b"HTTP/1.1 200"));
+}
