@@ -7,6 +7,12 @@ use crate::id::{OrderId, PaymentIntentId, PersonId, ReservationId, SeatId, Secti
 use crate::time::Timestamp;
 use core::time::Duration;
 
+mod decide;
+
+pub use decide::{
+    Claim, CommitDecision, REFUSALS_MAX, ReleaseDecision, Take, check_request, commit, release, take,
+};
+
 /// Which hold of a reservation: the first, or the re-take inside a late commit (`<reservation>~2`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum HoldKey {
@@ -40,6 +46,8 @@ pub struct Hold {
     /// Payment intents whose late commit was refused for want of seats. A refused intent stays refused, because its
     /// payer has been told and is being refunded.
     pub refused: Vec<PaymentIntentId>,
+    /// No late commit is taken any more: too many were refused to remember each, or one that named no payment was.
+    pub retakes_closed: bool,
 }
 
 /// What became of a hold.
@@ -179,7 +187,10 @@ impl core::fmt::Display for BadRequest {
             Self::TooManySeats(n) => write!(f, "{n} seats asked for, at most {max} in one reservation"),
             Self::DuplicateSeat(seat) => write!(f, "seat_ids names {seat} twice"),
             Self::QuantityMismatch { seats, quantity } => {
-                write!(f, "quantity is {quantity} but seat_ids names {seats}; leave quantity out or make them equal")
+                write!(
+                    f,
+                    "quantity is {quantity} but seat_ids names {seats}; leave quantity out or make them equal"
+                )
             }
             Self::UntilInThePast => write!(f, "hold_expires_at is not in the future"),
             Self::DifferentSeats => write!(f, "this reservation already holds other seats"),

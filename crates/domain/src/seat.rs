@@ -1,7 +1,63 @@
-//! One seat: a row with a version, and what may happen to it.
+//! One seat: a row with a version, and who has it.
+//!
+//! AVAILABLE → HELD → SOLD, HELD → AVAILABLE, BLOCKED ↔ AVAILABLE. SOLD is left only by a matching return (invariant I6), which no
+//! command offers yet. A seat whose row was never written is AVAILABLE at version 0.
 
-use crate::id::{SeatId, SectionId};
+use crate::id::{OrderId, ReservationId, SeatId, SectionId};
 use crate::money::Money;
+use crate::time::Timestamp;
+
+/// A seat as it is stored.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Seat {
+    /// Grows by one with each write (invariant I3); 0 = never written.
+    pub version: u64,
+    /// Who has it.
+    pub state: SeatState,
+}
+
+impl Seat {
+    /// A seat whose row was never written.
+    pub const UNWRITTEN: Self = Self { version: 0, state: SeatState::Available };
+}
+
+/// Who has a seat.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum SeatState {
+    /// Nobody.
+    Available,
+    /// The hold of this reservation.
+    Held {
+        /// The reservation.
+        by: ReservationId,
+        /// When the hold is due.
+        until: Timestamp,
+    },
+    /// The buyer.
+    Sold {
+        /// The order.
+        order: OrderId,
+    },
+    /// Not for sale.
+    Blocked,
+}
+
+impl SeatState {
+    /// What it is to a buyer.
+    pub const fn status(&self) -> SeatStatus {
+        match self {
+            Self::Available => SeatStatus::Available,
+            Self::Held { .. } => SeatStatus::Held,
+            Self::Sold { .. } => SeatStatus::Sold,
+            Self::Blocked => SeatStatus::Blocked,
+        }
+    }
+
+    /// Whether the hold of this reservation has it.
+    pub fn is_held_by(&self, reservation: &ReservationId) -> bool {
+        matches!(self, Self::Held { by, .. } if by == reservation)
+    }
+}
 
 /// A seat as buyers see it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -31,4 +87,16 @@ pub enum SeatStatus {
     Sold,
     /// Not for sale.
     Blocked,
+}
+
+impl SeatStatus {
+    /// The text in rows and REST answers.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Available => "AVAILABLE",
+            Self::Held => "HELD",
+            Self::Sold => "SOLD",
+            Self::Blocked => "BLOCKED",
+        }
+    }
 }

@@ -23,6 +23,7 @@ fn hold(name: &str, seats: &[&str], state: HoldState) -> Hold {
         placed_at: Timestamp::EPOCH,
         state,
         refused: Vec::new(),
+        retakes_closed: false,
     }
 }
 

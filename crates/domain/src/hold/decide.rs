@@ -1,0 +1,230 @@
+//! What commit, release and a repeated hold decide, as functions of the stored holds and the time.
+//!
+//! Commit and release compete for the same rows; whoever commits second decides again on what the first one left, so
+//! each finds a typed answer here (traps S2 and S5).
+
+use super::{BadRequest, Hold, HoldState, Rejection, ReleaseCause};
+use crate::id::{OrderId, PaymentIntentId, PersonId, ReservationId, SeatId, ShowId};
+use crate::limits::SEATS_PER_RESERVATION_MAX;
+use crate::seat::{Seat, SeatState};
+use crate::time::Timestamp;
+use std::collections::BTreeSet;
+
+/// Refusals that are remembered one by one; beyond that every re-take is refused.
+pub const REFUSALS_MAX: usize = 16;
+
+/// Checks what a request says about seats and gives how many it is about.
+pub fn check_request(seats: &[SeatId], quantity: u32) -> Result<u32, BadRequest> {
+    let named = u32::try_from(seats.len()).unwrap_or(u32::MAX);
+    let count = if named == 0 { quantity } else { named };
+    if count == 0 {
+        return Err(BadRequest::NoSeats);
+    }
+    if count > SEATS_PER_RESERVATION_MAX {
+        return Err(BadRequest::TooManySeats(count));
+    }
+    if named > 0 && quantity > 0 && quantity != named {
+        return Err(BadRequest::QuantityMismatch { seats: named, quantity });
+    }
+    let mut seen = BTreeSet::new();
+    match seats.iter().find(|seat| !seen.insert(*seat)) {
+        Some(twice) => Err(BadRequest::DuplicateSeat(twice.clone())),
+        None => Ok(count),
+    }
+}
+
+/// Whether wanted seats can be had.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Take {
+    /// All are free.
+    Now,
+    /// All are free or held by holds that are due: these are to be released first.
+    After(Vec<ReservationId>),
+    /// These are not to be had.
+    Taken(Vec<SeatId>),
+}
+
+/// Decides whether all of these seats can be had at `now`.
+pub fn take<'s>(wanted: impl IntoIterator<Item = (&'s SeatId, &'s Seat)>, now: Timestamp) -> Take {
+    let (mut due, mut taken) = (BTreeSet::new(), Vec::new());
+    for (id, seat) in wanted {
+        match &seat.state {
+            SeatState::Available => {}
+            SeatState::Held { by, until } if *until <= now => {
+                due.insert(by.clone());
+            }
+            _ => taken.push(id.clone()),
+        }
+    }
+    if !taken.is_empty() {
+        Take::Taken(taken)
+    } else if due.is_empty() {
+        Take::Now
+    } else {
+        Take::After(due.into_iter().collect())
+    }
+}
+
+/// What a commit does.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum CommitDecision {
+    /// It was done before; the answer is in this hold.
+    Already(Hold),
+    /// The live hold becomes the order.
+    Seal {
+        /// The order.
+        order: OrderId,
+    },
+    /// The hold was released: its seats may be taken again, if they are free.
+    Retake {
+        /// The order.
+        order: OrderId,
+    },
+    /// No.
+    Reject(Rejection),
+}
+
+/// What the caller of a commit or a release knows of the hold; where it is told it must be right.
+#[derive(Debug, Clone, Copy)]
+pub struct Claim<'c> {
+    /// The show.
+    pub show: Option<&'c ShowId>,
+    /// The seats.
+    pub seats: &'c [SeatId],
+    /// How many.
+    pub quantity: Option<u32>,
+    /// Who holds.
+    pub person: Option<&'c PersonId>,
+}
+
+impl Claim<'_> {
+    fn fits(&self, hold: &Hold) -> bool {
+        let seats = || {
+            let mut claimed: Vec<&SeatId> = self.seats.iter().collect();
+            let mut held: Vec<&SeatId> = hold.seats.iter().collect();
+            claimed.sort();
+            held.sort();
+            claimed == held
+        };
+        self.show.is_none_or(|show| *show == hold.show)
+            && self.person.is_none_or(|person| *person == hold.person)
+            && self.quantity.is_none_or(|quantity| quantity as usize == hold.seats.len())
+            && (self.seats.is_empty() || seats())
+    }
+}
+
+/// Decides on a commit. A hold that is due and that nobody took is still its owner's.
+pub fn commit(
+    first: Option<&Hold>,
+    retake: Option<&Hold>,
+    claim: Claim<'_>,
+    intent: Option<&PaymentIntentId>,
+) -> CommitDecision {
+    let Some(first) = first else { return CommitDecision::Reject(Rejection::NoSuchHold) };
+    if !claim.fits(first) && !retake.is_some_and(|retake| claim.fits(retake)) {
+        return CommitDecision::Reject(Rejection::NotOwner);
+    }
+    if let Some(done) = [retake, Some(first)].into_iter().flatten().find(|hold| hold.is_committed()) {
+        return CommitDecision::Already(done.clone());
+    }
+    let order = OrderId::of(&first.reservation);
+    match first.state {
+        HoldState::Live => CommitDecision::Seal { order },
+        HoldState::Released { cause: ReleaseCause::ByBuyer, .. } => {
+            CommitDecision::Reject(Rejection::Expired)
+        }
+        HoldState::Released { .. } if first.refuses(intent) => CommitDecision::Reject(Rejection::Expired),
+        HoldState::Released { .. } => CommitDecision::Retake { order },
+        HoldState::Committed { .. } => CommitDecision::Already(first.clone()),
+    }
+}
+
+/// What a release does.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ReleaseDecision {
+    /// The seats go back for this cause.
+    Release(ReleaseCause),
+    /// They went back before.
+    Before {
+        /// Why they went back then.
+        cause: ReleaseCause,
+        /// When.
+        at: Timestamp,
+    },
+    /// No.
+    Reject(Rejection),
+}
+
+/// Decides on a release. Without a cause it is an expiry if the hold is due, else a failed payment.
+pub fn release(
+    first: Option<&Hold>,
+    retake: Option<&Hold>,
+    claim: Claim<'_>,
+    cause: Option<ReleaseCause>,
+    now: Timestamp,
+) -> ReleaseDecision {
+    let Some(first) = first else { return ReleaseDecision::Reject(Rejection::NoSuchHold) };
+    if !claim.fits(first) && !retake.is_some_and(|retake| claim.fits(retake)) {
+        return ReleaseDecision::Reject(Rejection::NotOwner);
+    }
+    for hold in [retake, Some(first)].into_iter().flatten() {
+        if let HoldState::Committed { order, .. } = &hold.state {
+            return ReleaseDecision::Reject(Rejection::AlreadyCommitted(order.clone()));
+        }
+    }
+    if let HoldState::Released { cause, at } = first.state {
+        return ReleaseDecision::Before { cause, at };
+    }
+    let due = now >= first.until;
+    match cause {
+        None if due => ReleaseDecision::Release(ReleaseCause::Expired),
+        None => ReleaseDecision::Release(ReleaseCause::PaymentFailed),
+        Some(ReleaseCause::Expired) if !due => {
+            ReleaseDecision::Reject(Rejection::NotDue { left: first.until.since(now) })
+        }
+        Some(cause) => ReleaseDecision::Release(cause),
+    }
+}
+
+impl Hold {
+    /// Whether its seats are sold.
+    pub const fn is_committed(&self) -> bool {
+        matches!(self.state, HoldState::Committed { .. })
+    }
+
+    /// Whether a late commit by this payment was refused before. Who does not name a payment is refused once anybody
+    /// was, and a refusal of nobody in particular refuses everybody.
+    pub fn refuses(&self, intent: Option<&PaymentIntentId>) -> bool {
+        self.retakes_closed
+            || match intent {
+                Some(intent) => self.refused.contains(intent),
+                None => !self.refused.is_empty(),
+            }
+    }
+
+    /// Remembers that a late commit by this payment was refused.
+    pub fn refuse(&mut self, intent: Option<&PaymentIntentId>) {
+        match intent {
+            Some(intent) if self.refused.len() < REFUSALS_MAX => self.refused.push(intent.clone()),
+            _ => self.retakes_closed = true,
+        }
+    }
+
+    /// Whether a repeated hold asks for what this one holds.
+    pub fn same_request(
+        &self,
+        show: &ShowId,
+        seats: &[SeatId],
+        quantity: u32,
+        person: &PersonId,
+    ) -> Result<(), Rejection> {
+        if self.person != *person {
+            return Err(Rejection::NotOwner);
+        }
+        let named = if self.any_of.is_some() { seats.is_empty() } else { seats == self.seats };
+        if self.show != *show || !named || self.seats.len() != quantity as usize {
+            return Err(Rejection::BadRequest(BadRequest::DifferentSeats));
+        }
+        Ok(())
+    }
+}

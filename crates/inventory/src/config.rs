@@ -1,0 +1,63 @@
+//! The settings of inventory-api.
+
+use core::time::Duration;
+use runtime::config::Env;
+use secrecy::SecretString;
+
+/// The settings of inventory-api.
+#[derive(Clone)]
+pub struct Config {
+    /// What the service goes by.
+    pub service: Options,
+    /// Guards `/admin/…`; none = open to whoever reaches the port.
+    pub internal_token: Option<SecretString>,
+}
+
+/// What the service goes by.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// No other process writes this store: refusals and counts may be answered from memory.
+    pub sole_writer: bool,
+    /// How long a command may take before it is answered that it cannot be done.
+    pub deadline: Duration,
+    /// How long a hold lasts whose caller says no end.
+    pub hold_ttl: Duration,
+    /// How often due holds that nobody released are looked for.
+    pub sweep_every: Duration,
+    /// How long after its end a hold is left to its event before it is swept.
+    pub sweep_grace: Duration,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            sole_writer: false,
+            deadline: Duration::from_millis(250),
+            hold_ttl: domain::limits::HOLD_TTL,
+            sweep_every: Duration::from_secs(5),
+            sweep_grace: Duration::from_secs(30),
+        }
+    }
+}
+
+impl Config {
+    /// Reads the settings; problems are collected in the environment.
+    pub fn from_env(env: &mut Env) -> Self {
+        let default = Options::default();
+        let sole_writer = env.flag("INVENTORY_SOLE_WRITER", default.sole_writer);
+        env.document("INVENTORY_SOLE_WRITER", "true only if no other process writes the same store");
+        let deadline = env.duration_or("INVENTORY_DEADLINE", default.deadline);
+        env.document(
+            "INVENTORY_DEADLINE",
+            "how long a command may take before it is answered with UNAVAILABLE",
+        );
+        let sweep_every = env.duration_or("INVENTORY_SWEEP_EVERY", default.sweep_every);
+        let sweep_grace = env.duration_or("INVENTORY_SWEEP_GRACE", default.sweep_grace);
+        env.document("INVENTORY_SWEEP_GRACE", "how long a due hold is left to its event before it is swept");
+        let hold_ttl = env.duration_or("HOLD_TTL", default.hold_ttl);
+        Self {
+            service: Options { sole_writer, deadline, hold_ttl, sweep_every, sweep_grace },
+            internal_token: env.secret("INTERNAL_API_TOKEN"),
+        }
+    }
+}

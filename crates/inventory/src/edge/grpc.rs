@@ -1,0 +1,247 @@
+//! `reservation.v1.InventoryService`. Refusals are status OK with `error` set; malformed input and outages are statuses.
+
+use super::failure;
+use crate::service::{Service, ShowStatus};
+use contracts::common::v1 as common;
+use contracts::error::WireError;
+use contracts::inventory_wire::{self as wire, Subject};
+use contracts::reservation::v1 as proto;
+use contracts::reservation::v1::inventory_service_server::{InventoryService, InventoryServiceServer};
+use contracts::{time, vocabulary};
+use domain::hold::Rejection;
+use domain::id::{SectionId, ShowId};
+use domain::invariant::Counts;
+use domain::seat::SeatStatus;
+use ports::{CallContext, Clock, Inventory, PortError, Trace};
+use std::sync::Arc;
+use std::time::Duration;
+use tonic::service::Routes;
+use tonic::{Request, Response, Status};
+
+/// The service's name for the health service.
+pub(crate) const NAME: &str = "reservation.v1.InventoryService";
+
+pub(crate) fn routes(service: Service, clock: Arc<dyn Clock>, hold_ttl: Duration) -> Routes {
+    Routes::new(InventoryServiceServer::new(Edge { service, clock, hold_ttl }))
+}
+
+struct Edge {
+    service: Service,
+    clock: Arc<dyn Clock>,
+    hold_ttl: Duration,
+}
+
+type Answer<T> = Result<Response<T>, Status>;
+
+fn context<T>(request: &Request<T>) -> CallContext {
+    CallContext { trace: runtime::grpc::trace_of_metadata(request.metadata()), timeout: None }
+}
+
+/// A failure becomes a status; a result and a refusal are answered.
+fn answered<T>(
+    trace: &Trace,
+    result: Result<T, PortError<Rejection>>,
+) -> Result<Result<T, Rejection>, Status> {
+    match result {
+        Ok(value) => Ok(Ok(value)),
+        Err(PortError::Rejected(rejection)) => Ok(Err(rejection)),
+        Err(PortError::Failed(fault)) => Err(failure(&fault).traced(trace.trace_id.clone()).into()),
+    }
+}
+
+fn malformed(trace: &Trace, error: WireError) -> Status {
+    error.traced(trace.trace_id.clone()).into()
+}
+
+#[tonic::async_trait]
+impl InventoryService for Edge {
+    async fn reserve_seat(
+        &self,
+        request: Request<proto::ReserveSeatRequest>,
+    ) -> Answer<proto::ReserveSeatResponse> {
+        let cx = context(&request);
+        let until = self.clock.now().plus(self.hold_ttl);
+        let command = wire::hold_from_proto(request.get_ref(), until).map_err(|e| malformed(&cx.trace, e))?;
+        let answer = answered(&cx.trace, self.service.hold(&cx, command.clone()).await)?;
+        let response = wire::hold_response(&command, answer.as_ref(), cx.trace.trace_id.as_ref());
+        response.map(Response::new).map_err(|e| malformed(&cx.trace, e))
+    }
+
+    async fn commit_reservation(
+        &self,
+        request: Request<proto::CommitReservationRequest>,
+    ) -> Answer<proto::CommitReservationResponse> {
+        let cx = context(&request);
+        let command = wire::commit_from_proto(request.get_ref()).map_err(|e| malformed(&cx.trace, e))?;
+        let answer = answered(&cx.trace, self.service.commit(&cx, command.clone()).await)?;
+        let response = wire::commit_response(&command, answer.as_ref(), cx.trace.trace_id.as_ref());
+        response.map(Response::new).map_err(|e| malformed(&cx.trace, e))
+    }
+
+    async fn release_hold(
+        &self,
+        request: Request<proto::ReleaseHoldRequest>,
+    ) -> Answer<proto::ReleaseHoldResponse> {
+        let cx = context(&request);
+        let command = wire::release_from_proto(request.get_ref()).map_err(|e| malformed(&cx.trace, e))?;
+        let answer = answered(&cx.trace, self.service.release(&cx, command.clone()).await)?;
+        let response = wire::release_response(&command, answer.as_ref(), cx.trace.trace_id.as_ref());
+        response.map(Response::new).map_err(|e| malformed(&cx.trace, e))
+    }
+
+    async fn check_availability(
+        &self,
+        request: Request<proto::CheckAvailabilityRequest>,
+    ) -> Answer<proto::CheckAvailabilityResponse> {
+        let trace = runtime::grpc::trace_of_metadata(request.metadata());
+        let query = availability_query(request.get_ref()).map_err(|e| malformed(&trace, e))?;
+        let result = answered(&trace, self.availability(&query).await)?;
+        Ok(Response::new(result.unwrap_or_else(|rejection| proto::CheckAvailabilityResponse {
+            error: Some(refusal(&query.show, query.section.as_ref(), &rejection, &trace)),
+            ..Default::default()
+        })))
+    }
+
+    async fn get_inventory_status(
+        &self,
+        request: Request<proto::GetInventoryStatusRequest>,
+    ) -> Answer<proto::GetInventoryStatusResponse> {
+        let trace = runtime::grpc::trace_of_metadata(request.metadata());
+        let query = request.into_inner();
+        let show = vocabulary::required(ShowId::parse, "event_id", &query.event_id)
+            .map_err(|e| malformed(&trace, e))?;
+        let section = vocabulary::optional(SectionId::parse, "section", &query.section)
+            .map_err(|e| malformed(&trace, e))?;
+        let result = answered(&trace, self.service.status(&show, section.as_ref()).await)?;
+        Ok(Response::new(match result {
+            Ok(status) => self.status_response(&status, section.as_ref()),
+            Err(rejection) => proto::GetInventoryStatusResponse {
+                error: Some(refusal(&show, section.as_ref(), &rejection, &trace)),
+                ..Default::default()
+            },
+        }))
+    }
+}
+
+fn refusal(
+    show: &ShowId,
+    section: Option<&SectionId>,
+    rejection: &Rejection,
+    trace: &Trace,
+) -> common::Error {
+    let subject = Subject { reservation: None, show: Some(show), section, seats: &[] };
+    wire::rejection_to_error(subject, rejection).traced(trace.trace_id.clone()).to_proto()
+}
+
+struct AvailabilityQuery {
+    show: ShowId,
+    section: Option<SectionId>,
+    seats: Vec<domain::id::SeatId>,
+    quantity: u32,
+}
+
+fn availability_query(request: &proto::CheckAvailabilityRequest) -> Result<AvailabilityQuery, WireError> {
+    Ok(AvailabilityQuery {
+        show: vocabulary::required(ShowId::parse, "event_id", &request.event_id)?,
+        section: vocabulary::optional(SectionId::parse, "section", &request.section)?,
+        seats: vocabulary::seat_ids(&request.seat_ids)?,
+        quantity: vocabulary::quantity(i64::from(request.quantity))?,
+    })
+}
+
+impl Edge {
+    /// With seats: which of them are free, and whether all are. Without: the free seats of a section, and whether there are
+    /// `quantity` of them.
+    async fn availability(
+        &self,
+        query: &AvailabilityQuery,
+    ) -> Result<proto::CheckAvailabilityResponse, PortError<Rejection>> {
+        let status = self.service.status(&query.show, query.section.as_ref()).await?;
+        let section = status.show.section_for(query.section.as_ref());
+        let remaining = section.map_or(0, |section| status.counts[section].available);
+        if !query.seats.is_empty() {
+            let (views, mut unavailable) = self.service.look_up(&query.show, &query.seats).await?;
+            let (free, taken): (Vec<_>, Vec<_>) =
+                views.into_iter().partition(|view| view.status == SeatStatus::Available);
+            unavailable.extend(taken.into_iter().map(|view| view.id));
+            return Ok(proto::CheckAvailabilityResponse {
+                available: unavailable.is_empty(),
+                available_seats: free.iter().map(vocabulary::seat_to_proto).collect(),
+                unavailable_seat_ids: unavailable.iter().map(ToString::to_string).collect(),
+                remaining_in_section: vocabulary::count(remaining),
+                error: None,
+            });
+        }
+        let mut free = Vec::new();
+        let mut total = 0;
+        for (n, definition) in status.show.sections.iter().enumerate() {
+            if section.is_none_or(|section| section == n) {
+                total += status.counts[n].available;
+                let views = self.service.seats(&query.show, &definition.id).await?;
+                free.extend(views.into_iter().filter(|view| view.status == SeatStatus::Available));
+            }
+        }
+        Ok(proto::CheckAvailabilityResponse {
+            available: total >= u64::from(query.quantity.max(1)),
+            available_seats: free.iter().map(vocabulary::seat_to_proto).collect(),
+            unavailable_seat_ids: Vec::new(),
+            remaining_in_section: vocabulary::count(total),
+            error: None,
+        })
+    }
+
+    fn status_response(
+        &self,
+        status: &ShowStatus,
+        section: Option<&SectionId>,
+    ) -> proto::GetInventoryStatusResponse {
+        let show = &status.show;
+        let mut sum = Counts::default();
+        let mut sections = Vec::new();
+        for (definition, counts) in show.sections.iter().zip(&status.counts) {
+            if section.is_some_and(|section| *section != definition.id) {
+                continue;
+            }
+            sum.available += counts.available;
+            sum.held += counts.held;
+            sum.sold += counts.sold;
+            sum.blocked += counts.blocked;
+            let price = common::Money {
+                amount: i64::try_from(definition.price).unwrap_or(i64::MAX),
+                currency: show.currency.as_str().to_owned(),
+            };
+            sections.push(proto::SectionInventory {
+                section_id: definition.id.to_string(),
+                section_name: definition.name.clone(),
+                total_seats: vocabulary::count(u64::from(definition.capacity())),
+                available_seats: vocabulary::count(counts.available),
+                reserved_seats: vocabulary::count(counts.held),
+                sold_seats: vocabulary::count(counts.sold),
+                blocked_seats: vocabulary::count(counts.blocked),
+                min_price: Some(price.clone()),
+                max_price: Some(price),
+            });
+        }
+        let total = sum.available + sum.held + sum.sold + sum.blocked;
+        proto::GetInventoryStatusResponse {
+            event: Some(common::Event {
+                id: show.id.to_string(),
+                name: show.name.clone(),
+                total_seats: vocabulary::count(u64::from(show.total_seats())),
+                remaining_seats: vocabulary::count(status.counts.iter().map(|counts| counts.available).sum()),
+                ..Default::default()
+            }),
+            sections,
+            stats: Some(proto::InventoryStats {
+                total_seats: vocabulary::count(total),
+                available_seats: vocabulary::count(sum.available),
+                reserved_seats: vocabulary::count(sum.held),
+                sold_seats: vocabulary::count(sum.sold),
+                blocked_seats: vocabulary::count(sum.blocked),
+                availability_percentage: sum.available as f32 * 100.0 / total.max(1) as f32,
+                last_updated: Some(time::to_proto(self.clock.now())),
+            }),
+            error: None,
+        }
+    }
+}

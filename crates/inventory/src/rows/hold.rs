@@ -1,0 +1,113 @@
+//! The row of a hold.
+
+use super::unreadable;
+use domain::hold::{Hold, HoldKey, HoldState, ReleaseCause};
+use domain::id::{OrderId, PaymentIntentId, PersonId, ReservationId, SeatId, SectionId, ShowId};
+use ports::Fault;
+use ports::store::{Attributes, Expect, IndexEntry, Key, Row, Write};
+use std::sync::Arc;
+
+/// The index of live holds by the time at which they are due.
+pub const DUE_HOLDS: &str = "due_holds";
+/// Its shards, so that no single partition of an engine takes every hold.
+pub const DUE_SHARDS: u32 = 8;
+
+/// The shard of a reservation: FNV-1a over its id.
+pub fn due_shard(reservation: &str) -> Arc<str> {
+    let hash = reservation
+        .bytes()
+        .fold(0xcbf2_9ce4_8422_2325u64, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3));
+    (hash % u64::from(DUE_SHARDS)).to_string().into()
+}
+
+/// Where a hold lives.
+pub fn hold_key(reservation: &ReservationId, key: HoldKey) -> Key {
+    let sort = match key {
+        HoldKey::First => "1",
+        HoldKey::Retake => "2",
+    };
+    Key::new(format!("hold#{reservation}"), sort)
+}
+
+/// Writes a hold. `version` is the one that was read, 0 for a new hold.
+pub fn hold_put(hold: &Hold, version: u64) -> Write {
+    let mut attributes = Attributes::new()
+        .with("reservation_id", hold.reservation.as_str())
+        .with("show", hold.show.as_str())
+        .with_some("any_of", hold.any_of.as_ref().map(SectionId::as_str))
+        .with("seat_ids", hold.seats.iter().map(|seat| Arc::from(seat.as_str())).collect::<Vec<Arc<str>>>())
+        .with("person", hold.person.as_str())
+        .with("hold_expires_at", hold.until)
+        .with("placed_at", hold.placed_at);
+    attributes = match &hold.state {
+        HoldState::Live => attributes.with("status", "LIVE"),
+        HoldState::Committed { order, intent, at } => attributes
+            .with("status", "COMMITTED")
+            .with("order_id", order.as_str())
+            .with_some("payment_intent_id", intent.as_ref().map(PaymentIntentId::as_str))
+            .with("resolved_at", *at),
+        HoldState::Released { cause, at } => {
+            attributes.with("status", "RELEASED").with("cause", cause.as_str()).with("resolved_at", *at)
+        }
+    };
+    if !hold.refused.is_empty() {
+        let refused: Vec<Arc<str>> = hold.refused.iter().map(|intent| Arc::from(intent.as_str())).collect();
+        attributes = attributes.with("refused", refused);
+    }
+    if hold.retakes_closed {
+        attributes = attributes.with("retakes_closed", true);
+    }
+    let due = || IndexEntry { index: DUE_HOLDS, shard: due_shard(hold.reservation.as_str()), at: hold.until };
+    Write::Put {
+        key: hold_key(&hold.reservation, hold.key),
+        expect: Expect::unchanged(version),
+        attributes,
+        indexes: if hold.state == HoldState::Live { vec![due()] } else { Vec::new() },
+    }
+}
+
+/// Reads a hold.
+pub fn read_hold(row: &Row) -> Result<Hold, Fault> {
+    parse(row).ok_or_else(|| unreadable("hold", &row.key))
+}
+
+fn parse(row: &Row) -> Option<Hold> {
+    let a = &row.attributes;
+    let state = match &**a.text("status")? {
+        "LIVE" => HoldState::Live,
+        "COMMITTED" => HoldState::Committed {
+            order: OrderId::parse(a.text("order_id")?).ok()?,
+            intent: match a.text("payment_intent_id") {
+                Some(intent) => Some(PaymentIntentId::parse(intent).ok()?),
+                None => None,
+            },
+            at: a.time("resolved_at")?,
+        },
+        "RELEASED" => {
+            HoldState::Released { cause: ReleaseCause::parse(a.text("cause")?)?, at: a.time("resolved_at")? }
+        }
+        _ => return None,
+    };
+    let seats =
+        a.texts("seat_ids")?.iter().map(|seat| SeatId::parse(seat).ok()).collect::<Option<Vec<_>>>()?;
+    let refused = a.texts("refused").unwrap_or_default();
+    Some(Hold {
+        reservation: ReservationId::parse(a.text("reservation_id")?).ok()?,
+        key: if &*row.key.sort == "2" { HoldKey::Retake } else { HoldKey::First },
+        show: ShowId::parse(a.text("show")?).ok()?,
+        any_of: match a.text("any_of") {
+            Some(section) => Some(SectionId::parse(section).ok()?),
+            None => None,
+        },
+        seats,
+        person: PersonId::parse(a.text("person")?).ok()?,
+        until: a.time("hold_expires_at")?,
+        placed_at: a.time("placed_at")?,
+        state,
+        refused: refused
+            .iter()
+            .map(|intent| PaymentIntentId::parse(intent).ok())
+            .collect::<Option<Vec<_>>>()?,
+        retakes_closed: a.flag("retakes_closed").unwrap_or(false),
+    })
+}

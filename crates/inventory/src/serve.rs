@@ -1,0 +1,83 @@
+//! Putting the service together, serving it, and taking it down in order.
+
+use crate::config::{Config, Options};
+use crate::edge;
+use crate::metrics::InventoryMetrics;
+use crate::service::Service;
+use ports::{Clock, Entropy, Store, Tasks};
+use runtime::Process;
+use std::io;
+use std::sync::Arc;
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+
+/// What the service stands on.
+#[derive(Clone)]
+pub struct Deps {
+    /// Its table.
+    pub store: Arc<dyn Store>,
+    /// The time.
+    pub clock: Arc<dyn Clock>,
+    /// Which free places are offered.
+    pub entropy: Arc<dyn Entropy>,
+    /// Whose tasks it runs as.
+    pub tasks: Tasks,
+    /// The process it is part of.
+    pub process: Process,
+}
+
+/// Where it is reached.
+#[derive(Debug)]
+pub struct Listeners {
+    /// Probes, metrics, administration.
+    pub http: TcpListener,
+    /// `reservation.v1.InventoryService`.
+    pub grpc: TcpListener,
+}
+
+/// Puts the service together.
+pub fn assemble(options: Options, deps: &Deps) -> Service {
+    let metrics = InventoryMetrics::default();
+    metrics.register(&deps.process.metrics);
+    Service::new(deps.store.clone(), deps.clock.clone(), deps.entropy.clone(), options, metrics)
+}
+
+/// Serves a service until `shutdown`: then the calls that were begun end.
+///
+/// # Errors
+/// When a server cannot go on.
+pub async fn run(
+    service: Service,
+    config: Config,
+    deps: Deps,
+    listeners: Listeners,
+    shutdown: CancellationToken,
+) -> Result<(), io::Error> {
+    let Deps { clock, tasks, process, .. } = deps;
+    tasks.spawn(service.clone().sweep_until(shutdown.clone()));
+    let (warming, warm_shutdown) = (service.clone(), shutdown.clone());
+    tasks.spawn(async move {
+        if let Some(Err(fault)) = warm_shutdown.run_until_cancelled(warming.warm()).await {
+            tracing::warn!(
+                error = fault.chain(),
+                "the shows were not read ahead; they are read when first asked for"
+            );
+        }
+    });
+    let stop = shutdown.child_token();
+    let router = edge::rest::router(service.clone(), &process, config.internal_token);
+    let routes = edge::grpc::routes(service, clock, config.service.hold_ttl);
+    let names = [edge::grpc::NAME];
+    let http = runtime::http::serve(listeners.http, router, stop.clone(), &tasks);
+    let grpc = runtime::grpc::serve(listeners.grpc, routes, &names, stop.clone(), &tasks, &process);
+    // One that fails takes the other with it: half a service would look like a whole one.
+    let stop_on_error = async |served: Result<(), io::Error>| {
+        if served.is_err() {
+            stop.cancel();
+        }
+        served
+    };
+    let (http, grpc) =
+        tokio::join!(async { stop_on_error(http.await).await }, async { stop_on_error(grpc.await).await });
+    http.and(grpc)
+}

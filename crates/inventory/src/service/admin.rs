@@ -1,0 +1,165 @@
+//! Putting shows on sale, and taking seats off sale.
+
+use super::{Service, contended};
+use crate::rows;
+use crate::service::claim::Claim;
+use domain::hold::Rejection;
+use domain::id::{SeatId, ShowId};
+use domain::limits::{CONFLICT_RETRIES_MAX, ROWS_PER_COMMIT_MAX};
+use domain::seat::{SeatState, SeatStatus};
+use domain::show::{InvalidShow, Show};
+use ports::store::{CommitError, Expect, Write};
+use ports::{Fault, PortError};
+
+/// What became of a show that was to be put on sale.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Created {
+    /// It is on sale now.
+    Now,
+    /// The very same show was on sale already.
+    Before,
+}
+
+/// Why a show is not put on sale.
+#[derive(Debug)]
+pub enum CreateShowError {
+    /// The definition is wrong, in these ways.
+    Invalid(Vec<InvalidShow>),
+    /// Another show is on sale under that id.
+    Different,
+    /// Something broke.
+    Failed(Fault),
+}
+
+impl From<Fault> for CreateShowError {
+    fn from(fault: Fault) -> Self {
+        Self::Failed(fault)
+    }
+}
+
+/// What became of one seat that was to be blocked or unblocked.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SeatChange {
+    /// The seat.
+    pub seat: SeatId,
+    /// `Ok` if it is as asked, else what it is instead; `None` = the show has no such seat.
+    pub outcome: Result<(), Option<SeatStatus>>,
+}
+
+impl Service {
+    /// Puts a show on sale. The rows of its sections come first; the show exists once its own row does.
+    pub async fn create_show(&self, show: &Show) -> Result<Created, CreateShowError> {
+        show.check().map_err(CreateShowError::Invalid)?;
+        if let Some(present) = self.read_show(&show.id).await? {
+            return same(&present, show);
+        }
+        let sections = rows::section_rows(show);
+        for batch in sections.chunks(ROWS_PER_COMMIT_MAX) {
+            self.write_sections(batch).await?;
+        }
+        match self.commit_rows(vec![rows::show_put(show)]).await {
+            Ok(()) => Ok(Created::Now),
+            Err(CommitError::Failed(fault)) => Err(fault.into()),
+            Err(CommitError::Conflict { .. } | CommitError::Ambiguous(_)) => {
+                match self.read_show(&show.id).await? {
+                    Some(present) => same(&present, show),
+                    None => Err(contended().into()),
+                }
+            }
+        }
+    }
+
+    /// Writes section rows that an earlier try, cut short, may have written already: they are the same, because their
+    /// partition names the definition.
+    async fn write_sections(
+        &self,
+        batch: &[(ports::store::Key, ports::store::Attributes)],
+    ) -> Result<(), Fault> {
+        for _ in 0..=CONFLICT_RETRIES_MAX {
+            let keys: Vec<_> = batch.iter().map(|(key, _)| key.clone()).collect();
+            let present = self.inner.store.get(&keys).await?;
+            let missing = batch.iter().zip(present).filter(|(_, row)| row.is_none());
+            let writes: Vec<Write> = missing
+                .map(|((key, attributes), _)| Write::Put {
+                    key: key.clone(),
+                    expect: Expect::Absent,
+                    attributes: attributes.clone(),
+                    indexes: Vec::new(),
+                })
+                .collect();
+            if writes.is_empty() {
+                return Ok(());
+            }
+            match self.commit_rows(writes).await {
+                Ok(()) => return Ok(()),
+                Err(CommitError::Failed(fault)) => return Err(fault),
+                Err(CommitError::Conflict { .. } | CommitError::Ambiguous(_)) => {}
+            }
+        }
+        Err(contended())
+    }
+
+    /// Takes free seats off sale, or puts them back.
+    pub async fn set_blocked(
+        &self,
+        id: &ShowId,
+        seats: &[SeatId],
+        blocked: bool,
+    ) -> Result<Vec<SeatChange>, PortError<Rejection>> {
+        let mut changes = Vec::with_capacity(seats.len());
+        for seat in seats {
+            let outcome = self.block_one(id, seat, blocked).await?;
+            changes.push(SeatChange { seat: seat.clone(), outcome });
+        }
+        Ok(changes)
+    }
+
+    async fn block_one(
+        &self,
+        id: &ShowId,
+        seat: &SeatId,
+        blocked: bool,
+    ) -> Result<Result<(), Option<SeatStatus>>, PortError<Rejection>> {
+        let stage = self.stage(id).await?.ok_or(PortError::Rejected(Rejection::NoSuchShow))?;
+        let Some(place) = stage.show.locate(seat) else { return Ok(Err(None)) };
+        let (from, to) = match blocked {
+            true => (SeatState::Available, SeatState::Blocked),
+            false => (SeatState::Blocked, SeatState::Available),
+        };
+        for attempt in 0..=CONFLICT_RETRIES_MAX {
+            if !self.inner.options.sole_writer {
+                self.refresh(&stage, &[place]).await?;
+            }
+            let look = {
+                let mut table = stage.table();
+                if let Some(done) = table.pending(&[place]) {
+                    Err(Some(done))
+                } else if !table.stale(&[place]).is_empty() {
+                    Err(None)
+                } else if table.seat(place).state == to {
+                    return Ok(Ok(()));
+                } else if table.seat(place).state != from {
+                    return Ok(Err(Some(table.seat(place).state.status())));
+                } else {
+                    Ok(Claim::new(&stage, &mut table, vec![place]))
+                }
+            };
+            match look {
+                Err(Some(done)) => done.cancelled().await,
+                Err(None) => self.refresh(&stage, &[place]).await?,
+                Ok(claim) => {
+                    let writes = claim.writes(&to).collect();
+                    if self.sell(claim, writes, &to).await? {
+                        return Ok(Ok(()));
+                    }
+                    self.step_aside(attempt).await;
+                }
+            }
+        }
+        Err(contended().into())
+    }
+}
+
+fn same(present: &Show, wanted: &Show) -> Result<Created, CreateShowError> {
+    if present == wanted { Ok(Created::Before) } else { Err(CreateShowError::Different) }
+}

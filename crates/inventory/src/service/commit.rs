@@ -1,0 +1,115 @@
+//! `commit`: makes the held seats the buyer's.
+
+use super::claim::Claim;
+use super::hold::views;
+use super::release::{Own, places_of};
+use super::{Service, Stage, Stored, contended, rejected};
+use crate::rows;
+use domain::hold::{self, CommitDecision, Hold, HoldState, Rejection};
+use domain::id::OrderId;
+use domain::limits::CONFLICT_RETRIES_MAX;
+use domain::seat::SeatState;
+use ports::inventory::{CommitSeats, Committed};
+use ports::store::CommitError;
+use ports::{Fault, PortError};
+use std::sync::Arc;
+
+impl Service {
+    pub(super) async fn commit_seats(
+        &self,
+        command: &CommitSeats,
+    ) -> Result<Committed, PortError<Rejection>> {
+        for attempt in 0..=CONFLICT_RETRIES_MAX {
+            let (first, retake) = self.holds(&command.reservation).await?;
+            let claim = hold::Claim {
+                show: command.show.as_ref(),
+                seats: &command.seats,
+                quantity: command.quantity,
+                person: command.person.as_ref(),
+            };
+            let (first_hold, retake_hold) =
+                (first.as_ref().map(|s| &s.hold), retake.as_ref().map(|s| &s.hold));
+            let decision = hold::commit(first_hold, retake_hold, claim, command.intent.as_ref());
+            if let CommitDecision::Reject(rejection) = decision {
+                return rejected(rejection);
+            }
+            let Some(first) = first else { return rejected(Rejection::NoSuchHold) };
+            let stage = self.stage_of(&first).await?;
+            let committed = match decision {
+                CommitDecision::Already(hold) => Some(committed(&stage, &hold)),
+                CommitDecision::Seal { order } => self.seal(&stage, first, &order, command).await?,
+                CommitDecision::Retake { order } => self.retake(&stage, first, &order, command).await?,
+                CommitDecision::Reject(rejection) => return rejected(rejection),
+            };
+            if let Some(committed) = committed {
+                return Ok(committed);
+            }
+            if attempt > 0 {
+                self.step_aside(attempt).await;
+            }
+        }
+        Err(contended().into())
+    }
+
+    /// Turns a live hold into an order; `None` to look again.
+    async fn seal(
+        &self,
+        stage: &Arc<Stage>,
+        first: Stored,
+        order: &OrderId,
+        command: &CommitSeats,
+    ) -> Result<Option<Committed>, PortError<Rejection>> {
+        match self.claim_own(stage, &first)? {
+            Own::Wait(done) => {
+                done.cancelled().await;
+                Ok(None)
+            }
+            Own::Stale => {
+                self.refresh(stage, &places_of(stage, &first)?).await?;
+                Ok(None)
+            }
+            Own::Claimed(claim) => {
+                let at = self.inner.clock.now();
+                let mut hold = first.hold;
+                hold.state =
+                    HoldState::Committed { order: order.clone(), intent: command.intent.clone(), at };
+                let state = SeatState::Sold { order: order.clone() };
+                let mut writes = vec![rows::hold_put(&hold, first.version)];
+                writes.extend(claim.writes(&state));
+                let stored = self.sell(claim, writes, &state).await?;
+                Ok(stored.then(|| committed(stage, &hold)))
+            }
+        }
+    }
+
+    /// Commits a sale of claimed seats; `false` to look again.
+    pub(super) async fn sell(
+        &self,
+        claim: Claim,
+        writes: Vec<ports::store::Write>,
+        state: &SeatState,
+    ) -> Result<bool, Fault> {
+        match self.commit_rows(writes).await {
+            Ok(()) => {
+                claim.stored(state);
+                Ok(true)
+            }
+            Err(CommitError::Conflict { .. }) => {
+                self.inner.metrics.conflict("commit");
+                Ok(false)
+            }
+            // Read again: if it was carried out after all, the next look finds it committed.
+            Err(CommitError::Ambiguous(_)) => Ok(false),
+            Err(CommitError::Failed(fault)) => Err(fault),
+        }
+    }
+}
+
+/// The answer that every commit of this hold gets.
+pub(super) fn committed(stage: &Stage, hold: &Hold) -> Committed {
+    let (order, at) = match &hold.state {
+        HoldState::Committed { order, at, .. } => (order.clone(), *at),
+        HoldState::Live | HoldState::Released { .. } => (OrderId::of(&hold.reservation), hold.placed_at),
+    };
+    Committed { order, seats: views(stage, hold), at }
+}

@@ -1,0 +1,125 @@
+//! What is free: counts of a show, seats of a section. A status sees every write that was answered before it was asked.
+
+use super::{Service, Stage};
+use domain::hold::Rejection;
+use domain::id::{SeatId, SectionId, ShowId};
+use domain::invariant::Counts;
+use domain::seat::{SeatStatus, SeatView};
+use domain::show::Show;
+use ports::{Fault, PortError};
+use std::sync::Arc;
+
+/// A show with the counts of its sections, in their order.
+#[derive(Debug, Clone)]
+pub struct ShowStatus {
+    /// The show.
+    pub show: Arc<Show>,
+    /// Seats by status, for each section.
+    pub counts: Vec<Counts>,
+}
+
+impl Service {
+    /// A show with its counts; with `section`, only that one is sure to be fresh.
+    pub async fn status(
+        &self,
+        id: &ShowId,
+        section: Option<&SectionId>,
+    ) -> Result<ShowStatus, PortError<Rejection>> {
+        let stage = self.stage(id).await?.ok_or(PortError::Rejected(Rejection::NoSuchShow))?;
+        let wanted = match section {
+            None => 0..stage.show.sections.len(),
+            Some(_) => {
+                let one =
+                    stage.show.section_for(section).ok_or(PortError::Rejected(Rejection::NoSuchSection))?;
+                one..one + 1
+            }
+        };
+        self.freshen(&stage, wanted).await?;
+        let table = stage.table();
+        let counts = (0..stage.show.sections.len()).map(|section| table.counts(section)).collect();
+        drop(table);
+        Ok(ShowStatus { show: stage.show.clone(), counts })
+    }
+
+    /// Every seat of a section with its status.
+    pub async fn seats(
+        &self,
+        id: &ShowId,
+        section: &SectionId,
+    ) -> Result<Vec<SeatView>, PortError<Rejection>> {
+        let stage = self.stage(id).await?.ok_or(PortError::Rejected(Rejection::NoSuchShow))?;
+        let section =
+            stage.show.section_for(Some(section)).ok_or(PortError::Rejected(Rejection::NoSuchSection))?;
+        self.freshen(&stage, section..section + 1).await?;
+        let statuses: Vec<SeatStatus> =
+            stage.table().seats(section).iter().map(|seat| seat.state.status()).collect();
+        let definition = &stage.show.sections[section];
+        let views = statuses.iter().enumerate();
+        Ok(views
+            .filter_map(|(index, status)| definition.view(index as u32, &stage.show.currency, *status))
+            .collect())
+    }
+
+    /// Some seats by name: those that exist with their status, and those that do not.
+    pub async fn look_up(
+        &self,
+        id: &ShowId,
+        seats: &[SeatId],
+    ) -> Result<(Vec<SeatView>, Vec<SeatId>), PortError<Rejection>> {
+        let stage = self.stage(id).await?.ok_or(PortError::Rejected(Rejection::NoSuchShow))?;
+        let places: Vec<_> = seats.iter().filter_map(|seat| stage.show.locate(seat)).collect();
+        if !self.inner.options.sole_writer || !stage.table().stale(&places).is_empty() {
+            self.refresh(&stage, &places).await?;
+        }
+        let unknown = seats.iter().filter(|seat| stage.show.locate(seat).is_none()).cloned().collect();
+        let statuses: Vec<_> = {
+            let table = stage.table();
+            places.iter().map(|place| (*place, table.seat(*place).state.status())).collect()
+        };
+        let show = &stage.show;
+        let views = statuses.into_iter();
+        let view = |(place, status): (domain::show::Place, SeatStatus)| {
+            show.sections[place.section].view(place.index, &show.currency, status)
+        };
+        Ok((views.filter_map(view).collect(), unknown))
+    }
+
+    /// Every show, by id.
+    pub async fn shows(&self) -> Result<Vec<ShowStatus>, Fault> {
+        let mut shows = Vec::new();
+        for row in self.list_all(crate::rows::SHOWS).await? {
+            let Ok(id) = ShowId::parse(&row.key.sort) else { continue };
+            match self.status(&id, None).await {
+                Ok(status) => shows.push(status),
+                Err(PortError::Rejected(_)) => {}
+                Err(PortError::Failed(fault)) => return Err(fault),
+            }
+        }
+        Ok(shows)
+    }
+
+    /// Makes sure that what the table says of these sections is at least as new as this call.
+    async fn freshen(&self, stage: &Stage, sections: core::ops::Range<usize>) -> Result<(), Fault> {
+        for section in sections {
+            if !self.inner.options.sole_writer {
+                self.read_again(stage, section).await?;
+            }
+            let stale = stage.table().undecided(section).stale;
+            if !stale.is_empty() {
+                self.refresh(stage, &stale).await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Reads every show's seats into memory, so that the first buyer does not wait for it.
+    pub async fn warm(&self) -> Result<usize, Fault> {
+        let rows = self.list_all(crate::rows::SHOWS).await?;
+        for row in &rows {
+            if let Ok(id) = ShowId::parse(&row.key.sort) {
+                self.stage(&id).await?;
+            }
+        }
+        Ok(rows.len())
+    }
+}

@@ -1,0 +1,65 @@
+//! The backstop: holds that are long due and that nobody released, such as the hold of a request that died before its
+//! reservation was written. Rows are found by the index and read again before they are acted on.
+
+use super::Service;
+use crate::rows;
+use domain::id::ReservationId;
+use ports::Fault;
+use tokio_util::sync::CancellationToken;
+
+/// Index entries in one page.
+const PAGE: usize = 100;
+
+impl Service {
+    /// Sweeps every now and then until shutdown.
+    pub async fn sweep_until(self, shutdown: CancellationToken) {
+        let every = self.inner.options.sweep_every;
+        loop {
+            tokio::select! {
+                biased;
+                () = shutdown.cancelled() => return,
+                () = self.inner.clock.sleep(every) => {}
+            }
+            tokio::select! {
+                biased;
+                () = shutdown.cancelled() => return,
+                swept = self.sweep() => match swept {
+                    Ok(0) => {}
+                    Ok(released) => tracing::info!(released, "released holds that nobody asked for"),
+                    Err(fault) => tracing::warn!(error = fault.chain(), "the sweep of due holds stopped early"),
+                }
+            }
+        }
+    }
+
+    /// Releases every hold that is due for longer than the grace; how many there were.
+    pub async fn sweep(&self) -> Result<u64, Fault> {
+        let grace = self.inner.options.sweep_grace;
+        let now = self.inner.clock.now();
+        let until =
+            domain::time::Timestamp::from_millis(now.as_millis().saturating_sub(grace.as_millis() as u64));
+        let mut released = 0;
+        for shard in 0..rows::DUE_SHARDS {
+            let mut after = None;
+            loop {
+                let page = self
+                    .inner
+                    .store
+                    .due(rows::DUE_HOLDS, &shard.to_string(), after.as_ref(), until, PAGE)
+                    .await?;
+                for entry in &page {
+                    let name = entry.key.partition.strip_prefix("hold#").unwrap_or_default();
+                    if let Ok(reservation) = ReservationId::parse(name) {
+                        self.release_due(&reservation).await?;
+                        released += 1;
+                    }
+                }
+                if page.len() < PAGE {
+                    break;
+                }
+                after = page.into_iter().next_back();
+            }
+        }
+        Ok(released)
+    }
+}
