@@ -1,0 +1,184 @@
+//! The line itself: deadlines, traces, breaks, reconnecting, several connections.
+
+use crate::grpc_inventory::{commit, hold, release};
+use crate::stage::{
+    Answer, Peer, TRACEPARENT, class, clock, fault, go, hasty, listen, nobody, patient, rude, traced,
+};
+use adapter_peers::{InventoryClient, PaymentsClient, PeerOptions};
+use contracts::reservation::v1::inventory_service_server::{InventoryService, InventoryServiceServer};
+use contracts::reservation::v1::{self as rsv, ReleaseHoldResponse, ReleaseStatus};
+use core::time::Duration;
+use ports::inventory::Inventory;
+use ports::{CallContext, FaultClass};
+use std::sync::Arc;
+use tokio::sync::Barrier;
+use tokio_stream::wrappers::TcpListenerStream;
+use tonic::transport::Server;
+use tonic::{Request, Response, Status};
+
+fn released() -> ReleaseHoldResponse {
+    ReleaseHoldResponse { status: ReleaseStatus::Success as i32, ..Default::default() }
+}
+
+/// Trap T11: a call hung for ever.
+#[tokio::test]
+async fn a_peer_that_never_answers_is_given_up_at_the_deadline() {
+    let (peer, address) = Peer::serve().await;
+    let client = InventoryClient::new(&address, patient(), clock()).unwrap();
+    peer.reserve.then(Answer::Never);
+    peer.commit.then(Answer::Never);
+    peer.release.then(Answer::Never);
+    assert_eq!(class(client.hold(&hasty(), hold()).await), FaultClass::Unavailable);
+    assert_eq!(class(client.commit(&hasty(), commit()).await), FaultClass::Unavailable);
+    assert_eq!(class(client.release(&hasty(), release()).await), FaultClass::Unavailable);
+    let own = PeerOptions { timeout: Duration::from_millis(100), ..patient() };
+    let client = InventoryClient::new(&address, own, clock()).unwrap();
+    peer.release.then(Answer::Never);
+    assert_eq!(class(client.release(&CallContext::default(), release()).await), FaultClass::Unavailable);
+}
+
+#[tokio::test]
+async fn the_peer_is_told_of_the_shorter_deadline() {
+    let (peer, address) = Peer::serve().await;
+    let client = InventoryClient::new(&address, patient(), clock()).unwrap();
+    for (asked, told) in [(None, "60000000u"), (Some(30), "30000000u"), (Some(90), "60000000u")] {
+        peer.release.message(released());
+        let cx = CallContext { timeout: asked.map(Duration::from_secs), ..CallContext::default() };
+        client.release(&cx, release()).await.unwrap();
+        assert_eq!(peer.release.last().1.get("grpc-timeout").unwrap(), told);
+    }
+}
+
+#[tokio::test]
+async fn the_trace_goes_along() {
+    let (peer, address) = Peer::serve().await;
+    let client = InventoryClient::new(&address, patient(), clock()).unwrap();
+    peer.release.message(released());
+    client.release(&traced(), release()).await.unwrap();
+    let (_, metadata) = peer.release.last();
+    assert_eq!(metadata.get("traceparent").unwrap(), TRACEPARENT);
+    assert_eq!(metadata.get("x-trace-id").unwrap(), "5b8aa5a2d2c872e8321cf37308d69df2");
+}
+
+#[tokio::test]
+async fn a_peer_that_is_not_there_or_breaks_off_is_unavailable() {
+    for address in [nobody().await, rude().await] {
+        let client = InventoryClient::new(&address, patient(), clock()).unwrap();
+        for _ in 0..3 {
+            let fault = fault(client.release(&CallContext::default(), release()).await);
+            assert_eq!(fault.class, FaultClass::Unavailable, "{}", fault.chain());
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_client_finds_a_peer_that_comes_later_and_again_after_a_break() {
+    let (listener, address) = listen().await;
+    drop(listener);
+    let client = InventoryClient::new(&address.to_string(), patient(), clock()).unwrap();
+    let cx = CallContext::default();
+    assert_eq!(class(client.release(&cx, release()).await), FaultClass::Unavailable);
+    for _ in 0..2 {
+        let peer = Arc::new(Peer::default());
+        let listener = tokio::net::TcpListener::bind(address).await.unwrap();
+        let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
+        let service = InventoryServiceServer::from_arc(Arc::clone(&peer));
+        let server = go(async move {
+            let incoming = TcpListenerStream::new(listener);
+            let serving = Server::builder().add_service(service);
+            serving.serve_with_incoming_shutdown(incoming, async { drop(stopped.await) }).await.unwrap();
+        });
+        // Each connection notices a break by itself, so the first calls may still meet it.
+        let mut tries = 0;
+        loop {
+            peer.release.message(released());
+            match client.release(&cx, release()).await {
+                Ok(_) => break,
+                Err(_) => tries += 1,
+            }
+            assert!(tries < 100, "the client does not come back");
+        }
+        stop.send(()).unwrap();
+        server.await.unwrap();
+    }
+}
+
+/// An inventory whose releases wait for each other.
+struct Together(Barrier);
+
+#[tonic::async_trait]
+impl InventoryService for Together {
+    async fn check_availability(
+        &self,
+        _: Request<rsv::CheckAvailabilityRequest>,
+    ) -> Result<Response<rsv::CheckAvailabilityResponse>, Status> {
+        Err(Status::unimplemented("not asked"))
+    }
+
+    async fn reserve_seat(
+        &self,
+        _: Request<rsv::ReserveSeatRequest>,
+    ) -> Result<Response<rsv::ReserveSeatResponse>, Status> {
+        Err(Status::unimplemented("not asked"))
+    }
+
+    async fn commit_reservation(
+        &self,
+        _: Request<rsv::CommitReservationRequest>,
+    ) -> Result<Response<rsv::CommitReservationResponse>, Status> {
+        Err(Status::unimplemented("not asked"))
+    }
+
+    async fn release_hold(
+        &self,
+        _: Request<rsv::ReleaseHoldRequest>,
+    ) -> Result<Response<rsv::ReleaseHoldResponse>, Status> {
+        self.0.wait().await;
+        Ok(Response::new(released()))
+    }
+
+    async fn get_inventory_status(
+        &self,
+        _: Request<rsv::GetInventoryStatusRequest>,
+    ) -> Result<Response<rsv::GetInventoryStatusResponse>, Status> {
+        Err(Status::unimplemented("not asked"))
+    }
+}
+
+/// The server takes one stream a connection and answers only when three calls are with it, so one connection would wait
+/// for ever.
+#[tokio::test]
+async fn one_connections_limit_of_streams_is_not_the_limit() {
+    let (listener, address) = listen().await;
+    let service = InventoryServiceServer::new(Together(Barrier::new(3)));
+    go(async move {
+        let server = Server::builder().max_concurrent_streams(1).add_service(service);
+        server.serve_with_incoming(TcpListenerStream::new(listener)).await.unwrap();
+    });
+    let options = PeerOptions { connections: 3, ..patient() };
+    let client = InventoryClient::new(&address.to_string(), options, clock()).unwrap();
+    let cx = CallContext::default();
+    for _ in 0..2 {
+        let (a, b, c) = tokio::join!(
+            client.release(&cx, release()),
+            client.release(&cx, release()),
+            client.release(&cx, release()),
+        );
+        assert!(a.is_ok() && b.is_ok() && c.is_ok());
+    }
+}
+
+/// Trap O2: every mistake of a configuration is told at once.
+#[tokio::test]
+async fn everything_wrong_with_a_peer_is_told_at_once() {
+    let options = PeerOptions { timeout: Duration::ZERO, connections: 0, ..PeerOptions::grpc() };
+    let Err(why) = InventoryClient::new("https://inventory:8021", options, clock()) else { panic!("made") };
+    assert_eq!(why.problems.len(), 3, "{why}");
+    let text = why.to_string();
+    assert!(text.starts_with("inventory: ") && text.contains("https") && text.contains("timeout"), "{text}");
+    assert!(text.contains("connections"), "{text}");
+    let Err(why) = PaymentsClient::new("http://payment:8031/base", PeerOptions::grpc(), clock()) else {
+        panic!("made")
+    };
+    assert!(why.to_string().contains("/base"), "{why}");
+}

@@ -1,0 +1,266 @@
+//! What reservation-api's answers mean, and how it is asked.
+
+use crate::stage::{TRACEPARENT, class, clock, fault, go, hasty, listen, nobody, rejection, rude, traced};
+use adapter_peers::{PeerOptions, ReservationsClient};
+use axum::Router;
+use axum::body::{Body, Bytes};
+use axum::extract::{Path, State};
+use axum::http::{HeaderMap, Method, StatusCode};
+use axum::response::{IntoResponse, Response};
+use core::time::Duration;
+use domain::id::{OrderId, PaymentIntentId, ReservationId};
+use domain::reservation::{End, Status};
+use ports::reservations::{EndRejection, EndReservation, NoSuchReservation, Reservations};
+use ports::{CallContext, FaultClass};
+use std::collections::VecDeque;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+use tokio::sync::Semaphore;
+
+#[derive(Clone)]
+struct Seen {
+    method: Method,
+    id: String,
+    headers: HeaderMap,
+    body: Bytes,
+}
+
+#[derive(Default)]
+struct Api {
+    answers: Mutex<VecDeque<(u16, String)>>,
+    seen: Mutex<Vec<Seen>>,
+}
+
+impl Api {
+    async fn serve() -> (Arc<Self>, String) {
+        let api = Arc::new(Self::default());
+        let router = Router::new()
+            .route("/base/internal/reservations/{id}", axum::routing::any(Self::answer))
+            .with_state(Arc::clone(&api));
+        let (listener, address) = listen().await;
+        go(async move { axum::serve(listener, router).await.unwrap() });
+        (api, format!("http://{address}/base/"))
+    }
+
+    async fn answer(
+        State(api): State<Arc<Self>>,
+        Path(id): Path<String>,
+        method: Method,
+        headers: HeaderMap,
+        body: Bytes,
+    ) -> Response {
+        api.seen.lock().unwrap().push(Seen { method, id, headers, body });
+        let answer = api.answers.lock().unwrap().pop_front();
+        match answer {
+            Some((status, body)) => (StatusCode::from_u16(status).unwrap(), body).into_response(),
+            None => std::future::pending().await,
+        }
+    }
+
+    fn then(&self, status: u16, body: &str) {
+        self.answers.lock().unwrap().push_back((status, body.to_owned()));
+    }
+
+    fn last(&self) -> Seen {
+        self.seen.lock().unwrap().last().expect("a call was made").clone()
+    }
+}
+
+fn patient() -> PeerOptions {
+    PeerOptions { timeout: Duration::from_secs(60), ..PeerOptions::rest() }
+}
+
+fn id() -> ReservationId {
+    ReservationId::parse("rsv_1").unwrap()
+}
+
+fn confirm() -> EndReservation {
+    let end = End::Confirmed {
+        order: Some(OrderId::parse("ord_1").unwrap()),
+        intent: Some(PaymentIntentId::parse("pay_1").unwrap()),
+    };
+    EndReservation { id: id(), end, inventory_settled: true }
+}
+
+#[tokio::test]
+async fn a_reservation_of_any_age_is_read() {
+    let (api, base) = Api::serve().await;
+    let client = ReservationsClient::new(&base, Some("secret"), patient(), clock()).unwrap();
+    api.then(
+        200,
+        r#"{"reservation_id":"rsv_1","event_id":"evt_1","status":"HOLD","seat_ids":["A1"],"qty":1,"new":{"x":1}}"#,
+    );
+    let view = client.get(&traced(), &id()).await.unwrap();
+    assert_eq!((view.status, view.quantity, view.person), (Some(Status::Hold), Some(1), None));
+    let seen = api.last();
+    assert_eq!((seen.method, seen.id.as_str()), (Method::GET, "rsv_1"));
+    assert_eq!(seen.headers["x-internal-token"], "secret");
+    assert_eq!(seen.headers["traceparent"], TRACEPARENT);
+    assert_eq!(seen.headers["x-trace-id"], "5b8aa5a2d2c872e8321cf37308d69df2");
+    api.then(200, r#"{"status":"SOMETHING_NEW"}"#);
+    assert_eq!(client.get(&traced(), &id()).await.unwrap().status, None);
+}
+
+#[tokio::test]
+async fn an_end_is_told_as_the_contract_says() {
+    let (api, base) = Api::serve().await;
+    let client = ReservationsClient::new(&base, None, patient(), clock()).unwrap();
+    let cx = CallContext::default();
+    api.then(200, "");
+    assert_eq!(client.end(&cx, confirm()).await.unwrap().reservation, None);
+    let seen = api.last();
+    assert_eq!((seen.method, seen.headers.get("x-internal-token")), (Method::PATCH, None));
+    assert_eq!(seen.headers["content-type"], "application/json");
+    let body: serde_json::Value = serde_json::from_slice(&seen.body).unwrap();
+    let expected = serde_json::json!({
+        "status": "CONFIRMED", "order_id": "ord_1", "payment_intent_id": "pay_1", "inventory_settled": true
+    });
+    assert_eq!(body, expected);
+    api.then(200, r#"{"reservation_id":"rsv_1","status":"CONFIRMED","order_id":"ord_1"}"#);
+    let told = client.end(&cx, confirm()).await.unwrap().reservation.unwrap();
+    assert_eq!((told.status, told.order), (Some(Status::Confirmed), OrderId::parse("ord_1").ok()));
+}
+
+#[tokio::test]
+async fn an_identifier_is_one_segment_of_the_path() {
+    let (api, base) = Api::serve().await;
+    let client = ReservationsClient::new(&base, None, patient(), clock()).unwrap();
+    for text in ["a/b", "50% off?", "좌석 1", "x#y;z", "a+b&c"] {
+        api.then(404, "");
+        let id = ReservationId::parse(text).unwrap();
+        assert_eq!(rejection(client.get(&CallContext::default(), &id).await), NoSuchReservation);
+        assert_eq!(api.last().id, text);
+    }
+}
+
+#[tokio::test]
+async fn refusals_are_understood_with_any_body_or_none() {
+    let (api, base) = Api::serve().await;
+    let client = ReservationsClient::new(&base, None, patient(), clock()).unwrap();
+    let cx = CallContext::default();
+    for body in ["", "<html>", r#"{"error":{"code":"NOT_FOUND","message":"?"}}"#] {
+        api.then(404, body);
+        assert_eq!(rejection(client.end(&cx, confirm()).await), EndRejection::NoSuchReservation);
+    }
+    let intent = PaymentIntentId::parse("pay_x").unwrap();
+    let ours = r#"{"error":{"code":"FAILED_PRECONDITION","message":"m","trace_id":"t","details":[
+        {"field":"status","reason":"CURRENT_STATUS","value":"CONFIRMED"},
+        {"field":"payment_intent_id","reason":"CURRENT","value":"pay_x"}]}}"#;
+    for (body, current, intent) in [
+        ("", None, None),
+        (r#"{"status":"EXPIRED"}"#, Some(Status::Expired), None),
+        (r#"{"status":409,"error":"Conflict"}"#, None, None),
+        (ours, Some(Status::Confirmed), Some(intent)),
+    ] {
+        api.then(409, body);
+        assert_eq!(
+            rejection(client.end(&cx, confirm()).await),
+            EndRejection::Illegal { current, intent },
+            "{body}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn failures_have_their_class() {
+    let (api, base) = Api::serve().await;
+    let client = ReservationsClient::new(&base, None, patient(), clock()).unwrap();
+    let cx = CallContext::default();
+    for (status, expected) in [
+        (400, FaultClass::Permanent),
+        (401, FaultClass::Permanent),
+        (403, FaultClass::Permanent),
+        (302, FaultClass::Permanent),
+        (408, FaultClass::Unavailable),
+        (429, FaultClass::Transient),
+        (500, FaultClass::Transient),
+        (502, FaultClass::Transient),
+        (503, FaultClass::Unavailable),
+        (504, FaultClass::Unavailable),
+    ] {
+        api.then(status, "");
+        assert_eq!(class(client.end(&cx, confirm()).await), expected, "{status}");
+        api.then(status, "<html>busy</html>");
+        assert_eq!(class(client.get(&cx, &id()).await), expected, "{status}");
+    }
+    api.then(200, "not a reservation");
+    assert_eq!(class(client.get(&cx, &id()).await), FaultClass::Transient);
+    let small = PeerOptions { answer_bytes_max: 100, ..patient() };
+    let client = ReservationsClient::new(&base, None, small, clock()).unwrap();
+    api.then(200, &" ".repeat(101));
+    let fault = fault(client.get(&cx, &id()).await);
+    assert_eq!(fault.class, FaultClass::Transient);
+    assert!(fault.message.contains("more than 100 bytes"), "{fault}");
+}
+
+/// Trap T11.
+#[tokio::test]
+async fn no_answer_is_an_outage() {
+    let (_api, base) = Api::serve().await;
+    let client = ReservationsClient::new(&base, None, patient(), clock()).unwrap();
+    assert_eq!(class(client.get(&hasty(), &id()).await), FaultClass::Unavailable);
+    assert_eq!(class(client.end(&hasty(), confirm()).await), FaultClass::Unavailable);
+    for address in [nobody().await, rude().await, broken_off().await] {
+        let client = ReservationsClient::new(&address, None, patient(), clock()).unwrap();
+        for _ in 0..2 {
+            let fault = fault(client.get(&CallContext::default(), &id()).await);
+            assert_eq!(fault.class, FaultClass::Unavailable, "{}", fault.chain());
+        }
+    }
+}
+
+/// A server that promises more of a body than it sends.
+async fn broken_off() -> String {
+    let router = Router::new().fallback(|| async {
+        let part = Ok::<_, std::io::Error>(Bytes::from_static(b"{\"status\":"));
+        let cut = Err(std::io::Error::other("cut"));
+        Body::from_stream(tokio_stream::iter([part, cut]))
+    });
+    let (listener, address) = listen().await;
+    go(async move { axum::serve(listener, router).await.unwrap() });
+    address.to_string()
+}
+
+#[tokio::test]
+async fn so_many_calls_at_once_and_no_more() {
+    let (now, most) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
+    let gate = Arc::new(Semaphore::new(0));
+    let router = Router::new().fallback({
+        let (now, most, gate) = (Arc::clone(&now), Arc::clone(&most), Arc::clone(&gate));
+        move || async move {
+            most.fetch_max(now.fetch_add(1, Ordering::SeqCst) + 1, Ordering::SeqCst);
+            gate.acquire().await.unwrap().forget();
+            now.fetch_sub(1, Ordering::SeqCst);
+            "{}"
+        }
+    });
+    let (listener, address) = listen().await;
+    go(async move { axum::serve(listener, router).await.unwrap() });
+    let options = PeerOptions { connections: 3, ..patient() };
+    let client = Arc::new(ReservationsClient::new(&address.to_string(), None, options, clock()).unwrap());
+    let calls: Vec<_> = (0..12)
+        .map(|_| {
+            let client = Arc::clone(&client);
+            go(async move { drop(client.get(&CallContext::default(), &id()).await.unwrap()) })
+        })
+        .collect();
+    while now.load(Ordering::SeqCst) < 3 {
+        tokio::task::yield_now().await;
+    }
+    gate.add_permits(12);
+    for call in calls {
+        call.await.unwrap();
+    }
+    assert_eq!(most.load(Ordering::SeqCst), 3);
+}
+
+/// Trap O2.
+#[tokio::test]
+async fn everything_wrong_with_the_peer_is_told_at_once() {
+    let options = PeerOptions { connections: 0, ..PeerOptions::rest() };
+    let Err(why) = ReservationsClient::new("reservation-api", Some("line\nbreak"), options, clock()) else {
+        panic!("made")
+    };
+    assert_eq!(why.problems.len(), 3, "{why}");
+    assert!(!why.to_string().contains("break"), "the token is a secret: {why}");
+}
