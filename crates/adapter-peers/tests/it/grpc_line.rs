@@ -132,7 +132,7 @@ impl InventoryService for Together {
     async fn release_hold(
         &self,
         _: Request<rsv::ReleaseHoldRequest>,
-    ) -> Result<Response<rsv::ReleaseHoldResponse>, Status> {
+    ) -> Result<Response<ReleaseHoldResponse>, Status> {
         self.0.wait().await;
         Ok(Response::new(released()))
     }

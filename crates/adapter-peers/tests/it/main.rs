@@ -1,6 +1,8 @@
 //! The clients against small servers over loopback that answer as services of any age do: with typed errors, with bare
 //! statuses, with fields nobody knows, slowly, or not at all.
 
+#![allow(clippy::unwrap_used, reason = "a test fails where something cannot be")]
+
 mod grpc_inventory;
 mod grpc_line;
 mod grpc_payments;
