@@ -5,6 +5,7 @@ use crate::time::Timestamp;
 use std::sync::Arc;
 
 /// The verdict on an end.
+#[allow(clippy::large_enum_variant, reason = "a decision is made, looked at and gone; a box would only cost")]
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Decision {
     /// The reservation as it is from now on.

@@ -1,0 +1,126 @@
+//! The service and what runs beside it: the relay that publishes events when they are due, the backstops, and the
+//! readiness that follows from them.
+
+use crate::admissions::Admissions;
+use crate::config::Config;
+use crate::metrics::ServiceMetrics;
+use crate::service::{Service, ServicePorts};
+use crate::sweeper::Sweeper;
+use outbox::{Relay, RelayState};
+use ports::{Clock, Entropy, Inventory, Payments, Queue, Store, Tasks};
+use runtime::{Health, Metrics, Process};
+use std::sync::Arc;
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
+
+/// Whom and what reservation-api works with.
+#[derive(Clone)]
+pub struct Deps {
+    /// This service's own table.
+    pub store: Arc<dyn Store>,
+    /// The event queue.
+    pub queue: Arc<dyn Queue>,
+    /// The keeper of the seats.
+    pub inventory: Arc<dyn Inventory>,
+    /// The payment provider.
+    pub payments: Arc<dyn Payments>,
+    /// The door of the waiting room.
+    pub admissions: Arc<dyn Admissions>,
+    /// Time.
+    pub clock: Arc<dyn Clock>,
+    /// Randomness.
+    pub entropy: Arc<dyn Entropy>,
+    /// This instance's tasks.
+    pub tasks: Tasks,
+    /// Metrics and health.
+    pub process: Process,
+}
+
+/// What runs beside the service. It must be running for events to be published.
+pub struct Background {
+    relay: Relay,
+    relay_state: watch::Receiver<RelayState>,
+    sweeper: Sweeper,
+    health: Health,
+}
+
+/// The service and its background, with their metrics registered.
+pub fn assemble(config: &Config, deps: &Deps) -> (Service, Background) {
+    let Deps { store, clock, entropy, .. } = deps;
+    let (store, clock, entropy) = (Arc::clone(store), Arc::clone(clock), Arc::clone(entropy));
+    let relay = Relay::new(
+        Arc::clone(&store),
+        Arc::clone(&deps.queue),
+        Arc::clone(&clock),
+        Arc::clone(&entropy),
+        config.relay.clone(),
+    );
+    let handle = relay.handle();
+    register(&relay, &deps.process.metrics);
+    let metrics = ServiceMetrics::register(&deps.process.metrics);
+    let sweeper = Sweeper::new(
+        (Arc::clone(&store), Arc::clone(&clock), Arc::clone(&entropy)),
+        (handle.clone(), metrics.clone()),
+        (config.relay.shards, config.service.store_timeout),
+        &config.sweeper,
+    );
+    let ports = ServicePorts {
+        store,
+        inventory: Arc::clone(&deps.inventory),
+        payments: Arc::clone(&deps.payments),
+        admissions: Arc::clone(&deps.admissions),
+        clock,
+        entropy,
+        relay: handle.clone(),
+    };
+    // One number of shards for writers and reader, whatever the options say of the writers.
+    let options = crate::ServiceOptions { outbox_shards: config.relay.shards, ..config.service.clone() };
+    let background =
+        Background { relay, relay_state: handle.state(), sweeper, health: deps.process.health.clone() };
+    (Service::new(ports, options, metrics), background)
+}
+
+impl Background {
+    /// Runs until `shutdown`; then waits for the sends in the air and deletes what was sent.
+    pub async fn run(self, shutdown: CancellationToken) {
+        let Self { relay, relay_state, sweeper, health } = self;
+        tokio::join!(
+            relay.run(shutdown.clone()),
+            sweeper.run(shutdown.clone()),
+            tell_health(relay_state, health, shutdown),
+        );
+    }
+}
+
+/// Readiness: the outbox was read, and the store answers. A queue that takes nothing does not make this service unready:
+/// events wait in the outbox, and buyers are served meanwhile.
+async fn tell_health(mut state: watch::Receiver<RelayState>, health: Health, shutdown: CancellationToken) {
+    loop {
+        let now = state.borrow_and_update().clone();
+        if let Some(why) = &now.queue {
+            tracing::warn!(why, "events wait in the outbox, the queue does not take them");
+        }
+        health.ready_set("outbox", RelayState { queue: None, ..now }.ready());
+        tokio::select! {
+            biased;
+            () = shutdown.cancelled() => return,
+            changed = state.changed() => if changed.is_err() { return },
+        }
+    }
+}
+
+fn register(relay: &Relay, metrics: &Metrics) {
+    let numbers = relay.metrics();
+    metrics.register("outbox_published_total", "Events that the queue accepted", numbers.published);
+    metrics.register(
+        "outbox_failures_total",
+        "Events that the queue refused, once an attempt",
+        numbers.failures,
+    );
+    metrics.register("outbox_pending", "Events that wait or are being published", numbers.pending);
+    metrics.register(
+        "outbox_publish_lag_seconds",
+        "From an event's due time to the queue's answer",
+        numbers.lag,
+    );
+}

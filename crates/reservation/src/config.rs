@@ -1,0 +1,159 @@
+//! The settings of reservation-api.
+//!
+//! The engines are chosen in `app`, so what only an engine needs is read there. A component gets its own options, never
+//! the whole.
+
+use crate::service::ServiceOptions;
+use crate::sweeper::SweeperOptions;
+use core::time::Duration;
+use outbox::RelayOptions;
+use runtime::config::{Endpoint, Env};
+use secrecy::SecretString;
+
+/// The longest hold; a longer one is a slip of units.
+const HOLD_TTL_MAX: Duration = Duration::from_secs(24 * 60 * 60);
+/// Fewer bytes are guessed.
+const SECRET_BYTES_MIN: usize = 16;
+
+/// What the service itself needs.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// The rules' numbers and the webhook's secret.
+    pub service: ServiceOptions,
+    /// The outbox's relay: the timer of expiry.
+    pub relay: RelayOptions,
+    /// The backstops.
+    pub sweeper: SweeperOptions,
+    /// Guards `/internal/…`, webhooks apart; none = open to whoever reaches the port.
+    pub internal_token: Option<SecretString>,
+}
+
+/// The configuration of the process: the service's, and where its peers and its ports are.
+#[derive(Debug, Clone)]
+pub struct Environment {
+    /// The service's own.
+    pub config: Config,
+    /// `INVENTORY_GRPC_ADDR`.
+    pub inventory: Endpoint,
+    /// `PAYMENT_GRPC_ADDR`.
+    pub payments: Endpoint,
+    /// `SERVER_PORT`.
+    pub http_port: u16,
+    /// `GRPC_PORT`.
+    pub grpc_port: u16,
+}
+
+impl Config {
+    /// The defaults of the contracts, with this secret for webhooks.
+    pub fn new(webhook_secret: SecretString) -> Self {
+        let relay = RelayOptions::default();
+        let service = ServiceOptions { outbox_shards: relay.shards, ..ServiceOptions::new(webhook_secret) };
+        Self { service, relay, sweeper: SweeperOptions::default(), internal_token: None }
+    }
+
+    /// Reads the settings; problems are collected in the environment. `None` if something required is missing.
+    pub fn from_env(env: &mut Env) -> Option<Self> {
+        let what = "the secret that the payment provider signs its webhooks with";
+        let secret = env.secret_required("PAYMENT_WEBHOOK_SECRET", what, SECRET_BYTES_MIN);
+        let defaults = Self::new(secret.clone().unwrap_or_else(|| SecretString::from(String::new())));
+        let (service, sweeper) = (defaults.service, defaults.sweeper);
+        let service = ServiceOptions {
+            hold_ttl: limit(
+                env,
+                "HOLD_TTL",
+                "how long seats are held for a buyer",
+                service.hold_ttl,
+                HOLD_TTL_MAX,
+            ),
+            inventory_timeout: deadline(env, "INVENTORY_TIMEOUT", service.inventory_timeout),
+            payment_timeout: deadline(env, "PAYMENT_TIMEOUT", service.payment_timeout),
+            admission_timeout: deadline(env, "ADMISSION_TIMEOUT", service.admission_timeout),
+            store_timeout: deadline(env, "STORE_TIMEOUT", service.store_timeout),
+            ..service
+        };
+        let hour = Duration::from_secs(3_600);
+        let sweeper = SweeperOptions {
+            every: limit(
+                env,
+                "SWEEP_EVERY",
+                "how often due reservations are looked through",
+                sweeper.every,
+                hour,
+            ),
+            grace: limit(env, "SWEEP_GRACE", "how long a due hold is left to its event", sweeper.grace, hour),
+            ..sweeper
+        };
+        let internal_token = env.secret("INTERNAL_API_TOKEN");
+        env.document("INTERNAL_API_TOKEN", "what /internal asks for in the header X-Internal-Token");
+        secret.map(|_| Self { service, sweeper, internal_token, relay: defaults.relay })
+    }
+}
+
+impl Environment {
+    /// Reads the settings of the process. The caller ends with [`Env::finish`].
+    pub fn from_env(env: &mut Env) -> Option<Self> {
+        let config = Config::from_env(env);
+        let default = |text: &str| text.parse::<Endpoint>().expect("a literal that the tests parse");
+        let inventory = env.or("INVENTORY_GRPC_ADDR", default("inventory-svc:8021"));
+        let payments = env.or("PAYMENT_GRPC_ADDR", default("payment-sim-api:8031"));
+        let (http_port, grpc_port) = (env.or("SERVER_PORT", 8010), env.or("GRPC_PORT", 8011));
+        Some(Self { config: config?, inventory, payments, http_port, grpc_port })
+    }
+}
+
+fn deadline(env: &mut Env, name: &str, default: Duration) -> Duration {
+    limit(env, name, "the limit of one call", default, Duration::from_secs(60))
+}
+
+/// A length of time above zero and up to `max`.
+fn limit(env: &mut Env, name: &str, doc: &str, default: Duration, max: Duration) -> Duration {
+    let value = env.duration_or(name, default);
+    env.document(name, doc);
+    if value.is_zero() || value > max {
+        env.problem(name, &format!("is {value:?}; it must be more than 0 and at most {max:?}"));
+        return default;
+    }
+    value
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SECRET: (&str, &str) = ("PAYMENT_WEBHOOK_SECRET", "whsec_0123456789");
+
+    #[test]
+    fn a_secret_is_enough() {
+        let mut env = Env::from_pairs([SECRET]);
+        let environment = Environment::from_env(&mut env).unwrap();
+        env.finish().unwrap();
+        assert_eq!(environment.config.service.hold_ttl, Duration::from_secs(60));
+        assert_eq!(environment.config.service.inventory_timeout, Duration::from_millis(250));
+        assert_eq!(environment.config.service.outbox_shards, environment.config.relay.shards);
+        assert_eq!((environment.http_port, environment.grpc_port), (8010, 8011));
+        assert!(!format!("{environment:?}").contains("whsec_"));
+    }
+
+    #[test]
+    fn every_mistake_is_told_at_once() {
+        let mut env =
+            Env::from_pairs([("HOLD_TTL", "60"), ("INVENTORY_GRPC_ADDR", "host"), ("SWEEP_EVERY", "0s")]);
+        assert!(Environment::from_env(&mut env).is_none());
+        let told = env.finish().unwrap_err().to_string();
+        for name in ["PAYMENT_WEBHOOK_SECRET", "HOLD_TTL", "INVENTORY_GRPC_ADDR", "SWEEP_EVERY"] {
+            assert!(told.contains(name), "{told}");
+        }
+    }
+
+    #[test]
+    fn a_hold_of_no_or_endless_time_and_a_guessable_secret_are_refused() {
+        for pair in [("HOLD_TTL", "25h"), ("HOLD_TTL", "0s")] {
+            let mut env = Env::from_pairs([SECRET, pair]);
+            Config::from_env(&mut env);
+            assert!(env.finish().is_err(), "{pair:?}");
+        }
+        let mut env = Env::from_pairs([("PAYMENT_WEBHOOK_SECRET", "short")]);
+        assert!(Config::from_env(&mut env).is_none());
+        assert!(env.finish().is_err());
+    }
+}

@@ -1,0 +1,247 @@
+//! gRPC ReservationService. Business refusals are in the response's `error` with status OK; malformed input and outages
+//! are gRPC statuses (contracts section 4).
+
+use crate::refusal::Refusal;
+use crate::request::Create;
+use crate::service::{Listing, Page, Service};
+use contracts::common::v1 as common;
+use contracts::error::WireError;
+use contracts::reservation::v1 as proto;
+use contracts::reservation::v1::reservation_service_server::{ReservationService, ReservationServiceServer};
+use contracts::reservation_wire::reservation_to_proto;
+use contracts::time;
+use contracts::vocabulary::{
+    money_to_proto, optional, required, reservation_status_from_proto, reservation_status_to_proto,
+    seat_to_proto,
+};
+use domain::id::{PaymentIntentId, PersonId, ReservationId, ShowId};
+use domain::reservation::Reservation;
+use ports::Trace;
+use runtime::grpc::trace_of_metadata;
+use tonic::service::Routes;
+use tonic::{Request, Response, Status};
+
+/// The services of this process, for health and reflection.
+pub(crate) const NAMES: &[&str] = &["reservation.v1.ReservationService"];
+
+/// The routes of this process.
+pub(crate) fn routes(service: Service) -> Routes {
+    Routes::new(ReservationServiceServer::new(Edge(service)))
+}
+
+struct Edge(Service);
+
+type Answer<T> = Result<Response<T>, Status>;
+
+#[tonic::async_trait]
+impl ReservationService for Edge {
+    async fn create_reservation(
+        &self,
+        request: Request<proto::CreateReservationRequest>,
+    ) -> Answer<proto::CreateReservationResponse> {
+        let (trace, request) = opened(request);
+        let placed = async { self.0.create(&Create::from_proto(&request)?, &trace).await };
+        told(
+            "create",
+            &trace,
+            placed.await.map(|answer| {
+                let placed = answer.placed;
+                proto::CreateReservationResponse {
+                    reservation_id: placed.id.to_string(),
+                    status: proto::ReservationStatus::Hold as i32,
+                    hold_expires_at: Some(time::to_proto(placed.hold_expires_at)),
+                    reserved_seats: placed.seats.iter().map(seat_to_proto).collect(),
+                    total_amount: Some(money_to_proto(&placed.total)),
+                    ..Default::default()
+                }
+            }),
+        )
+    }
+
+    async fn get_reservation(
+        &self,
+        request: Request<proto::GetReservationRequest>,
+    ) -> Answer<proto::GetReservationResponse> {
+        let (trace, request) = opened(request);
+        let read =
+            async { self.0.get(&id(&request.reservation_id)?, person(&request.user_id)?.as_ref()).await };
+        told(
+            "get",
+            &trace,
+            read.await.map(|stored| proto::GetReservationResponse {
+                reservation: Some(reservation_to_proto(&stored.reservation)),
+                error: None,
+            }),
+        )
+    }
+
+    async fn confirm_reservation(
+        &self,
+        request: Request<proto::ConfirmReservationRequest>,
+    ) -> Answer<proto::ConfirmReservationResponse> {
+        let (trace, request) = opened(request);
+        let confirmed = async {
+            let intent = required(PaymentIntentId::parse, "payment_intent_id", &request.payment_intent_id)?;
+            let (id, person) = (id(&request.reservation_id)?, person(&request.user_id)?);
+            self.0.confirm(&id, &intent, person.as_ref(), &trace).await
+        };
+        told(
+            "confirm",
+            &trace,
+            confirmed.await.map(|reservation| proto::ConfirmReservationResponse {
+                order_id: reservation.order.as_ref().map(ToString::to_string).unwrap_or_default(),
+                status: reservation_status_to_proto(reservation.status) as i32,
+                confirmed_at: Some(time::to_proto(reservation.updated_at)),
+                confirmed_seats: seats(&reservation),
+                error: None,
+            }),
+        )
+    }
+
+    async fn cancel_reservation(
+        &self,
+        request: Request<proto::CancelReservationRequest>,
+    ) -> Answer<proto::CancelReservationResponse> {
+        let (trace, request) = opened(request);
+        let cancelled = async {
+            let (id, person) = (id(&request.reservation_id)?, person(&request.user_id)?);
+            self.0.cancel(&id, person.as_ref(), &trace).await
+        };
+        told(
+            "cancel",
+            &trace,
+            cancelled.await.map(|reservation| proto::CancelReservationResponse {
+                status: reservation_status_to_proto(reservation.status) as i32,
+                cancelled_at: Some(time::to_proto(reservation.updated_at)),
+                released_seats: seats(&reservation),
+                error: None,
+            }),
+        )
+    }
+
+    async fn list_reservations(
+        &self,
+        request: Request<proto::ListReservationsRequest>,
+    ) -> Answer<proto::ListReservationsResponse> {
+        let (trace, request) = opened(request);
+        let first = request.pagination.as_ref().is_none_or(|pagination| pagination.cursor.is_empty());
+        let listed = async { self.0.list(&listing(&request)?).await };
+        told(
+            "list",
+            &trace,
+            listed.await.map(|page| proto::ListReservationsResponse {
+                page_info: Some(page_info(&page, first)),
+                reservations: page.reservations.iter().map(reservation_to_proto).collect(),
+                error: None,
+            }),
+        )
+    }
+
+    /// A hold is as long as the inventory made it when the seats were taken; nothing makes it longer. The answer says so
+    /// for every reservation that the caller may see.
+    async fn extend_hold(
+        &self,
+        request: Request<proto::ExtendHoldRequest>,
+    ) -> Answer<proto::ExtendHoldResponse> {
+        let (trace, request) = opened(request);
+        let refused = async {
+            let (id, person) = (id(&request.reservation_id)?, person(&request.user_id)?);
+            let current = self.0.get(&id, person.as_ref()).await?.reservation;
+            let error = Refusal::NoExtension { current: current.status }.reply().error;
+            Ok(proto::ExtendHoldResponse {
+                new_expires_at: Some(time::to_proto(current.hold_expires_at)),
+                extended_seconds: 0,
+                extension_allowed: false,
+                error: Some(error.traced(trace.trace_id.clone()).to_proto()),
+            })
+        };
+        told("extend", &trace, refused.await)
+    }
+}
+
+/// A response that can carry a refusal.
+trait Refusable: Default {
+    fn refused(error: common::Error) -> Self;
+}
+
+macro_rules! refusable {
+    ($($response:ident),+ $(,)?) => {
+        $(impl Refusable for proto::$response {
+            fn refused(error: common::Error) -> Self {
+                Self { error: Some(error), ..Default::default() }
+            }
+        })+
+    };
+}
+
+refusable!(
+    CreateReservationResponse,
+    GetReservationResponse,
+    ConfirmReservationResponse,
+    CancelReservationResponse,
+    ListReservationsResponse,
+    ExtendHoldResponse,
+);
+
+fn opened<T>(request: Request<T>) -> (Trace, T) {
+    (trace_of_metadata(request.metadata()), request.into_inner())
+}
+
+/// The answer, or the refusal where the contract wants it; what went wrong inside goes to the log.
+fn told<T: Refusable>(operation: &'static str, trace: &Trace, answer: Result<T, Refusal>) -> Answer<T> {
+    let refusal = match answer {
+        Ok(answer) => return Ok(Response::new(answer)),
+        Err(refusal) => refusal,
+    };
+    refusal.log(operation, trace);
+    let reply = refusal.reply();
+    let error = reply.error.traced(trace.trace_id.clone());
+    if reply.in_band { Ok(Response::new(T::refused(error.to_proto()))) } else { Err(error.into()) }
+}
+
+fn id(text: &str) -> Result<ReservationId, Refusal> {
+    Ok(required(ReservationId::parse, "reservation_id", text)?)
+}
+
+/// Who asks; earlier callers do not say.
+fn person(text: &str) -> Result<Option<PersonId>, Refusal> {
+    Ok(optional(PersonId::parse, "user_id", text)?)
+}
+
+fn seats(reservation: &Reservation) -> Vec<common::Seat> {
+    reservation_to_proto(reservation).seats
+}
+
+fn listing(request: &proto::ListReservationsRequest) -> Result<Listing, Refusal> {
+    let pagination = request.pagination.clone().unwrap_or_default();
+    if pagination.page > 1 && pagination.cursor.is_empty() {
+        return Err(WireError::invalid("page", "pages are reached by the cursor of the page before").into());
+    }
+    let status = match request.status {
+        0 => None,
+        number => Some(
+            reservation_status_from_proto(number)
+                .ok_or_else(|| WireError::invalid("status", "no reservation has this status"))?,
+        ),
+    };
+    Ok(Listing {
+        person: required(PersonId::parse, "user_id", &request.user_id)?,
+        status,
+        show: optional(ShowId::parse, "event_id", &request.event_id)?,
+        page_size: usize::try_from(pagination.page_size)
+            .map_err(|_| WireError::invalid("page_size", "page_size must not be negative"))?,
+        cursor: pagination.cursor,
+    })
+}
+
+/// What is around a page. The number of all reservations is only known when one page holds them.
+fn page_info(page: &Page, first: bool) -> common::PageInfo {
+    let only = first && page.next.is_none();
+    common::PageInfo {
+        total_count: if only { i32::try_from(page.reservations.len()).unwrap_or(i32::MAX) } else { 0 },
+        has_next_page: page.next.is_some(),
+        has_previous_page: !first,
+        next_cursor: page.next.clone().unwrap_or_default(),
+        previous_cursor: String::new(),
+    }
+}

@@ -1,0 +1,339 @@
+//! Why the service does not do what it is asked, and the one table that says how each is told over REST and gRPC.
+//!
+//! The words are for the caller and never carry what went wrong inside; that goes to the log, once, where the refusal is
+//! told ([`Refusal::log`]).
+
+use contracts::error::{Code, WireError};
+use contracts::inventory_wire::{Subject, rejection_to_error};
+use contracts::reservation_wire::{illegal_move, no_such_reservation};
+use contracts::webhook::Rejected;
+use domain::hold::{BadRequest, Rejection};
+use domain::id::{PaymentIntentId, ReservationId, ShowId};
+use domain::payment;
+use domain::reservation::Status;
+use http::StatusCode;
+use ports::reservations::EndRejection;
+use ports::{Fault, FaultClass, PortError, Trace};
+
+/// A request that was not carried out.
+#[derive(Debug)]
+pub enum Refusal {
+    /// The request makes no sense, whatever the state.
+    Malformed(WireError),
+    /// The wish for seats contradicts itself.
+    BadRequest(BadRequest),
+    /// The show asks for a pass of the waiting room, and there is no valid one.
+    NoAdmission(ShowId),
+    /// The inventory does not give the seats; its words.
+    NotHeld(WireError),
+    /// The Idempotency-Key belongs to another request.
+    OtherRequest,
+    /// The hold under this key ended before it became a reservation.
+    KeyIsOver,
+    /// No reservation of that id.
+    NoSuchReservation(ReservationId),
+    /// It belongs to somebody else.
+    NotTheOwner(ReservationId),
+    /// Its status does not allow it.
+    Illegal {
+        /// The present status.
+        current: Status,
+        /// The payment that confirmed it.
+        intent: Option<PaymentIntentId>,
+    },
+    /// Its time ran out.
+    Expired {
+        /// The present status: EXPIRED, or HOLD while the record is late.
+        current: Status,
+    },
+    /// The inventory does not bring the seats to that end; its words.
+    NotMoved {
+        /// The present status.
+        current: Status,
+        /// The payment that confirmed it.
+        intent: Option<PaymentIntentId>,
+        /// What the inventory says.
+        error: Box<WireError>,
+    },
+    /// The payment does not pay for this reservation.
+    NotPaid(NotPaid),
+    /// The webhook is not believed.
+    NotBelieved(Rejected),
+    /// The webhook's id was used for another payment.
+    OtherWebhook,
+    /// A hold is as long as the inventory made it.
+    NoExtension {
+        /// The present status.
+        current: Status,
+    },
+    /// A peer did not answer, or with a failure.
+    Peer(Peer, Fault),
+    /// The store did not answer, or with a failure.
+    Store(Fault),
+    /// Others changed the same reservation each time.
+    Contended(ReservationId),
+}
+
+/// Whom this service calls.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Peer {
+    /// The keeper of the seats.
+    Inventory,
+    /// The payment provider.
+    Payments,
+    /// The door of the waiting room.
+    Admissions,
+}
+
+/// Why a payment is not enough to confirm.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum NotPaid {
+    /// The provider does not know it.
+    NoSuchPayment,
+    /// It pays for another reservation.
+    ForAnother,
+    /// The money is not taken, or was given back.
+    Status(payment::Status),
+    /// The provider's words.
+    Refused(String),
+}
+
+/// How a refusal is told.
+#[derive(Debug)]
+pub struct Reply {
+    /// Code, words and particulars.
+    pub error: WireError,
+    /// The status over REST.
+    pub status: StatusCode,
+    /// Over gRPC: in the response with status OK, or as a gRPC status (malformed input and outages).
+    pub in_band: bool,
+    /// The reservation's state, told beside the error over REST.
+    pub current: Option<(Status, Option<PaymentIntentId>)>,
+}
+
+impl Peer {
+    /// The word for messages and logs.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Inventory => "inventory",
+            Self::Payments => "payments",
+            Self::Admissions => "waiting room",
+        }
+    }
+}
+
+impl Refusal {
+    /// A refusal of the inventory on the way to an end.
+    pub(crate) fn not_moved(
+        id: &ReservationId,
+        (current, intent): (Status, Option<PaymentIntentId>),
+        no: &Rejection,
+    ) -> Self {
+        let subject = Subject { reservation: Some(id), ..Subject::default() };
+        let error = Box::new(rejection_to_error(subject, no));
+        Self::NotMoved { current, intent, error }
+    }
+
+    /// How the caller is told.
+    pub fn reply(&self) -> Reply {
+        match self {
+            Self::Malformed(error) => Reply::status(error.clone()),
+            Self::BadRequest(bad) => {
+                Reply::status(rejection_to_error(Subject::default(), &Rejection::BadRequest(bad.clone())))
+            }
+            Self::NoAdmission(show) => {
+                let message = format!(
+                    "no admission: {show} is entered through its waiting room, and there is no valid pass"
+                );
+                Reply::in_band(WireError::new(Code::Forbidden, message).detail(
+                    "reservation_token",
+                    "NO_ADMISSION",
+                    "",
+                ))
+            }
+            Self::NotHeld(error) if error.code == Code::InvalidArgument => Reply::status(error.clone()),
+            Self::NotHeld(error) => Reply::in_band(error.clone()),
+            Self::OtherRequest => {
+                Reply::key("the Idempotency-Key was used for another request", "OTHER_REQUEST")
+            }
+            Self::KeyIsOver => Reply::in_band(
+                WireError::new(
+                    Code::ReservationExpired,
+                    "the seats under this Idempotency-Key are no longer held; use a new Idempotency-Key",
+                )
+                .detail("idempotency_key", "OVER", ""),
+            ),
+            Self::NoSuchReservation(id) => Reply::in_band(no_such_reservation(id)),
+            Self::NotTheOwner(id) => Reply::in_band(
+                WireError::new(Code::Forbidden, format!("{id} belongs to another person")).detail(
+                    "user_id",
+                    "NOT_OWNER",
+                    "",
+                ),
+            ),
+            Self::Illegal { current, intent } => {
+                Reply::conflict(illegal_move(*current, intent.as_ref()), *current, intent.clone())
+            }
+            Self::Expired { current } => {
+                let error = WireError::new(
+                    Code::ReservationExpired,
+                    "the hold ran out and its seats cannot be taken again",
+                )
+                .detail("status", "CURRENT_STATUS", current.as_str());
+                Reply::conflict(error, *current, None)
+            }
+            Self::NotMoved { current, intent, error } => {
+                let error = (**error).clone().detail("status", "CURRENT_STATUS", current.as_str());
+                Reply::conflict(error, *current, intent.clone())
+            }
+            Self::NotPaid(why) => Reply::in_band(why.error()),
+            Self::NotBelieved(why) => Reply::status(WireError::new(Code::Unauthenticated, why.to_string())),
+            Self::OtherWebhook => {
+                Reply::key("the X-Webhook-Id was used for another payment", "OTHER_WEBHOOK")
+            }
+            Self::NoExtension { current } => Reply::in_band(
+                WireError::new(
+                    Code::FailedPrecondition,
+                    "a hold cannot be extended; reserve again when it has run out",
+                )
+                .detail("status", "CURRENT_STATUS", current.as_str()),
+            ),
+            Self::Peer(peer, fault) => Reply::peer(*peer, fault),
+            Self::Store(fault) => Reply::store(fault),
+            Self::Contended(id) => Reply::status(WireError::new(
+                Code::ConcurrentModification,
+                format!("{id} is being changed by others; try again"),
+            )),
+        }
+    }
+
+    /// Writes what went wrong inside to the log. What callers did wrong is theirs to know.
+    pub fn log(&self, operation: &'static str, trace: &Trace) {
+        let trace_id = trace.trace_id.as_deref();
+        match self {
+            Self::Peer(peer, fault) => {
+                tracing::warn!(
+                    operation,
+                    trace_id,
+                    peer = peer.as_str(),
+                    error = fault.chain(),
+                    "a peer failed"
+                );
+            }
+            Self::Store(fault) => {
+                tracing::error!(operation, trace_id, error = fault.chain(), "the store failed");
+            }
+            Self::Contended(id) => {
+                tracing::warn!(operation, trace_id, reservation_id = %id, "gave up after many conflicts");
+            }
+            Self::NotBelieved(why) => {
+                tracing::warn!(operation, trace_id, why = %why, "a webhook was not believed")
+            }
+            _ => {}
+        }
+    }
+}
+
+impl NotPaid {
+    fn error(&self) -> WireError {
+        let (message, reason, value) = match self {
+            Self::NoSuchPayment => {
+                ("there is no payment of that id".to_owned(), "NO_SUCH_PAYMENT", String::new())
+            }
+            Self::ForAnother => {
+                ("the payment is for another reservation".to_owned(), "FOR_ANOTHER", String::new())
+            }
+            Self::Status(status) => (
+                format!("the payment is {}, not CAPTURED", status.as_str()),
+                "STATUS",
+                status.as_str().to_owned(),
+            ),
+            Self::Refused(words) => (words.clone(), "REFUSED", String::new()),
+        };
+        WireError::new(Code::PaymentNotApproved, message).detail("payment_intent_id", reason, value)
+    }
+}
+
+impl Reply {
+    fn new(error: WireError, in_band: bool) -> Self {
+        Self { status: error.code.http_status(), error, in_band, current: None }
+    }
+
+    fn status(error: WireError) -> Self {
+        Self::new(error, false)
+    }
+
+    fn in_band(error: WireError) -> Self {
+        Self::new(error, true)
+    }
+
+    /// A refusal because of what the reservation is: 409 over REST, whatever the code's own status.
+    fn conflict(error: WireError, current: Status, intent: Option<PaymentIntentId>) -> Self {
+        let current = Some((current, intent));
+        Self { status: StatusCode::CONFLICT, error, in_band: true, current }
+    }
+
+    fn key(message: &str, reason: &str) -> Self {
+        Self::in_band(WireError::new(Code::IdempotencyConflict, message).detail(
+            "idempotency_key",
+            reason,
+            "",
+        ))
+    }
+
+    fn peer(peer: Peer, fault: &Fault) -> Self {
+        let peer = peer.as_str();
+        Self::status(match fault.class {
+            FaultClass::Unavailable => {
+                WireError::new(Code::UpstreamTimeout, format!("the {peer} did not answer in time; try again"))
+            }
+            FaultClass::Transient | FaultClass::Conflict => {
+                WireError::new(Code::UpstreamError, format!("the {peer} could not do it; try again"))
+            }
+            FaultClass::Permanent => WireError::new(Code::UpstreamError, format!("the {peer} failed")),
+        })
+    }
+
+    fn store(fault: &Fault) -> Self {
+        Self::status(match fault.class {
+            FaultClass::Unavailable | FaultClass::Transient | FaultClass::Conflict => {
+                WireError::new(Code::Unavailable, "reservations cannot be stored now; try again")
+            }
+            FaultClass::Permanent => WireError::new(Code::Internal, "internal error"),
+        })
+    }
+}
+
+impl From<WireError> for Refusal {
+    fn from(error: WireError) -> Self {
+        Self::Malformed(error)
+    }
+}
+
+impl From<Refusal> for PortError<EndRejection> {
+    /// What the worker is told when it calls this service without sockets, the same as over them.
+    fn from(refusal: Refusal) -> Self {
+        match refusal {
+            Refusal::NoSuchReservation(_) => Self::Rejected(EndRejection::NoSuchReservation),
+            Refusal::Illegal { current, intent } | Refusal::NotMoved { current, intent, .. } => {
+                Self::Rejected(EndRejection::Illegal { current: Some(current), intent })
+            }
+            Refusal::Expired { current } => {
+                Self::Rejected(EndRejection::Illegal { current: Some(current), intent: None })
+            }
+            other => Self::Failed(other.into_fault()),
+        }
+    }
+}
+
+impl Refusal {
+    /// The failure behind a refusal, for callers that know only failures.
+    pub(crate) fn into_fault(self) -> Fault {
+        let message = self.reply().error.to_string();
+        match self {
+            Self::Peer(_, fault) | Self::Store(fault) => fault,
+            Self::Contended(_) => Fault::transient(message),
+            _ => Fault::permanent(message),
+        }
+    }
+}

@@ -1,0 +1,107 @@
+//! Identities that are functions of a request: a retry after a crash finds its own reservation and its own hold.
+
+use super::{Create, IdempotencyKey};
+use domain::id::{PersonId, ReservationId};
+use sha2::{Digest, Sha256};
+use std::sync::Arc;
+
+/// Half of a SHA-256: collisions are out of reach at 2⁶⁴ reservations.
+const DIGEST_BYTES: usize = 16;
+
+/// What makes two requests the same reservation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Origin<'a> {
+    /// The person's Idempotency-Key.
+    Key(&'a IdempotencyKey),
+    /// The pass of the waiting room, which is used once: for callers without a key.
+    Pass(&'a str),
+    /// Nothing: each request is another reservation. The numbers are random.
+    Chance([u64; 2]),
+}
+
+/// The reservation's id: `rsv_` and 32 hexadecimal digits of the SHA-256 of person and origin.
+pub fn reservation_id(person: &PersonId, origin: Origin<'_>) -> ReservationId {
+    let mut hash = Sha256::new();
+    // Neither person nor key has control characters, so zero bytes separate, and two of them make a pass no key.
+    hash.update(person.as_str().as_bytes());
+    match origin {
+        Origin::Key(key) => {
+            hash.update(b"\0");
+            hash.update(key.as_str().as_bytes());
+        }
+        Origin::Pass(pass) => {
+            hash.update(b"\0\0");
+            hash.update(pass.as_bytes());
+        }
+        Origin::Chance(numbers) => {
+            hash.update(b"\0\0\0");
+            numbers.iter().for_each(|number| hash.update(number.to_be_bytes()));
+        }
+    }
+    let text = format!("rsv_{}", hex(&hash.finalize()));
+    ReservationId::parse(&text).expect("rsv_ and 32 hexadecimal digits are an identifier")
+}
+
+/// What a request asks for, in 32 hexadecimal digits: the same key with another fingerprint is another request.
+///
+/// The order of the seats says nothing, and the pass is how one gets in, not what one asks for: a retry may come with a
+/// newer one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Fingerprint(pub Arc<str>);
+
+impl Fingerprint {
+    /// The fingerprint of a request.
+    pub fn of(create: &Create) -> Self {
+        let mut seats: Vec<&str> = create.seats.iter().map(AsRef::as_ref).collect();
+        seats.sort_unstable();
+        let section = create.section.as_ref().map(AsRef::as_ref).unwrap_or_default();
+        let quantity = create.quantity.to_string();
+        let head = [create.show.as_str(), section, &quantity];
+        let text = head.into_iter().chain(seats).collect::<Vec<_>>().join("\0");
+        Self(hex(&Sha256::digest(text.as_bytes())).into())
+    }
+}
+
+fn hex(digest: &[u8]) -> String {
+    digest[..DIGEST_BYTES].iter().fold(String::with_capacity(2 * DIGEST_BYTES), |mut text, byte| {
+        for nibble in [byte >> 4, byte & 15] {
+            text.push(char::from(b"0123456789abcdef"[usize::from(nibble)]));
+        }
+        text
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn person(text: &str) -> PersonId {
+        PersonId::parse(text).unwrap()
+    }
+
+    fn key(text: &str) -> IdempotencyKey {
+        IdempotencyKey::parse(text).unwrap()
+    }
+
+    #[test]
+    fn the_derivation_is_the_documented_one() {
+        // printf 'kim\0buy-1' | sha256sum | cut -c1-32
+        let id = reservation_id(&person("kim"), Origin::Key(&key("buy-1")));
+        assert_eq!(id.as_str(), "rsv_a4a5af7f13403cbfe7f047e4a5dc975a");
+    }
+
+    #[test]
+    fn person_key_and_kind_of_origin_all_tell_reservations_apart() {
+        let ids = [
+            reservation_id(&person("kim"), Origin::Key(&key("a"))),
+            reservation_id(&person("lee"), Origin::Key(&key("a"))),
+            reservation_id(&person("kim"), Origin::Key(&key("b"))),
+            reservation_id(&person("kim"), Origin::Pass("a")),
+            reservation_id(&person("kim"), Origin::Chance([1, 2])),
+            reservation_id(&person("kim"), Origin::Chance([1, 3])),
+            reservation_id(&person("ki"), Origin::Key(&key("ma"))),
+        ];
+        let different: std::collections::BTreeSet<_> = ids.iter().collect();
+        assert_eq!(different.len(), ids.len());
+    }
+}

@@ -1,0 +1,37 @@
+//! Cancel: the buyer gives the seats back.
+
+use super::Service;
+use super::settle::refused;
+use crate::refusal::Refusal;
+use domain::hold::ReleaseCause;
+use domain::id::{PersonId, ReservationId};
+use domain::reservation::{End, Reservation, Status};
+use ports::Trace;
+
+impl Service {
+    /// Cancels a reservation in HOLD; one that is CANCELLED already, for whatever reason, is answered as done. The
+    /// inventory decides a race: if a commit or an expiry came first there, that end stands and the cancel is refused.
+    pub async fn cancel(
+        &self,
+        id: &ReservationId,
+        person: Option<&PersonId>,
+        trace: &Trace,
+    ) -> Result<Reservation, Refusal> {
+        let reservation = self.get(id, person).await?.reservation;
+        match reservation.status {
+            Status::Cancelled => return Ok(reservation),
+            Status::Confirmed => {
+                return Err(Refusal::Illegal { current: Status::Confirmed, intent: reservation.intent });
+            }
+            Status::Expired => return Err(Refusal::Expired { current: Status::Expired }),
+            Status::Hold => {}
+        }
+        let released = self.release_seats(&reservation, ReleaseCause::ByBuyer, trace).await?;
+        let cause = released.map_err(|no| refused(&reservation, &no))?;
+        let recorded = self.record(id, &End::after_release(cause, None), None, trace).await?;
+        match recorded.status {
+            Status::Cancelled => Ok(recorded),
+            current => Err(Refusal::Expired { current }),
+        }
+    }
+}

@@ -1,0 +1,58 @@
+//! Confirm: the buyer says that a payment was made. The same steps as for the event `payment.approved`, and the same order.
+
+use super::Service;
+use super::settle::{Settled, refused};
+use crate::refusal::{NotPaid, Peer, Refusal};
+use domain::hold::Rejection;
+use domain::id::{PaymentIntentId, PersonId, ReservationId};
+use domain::payment;
+use domain::reservation::{Reservation, Status};
+use ports::payments::PaymentRejection;
+use ports::{CallContext, Trace};
+
+impl Service {
+    /// Confirms a reservation that was paid: the payment is looked up, the seats are committed, the record follows. Again →
+    /// the same order, whatever payment is named then. A hold that was released is taken again where its seats are free.
+    ///
+    /// If the seats are gone the payment is not given back here: the payment's own event does that, once.
+    pub async fn confirm(
+        &self,
+        id: &ReservationId,
+        intent: &PaymentIntentId,
+        person: Option<&PersonId>,
+        trace: &Trace,
+    ) -> Result<Reservation, Refusal> {
+        let reservation = self.get(id, person).await?.reservation;
+        if reservation.status == Status::Confirmed {
+            return Ok(reservation);
+        }
+        if !reservation.may_be_confirmed() {
+            return Err(Refusal::Illegal { current: reservation.status, intent: None });
+        }
+        self.paid(id, intent, trace).await?;
+        match self.commit_seats(&reservation, Some(intent.clone()), trace).await? {
+            Ok(committed) => {
+                let settled = Settled::sold(committed, Some(intent.clone()));
+                self.record(id, &settled.end, settled.sold.as_deref(), trace).await
+            }
+            Err(Rejection::Expired | Rejection::NoSuchHold) => {
+                Err(Refusal::Expired { current: reservation.status })
+            }
+            Err(no) => Err(refused(&reservation, &no)),
+        }
+    }
+
+    /// Makes sure that the money for this reservation was taken.
+    async fn paid(&self, id: &ReservationId, intent: &PaymentIntentId, trace: &Trace) -> Result<(), Refusal> {
+        let limit = self.0.options.payment_timeout;
+        let cx = CallContext { trace: trace.clone(), timeout: Some(limit) };
+        let why = match self.ask(Peer::Payments, limit, self.0.payments.get(&cx, intent)).await? {
+            Ok(view) if view.reservation != *id => NotPaid::ForAnother,
+            Ok(view) if view.status != payment::Status::Captured => NotPaid::Status(view.status),
+            Ok(_) => return Ok(()),
+            Err(PaymentRejection::NoSuchPayment) => NotPaid::NoSuchPayment,
+            Err(PaymentRejection::Refused(words)) => NotPaid::Refused(words),
+        };
+        Err(Refusal::NotPaid(why))
+    }
+}

@@ -1,0 +1,276 @@
+//! Create: seats are held for a buyer, once for each Idempotency-Key.
+//!
+//! The id of the reservation, and so of its hold, is a function of person and key. A retry therefore finds what an earlier
+//! try did, wherever that one was interrupted: nothing, a hold without a reservation, or the recorded answer. The
+//! reservation, the event of its expiry and the recorded answer are one commit (trap T14), so none is there without the
+//! others.
+//!
+//! A refusal stores nothing: the same request under the same key may be tried again, when the seats are free again for
+//! example. A hold whose reservation was never stored runs out by itself.
+
+use super::{Service, unreadable};
+use crate::admissions::{Admission, NoSuchShow};
+use crate::refusal::{Peer, Refusal};
+use crate::request::{Create, Fingerprint, Origin, reservation_id};
+use crate::rows::{IdempotencyRow, Placed, Stored, reservation_key};
+use contracts::inventory_wire::{Subject, rejection_to_error};
+use domain::event::{Event, Fact, SeatsHint};
+use domain::hold::{BadRequest, Rejection};
+use domain::id::ReservationId;
+use domain::limits::CONFLICT_RETRIES_MAX;
+use domain::reservation::{Reservation, Status};
+use domain::time::Timestamp;
+use ports::inventory::{Held, HeldState, HoldSeats};
+use ports::store::{CommitError, Write};
+use ports::{CallContext, Trace};
+
+/// The answer to a create.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CreateAnswer {
+    /// What the buyer has.
+    pub placed: Placed,
+    /// It was recorded before: this request did nothing.
+    pub recorded: bool,
+}
+
+/// What the table has under an id.
+enum Found {
+    Nothing,
+    Recorded(IdempotencyRow),
+    /// A reservation whose recorded answer was forgotten after 14 days, or that never had a key.
+    WithoutRecord,
+}
+
+impl Service {
+    /// Holds seats for a buyer.
+    pub async fn create(&self, create: &Create, trace: &Trace) -> Result<CreateAnswer, Refusal> {
+        let (id, keyed) = self.identity(create);
+        if keyed && let Some(answer) = self.recorded(&id, create).await? {
+            self.0.metrics.created("recorded");
+            return Ok(answer);
+        }
+        self.admit(create, trace).await?;
+        let held = self.hold(&id, create, trace).await?;
+        if held.state != HeldState::Live || held.until <= self.0.clock.now() {
+            // An earlier try took the seats and was interrupted before it stored the reservation: nobody was told of that
+            // hold. Or another try of this request has stored it by now.
+            return self.recorded(&id, create).await?.ok_or(Refusal::KeyIsOver);
+        }
+        let answer = self.store(id, create, held, keyed, trace).await?;
+        self.0.metrics.created(if answer.recorded { "recorded" } else { "placed" });
+        Ok(answer)
+    }
+
+    /// The reservation that this request is or becomes, and whether the same request again would be the same one.
+    fn identity(&self, create: &Create) -> (ReservationId, bool) {
+        let origin = match (&create.key, &create.pass) {
+            (Some(key), _) => Origin::Key(key),
+            (None, Some(pass)) => Origin::Pass(pass),
+            (None, None) => Origin::Chance([self.0.entropy.next_u64(), self.0.entropy.next_u64()]),
+        };
+        (reservation_id(&create.person, origin), !matches!(origin, Origin::Chance(_)))
+    }
+
+    /// The recorded answer, if the same request was carried out before.
+    async fn recorded(&self, id: &ReservationId, create: &Create) -> Result<Option<CreateAnswer>, Refusal> {
+        match self.found(id).await? {
+            Found::Nothing => Ok(None),
+            Found::Recorded(record) if record.fingerprint == Fingerprint::of(create) => {
+                Ok(Some(CreateAnswer { placed: record.answer, recorded: true }))
+            }
+            Found::Recorded(_) | Found::WithoutRecord => Err(Refusal::OtherRequest),
+        }
+    }
+
+    async fn found(&self, id: &ReservationId) -> Result<Found, Refusal> {
+        let keys = [IdempotencyRow::key(id), reservation_key(id)];
+        Ok(match self.0.table.get(keys).await.map_err(Refusal::Store)? {
+            [Some(record), _] => {
+                Found::Recorded(IdempotencyRow::read(&record).ok_or_else(|| unreadable(id))?)
+            }
+            [None, Some(_)] => Found::WithoutRecord,
+            [None, None] => Found::Nothing,
+        })
+    }
+
+    /// Asks at the door (trap W1).
+    async fn admit(&self, create: &Create, trace: &Trace) -> Result<(), Refusal> {
+        let limit = self.0.options.admission_timeout;
+        let cx = CallContext { trace: trace.clone(), timeout: Some(limit) };
+        let check = self.0.admissions.check(&cx, &create.show, create.pass.as_deref(), &create.person);
+        match self.ask(Peer::Admissions, limit, check).await? {
+            Ok(Admission::Granted) => Ok(()),
+            Ok(Admission::Denied) => Err(Refusal::NoAdmission(create.show.clone())),
+            Err(NoSuchShow) => Err(not_held(create, &Rejection::NoSuchShow)),
+        }
+    }
+
+    /// Takes the seats, or finds them taken by an earlier try of the same request.
+    async fn hold(&self, id: &ReservationId, create: &Create, trace: &Trace) -> Result<Held, Refusal> {
+        let command = HoldSeats {
+            reservation: id.clone(),
+            show: create.show.clone(),
+            section: create.section.clone(),
+            seats: create.seats.clone(),
+            quantity: create.quantity,
+            person: create.person.clone(),
+            until: self.0.clock.now().plus(self.0.options.hold_ttl),
+        };
+        let limit = self.0.options.inventory_timeout;
+        let call = self.inventory_call(trace);
+        match self.ask(Peer::Inventory, limit, self.0.inventory.hold(&call, command)).await? {
+            Ok(held) => Ok(held),
+            // The id is derived from person and key, so a hold on other seats is an earlier request under this key.
+            Err(Rejection::BadRequest(BadRequest::DifferentSeats) | Rejection::NotOwner) => {
+                Err(Refusal::OtherRequest)
+            }
+            Err(no) => Err(not_held(create, &no)),
+        }
+    }
+
+    /// Stores the reservation, the event of its expiry and the recorded answer, all or none.
+    async fn store(
+        &self,
+        id: ReservationId,
+        create: &Create,
+        held: Held,
+        keyed: bool,
+        trace: &Trace,
+    ) -> Result<CreateAnswer, Refusal> {
+        let now = self.0.clock.now();
+        let reservation = placed_reservation(id.clone(), create, &held, now);
+        let Held { seats, total, until, .. } = held;
+        let placed =
+            Placed { id: id.clone(), show: create.show.clone(), seats, total, hold_expires_at: until };
+        let event = expiry_event(&reservation, trace);
+        let mut lost = None;
+        for _ in 0..CONFLICT_RETRIES_MAX {
+            match self
+                .0
+                .table
+                .commit(self.writes(create, &reservation, &placed, &event, keyed, now, trace))
+                .await
+            {
+                Ok(()) => {
+                    self.0.relay.notify(until, &event.id);
+                    tell_placed(&reservation, trace);
+                    return Ok(CreateAnswer { placed, recorded: false });
+                }
+                // Somebody stored it: another try of the same request, or this one with a lost answer (trap S9).
+                Err(CommitError::Conflict { .. }) => match self.stored(&id, create, &placed, keyed).await? {
+                    Some(answer) => {
+                        self.0.relay.notify(until, &event.id);
+                        return Ok(answer);
+                    }
+                    // Conflicts with rows that are not there: an engine that lags behind its own commits.
+                    None => continue,
+                },
+                // Writing again is safe: all rows must be absent.
+                Err(CommitError::Ambiguous(fault)) if lost.is_none() => lost = Some(fault),
+                Err(CommitError::Ambiguous(fault) | CommitError::Failed(fault)) => {
+                    return Err(Refusal::Store(fault));
+                }
+            }
+        }
+        Err(Refusal::Contended(id))
+    }
+
+    /// The answer after a conflict, if what is stored is this very request.
+    async fn stored(
+        &self,
+        id: &ReservationId,
+        create: &Create,
+        placed: &Placed,
+        keyed: bool,
+    ) -> Result<Option<CreateAnswer>, Refusal> {
+        if keyed {
+            return self.recorded(id, create).await;
+        }
+        // The id is random, so whoever wrote it was this request.
+        Ok(self.load(id).await?.map(|_| CreateAnswer { placed: placed.clone(), recorded: false }))
+    }
+
+    #[allow(clippy::too_many_arguments, reason = "the rows of one commit, gathered in one place")]
+    fn writes(
+        &self,
+        create: &Create,
+        reservation: &Reservation,
+        placed: &Placed,
+        event: &Event,
+        keyed: bool,
+        now: Timestamp,
+        trace: &Trace,
+    ) -> Vec<Write> {
+        let shards = self.0.options.outbox_shards;
+        let mut writes = vec![
+            Stored::placed(reservation.clone()).write(),
+            outbox::row_write_traced(event, reservation.hold_expires_at, shards, trace),
+        ];
+        if keyed {
+            let (fingerprint, answer) = (Fingerprint::of(create), placed.clone());
+            writes.push(IdempotencyRow { fingerprint, answer, created_at: now }.write());
+        }
+        writes
+    }
+}
+
+/// The event that the hold of a reservation ran out. Its id is a function of the reservation, so it is the same event
+/// whoever announces it.
+pub(crate) fn expiry_event(reservation: &Reservation, trace: &Trace) -> Event {
+    Event {
+        id: outbox::expired_event_id(&reservation.id),
+        source: crate::SOURCE.into(),
+        at: reservation.hold_expires_at,
+        trace_id: trace.trace_id.clone(),
+        reservation: reservation.id.clone(),
+        seats: SeatsHint {
+            show: Some(reservation.show.clone()),
+            seats: reservation.seats.clone(),
+            quantity: u32::try_from(reservation.seats.len()).ok(),
+        },
+        person: Some(reservation.person.clone()),
+        fact: Fact::ReservationExpired { expired_at: Some(reservation.hold_expires_at) },
+    }
+}
+
+fn placed_reservation(id: ReservationId, create: &Create, held: &Held, now: Timestamp) -> Reservation {
+    // A buyer who names neither seats nor a section gets the only section of the show; the hold says which.
+    let section = || create.section.clone().or_else(|| held.seats.first().map(|seat| seat.section.clone()));
+    Reservation {
+        id,
+        show: create.show.clone(),
+        section: if create.seats.is_empty() { section() } else { None },
+        person: create.person.clone(),
+        status: Status::Hold,
+        seats: held.seats.iter().map(|seat| seat.id.clone()).collect(),
+        total: held.total.clone(),
+        hold_expires_at: held.until,
+        created_at: now,
+        updated_at: now,
+        order: None,
+        intent: None,
+        cancel_reason: None,
+        error_code: None,
+    }
+}
+
+fn not_held(create: &Create, no: &Rejection) -> Refusal {
+    let subject = Subject {
+        reservation: None,
+        show: Some(&create.show),
+        section: create.section.as_ref(),
+        seats: &create.seats,
+    };
+    Refusal::NotHeld(rejection_to_error(subject, no))
+}
+
+fn tell_placed(reservation: &Reservation, trace: &Trace) {
+    tracing::info!(
+        reservation_id = %reservation.id,
+        event_id = %reservation.show,
+        trace_id = trace.trace_id.as_deref(),
+        status = reservation.status.as_str(),
+        seats = reservation.seats.len(),
+        "reservation placed"
+    );
+}

@@ -1,0 +1,39 @@
+//! PATCH: bringing a reservation to its end on the word of another service.
+
+use super::Service;
+use super::settle::bounded;
+use crate::refusal::Refusal;
+use domain::reservation::{Decision, Reservation, apply};
+use ports::Trace;
+use ports::reservations::EndReservation;
+
+impl Service {
+    /// Brings a reservation to an end, the inventory before it where the sender has not done so (trap S3). The same end
+    /// again gives the reservation as it was recorded. Where the inventory had come to another end, that one is recorded
+    /// and the refusal tells it.
+    pub async fn end(&self, command: EndReservation, trace: &Trace) -> Result<Reservation, Refusal> {
+        let command = EndReservation { end: bounded(command.end), ..command };
+        let reservation = self.get(&command.id, None).await?.reservation;
+        let asked = command.end.status();
+        // What is refused, or done, or only gains a reason, moves no seats.
+        let moves = match apply(&reservation, command.end.clone(), self.0.clock.now()) {
+            Decision::Changed(next) => next.status != reservation.status,
+            Decision::Same => return Ok(reservation),
+            Decision::Refused { current } => {
+                return Err(Refusal::Illegal { current, intent: reservation.intent });
+            }
+        };
+        let id = command.id.clone();
+        let recorded = if moves {
+            let settled = self.settle(&reservation, command, trace).await?;
+            self.record(&id, &settled.end, settled.sold.as_deref(), trace).await?
+        } else {
+            self.record(&id, &command.end, None, trace).await?
+        };
+        if recorded.status == asked {
+            Ok(recorded)
+        } else {
+            Err(Refusal::Illegal { current: recorded.status, intent: recorded.intent })
+        }
+    }
+}

@@ -1,0 +1,137 @@
+//! A person's reservations, newest first, page by page.
+//!
+//! The cursor is the last place that was looked at, so a page costs what it shows and nothing of what came before. The
+//! index may lag behind, so each row found there is read again and judged by what it says now.
+
+use super::Service;
+use crate::refusal::Refusal;
+use crate::rows::{BY_PERSON, Stored, reservation_of};
+use contracts::error::WireError;
+use domain::id::{PersonId, ReservationId, ShowId};
+use domain::reservation::{Reservation, Status};
+use domain::time::Timestamp;
+use ports::store::{Entry, Key};
+use ports::{Fault, clock};
+
+/// Reservations of one page, at most.
+const PAGE_MAX: usize = 100;
+/// Reservations of one page, where the caller does not say.
+const PAGE_DEFAULT: usize = 20;
+/// Reservations looked at for one page, at most: a filter that matches nothing must not read a whole life.
+const LOOKED_AT_MAX: usize = 1_000;
+
+/// What to list.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Listing {
+    /// Whose.
+    pub person: PersonId,
+    /// In this status only.
+    pub status: Option<Status>,
+    /// For this show only.
+    pub show: Option<ShowId>,
+    /// How many; 0 = 20, at most 100.
+    pub page_size: usize,
+    /// Where the page before this one ended; "" = from the newest.
+    pub cursor: String,
+}
+
+/// One page.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Page {
+    /// Newest first.
+    pub reservations: Vec<Reservation>,
+    /// Where to go on; `None` if this was all.
+    pub next: Option<String>,
+}
+
+impl Service {
+    /// Lists a person's reservations.
+    pub async fn list(&self, listing: &Listing) -> Result<Page, Refusal> {
+        let size = if listing.page_size == 0 { PAGE_DEFAULT } else { listing.page_size.min(PAGE_MAX) };
+        let mut after = read_cursor(&listing.cursor)?;
+        let (mut found, mut looked_at) = (Vec::new(), 0);
+        loop {
+            let entries = self.entries(&listing.person, after.as_ref(), PAGE_MAX).await?;
+            let Some(last) = entries.last().cloned() else {
+                return Ok(Page { reservations: found, next: None });
+            };
+            let keys: Vec<Key> = entries.iter().map(|entry| entry.key.clone()).collect();
+            let rows = self.0.table.rows(&keys).await.map_err(Refusal::Store)?;
+            looked_at += entries.len();
+            for (entry, row) in entries.into_iter().zip(rows) {
+                let reservation = row.and_then(|row| Stored::read(&row)).map(|stored| stored.reservation);
+                if let Some(reservation) = reservation.filter(|r| listing.shows(r)) {
+                    // A full page ends before the first reservation that it has no place for.
+                    if found.len() == size {
+                        return Ok(Page { reservations: found, next: after.as_ref().map(cursor) });
+                    }
+                    found.push(reservation);
+                }
+                after = Some(entry);
+            }
+            after = Some(last);
+            if looked_at >= LOOKED_AT_MAX {
+                return Ok(Page { reservations: found, next: after.as_ref().map(cursor) });
+            }
+        }
+    }
+
+    async fn entries(
+        &self,
+        person: &PersonId,
+        after: Option<&Entry>,
+        limit: usize,
+    ) -> Result<Vec<Entry>, Refusal> {
+        let table = &self.0.table;
+        let read = table.store.due(BY_PERSON, person.as_str(), after, Timestamp::MAX, limit);
+        clock::timeout(&*self.0.clock, table.call_timeout, read)
+            .await
+            .unwrap_or_else(|_| Err(Fault::unavailable("reading an index took too long")))
+            .map_err(Refusal::Store)
+    }
+}
+
+impl Listing {
+    fn shows(&self, reservation: &Reservation) -> bool {
+        reservation.person == self.person
+            && self.status.is_none_or(|status| reservation.status == status)
+            && self.show.as_ref().is_none_or(|show| reservation.show == *show)
+    }
+}
+
+/// `<place>.<reservation>`: opaque to callers, and nothing in it needs to be kept from them.
+fn cursor(entry: &Entry) -> String {
+    let id = reservation_of(&entry.key);
+    format!("{}.{}", entry.at.as_millis(), id.as_ref().map(AsRef::as_ref).unwrap_or_default())
+}
+
+fn read_cursor(text: &str) -> Result<Option<Entry>, Refusal> {
+    if text.is_empty() {
+        return Ok(None);
+    }
+    let read = || {
+        let (at, id) = text.split_once('.')?;
+        let at = Timestamp::from_millis(at.parse().ok()?);
+        let id = ReservationId::parse(id).ok()?;
+        Some(Entry { at, key: crate::rows::reservation_key(&id) })
+    };
+    read()
+        .map(Some)
+        .ok_or_else(|| WireError::invalid("cursor", "cursor is none that a page ended with").into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_cursor_is_read_back_and_anything_else_is_refused() {
+        let id = ReservationId::parse("rsv_a.b").unwrap();
+        let entry = Entry { at: Timestamp::from_millis(7), key: crate::rows::reservation_key(&id) };
+        assert_eq!(read_cursor(&cursor(&entry)).unwrap(), Some(entry));
+        assert_eq!(read_cursor("").unwrap(), None);
+        for bad in ["x", "7", "7.", "-1.rsv", ".rsv", "99999999999999999999.rsv", "7.\n"] {
+            assert!(read_cursor(bad).is_err(), "{bad}");
+        }
+    }
+}

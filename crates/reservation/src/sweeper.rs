@@ -1,0 +1,202 @@
+//! The slow backstops: expiries that were announced and never had their effect, and rows that may be forgotten.
+//!
+//! **Expiry, layer 4.** A reservation that is HOLD some time after its hold was due, and whose event no longer waits in the
+//! outbox, is announced again: the same event under the same id, so a queue drops it if it has it, and the worker finds it
+//! done. The next look at it comes later and later, because a worker that is behind must not be given its own backlog
+//! again and again. What the index says is read again before it is acted on, and the announcement commits only over the
+//! version that was read. Timers affect latency, never safety (trap S7).
+//!
+//! **Forgetting.** Idempotency records and ids of webhooks are kept for 14 days. DynamoDB forgets them by itself
+//! (`expires_at`); this does it everywhere.
+
+use crate::metrics::ServiceMetrics;
+use crate::rows::{DUE, FORGET, IdempotencyRow, SHARDS, Stored, WebhookRow};
+use crate::service::expiry_event;
+use crate::table::Table;
+use core::time::Duration;
+use domain::limits::{MEMORY, ROWS_PER_COMMIT_MAX};
+use domain::reservation::Status;
+use domain::time::Timestamp;
+use outbox::RelayHandle;
+use outbox::due::{IndexReader, Rescan, RescanOptions};
+use ports::store::{CommitError, Entry, Expect, Key, Row, Write};
+use ports::{Clock, Entropy, Fault, Store, Trace};
+use std::sync::Arc;
+use tokio_util::sync::CancellationToken;
+
+/// When to look again at a reservation whose expiry was announced again: longer than a queue's deduplication window, and
+/// doubled each time up to the longest.
+const LOOK_AGAIN_FIRST: Duration = Duration::from_secs(5 * 60);
+const LOOK_AGAIN_MAX: Duration = Duration::from_secs(60 * 60);
+
+/// How the backstops look.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SweeperOptions {
+    /// How often due reservations are looked through.
+    pub every: Duration,
+    /// How long after the hold was due a reservation is left to its event.
+    pub grace: Duration,
+    /// How often rows that may be forgotten are looked through.
+    pub forget_every: Duration,
+    /// Every so many looks start from the beginning instead of where the last one ended.
+    pub whole_every: u32,
+}
+
+impl Default for SweeperOptions {
+    fn default() -> Self {
+        let seconds = Duration::from_secs;
+        Self { every: seconds(5), grace: seconds(10), forget_every: seconds(5), whole_every: 12 }
+    }
+}
+
+/// Both backstops. Driven by [`Sweeper::run`].
+pub struct Sweeper {
+    table: Table,
+    relay: RelayHandle,
+    metrics: ServiceMetrics,
+    outbox_shards: u32,
+    due: Rescan,
+    forget: Rescan,
+}
+
+impl Sweeper {
+    /// Backstops that have looked at nothing yet.
+    pub fn new(
+        (store, clock, entropy): (Arc<dyn Store>, Arc<dyn Clock>, Arc<dyn Entropy>),
+        (relay, metrics): (RelayHandle, ServiceMetrics),
+        (outbox_shards, call_timeout): (u32, Duration),
+        options: &SweeperOptions,
+    ) -> Self {
+        let rescan = |index, every, grace| {
+            let reader =
+                IndexReader::new(Arc::clone(&store), Arc::clone(&clock), Arc::clone(&entropy), index, SHARDS);
+            Rescan::new(reader, RescanOptions { every, grace, whole_every: options.whole_every })
+        };
+        Self {
+            due: rescan(DUE, options.every, options.grace),
+            forget: rescan(FORGET, options.forget_every, Duration::ZERO),
+            table: Table { store, clock, call_timeout },
+            relay,
+            metrics,
+            outbox_shards,
+        }
+    }
+
+    /// Looks until `shutdown`. A look may be dropped anywhere: each announcement and each batch of deletes is one commit.
+    pub async fn run(mut self, shutdown: CancellationToken) {
+        let work = async {
+            loop {
+                self.sweep().await;
+                let now = self.table.clock.elapsed();
+                let next = self.due.next().min(self.forget.next());
+                self.table.clock.sleep(next.saturating_sub(now)).await;
+            }
+        };
+        tokio::select! {
+            biased;
+            () = shutdown.cancelled() => {}
+            () = work => {}
+        }
+    }
+
+    async fn sweep(&mut self) {
+        if let Some(look) = self.due.start() {
+            let found = look.await;
+            for entries in self.due.found(found).chunks(ROWS_PER_COMMIT_MAX) {
+                if let Err(fault) = self.announce(entries).await {
+                    tracing::warn!(
+                        error = fault.chain(),
+                        "due reservations were not looked at; the next look tries again"
+                    );
+                }
+            }
+        }
+        if let Some(look) = self.forget.start() {
+            let found = look.await;
+            for entries in self.forget.found(found).chunks(ROWS_PER_COMMIT_MAX) {
+                if let Err(fault) = self.forget(entries).await {
+                    tracing::warn!(
+                        error = fault.chain(),
+                        "old rows were not forgotten; the next look tries again"
+                    );
+                }
+            }
+        }
+    }
+
+    /// Announces again what is overdue and no longer waits in the outbox.
+    async fn announce(&self, entries: &[Entry]) -> Result<(), Fault> {
+        let keys: Vec<Key> = entries.iter().map(|entry| entry.key.clone()).collect();
+        let now = self.table.clock.now();
+        for row in self.table.rows(&keys).await?.into_iter().flatten() {
+            let Some(stored) = Stored::read(&row) else {
+                tracing::error!(row = &*row.key.partition, "a reservation cannot be read");
+                continue;
+            };
+            if stored.reservation.status == Status::Hold && stored.look_at <= now {
+                self.announce_one(stored, now).await?;
+            }
+        }
+        Ok(())
+    }
+
+    async fn announce_one(&self, stored: Stored, now: Timestamp) -> Result<(), Fault> {
+        let event = expiry_event(&stored.reservation, &Trace::default());
+        let [waiting] = self.table.get([outbox::row_key(event.id.as_str())]).await?;
+        if waiting.is_some() {
+            return Ok(());
+        }
+        let rest = LOOK_AGAIN_FIRST * 2_u32.saturating_pow(stored.announced_again.min(16));
+        let mut history = stored.history.clone();
+        history.add(now, "expiry announced again");
+        let next = Stored {
+            look_at: now.plus(rest.min(LOOK_AGAIN_MAX)),
+            announced_again: stored.announced_again.saturating_add(1),
+            history,
+            ..stored
+        };
+        let announcement = outbox::row_write(&event, now, self.outbox_shards);
+        match self.table.commit(vec![next.write(), announcement]).await {
+            Ok(()) => {
+                self.relay.notify(now, &event.id);
+                self.metrics.swept();
+                tracing::warn!(
+                    reservation_id = %next.reservation.id,
+                    times = next.announced_again,
+                    overdue_ms = now.since(next.reservation.hold_expires_at).as_millis() as u64,
+                    "a due reservation is still HOLD; its expiry is announced again"
+                );
+                Ok(())
+            }
+            // It ended meanwhile, or another instance announced it.
+            Err(CommitError::Conflict { .. }) => Ok(()),
+            // Written or not, the next look finds the truth.
+            Err(CommitError::Failed(fault) | CommitError::Ambiguous(fault)) => Err(fault),
+        }
+    }
+
+    /// Deletes what was remembered long enough.
+    async fn forget(&self, entries: &[Entry]) -> Result<(), Fault> {
+        let keys: Vec<Key> = entries.iter().map(|entry| entry.key.clone()).collect();
+        let now = self.table.clock.now();
+        let rows = self.table.rows(&keys).await?.into_iter().flatten();
+        let old = rows.filter(|row| remembered_since(row).is_some_and(|at| at.plus(MEMORY) <= now));
+        let deletes: Vec<Write> =
+            old.map(|row| Write::Delete { key: row.key, expect: Expect::Version(row.version) }).collect();
+        if deletes.is_empty() {
+            return Ok(());
+        }
+        match self.table.commit(deletes).await {
+            // Another instance was faster.
+            Ok(()) | Err(CommitError::Conflict { .. }) => Ok(()),
+            Err(CommitError::Failed(fault) | CommitError::Ambiguous(fault)) => Err(fault),
+        }
+    }
+}
+
+/// Since when a row is remembered, if it is one that is forgotten.
+fn remembered_since(row: &Row) -> Option<Timestamp> {
+    IdempotencyRow::read(row)
+        .map(|record| record.created_at)
+        .or_else(|| WebhookRow::read(row).map(|webhook| webhook.received_at))
+}
