@@ -52,9 +52,9 @@ pub struct Relay {
     lines: Lines,
     /// Sent rows whose deletion is not yet confirmed and not in the air.
     sent: VecDeque<CompactId>,
-    loads: FuturesOrdered<BoxFuture<'static, Vec<(CompactId, Option<Loaded>)>>>,
+    loads: FuturesOrdered<BoxFuture<'static, LoadAnswer>>,
     sends: FuturesUnordered<BoxFuture<'static, SendAnswer>>,
-    deletes: FuturesUnordered<BoxFuture<'static, (Vec<CompactId>, Result<(), Fault>)>>,
+    deletes: FuturesUnordered<BoxFuture<'static, DeleteAnswer>>,
     rescans: FuturesUnordered<BoxFuture<'static, Found>>,
     send_rest: Rest,
     delete_rest: Rest,
@@ -76,6 +76,9 @@ enum Loaded {
     Unreadable,
 }
 
+/// Rows by their ids; `None` if they are gone.
+type LoadAnswer = Vec<(CompactId, Option<Loaded>)>;
+type DeleteAnswer = (Vec<CompactId>, Result<(), Fault>);
 type SendAnswer = (Vec<PendingRow>, Result<Vec<Result<Sent, Fault>>, Fault>);
 
 /// A pause of one kind of call after failures.

@@ -1,6 +1,6 @@
 //! From a confirmed message to a deleted row.
 
-use super::{Relay, Rest};
+use super::{DeleteAnswer, Relay, Rest};
 use crate::id::CompactId;
 use crate::row::row_key;
 use domain::limits::ROWS_PER_COMMIT_MAX;
@@ -35,7 +35,7 @@ impl Relay {
     }
 
     /// Takes in the answer of one delete. An ambiguous one is repeated: deleting twice changes nothing.
-    pub(super) fn deleted(&mut self, (batch, result): (Vec<CompactId>, Result<(), Fault>)) {
+    pub(super) fn deleted(&mut self, (batch, result): DeleteAnswer) {
         match result {
             Ok(()) => {
                 self.delete_rest = Rest::default();

@@ -1,8 +1,7 @@
 //! From a due key to a row in its line.
 
-use super::{Loaded, Relay, RelayPorts};
+use super::{LoadAnswer, Loaded, Relay, RelayPorts};
 use crate::backoff;
-use crate::id::CompactId;
 use crate::row::{PendingRow, row_key};
 use core::time::Duration;
 use domain::limits::ROWS_PER_COMMIT_MAX;
@@ -61,7 +60,7 @@ impl Relay {
     }
 
     /// Puts loaded rows into their lines.
-    pub(super) fn loaded(&mut self, rows: Vec<(CompactId, Option<Loaded>)>) {
+    pub(super) fn loaded(&mut self, rows: LoadAnswer) {
         let now = self.ports.clock.now();
         for (id, row) in rows {
             match row {

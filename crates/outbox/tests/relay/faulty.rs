@@ -11,7 +11,7 @@ use std::sync::{Arc, Mutex};
 
 /// What happens to a call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Mishap {
+pub(crate) enum Mishap {
     /// It is not carried out.
     Fails,
     /// It is carried out and its answer is lost.
@@ -20,28 +20,28 @@ pub enum Mishap {
 
 type Rule<T> = Box<dyn Fn(&T) -> Option<Mishap> + Send + Sync>;
 
-pub struct FaultyStore {
-    pub inner: Arc<dyn Store>,
+pub(crate) struct FaultyStore {
+    pub(crate) inner: Arc<dyn Store>,
     commits: Mutex<Option<Rule<[Write]>>>,
     reads_fail: Mutex<u32>,
 }
 
 impl FaultyStore {
-    pub fn new(inner: Arc<dyn Store>) -> Self {
+    pub(crate) fn new(inner: Arc<dyn Store>) -> Self {
         Self { inner, commits: Mutex::new(None), reads_fail: Mutex::new(0) }
     }
 
     /// From now on commits meet what the rule says.
-    pub fn on_commit(&self, rule: impl Fn(&[Write]) -> Option<Mishap> + Send + Sync + 'static) {
+    pub(crate) fn on_commit(&self, rule: impl Fn(&[Write]) -> Option<Mishap> + Send + Sync + 'static) {
         *self.commits.lock().unwrap() = Some(Box::new(rule));
     }
 
-    pub fn heal(&self) {
+    pub(crate) fn heal(&self) {
         *self.commits.lock().unwrap() = None;
     }
 
     /// The next so many reads of rows fail.
-    pub fn fail_reads(&self, times: u32) {
+    pub(crate) fn fail_reads(&self, times: u32) {
         *self.reads_fail.lock().unwrap() = times;
     }
 
@@ -97,7 +97,7 @@ impl Store for FaultyStore {
 
 /// The answer of one whole send.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum SendMishap {
+pub(crate) enum SendMishap {
     /// Nobody answers.
     Unavailable,
     /// It is carried out and its answer is lost.
@@ -106,7 +106,7 @@ pub enum SendMishap {
     Refused,
 }
 
-pub struct FaultyQueue {
+pub(crate) struct FaultyQueue {
     inner: Arc<dyn Queue>,
     /// Rows that are sent must still be in this store: they are deleted after, never before.
     store: Arc<dyn Store>,
@@ -114,14 +114,14 @@ pub struct FaultyQueue {
     sends: Mutex<VecDeque<SendMishap>>,
     always: Mutex<Option<SendMishap>>,
     /// What the queue took: reservation, event id, in order.
-    pub taken: Mutex<Vec<(String, String)>>,
+    pub(crate) taken: Mutex<Vec<(String, String)>>,
     /// Entries of each call, also of those that failed.
-    pub calls: Mutex<Vec<usize>>,
-    pub sent_without_row: Mutex<Vec<String>>,
+    pub(crate) calls: Mutex<Vec<usize>>,
+    pub(crate) sent_without_row: Mutex<Vec<String>>,
 }
 
 impl FaultyQueue {
-    pub fn new(inner: Arc<dyn Queue>, store: Arc<dyn Store>) -> Self {
+    pub(crate) fn new(inner: Arc<dyn Queue>, store: Arc<dyn Store>) -> Self {
         Self {
             inner,
             store,
@@ -135,21 +135,21 @@ impl FaultyQueue {
     }
 
     /// Entries that the rule names are refused one by one. [`Mishap::AnswerLost`]: taken, and reported as refused.
-    pub fn on_entry(&self, rule: impl Fn(&Outgoing) -> Option<Mishap> + Send + Sync + 'static) {
+    pub(crate) fn on_entry(&self, rule: impl Fn(&Outgoing) -> Option<Mishap> + Send + Sync + 'static) {
         *self.entries_refused.lock().unwrap() = Some(Box::new(rule));
     }
 
     /// The next sends meet these mishaps.
-    pub fn next_sends(&self, mishaps: &[SendMishap]) {
+    pub(crate) fn next_sends(&self, mishaps: &[SendMishap]) {
         self.sends.lock().unwrap().extend(mishaps);
     }
 
     /// Every send meets this until [`Self::heal`].
-    pub fn always(&self, mishap: SendMishap) {
+    pub(crate) fn always(&self, mishap: SendMishap) {
         *self.always.lock().unwrap() = Some(mishap);
     }
 
-    pub fn heal(&self) {
+    pub(crate) fn heal(&self) {
         *self.always.lock().unwrap() = None;
         *self.entries_refused.lock().unwrap() = None;
     }

@@ -1,5 +1,7 @@
 //! The relay on the embedded engines, with ports that fail on demand and a clock that is moved by hand.
 
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 mod crash;
 mod faults;
 mod faulty;

@@ -8,10 +8,10 @@ use std::collections::BTreeMap;
 use std::sync::Mutex;
 use tokio::sync::oneshot;
 
-pub const START_MS: u64 = 1_750_000_000_000;
+pub(crate) const START_MS: u64 = 1_750_000_000_000;
 
 #[derive(Default)]
-pub struct ManualClock(Mutex<State>);
+pub(crate) struct ManualClock(Mutex<State>);
 
 #[derive(Default)]
 struct State {
@@ -24,7 +24,7 @@ struct State {
 
 impl ManualClock {
     /// Moves time; sleepers whose time has come wake in order.
-    pub fn advance(&self, by: Duration) {
+    pub(crate) fn advance(&self, by: Duration) {
         let mut state = self.0.lock().unwrap();
         state.elapsed += by;
         let now = state.elapsed;
@@ -35,7 +35,7 @@ impl ManualClock {
     }
 
     /// Sets the wall clock forward; nobody's sleep gets shorter.
-    pub fn jump(&self, by: Duration) {
+    pub(crate) fn jump(&self, by: Duration) {
         self.0.lock().unwrap().jumped += by;
     }
 }
@@ -69,7 +69,7 @@ impl Clock for ManualClock {
 }
 
 /// Waits in real time until something holds, moving the clock a little at each look if `step` says so.
-pub async fn until<F: Future<Output = bool>>(
+pub(crate) async fn until<F: Future<Output = bool>>(
     clock: &ManualClock,
     step: Duration,
     what: &str,

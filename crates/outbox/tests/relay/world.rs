@@ -16,11 +16,11 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use tokio_util::sync::CancellationToken;
 
-pub const SHARDS: u32 = 4;
+pub(crate) const SHARDS: u32 = 4;
 
 /// Numbers for jitter; the tests do not depend on them.
 #[derive(Default)]
-pub struct Counter(AtomicU64);
+pub(crate) struct Counter(AtomicU64);
 
 impl Entropy for Counter {
     fn next_u64(&self) -> u64 {
@@ -28,23 +28,23 @@ impl Entropy for Counter {
     }
 }
 
-pub struct World {
-    pub clock: Arc<ManualClock>,
-    pub store: Arc<FaultyStore>,
-    pub queue: Arc<FaultyQueue>,
+pub(crate) struct World {
+    pub(crate) clock: Arc<ManualClock>,
+    pub(crate) store: Arc<FaultyStore>,
+    pub(crate) queue: Arc<FaultyQueue>,
     _folder: tempfile::TempDir,
 }
 
 /// A relay that runs.
-pub struct Running {
-    pub handle: RelayHandle,
-    pub metrics: outbox::RelayMetrics,
+pub(crate) struct Running {
+    pub(crate) handle: RelayHandle,
+    pub(crate) metrics: outbox::RelayMetrics,
     shutdown: CancellationToken,
     tasks: Tasks,
 }
 
 impl World {
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let clock = Arc::new(ManualClock::default());
         let folder = tempfile::tempdir().unwrap();
         let engine = Engine::open(folder.path(), EngineOptions::default(), clock.clone()).unwrap();
@@ -54,17 +54,17 @@ impl World {
         Self { clock, store: Arc::new(FaultyStore::new(store)), queue, _folder: folder }
     }
 
-    pub fn options() -> RelayOptions {
+    pub(crate) fn options() -> RelayOptions {
         let rescan =
             RescanOptions { every: Duration::from_secs(2), grace: Duration::from_secs(2), whole_every: 3 };
         RelayOptions { shards: SHARDS, rescan, ..RelayOptions::default() }
     }
 
-    pub fn relay(&self) -> Running {
+    pub(crate) fn relay(&self) -> Running {
         self.relay_with(Self::options())
     }
 
-    pub fn relay_with(&self, options: RelayOptions) -> Running {
+    pub(crate) fn relay_with(&self, options: RelayOptions) -> Running {
         let (store, queue) = (self.store.clone(), self.queue.clone());
         let relay = Relay::new(store, queue, self.clock.clone(), Arc::new(Counter::default()), options);
         let (handle, metrics) = (relay.handle(), relay.metrics());
@@ -74,41 +74,41 @@ impl World {
     }
 
     /// The point in time that is `ms` from the start of the world.
-    pub fn at(&self, ms: u64) -> Timestamp {
+    pub(crate) fn at(&self, ms: u64) -> Timestamp {
         Timestamp::from_millis(crate::manual::START_MS + ms)
     }
 
     /// Commits the row of an event without announcing it.
-    pub async fn commit(&self, event: &Event, due: Timestamp) {
+    pub(crate) async fn commit(&self, event: &Event, due: Timestamp) {
         self.commit_all(vec![outbox::row_write(event, due, SHARDS)]).await;
     }
 
-    pub async fn commit_all(&self, writes: Vec<Write>) {
+    pub(crate) async fn commit_all(&self, writes: Vec<Write>) {
         self.store.inner.commit(writes).await.unwrap();
     }
 
     /// Commits and announces.
-    pub async fn put(&self, relay: &Running, event: &Event, due: Timestamp) {
+    pub(crate) async fn put(&self, relay: &Running, event: &Event, due: Timestamp) {
         self.commit(event, due).await;
         relay.handle.notify(due, &event.id);
     }
 
-    pub async fn has_row(&self, event: &EventId) -> bool {
+    pub(crate) async fn has_row(&self, event: &EventId) -> bool {
         self.store.inner.get(&[outbox::row_key(event.as_str())]).await.unwrap()[0].is_some()
     }
 
-    pub fn taken(&self) -> Vec<String> {
+    pub(crate) fn taken(&self) -> Vec<String> {
         self.queue.taken.lock().unwrap().iter().map(|(_, id)| id.clone()).collect()
     }
 
     /// Waits until the queue took so many entries, moving time.
-    pub async fn until_taken(&self, count: usize, step: Duration) {
+    pub(crate) async fn until_taken(&self, count: usize, step: Duration) {
         let what = format!("{count} events on the queue");
         until(&self.clock, step, &what, || async { self.taken().len() >= count }).await;
     }
 
     /// Waits until no row is left.
-    pub async fn until_empty(&self, step: Duration) {
+    pub(crate) async fn until_empty(&self, step: Duration) {
         until(&self.clock, step, "an empty outbox", || async {
             self.store.inner.scan(None, 1).await.unwrap().is_empty()
         })
@@ -116,7 +116,7 @@ impl World {
     }
 
     /// Waits until the relay knows so many rows and is not starting.
-    pub async fn until_known(&self, relay: &Running, rows: u64) {
+    pub(crate) async fn until_known(&self, relay: &Running, rows: u64) {
         until(&self.clock, Duration::ZERO, "the relay has started", || async {
             !relay.handle.state().borrow().starting && relay.handle.pending() == rows
         })
@@ -124,7 +124,7 @@ impl World {
     }
 
     /// The ids of what is on the queue, in the order they come.
-    pub async fn drain_queue(&self) -> Vec<String> {
+    pub(crate) async fn drain_queue(&self) -> Vec<String> {
         let mut bodies = Vec::new();
         loop {
             let request = Receive { max: 10, wait: Duration::ZERO, visibility: None };
@@ -145,23 +145,23 @@ impl World {
 
 impl Running {
     /// Ends the relay as a shutdown does.
-    pub async fn stop(self) {
+    pub(crate) async fn stop(self) {
         self.shutdown.cancel();
         self.tasks.finished().await;
     }
 
-    pub fn begin_stop(&self) {
+    pub(crate) fn begin_stop(&self) {
         self.shutdown.cancel();
     }
 
     /// Ends the relay as a crash does: at whatever await it stands.
-    pub async fn crash(self) {
+    pub(crate) async fn crash(self) {
         self.tasks.abort_all();
         self.tasks.finished().await;
     }
 }
 
-pub fn event(reservation: &str, id: &str) -> Event {
+pub(crate) fn event(reservation: &str, id: &str) -> Event {
     Event {
         id: EventId::parse(id).unwrap(),
         source: "test".into(),
@@ -175,6 +175,6 @@ pub fn event(reservation: &str, id: &str) -> Event {
 }
 
 /// The clock as the port.
-pub fn now(world: &World) -> Timestamp {
+pub(crate) fn now(world: &World) -> Timestamp {
     world.clock.now()
 }
