@@ -106,7 +106,8 @@ impl Environment {
 }
 
 impl Config {
-    fn read(env: &mut Env) -> Self {
+    /// Reads what the worker itself needs; problems are recorded in `env`.
+    pub fn read(env: &mut Env) -> Self {
         let defaults = PipelineOptions::default();
         let mut pipeline = defaults.clone();
         pipeline.wait = Duration::from_secs(env.in_range("SQS_WAIT_TIME", 20u64, 0..=20));

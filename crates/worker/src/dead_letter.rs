@@ -53,7 +53,7 @@ pub(crate) struct Burial<'b> {
 pub(crate) fn copy_of(message: &Message, content: &Content, burial: &Burial<'_>) -> Outgoing {
     let event = match content {
         Content::Event(work) => Some(work),
-        Content::Undecodable(_) => None,
+        Content::Undecodable(..) => None,
     };
     let of_message =
         |name: &str| message.attributes.iter().find(|(n, _)| n == name).map(|(_, value)| value.as_str());
@@ -126,7 +126,7 @@ impl DeadLetter {
             |name: &str| message.attributes.iter().find(|(n, _)| n == name).map(|(_, value)| value.clone());
         let event = match Content::of(message) {
             Content::Event(work) => Some(work),
-            Content::Undecodable(_) => None,
+            Content::Undecodable(..) => None,
         };
         let kind = event.as_ref().map(|work| work.event.fact.kind());
         let reservation = event.as_ref().map(|work| work.event.reservation.to_string());

@@ -38,6 +38,7 @@ mod telemetry;
 mod work;
 
 pub use config::{Config, Environment};
+pub use edge::admin::routes as admin_routes;
 pub use handlers::{Handlers, Peers};
 pub use journal::Journal;
 pub use observer::Observation;

@@ -92,7 +92,7 @@ impl Polls {
             return None;
         }
         let room = (demand.limit + self.ahead()).saturating_sub(demand.running + demand.ready + self.asked);
-        let starving = self.in_air.is_empty() && demand.ready == 0;
+        let starving = self.in_air.is_empty() && demand.running + demand.ready < demand.limit;
         let worth = QUEUE_BATCH_MAX.min(demand.limit);
         if room == 0 || (room < worth && !starving) {
             return None;

@@ -18,8 +18,8 @@ pub(crate) struct Work {
 #[derive(Debug, Clone)]
 pub(crate) enum Content {
     Event(Arc<Work>),
-    /// No retry can help it (trap T12).
-    Undecodable(Arc<str>),
+    /// No retry can help it (trap T12). Its kind, if at least that could be read, and what is wrong.
+    Undecodable(Option<Kind>, Arc<str>),
 }
 
 impl Content {
@@ -28,14 +28,17 @@ impl Content {
             envelope::decode(&message.body, &message.id, &message.attributes);
         match decoded {
             Ok((event, trace)) => Self::Event(Arc::new(Work { event, trace })),
-            Err(why) => Self::Undecodable(why.to_string().into()),
+            Err(why) => {
+                let kind = Kind::ALL.into_iter().find(|kind| kind.label() == why.kind_label);
+                Self::Undecodable(kind, why.to_string().into())
+            }
         }
     }
 
     pub(crate) fn kind(&self) -> Option<Kind> {
         match self {
             Self::Event(work) => Some(work.event.fact.kind()),
-            Self::Undecodable(_) => None,
+            Self::Undecodable(kind, _) => *kind,
         }
     }
 
@@ -44,7 +47,7 @@ impl Content {
     pub(crate) fn lane(&self, message: &Message) -> ReservationId {
         match self {
             Self::Event(work) => work.event.reservation.clone(),
-            Self::Undecodable(_) => {
+            Self::Undecodable(..) => {
                 let group = message.group.as_deref().and_then(|group| ReservationId::parse(group).ok());
                 group.or_else(|| ReservationId::parse(&message.id).ok()).unwrap_or_else(|| {
                     ReservationId::parse("undecodable").expect("a literal of printable letters")

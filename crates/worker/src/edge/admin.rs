@@ -49,11 +49,11 @@ pub(crate) async fn serve(
         tracing::error!("administration is not served: it is beyond loopback and has no ADMIN_TOKEN");
         return Ok(());
     }
-    let router = routes(handle.clone()).route_layer(internal_token(token));
-    runtime::http::serve(listener, instrument(router, &handle.process.metrics), shutdown, tasks).await
+    runtime::http::serve(listener, instrument(routes(handle.clone(), token), &handle.process.metrics), shutdown, tasks).await
 }
 
-fn routes(handle: Handle) -> Router {
+/// The routes of administration, for a process that serves more than these on the same address.
+pub fn routes(handle: Handle, token: Option<SecretString>) -> Router {
     Router::new()
         .route("/admin/status", get(status))
         .route("/admin/journal/{reservation}", get(journal_of))
@@ -61,6 +61,7 @@ fn routes(handle: Handle) -> Router {
         .route("/admin/dlq/{id}", get(show))
         .route("/admin/dlq/redrive", post(redrive_some))
         .route("/admin/dlq/purge", post(purge_some))
+        .route_layer(internal_token(token))
         .with_state(handle)
 }
 

@@ -51,7 +51,7 @@ impl Pipeline {
         };
         let work = match &delivery.content {
             Content::Event(work) => work.clone(),
-            Content::Undecodable(why) => {
+            Content::Undecodable(_, why) => {
                 let why = why.to_string();
                 self.lanes.start(lane);
                 self.bury(ticket, Reason::Undecodable, why, 0, now);

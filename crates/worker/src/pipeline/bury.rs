@@ -9,7 +9,7 @@ use super::table::{Action, Copying, Stage, Then, Ticket};
 use super::{Pipeline, What};
 use crate::dead_letter::{self, Burial};
 use crate::status::Ended;
-use crate::telemetry::Outcome;
+use crate::telemetry::{Operation, Outcome, type_label};
 use core::time::Duration;
 use domain::limits::MESSAGE_BYTES_MAX;
 use domain::retry::{Reason, wait};
@@ -35,9 +35,9 @@ impl Pipeline {
             self.observer.exhausted(&delivery.message.id, attempts, self.options.retry.max_retries);
         }
         if reason == Reason::Undecodable {
-            self.parts.telemetry.event(None, Outcome::InvalidPayload);
+            self.parts.telemetry.event(delivery.kind(), Outcome::InvalidPayload);
             tracing::info!(
-                event_type = crate::telemetry::UNKNOWN,
+                event_type = type_label(delivery.kind()),
                 message_id = &*delivery.message.id,
                 outcome = Outcome::InvalidPayload.label(),
                 error,
@@ -90,7 +90,7 @@ impl Pipeline {
 
     fn send_copy_batch(&mut self, batch: Vec<(Ticket, Outgoing)>) {
         let Some(queue) = self.parts.dead_letters.clone() else { return };
-        self.parts.telemetry.called(crate::telemetry::Operation::SendDeadLetter, batch.len());
+        self.parts.telemetry.called(Operation::SendDeadLetter, batch.len());
         let (tickets, copies): (Vec<Ticket>, Vec<Outgoing>) = batch.into_iter().unzip();
         let call = self.limited(async move { queue.send(copies).await });
         let signals = self.signals.clone();

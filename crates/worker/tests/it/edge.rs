@@ -1,0 +1,1 @@
+//! The doors: probes, WorkerService, administration.

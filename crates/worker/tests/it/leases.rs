@@ -1,0 +1,155 @@
+//! Leases, duplicates and attempts: traps T5, T6, T7.
+
+use crate::bench::{Bench, assert_invariants, expired, failed, rsv};
+use crate::queue::Asked;
+use ports::Clock;
+use std::time::Duration;
+
+fn renewals(bench: &Bench) -> Vec<(Duration, usize)> {
+    let renewal = |asked| match asked {
+        Asked::Hidden { entries } => {
+            Some(entries.iter().filter(|(_, delay)| *delay == Duration::from_secs(60)).count())
+        }
+        _ => None,
+    };
+    bench.queue.asked().into_iter().filter_map(|(at, asked)| Some((at, renewal(asked)?))).filter(|(_, n)| *n > 0).collect()
+}
+
+/// Trap T6: a run that takes longer than its visibility keeps its message.
+#[tokio::test(start_paused = true)]
+async fn a_long_run_keeps_its_lease_and_runs_once() {
+    let mut bench = Bench::fifo();
+    bench.config.downstream_timeout = Duration::from_secs(300);
+    bench.world.slow(Duration::from_secs(200));
+    for n in 0..20 {
+        bench.put(&expired(&rsv(n))).await;
+    }
+    let handle = bench.start();
+    bench.until("the queue is empty", || bench.queue.len() == 0).await;
+    assert_eq!(bench.world.run_count(), 20);
+    let renewals = renewals(&bench);
+    assert!(renewals.iter().any(|(_, entries)| *entries == 10), "renewals go in batches: {renewals:?}");
+    assert!(renewals.len() <= 2 * 8, "no more calls than needed: {renewals:?}");
+    assert_invariants(&handle);
+}
+
+/// Trap T6: what is settled is never renewed, and what ends is not renewed for ever.
+#[tokio::test(start_paused = true)]
+async fn a_settling_lease_is_never_renewed() {
+    let bench = Bench::fifo();
+    bench.queue.on_delete(|_| Some(ports::Fault::transient("internal error")));
+    bench.put(&expired("rsv_1")).await;
+    bench.start();
+    bench.until("the lease of the first receive ends", || bench.queue.receive_count(0) > 1).await;
+    assert!(renewals(&bench).is_empty());
+}
+
+/// Trap T6: a handler that never ends is cut off at its limit, counted as an attempt, and tried again.
+#[tokio::test(start_paused = true)]
+async fn a_run_has_a_limit() {
+    let mut bench = Bench::fifo();
+    bench.config.downstream_timeout = Duration::from_secs(1);
+    bench.world.slow(Duration::from_secs(86_400));
+    bench.put(&expired("rsv_1")).await;
+    bench.start();
+    bench.until("it is run again", || bench.world.run_count() >= 2).await;
+    assert_eq!(bench.world.overlaps(), 0);
+}
+
+/// Trap T6: a lost lease cancels its run and its lane; the message is run again under its new lease, in order.
+#[tokio::test(start_paused = true)]
+async fn a_lost_lease_cancels_its_run_and_its_lane() {
+    let mut bench = Bench::fifo();
+    bench.config.downstream_timeout = Duration::from_secs(300);
+    bench.world.slow(Duration::from_secs(100));
+    bench.put(&failed("rsv_1", "pay_1")).await;
+    bench.put(&expired("rsv_1")).await;
+    let handle = bench.start();
+    bench.until("the head runs", || bench.world.busy() == 1).await;
+    bench.queue.steal(Duration::from_secs(60));
+    bench.until("the run was cancelled", || bench.metric("worker_leases_lost_total ") == 1).await;
+    bench.world.slow(Duration::from_millis(10));
+    bench.until("the queue is empty", || bench.queue.len() == 0).await;
+    let runs: Vec<String> = bench.world.runs().into_iter().map(|(_, run)| run).collect();
+    assert_eq!(runs, ["failed rsv_1", "failed rsv_1", "expired rsv_1"]);
+    assert_eq!(bench.metric("worker_events_total{type=\"failed\",outcome=\"dropped\"} "), 1);
+    assert_eq!(bench.world.overlaps(), 0);
+    assert_invariants(&handle);
+}
+
+/// Trap T7: the same message received again while it runs is not run twice, and is deleted under its newest receipt.
+#[tokio::test(start_paused = true)]
+async fn a_message_received_again_while_it_runs_is_run_once() {
+    let bench = Bench::fifo();
+    bench.world.slow(Duration::from_secs(5));
+    bench.put(&expired("rsv_1")).await;
+    let handle = bench.start();
+    bench.until("it runs", || bench.world.busy() == 1).await;
+    bench.queue.end_leases();
+    bench.until("it was received again", || bench.queue.receive_count(0) == 2).await;
+    bench.until("the queue is empty", || bench.queue.len() == 0).await;
+    assert_eq!(bench.world.run_count(), 1);
+    assert_eq!(bench.metric("worker_acks_lost_total "), 0, "the newest receipt deletes");
+    assert_invariants(&handle);
+}
+
+/// Trap T7: a message that comes again while its hand-back is on its way is a new delivery, not a lost one.
+#[tokio::test(start_paused = true)]
+async fn a_message_that_comes_back_before_its_hand_back_is_confirmed_is_taken_up() {
+    let bench = Bench::fifo().with(|o| o.retry.base = Duration::from_millis(1));
+    bench.world.fail("rsv_1", 3);
+    bench.put(&expired("rsv_1")).await;
+    let handle = bench.start();
+    bench.until("the queue is empty", || bench.queue.len() == 0).await;
+    assert_eq!(bench.world.run_count(), 4);
+    assert!(bench.clock.elapsed() < Duration::from_secs(30), "no lease had to run out");
+    assert_invariants(&handle);
+}
+
+/// Trap T5: followers that are handed back again and again are not buried by their receive count.
+#[tokio::test(start_paused = true)]
+async fn followers_are_not_dead_lettered_for_receives() {
+    let bench = Bench::fifo();
+    bench.world.fail("rsv_1", 5);
+    bench.put(&failed("rsv_1", "pay_a")).await;
+    for n in 0..5 {
+        bench.put(&failed("rsv_1", &format!("pay_{n}"))).await;
+    }
+    let handle = bench.start();
+    bench.until("the queue is empty", || bench.queue.len() == 0).await;
+    assert_eq!(bench.letters.len(), 0, "five retries are allowed, and receives are none");
+    assert_eq!(bench.world.run_count(), 5 + 6);
+    assert_invariants(&handle);
+}
+
+/// Trap T5: a lost lease burns no attempt.
+#[tokio::test(start_paused = true)]
+async fn a_lost_lease_burns_no_attempt() {
+    let mut bench = Bench::fifo().with(|o| o.retry.max_retries = 0);
+    bench.config.downstream_timeout = Duration::from_secs(300);
+    bench.world.slow(Duration::from_secs(100));
+    bench.put(&expired("rsv_1")).await;
+    let handle = bench.start();
+    for n in 1..=5u64 {
+        bench.until("it runs", || bench.world.busy() == 1 && bench.world.run_count() as u64 == n).await;
+        bench.queue.steal(Duration::from_secs(60));
+        bench.until("the lease is lost", || bench.metric("worker_leases_lost_total ") == n).await;
+    }
+    bench.world.slow(Duration::ZERO);
+    bench.until("the queue is empty", || bench.queue.len() == 0).await;
+    assert_eq!(bench.letters.len(), 0);
+    assert_invariants(&handle);
+}
+
+/// A panic in a handler is a failed run, not a lost slot.
+#[tokio::test(start_paused = true)]
+async fn a_panic_in_a_handler_is_retried() {
+    let bench = Bench::fifo().with(|o| o.in_flight = worker::InFlight::Fixed(1));
+    bench.world.panic(2);
+    bench.put(&expired("rsv_1")).await;
+    let handle = bench.start();
+    bench.until("the queue is empty", || bench.queue.len() == 0).await;
+    assert_eq!(bench.world.run_count(), 3);
+    assert_eq!(bench.metric("worker_events_total{type=\"expired\",outcome=\"retried\"} "), 2);
+    assert_invariants(&handle);
+}

@@ -1,0 +1,108 @@
+//! A downstream that does not answer: trap T10.
+
+use crate::bench::{Bench, approved, assert_invariants, expired, rsv};
+use domain::hold::Rejection;
+use ports::PortError;
+use std::time::Duration;
+
+/// Trap T10: an outage of an hour buries nobody, empties no queue, and the queue is worked off when it ends.
+#[tokio::test(start_paused = true)]
+async fn an_outage_buries_nobody_and_stops_polling() {
+    let bench = Bench::fifo();
+    bench.world.inventory_silent(true);
+    for n in 0..200 {
+        bench.put(&expired(&rsv(n))).await;
+    }
+    let handle = bench.start();
+    bench.until("the breaker opens", || bench.metric("worker_breaker_open{downstream=\"inventory\"} ") == 1).await;
+    assert!(!bench.process.health.is_ready());
+    assert!(bench.process.health.ready().reasons.iter().any(|why| why.starts_with("inventory: ")));
+    let runs_at_opening = bench.world.run_count();
+    bench.pass(Duration::from_secs(3_600)).await;
+    assert_eq!(bench.letters.len(), 0);
+    assert_eq!(bench.queue.len(), 200);
+    let probes = bench.world.run_count() - runs_at_opening;
+    assert!((60..=240).contains(&probes), "{probes} probes in an hour, one each 30 s at the end");
+    assert_eq!(handle.status().waiting, 0, "what had not started went back");
+    bench.world.inventory_silent(false);
+    bench.until("the queue is empty", || bench.queue.len() == 0).await;
+    assert!(bench.process.health.is_ready());
+    assert_eq!(bench.letters.len(), 0);
+    assert_eq!(bench.world.ended_count(), 200);
+    assert_invariants(&handle);
+}
+
+/// Trap T10: one message probes at a time.
+#[tokio::test(start_paused = true)]
+async fn while_the_breaker_is_open_one_message_runs_at_a_time() {
+    let bench = Bench::standard();
+    bench.world.inventory_silent(true);
+    bench.world.slow(Duration::from_millis(500));
+    for n in 0..100 {
+        bench.put(&expired(&rsv(n))).await;
+    }
+    let handle = bench.start();
+    bench.until("the breaker opens", || bench.metric("worker_breaker_open{downstream=\"inventory\"} ") == 1).await;
+    bench.until("the runs of before have ended", || bench.world.busy() == 0).await;
+    let before = bench.world.run_count();
+    for _ in 0..600 {
+        assert!(bench.world.busy() <= 1);
+        bench.pass(Duration::from_millis(100)).await;
+    }
+    assert!(bench.world.run_count() > before);
+    assert_invariants(&handle);
+}
+
+/// Failures that a downstream answers with are attempts; they bury, and open no breaker.
+#[tokio::test(start_paused = true)]
+async fn a_message_that_keeps_failing_is_buried_after_its_own_attempts() {
+    let bench = Bench::fifo();
+    bench.world.fail("rsv_1", 1_000);
+    bench.put(&expired("rsv_1")).await;
+    bench.put(&approved("rsv_1", "pay_1")).await;
+    for n in 10..20 {
+        bench.put(&expired(&rsv(n))).await;
+    }
+    let handle = bench.start();
+    bench.until("both are buried", || bench.letters.len() == 2).await;
+    assert_eq!(bench.metric("worker_breaker_open{downstream=\"inventory\"} "), 0);
+    assert_eq!(bench.world.run_count(), 10 + 6 + 6, "each had its own first run and five retries");
+    bench.until("the queue is empty", || bench.queue.len() == 0).await;
+    let letters = bench.letters.bodies();
+    let attempts = letters.iter().map(|l| l.attributes.iter().find(|(n, _)| n == "attempts").map(|(_, v)| v.as_str()));
+    assert!(attempts.eq([Some("6"), Some("6")]));
+    assert_invariants(&handle);
+    assert_eq!(handle.observations()[&domain::invariant::Name::Q6].checks, 2);
+}
+
+/// A payment provider that is out holds back only who needs it.
+#[tokio::test(start_paused = true)]
+async fn an_outage_of_payments_holds_back_only_who_needs_them() {
+    let bench = Bench::fifo();
+    bench.world.payments_silent(true);
+    bench.world.script(|s| {
+        for _ in 0..10_000 {
+            s.commit.push_back(Err(PortError::Rejected(Rejection::Expired)));
+        }
+    });
+    for n in 0..5 {
+        bench.put(&approved(&rsv(n), &format!("pay_{n}"))).await;
+    }
+    let handle = bench.start();
+    bench.until("the breaker opens", || bench.metric("worker_breaker_open{downstream=\"payments\"} ") == 1).await;
+    for n in 100..150 {
+        bench.put(&expired(&rsv(n))).await;
+    }
+    bench.until("the others are done", || bench.world.ended_count() == 50).await;
+    bench.pass(Duration::from_secs(1_800)).await;
+    assert_eq!(bench.letters.len(), 0);
+    assert_eq!(bench.queue.len(), 5);
+    let receives: u32 = (0..5).map(|n| bench.queue.receive_count(n)).sum();
+    assert!(receives < 5 * 400, "{receives} receives in half an hour is a hot loop");
+    bench.world.payments_silent(false);
+    bench.until("the queue is empty", || bench.queue.len() == 0).await;
+    for n in 0..5 {
+        assert_eq!(bench.world.refunds(&format!("pay_{n}")), 1);
+    }
+    assert_invariants(&handle);
+}

@@ -1,0 +1,384 @@
+//! A queue with the semantics of SQS, in memory and on any clock, that can be told to fail.
+
+use async_trait::async_trait;
+use ports::queue::{
+    Depth, Message, Outgoing, Queue, QueueKind, Receipt, Receive, RedrivePolicy, Sent,
+};
+use ports::{Clock, Fault};
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::Duration;
+use tokio::sync::Notify;
+
+const DEDUP_WINDOW: Duration = Duration::from_secs(300);
+
+/// What was asked of the queue, in order.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Asked {
+    Received { ids: Vec<String>, max: usize },
+    Deleted { ids: Vec<String> },
+    Hidden { entries: Vec<(String, Duration)> },
+}
+
+/// Decides about one entry of a call: `Some` makes it fail.
+pub(crate) type Hook = Box<dyn FnMut(&str) -> Option<Fault> + Send>;
+
+#[derive(Default)]
+struct State {
+    next: u64,
+    messages: BTreeMap<u64, Stored>,
+    dedup: BTreeMap<String, (Duration, Arc<str>)>,
+    asked: Vec<(Duration, Asked)>,
+    on_delete: Option<Hook>,
+    on_hide: Option<Hook>,
+    on_send: Option<Hook>,
+    on_receive: Option<Hook>,
+    receives_running: usize,
+    receives_dropped: usize,
+    hang: bool,
+}
+
+struct Stored {
+    id: Arc<str>,
+    outgoing: Outgoing,
+    visible_at: Duration,
+    lease: Option<u64>,
+    count: u32,
+    sent_at: domain::time::Timestamp,
+    first: Option<domain::time::Timestamp>,
+}
+
+pub(crate) struct MemoryQueue {
+    kind: QueueKind,
+    clock: Arc<dyn Clock>,
+    state: Mutex<State>,
+    changed: Notify,
+}
+
+impl MemoryQueue {
+    pub(crate) fn new(kind: QueueKind, clock: Arc<dyn Clock>) -> Arc<Self> {
+        Arc::new(Self { kind, clock, state: Mutex::default(), changed: Notify::new() })
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().expect("no panic under the lock")
+    }
+
+    pub(crate) fn on_delete(&self, hook: impl FnMut(&str) -> Option<Fault> + Send + 'static) {
+        self.state().on_delete = Some(Box::new(hook));
+    }
+
+    pub(crate) fn on_hide(&self, hook: impl FnMut(&str) -> Option<Fault> + Send + 'static) {
+        self.state().on_hide = Some(Box::new(hook));
+    }
+
+    pub(crate) fn on_send(&self, hook: impl FnMut(&str) -> Option<Fault> + Send + 'static) {
+        self.state().on_send = Some(Box::new(hook));
+    }
+
+    pub(crate) fn on_receive(&self, hook: impl FnMut(&str) -> Option<Fault> + Send + 'static) {
+        self.state().on_receive = Some(Box::new(hook));
+    }
+
+    /// Receives never answer from now on.
+    pub(crate) fn hang(&self) {
+        self.state().hang = true;
+    }
+
+    pub(crate) fn asked(&self) -> Vec<(Duration, Asked)> {
+        self.state().asked.clone()
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.state().messages.len()
+    }
+
+    /// Messages that nobody has under a lease and that are not hidden.
+    pub(crate) fn visible(&self) -> usize {
+        let now = self.clock.elapsed();
+        self.state().messages.values().filter(|m| m.visible_at <= now).count()
+    }
+
+    pub(crate) fn receives_running(&self) -> usize {
+        self.state().receives_running
+    }
+
+    pub(crate) fn receives_dropped(&self) -> usize {
+        self.state().receives_dropped
+    }
+
+    pub(crate) fn bodies(&self) -> Vec<Outgoing> {
+        self.state().messages.values().map(|m| m.outgoing.clone()).collect()
+    }
+
+    /// Receives of a message so far, by its place in the queue's history (from 0).
+    pub(crate) fn receive_count(&self, n: u64) -> u32 {
+        self.state().messages.get(&n).map_or(0, |m| m.count)
+    }
+
+    /// Ends every lease now, as if its time had come.
+    pub(crate) fn end_leases(&self) {
+        let now = self.clock.elapsed();
+        for stored in self.state().messages.values_mut().filter(|m| m.lease.is_some()) {
+            stored.visible_at = now;
+            stored.lease = None;
+        }
+        self.changed.notify_waiters();
+    }
+
+    /// Another process gets every message that is under a lease, and keeps it for so long.
+    pub(crate) fn steal(&self, visibility: Duration) {
+        let now = self.clock.elapsed();
+        for stored in self.state().messages.values_mut().filter(|m| m.lease.is_some()) {
+            stored.count += 1;
+            stored.lease = Some(u64::from(stored.count));
+            stored.visible_at = now + visibility;
+        }
+    }
+
+    pub(crate) async fn put(&self, outgoing: Outgoing) -> Arc<str> {
+        let mut sent = self.send(vec![outgoing]).await.expect("the fixture takes it");
+        sent.remove(0).expect("the fixture takes it").message_id
+    }
+
+    fn store(&self, outgoing: Outgoing) -> Sent {
+        let now = self.clock.elapsed();
+        let mut state = self.state();
+        if self.kind == QueueKind::Fifo {
+            assert!(outgoing.group.is_some() && outgoing.dedup_id.is_some(), "FIFO needs group and dedup id");
+            let dedup = outgoing.dedup_id.clone().unwrap_or_default();
+            if let Some((at, id)) = state.dedup.get(&dedup)
+                && now < *at + DEDUP_WINDOW
+            {
+                return Sent { message_id: id.clone(), deduplicated: Some(true) };
+            }
+        }
+        let n = state.next;
+        state.next += 1;
+        let id: Arc<str> = format!("msg-{n}").into();
+        if let Some(dedup) = &outgoing.dedup_id {
+            state.dedup.insert(dedup.clone(), (now, id.clone()));
+        }
+        let visible_at = now + outgoing.delay;
+        let sent_at = self.clock.now();
+        state.messages.insert(n, Stored { id: id.clone(), outgoing, visible_at, lease: None, count: 0, sent_at, first: None });
+        Sent { message_id: id, deduplicated: Some(false) }
+    }
+
+    fn take(&self, request: Receive) -> Vec<Message> {
+        let now = self.clock.elapsed();
+        let wall = self.clock.now();
+        let mut state = self.state();
+        let fifo = self.kind == QueueKind::Fifo;
+        let in_flight = |m: &Stored| m.lease.is_some() && m.visible_at > now;
+        let group_of = |m: &Stored| m.outgoing.group.clone().filter(|_| fifo);
+        let mut blocked: BTreeSet<String> =
+            state.messages.values().filter(|m| in_flight(m)).filter_map(group_of).collect();
+        let mut taken = Vec::new();
+        let State { messages, .. } = &mut *state;
+        for (n, m) in messages.iter_mut() {
+            if taken.len() == request.max {
+                break;
+            }
+            let group = m.outgoing.group.clone().filter(|_| fifo);
+            if group.as_ref().is_some_and(|group| blocked.contains(group)) {
+                continue;
+            }
+            if m.visible_at > now {
+                blocked.extend(group);
+                continue;
+            }
+            m.count += 1;
+            m.lease = Some(u64::from(m.count));
+            m.visible_at = now + request.visibility.unwrap_or(Duration::from_secs(30));
+            m.first.get_or_insert(wall);
+            taken.push(Message {
+                id: m.id.clone(),
+                receipt: Receipt(format!("{n}/{}", m.count).into()),
+                body: m.outgoing.body.clone(),
+                group: m.outgoing.group.as_deref().map(Into::into),
+                receive_count: m.count,
+                sent_at: m.sent_at,
+                first_received_at: m.first.unwrap_or(wall),
+                attributes: m.outgoing.attributes.clone(),
+            });
+        }
+        if !taken.is_empty() {
+            let ids = taken.iter().map(|m| m.id.to_string()).collect();
+            state.asked.push((now, Asked::Received { ids, max: request.max }));
+        }
+        taken
+    }
+
+    fn next_visible(&self) -> Option<Duration> {
+        let now = self.clock.elapsed();
+        self.state().messages.values().map(|m| m.visible_at).filter(|at| *at > now).min()
+    }
+
+    fn parse(receipt: &Receipt) -> (u64, u64) {
+        let (n, count) = receipt.0.split_once('/').expect("a receipt of ours");
+        (n.parse().expect("a number"), count.parse().expect("a number"))
+    }
+
+    fn delete_one(&self, receipt: &Receipt) -> Result<(), Fault> {
+        let (n, lease) = Self::parse(receipt);
+        let now = self.clock.elapsed();
+        let mut state = self.state();
+        if let Some(fault) = state.on_delete.as_mut().and_then(|hook| hook(&format!("msg-{n}"))) {
+            return Err(fault);
+        }
+        let Some(stored) = state.messages.get(&n) else { return Ok(()) };
+        let live = stored.lease == Some(lease) && stored.visible_at > now;
+        if self.kind == QueueKind::Fifo && !live {
+            return Err(Fault::permanent("the receipt handle has expired"));
+        }
+        state.messages.remove(&n);
+        Ok(())
+    }
+
+    fn hide_one(&self, receipt: &Receipt, delay: Duration) -> Result<(), Fault> {
+        let (n, lease) = Self::parse(receipt);
+        let now = self.clock.elapsed();
+        let mut state = self.state();
+        if let Some(fault) = state.on_hide.as_mut().and_then(|hook| hook(&format!("msg-{n}"))) {
+            return Err(fault);
+        }
+        match state.messages.get_mut(&n) {
+            Some(stored) if stored.lease == Some(lease) && stored.visible_at > now => {
+                stored.visible_at = now + delay;
+                if delay.is_zero() {
+                    stored.lease = None;
+                }
+                Ok(())
+            }
+            _ => Err(Fault::permanent("the receipt handle has expired")),
+        }
+    }
+}
+
+/// Counts a receive future that is dropped before its end.
+struct Running<'q>(&'q MemoryQueue, bool);
+
+impl Drop for Running<'_> {
+    fn drop(&mut self) {
+        let mut state = self.0.state();
+        state.receives_running -= 1;
+        state.receives_dropped += usize::from(!self.1);
+    }
+}
+
+#[async_trait]
+impl Queue for MemoryQueue {
+    fn kind(&self) -> QueueKind {
+        self.kind
+    }
+
+    async fn send(&self, entries: Vec<Outgoing>) -> Result<Vec<Result<Sent, Fault>>, Fault> {
+        assert!((1..=10).contains(&entries.len()));
+        let mut results = Vec::new();
+        for outgoing in entries {
+            assert!(outgoing.attributes.len() <= 10, "SQS takes ten attributes");
+            assert!(outgoing.attributes.iter().all(|(_, value)| !value.is_empty()), "SQS takes no empty value");
+            let fault = self.state().on_send.as_mut().and_then(|hook| hook(&outgoing.body));
+            results.push(fault.map_or_else(|| Ok(self.store(outgoing)), Err));
+        }
+        self.changed.notify_waiters();
+        Ok(results)
+    }
+
+    async fn receive(&self, request: Receive) -> Result<Vec<Message>, Fault> {
+        assert!((1..=10).contains(&request.max));
+        self.state().receives_running += 1;
+        let mut running = Running(self, false);
+        let deadline = self.clock.elapsed() + request.wait;
+        // As on a network: no answer comes in no time.
+        self.clock.sleep(Duration::from_millis(1)).await;
+        loop {
+            let changed = self.changed.notified();
+            if self.state().hang {
+                std::future::pending::<()>().await;
+            }
+            if let Some(fault) = self.state().on_receive.as_mut().and_then(|hook| hook("")) {
+                running.1 = true;
+                return Err(fault);
+            }
+            let taken = self.take(request);
+            let now = self.clock.elapsed();
+            if !taken.is_empty() || now >= deadline {
+                running.1 = true;
+                return Ok(taken);
+            }
+            let until = self.next_visible().unwrap_or(deadline).min(deadline);
+            tokio::select! {
+                biased;
+                () = changed => {}
+                () = self.clock.sleep(until.saturating_sub(now).max(Duration::from_millis(1))) => {}
+            }
+        }
+    }
+
+    async fn delete(&self, receipts: Vec<Receipt>) -> Result<Vec<Result<(), Fault>>, Fault> {
+        assert!((1..=10).contains(&receipts.len()));
+        self.clock.sleep(Duration::from_millis(1)).await;
+        let ids = receipts.iter().map(|r| format!("msg-{}", Self::parse(r).0)).collect();
+        let now = self.clock.elapsed();
+        self.state().asked.push((now, Asked::Deleted { ids }));
+        let results = receipts.iter().map(|receipt| self.delete_one(receipt)).collect();
+        self.changed.notify_waiters();
+        Ok(results)
+    }
+
+    async fn change_visibility(&self, entries: Vec<(Receipt, Duration)>) -> Result<Vec<Result<(), Fault>>, Fault> {
+        assert!((1..=10).contains(&entries.len()));
+        self.clock.sleep(Duration::from_millis(1)).await;
+        let told = entries.iter().map(|(r, delay)| (format!("msg-{}", Self::parse(r).0), *delay)).collect();
+        let now = self.clock.elapsed();
+        self.state().asked.push((now, Asked::Hidden { entries: told }));
+        let results = entries.iter().map(|(receipt, delay)| self.hide_one(receipt, *delay)).collect();
+        self.changed.notify_waiters();
+        Ok(results)
+    }
+
+    async fn depth(&self) -> Result<Depth, Fault> {
+        let visible = self.visible() as u64;
+        Ok(Depth { visible, in_flight: self.len() as u64 - visible, delayed: 0 })
+    }
+
+    async fn redrive_policy(&self) -> Result<Option<RedrivePolicy>, Fault> {
+        Ok(None)
+    }
+}
+
+#[async_trait]
+impl worker::DeadLetters for MemoryQueue {
+    async fn browse(&self, after: Option<&str>, limit: usize) -> Result<Vec<Message>, Fault> {
+        let number = |id: &str| id.trim_start_matches("msg-").parse::<u64>().expect("an id of ours");
+        let from = after.map_or(0, |id| number(id) + 1);
+        let state = self.state();
+        Ok(state.messages.range(from..).take(limit).map(|(_, m)| browsed(m)).collect())
+    }
+
+    async fn find(&self, id: &str) -> Result<Option<Message>, Fault> {
+        Ok(self.state().messages.values().find(|m| &*m.id == id).map(browsed))
+    }
+
+    async fn remove(&self, id: &str) -> Result<bool, Fault> {
+        let mut state = self.state();
+        let before = state.messages.len();
+        state.messages.retain(|_, m| &*m.id != id);
+        Ok(state.messages.len() < before)
+    }
+}
+
+fn browsed(m: &Stored) -> Message {
+    Message {
+        id: m.id.clone(),
+        receipt: Receipt("".into()),
+        body: m.outgoing.body.clone(),
+        group: m.outgoing.group.as_deref().map(Into::into),
+        receive_count: m.count,
+        sent_at: m.sent_at,
+        first_received_at: m.first.unwrap_or(m.sent_at),
+        attributes: m.outgoing.attributes.clone(),
+    }
+}

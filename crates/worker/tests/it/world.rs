@@ -1,0 +1,280 @@
+//! The peers: an inventory, reservations and payments that remember what they did and can be told to be slow, to be
+//! silent, or to give a certain answer.
+
+use async_trait::async_trait;
+use domain::hold::{Rejection, ReleaseCause, Released};
+use domain::id::{OrderId, PaymentIntentId, ReservationId, ShowId};
+use domain::money::Currency;
+use domain::reservation::{End, Status};
+use domain::time::Timestamp;
+use ports::inventory::{CommitSeats, Committed, Held, HoldSeats, Inventory, ReleaseSeats};
+use ports::payments::{CancelPayment, Cancelled, PaymentRejection, PaymentView, Payments};
+use ports::reservations::{
+    EndRejection, EndReservation, Ended, NoSuchReservation, ReservationView, Reservations,
+};
+use ports::{CallContext, Clock, Fault, PortError};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::Duration;
+use worker::Peers;
+
+/// A call as the test reads it.
+pub(crate) type Call = String;
+
+type Scripted<T, R> = VecDeque<Result<T, PortError<R>>>;
+
+#[derive(Default)]
+pub(crate) struct Script {
+    pub(crate) release: Scripted<Released, Rejection>,
+    pub(crate) commit: Scripted<Committed, Rejection>,
+    pub(crate) get: Scripted<ReservationView, NoSuchReservation>,
+    pub(crate) end: Scripted<Ended, EndRejection>,
+    pub(crate) cancel: Scripted<Cancelled, PaymentRejection>,
+}
+
+#[derive(Default)]
+struct State {
+    script: Script,
+    calls: Vec<Call>,
+    /// When each call to the inventory began, and for whom.
+    runs: Vec<(Duration, String)>,
+    busy: BTreeSet<ReservationId>,
+    overlaps: usize,
+    busy_max: usize,
+    ended: BTreeMap<ReservationId, End>,
+    committed: BTreeMap<ReservationId, OrderId>,
+    released: BTreeSet<ReservationId>,
+    refunds: BTreeMap<PaymentIntentId, u32>,
+    inventory_silent: bool,
+    payments_silent: bool,
+    failing: BTreeMap<ReservationId, u32>,
+    delay: Duration,
+    panics: u32,
+}
+
+pub(crate) struct World {
+    clock: Arc<dyn Clock>,
+    state: Mutex<State>,
+}
+
+impl World {
+    pub(crate) fn new(clock: Arc<dyn Clock>) -> Arc<Self> {
+        Arc::new(Self { clock, state: Mutex::default() })
+    }
+
+    pub(crate) fn peers(self: &Arc<Self>) -> Peers {
+        Peers { inventory: self.clone(), reservations: self.clone(), payments: Some(self.clone()) }
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+    }
+
+    pub(crate) fn script(&self, write: impl FnOnce(&mut Script)) {
+        write(&mut self.state().script);
+    }
+
+    /// Every call to the inventory takes so long.
+    pub(crate) fn slow(&self, delay: Duration) {
+        self.state().delay = delay;
+    }
+
+    pub(crate) fn inventory_silent(&self, silent: bool) {
+        self.state().inventory_silent = silent;
+    }
+
+    pub(crate) fn payments_silent(&self, silent: bool) {
+        self.state().payments_silent = silent;
+    }
+
+    /// The next so many runs of a reservation fail as transient.
+    pub(crate) fn fail(&self, reservation: &str, times: u32) {
+        self.state().failing.insert(ReservationId::parse(reservation).expect("valid"), times);
+    }
+
+    /// The next so many calls to the inventory panic.
+    pub(crate) fn panic(&self, times: u32) {
+        self.state().panics = times;
+    }
+
+    pub(crate) fn calls(&self) -> Vec<Call> {
+        self.state().calls.clone()
+    }
+
+    /// Calls to the inventory, in order, as `time, reservation + cause`.
+    pub(crate) fn runs(&self) -> Vec<(Duration, String)> {
+        self.state().runs.clone()
+    }
+
+    pub(crate) fn run_count(&self) -> usize {
+        self.state().runs.len()
+    }
+
+    /// Runs of one reservation that overlapped.
+    pub(crate) fn overlaps(&self) -> usize {
+        self.state().overlaps
+    }
+
+    pub(crate) fn busy(&self) -> usize {
+        self.state().busy.len()
+    }
+
+    /// Most calls to the inventory at a time.
+    pub(crate) fn busy_max(&self) -> usize {
+        self.state().busy_max
+    }
+
+    pub(crate) fn ended(&self, reservation: &str) -> Option<Status> {
+        self.state().ended.get(reservation).map(End::status)
+    }
+
+    pub(crate) fn ended_count(&self) -> usize {
+        self.state().ended.len()
+    }
+
+    pub(crate) fn refunds(&self, intent: &str) -> u32 {
+        self.state().refunds.get(intent).copied().unwrap_or_default()
+    }
+
+    async fn enter(&self, reservation: &ReservationId, what: &str) -> Result<Busy<'_>, Fault> {
+        let (delay, silent) = {
+            let mut state = self.state();
+            let at = self.clock.elapsed();
+            state.runs.push((at, format!("{what} {reservation}")));
+            state.overlaps += usize::from(!state.busy.insert(reservation.clone()));
+            state.busy_max = state.busy_max.max(state.busy.len());
+            (state.delay, state.inventory_silent)
+        };
+        let busy = Busy(self, reservation.clone());
+        if self.state().panics > 0 {
+            self.state().panics -= 1;
+            panic!("a peer's client panicked, as the test asked");
+        }
+        if !delay.is_zero() {
+            self.clock.sleep(delay).await;
+        }
+        if silent {
+            return Err(Fault::unavailable("connection refused"));
+        }
+        if let Some(left) = self.state().failing.get_mut(reservation.as_str()).filter(|left| **left > 0) {
+            *left -= 1;
+            return Err(Fault::transient("try again"));
+        }
+        Ok(busy)
+    }
+}
+
+/// A reservation is being worked on until this is dropped, also by a cancelled run.
+struct Busy<'w>(&'w World, ReservationId);
+
+impl Drop for Busy<'_> {
+    fn drop(&mut self) {
+        self.0.state().busy.remove(&self.1);
+    }
+}
+
+pub(crate) fn view(id: &str, status: Status, intent: Option<&str>) -> ReservationView {
+    ReservationView {
+        id: ReservationId::parse(id).expect("valid"),
+        status: Some(status),
+        show: ShowId::parse("show").ok(),
+        seats: vec![domain::id::SeatId::parse("A-1-1").expect("valid")],
+        quantity: Some(1),
+        person: None,
+        order: None,
+        intent: intent.map(|intent| PaymentIntentId::parse(intent).expect("valid")),
+    }
+}
+
+#[async_trait]
+impl Inventory for World {
+    async fn hold(&self, _: &CallContext, _: HoldSeats) -> Result<Held, PortError<Rejection>> {
+        let currency = Currency::krw();
+        let total = domain::money::Money { amount: 0, currency };
+        let until = Timestamp::EPOCH;
+        Ok(Held { seats: Vec::new(), total, until, state: ports::inventory::HeldState::Live })
+    }
+
+    async fn commit(&self, _: &CallContext, command: CommitSeats) -> Result<Committed, PortError<Rejection>> {
+        let id = command.reservation;
+        self.state().calls.push(format!("commit {id}"));
+        let _busy = self.enter(&id, "approved").await?;
+        let mut state = self.state();
+        if let Some(answer) = state.script.commit.pop_front() {
+            return answer;
+        }
+        let order = OrderId::of(&id);
+        state.committed.insert(id, order.clone());
+        Ok(Committed { order, seats: Vec::new(), at: self.clock.now() })
+    }
+
+    async fn release(&self, _: &CallContext, command: ReleaseSeats) -> Result<Released, PortError<Rejection>> {
+        let id = command.reservation;
+        let cause = command.cause.unwrap_or(ReleaseCause::Expired);
+        self.state().calls.push(format!("release {} {id}", cause.as_str()));
+        let what = if cause == ReleaseCause::Expired { "expired" } else { "failed" };
+        let _busy = self.enter(&id, what).await?;
+        let mut state = self.state();
+        if let Some(answer) = state.script.release.pop_front() {
+            return answer;
+        }
+        if let Some(order) = state.committed.get(&id) {
+            return Err(PortError::Rejected(Rejection::AlreadyCommitted(order.clone())));
+        }
+        let at = self.clock.now();
+        if state.released.insert(id) {
+            Ok(Released::Now { seats: command.seats, at })
+        } else {
+            Ok(Released::Before { cause, at })
+        }
+    }
+}
+
+#[async_trait]
+impl Reservations for World {
+    async fn get(&self, _: &CallContext, id: &ReservationId) -> Result<ReservationView, PortError<NoSuchReservation>> {
+        let mut state = self.state();
+        state.calls.push(format!("get {id}"));
+        if let Some(answer) = state.script.get.pop_front() {
+            return answer;
+        }
+        let status = state.ended.get(id).map_or(Status::Hold, End::status);
+        Ok(view(id.as_str(), status, None))
+    }
+
+    async fn end(&self, _: &CallContext, command: EndReservation) -> Result<Ended, PortError<EndRejection>> {
+        assert!(command.inventory_settled, "the worker moves the inventory first and says so");
+        let mut state = self.state();
+        let detail = match &command.end {
+            End::Confirmed { order, intent } => format!("{order:?} {intent:?}"),
+            End::Cancelled { reason, error_code } => format!("{reason:?} {error_code:?}"),
+            End::Expired { error_code } => format!("{error_code:?}"),
+        };
+        state.calls.push(format!("end {} {} {detail}", command.id, command.end.status().as_str()));
+        if let Some(answer) = state.script.end.pop_front() {
+            return answer;
+        }
+        state.ended.insert(command.id, command.end);
+        Ok(Ended { reservation: None })
+    }
+}
+
+#[async_trait]
+impl Payments for World {
+    async fn get(&self, _: &CallContext, _: &PaymentIntentId) -> Result<PaymentView, PortError<PaymentRejection>> {
+        Err(PortError::Rejected(PaymentRejection::NoSuchPayment))
+    }
+
+    async fn cancel(&self, _: &CallContext, command: CancelPayment) -> Result<Cancelled, PortError<PaymentRejection>> {
+        let mut state = self.state();
+        state.calls.push(format!("cancel {} {}", command.intent, command.idempotency_key));
+        if state.payments_silent {
+            return Err(PortError::Failed(Fault::unavailable("connection refused")));
+        }
+        if let Some(answer) = state.script.cancel.pop_front() {
+            return answer;
+        }
+        *state.refunds.entry(command.intent).or_default() += 1;
+        Ok(Cancelled { status: domain::payment::Status::Refunded, refunded: 1 })
+    }
+}
