@@ -12,6 +12,7 @@ mod token;
 mod trace;
 
 pub use exit::{Exit, Failure};
+pub use seed::read_show;
 
 /// Where `tacos up` answers administration unless told otherwise.
 const ADMIN_ADDR: &str = "127.0.0.1:8042";
@@ -24,7 +25,9 @@ const DATA: &str = "tacos-data";
 /// out a hall and every invariant checked, or `tacos up` to run the platform and talk to it with curl and grpcurl.
 #[derive(Debug, Parser)]
 #[command(name = "tacos", version, propagate_version = true, arg_required_else_help = true)]
-#[command(after_help = "Exit codes: 0 done · 1 the thing asked about failed · 2 usage · 64 configuration · 69 a needed service did not answer")]
+#[command(
+    after_help = "Exit codes: 0 done · 1 the thing asked about failed · 2 usage · 64 configuration · 69 a needed service did not answer"
+)]
 pub struct Cli {
     #[command(subcommand)]
     command: Command,
@@ -123,13 +126,17 @@ pub struct Where {
     /// Or the data folder of one that is not running.
     #[arg(long, value_name = "DIR")]
     data: Option<PathBuf>,
+    /// The token of the administration, if it has one.
+    #[arg(long, env = "ADMIN_TOKEN", hide_env_values = true, value_name = "TOKEN")]
+    token: Option<String>,
 }
 
 /// Reads `90`, `90s`, `1500ms`, `2m` or `1h`; a bare number is seconds.
 fn duration(text: &str) -> Result<Duration, String> {
     let text = text.trim();
     let digits = text.trim_end_matches(|c: char| c.is_ascii_alphabetic());
-    let number: u64 = digits.parse().map_err(|_| format!("{text:?} is not a time; write 60s, 1500ms, 2m or 1h"))?;
+    let number: u64 =
+        digits.parse().map_err(|_| format!("{text:?} is not a time; write 60s, 1500ms, 2m or 1h"))?;
     let duration = match &text[digits.len()..] {
         "" | "s" => Duration::from_secs(number),
         "ms" => Duration::from_millis(number),

@@ -77,7 +77,8 @@ impl Http {
         };
         let request = request.body(Full::new(bytes)).context("build the request")?;
         let exchange = async {
-            let response = self.client.request(request).await.with_context(|| format!("no answer from {url}"))?;
+            let response =
+                self.client.request(request).await.with_context(|| format!("no answer from {url}"))?;
             let status = response.status();
             let bytes = response.into_body().collect().await.context("the answer broke off")?.to_bytes();
             let body = if bytes.is_empty() {

@@ -29,7 +29,7 @@ const AT_ONCE: usize = 192;
 const REST_LIMIT: Duration = Duration::from_secs(60);
 
 /// What the demo saw.
-pub struct Outcome {
+pub(crate) struct Outcome {
     seats: u64,
     buyers: u64,
     seed: u64,
@@ -43,8 +43,11 @@ pub struct Outcome {
 
 impl Outcome {
     /// Whether every invariant held, nothing was lost, and every promise was kept.
-    pub fn holds(&self) -> bool {
-        self.verdicts.holds() && self.events.lost == 0 && self.non_terminal() == 0 && self.broken_promises.is_empty()
+    pub(crate) fn holds(&self) -> bool {
+        self.verdicts.holds()
+            && self.events.lost == 0
+            && self.non_terminal() == 0
+            && self.broken_promises.is_empty()
     }
 
     fn count(&self, status: Status) -> usize {
@@ -69,9 +72,13 @@ impl Outcome {
 }
 
 /// Runs the command.
-pub async fn run(args: DemoArgs) -> Result<Exit, Failure> {
+pub(crate) async fn run(args: DemoArgs) -> Result<Exit, Failure> {
     let outcome = play(&args).await.map_err(|error| Failure::service("run the demo", error))?;
-    if args.json { report::json(&outcome) } else { report::tables(&outcome) }
+    if args.json {
+        report::json(&outcome)
+    } else {
+        report::tables(&outcome)
+    }
     Ok(if outcome.holds() { Exit::Done } else { Exit::Failed })
 }
 
@@ -80,7 +87,7 @@ async fn play(args: &DemoArgs) -> Result<Outcome> {
     let seed = args.seed.unwrap_or_else(|| runtime::SystemEntropy::new().next_u64() >> 16);
     let folder = tempfile::tempdir().context("make a temporary folder")?;
     let started = clock.elapsed();
-    let platform = Platform::start(PlatformOptions::demo(folder.path(), args.hold)).await?;
+    let platform = Platform::start(PlatformOptions::demo(folder.path(), args.hold)?).await?;
     let hall = Hall::of(args.seats);
     open_the_sale(&platform, &hall, clock.clone()).await?;
 
@@ -95,7 +102,7 @@ async fn play(args: &DemoArgs) -> Result<Outcome> {
     platform.at_rest(args.hold + REST_LIMIT).await?;
     let observed = platform.observations();
     let events = platform.event_counts().await?;
-    let reported = platform.reported_counts().await?;
+    let reported = platform.reported().await?;
     let engine = platform.stop().await?;
     progress.finish_and_clear();
 

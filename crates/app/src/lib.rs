@@ -2,6 +2,13 @@
 //!
 //! This is the only crate that sees services and adapters at once. It holds no rule of seats, reservations or money.
 
+pub mod census;
+mod check;
+pub mod cli;
 pub mod client;
 pub mod crowd;
+mod demo;
+pub mod platform;
 pub mod promises;
+mod story;
+mod up;

@@ -44,11 +44,14 @@ impl Stored<'_> {
                 let stored = self.reservation(reservation)?;
                 let kept = stored.status == Status::Confirmed
                     && stored.order.as_ref().is_some_and(|stored| stored.as_str() == order);
-                kept.then_some(()).ok_or_else(|| format!("it is {} as {:?}", stored.status.as_str(), stored.order))
+                kept.then_some(())
+                    .ok_or_else(|| format!("it is {} as {:?}", stored.status.as_str(), stored.order))
             }
             Promise::Cancelled { reservation } => {
                 let status = self.reservation(reservation)?.status;
-                (status == Status::Cancelled).then_some(()).ok_or_else(|| format!("it is {}", status.as_str()))
+                (status == Status::Cancelled)
+                    .then_some(())
+                    .ok_or_else(|| format!("it is {}", status.as_str()))
             }
             Promise::Captured { reservation, intent } => self.money(reservation, intent),
             Promise::Declined { intent } => {
@@ -68,7 +71,9 @@ impl Stored<'_> {
         match payment.status {
             payment::Status::Captured if seats => Ok(()),
             payment::Status::Refunded if !seats => Ok(()),
-            status => Err(format!("the payment is {status:?} and the reservation {}", stored.status.as_str())),
+            status => {
+                Err(format!("the payment is {status:?} and the reservation {}", stored.status.as_str()))
+            }
         }
     }
 

@@ -71,7 +71,8 @@ pub fn shard_of(reservation: &str, shard_count: u32) -> Arc<str> {
     shard_name((hash % u64::from(shard_count.max(1))) as u32)
 }
 
-pub(crate) fn shard_name(number: u32) -> Arc<str> {
+/// The name of a shard of the index.
+pub fn shard_name(number: u32) -> Arc<str> {
     number.to_string().into()
 }
 

@@ -63,6 +63,11 @@ impl Env {
         Self { values: values.collect(), ..Self::default() }
     }
 
+    /// Sets a variable that is not set, for a program that knows better than the service's own default.
+    pub fn preset(&mut self, name: &str, value: &str) {
+        self.values.entry(name.to_owned()).or_insert_with(|| Value::Text(value.to_owned()));
+    }
+
     /// The variable, or the default when it is not set. After a problem too the default is given, to go on reading.
     pub fn or<T>(&mut self, name: &str, default: T) -> T
     where

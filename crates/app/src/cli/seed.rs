@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 /// `tacos seed`.
 #[derive(Debug, Args)]
-pub struct SeedArgs {
+pub(super) struct SeedArgs {
     /// The show: the JSON body of `POST /admin/shows`.
     #[arg(long, value_name = "FILE")]
     show: PathBuf,
@@ -25,9 +25,12 @@ pub(super) async fn run(args: SeedArgs) -> Result<Exit, Failure> {
     let body = read_show(&args.show)?;
     let http = Http::new(Arc::new(runtime::SystemClock::new()));
     let url = format!("http://{}/admin/shows", args.inventory);
-    let token: Vec<(&str, &str)> = args.token.iter().map(|token| ("x-internal-token", token.as_str())).collect();
-    let answer =
-        http.post(&url, &token, &body).await.map_err(|error| Failure::service("reach inventory-api", error))?;
+    let token: Vec<(&str, &str)> =
+        args.token.iter().map(|token| ("x-internal-token", token.as_str())).collect();
+    let answer = http
+        .post(&url, &token, &body)
+        .await
+        .map_err(|error| Failure::service("reach inventory-api", error))?;
     match answer.status {
         StatusCode::CREATED | StatusCode::OK => {
             output::print(&answer.body);
@@ -48,5 +51,6 @@ pub fn read_show(path: &Path) -> Result<serde_json::Value, Failure> {
         std::fs::read_to_string(path)
     };
     let text = text.map_err(|error| Failure::usage(format!("cannot read {}: {error}", path.display())))?;
-    serde_json::from_str(&text).map_err(|error| Failure::usage(format!("{} is not JSON: {error}", path.display())))
+    serde_json::from_str(&text)
+        .map_err(|error| Failure::usage(format!("{} is not JSON: {error}", path.display())))
 }

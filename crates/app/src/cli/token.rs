@@ -16,7 +16,7 @@ const SECRET_FILE: &str = "jwt-secret";
 
 /// `tacos token`.
 #[derive(Debug, Args)]
-pub struct TokenArgs {
+pub(super) struct TokenArgs {
     /// The person: the claim `sub`.
     #[arg(long, value_name = "USER")]
     sub: String,
@@ -51,7 +51,7 @@ pub(super) fn run(args: TokenArgs) -> Result<Exit, Failure> {
 }
 
 /// The secret of a data folder, made at first use and readable by its owner only.
-pub fn secret_of(data: &Path) -> anyhow::Result<String> {
+pub(super) fn secret_of(data: &Path) -> anyhow::Result<String> {
     use anyhow::Context;
     use std::io::Write;
     use std::os::unix::fs::OpenOptionsExt;
@@ -108,7 +108,8 @@ mod tests {
     #[test]
     fn a_token_is_signed_as_other_libraries_sign_it() {
         // The example that jwt.io opens with.
-        let token = compact("your-256-bit-secret", r#"{"sub":"1234567890","name":"John Doe","iat":1516239022}"#);
+        let token =
+            compact("your-256-bit-secret", r#"{"sub":"1234567890","name":"John Doe","iat":1516239022}"#);
         assert_eq!(
             token,
             "eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9.eyJzdWIiOiIxMjM0NTY3ODkwIiwibmFtZSI6IkpvaG4gRG9lIiwiaWF0IjoxNTE2MjM5MDIyfQ.\

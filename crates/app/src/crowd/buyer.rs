@@ -66,7 +66,10 @@ impl Buyer<'_> {
             Behaviour::WalksAway => {}
             Behaviour::PaysLate => {
                 drop(place);
-                self.crowd.clock.sleep(self.crowd.options.hold + Duration::from_millis(self.dice.below(1_500))).await;
+                self.crowd
+                    .clock
+                    .sleep(self.crowd.options.hold + Duration::from_millis(self.dice.below(1_500)))
+                    .await;
                 self.pay(&held, "card", false, false).await?;
             }
             Behaviour::PaysTwice => {
@@ -114,7 +117,7 @@ impl Buyer<'_> {
 
     async fn ask_for(&self, wish: &Wish, key: &str) -> Result<Answer> {
         let body = wish.body(&self.crowd.options.show, &self.person);
-        self.until_answered(async || {
+        self.until_answered(|| async {
             let url = self.crowd.reservation_url("/v1/reservations");
             self.crowd.http.post(&url, &[("idempotency-key", key)], &body).await
         })
@@ -123,8 +126,12 @@ impl Buyer<'_> {
 
     fn take(&mut self, wish: &Wish, answer: &Answer) -> Held {
         let reservation = answer.text("reservation_id").to_owned();
-        let seats: Vec<String> =
-            answer.body["seat_ids"].as_array().into_iter().flatten().filter_map(|s| s.as_str().map(Into::into)).collect();
+        let seats: Vec<String> = answer.body["seat_ids"]
+            .as_array()
+            .into_iter()
+            .flatten()
+            .filter_map(|s| s.as_str().map(Into::into))
+            .collect();
         if let Wish::Named(wanted) = wish
             && *wanted != seats
         {
@@ -164,8 +171,9 @@ impl Buyer<'_> {
 
     async fn free_seats(&self, section: &str) -> Result<Vec<String>> {
         let path = format!("/admin/shows/{}/seats?section={section}", self.crowd.options.show);
-        let answer =
-            self.until_answered(async || self.crowd.http.get(&self.crowd.inventory_url(&path)).await).await?;
+        let answer = self
+            .until_answered(|| async { self.crowd.http.get(&self.crowd.inventory_url(&path)).await })
+            .await?;
         let seats = answer.body["seats"].as_array().cloned().unwrap_or_default();
         let free = seats.iter().filter(|seat| seat["status"] == "AVAILABLE");
         Ok(free.filter_map(|seat| seat["id"].as_str().map(str::to_owned)).collect())
@@ -175,14 +183,16 @@ impl Buyer<'_> {
     async fn pay(&mut self, held: &Held, card: &str, declined: bool, twice: bool) -> Result<Option<String>> {
         let scenario = if declined { PaymentScenario::Fail } else { PaymentScenario::Approve };
         let key = format!("{}-{card}", held.reservation);
-        let open = async || self.crowd.payer.open(&held.reservation, held.amount, &self.person, scenario, &key).await;
+        let open = || async {
+            self.crowd.payer.open(&held.reservation, held.amount, &self.person, scenario, &key).await
+        };
         let intent = self.until_answered(open).await?;
         if twice && self.until_answered(open).await? != intent {
             self.receipt.complain(format!("the key {key} opened two payments"));
         }
-        let mut status = self.until_answered(async || self.crowd.payer.pay(&intent, &key).await).await?;
+        let mut status = self.until_answered(|| async { self.crowd.payer.pay(&intent, &key).await }).await?;
         if twice {
-            status = self.until_answered(async || self.crowd.payer.pay(&intent, &key).await).await?;
+            status = self.until_answered(|| async { self.crowd.payer.pay(&intent, &key).await }).await?;
         }
         match (status, declined) {
             // A late repetition may already find the money given back.
@@ -203,7 +213,9 @@ impl Buyer<'_> {
         let path = format!("/v1/reservations/{}/confirm", held.reservation);
         let body = json!({"payment_intent_id": intent});
         let answer = self
-            .until_answered(async || self.crowd.http.post(&self.crowd.reservation_url(&path), &[], &body).await)
+            .until_answered(|| async {
+                self.crowd.http.post(&self.crowd.reservation_url(&path), &[], &body).await
+            })
             .await?;
         match answer.status {
             StatusCode::OK => {
@@ -221,10 +233,14 @@ impl Buyer<'_> {
     async fn cancel(&mut self, held: &Held) -> Result<()> {
         let path = format!("/v1/reservations/{}/cancel", held.reservation);
         let answer = self
-            .until_answered(async || self.crowd.http.post(&self.crowd.reservation_url(&path), &[], &json!({})).await)
+            .until_answered(|| async {
+                self.crowd.http.post(&self.crowd.reservation_url(&path), &[], &json!({})).await
+            })
             .await?;
         match answer.status {
-            StatusCode::OK => self.receipt.promises.push(Promise::Cancelled { reservation: held.reservation.clone() }),
+            StatusCode::OK => {
+                self.receipt.promises.push(Promise::Cancelled { reservation: held.reservation.clone() })
+            }
             // Too late: it is confirmed or has expired.
             StatusCode::CONFLICT => {}
             status if status.is_server_error() => {}
@@ -234,7 +250,10 @@ impl Buyer<'_> {
     }
 
     /// Makes a call again until somebody answers, for as long as the crowd is patient.
-    async fn until_answered<T>(&self, call: impl AsyncFn() -> Result<T>) -> Result<T> {
+    async fn until_answered<T, F>(&self, call: impl Fn() -> F + Send + Sync) -> Result<T>
+    where
+        F: Future<Output = Result<T>> + Send,
+    {
         let give_up = self.crowd.clock.elapsed() + self.crowd.options.patience;
         loop {
             match call().await {

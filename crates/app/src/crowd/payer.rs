@@ -4,7 +4,9 @@ use super::Endpoints;
 use anyhow::{Context, Result, bail};
 use contracts::common::v1::Money;
 use contracts::payment::v1::payment_service_client::PaymentServiceClient;
-use contracts::payment::v1::{CreatePaymentIntentRequest, PaymentScenario, PaymentStatus, ProcessPaymentRequest};
+use contracts::payment::v1::{
+    CreatePaymentIntentRequest, PaymentScenario, PaymentStatus, ProcessPaymentRequest,
+};
 use std::time::Duration;
 use tokio::sync::{Mutex, watch};
 use tonic::transport::{Channel, Endpoint};

@@ -1,18 +1,14 @@
 //! How the demo tells what it saw: tables for people, one JSON object for scripts.
 
 use super::Outcome;
-use crate::cli::output::{print, table, verdict};
+use crate::cli::output::{print, table};
 use crate::crowd::{Behaviour, Promise};
 use domain::reservation::Status;
-use serde_json::{Map, Value, json};
+use serde_json::json;
 
 /// The object that contracts section 8 describes.
 pub(super) fn json(outcome: &Outcome) {
-    let invariants: Map<String, Value> = outcome
-        .verdicts
-        .verdicts()
-        .map(|(name, v)| (name.to_string(), json!({"checked": v.checked, "violations": v.violations})))
-        .collect();
+    let invariants = crate::check::to_json(&outcome.verdicts);
     let events = &outcome.events;
     print(json!({
         "seats": outcome.seats,
@@ -47,8 +43,9 @@ pub(super) fn tables(outcome: &Outcome) {
     ));
     print(buyers(outcome));
     print(ends(outcome));
-    print(invariants(outcome));
-    for problem in outcome.verdicts.verdicts().flat_map(|(name, v)| v.examples.iter().map(move |e| (name, e))) {
+    print(crate::check::table(&outcome.verdicts));
+    for problem in outcome.verdicts.verdicts().flat_map(|(name, v)| v.examples.iter().map(move |e| (name, e)))
+    {
         print(format!("{}: {}", problem.0, problem.1));
     }
     for problem in outcome.broken_promises.iter().take(20) {
@@ -57,14 +54,18 @@ pub(super) fn tables(outcome: &Outcome) {
     print(if outcome.holds() {
         "Every invariant held. Nothing was lost.".to_owned()
     } else {
-        format!("FAILED. Run it again with: tacos demo --seed {} --seats {} --buyers {}", outcome.seed, outcome.seats, outcome.buyers)
+        format!(
+            "FAILED. Run it again with: tacos demo --seed {} --seats {} --buyers {}",
+            outcome.seed, outcome.seats, outcome.buyers
+        )
     });
 }
 
 fn buyers(outcome: &Outcome) -> comfy_table::Table {
     let mut table = table(&["buyers who", "came", "got seats", "told confirmed"]);
     for (behaviour, _) in Behaviour::SHARES {
-        let crowd: Vec<_> = outcome.receipts.iter().filter(|receipt| receipt.behaviour == behaviour).collect();
+        let crowd: Vec<_> =
+            outcome.receipts.iter().filter(|receipt| receipt.behaviour == behaviour).collect();
         let told = |kind: fn(&Promise) -> bool| {
             crowd.iter().filter(|receipt| receipt.promises.iter().any(kind)).count().to_string()
         };
@@ -106,19 +107,6 @@ fn ends(outcome: &Outcome) -> comfy_table::Table {
     for (what, count, event, number) in rows {
         let number = if event.is_empty() { String::new() } else { number.to_string() };
         table.add_row(vec![what.to_owned(), count.to_string(), event.to_owned(), number]);
-    }
-    table
-}
-
-fn invariants(outcome: &Outcome) -> comfy_table::Table {
-    let mut table = table(&["invariant", "", "checked", "violations"]);
-    for (name, v) in outcome.verdicts.verdicts() {
-        table.add_row(vec![
-            comfy_table::Cell::new(name),
-            comfy_table::Cell::new(name.meaning()),
-            comfy_table::Cell::new(v.checked),
-            verdict(v.violations == 0, v.violations),
-        ]);
     }
     table
 }

@@ -11,7 +11,13 @@ use std::process::Stdio;
 use tokio::process::Command;
 
 /// One request in raw bytes, since a JSON client cannot send what is not JSON.
-async fn raw(address: &str, method: Method, path: &str, headers: &[(&str, &str)], body: Bytes) -> Result<(StatusCode, Value)> {
+async fn raw(
+    address: &str,
+    method: Method,
+    path: &str,
+    headers: &[(&str, &str)],
+    body: Bytes,
+) -> Result<(StatusCode, Value)> {
     let stream = tokio::net::TcpStream::connect(address).await?;
     let (mut send, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream)).await?;
     let tasks = ports::Tasks::new();
@@ -74,7 +80,11 @@ async fn a_bad_reservation_is_refused_in_words_and_changes_nothing() -> Result<(
         ("duplicate seats", json!({"seat_ids": ["A-1-1", "A-1-1"], "quantity": 2}), "INVALID_ARGUMENT"),
         ("quantity 0", json!({"seat_ids": [], "section": "F", "quantity": 0}), "INVALID_ARGUMENT"),
         ("quantity -1", json!({"seat_ids": [], "section": "F", "quantity": -1}), "INVALID_ARGUMENT"),
-        ("quantity 2^31", json!({"seat_ids": [], "section": "F", "quantity": 2_147_483_648u64}), "INVALID_ARGUMENT"),
+        (
+            "quantity 2^31",
+            json!({"seat_ids": [], "section": "F", "quantity": 2_147_483_648u64}),
+            "INVALID_ARGUMENT",
+        ),
         ("quantity of 11", json!({"seat_ids": [], "section": "F", "quantity": 11}), "INVALID_ARGUMENT"),
         ("11 seats", json!({"seat_ids": many, "quantity": 11}), "INVALID_ARGUMENT"),
         ("quantity and seats differ", json!({"quantity": 2}), "INVALID_ARGUMENT"),
@@ -87,8 +97,9 @@ async fn a_bad_reservation_is_refused_in_words_and_changes_nothing() -> Result<(
     ];
     for (number, (what, changes, code)) in cases.into_iter().enumerate() {
         let key = format!("case-{number}");
-        let answer =
-            platform.post("reservation_http", "/v1/reservations", &[("idempotency-key", &key)], &reserve(&changes)).await?;
+        let answer = platform
+            .post("reservation_http", "/v1/reservations", &[("idempotency-key", &key)], &reserve(&changes))
+            .await?;
         ensure!(is_error(answer.status, &answer.body, code), "{what}: {answer:?}");
     }
     let answer = platform.post("reservation_http", "/v1/reservations", &[], &reserve(&json!({}))).await?;
@@ -118,10 +129,16 @@ async fn bytes_that_are_no_request_are_refused_in_the_same_shape() -> Result<()>
         ("nested too deep", vec![JSON, KEY], Bytes::from(deep_in_bounds), 400),
         ("nested too deep and too large", vec![JSON, KEY], Bytes::from(deep), 413),
         ("10 MB", vec![JSON, KEY], Bytes::from(vec![b' '; 10_000_000]), 413),
-        ("a wrong content type", vec![("content-type", "text/plain"), KEY], Bytes::from(reserve(&json!({})).to_string()), 415),
+        (
+            "a wrong content type",
+            vec![("content-type", "text/plain"), KEY],
+            Bytes::from(reserve(&json!({})).to_string()),
+            415,
+        ),
     ];
     for (what, headers, body, expected) in cases {
-        let (status, body) = raw(address, Method::POST, path, &headers, body).await.with_context(|| what.to_owned())?;
+        let (status, body) =
+            raw(address, Method::POST, path, &headers, body).await.with_context(|| what.to_owned())?;
         ensure!(status.as_u16() == expected && body["error"]["code"].is_string(), "{what}: {status} {body}");
     }
     let (status, body) = raw(address, Method::GET, "/nowhere", &[], Bytes::new()).await?;
@@ -157,13 +174,17 @@ async fn an_unknown_reservation_and_an_illegal_move_are_refused() -> Result<()> 
         ensure!(answer.status == StatusCode::BAD_REQUEST, "{body}: {answer:?}");
     }
     // An expiry before its time: the inventory refuses, so the reservation does not move.
-    let early = platform.http.call(Method::PATCH, &internal, &[], Some(&json!({"status": "EXPIRED"}))).await?;
+    let early =
+        platform.http.call(Method::PATCH, &internal, &[], Some(&json!({"status": "EXPIRED"}))).await?;
     ensure!(early.status == StatusCode::CONFLICT, "{early:?}");
-    let cancelled = platform.http.call(Method::PATCH, &internal, &[], Some(&json!({"status": "CANCELLED"}))).await?;
+    let cancelled =
+        platform.http.call(Method::PATCH, &internal, &[], Some(&json!({"status": "CANCELLED"}))).await?;
     ensure!(cancelled.status == StatusCode::OK, "{cancelled:?}");
-    let again = platform.http.call(Method::PATCH, &internal, &[], Some(&json!({"status": "CANCELLED"}))).await?;
+    let again =
+        platform.http.call(Method::PATCH, &internal, &[], Some(&json!({"status": "CANCELLED"}))).await?;
     ensure!(again.status == StatusCode::OK, "the same again: {again:?}");
-    let illegal = platform.http.call(Method::PATCH, &internal, &[], Some(&json!({"status": "EXPIRED"}))).await?;
+    let illegal =
+        platform.http.call(Method::PATCH, &internal, &[], Some(&json!({"status": "EXPIRED"}))).await?;
     ensure!(illegal.status == StatusCode::CONFLICT && illegal.body["status"] == "CANCELLED", "{illegal:?}");
     untouched(&platform).await
 }
@@ -175,7 +196,11 @@ async fn a_webhook_that_is_not_signed_now_by_the_provider_is_refused() -> Result
                       "amount": 100, "currency": "KRW", "ts": 1});
     for headers in [
         vec![],
-        vec![("x-webhook-id", "w1"), ("x-webhook-timestamp", "1700000000"), ("x-webhook-signature", "sha256=00")],
+        vec![
+            ("x-webhook-id", "w1"),
+            ("x-webhook-timestamp", "1700000000"),
+            ("x-webhook-signature", "sha256=00"),
+        ],
         vec![("x-webhook-id", "w1"), ("x-webhook-timestamp", "soon"), ("x-webhook-signature", "none")],
     ] {
         let answer = platform.post("reservation_http", "/internal/payment/webhook", &headers, &body).await?;

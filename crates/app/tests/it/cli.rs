@@ -7,14 +7,24 @@ use std::process::Stdio;
 use tokio::process::Command;
 
 async fn tacos(args: &[&str]) -> Result<(Option<i32>, String, String)> {
-    let output =
-        Command::new(env!("CARGO_BIN_EXE_tacos")).args(args).env_remove("JWT_SECRET").stdin(Stdio::null()).output().await?;
+    let output = Command::new(env!("CARGO_BIN_EXE_tacos"))
+        .args(args)
+        .env_remove("JWT_SECRET")
+        .stdin(Stdio::null())
+        .output()
+        .await?;
     Ok((output.status.code(), String::from_utf8(output.stdout)?, String::from_utf8(output.stderr)?))
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn usage_mistakes_end_with_2_and_missing_services_with_69() -> Result<()> {
-    for args in [&["fly"][..], &["up", "--hold", "soon"], &["demo", "--seats", "0"], &["trace"], &["seed", "--show", "/no/such/file"]] {
+    for args in [
+        &["fly"][..],
+        &["up", "--hold", "soon"],
+        &["demo", "--seats", "0"],
+        &["trace"],
+        &["seed", "--show", "/no/such/file"],
+    ] {
         let (code, out, err) = tacos(args).await?;
         ensure!(code == Some(2) && out.is_empty() && !err.is_empty(), "{args:?}: {code:?} {out} {err}");
     }
@@ -52,7 +62,8 @@ async fn trace_tells_the_story_of_a_reservation_running_or_not() -> Result<()> {
     let show = json!({"event_id": "s", "name": "S", "sections": [{"id": "A", "price": 100, "capacity": 4}]});
     platform.post("inventory_http", "/admin/shows", &[], &show).await?;
     let body = json!({"event_id": "s", "seat_ids": [], "section": "A", "quantity": 1, "user_id": "u", "reservation_token": ""});
-    let held = platform.post("reservation_http", "/v1/reservations", &[("idempotency-key", "k")], &body).await?;
+    let held =
+        platform.post("reservation_http", "/v1/reservations", &[("idempotency-key", "k")], &body).await?;
     let id = held.text("reservation_id").to_owned();
     platform.at_rest().await?;
 
@@ -74,7 +85,10 @@ async fn trace_tells_the_story_of_a_reservation_running_or_not() -> Result<()> {
     ensure!(platform.terminate().await? == 0, "a drained platform ends with 0");
 
     let (code, out, err) = tacos(&["trace", &id, "--json", "--data", data]).await?;
-    ensure!(code == Some(0) && layers(&out)?.iter().any(|layer| layer == "reservation"), "{code:?} {out} {err}");
+    ensure!(
+        code == Some(0) && layers(&out)?.iter().any(|layer| layer == "reservation"),
+        "{code:?} {out} {err}"
+    );
     let (code, out, err) = tacos(&["check", "--at-rest", "--json", "--data", data]).await?;
     ensure!(code == Some(0), "{code:?} {out} {err}");
     Ok(())

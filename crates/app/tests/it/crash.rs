@@ -20,7 +20,9 @@ const BUYERS_PER_ROUND: u64 = 240;
 
 #[allow(clippy::disallowed_methods, reason = "a test reads its own settings")]
 fn setting(name: &str) -> Option<u64> {
-    std::env::var(name).ok().map(|text| text.parse().unwrap_or_else(|_| panic!("{name}={text} is not a number")))
+    std::env::var(name)
+        .ok()
+        .map(|text| text.parse().unwrap_or_else(|_| panic!("{name}={text} is not a number")))
 }
 
 /// Traps T1, T14, S9, M1 and M2 on the real engine: whatever the moment, nothing acknowledged is lost, nothing is half done.
@@ -74,7 +76,11 @@ async fn what_a_buyer_was_told_survives_every_kill() -> Result<()> {
     let report = invariant::check(&world, Phase::AtRest);
     let broken = promises::broken(&receipts, &world);
     let confirmed = world.reservations.iter().filter(|r| r.order.is_some()).count();
-    println!("{} reservations, {confirmed} confirmed, {} buried", world.reservations.len(), world.buried.len());
+    println!(
+        "{} reservations, {confirmed} confirmed, {} buried",
+        world.reservations.len(),
+        world.buried.len()
+    );
     ensure!(report.holds(), "seed {seed}: {report:#?}");
     ensure!(broken.is_empty(), "seed {seed}: {broken:#?}");
     ensure!(confirmed > 0, "seed {seed}: the crowd bought nothing");

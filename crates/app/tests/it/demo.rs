@@ -22,12 +22,21 @@ async fn a_crowd_buys_out_a_hall_and_every_invariant_holds() -> Result<()> {
     let said = String::from_utf8(output.stdout)?;
     let result: Value = serde_json::from_str(&said).with_context(|| format!("not JSON alone: {said}"))?;
     ensure!(output.status.code() == Some(0), "{:?}: {result}", output.status);
-    ensure!(result["oversold"] == 0 && result["non_terminal"] == 0 && result["events"]["lost"] == 0, "{result}");
+    ensure!(
+        result["oversold"] == 0 && result["non_terminal"] == 0 && result["events"]["lost"] == 0,
+        "{result}"
+    );
     ensure!(result["sold"].as_u64().context("sold")? > 200, "{result}");
-    for name in ["I1", "I2", "I4", "I5", "I6", "I7", "X1", "X2", "X3", "X4", "M1", "M2", "M3", "Q1", "Q2", "Q3", "Q4", "Q5", "L1"] {
+    for name in [
+        "I1", "I2", "I4", "I5", "I6", "I7", "X1", "X2", "X3", "X4", "M1", "M2", "M3", "Q1", "Q2", "Q3", "Q4",
+        "Q5", "L1",
+    ] {
         let verdict = &result["invariants"][name];
         ensure!(verdict["violations"] == 0, "{name}: {result}");
-        ensure!(verdict["checked"].as_u64().is_some_and(|checked| checked > 0), "{name} looked at nothing: {result}");
+        ensure!(
+            verdict["checked"].as_u64().is_some_and(|checked| checked > 0),
+            "{name} looked at nothing: {result}"
+        );
     }
     for end in ["confirmed", "expired", "cancelled", "refunded"] {
         ensure!(result[end].as_u64().is_some_and(|count| count > 0), "nobody ended as {end}: {result}");
@@ -41,7 +50,10 @@ async fn a_broken_invariant_ends_the_demo_with_1_and_is_named() -> Result<()> {
         let output = demo(&["--break-invariant", name]).await?;
         let said = String::from_utf8(output.stdout)?;
         ensure!(output.status.code() == Some(1), "{name}: {:?}: {said}", output.status);
-        ensure!(said.contains("FAILED") && said.contains(&format!("{name}: ")), "{name} is not named: {said}");
+        ensure!(
+            said.contains("FAILED") && said.contains(&format!("{name}: ")),
+            "{name} is not named: {said}"
+        );
     }
     Ok(())
 }

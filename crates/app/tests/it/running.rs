@@ -59,7 +59,9 @@ impl Running {
 
     /// `host:port` of one of its sockets.
     pub fn address(&self, name: &str) -> &str {
-        self.ready["addresses"][name].as_str().unwrap_or_else(|| panic!("no address {name} in {}", self.ready))
+        self.ready["addresses"][name]
+            .as_str()
+            .unwrap_or_else(|| panic!("no address {name} in {}", self.ready))
     }
 
     /// Where the crowd finds it.
@@ -77,7 +79,13 @@ impl Running {
     }
 
     /// A POST at one of its sockets.
-    pub async fn post(&self, name: &str, path: &str, headers: &[(&str, &str)], body: &Value) -> Result<Answer> {
+    pub async fn post(
+        &self,
+        name: &str,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: &Value,
+    ) -> Result<Answer> {
         self.http.post(&format!("http://{}{path}", self.address(name)), headers, body).await
     }
 

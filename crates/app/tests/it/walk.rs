@@ -5,7 +5,8 @@ use anyhow::{Result, ensure};
 use contracts::common::v1::Money;
 use contracts::payment::v1::payment_service_client::PaymentServiceClient;
 use contracts::payment::v1::{
-    CreatePaymentIntentRequest, GetPaymentStatusRequest, PaymentScenario, PaymentStatus, ProcessPaymentRequest,
+    CreatePaymentIntentRequest, GetPaymentStatusRequest, PaymentScenario, PaymentStatus,
+    ProcessPaymentRequest,
 };
 use http::StatusCode;
 use serde_json::{Value, json};
@@ -26,23 +27,35 @@ async fn stage(hold: &str) -> Result<Stage> {
         {"id": "F", "price": 50, "capacity": 3}]});
     let opened = platform.post("inventory_http", "/admin/shows", &[], &show).await?;
     ensure!(opened.status == StatusCode::CREATED, "{opened:?}");
-    let payments = PaymentServiceClient::connect(format!("http://{}", platform.address("payment_grpc"))).await?;
+    let payments =
+        PaymentServiceClient::connect(format!("http://{}", platform.address("payment_grpc"))).await?;
     Ok(Stage { _folder: folder, platform, payments })
 }
 
 impl Stage {
     async fn reserve(&self, key: &str, seats: &[&str]) -> Result<Value> {
         let body = json!({"event_id": "s", "seat_ids": seats, "quantity": seats.len(), "user_id": key, "reservation_token": ""});
-        let answer = self.platform.post("reservation_http", "/v1/reservations", &[("idempotency-key", key)], &body).await?;
+        let answer = self
+            .platform
+            .post("reservation_http", "/v1/reservations", &[("idempotency-key", key)], &body)
+            .await?;
         ensure!(answer.status == StatusCode::CREATED, "{answer:?}");
         ensure!(answer.body["status"] == "HOLD", "{answer:?}");
         Ok(answer.body)
     }
 
-    async fn pay(&mut self, reservation: &Value, scenario: PaymentScenario, key: &str) -> Result<(String, PaymentStatus)> {
+    async fn pay(
+        &mut self,
+        reservation: &Value,
+        scenario: PaymentScenario,
+        key: &str,
+    ) -> Result<(String, PaymentStatus)> {
         let request = CreatePaymentIntentRequest {
             reservation_id: reservation["reservation_id"].as_str().unwrap_or_default().to_owned(),
-            amount: Some(Money { amount: reservation["total_amount"].as_i64().unwrap_or_default(), currency: "KRW".into() }),
+            amount: Some(Money {
+                amount: reservation["total_amount"].as_i64().unwrap_or_default(),
+                currency: "KRW".into(),
+            }),
             scenario: scenario.into(),
             idempotency_key: key.to_owned(),
             ..Default::default()
@@ -89,8 +102,12 @@ async fn an_approved_payment_sells_the_seats_once() -> Result<()> {
     let confirmed = stage.becomes(&held, "CONFIRMED").await?;
     ensure!(confirmed["payment_intent_id"] == intent, "{confirmed}");
     let path = format!("/v1/reservations/{}/confirm", held["reservation_id"].as_str().unwrap_or_default());
-    let answer = stage.platform.post("reservation_http", &path, &[], &json!({"payment_intent_id": intent})).await?;
-    ensure!(answer.status == StatusCode::OK && answer.body["order_id"] == confirmed["order_id"], "{answer:?}");
+    let answer =
+        stage.platform.post("reservation_http", &path, &[], &json!({"payment_intent_id": intent})).await?;
+    ensure!(
+        answer.status == StatusCode::OK && answer.body["order_id"] == confirmed["order_id"],
+        "{answer:?}"
+    );
     ensure!(stage.remaining("A").await? == 2, "two are sold");
     Ok(())
 }
@@ -176,7 +193,10 @@ async fn a_show_behind_a_waiting_room_refuses_who_has_no_pass() -> Result<()> {
     ensure!(opened.status == StatusCode::CREATED, "{opened:?}");
     for token in ["", "made-up"] {
         let body = json!({"event_id": "w", "seat_ids": [], "section": "A", "quantity": 1, "user_id": "u", "reservation_token": token});
-        let answer = stage.platform.post("reservation_http", "/v1/reservations", &[("idempotency-key", "k")], &body).await?;
+        let answer = stage
+            .platform
+            .post("reservation_http", "/v1/reservations", &[("idempotency-key", "k")], &body)
+            .await?;
         ensure!(answer.status == StatusCode::FORBIDDEN, "{answer:?}");
     }
     Ok(())

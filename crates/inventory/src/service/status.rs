@@ -41,6 +41,11 @@ impl Service {
         Ok(ShowStatus { show: stage.show.clone(), counts })
     }
 
+    /// The definition of a show; it never changes. `None` if there is none of that id.
+    pub async fn definition(&self, id: &ShowId) -> Result<Option<Arc<Show>>, Fault> {
+        Ok(self.stage(id).await?.map(|stage| stage.show.clone()))
+    }
+
     /// Every seat of a section with its status.
     pub async fn seats(
         &self,

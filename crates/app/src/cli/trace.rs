@@ -1,0 +1,89 @@
+//! `tacos trace`: the story of one reservation.
+
+use super::{Exit, Failure, Where, output};
+use crate::census;
+use crate::client::Http;
+use crate::story::{self, Line};
+use clap::Args;
+use domain::id::ReservationId;
+use http::StatusCode;
+use std::sync::Arc;
+
+/// `tacos trace`.
+#[derive(Debug, Args)]
+pub(super) struct TraceArgs {
+    /// The reservation.
+    reservation: String,
+    #[command(flatten)]
+    place: Where,
+    /// Print a JSON array instead of the table.
+    #[arg(long)]
+    json: bool,
+}
+
+pub(super) async fn run(args: TraceArgs) -> Result<Exit, Failure> {
+    let id = ReservationId::parse(&args.reservation)
+        .map_err(|why| Failure::usage(format!("the reservation {why}")))?;
+    let lines = match &args.place.data {
+        Some(folder) => {
+            let engine = args.place.open(folder).await?;
+            story::of(&engine, &id, None).await.map_err(|error| Failure::service("read the data", error))?
+        }
+        None => ask(&args.place, &id).await?,
+    };
+    if lines.is_empty() {
+        return Err(Failure::not_found(format!("nothing is known of {id}")));
+    }
+    if args.json {
+        output::print(serde_json::json!(lines));
+    } else {
+        let mut table = output::table(&["at", "layer", "what"]);
+        for line in &lines {
+            table.add_row([&line.at, &line.layer, &line.what]);
+        }
+        output::print(table);
+    }
+    Ok(Exit::Done)
+}
+
+async fn ask(place: &Where, id: &ReservationId) -> Result<Vec<Line>, Failure> {
+    let answer = place.call(http::Method::GET, &format!("/admin/trace/{id}"), None).await?;
+    match answer.status {
+        StatusCode::NOT_FOUND => Ok(Vec::new()),
+        _ => serde_json::from_value(answer.body)
+            .map_err(|error| Failure::service("understand the platform", error)),
+    }
+}
+
+impl Where {
+    /// Opens the folder of a platform that does not run.
+    pub(super) async fn open(&self, folder: &std::path::Path) -> Result<adapter_embedded::Engine, Failure> {
+        if !folder.is_dir() {
+            return Err(Failure::not_found(format!("there is no data folder {}", folder.display())));
+        }
+        census::open(folder, Arc::new(runtime::SystemClock::new())).await.map_err(crate::up::unusable)
+    }
+
+    /// One call to the administration of a running platform. What it refuses as unknown is left to the caller.
+    pub(super) async fn call(
+        &self,
+        method: http::Method,
+        path: &str,
+        body: Option<&serde_json::Value>,
+    ) -> Result<crate::client::Answer, Failure> {
+        let http = Http::new(Arc::new(runtime::SystemClock::new()));
+        let url = format!("http://{}{path}", self.addr);
+        let token: Vec<(&str, &str)> =
+            self.token.iter().map(|token| ("x-internal-token", token.as_str())).collect();
+        let answer = http.call(method, &url, &token, body).await.map_err(|error| {
+            Failure::service(&format!("reach a running platform at {}", self.addr), error)
+        })?;
+        match answer.status {
+            StatusCode::UNAUTHORIZED => Err(Failure::usage("the platform wants a token: set ADMIN_TOKEN")),
+            status if status.is_server_error() => {
+                Err(Failure::service("have the platform answer", anyhow::anyhow!(answer.message())))
+            }
+            _ => Ok(answer),
+        }
+    }
+}

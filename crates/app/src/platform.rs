@@ -1,0 +1,228 @@
+//! The whole platform in one process: every service on the embedded engines, real gRPC and REST over loopback between them.
+//!
+//! Each service is assembled as its own process would be, with its own metrics and health; only the data folder is
+//! shared. Shutdown follows the events: first the worker drains (its peers still answer), then the two that publish, then
+//! the inventory, then the folder closes. Everything durable survives a kill at any point of that.
+
+use crate::census::{EVENTS, INVENTORY, PAYMENT, RESERVATION};
+use adapter_embedded::{EmbeddedQueue, Engine};
+use anyhow::{Context, Result, ensure};
+use domain::invariant::{Counts, Name};
+use ports::{Clock, Queue, Store, Tasks};
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::oneshot;
+use tokio_util::sync::CancellationToken;
+
+mod admin;
+mod letters;
+mod settings;
+mod sockets;
+mod wiring;
+
+pub use letters::EmbeddedLetters;
+pub use settings::Settings;
+pub use sockets::Addresses;
+
+/// How to run the platform.
+#[derive(Debug, Clone)]
+pub struct PlatformOptions {
+    /// Folder of the data; made if it is not there.
+    pub data: PathBuf,
+    /// Free ports instead of those of the contracts.
+    pub free_ports: bool,
+    /// What the environment and the command line say.
+    pub settings: Settings,
+}
+
+impl PlatformOptions {
+    /// On free ports, with the defaults and this hold.
+    pub fn demo(data: &Path, hold: Duration) -> Result<Self> {
+        let settings = Settings::read(&mut runtime::config::Env::from_pairs::<&str, &str>([]), hold)?;
+        Ok(Self { data: data.to_owned(), free_ports: true, settings })
+    }
+}
+
+/// How many events went which way, since the start of the platform.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct EventCounts {
+    /// Different events that the queue accepted.
+    pub published: u64,
+    /// Events that ended in their effect.
+    pub settled: u64,
+    /// Events that went to the dead-letter queue.
+    pub buried: u64,
+    /// Events that are nowhere.
+    pub lost: u64,
+}
+
+/// The stock that inventory-api reports, by show and section.
+pub type Reported = BTreeMap<(String, String), Counts>;
+
+/// The running platform.
+pub struct Platform {
+    engine: Engine,
+    events: Arc<EmbeddedQueue>,
+    addresses: Addresses,
+    inventory: inventory::Service,
+    worker: worker::Handle,
+    clock: Arc<dyn Clock>,
+    tasks: Tasks,
+    shutdown: CancellationToken,
+    ended: oneshot::Receiver<Result<()>>,
+}
+
+impl Platform {
+    /// Opens the folder, binds the sockets and starts every service.
+    pub async fn start(options: PlatformOptions) -> Result<Self> {
+        let clock: Arc<dyn Clock> = Arc::new(runtime::SystemClock::new());
+        let engine = crate::census::open(&options.data, clock.clone()).await?;
+        Self::start_on(engine, clock, options).await
+    }
+
+    /// Starts every service on an engine that is open already.
+    pub async fn start_on(engine: Engine, clock: Arc<dyn Clock>, options: PlatformOptions) -> Result<Self> {
+        let sockets = sockets::bind(options.free_ports).await?;
+        let addresses = sockets.addresses()?;
+        let tasks = Tasks::new();
+        let shutdown = CancellationToken::new();
+        let wired = wiring::wire(&engine, &clock, &tasks, &addresses, &options.settings)?;
+        let (inventory, worker, events) =
+            (wired.inventory.clone(), wired.worker.handle(), wired.events.clone());
+        let (told, ended) = oneshot::channel();
+        let running = wired.run(sockets, shutdown.clone());
+        tasks.spawn(async move {
+            // Nobody waits for it if the platform itself was dropped.
+            let _ = told.send(running.await);
+        });
+        let platform = Self { engine, events, addresses, inventory, worker, clock, tasks, shutdown, ended };
+        platform.answers().await?;
+        Ok(platform)
+    }
+
+    /// Where everything answers.
+    pub const fn addresses(&self) -> &Addresses {
+        &self.addresses
+    }
+
+    /// Waits until every service says that it is ready.
+    async fn answers(&self) -> Result<()> {
+        let http = crate::client::Http::new(self.clock.clone());
+        let give_up = self.clock.elapsed() + Duration::from_secs(60);
+        for (name, address) in self.addresses.http() {
+            let url = format!("http://{address}/ready");
+            loop {
+                let why = match http.get(&url).await {
+                    Ok(answer) if answer.status.is_success() => break,
+                    Ok(answer) => answer.body.to_string(),
+                    Err(error) => format!("{error:#}"),
+                };
+                ensure!(self.clock.elapsed() < give_up, "{name} is not ready after a minute: {why}");
+                self.clock.sleep(Duration::from_millis(5)).await;
+            }
+        }
+        Ok(())
+    }
+
+    /// Waits until nothing is on its way: no timer, no unpublished event, no webhook, nothing in the queue.
+    pub async fn at_rest(&self, limit: Duration) -> Result<()> {
+        let give_up = self.clock.elapsed() + limit;
+        while !crate::census::at_rest(&self.engine).await? {
+            ensure!(self.clock.elapsed() < give_up, "the platform did not come to rest within {limit:?}");
+            self.clock.sleep(Duration::from_millis(50)).await;
+        }
+        Ok(())
+    }
+
+    /// What the worker's observer saw of Q2 to Q6: name, checks, violations.
+    pub fn observations(&self) -> Vec<(Name, u64, u64)> {
+        self.worker
+            .observations()
+            .into_iter()
+            .map(|(name, seen)| (name, seen.checks, seen.violations))
+            .collect()
+    }
+
+    /// How many events went which way.
+    pub async fn event_counts(&self) -> Result<EventCounts> {
+        let stats = self.events.stats();
+        let depth = self.events.depth().await?;
+        let there = depth.visible + depth.in_flight + depth.delayed;
+        let buried = self.worker.status().buried + stats.redriven;
+        let gone = stats.deleted + stats.redriven;
+        Ok(EventCounts {
+            published: stats.sent,
+            settled: gone.saturating_sub(buried),
+            buried,
+            lost: stats.sent.saturating_sub(gone + there),
+        })
+    }
+
+    /// The stock that inventory-api reports.
+    pub async fn reported(&self) -> Result<Reported> {
+        let shows = self.inventory.shows().await?;
+        let sections = shows.iter().flat_map(|status| {
+            let show = status.show.id.to_string();
+            let sections = status.show.sections.iter().zip(&status.counts);
+            sections.map(move |(section, counts)| ((show.clone(), section.id.to_string()), *counts))
+        });
+        Ok(sections.collect())
+    }
+
+    /// Runs until a token is cancelled or a service cannot go on, then drains.
+    pub async fn run_until(mut self, stop: CancellationToken) -> Result<()> {
+        tokio::select! {
+            biased;
+            ended = &mut self.ended => {
+                self.tasks.finished().await;
+                return ended.unwrap_or_else(|_| Err(anyhow::anyhow!("the platform was dropped")));
+            }
+            () = stop.cancelled() => {}
+        }
+        self.stop().await.map(drop)
+    }
+
+    /// Drains, and hands the folder back.
+    pub async fn stop(self) -> Result<Engine> {
+        self.shutdown.cancel();
+        let ended = self.ended.await.context("the platform was dropped")?;
+        self.tasks.finished().await;
+        ended?;
+        Ok(self.engine)
+    }
+}
+
+/// The tables of a folder, each owned by one service.
+pub(crate) struct Tables {
+    pub(crate) inventory: Arc<dyn Store>,
+    pub(crate) reservation: Arc<dyn Store>,
+    pub(crate) payment: Arc<dyn Store>,
+}
+
+impl Tables {
+    pub(crate) fn of(engine: &Engine) -> Result<Self> {
+        Ok(Self {
+            inventory: engine.store(INVENTORY)?,
+            reservation: engine.store(RESERVATION)?,
+            payment: engine.store(PAYMENT)?,
+        })
+    }
+}
+
+/// The event queue and its dead-letter queue.
+pub(crate) fn queues(engine: &Engine) -> Result<(Arc<EmbeddedQueue>, Arc<EmbeddedQueue>)> {
+    use adapter_embedded::QueueOptions;
+    /// The queue's own backstop; the worker counts attempts itself (contracts section 5).
+    const RECEIVES_MAX: u32 = 100;
+    let letters = engine.queue(crate::census::LETTERS, QueueOptions::fifo())?;
+    let events = engine.queue(EVENTS, QueueOptions::fifo().with_redrive(letters.clone(), RECEIVES_MAX))?;
+    Ok((events, letters))
+}
+
+/// A socket address as text, for clients.
+pub(crate) fn url(address: SocketAddr) -> String {
+    format!("http://{address}")
+}

@@ -1,0 +1,72 @@
+//! Administration of the whole process on one loopback address: the worker's, and what spans the services.
+//!
+//! | method path | answer |
+//! |---|---|
+//! | GET /admin/trace/{reservation} | the story of a reservation, oldest first; 404 if nothing is known |
+//! | GET /admin/rest | `{"at_rest": bool}`: whether nothing is on its way |
+
+use adapter_embedded::Engine;
+use anyhow::Result;
+use axum::Router;
+use axum::extract::{Path, State};
+use axum::routing::get;
+use contracts::error::{Code, WireError};
+use domain::id::ReservationId;
+use ports::Tasks;
+use runtime::http::{ErrorReply, Json, instrument, internal_token};
+use secrecy::SecretString;
+use serde_json::{Value, json};
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+
+#[derive(Clone)]
+pub(super) struct Admin {
+    engine: Engine,
+    worker: worker::Handle,
+    token: Option<SecretString>,
+}
+
+impl Admin {
+    pub(super) const fn new(engine: Engine, worker: worker::Handle, token: Option<SecretString>) -> Self {
+        Self { engine, worker, token }
+    }
+
+    pub(super) async fn serve(
+        self,
+        listener: TcpListener,
+        shutdown: CancellationToken,
+        tasks: &Tasks,
+    ) -> Result<()> {
+        let token = self.token.clone();
+        let worker = worker::admin_routes(self.worker.clone(), token.clone());
+        let own = Router::new()
+            .route("/admin/trace/{reservation}", get(trace))
+            .route("/admin/rest", get(rest))
+            .route_layer(internal_token(token))
+            .with_state(self);
+        let metrics = runtime::Metrics::new();
+        Ok(runtime::http::serve(listener, instrument(worker.merge(own), &metrics), shutdown, tasks).await?)
+    }
+}
+
+fn failed(error: &anyhow::Error) -> ErrorReply {
+    tracing::warn!(error = format!("{error:#}"), "administration failed");
+    WireError::new(Code::Internal, "the data cannot be read; the log says why").into()
+}
+
+async fn trace(State(admin): State<Admin>, Path(id): Path<String>) -> Result<Json<Value>, ErrorReply> {
+    let id = ReservationId::parse(&id).map_err(|why| {
+        ErrorReply::from(WireError::invalid("reservation_id", format!("reservation_id {why}")))
+    })?;
+    let story =
+        crate::story::of(&admin.engine, &id, Some(admin.worker.journal())).await.map_err(|e| failed(&e))?;
+    if story.is_empty() {
+        return Err(WireError::new(Code::NotFound, format!("nothing is known of {id}")).into());
+    }
+    Ok(Json(json!(story)))
+}
+
+async fn rest(State(admin): State<Admin>) -> Result<Json<Value>, ErrorReply> {
+    let at_rest = crate::census::at_rest(&admin.engine).await.map_err(|e| failed(&e))?;
+    Ok(Json(json!({"at_rest": at_rest})))
+}

@@ -1,0 +1,47 @@
+//! The settings of all services, read from one environment so that every problem is told together.
+
+use anyhow::Result;
+use ports::Entropy;
+use runtime::config::{ConfigProblems, Env};
+use secrecy::SecretString;
+use std::time::Duration;
+
+/// The settings of every service in this process.
+#[derive(Clone)]
+pub struct Settings {
+    pub(super) inventory: inventory::Config,
+    pub(super) reservation: reservation::Config,
+    pub(super) payment: payment::Config,
+    pub(super) worker: worker::Config,
+    pub(super) internal_token: Option<SecretString>,
+}
+
+impl std::fmt::Debug for Settings {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Settings").finish_non_exhaustive()
+    }
+}
+
+impl Settings {
+    /// Reads the settings. `hold` is what the command line says; where the environment says HOLD_TTL, that is overruled.
+    /// Without PAYMENT_WEBHOOK_SECRET the provider and its receiver share one that is drawn at every start.
+    pub fn read(env: &mut Env, hold: Duration) -> Result<Self, ConfigProblems> {
+        let entropy = runtime::SystemEntropy::new();
+        let secret = format!("{:016x}{:016x}", entropy.next_u64(), entropy.next_u64());
+        env.preset("PAYMENT_WEBHOOK_SECRET", &secret);
+        let inventory = inventory::Config::from_env(env);
+        let reservation = reservation::Config::from_env(env);
+        let payment = payment::Config::from_env(env);
+        let worker = worker::Config::read(env);
+        env.finish()?;
+        let mut reservation =
+            reservation.unwrap_or_else(|| reservation::Config::new(SecretString::from(secret)));
+        reservation.service.hold_ttl = hold;
+        let internal_token = reservation.internal_token.clone();
+        let mut inventory = inventory;
+        inventory.service.hold_ttl = hold;
+        // The folder is locked, so there is no other writer.
+        inventory.service.sole_writer = true;
+        Ok(Self { inventory, reservation, payment, worker, internal_token })
+    }
+}

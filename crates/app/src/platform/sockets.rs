@@ -1,0 +1,99 @@
+//! The sockets of the platform: loopback only, on the ports of contracts section 1 or on free ones.
+
+use anyhow::{Context, Result};
+use serde_json::{Value, json};
+use std::net::{Ipv4Addr, SocketAddr};
+use tokio::net::TcpListener;
+
+/// The bound sockets.
+pub(super) struct Sockets {
+    pub(super) reservation: Pair,
+    pub(super) inventory: Pair,
+    pub(super) payment: Pair,
+    pub(super) worker: Pair,
+    pub(super) admin: TcpListener,
+}
+
+/// The two sockets of a service.
+pub(super) struct Pair {
+    pub(super) http: TcpListener,
+    pub(super) grpc: TcpListener,
+}
+
+/// Where everything answers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[allow(missing_docs, reason = "the names say it: service and protocol")]
+pub struct Addresses {
+    pub reservation_http: SocketAddr,
+    pub reservation_grpc: SocketAddr,
+    pub inventory_http: SocketAddr,
+    pub inventory_grpc: SocketAddr,
+    pub payment_http: SocketAddr,
+    pub payment_grpc: SocketAddr,
+    pub worker_http: SocketAddr,
+    pub worker_grpc: SocketAddr,
+    pub admin_http: SocketAddr,
+}
+
+impl Addresses {
+    /// The HTTP address of each service.
+    pub const fn http(&self) -> [(&'static str, SocketAddr); 4] {
+        [
+            ("inventory-api", self.inventory_http),
+            ("reservation-api", self.reservation_http),
+            ("payment-sim-api", self.payment_http),
+            ("reservation-worker", self.worker_http),
+        ]
+    }
+
+    /// As the ready line tells them.
+    pub fn to_json(self) -> Value {
+        json!({
+            "reservation_http": self.reservation_http.to_string(),
+            "reservation_grpc": self.reservation_grpc.to_string(),
+            "inventory_http": self.inventory_http.to_string(),
+            "inventory_grpc": self.inventory_grpc.to_string(),
+            "payment_http": self.payment_http.to_string(),
+            "payment_grpc": self.payment_grpc.to_string(),
+            "worker_http": self.worker_http.to_string(),
+            "worker_grpc": self.worker_grpc.to_string(),
+            "admin_http": self.admin_http.to_string(),
+        })
+    }
+}
+
+impl Sockets {
+    pub(super) fn addresses(&self) -> Result<Addresses> {
+        Ok(Addresses {
+            reservation_http: self.reservation.http.local_addr()?,
+            reservation_grpc: self.reservation.grpc.local_addr()?,
+            inventory_http: self.inventory.http.local_addr()?,
+            inventory_grpc: self.inventory.grpc.local_addr()?,
+            payment_http: self.payment.http.local_addr()?,
+            payment_grpc: self.payment.grpc.local_addr()?,
+            worker_http: self.worker.http.local_addr()?,
+            worker_grpc: self.worker.grpc.local_addr()?,
+            admin_http: self.admin.local_addr()?,
+        })
+    }
+}
+
+pub(super) async fn bind(free: bool) -> Result<Sockets> {
+    Ok(Sockets {
+        reservation: pair(8010, free).await?,
+        inventory: pair(8020, free).await?,
+        payment: pair(8030, free).await?,
+        worker: pair(8040, free).await?,
+        admin: one(8042, free).await?,
+    })
+}
+
+async fn pair(port: u16, free: bool) -> Result<Pair> {
+    Ok(Pair { http: one(port, free).await?, grpc: one(port + 1, free).await? })
+}
+
+async fn one(port: u16, free: bool) -> Result<TcpListener> {
+    let address = SocketAddr::from((Ipv4Addr::LOCALHOST, if free { 0 } else { port }));
+    let hint = || format!("cannot listen on {address}; end what uses it, or give --free-ports");
+    TcpListener::bind(address).await.with_context(hint)
+}

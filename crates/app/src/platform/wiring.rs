@@ -1,0 +1,222 @@
+//! Which service stands on what: the one place that sees services, adapters and engines together.
+
+use super::admin::Admin;
+use super::letters::EmbeddedLetters;
+use super::settings::Settings;
+use super::sockets::{Addresses, Sockets};
+use super::{Tables, queues, url};
+use adapter_embedded::{EmbeddedQueue, Engine};
+use adapter_peers::{HttpPost, InventoryClient, PaymentsClient, PeerOptions, ReservationsClient};
+use anyhow::{Context, Result};
+use async_trait::async_trait;
+use domain::id::{PersonId, ShowId};
+use payment::{WebhookPost, WebhookRequest};
+use ports::{CallContext, Clock, Entropy, Fault, PortError, Tasks};
+use reservation::{Admission, Admissions, NoSuchShow};
+use runtime::Process;
+use secrecy::ExposeSecret;
+use std::sync::Arc;
+use tokio_util::sync::CancellationToken;
+
+/// Every service, put together and not yet running.
+pub(super) struct Wired {
+    pub(super) inventory: inventory::Service,
+    pub(super) worker: worker::Worker,
+    pub(super) events: Arc<EmbeddedQueue>,
+    inventory_config: inventory::Config,
+    inventory_deps: inventory::Deps,
+    reservation: (reservation::Config, reservation::Deps),
+    payment: (payment::Config, payment::Deps),
+    admin: Admin,
+    tasks: Tasks,
+}
+
+pub(super) fn wire(
+    engine: &Engine,
+    clock: &Arc<dyn Clock>,
+    tasks: &Tasks,
+    addresses: &Addresses,
+    settings: &Settings,
+) -> Result<Wired> {
+    let entropy: Arc<dyn Entropy> = Arc::new(runtime::SystemEntropy::new());
+    let tables = Tables::of(engine)?;
+    let (events, letters) = queues(engine)?;
+    let settings = settings.clone();
+
+    let inventory_deps = inventory::Deps {
+        store: tables.inventory,
+        clock: clock.clone(),
+        entropy: entropy.clone(),
+        tasks: tasks.clone(),
+        process: Process::new("inventory-api"),
+    };
+    let inventory = inventory::assemble(settings.inventory.service.clone(), &inventory_deps);
+
+    let peers =
+        Peers { clock, addresses, token: settings.internal_token.as_ref().map(|t| t.expose_secret()) };
+    let reservation_deps = reservation::Deps {
+        store: tables.reservation,
+        queue: events.clone(),
+        inventory: Arc::new(peers.inventory()?),
+        payments: Arc::new(peers.payments()?),
+        admissions: Arc::new(Door(inventory.clone())),
+        clock: clock.clone(),
+        entropy: entropy.clone(),
+        tasks: tasks.clone(),
+        process: Process::new("reservation-api"),
+    };
+    let mut payment_config = settings.payment;
+    if payment_config.service.webhooks.default_url.is_none() {
+        let receiver = format!("{}/internal/payment/webhook", url(addresses.reservation_http));
+        payment_config.service.webhooks.default_url = Some(receiver.into());
+    }
+    let payment_deps = payment::Deps {
+        store: tables.payment,
+        queue: events.clone(),
+        webhook: Arc::new(Post(HttpPost::new(PeerOptions::rest(), clock.clone())?)),
+        clock: clock.clone(),
+        entropy: entropy.clone(),
+        tasks: tasks.clone(),
+        process: Process::new("payment-sim-api"),
+    };
+    let admin_token = settings.worker.admin_token.clone();
+    let worker = worker::Worker::new(
+        settings.worker,
+        worker::Deps {
+            queue: events.clone(),
+            dead_letter_queue: Some(letters.clone()),
+            dead_letters: Some(Arc::new(EmbeddedLetters::new(letters))),
+            peers: worker::Peers {
+                inventory: Arc::new(peers.inventory()?),
+                reservations: Arc::new(peers.reservations()?),
+                payments: Some(Arc::new(peers.payments()?)),
+            },
+            clock: clock.clone(),
+            entropy,
+            tasks: tasks.clone(),
+            process: Process::new("reservation-worker"),
+        },
+    );
+    let admin = Admin::new(engine.clone(), worker.handle(), admin_token);
+    Ok(Wired {
+        inventory,
+        worker,
+        events,
+        inventory_config: settings.inventory,
+        inventory_deps,
+        reservation: (settings.reservation, reservation_deps),
+        payment: (payment_config, payment_deps),
+        admin,
+        tasks: tasks.clone(),
+    })
+}
+
+impl Wired {
+    /// Runs every service until `shutdown`, or until one of them cannot go on; then drains in the order of the events.
+    pub(super) async fn run(self, sockets: Sockets, shutdown: CancellationToken) -> Result<()> {
+        let worker_stop = shutdown.child_token();
+        let (publishers_stop, inventory_stop) = (CancellationToken::new(), CancellationToken::new());
+        let inventory_sockets =
+            inventory::Listeners { http: sockets.inventory.http, grpc: sockets.inventory.grpc };
+        let reservation_sockets =
+            reservation::Listeners { http: sockets.reservation.http, grpc: sockets.reservation.grpc };
+        let payment_sockets = payment::Listeners { http: sockets.payment.http, grpc: sockets.payment.grpc };
+        let worker_sockets =
+            worker::Listeners { http: sockets.worker.http, grpc: sockets.worker.grpc, admin: None };
+
+        let worker = async {
+            let ended = self.worker.run(worker_sockets, worker_stop.clone()).await;
+            publishers_stop.cancel();
+            ended.context("reservation-worker")
+        };
+        let publishers = async {
+            let (config, deps) = self.reservation;
+            let reservation = async {
+                let ended =
+                    reservation::run(config, deps, reservation_sockets, publishers_stop.clone()).await;
+                worker_stop.cancel();
+                ended.context("reservation-api")
+            };
+            let (config, deps) = self.payment;
+            let payment = async {
+                let ended = payment::run(config, deps, payment_sockets, publishers_stop.clone()).await;
+                worker_stop.cancel();
+                ended.context("payment-sim-api")
+            };
+            let ended = tokio::join!(reservation, payment);
+            inventory_stop.cancel();
+            ended.0.and(ended.1)
+        };
+        let inventory = async {
+            let run = inventory::run(
+                self.inventory,
+                self.inventory_config,
+                self.inventory_deps,
+                inventory_sockets,
+                inventory_stop.clone(),
+            );
+            let ended = run.await;
+            worker_stop.cancel();
+            ended.context("inventory-api")
+        };
+        let admin = self.admin.serve(sockets.admin, inventory_stop.clone(), &self.tasks);
+        let (worker, publishers, inventory, admin) = tokio::join!(worker, publishers, inventory, admin);
+        worker.and(publishers).and(inventory).and(admin)
+    }
+}
+
+/// Clients of our own services over loopback.
+struct Peers<'p> {
+    clock: &'p Arc<dyn Clock>,
+    addresses: &'p Addresses,
+    token: Option<&'p str>,
+}
+
+impl Peers<'_> {
+    fn inventory(&self) -> Result<InventoryClient> {
+        let address = url(self.addresses.inventory_grpc);
+        Ok(InventoryClient::new(&address, PeerOptions::grpc(), self.clock.clone())?)
+    }
+
+    fn payments(&self) -> Result<PaymentsClient> {
+        let address = url(self.addresses.payment_grpc);
+        Ok(PaymentsClient::new(&address, PeerOptions::grpc(), self.clock.clone())?)
+    }
+
+    fn reservations(&self) -> Result<ReservationsClient> {
+        let address = url(self.addresses.reservation_http);
+        Ok(ReservationsClient::new(&address, self.token, PeerOptions::rest(), self.clock.clone())?)
+    }
+}
+
+/// The door of a show, as its definition says. There is no waiting room yet, so no pass is valid.
+struct Door(inventory::Service);
+
+#[async_trait]
+impl Admissions for Door {
+    async fn check(
+        &self,
+        _: &CallContext,
+        show: &ShowId,
+        _: Option<&str>,
+        _: &PersonId,
+    ) -> Result<Admission, PortError<NoSuchShow>> {
+        match self.0.definition(show).await? {
+            Some(show) if show.requires_pass() => Ok(Admission::Denied),
+            Some(_) => Ok(Admission::Granted),
+            None => Err(PortError::Rejected(NoSuchShow)),
+        }
+    }
+}
+
+/// Webhooks over HTTP.
+struct Post(HttpPost);
+
+#[async_trait]
+impl WebhookPost for Post {
+    async fn post(&self, request: WebhookRequest) -> Result<u16, Fault> {
+        let headers: Vec<(&str, &str)> =
+            request.headers.iter().map(|(name, value)| (*name, value.as_str())).collect();
+        Ok(self.0.post(&request.url, &headers, request.body.as_bytes().to_vec()).await?.as_u16())
+    }
+}

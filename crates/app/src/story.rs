@@ -1,0 +1,139 @@
+//! The story of one reservation across every layer, in the order of time: what `tacos trace` tells.
+//!
+//! It is read from the stores and the queues, so it can be told of a folder that no process has open; a running worker adds
+//! what it remembers of each event.
+
+use crate::platform::{Tables, queues};
+use adapter_embedded::Engine;
+use anyhow::Result;
+use contracts::time::rfc3339;
+use domain::hold::{HoldKey, HoldState};
+use domain::id::ReservationId;
+use domain::time::Timestamp;
+use ports::Store;
+use ports::store::Key;
+use serde::{Deserialize, Serialize};
+
+/// Messages of a queue that are looked through for one reservation.
+const PEEKED_MAX: usize = 10_000;
+
+/// One thing that happened.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Line {
+    /// When, RFC 3339.
+    pub(crate) at: String,
+    /// When, in milliseconds since the Unix epoch; the lines are in this order.
+    pub(crate) at_ms: u64,
+    /// Where: `inventory`, `reservation`, `payment`, `outbox`, `queue`, `dead-letter queue` or `worker`.
+    pub(crate) layer: String,
+    /// What.
+    pub(crate) what: String,
+}
+
+fn line(at: Timestamp, layer: &str, what: impl Into<String>) -> Line {
+    Line { at: rfc3339(at), at_ms: at.as_millis(), layer: layer.to_owned(), what: what.into() }
+}
+
+/// Collects what is known of a reservation. Empty if nothing is.
+pub(crate) async fn of(engine: &Engine, id: &ReservationId, journal: Option<&worker::Journal>) -> Result<Vec<Line>> {
+    let tables = Tables::of(engine)?;
+    let mut lines = Vec::new();
+    holds(&mut lines, &*tables.inventory, id).await?;
+    reservation(&mut lines, &*tables.reservation, id).await?;
+    payments(&mut lines, &*tables.payment, id).await?;
+    messages(&mut lines, engine, id)?;
+    for entry in journal.map(|journal| journal.of(id.as_str())).unwrap_or_default() {
+        let told = entry.line(String::new());
+        let what = format!("{} {} {}", told.event_type, told.what, told.detail);
+        lines.push(line(entry.at, "worker", what.trim_end()));
+    }
+    lines.sort_by_key(|line| line.at_ms);
+    Ok(lines)
+}
+
+async fn holds(lines: &mut Vec<Line>, store: &dyn Store, id: &ReservationId) -> Result<()> {
+    let keys = [HoldKey::First, HoldKey::Retake].map(|key| inventory::rows::hold_key(id, key));
+    for row in store.get(&keys).await?.into_iter().flatten() {
+        let hold = inventory::rows::read_hold(&row)?;
+        let seats = hold.seats.iter().map(|seat| seat.as_str()).collect::<Vec<_>>().join(", ");
+        let what = match hold.key {
+            HoldKey::First => format!("held {seats} until {}", rfc3339(hold.until)),
+            HoldKey::Retake => format!("took {seats} again"),
+        };
+        lines.push(line(hold.placed_at, "inventory", what));
+        match &hold.state {
+            HoldState::Live => {}
+            HoldState::Committed { order, at, .. } => {
+                lines.push(line(*at, "inventory", format!("sold as {order}")))
+            }
+            HoldState::Released { cause, at } => {
+                lines.push(line(*at, "inventory", format!("released, {}", cause.as_str())));
+            }
+        }
+        for intent in &hold.refused {
+            lines.push(line(hold.until, "inventory", format!("no seats left for the late payment {intent}")));
+        }
+    }
+    Ok(())
+}
+
+async fn reservation(lines: &mut Vec<Line>, store: &dyn Store, id: &ReservationId) -> Result<()> {
+    let event = outbox::expired_event_id(id);
+    let keys: [Key; 2] = [reservation::rows::reservation_key(id), outbox::row_key(event.as_str())];
+    let found = store.get(&keys).await?;
+    if let Some(stored) = found[0].as_ref().and_then(reservation::rows::Stored::read) {
+        for entry in stored.history.entries() {
+            lines.push(line(entry.at, "reservation", entry.what.to_string()));
+        }
+    }
+    if let Some(waiting) = found[1].as_ref().and_then(outbox::PendingRow::read) {
+        lines.push(line(waiting.due, "outbox", format!("{} will be published", waiting.event_id)));
+    }
+    Ok(())
+}
+
+async fn payments(lines: &mut Vec<Line>, store: &dyn Store, id: &ReservationId) -> Result<()> {
+    let entries = store.due(payment::rows::BY_RESERVATION, id.as_str(), None, Timestamp::MAX, 100).await?;
+    for entry in entries {
+        for row in store.list(&entry.key.partition, None, 100).await? {
+            match payment::rows::AnyRow::read(&row) {
+                Some(Ok(payment::rows::AnyRow::Payment(stored))) => {
+                    let payment = &stored.payment;
+                    let asked = format!("{} asks for {:?}", payment.intent, payment.amount);
+                    lines.push(line(payment.created_at, "payment", asked));
+                    let is = format!("{} is {:?}", payment.intent, payment.status).to_lowercase();
+                    lines.push(line(payment.updated_at, "payment", is));
+                }
+                Some(Ok(payment::rows::AnyRow::Refund(refund))) => {
+                    let what = format!("{} gave back {:?}: {}", refund.intent, refund.amount, refund.reason);
+                    lines.push(line(refund.at, "payment", what));
+                }
+                Some(Ok(payment::rows::AnyRow::Webhook(webhook))) => {
+                    let what = format!(
+                        "webhook {} is {:?} after {} attempts",
+                        webhook.id, webhook.delivery, webhook.attempts
+                    );
+                    lines.push(line(webhook.due_at, "payment", what.to_lowercase()));
+                }
+                _ => {}
+            }
+        }
+    }
+    Ok(())
+}
+
+fn messages(lines: &mut Vec<Line>, engine: &Engine, id: &ReservationId) -> Result<()> {
+    let (events, letters) = queues(engine)?;
+    for (queue, layer) in [(events, "queue"), (letters, "dead-letter queue")] {
+        for message in queue.peek(None, PEEKED_MAX)? {
+            if message.group.as_deref() == Some(id.as_str()) {
+                let why = message.attributes.iter().find(|(name, _)| name == "reason");
+                let why = why.map(|(_, reason)| format!(" because of {reason}")).unwrap_or_default();
+                let what =
+                    format!("message {} is here{why}, received {} times", message.id, message.receive_count);
+                lines.push(line(message.sent_at, layer, what));
+            }
+        }
+    }
+    Ok(())
+}
