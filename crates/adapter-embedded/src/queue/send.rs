@@ -33,9 +33,6 @@ impl QueueCore {
         let now_ms = self.clock.now().as_millis();
         let judged: Vec<Result<Ready, Fault>> =
             entries.iter().map(|entry| self.judge(entry, now_ms)).collect();
-        if judged.iter().all(Result::is_err) {
-            return Ok(judged.into_iter().map(|entry| entry.and(Err(Fault::permanent("refused")))).collect());
-        }
         let (results, receiver) = {
             let mut state = self.state();
             let mut writes = Vec::with_capacity(judged.len() * 2);

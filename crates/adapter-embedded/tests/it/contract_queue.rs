@@ -1,0 +1,91 @@
+//! The queue suite on the embedded engine, on a clock that only moves when a case says so.
+
+use crate::clock::ManualClock;
+use adapter_embedded::{Engine, EngineOptions, QueueOptions};
+use async_trait::async_trait;
+use core::time::Duration;
+use ports::Queue;
+use ports::contract::queue::{QueueHarness, VISIBILITY};
+use ports::queue::QueueKind;
+use std::sync::{Arc, Mutex};
+use tempfile::TempDir;
+
+struct Embedded {
+    folder: TempDir,
+    clock: Arc<ManualClock>,
+    state: Mutex<State>,
+}
+
+struct State {
+    engine: Option<Engine>,
+    queues: u32,
+    /// How the queue made last was made: its name, kind, and redrive.
+    last: Option<(String, QueueKind, Option<u32>)>,
+}
+
+impl Embedded {
+    fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let clock = ManualClock::new();
+        let engine = Engine::open(folder.path(), EngineOptions::default(), clock.clone()).unwrap();
+        Self { folder, clock, state: Mutex::new(State { engine: Some(engine), queues: 0, last: None }) }
+    }
+
+    fn make(&self, kind: QueueKind, redrive: Option<u32>) -> (Arc<dyn Queue>, Option<Arc<dyn Queue>>) {
+        let mut state = self.state.lock().unwrap();
+        state.queues += 1;
+        let name = format!("q{}", state.queues);
+        state.last = Some((name.clone(), kind, redrive));
+        open(state.engine.as_ref().unwrap(), &name, kind, redrive)
+    }
+}
+
+fn open(
+    engine: &Engine,
+    name: &str,
+    kind: QueueKind,
+    redrive: Option<u32>,
+) -> (Arc<dyn Queue>, Option<Arc<dyn Queue>>) {
+    let options = QueueOptions::new(kind).with_visibility(VISIBILITY);
+    match redrive {
+        None => (engine.queue(name, options).unwrap(), None),
+        Some(max) => {
+            let dead = engine.queue(&format!("{name}-dead"), options.clone()).unwrap();
+            let queue = engine.queue(name, options.with_redrive(dead.clone(), max)).unwrap();
+            (queue, Some(dead))
+        }
+    }
+}
+
+#[async_trait]
+impl QueueHarness for Embedded {
+    async fn queue(&self, kind: QueueKind) -> Arc<dyn Queue> {
+        self.make(kind, None).0
+    }
+
+    async fn queue_with_redrive(
+        &self,
+        kind: QueueKind,
+        max_receive_count: u32,
+    ) -> (Arc<dyn Queue>, Arc<dyn Queue>) {
+        let (queue, dead) = self.make(kind, Some(max_receive_count));
+        (queue, dead.unwrap())
+    }
+
+    async fn advance(&self, duration: Duration) {
+        self.clock.advance(duration);
+    }
+
+    async fn reopen(&self, queue: Arc<dyn Queue>) -> Option<Arc<dyn Queue>> {
+        drop(queue);
+        let mut state = self.state.lock().unwrap();
+        state.engine = None;
+        let engine = Engine::open(self.folder.path(), EngineOptions::default(), self.clock.clone()).unwrap();
+        let (name, kind, redrive) = state.last.clone().unwrap();
+        let (queue, _) = open(&engine, &name, kind, redrive);
+        state.engine = Some(engine);
+        Some(queue)
+    }
+}
+
+ports::queue_contract!(Embedded::new());

@@ -1,0 +1,92 @@
+//! The store suite on the embedded engine.
+
+use crate::clock::ManualClock;
+use adapter_embedded::{Engine, EngineOptions};
+use async_trait::async_trait;
+use ports::Store;
+use ports::contract::store::StoreHarness;
+use std::sync::{Arc, Mutex};
+use tempfile::TempDir;
+
+struct Embedded {
+    folder: TempDir,
+    engine: Mutex<Option<Engine>>,
+}
+
+impl Embedded {
+    fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let engine = Mutex::new(Some(open(&folder)));
+        Self { folder, engine }
+    }
+}
+
+fn open(folder: &TempDir) -> Engine {
+    // A small memory of versions, so that the suite also reads versions from the tree.
+    let options = EngineOptions { version_rows: 16, batch_max: 8, ..EngineOptions::default() };
+    Engine::open(folder.path(), options, ManualClock::new()).unwrap()
+}
+
+#[async_trait]
+impl StoreHarness for Embedded {
+    async fn store(&self) -> Arc<dyn Store> {
+        self.engine.lock().unwrap().as_ref().unwrap().store("rows").unwrap()
+    }
+
+    async fn reopen(&self, store: Arc<dyn Store>) -> Option<Arc<dyn Store>> {
+        drop(store);
+        let mut engine = self.engine.lock().unwrap();
+        *engine = None;
+        let reopened = open(&self.folder);
+        let store = reopened.store("rows").unwrap();
+        *engine = Some(reopened);
+        Some(store)
+    }
+}
+
+ports::store_contract!(Embedded::new());
+
+#[tokio::test]
+async fn two_stores_in_one_folder_have_their_own_rows() {
+    use ports::contract::store::INDEX;
+    use ports::store::{Attributes, Expect, IndexEntry, Key, Write};
+    let harness = Embedded::new();
+    let engine = harness.engine.lock().unwrap().clone().unwrap();
+    let (a, b) = (engine.store("a").unwrap(), engine.store("b").unwrap());
+    let key = Key::new("p", "s");
+    let write = |number: u64| Write::Put {
+        key: key.clone(),
+        expect: Expect::Absent,
+        attributes: Attributes::new().with("number", number),
+        indexes: vec![IndexEntry {
+            index: INDEX,
+            shard: "x".into(),
+            at: domain::time::Timestamp::from_millis(number),
+        }],
+    };
+    a.commit(vec![write(1)]).await.unwrap();
+    b.commit(vec![write(2)]).await.unwrap();
+    for (store, number) in [(&a, 1), (&b, 2)] {
+        let rows = store.get(std::slice::from_ref(&key)).await.unwrap();
+        assert_eq!(rows[0].as_ref().unwrap().attributes.number("number"), Some(number));
+        let due = store.due(INDEX, "x", None, domain::time::Timestamp::MAX, 10).await.unwrap();
+        assert_eq!(due.len(), 1);
+        assert_eq!(due[0].at.as_millis(), number as u64);
+    }
+}
+
+#[tokio::test]
+async fn the_same_name_gives_the_same_store() {
+    use ports::store::{Attributes, Expect, Key, Write};
+    let harness = Embedded::new();
+    let engine = harness.engine.lock().unwrap().clone().unwrap();
+    let (one, two) = (engine.store("a").unwrap(), engine.store("a").unwrap());
+    let put = || Write::Put {
+        key: Key::new("p", "s"),
+        expect: Expect::Absent,
+        attributes: Attributes::new(),
+        indexes: Vec::new(),
+    };
+    let (first, second) = tokio::join!(one.commit(vec![put()]), two.commit(vec![put()]));
+    assert!(first.is_ok() != second.is_ok(), "{first:?} {second:?}");
+}
