@@ -214,6 +214,7 @@ fn files_are_short_and_say_what_they_are() {
     let long = format!("//! Long.\n{}", "fn a() {}\n".repeat(500));
     reports(|t| put(t, "crates/worker/src/a.rs", &long), &["a.rs: has 501 lines"]);
     reports(|t| put(t, "crates/worker/src/a.rs", "use x;\n//! Late.\n"), &["a.rs:1: does not begin"]);
+    reports(|t| put(t, "crates/worker/src/a/tests.rs", "use super::*;\n"), &[]);
 }
 
 #[test]
