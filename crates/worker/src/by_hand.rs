@@ -4,6 +4,7 @@ use contracts::error::WireError;
 use contracts::vocabulary;
 use domain::event::{Event, Fact, SeatsHint};
 use domain::id::{EventId, ReservationId, ShowId};
+use domain::limits::SEATS_PER_RESERVATION_MAX;
 use domain::time::Timestamp;
 
 /// What the request says of the seats; whatever it leaves out is looked up.
@@ -17,6 +18,13 @@ pub(crate) fn hint(event_id: &str, seat_ids: &[String], quantity: i32) -> Result
         0 => None,
         given => Some(vocabulary::quantity(i64::from(given))?),
     };
+    if quantity.is_some_and(|seats| seats > SEATS_PER_RESERVATION_MAX) {
+        let max = SEATS_PER_RESERVATION_MAX;
+        return Err(WireError::invalid(
+            "quantity",
+            format!("quantity is more than the {max} seats of a reservation"),
+        ));
+    }
     Ok(SeatsHint { show, seats: vocabulary::seat_ids(seat_ids)?, quantity })
 }
 

@@ -24,7 +24,8 @@ const PAGE: usize = 100;
 /// in which they were buried, and browsing changes nothing about them.
 #[async_trait]
 pub trait DeadLetters: Send + Sync + 'static {
-    /// Up to `limit` messages behind the one with the id `after`; from the oldest on without it.
+    /// Up to `limit` messages behind the place of the one with the id `after`, which may have been removed meanwhile;
+    /// from the oldest on without it.
     async fn browse(&self, after: Option<&str>, limit: usize) -> Result<Vec<Message>, Fault>;
     /// One message.
     async fn find(&self, id: &str) -> Result<Option<Message>, Fault>;

@@ -49,7 +49,13 @@ pub(crate) async fn serve(
         tracing::error!("administration is not served: it is beyond loopback and has no ADMIN_TOKEN");
         return Ok(());
     }
-    runtime::http::serve(listener, instrument(routes(handle.clone(), token), &handle.process.metrics), shutdown, tasks).await
+    runtime::http::serve(
+        listener,
+        instrument(routes(handle.clone(), token), &handle.process.metrics),
+        shutdown,
+        tasks,
+    )
+    .await
 }
 
 /// The routes of administration, for a process that serves more than these on the same address.

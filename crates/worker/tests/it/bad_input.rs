@@ -62,7 +62,8 @@ async fn ten_megabytes_are_buried_in_what_fits() {
 /// Trap T12: a type that is not known counts as `unknown`, and never becomes a label of its own.
 #[tokio::test(start_paused = true)]
 async fn an_unknown_type_is_no_label() {
-    let (bench, _) = buried("{\"type\":\"evil\\\"} 1\",\"detail\":{\"reservation_id\":\"r\"}}".to_owned()).await;
+    let (bench, _) =
+        buried("{\"type\":\"evil\\\"} 1\",\"detail\":{\"reservation_id\":\"r\"}}".to_owned()).await;
     assert_eq!(bench.metric("worker_events_total{type=\"unknown\",outcome=\"invalid_payload\"} "), 1);
     assert!(!bench.process.metrics.render().contains("evil"));
 }
@@ -70,7 +71,8 @@ async fn an_unknown_type_is_no_label() {
 /// A type that could be read counts as itself.
 #[tokio::test(start_paused = true)]
 async fn a_bad_payload_of_a_known_type_counts_under_that_type() {
-    let (bench, _) = buried("{\"type\":\"payment.failed\",\"detail\":{\"reservation_id\":\"\"}}".to_owned()).await;
+    let (bench, _) =
+        buried("{\"type\":\"payment.failed\",\"detail\":{\"reservation_id\":\"\"}}".to_owned()).await;
     assert_eq!(bench.metric("worker_events_total{type=\"failed\",outcome=\"invalid_payload\"} "), 1);
 }
 

@@ -144,7 +144,8 @@ impl Bench {
 
     pub(crate) fn metric(&self, line: &str) -> u64 {
         let text = self.process.metrics.render();
-        let found = text.lines().find_map(|l| l.strip_prefix(line)).unwrap_or_else(|| panic!("no {line} in\n{text}"));
+        let found =
+            text.lines().find_map(|l| l.strip_prefix(line)).unwrap_or_else(|| panic!("no {line} in\n{text}"));
         found.trim().parse::<f64>().expect("a number") as u64
     }
 }
@@ -188,8 +189,12 @@ pub(crate) fn approved(reservation: &str, intent: &str) -> Event {
 
 pub(crate) fn failed(reservation: &str, intent: &str) -> Event {
     let intent = PaymentIntentId::parse(intent).expect("valid");
-    let fact =
-        Fact::PaymentFailed { intent: intent.clone(), amount: None, error_code: Some("DECLINED".into()), error_message: None };
+    let fact = Fact::PaymentFailed {
+        intent: intent.clone(),
+        amount: None,
+        error_code: Some("DECLINED".into()),
+        error_message: None,
+    };
     event(reservation, &format!("evt_no_{intent}"), fact)
 }
 

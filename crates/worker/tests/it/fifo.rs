@@ -8,7 +8,10 @@ use std::time::Duration;
 
 fn hidden(bench: &Bench) -> Vec<(String, Duration)> {
     let asked = bench.queue.asked().into_iter();
-    asked.filter_map(|(_, asked)| if let Asked::Hidden { entries } = asked { Some(entries) } else { None }).flatten().collect()
+    asked
+        .filter_map(|(_, asked)| if let Asked::Hidden { entries } = asked { Some(entries) } else { None })
+        .flatten()
+        .collect()
 }
 
 fn runs_of(bench: &Bench, reservation: &str) -> Vec<String> {
@@ -48,7 +51,10 @@ async fn events_of_a_reservation_run_in_order_and_one_at_a_time() {
     bench.until("the queue is empty", || bench.queue.len() == 0).await;
     for n in 0..20 {
         let id = rsv(n);
-        assert_eq!(runs_of(&bench, &id), [format!("failed {id}"), format!("approved {id}"), format!("expired {id}")]);
+        assert_eq!(
+            runs_of(&bench, &id),
+            [format!("failed {id}"), format!("approved {id}"), format!("expired {id}")]
+        );
         assert_eq!(bench.world.ended(&id), Some(Status::Confirmed));
     }
     assert_eq!(bench.world.overlaps(), 0);
@@ -108,7 +114,11 @@ async fn an_undecodable_head_is_buried_before_its_followers_run() {
         (refusals >= 0).then(|| ports::Fault::unavailable("no route"))
     });
     let handle = bench.start();
-    bench.until("the first copy was tried", || bench.metric("worker_queue_calls_total{operation=\"send_dead_letter\"} ") > 0).await;
+    bench
+        .until("the first copy was tried", || {
+            bench.metric("worker_queue_calls_total{operation=\"send_dead_letter\"} ") > 0
+        })
+        .await;
     assert_eq!(bench.world.run_count(), 0);
     bench.until("the queue is empty", || bench.queue.len() == 0).await;
     let letters = bench.letters.bodies();
@@ -159,8 +169,13 @@ async fn a_lane_that_is_full_hands_back_in_order() {
     }
     let handle = bench.start();
     bench.until("the queue is empty", || bench.queue.len() == 0).await;
-    let order: Vec<String> =
-        bench.world.calls().into_iter().filter(|call| call.starts_with("end ")).map(|call| call[call.len() - 3..].to_owned()).collect();
+    let order: Vec<String> = bench
+        .world
+        .calls()
+        .into_iter()
+        .filter(|call| call.starts_with("end "))
+        .map(|call| call[call.len() - 3..].to_owned())
+        .collect();
     let expected: Vec<String> = (0..30).map(|n| format!("{n:02})")).collect();
     assert_eq!(order, expected);
     assert_invariants(&handle);

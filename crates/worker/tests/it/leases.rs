@@ -12,7 +12,13 @@ fn renewals(bench: &Bench) -> Vec<(Duration, usize)> {
         }
         _ => None,
     };
-    bench.queue.asked().into_iter().filter_map(|(at, asked)| Some((at, renewal(asked)?))).filter(|(_, n)| *n > 0).collect()
+    bench
+        .queue
+        .asked()
+        .into_iter()
+        .filter_map(|(at, asked)| Some((at, renewal(asked)?)))
+        .filter(|(_, n)| *n > 0)
+        .collect()
 }
 
 /// Trap T6: a run that takes longer than its visibility keeps its message.

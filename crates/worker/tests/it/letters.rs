@@ -4,9 +4,9 @@ use crate::bench::{Bench, approved, assert_invariants, expired, raw, rsv};
 use domain::reservation::Status;
 use ports::Clock;
 use std::time::Duration;
+use worker::DeadLetters;
 use worker::dead_letter::DeadLetter;
 use worker::redrive::{RedriveOptions, Selection, purge, redrive};
-use worker::DeadLetters;
 
 fn all() -> RedriveOptions {
     RedriveOptions { selection: Selection::All, limit: usize::MAX, rate: 1_000, dry_run: false }
@@ -31,8 +31,14 @@ async fn four_letters() -> Bench {
 #[tokio::test(start_paused = true)]
 async fn a_dead_letter_says_why_it_is_there() {
     let bench = four_letters().await;
-    let letters: Vec<DeadLetter> =
-        bench.letters.browse(None, 10).await.expect("the fixture answers").iter().map(DeadLetter::read).collect();
+    let letters: Vec<DeadLetter> = bench
+        .letters
+        .browse(None, 10)
+        .await
+        .expect("the fixture answers")
+        .iter()
+        .map(DeadLetter::read)
+        .collect();
     let first = &letters[0];
     assert_eq!(first.r#type, "payment.approved");
     assert_eq!(first.reservation_id, "rsv_1");
@@ -56,9 +62,15 @@ async fn a_redrive_keeps_group_and_order_and_is_not_deduplicated_away() {
     assert_eq!(bench.letters.len(), 0);
     bench.until("the queue is empty", || bench.queue.len() == 0).await;
     let calls: Vec<String> = bench.world.calls().split_off(calls_before);
-    let of_first: Vec<&str> = calls.iter().filter(|c| c.contains("pay_") || c.contains("release")).map(|c| &c[..c.len().min(20)]).collect();
+    let of_first: Vec<&str> = calls
+        .iter()
+        .filter(|c| c.contains("pay_") || c.contains("release"))
+        .map(|c| &c[..c.len().min(20)])
+        .collect();
     assert_eq!(of_first.len(), 4, "{calls:?}");
-    assert!(of_first[0].starts_with("end rsv_1 CONFIRMED") && of_first[2].starts_with("release EXPIRED rsv_"));
+    assert!(
+        of_first[0].starts_with("end rsv_1 CONFIRMED") && of_first[2].starts_with("release EXPIRED rsv_")
+    );
     assert_eq!(bench.world.ended("rsv_2"), Some(Status::Expired));
 }
 
@@ -150,5 +162,8 @@ async fn the_journal_tells_what_was_done_to_each_event() {
     bench.until("the queue is empty", || bench.queue.len() == 0).await;
     bench.shut_down().await;
     let words: Vec<&str> = handle.journal().of("rsv_1").iter().map(|e| e.line(String::new()).what).collect();
-    assert_eq!(words, ["received", "started", "ended", "retrying", "received", "started", "ended", "settled"]);
+    assert_eq!(
+        words,
+        ["received", "started", "ended", "retrying", "received", "started", "ended", "settled"]
+    );
 }

@@ -7,6 +7,7 @@
 mod bad_input;
 mod bench;
 mod edge;
+mod embedded;
 mod fifo;
 mod leases;
 mod letters;

@@ -14,7 +14,9 @@ async fn an_outage_buries_nobody_and_stops_polling() {
         bench.put(&expired(&rsv(n))).await;
     }
     let handle = bench.start();
-    bench.until("the breaker opens", || bench.metric("worker_breaker_open{downstream=\"inventory\"} ") == 1).await;
+    bench
+        .until("the breaker opens", || bench.metric("worker_breaker_open{downstream=\"inventory\"} ") == 1)
+        .await;
     assert!(!bench.process.health.is_ready());
     assert!(bench.process.health.ready().reasons.iter().any(|why| why.starts_with("inventory: ")));
     let runs_at_opening = bench.world.run_count();
@@ -42,7 +44,9 @@ async fn while_the_breaker_is_open_one_message_runs_at_a_time() {
         bench.put(&expired(&rsv(n))).await;
     }
     let handle = bench.start();
-    bench.until("the breaker opens", || bench.metric("worker_breaker_open{downstream=\"inventory\"} ") == 1).await;
+    bench
+        .until("the breaker opens", || bench.metric("worker_breaker_open{downstream=\"inventory\"} ") == 1)
+        .await;
     bench.until("the runs of before have ended", || bench.world.busy() == 0).await;
     let before = bench.world.run_count();
     for _ in 0..600 {
@@ -69,7 +73,8 @@ async fn a_message_that_keeps_failing_is_buried_after_its_own_attempts() {
     assert_eq!(bench.world.run_count(), 10 + 6 + 6, "each had its own first run and five retries");
     bench.until("the queue is empty", || bench.queue.len() == 0).await;
     let letters = bench.letters.bodies();
-    let attempts = letters.iter().map(|l| l.attributes.iter().find(|(n, _)| n == "attempts").map(|(_, v)| v.as_str()));
+    let attempts =
+        letters.iter().map(|l| l.attributes.iter().find(|(n, _)| n == "attempts").map(|(_, v)| v.as_str()));
     assert!(attempts.eq([Some("6"), Some("6")]));
     assert_invariants(&handle);
     assert_eq!(handle.observations()[&domain::invariant::Name::Q6].checks, 2);
@@ -89,7 +94,9 @@ async fn an_outage_of_payments_holds_back_only_who_needs_them() {
         bench.put(&approved(&rsv(n), &format!("pay_{n}"))).await;
     }
     let handle = bench.start();
-    bench.until("the breaker opens", || bench.metric("worker_breaker_open{downstream=\"payments\"} ") == 1).await;
+    bench
+        .until("the breaker opens", || bench.metric("worker_breaker_open{downstream=\"payments\"} ") == 1)
+        .await;
     for n in 100..150 {
         bench.put(&expired(&rsv(n))).await;
     }

@@ -1,9 +1,7 @@
 //! A queue with the semantics of SQS, in memory and on any clock, that can be told to fail.
 
 use async_trait::async_trait;
-use ports::queue::{
-    Depth, Message, Outgoing, Queue, QueueKind, Receipt, Receive, RedrivePolicy, Sent,
-};
+use ports::queue::{Depth, Message, Outgoing, Queue, QueueKind, Receipt, Receive, RedrivePolicy, Sent};
 use ports::{Clock, Fault};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -161,7 +159,10 @@ impl MemoryQueue {
         }
         let visible_at = now + outgoing.delay;
         let sent_at = self.clock.now();
-        state.messages.insert(n, Stored { id: id.clone(), outgoing, visible_at, lease: None, count: 0, sent_at, first: None });
+        state.messages.insert(
+            n,
+            Stored { id: id.clone(), outgoing, visible_at, lease: None, count: 0, sent_at, first: None },
+        );
         Sent { message_id: id, deduplicated: Some(false) }
     }
 
@@ -278,7 +279,10 @@ impl Queue for MemoryQueue {
         let mut results = Vec::new();
         for outgoing in entries {
             assert!(outgoing.attributes.len() <= 10, "SQS takes ten attributes");
-            assert!(outgoing.attributes.iter().all(|(_, value)| !value.is_empty()), "SQS takes no empty value");
+            assert!(
+                outgoing.attributes.iter().all(|(_, value)| !value.is_empty()),
+                "SQS takes no empty value"
+            );
             let fault = self.state().on_send.as_mut().and_then(|hook| hook(&outgoing.body));
             results.push(fault.map_or_else(|| Ok(self.store(outgoing)), Err));
         }
@@ -328,7 +332,10 @@ impl Queue for MemoryQueue {
         Ok(results)
     }
 
-    async fn change_visibility(&self, entries: Vec<(Receipt, Duration)>) -> Result<Vec<Result<(), Fault>>, Fault> {
+    async fn change_visibility(
+        &self,
+        entries: Vec<(Receipt, Duration)>,
+    ) -> Result<Vec<Result<(), Fault>>, Fault> {
         assert!((1..=10).contains(&entries.len()));
         self.clock.sleep(Duration::from_millis(1)).await;
         let told = entries.iter().map(|(r, delay)| (format!("msg-{}", Self::parse(r).0), *delay)).collect();

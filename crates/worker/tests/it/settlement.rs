@@ -23,7 +23,12 @@ async fn failed_entries_of_a_batch_are_sent_again() {
     let handle = bench.start();
     bench.until("the queue is empty", || bench.queue.len() == 0).await;
     assert_eq!(bench.world.run_count(), 50, "nothing ran twice");
-    let deleted: usize = bench.queue.asked().iter().map(|(_, a)| if let Asked::Deleted { ids } = a { ids.len() } else { 0 }).sum();
+    let deleted: usize = bench
+        .queue
+        .asked()
+        .iter()
+        .map(|(_, a)| if let Asked::Deleted { ids } = a { ids.len() } else { 0 })
+        .sum();
     assert_eq!(deleted, 25 + 25 * 5);
     bench.shut_down().await;
     assert_eq!(bench.metric("worker_acks_lost_total "), 0);
@@ -57,14 +62,22 @@ async fn deletes_go_in_batches_of_ten_and_alone_when_nothing_is_in_flight() {
     }
     bench.start();
     bench.until("the queue is empty", || bench.queue.len() == 0).await;
-    let sizes: Vec<usize> =
-        bench.queue.asked().iter().filter_map(|(_, a)| if let Asked::Deleted { ids } = a { Some(ids.len()) } else { None }).collect();
+    let sizes: Vec<usize> = bench
+        .queue
+        .asked()
+        .iter()
+        .filter_map(|(_, a)| if let Asked::Deleted { ids } = a { Some(ids.len()) } else { None })
+        .collect();
     assert!(sizes.len() <= 75, "{} calls for 500 deletes", sizes.len());
 
     let before = bench.queue.asked().len();
     bench.put(&expired("rsv_alone")).await;
     bench.until("the queue is empty", || bench.queue.len() == 0).await;
-    assert!(bench.queue.asked()[before..].iter().any(|(_, a)| matches!(a, Asked::Deleted { ids } if ids.len() == 1)));
+    assert!(
+        bench.queue.asked()[before..]
+            .iter()
+            .any(|(_, a)| matches!(a, Asked::Deleted { ids } if ids.len() == 1))
+    );
 }
 
 /// Receives ask for ten where they can, and an idle queue costs one long poll.
@@ -88,7 +101,11 @@ async fn receives_are_full_under_load_and_long_when_idle() {
 async fn a_receive_that_hangs_is_not_alive() {
     let bench = Bench::fifo();
     bench.start();
-    bench.until("a poll has ended well", || bench.metric("worker_queue_calls_total{operation=\"receive\"} ") > 0).await;
+    bench
+        .until("a poll has ended well", || {
+            bench.metric("worker_queue_calls_total{operation=\"receive\"} ") > 0
+        })
+        .await;
     assert!(bench.process.health.alive().is_ok());
     bench.queue.hang();
     bench.until("liveness fails", || !bench.process.health.alive().is_ok()).await;

@@ -16,7 +16,11 @@ use std::time::Duration;
 use worker::handlers::{Done, Downstream, Handled, Touch};
 use worker::{Handlers, Peers};
 
-async fn run_with(event: Event, peers: impl FnOnce(Peers) -> Peers, write: impl FnOnce(&mut Script)) -> (Handled, Vec<String>) {
+async fn run_with(
+    event: Event,
+    peers: impl FnOnce(Peers) -> Peers,
+    write: impl FnOnce(&mut Script),
+) -> (Handled, Vec<String>) {
     let clock = Arc::new(SystemClock::new());
     let world = World::new(clock.clone());
     world.script(write);
@@ -34,7 +38,10 @@ fn no<T, R>(rejection: R) -> Result<T, PortError<R>> {
 }
 
 fn illegal(current: Option<Status>, intent: Option<&str>) -> EndRejection {
-    EndRejection::Illegal { current, intent: intent.map(|intent| PaymentIntentId::parse(intent).expect("valid")) }
+    EndRejection::Illegal {
+        current,
+        intent: intent.map(|intent| PaymentIntentId::parse(intent).expect("valid")),
+    }
 }
 
 fn order() -> OrderId {
@@ -80,7 +87,8 @@ async fn expired_before_its_time_comes_again_after_the_rest() {
     let left = Duration::from_millis(2_500);
     let write = |s: &mut Script| s.release.push_back(no(Rejection::NotDue { left }));
     row(expired("rsv_1"), write, Outcome::NotYet(left), &[RELEASE_EXPIRED]).await;
-    let far = |s: &mut Script| s.release.push_back(no(Rejection::NotDue { left: Duration::from_secs(1 << 40) }));
+    let far =
+        |s: &mut Script| s.release.push_back(no(Rejection::NotDue { left: Duration::from_secs(1 << 40) }));
     row(expired("rsv_1"), far, Outcome::NotYet(Duration::from_secs(900)), &[RELEASE_EXPIRED]).await;
 }
 
@@ -184,7 +192,8 @@ async fn approved_for_an_unknown_reservation_gives_back_and_buries() {
     let event = without_seats(approved("rsv_1", "pay_1"));
     row(event, unknown, buried(Reason::Contradiction), &["get rsv_1", GIVE_BACK]).await;
     let unknown = |s: &mut Script| s.end.push_back(no(EndRejection::NoSuchReservation));
-    row(approved("rsv_1", "pay_1"), unknown, buried(Reason::Contradiction), &[COMMIT, CONFIRMED, GIVE_BACK]).await;
+    row(approved("rsv_1", "pay_1"), unknown, buried(Reason::Contradiction), &[COMMIT, CONFIRMED, GIVE_BACK])
+        .await;
 }
 
 #[tokio::test]
@@ -247,7 +256,8 @@ async fn seats_sold_against_the_failed_payment_itself_are_a_contradiction() {
             s.release.push_back(no(Rejection::AlreadyCommitted(order())));
             s.get.push_back(Ok(view("rsv_1", Status::Confirmed, intent)));
         };
-        row(failed("rsv_1", "pay_1"), write, buried(Reason::Contradiction), &[RELEASE_FAILED, "get rsv_1"]).await;
+        row(failed("rsv_1", "pay_1"), write, buried(Reason::Contradiction), &[RELEASE_FAILED, "get rsv_1"])
+            .await;
     }
 }
 
@@ -276,7 +286,8 @@ async fn faults_are_classed_and_noted_for_their_downstream() {
         (Fault::new(ports::FaultClass::Conflict, "raced"), Outcome::Transient, Touch::Answered),
         (Fault::permanent("no such method"), buried(Reason::PermanentFault), Touch::Answered),
     ] {
-        let (handled, _) = run(expired("rsv_1"), |s| s.release.push_back(Err(PortError::Failed(fault)))).await;
+        let (handled, _) =
+            run(expired("rsv_1"), |s| s.release.push_back(Err(PortError::Failed(fault)))).await;
         assert_eq!(handled.outcome(), outcome);
         assert_eq!(handled.touched.of(Downstream::Inventory), touch);
         assert_eq!(handled.touched.of(Downstream::Reservation), Touch::Not);

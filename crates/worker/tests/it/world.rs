@@ -208,7 +208,11 @@ impl Inventory for World {
         Ok(Committed { order, seats: Vec::new(), at: self.clock.now() })
     }
 
-    async fn release(&self, _: &CallContext, command: ReleaseSeats) -> Result<Released, PortError<Rejection>> {
+    async fn release(
+        &self,
+        _: &CallContext,
+        command: ReleaseSeats,
+    ) -> Result<Released, PortError<Rejection>> {
         let id = command.reservation;
         let cause = command.cause.unwrap_or(ReleaseCause::Expired);
         self.state().calls.push(format!("release {} {id}", cause.as_str()));
@@ -232,7 +236,11 @@ impl Inventory for World {
 
 #[async_trait]
 impl Reservations for World {
-    async fn get(&self, _: &CallContext, id: &ReservationId) -> Result<ReservationView, PortError<NoSuchReservation>> {
+    async fn get(
+        &self,
+        _: &CallContext,
+        id: &ReservationId,
+    ) -> Result<ReservationView, PortError<NoSuchReservation>> {
         let mut state = self.state();
         state.calls.push(format!("get {id}"));
         if let Some(answer) = state.script.get.pop_front() {
@@ -261,11 +269,19 @@ impl Reservations for World {
 
 #[async_trait]
 impl Payments for World {
-    async fn get(&self, _: &CallContext, _: &PaymentIntentId) -> Result<PaymentView, PortError<PaymentRejection>> {
+    async fn get(
+        &self,
+        _: &CallContext,
+        _: &PaymentIntentId,
+    ) -> Result<PaymentView, PortError<PaymentRejection>> {
         Err(PortError::Rejected(PaymentRejection::NoSuchPayment))
     }
 
-    async fn cancel(&self, _: &CallContext, command: CancelPayment) -> Result<Cancelled, PortError<PaymentRejection>> {
+    async fn cancel(
+        &self,
+        _: &CallContext,
+        command: CancelPayment,
+    ) -> Result<Cancelled, PortError<PaymentRejection>> {
         let mut state = self.state();
         state.calls.push(format!("cancel {} {}", command.intent, command.idempotency_key));
         if state.payments_silent {
