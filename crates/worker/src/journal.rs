@@ -142,7 +142,7 @@ mod tests {
         let journal = Journal::default();
         let entry = |n: u64| Entry {
             at: Timestamp::from_millis(n),
-            reservation: ReservationId::parse(if n % 2 == 0 { "rsv_even" } else { "rsv_odd" })
+            reservation: ReservationId::parse(if n.is_multiple_of(2) { "rsv_even" } else { "rsv_odd" })
                 .expect("valid"),
             message: "m".into(),
             kind: "expired",

@@ -36,7 +36,7 @@ use ports::queue::QueueKind;
 use ports::{Clock, Dice, Entropy, Queue, Tasks};
 use runtime::Process;
 use signal::Signal;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use table::{Table, Ticket};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
@@ -100,7 +100,8 @@ pub(crate) struct Pipeline {
     depth_at: Duration,
     phase: Phase,
     visible: u64,
-    denied_told: bool,
+    denied_told: BTreeSet<&'static str>,
+    redrive_asked: bool,
 }
 
 /// A lane whose head failed, until everything of it went back.
@@ -165,7 +166,8 @@ impl Pipeline {
             depth_at: now,
             phase: Phase::Working,
             visible: 0,
-            denied_told: false,
+            denied_told: BTreeSet::new(),
+            redrive_asked: false,
             options,
             parts,
         }
@@ -208,10 +210,11 @@ impl Pipeline {
         match signal {
             Signal::Polled { poll, result } => self.polled(poll, result, now),
             Signal::Ended { ticket, handled } => self.ended(ticket, handled, now),
-            Signal::Settled { entries, results } => self.settled(entries, results, now),
+            Signal::Settled { operation, entries, results } => self.settled(operation, entries, results, now),
             Signal::Renewed { sent_at, entries, results } => self.renewed(sent_at, entries, results, now),
             Signal::Copied { tickets, results } => self.copied(tickets, results, now),
             Signal::Depth(depth) => self.measured(depth),
+            Signal::Redrive(policy) => self.judge_redrive(policy),
         }
     }
 

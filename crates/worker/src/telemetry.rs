@@ -105,7 +105,7 @@ pub(crate) enum Operation {
 impl Operation {
     const ALL: [Self; 4] = [Self::Receive, Self::Delete, Self::ChangeVisibility, Self::SendDeadLetter];
 
-    const fn label(self) -> &'static str {
+    pub(crate) const fn label(self) -> &'static str {
         match self {
             Self::Receive => "receive",
             Self::Delete => "delete",

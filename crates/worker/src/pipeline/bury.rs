@@ -101,7 +101,7 @@ impl Pipeline {
     }
 
     pub(super) fn copied(&mut self, tickets: Vec<Ticket>, results: Answers<Sent>, now: Duration) {
-        self.tell_denied(results.as_ref().err());
+        self.tell_denied(Operation::SendDeadLetter, results.as_ref().err());
         let results = per_entry(results, tickets.len());
         for (ticket, result) in tickets.into_iter().zip(results) {
             let Some(delivery) = self.table.get_mut(ticket) else { continue };

@@ -7,10 +7,12 @@ use super::{Phase, Pipeline};
 use crate::polls::HANG_AFTER;
 use core::time::Duration;
 use ports::Fault;
-use ports::queue::Depth;
+use ports::queue::{Depth, RedrivePolicy};
 
 const EVERY: Duration = Duration::from_secs(1);
 const DEPTH_EVERY: Duration = Duration::from_secs(15);
+/// A `maxReceiveCount` below this is warned about (contracts section 5).
+const MAX_RECEIVE_COUNT_MIN: u32 = 20;
 /// Failed polls in a row after which the worker is not ready.
 const POLL_FAILURES_MAX: u32 = 3;
 
@@ -34,6 +36,10 @@ impl Pipeline {
             Ok(())
         };
         health.ready_set("queue", ready);
+        if !self.redrive_asked {
+            self.redrive_asked = true;
+            self.ask_redrive();
+        }
         if now >= self.depth_at && self.phase == Phase::Working {
             self.depth_at = now + DEPTH_EVERY;
             self.ask_depth();
@@ -47,6 +53,31 @@ impl Pipeline {
         self.parts.tasks.spawn(async move {
             let _ = signals.send(Signal::Depth(call.await));
         });
+    }
+
+    fn ask_redrive(&self) {
+        let queue = self.parts.queue.clone();
+        let call = self.limited(async move { queue.redrive_policy().await });
+        let signals = self.signals.clone();
+        self.parts.tasks.spawn(async move {
+            let _ = signals.send(Signal::Redrive(call.await));
+        });
+    }
+
+    /// The queue's own count of receives is only a backstop: followers and handed back messages are received often
+    /// without having been tried (trap T5), so a low limit would bury them.
+    pub(super) fn judge_redrive(&self, policy: Result<Option<RedrivePolicy>, Fault>) {
+        match policy {
+            Ok(Some(policy)) if policy.max_receive_count < MAX_RECEIVE_COUNT_MIN => tracing::warn!(
+                max_receive_count = policy.max_receive_count,
+                "the queue's maxReceiveCount is low: it moves messages that were never tried; set it to 100"
+            ),
+            Ok(None) if self.parts.dead_letters.is_none() => tracing::warn!(
+                "there is no dead-letter queue and no redrive policy: what cannot be handled comes back for ever"
+            ),
+            Ok(_) => {}
+            Err(fault) => tracing::debug!(error = fault.chain(), "the queue's redrive policy is not known"),
+        }
     }
 
     pub(super) fn measured(&mut self, depth: Result<Depth, Fault>) {

@@ -166,7 +166,7 @@ impl Pipeline {
         results: Answers<()>,
         now: Duration,
     ) {
-        self.tell_denied(results.as_ref().err());
+        self.tell_denied(Operation::ChangeVisibility, results.as_ref().err());
         // Told once and left to the queue's own timeout: without the permission every run has its first lease only.
         let denied = results.as_ref().is_err_and(|fault| fault.class == FaultClass::Permanent);
         let results = per_entry(results, entries.len());

@@ -97,7 +97,7 @@ impl Pipeline {
         let signals = self.signals.clone();
         self.parts.tasks.spawn(async move {
             let results = call.await;
-            let _ = signals.send(Signal::Settled { entries, results });
+            let _ = signals.send(Signal::Settled { operation, entries, results });
         });
     }
 
@@ -115,8 +115,14 @@ impl Pipeline {
         }
     }
 
-    pub(super) fn settled(&mut self, entries: Vec<(Ticket, Receipt)>, results: Answers<()>, now: Duration) {
-        self.tell_denied(results.as_ref().err());
+    pub(super) fn settled(
+        &mut self,
+        operation: Operation,
+        entries: Vec<(Ticket, Receipt)>,
+        results: Answers<()>,
+        now: Duration,
+    ) {
+        self.tell_denied(operation, results.as_ref().err());
         let results = per_entry(results, entries.len());
         for ((ticket, receipt), result) in entries.into_iter().zip(results) {
             let Some(delivery) = self.table.get_mut(ticket) else { continue };
@@ -226,13 +232,18 @@ impl Pipeline {
         }
     }
 
-    /// A missing permission is told once; the messages are left to the queue's own timeout and redrive.
-    pub(super) fn tell_denied(&mut self, fault: Option<&Fault>) {
+    /// A missing permission is told once for each kind of call; the messages are left to the queue's own timeout and
+    /// redrive.
+    pub(super) fn tell_denied(&mut self, operation: Operation, fault: Option<&Fault>) {
         if let Some(fault) = fault.filter(|fault| fault.class == FaultClass::Permanent)
-            && !self.denied_told
+            && self.denied_told.insert(operation.label())
         {
-            self.denied_told = true;
-            tracing::error!(error = fault.chain(), "the queue refuses a call of the worker; told once");
+            let call = operation.label();
+            tracing::error!(
+                call,
+                error = fault.chain(),
+                "the queue refuses this call of the worker; told once"
+            );
         }
     }
 }

@@ -2,10 +2,11 @@
 
 use super::table::Ticket;
 use crate::handlers::{Handled, Stop};
+use crate::telemetry::Operation;
 use crate::work::Content;
 use core::time::Duration;
 use ports::Fault;
-use ports::queue::{Depth, Message, Receipt, Sent};
+use ports::queue::{Depth, Message, Receipt, RedrivePolicy, Sent};
 use tokio::sync::mpsc::UnboundedSender;
 
 /// A message as a poll brought it, already decoded.
@@ -19,10 +20,11 @@ pub(super) struct Arrival {
 pub(super) enum Signal {
     Polled { poll: u64, result: Result<Vec<Arrival>, Fault> },
     Ended { ticket: Ticket, handled: Handled },
-    Settled { entries: Vec<(Ticket, Receipt)>, results: Answers<()> },
+    Settled { operation: Operation, entries: Vec<(Ticket, Receipt)>, results: Answers<()> },
     Renewed { sent_at: Duration, entries: Vec<(Ticket, Receipt)>, results: Answers<()> },
     Copied { tickets: Vec<Ticket>, results: Answers<Sent> },
     Depth(Result<Depth, Fault>),
+    Redrive(Result<Option<RedrivePolicy>, Fault>),
 }
 
 /// A result for each entry, or one failure for all.
