@@ -44,16 +44,15 @@ pub fn reservation_id(person: &PersonId, origin: Origin<'_>) -> ReservationId {
 
 /// What a request asks for, in 32 hexadecimal digits: the same key with another fingerprint is another request.
 ///
-/// The order of the seats says nothing, and the pass is how one gets in, not what one asks for: a retry may come with a
-/// newer one.
+/// The pass is how one gets in, not what one asks for: a retry may come with a newer one. The order of the seats counts, as
+/// it does for the inventory.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Fingerprint(pub Arc<str>);
 
 impl Fingerprint {
     /// The fingerprint of a request.
     pub fn of(create: &Create) -> Self {
-        let mut seats: Vec<&str> = create.seats.iter().map(AsRef::as_ref).collect();
-        seats.sort_unstable();
+        let seats = create.seats.iter().map(AsRef::as_ref);
         let section = create.section.as_ref().map(AsRef::as_ref).unwrap_or_default();
         let quantity = create.quantity.to_string();
         let head = [create.show.as_str(), section, &quantity];

@@ -16,7 +16,7 @@ use crate::rows::{IdempotencyRow, Placed, Stored, reservation_key};
 use contracts::inventory_wire::{Subject, rejection_to_error};
 use domain::event::{Event, Fact, SeatsHint};
 use domain::hold::{BadRequest, Rejection};
-use domain::id::ReservationId;
+use domain::id::{ReservationId, SectionId};
 use domain::limits::CONFLICT_RETRIES_MAX;
 use domain::reservation::{Reservation, Status};
 use domain::time::Timestamp;
@@ -119,6 +119,8 @@ impl Service {
         let limit = self.0.options.inventory_timeout;
         let call = self.inventory_call(trace);
         match self.ask(Peer::Inventory, limit, self.0.inventory.hold(&call, command)).await? {
+            // A hold of an earlier request under this key, on so many places of another section.
+            Ok(held) if !within(create.section.as_ref(), &held) => Err(Refusal::OtherRequest),
             Ok(held) => Ok(held),
             // The id is derived from person and key, so a hold on other seats is an earlier request under this key.
             Err(Rejection::BadRequest(BadRequest::DifferentSeats) | Rejection::NotOwner) => {
@@ -212,6 +214,10 @@ impl Service {
         }
         writes
     }
+}
+
+fn within(section: Option<&SectionId>, held: &Held) -> bool {
+    section.is_none_or(|section| held.seats.iter().all(|seat| seat.section == *section))
 }
 
 /// The event that the hold of a reservation ran out. Its id is a function of the reservation, so it is the same event

@@ -1,0 +1,65 @@
+//! The suite of the port, run by the service without sockets.
+
+use crate::ends::{commit, release};
+use crate::world::{HOLD, World, floor, person};
+use async_trait::async_trait;
+use domain::hold::ReleaseCause;
+use domain::id::OrderId;
+use domain::reservation::{CancelCause, End};
+use ports::contract::peers::reservations::{Harness, Reserved, check};
+use ports::{Reservations, Trace};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+struct Suite {
+    world: World,
+    made: AtomicU32,
+}
+
+#[async_trait]
+impl Harness for Suite {
+    fn reservations(&self) -> Arc<dyn Reservations> {
+        Arc::new(self.world.service.clone())
+    }
+
+    async fn reserve(&self) -> Reserved {
+        let n = self.made.fetch_add(1, Ordering::Relaxed);
+        let create = floor(&format!("k{n}"), &format!("p{n}"), 2);
+        let placed = self.world.service.create(&create, &Trace::default()).await.unwrap().placed;
+        Reserved {
+            id: placed.id,
+            show: placed.show,
+            seats: placed.seats.into_iter().map(|seat| seat.id).collect(),
+            person: person(&format!("p{n}")),
+        }
+    }
+
+    async fn settle_inventory(&self, reserved: &Reserved, end: &End) -> Option<OrderId> {
+        match end {
+            End::Confirmed { intent, .. } => {
+                commit(&self.world, &reserved.id, intent.as_ref()?.as_str()).await;
+                self.world.stock.order_of(&reserved.id)
+            }
+            End::Cancelled { reason, .. } => {
+                release(&self.world, &reserved.id, CancelCause::of(reason.as_deref()).release_cause()).await;
+                None
+            }
+            End::Expired { .. } => {
+                self.world.clock.advance(HOLD);
+                release(&self.world, &reserved.id, ReleaseCause::Expired).await;
+                None
+            }
+        }
+    }
+
+    async fn order_in_inventory(&self, reserved: &Reserved) -> Option<OrderId> {
+        self.world.stock.order_of(&reserved.id)
+    }
+}
+
+#[tokio::test]
+async fn the_service_keeps_the_promises_of_its_port() {
+    let suite = Suite { world: World::new(), made: AtomicU32::new(0) };
+    check(&suite).await;
+    suite.world.check().await;
+}

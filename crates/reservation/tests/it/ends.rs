@@ -1,0 +1,259 @@
+//! PATCH: the record follows the inventory, the first record wins, and nothing else is recorded.
+
+use crate::stock::show;
+use crate::world::{HOLD, World, cancelled, code, confirmed, expired, floor, intent};
+use core::time::Duration;
+use domain::hold::{HoldState, ReleaseCause};
+use domain::id::{OrderId, ReservationId};
+use domain::reservation::{End, Status};
+use ports::inventory::{CommitSeats, ReleaseSeats};
+use ports::reservations::EndRejection;
+use ports::{CallContext, Clock, Inventory, PortError, Trace};
+use reservation::Refusal;
+
+pub(crate) async fn release(world: &World, id: &ReservationId, cause: ReleaseCause) {
+    let command = ReleaseSeats {
+        reservation: id.clone(),
+        show: Some(show()),
+        seats: Vec::new(),
+        quantity: None,
+        cause: Some(cause),
+    };
+    world.stock.release(&CallContext::default(), command).await.unwrap();
+    world.stock.calls();
+}
+
+pub(crate) async fn commit(world: &World, id: &ReservationId, by: &str) {
+    let command = CommitSeats {
+        reservation: id.clone(),
+        show: Some(show()),
+        seats: Vec::new(),
+        quantity: None,
+        intent: Some(intent(by)),
+        person: None,
+    };
+    world.stock.commit(&CallContext::default(), command).await.unwrap();
+    world.stock.calls();
+}
+
+#[tokio::test]
+async fn an_end_is_recorded_withdraws_the_announcement_and_is_told_again() {
+    for n in 0..3 {
+        let world = World::new();
+        let id = world.placed().await;
+        assert!(world.is_announced(&id).await);
+        let end = match n {
+            0 => {
+                commit(&world, &id, "pay_1").await;
+                confirmed(&id, "pay_1")
+            }
+            1 => {
+                release(&world, &id, ReleaseCause::PaymentFailed).await;
+                cancelled("payment_failed", Some("CARD_DECLINED"))
+            }
+            _ => {
+                world.clock.advance(HOLD);
+                release(&world, &id, ReleaseCause::Expired).await;
+                expired(None)
+            }
+        };
+        let status = end.status();
+        let first = world.end(&id, end.clone(), true).await.unwrap();
+        assert_eq!(first.status, status);
+        assert!(!world.is_announced(&id).await, "an ended reservation does not expire");
+        let rows = world.rows().await;
+        world.clock.advance(Duration::from_secs(1));
+        assert_eq!(world.end(&id, end, true).await.unwrap(), first);
+        assert_eq!(world.rows().await, rows, "the same end again changes nothing");
+        world.stock.calls();
+        world.check().await;
+    }
+}
+
+/// Trap S3: the reservation was CONFIRMED first and the seats never committed.
+#[tokio::test]
+async fn a_sender_that_did_not_settle_finds_the_inventory_settled_first() {
+    let world = World::new();
+    let id = world.placed().await;
+    let end = End::Confirmed { order: None, intent: Some(intent("pay_1")) };
+    let recorded = world.end(&id, end, false).await.unwrap();
+    assert_eq!((recorded.order.clone(), world.stock.order_of(&id)), (Some(OrderId::of(&id)), recorded.order));
+
+    let other = world.create("k2", ["A-3", "A-4"]).await.unwrap().placed.id;
+    world.end(&other, cancelled("user", None), false).await.unwrap();
+    let hold = world.stock.hold_of(&other).unwrap();
+    assert!(
+        matches!(hold.state, HoldState::Released { cause: ReleaseCause::ByBuyer, .. }),
+        "{:?}",
+        hold.state
+    );
+    world.check().await;
+}
+
+/// Trap S3: whatever the inventory refuses is not recorded.
+#[tokio::test]
+async fn what_the_inventory_refuses_is_not_recorded() {
+    let world = World::new();
+    let id = world.placed().await;
+    let rows = world.rows().await;
+    // Not due yet.
+    let refused = world.end(&id, expired(None), false).await.unwrap_err();
+    let reply = refused.reply();
+    assert_eq!(reply.status.as_u16(), 409);
+    assert!(
+        reply.error.find("NOT_DUE").is_some() && reply.error.find("CURRENT_STATUS").is_some(),
+        "{:?}",
+        reply.error
+    );
+    // Sold already.
+    commit(&world, &id, "pay_1").await;
+    for end in [expired(None), cancelled("payment_failed", None)] {
+        let refused = world.end(&id, end, false).await;
+        assert!(matches!(refused, Err(Refusal::NotMoved { current: Status::Hold, .. })), "{refused:?}");
+    }
+    assert_eq!(world.rows().await, rows);
+    // Gone: released and taken by somebody else.
+    let gone = world.create("k2", ["A-3", "A-4"]).await.unwrap().placed.id;
+    release(&world, &gone, ReleaseCause::PaymentFailed).await;
+    world.create("k3", ["A-3", "A-5"]).await.unwrap();
+    let refused =
+        world.end(&gone, End::Confirmed { order: None, intent: Some(intent("pay_2")) }, false).await;
+    assert_eq!(code(refused), "RESERVATION_EXPIRED");
+    assert_eq!(world.status(&gone).await, Status::Hold);
+    world.check().await;
+}
+
+#[tokio::test]
+async fn an_illegal_move_is_told_with_the_current_status_and_touches_no_seats() {
+    let world = World::new();
+    let id = world.placed().await;
+    commit(&world, &id, "pay_1").await;
+    world.end(&id, confirmed(&id, "pay_1"), true).await.unwrap();
+    for settled in [true, false] {
+        for end in [expired(None), cancelled("user", None)] {
+            let port: Result<_, PortError<EndRejection>> = ports::Reservations::end(
+                &world.service,
+                &CallContext::default(),
+                ports::reservations::EndReservation { id: id.clone(), end, inventory_settled: settled },
+            )
+            .await;
+            let Err(PortError::Rejected(rejection)) = port else { panic!("{port:?}") };
+            let expected =
+                EndRejection::Illegal { current: Some(Status::Confirmed), intent: Some(intent("pay_1")) };
+            assert_eq!(rejection, expected);
+        }
+    }
+    assert!(world.stock.calls().is_empty());
+    let nobody = ReservationId::parse("rsv_nobody").unwrap();
+    assert_eq!(code(world.end(&nobody, expired(None), true).await), "NOT_FOUND");
+}
+
+/// A second payment of the same reservation: the first stays, and the caller can see that it is another one.
+#[tokio::test]
+async fn the_payment_that_confirmed_first_stays_the_one() {
+    let world = World::new();
+    let id = world.placed().await;
+    commit(&world, &id, "pay_1").await;
+    world.end(&id, confirmed(&id, "pay_1"), true).await.unwrap();
+    let told = world.end(&id, confirmed(&id, "pay_2"), true).await.unwrap();
+    assert_eq!(told.intent, Some(intent("pay_1")));
+}
+
+/// Trap M1: the seats were taken again, and the reason of the end that it left is gone.
+#[tokio::test]
+async fn a_late_approval_turns_an_end_without_seats_into_a_confirmation() {
+    let world = World::new();
+    let id = world.placed().await;
+    release(&world, &id, ReleaseCause::PaymentFailed).await;
+    world.end(&id, cancelled("payment_failed", Some("CARD_DECLINED")), true).await.unwrap();
+    commit(&world, &id, "pay_2").await;
+    let recorded = world.end(&id, confirmed(&id, "pay_2"), true).await.unwrap();
+    assert_eq!(
+        (recorded.status, recorded.error_code, recorded.cancel_reason),
+        (Status::Confirmed, None, None)
+    );
+    let told: Vec<_> =
+        world.stored(&id).await.history.entries().iter().map(|entry| entry.what.to_string()).collect();
+    let order = OrderId::of(&id);
+    let expected = [
+        "HOLD".to_owned(),
+        "CANCELLED payment_failed CARD_DECLINED".to_owned(),
+        format!("CONFIRMED {order} pay_2"),
+    ];
+    assert_eq!(told, expected);
+    world.check().await;
+}
+
+/// Places of general admission that were taken again are others; the reservation tells the ones that are sold.
+#[tokio::test]
+async fn a_reservation_of_any_places_tells_those_that_were_sold_in_the_end() {
+    let world = World::new();
+    let trace = Trace::default();
+    let id = world.service.create(&floor("k", "kim", 2), &trace).await.unwrap().placed.id;
+    let first: Vec<_> = world.stored(&id).await.reservation.seats;
+    world.clock.advance(HOLD);
+    release(&world, &id, ReleaseCause::Expired).await;
+    world.end(&id, expired(None), true).await.unwrap();
+    world.service.create(&floor("k2", "lee", 2), &trace).await.unwrap();
+    commit(&world, &id, "pay_1").await;
+    let recorded = world.end(&id, confirmed(&id, "pay_1"), true).await.unwrap();
+    assert_eq!(recorded.seats.len(), 2);
+    assert!(
+        recorded.seats.iter().all(|seat| !first.contains(seat)),
+        "{:?} were taken by somebody else",
+        first
+    );
+    assert_eq!(world.stored(&id).await.reservation.seats, recorded.seats);
+    // Told again, with what the reservation says now.
+    world.end(&id, confirmed(&id, "pay_1"), true).await.unwrap();
+    world.check().await;
+}
+
+/// The inventory had come to another end before: that one is recorded, and the sender is told.
+#[tokio::test]
+async fn the_inventorys_own_cause_is_what_is_recorded() {
+    let world = World::new();
+    let id = world.placed().await;
+    release(&world, &id, ReleaseCause::ByBuyer).await;
+    world.clock.advance(HOLD);
+    let refused = world.end(&id, expired(None), false).await;
+    assert!(matches!(refused, Err(Refusal::Illegal { current: Status::Cancelled, .. })), "{refused:?}");
+    let recorded = world.stored(&id).await.reservation;
+    assert_eq!((recorded.status, recorded.cancel_reason.as_deref()), (Status::Cancelled, Some("user")));
+    world.check().await;
+}
+
+#[tokio::test]
+async fn a_hold_that_nobody_knows_holds_nothing() {
+    let world = World::new();
+    let id = world.placed().await;
+    world.stock.forget(&id);
+    world.clock.advance(HOLD);
+    assert_eq!(world.end(&id, expired(None), false).await.unwrap().status, Status::Expired);
+}
+
+#[tokio::test]
+async fn a_reason_may_be_added_once_and_moves_no_seats() {
+    let world = World::new();
+    let id = world.placed().await;
+    world.clock.advance(HOLD);
+    release(&world, &id, ReleaseCause::Expired).await;
+    world.end(&id, expired(None), true).await.unwrap();
+    let told = world.end(&id, expired(Some("PAID_TOO_LATE")), false).await.unwrap();
+    assert_eq!(told.error_code.as_deref(), Some("PAID_TOO_LATE"));
+    let again = world.end(&id, expired(Some("OTHER")), false).await.unwrap();
+    assert_eq!(again.error_code.as_deref(), Some("PAID_TOO_LATE"));
+    assert!(world.stock.calls().is_empty());
+}
+
+#[tokio::test]
+async fn texts_of_senders_are_kept_short() {
+    let world = World::new();
+    let id = world.placed().await;
+    release(&world, &id, ReleaseCause::PaymentFailed).await;
+    let long = "좌".repeat(20_000);
+    let recorded = world.end(&id, cancelled(&long, Some(&long)), true).await.unwrap();
+    assert!(recorded.error_code.unwrap().chars().count() <= 129);
+    assert!(recorded.cancel_reason.unwrap().chars().count() <= 129);
+    assert!(world.clock.now() >= recorded.updated_at);
+}

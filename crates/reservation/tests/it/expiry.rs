@@ -1,0 +1,160 @@
+//! The layers of expiry that live here: the relay's timer and the sweeper. Timers affect latency, never safety.
+
+use crate::clock::until;
+use crate::ends::release;
+use crate::world::{HOLD, Running, World, expired};
+use core::time::Duration;
+use domain::event::Fact;
+use domain::hold::ReleaseCause;
+use domain::limits::MEMORY;
+use domain::reservation::Status;
+use ports::Clock;
+use ports::store::{Expect, Key, Write};
+use reservation::{ServiceMetrics, Sweeper};
+use tokio_util::sync::CancellationToken;
+
+const MS: Duration = Duration::from_millis(10);
+const SECOND: Duration = Duration::from_secs(1);
+
+async fn started(world: &World) -> Running {
+    let running = world.run_background();
+    let health = &world.process.health;
+    until(&world.clock, Duration::ZERO, "ready", || async { health.is_ready() }).await;
+    running
+}
+
+/// Trap S7, layer 2: the event comes when the hold is due, not before.
+#[tokio::test]
+async fn a_due_hold_is_announced_at_its_time() {
+    let world = World::new();
+    let running = started(&world).await;
+    let id = world.placed().await;
+    let due = world.stored(&id).await.reservation.hold_expires_at;
+    let events = world.taken(1, MS).await;
+    assert!(world.clock.now() >= due);
+    assert_eq!(events[0].fact, Fact::ReservationExpired { expired_at: Some(due) });
+    assert_eq!(events[0].id, outbox::expired_event_id(&id));
+    running.stop().await;
+}
+
+/// Trap S7: the timers are rebuilt from the store.
+#[tokio::test]
+async fn a_restart_forgets_no_expiry() {
+    let mut world = World::new();
+    let running = started(&world).await;
+    let id = world.placed().await;
+    running.crash().await;
+    world.restart();
+    let running = started(&world).await;
+    world.clock.advance(HOLD);
+    assert_eq!(world.taken(1, MS).await[0].reservation, id);
+    running.stop().await;
+}
+
+#[tokio::test]
+async fn an_ended_reservation_is_not_announced() {
+    let world = World::new();
+    let running = started(&world).await;
+    let ended = world.placed().await;
+    let other = world.create("k2", ["A-3", "A-4"]).await.unwrap().placed.id;
+    release(&world, &ended, ReleaseCause::PaymentFailed).await;
+    world.end(&ended, crate::world::cancelled("payment_failed", None), true).await.unwrap();
+    world.clock.advance(HOLD);
+    let events = world.taken(1, MS).await;
+    assert_eq!(events.iter().map(|event| &event.reservation).collect::<Vec<_>>(), [&other]);
+    running.stop().await;
+}
+
+/// Trap S7, layer 4: the announcement is gone and the reservation is still HOLD.
+#[tokio::test]
+async fn a_due_reservation_whose_announcement_is_lost_is_announced_again_as_the_same_event() {
+    let world = World::new();
+    let id = world.placed().await;
+    lose_announcement(&world, &id).await;
+    let running = started(&world).await;
+    let again = world.taken(1, SECOND).await;
+    assert_eq!(again[0].id, outbox::expired_event_id(&id));
+    let due = world.stored(&id).await.reservation.hold_expires_at;
+    assert!(world.clock.now() >= due.plus(Duration::from_secs(10)), "its event had the grace to come");
+    let stored = world.stored(&id).await;
+    assert_eq!((stored.reservation.status, stored.announced_again), (Status::Hold, 1));
+    assert!(stored.look_at >= due.plus(Duration::from_secs(300)), "a worker that is behind is left alone");
+    running.stop().await;
+    world.check().await;
+}
+
+#[tokio::test]
+async fn a_reservation_that_stays_in_hold_is_announced_more_and_more_rarely() {
+    let world = World::new();
+    let id = world.placed().await;
+    lose_announcement(&world, &id).await;
+    let running = started(&world).await;
+    let mut looks = Vec::new();
+    for times in 1..=5 {
+        until(&world.clock, 5 * SECOND, "announced again", || async {
+            world.stored(&id).await.announced_again == times && !world.is_announced(&id).await
+        })
+        .await;
+        looks.push(world.clock.now());
+    }
+    let rests: Vec<u64> = looks.windows(2).map(|pair| pair[1].since(pair[0]).as_secs() / 60).collect();
+    assert!(rests[0] >= 5 && rests.windows(2).all(|pair| pair[0] < pair[1]), "{rests:?} minutes");
+    running.stop().await;
+}
+
+#[tokio::test]
+async fn the_sweeper_leaves_alone_what_ended_or_still_waits_in_the_outbox() {
+    let world = World::new();
+    let ended = world.placed().await;
+    let waits = world.create("k2", ["A-3", "A-4"]).await.unwrap().placed.id;
+    let lost = world.create("k3", ["A-5", "A-6"]).await.unwrap().placed.id;
+    lose_announcement(&world, &lost).await;
+    world.clock.advance(HOLD);
+    release(&world, &ended, ReleaseCause::Expired).await;
+    world.end(&ended, expired(None), true).await.unwrap();
+
+    let deps = world.deps();
+    let (store, clock, entropy) = (deps.store, deps.clock, deps.entropy);
+    // A relay that does not run: what waits stays.
+    let options = world.config.relay.clone();
+    let relay = outbox::Relay::new(store.clone(), deps.queue, clock.clone(), entropy.clone(), options);
+    let metrics = ServiceMetrics::default();
+    let sweeper = Sweeper::new(
+        (store, clock, entropy),
+        (relay.handle(), metrics.clone()),
+        (world.config.relay.shards, SECOND),
+        &world.config.sweeper,
+    );
+    let looks = sweeper.run(CancellationToken::new());
+    let seen = until(&world.clock, SECOND, "several looks", || async {
+        world.clock.now() >= world.stored(&lost).await.reservation.hold_expires_at.plus(120 * SECOND)
+    });
+    tokio::select! { () = looks => unreachable!(), () = seen => {} }
+    assert_eq!(metrics.swept_count(), 1);
+    assert_eq!(world.stored(&lost).await.announced_again, 1);
+    assert!(world.is_announced(&lost).await && world.is_announced(&waits).await);
+    assert_eq!(world.stored(&waits).await.announced_again, 0);
+    assert_eq!((world.status(&ended).await, world.is_announced(&ended).await), (Status::Expired, false));
+}
+
+#[tokio::test]
+async fn records_and_webhook_ids_are_forgotten_after_fourteen_days_and_not_before() {
+    let world = World::new();
+    let id = world.placed().await;
+    world.end(&id, crate::world::cancelled("user", None), false).await.unwrap();
+    world.clock.advance(MEMORY - SECOND * 60);
+    let running = started(&world).await;
+    assert!(world.create("k", ["A-1", "A-2"]).await.unwrap().recorded);
+    until(&world.clock, 10 * SECOND, "the record is forgotten", || async { world.rows().await.len() == 1 })
+        .await;
+    assert!(world.clock.now() >= world.stored(&id).await.reservation.created_at.plus(MEMORY));
+    // The reservation itself is kept, so the old key cannot become another one under the same id.
+    let refused = world.create("k", ["A-1", "A-2"]).await;
+    assert_eq!(crate::world::code(refused), "IDEMPOTENCY_CONFLICT");
+    running.stop().await;
+}
+
+async fn lose_announcement(world: &World, id: &domain::id::ReservationId) {
+    let key: Key = outbox::row_key(outbox::expired_event_id(id).as_str());
+    world.store.commit(vec![Write::Delete { key, expect: Expect::Version(1) }]).await.unwrap();
+}

@@ -1,0 +1,22 @@
+//! reservation-api on the embedded engines, with a small stock and a till around it that keep the ports' promises.
+//!
+//! Time is moved by hand; nothing sleeps. [`fuse`] ends an operation at any one of its calls: dropped as in a crash,
+//! failed, or done with its answer lost.
+
+mod buyers;
+mod clock;
+mod contract;
+mod crashes;
+mod creating;
+mod ends;
+mod engine;
+mod expiry;
+mod fuse;
+
+mod listing;
+
+mod stock;
+mod till;
+mod webhooks;
+
+mod world;

@@ -1,0 +1,151 @@
+//! The payment webhook: believed only if signed and fresh, taken once, and never more than an event.
+
+use crate::clock::START_MS;
+use crate::world::{SECRET, World};
+use contracts::webhook::sign;
+use core::time::Duration;
+use domain::event::{Fact, Kind};
+use domain::id::{PaymentIntentId, ReservationId};
+use domain::reservation::Status;
+use ports::{Clock, Trace};
+use reservation::{Refusal, WebhookCall};
+
+pub(crate) fn body(kind: &str, reservation: &ReservationId, intent: &str) -> String {
+    format!(
+        r#"{{"type":"{kind}","reservation_id":"{reservation}","payment_intent_id":"{intent}","amount":240000,"currency":"KRW","ts":"2025-06-15T15:06:40.000Z"}}"#
+    )
+}
+
+async fn deliver(world: &World, id: &str, body: &str) -> Result<(), Refusal> {
+    let timestamp = (world.clock.now().as_millis() / 1_000).to_string();
+    let signature = sign(SECRET.as_bytes(), &timestamp, body.as_bytes());
+    let call = WebhookCall {
+        id: Some(id),
+        timestamp: Some(&timestamp),
+        signature: Some(&signature),
+        body: body.as_bytes(),
+    };
+    world.service.take_webhook(call, &Trace::default()).await
+}
+
+/// Trap M4: the event, the webhook and the status disagreed.
+#[tokio::test]
+async fn a_webhook_becomes_the_very_event_that_the_provider_puts_on_the_queue() {
+    let world = World::new();
+    let id = world.placed().await;
+    deliver(&world, "wh_1", &body("payment.approved", &id, "pay_1")).await.unwrap();
+    let intent = PaymentIntentId::parse("pay_1").unwrap();
+    let waiting = world.waiting().await;
+    let event =
+        waiting.iter().find(|event| event.id == outbox::payment_event_id(&intent, Kind::Approved)).unwrap();
+    let Fact::PaymentApproved { intent: told, amount } = &event.fact else { panic!("{event:?}") };
+    assert_eq!((told, amount.as_ref().unwrap().amount), (&intent, 240_000));
+    assert_eq!(event.at.as_millis(), START_MS);
+    assert_eq!(world.status(&id).await, Status::Hold, "a webhook changes no status itself");
+    assert_eq!(world.stock.calls(), ["hold"]);
+}
+
+/// Trap M5: webhooks were unsigned and replayable.
+#[tokio::test]
+async fn a_replayed_webhook_is_answered_as_the_first_time_and_has_no_second_effect() {
+    let world = World::new();
+    let id = world.placed().await;
+    let body = body("payment.failed", &id, "pay_1");
+    deliver(&world, "wh_1", &body).await.unwrap();
+    let rows = world.rows().await;
+    deliver(&world, "wh_1", &body).await.unwrap();
+    assert_eq!(world.rows().await, rows);
+
+    let running = world.run_background();
+    let published = world.taken(1, Duration::ZERO).await;
+    assert_eq!(published[0].fact.kind(), Kind::Failed);
+    crate::clock::until(&world.clock, Duration::ZERO, "the row is gone", || async {
+        world.waiting().await.len() == 1
+    })
+    .await;
+    deliver(&world, "wh_1", &body).await.unwrap();
+    assert_eq!(world.waiting().await.len(), 1, "only the expiry waits");
+    running.stop().await;
+}
+
+#[tokio::test]
+async fn two_webhooks_of_one_fact_leave_one_event() {
+    let world = World::new();
+    let id = world.placed().await;
+    let body = body("payment.approved", &id, "pay_1");
+    deliver(&world, "wh_1", &body).await.unwrap();
+    deliver(&world, "wh_2", &body).await.unwrap();
+    assert_eq!(world.waiting().await.len(), 2, "the approval and the expiry");
+}
+
+#[tokio::test]
+async fn a_webhook_id_that_was_used_for_another_payment_is_refused() {
+    let world = World::new();
+    let id = world.placed().await;
+    deliver(&world, "wh_1", &body("payment.approved", &id, "pay_1")).await.unwrap();
+    let refused = deliver(&world, "wh_1", &body("payment.approved", &id, "pay_2")).await.unwrap_err();
+    assert_eq!(refused.reply().status.as_u16(), 409);
+    assert_eq!(world.waiting().await.len(), 2);
+}
+
+#[tokio::test]
+async fn a_webhook_of_an_unknown_reservation_is_not_taken() {
+    let world = World::new();
+    let nobody = ReservationId::parse("rsv_nobody").unwrap();
+    let refused = deliver(&world, "wh_1", &body("payment.approved", &nobody, "pay_1")).await.unwrap_err();
+    assert_eq!(refused.reply().status.as_u16(), 404);
+    assert!(world.rows().await.is_empty());
+}
+
+/// Trap M5: whatever is wrong with it, nothing is taken.
+#[tokio::test]
+async fn a_webhook_that_is_not_believed_or_not_understood_leaves_nothing() {
+    let world = World::new();
+    let id = world.placed().await;
+    let rows = world.rows().await;
+    let good = body("payment.approved", &id, "pay_1");
+    let now = world.clock.now().as_millis() / 1_000;
+    let signed =
+        |at: u64, body: &str| (at.to_string(), sign(SECRET.as_bytes(), &at.to_string(), body.as_bytes()));
+    let unknown_field = good.replace("\"amount\"", "\"amuont\"");
+    let expired_kind = good.replace("payment.approved", "reservation.expired");
+    let nobody = good.replace(id.as_str(), "");
+    let currency = good.replace("KRW", "won");
+    let ts = good.replace("2025-06-15T15:06:40.000Z", "yesterday");
+    let table: [(&str, (String, String), &str, u16); 11] = [
+        ("old", signed(now - 301, &good), &good, 401),
+        ("from the future", signed(now + 301, &good), &good, 401),
+        ("another body", signed(now, &good), &unknown_field, 401),
+        ("another secret", (now.to_string(), sign(b"other", &now.to_string(), good.as_bytes())), &good, 401),
+        ("no signature", (now.to_string(), String::new()), &good, 401),
+        ("not JSON", signed(now, "x"), "x", 400),
+        ("unknown field", signed(now, &unknown_field), &unknown_field, 400),
+        ("unknown type", signed(now, &expired_kind), &expired_kind, 400),
+        ("empty reservation", signed(now, &nobody), &nobody, 400),
+        ("no currency", signed(now, &currency), &currency, 400),
+        ("no time", signed(now, &ts), &ts, 400),
+    ];
+    for (what, (timestamp, signature), body, status) in table {
+        let call = WebhookCall {
+            id: Some("wh_1"),
+            timestamp: Some(&timestamp),
+            signature: Some(&signature),
+            body: body.as_bytes(),
+        };
+        let refused = world.service.take_webhook(call, &Trace::default()).await.unwrap_err();
+        assert_eq!(refused.reply().status.as_u16(), status, "{what}: {refused:?}");
+    }
+    let (timestamp, signature) = signed(now, &good);
+    let long = "x".repeat(129);
+    for id in [None, Some(""), Some(&*long)] {
+        let call = WebhookCall {
+            id,
+            timestamp: Some(&timestamp),
+            signature: Some(&signature),
+            body: good.as_bytes(),
+        };
+        let refused = world.service.take_webhook(call, &Trace::default()).await.unwrap_err();
+        assert_eq!(refused.reply().status.as_u16(), 400, "{id:?}");
+    }
+    assert_eq!(world.rows().await, rows);
+}

@@ -1,0 +1,293 @@
+//! One data folder, the service on it, and what a test asks of both.
+
+use crate::clock::{ManualClock, until};
+use crate::engine::FusedStore;
+use crate::fuse::Fuse;
+use crate::stock::{Stock, section, show};
+use crate::till::{Doors, Till};
+use adapter_embedded::{Engine, EngineOptions, QueueOptions};
+use core::time::Duration;
+use domain::event::Event;
+use domain::hold::HoldState;
+use domain::id::{OrderId, PaymentIntentId, PersonId, ReservationId, SeatId};
+use domain::invariant::{self, Phase};
+use domain::reservation::{End, Reservation, Status};
+use ports::queue::Receive;
+use ports::reservations::EndReservation;
+use ports::store::{Expect, Row, Write};
+use ports::{Entropy, Queue, Store, Tasks, Trace};
+use reservation::request::{Create, IdempotencyKey};
+use reservation::rows::{AnyRow, Stored};
+use reservation::{Background, Config, CreateAnswer, Deps, Refusal, Service, assemble};
+use runtime::Process;
+use secrecy::SecretString;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
+use tokio_util::sync::CancellationToken;
+
+pub(crate) const SECRET: &str = "whsec_0123456789abcdef";
+pub(crate) const HOLD: Duration = Duration::from_secs(60);
+
+#[derive(Default)]
+struct Counter(AtomicU64);
+
+impl Entropy for Counter {
+    fn next_u64(&self) -> u64 {
+        self.0.fetch_add(0x9E37_79B9_7F4A_7C15, Ordering::Relaxed)
+    }
+}
+
+pub(crate) struct World {
+    pub(crate) clock: Arc<ManualClock>,
+    pub(crate) fuse: Arc<Fuse>,
+    pub(crate) stock: Arc<Stock>,
+    pub(crate) till: Arc<Till>,
+    pub(crate) doors: Arc<Doors>,
+    pub(crate) store: Arc<dyn Store>,
+    pub(crate) queue: Arc<dyn Queue>,
+    pub(crate) service: Service,
+    background: Mutex<Option<Background>>,
+    pub(crate) process: Process,
+    pub(crate) config: Config,
+    _folder: tempfile::TempDir,
+}
+
+impl World {
+    pub(crate) fn new() -> Self {
+        Self::with(Config::new(SecretString::from(SECRET)))
+    }
+
+    pub(crate) fn with(config: Config) -> Self {
+        let (clock, fuse) = (Arc::new(ManualClock::default()), Arc::new(Fuse::default()));
+        let folder = tempfile::tempdir().unwrap();
+        let engine = Engine::open(folder.path(), EngineOptions::default(), clock.clone()).unwrap();
+        let store: Arc<dyn Store> = engine.store("reservation").unwrap();
+        let queue: Arc<dyn Queue> = engine.queue("events.fifo", QueueOptions::fifo()).unwrap();
+        let stock = Arc::new(Stock::new(clock.clone(), fuse.clone()));
+        let (till, doors) = (Arc::new(Till::new(fuse.clone())), Arc::new(Doors::default()));
+        let deps = deps(&clock, &fuse, &stock, &till, &doors, &store, &queue);
+        let (service, background) = assemble(&config, &deps);
+        Self {
+            clock,
+            fuse,
+            stock,
+            till,
+            doors,
+            store,
+            queue,
+            service,
+            background: Mutex::new(Some(background)),
+            process: deps.process,
+            config,
+            _folder: folder,
+        }
+    }
+
+    /// Another instance on the same folder: what the last one remembered is gone.
+    pub(crate) fn restart(&mut self) {
+        let deps = self.deps();
+        let (service, background) = assemble(&self.config, &deps);
+        (self.service, self.process) = (service, deps.process);
+        self.background = Mutex::new(Some(background));
+    }
+
+    /// What another instance on this folder is made of.
+    pub(crate) fn deps(&self) -> Deps {
+        deps(&self.clock, &self.fuse, &self.stock, &self.till, &self.doors, &self.store, &self.queue)
+    }
+
+    /// Lets relay and sweeper run.
+    pub(crate) fn run_background(&self) -> Running {
+        let (tasks, shutdown) = (Tasks::new(), CancellationToken::new());
+        let background = self.background.lock().unwrap().take().expect("it runs once");
+        tasks.spawn(background.run(shutdown.clone()));
+        Running { tasks, shutdown }
+    }
+
+    /// Two named seats for a person.
+    pub(crate) async fn create(&self, key: &str, seats: [&str; 2]) -> Result<CreateAnswer, Refusal> {
+        self.service.create(&wish(key, "kim", &seats), &Trace::default()).await
+    }
+
+    /// A reservation on HOLD of the seats.
+    pub(crate) async fn placed(&self) -> ReservationId {
+        self.create("k", ["A-1", "A-2"]).await.unwrap().placed.id
+    }
+
+    pub(crate) async fn end(
+        &self,
+        id: &ReservationId,
+        end: End,
+        settled: bool,
+    ) -> Result<Reservation, Refusal> {
+        let command = EndReservation { id: id.clone(), end, inventory_settled: settled };
+        self.service.end(command, &Trace::default()).await
+    }
+
+    pub(crate) async fn stored(&self, id: &ReservationId) -> Stored {
+        self.service.get(id, None).await.unwrap()
+    }
+
+    pub(crate) async fn status(&self, id: &ReservationId) -> Status {
+        self.stored(id).await.reservation.status
+    }
+
+    /// Whether the announcement of the expiry waits in the outbox.
+    pub(crate) async fn is_announced(&self, id: &ReservationId) -> bool {
+        let key = outbox::row_key(outbox::expired_event_id(id).as_str());
+        self.store.get(&[key]).await.unwrap()[0].is_some()
+    }
+
+    pub(crate) async fn rows(&self) -> Vec<Row> {
+        self.store.scan(None, 10_000).await.unwrap()
+    }
+
+    /// Empties the table and the stock.
+    pub(crate) async fn clear(&self) {
+        let deletes =
+            self.rows().await.into_iter().map(|row| Write::Delete { key: row.key, expect: Expect::Any });
+        self.store.commit(deletes.collect()).await.unwrap();
+        for hold in self.stock.holds() {
+            self.stock.forget(&hold.reservation);
+        }
+    }
+
+    /// The events that wait in the outbox.
+    pub(crate) async fn waiting(&self) -> Vec<Event> {
+        let rows = self.rows().await;
+        let bodies = rows.iter().filter_map(outbox::PendingRow::read);
+        bodies.map(|row| contracts::envelope::decode(&row.body, "m", &[]).unwrap().0).collect()
+    }
+
+    /// Takes what is on the queue, until so many events were taken.
+    pub(crate) async fn taken(&self, count: usize, step: Duration) -> Vec<Event> {
+        let events = tokio::sync::Mutex::new(Vec::new());
+        until(&self.clock, step, &format!("{count} events on the queue"), || async {
+            let request = Receive { max: 10, wait: Duration::ZERO, visibility: None };
+            let messages = self.queue.receive(request).await.unwrap();
+            let mut events = events.lock().await;
+            for message in &messages {
+                events.push(
+                    contracts::envelope::decode(&message.body, &message.id, &message.attributes).unwrap().0,
+                );
+            }
+            if !messages.is_empty() {
+                self.queue
+                    .delete(messages.into_iter().map(|message| message.receipt).collect())
+                    .await
+                    .unwrap();
+            }
+            events.len() >= count
+        })
+        .await;
+        events.into_inner()
+    }
+
+    /// The invariants over what is stored here and in the stock, at any moment.
+    pub(crate) async fn check(&self) {
+        let mut snapshot = invariant::World { holds: self.stock.holds(), ..invariant::World::default() };
+        for row in self.rows().await {
+            match AnyRow::read(&row) {
+                Some(AnyRow::Reservation(stored)) => snapshot.reservations.push(stored.reservation),
+                Some(AnyRow::Idempotency(record)) => snapshot.idempotency.push(record.answer.id),
+                Some(AnyRow::Webhook(_)) | None => {}
+            }
+        }
+        // Seats without rows count as nobody's, which only the inventory's own invariants would mind.
+        let report = invariant::check(&snapshot, Phase::Running);
+        for name in [invariant::Name::X1, invariant::Name::X2] {
+            let verdict = report.get(name).cloned().unwrap_or_default();
+            assert_eq!(verdict.violations, 0, "{name}: {verdict:?}");
+        }
+    }
+
+    /// How many live holds the stock has.
+    pub(crate) fn live_holds(&self) -> usize {
+        self.stock.holds().iter().filter(|hold| hold.state == HoldState::Live).count()
+    }
+}
+
+fn deps(
+    clock: &Arc<ManualClock>,
+    fuse: &Arc<Fuse>,
+    stock: &Arc<Stock>,
+    till: &Arc<Till>,
+    doors: &Arc<Doors>,
+    store: &Arc<dyn Store>,
+    queue: &Arc<dyn Queue>,
+) -> Deps {
+    Deps {
+        store: Arc::new(FusedStore { inner: store.clone(), fuse: fuse.clone() }),
+        queue: queue.clone(),
+        inventory: stock.clone(),
+        payments: till.clone(),
+        admissions: doors.clone(),
+        clock: clock.clone(),
+        entropy: Arc::new(Counter::default()),
+        tasks: Tasks::new(),
+        process: Process::new("reservation-api"),
+    }
+}
+
+/// Relay and sweeper on their way.
+pub(crate) struct Running {
+    tasks: Tasks,
+    shutdown: CancellationToken,
+}
+
+impl Running {
+    pub(crate) async fn stop(self) {
+        self.shutdown.cancel();
+        self.tasks.finished().await;
+    }
+
+    /// Ends them at whatever await they stand.
+    pub(crate) async fn crash(self) {
+        self.tasks.abort_all();
+        self.tasks.finished().await;
+    }
+}
+
+pub(crate) fn person(text: &str) -> PersonId {
+    PersonId::parse(text).unwrap()
+}
+
+pub(crate) fn intent(text: &str) -> PaymentIntentId {
+    PaymentIntentId::parse(text).unwrap()
+}
+
+/// Named seats.
+pub(crate) fn wish(key: &str, who: &str, seats: &[&str]) -> Create {
+    Create {
+        show: show(),
+        section: None,
+        seats: seats.iter().map(|seat| SeatId::parse(seat).unwrap()).collect(),
+        quantity: seats.len() as u32,
+        person: person(who),
+        pass: None,
+        key: Some(IdempotencyKey::parse(key).unwrap()),
+    }
+}
+
+/// So many places of general admission.
+pub(crate) fn floor(key: &str, who: &str, quantity: u32) -> Create {
+    Create { section: Some(section("FLOOR")), seats: Vec::new(), quantity, ..wish(key, who, &[]) }
+}
+
+pub(crate) fn confirmed(id: &ReservationId, by: &str) -> End {
+    End::Confirmed { order: Some(OrderId::of(id)), intent: Some(intent(by)) }
+}
+
+pub(crate) fn cancelled(reason: &str, code: Option<&str>) -> End {
+    End::Cancelled { reason: Some(reason.into()), error_code: code.map(Into::into) }
+}
+
+pub(crate) fn expired(code: Option<&str>) -> End {
+    End::Expired { error_code: code.map(Into::into) }
+}
+
+/// The code of a refusal on the wire.
+#[track_caller]
+pub(crate) fn code<T: core::fmt::Debug>(answer: Result<T, Refusal>) -> &'static str {
+    answer.expect_err("a refusal").reply().error.code.as_str()
+}
