@@ -23,5 +23,7 @@ pub use backoff::rest;
 pub use id::{expired_event_id, payment_event_id};
 pub use metrics::RelayMetrics;
 pub use relay::{Relay, RelayHandle, RelayOptions};
-pub use row::{INDEX, PendingRow, SORT, delete_write, row_key, row_write, row_write_traced, shard_name, shard_of};
+pub use row::{
+    INDEX, PendingRow, SORT, delete_write, row_key, row_write, row_write_traced, shard_name, shard_of,
+};
 pub use state::RelayState;

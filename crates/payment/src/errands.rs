@@ -23,6 +23,8 @@ use tokio_util::sync::CancellationToken;
 const RUNNING_MAX: usize = 256;
 /// When to come back to an errand that failed.
 const FAILURE_REST: Duration = Duration::from_secs(1);
+/// The longest that a shutdown waits for what runs.
+const DRAIN_MAX: Duration = Duration::from_secs(10);
 const SLEEP_MAX: Duration = Duration::from_secs(1);
 
 /// Tells of work that is due. Cloning gives another handle.
@@ -101,7 +103,11 @@ impl Errands {
                 () = self.clock.sleep(sleep) => {}
             }
         }
-        while self.running.next().await.is_some() {}
+        tokio::select! {
+            biased;
+            () = async { while self.running.next().await.is_some() {} } => {}
+            () = self.clock.sleep(DRAIN_MAX) => tracing::warn!("delayed work did not end and is left to the next start"),
+        }
     }
 
     async fn recover(&mut self) {

@@ -39,6 +39,7 @@ pub(crate) struct World {
 pub(crate) struct Running {
     pub(crate) handle: RelayHandle,
     pub(crate) metrics: outbox::RelayMetrics,
+    clock: Arc<ManualClock>,
     shutdown: CancellationToken,
     tasks: Tasks,
 }
@@ -70,7 +71,7 @@ impl World {
         let (handle, metrics) = (relay.handle(), relay.metrics());
         let (shutdown, tasks) = (CancellationToken::new(), Tasks::new());
         tasks.spawn(relay.run(shutdown.clone()));
-        Running { handle, metrics, shutdown, tasks }
+        Running { handle, metrics, clock: self.clock.clone(), shutdown, tasks }
     }
 
     /// The point in time that is `ms` from the start of the world.
@@ -144,10 +145,11 @@ impl World {
 }
 
 impl Running {
-    /// Ends the relay as a shutdown does.
+    /// Ends the relay as a shutdown does, while time goes on.
     pub(crate) async fn stop(self) {
         self.shutdown.cancel();
-        self.tasks.finished().await;
+        let ended = || async { self.tasks.running() == 0 };
+        until(&self.clock, Duration::from_millis(20), "the relay has ended", ended).await;
     }
 
     pub(crate) fn begin_stop(&self) {

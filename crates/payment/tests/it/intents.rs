@@ -1,0 +1,123 @@
+//! Opening, reading and listing intents.
+
+use crate::world::{World, intent};
+use core::time::Duration;
+use domain::id::{PersonId, ReservationId};
+use domain::payment::{Scenario, Status};
+use payment::{CreateIntent, ListPayments, Refusal};
+use ports::Trace;
+
+fn keyed(key: &str) -> CreateIntent {
+    CreateIntent { idempotency_key: Some(key.into()), ..intent("rsv_1", Scenario::Approve) }
+}
+
+#[tokio::test]
+async fn the_same_key_and_request_is_the_same_intent_whatever_happened_to_it() {
+    let world = World::new().await;
+    let running = world.start();
+    let trace = Trace::default();
+    let first = running.service.create(keyed("k1"), &trace).await.unwrap();
+    assert_eq!(running.service.create(keyed("k1"), &trace).await.unwrap().payment, first.payment);
+    running.service.process(&first.payment.intent, &trace).await.unwrap();
+    let again = running.service.create(keyed("k1"), &trace).await.unwrap();
+    assert_eq!((again.payment.intent, again.payment.status), (first.payment.intent, Status::Captured));
+    assert_eq!(world.payments().await.len(), 1);
+    running.stop().await;
+}
+
+#[tokio::test]
+async fn a_key_belongs_to_its_person_and_its_request() {
+    let world = World::new().await;
+    let running = world.start();
+    let trace = Trace::default();
+    let first = running.service.create(keyed("k1"), &trace).await.unwrap();
+    let other_person = CreateIntent { person: PersonId::parse("u_2").ok(), ..keyed("k1") };
+    let other = running.service.create(other_person, &trace).await.unwrap();
+    assert_ne!(other.payment.intent, first.payment.intent);
+    for changed in [
+        CreateIntent { reservation: ReservationId::parse("rsv_2").unwrap(), ..keyed("k1") },
+        CreateIntent { scenario: Scenario::Fail, ..keyed("k1") },
+        CreateIntent { amount: domain::money::Money { amount: 1, ..keyed("k1").amount }, ..keyed("k1") },
+    ] {
+        let refused = running.service.create(changed, &trace).await;
+        assert!(matches!(refused, Err(Refusal::OtherRequest)), "{refused:?}");
+    }
+    running.stop().await;
+}
+
+/// Trap S9: the intent was stored and its answer lost.
+#[tokio::test]
+async fn an_intent_whose_answer_was_lost_is_found_again() {
+    let world = World::new().await;
+    let running = world.start();
+    world.store.on_commit(|_| Some(crate::faulty::Mishap::AnswerLost));
+    for command in [keyed("k1"), intent("rsv_1", Scenario::Approve)] {
+        let row = running.service.create(command, &Trace::default()).await.unwrap();
+        assert_eq!(running.service.get(&row.payment.intent).await.unwrap().payment, row.payment);
+    }
+    world.store.heal();
+    assert_eq!(world.payments().await.len(), 2);
+    running.stop().await;
+}
+
+#[tokio::test]
+async fn a_store_that_fails_changes_nothing_and_is_told() {
+    let world = World::new().await;
+    let running = world.start();
+    let row = running.service.create(keyed("k1"), &Trace::default()).await.unwrap();
+    world.store.on_commit(|_| Some(crate::faulty::Mishap::Fails));
+    let refused = running.service.process(&row.payment.intent, &Trace::default()).await;
+    assert!(matches!(refused, Err(Refusal::Failed(_))), "{refused:?}");
+    world.store.heal();
+    assert_eq!(running.service.get(&row.payment.intent).await.unwrap().payment.status, Status::Pending);
+    assert!(world.webhooks().await.is_empty());
+    running.stop().await;
+}
+
+#[tokio::test]
+async fn lists_are_newest_first_and_turn_pages() {
+    let world = World::new().await;
+    let running = world.start();
+    let trace = Trace::default();
+    let mut made = Vec::new();
+    for n in 0..7 {
+        let row = running
+            .service
+            .create(intent(&format!("rsv_{}", n % 2), Scenario::Approve), &trace)
+            .await
+            .unwrap();
+        made.push(row.payment.intent);
+        world.clock.advance(Duration::from_millis(10));
+    }
+    running.service.process(&made[3], &trace).await.unwrap();
+    made.reverse();
+    let person = PersonId::parse("u_1").ok();
+    let mut request = ListPayments { person: person.clone(), page_size: 3, ..ListPayments::default() };
+    let mut listed = Vec::new();
+    let mut pages = 0;
+    loop {
+        let page = running.service.list(&request).await.unwrap();
+        pages += 1;
+        assert!(page.payments.len() <= 3);
+        listed.extend(page.payments.into_iter().map(|row| row.payment.intent));
+        request.cursor = page.next;
+        if request.cursor.is_none() {
+            break;
+        }
+    }
+    assert_eq!((listed, pages), (made.clone(), 3));
+    let of = |reservation: &str, status| ListPayments {
+        reservation: ReservationId::parse(reservation).ok(),
+        status,
+        person: person.clone(),
+        ..ListPayments::default()
+    };
+    assert_eq!(running.service.list(&of("rsv_0", None)).await.unwrap().payments.len(), 4);
+    let captured = running.service.list(&of("rsv_1", Some(Status::Captured))).await.unwrap();
+    assert_eq!(captured.payments[0].payment.intent, made[3]);
+    assert_eq!(captured.payments.len(), 1);
+    let mut foreign = of("rsv_0", None);
+    foreign.person = PersonId::parse("u_2").ok();
+    assert!(running.service.list(&foreign).await.unwrap().payments.is_empty());
+    running.stop().await;
+}
