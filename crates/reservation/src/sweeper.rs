@@ -86,7 +86,7 @@ impl Sweeper {
     pub async fn run(mut self, shutdown: CancellationToken) {
         let work = async {
             loop {
-                self.sweep().await;
+                self.look().await;
                 let now = self.table.clock.elapsed();
                 let next = self.due.next().min(self.forget.next());
                 self.table.clock.sleep(next.saturating_sub(now)).await;
@@ -99,7 +99,8 @@ impl Sweeper {
         }
     }
 
-    async fn sweep(&mut self) {
+    /// One look, at what it is time to look at.
+    pub async fn look(&mut self) {
         if let Some(look) = self.due.start() {
             let found = look.await;
             for entries in self.due.found(found).chunks(ROWS_PER_COMMIT_MAX) {

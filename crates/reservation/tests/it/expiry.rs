@@ -11,7 +11,6 @@ use domain::reservation::Status;
 use ports::Clock;
 use ports::store::{Expect, Key, Write};
 use reservation::{ServiceMetrics, Sweeper};
-use tokio_util::sync::CancellationToken;
 
 const MS: Duration = Duration::from_millis(10);
 const SECOND: Duration = Duration::from_secs(1);
@@ -119,17 +118,16 @@ async fn the_sweeper_leaves_alone_what_ended_or_still_waits_in_the_outbox() {
     let options = world.config.relay.clone();
     let relay = outbox::Relay::new(store.clone(), deps.queue, clock.clone(), entropy.clone(), options);
     let metrics = ServiceMetrics::default();
-    let sweeper = Sweeper::new(
+    let mut sweeper = Sweeper::new(
         (store, clock, entropy),
         (relay.handle(), metrics.clone()),
         (world.config.relay.shards, SECOND),
         &world.config.sweeper,
     );
-    let looks = sweeper.run(CancellationToken::new());
-    let seen = until(&world.clock, SECOND, "several looks", || async {
-        world.clock.now() >= world.stored(&lost).await.reservation.hold_expires_at.plus(120 * SECOND)
-    });
-    tokio::select! { () = looks => unreachable!(), () = seen => {} }
+    for _ in 0..30 {
+        world.clock.advance(5 * SECOND);
+        sweeper.look().await;
+    }
     assert_eq!(metrics.swept_count(), 1);
     assert_eq!(world.stored(&lost).await.announced_again, 1);
     assert!(world.is_announced(&lost).await && world.is_announced(&waits).await);

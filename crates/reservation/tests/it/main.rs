@@ -12,11 +12,11 @@ mod ends;
 mod engine;
 mod expiry;
 mod fuse;
-
+mod grpc;
 mod listing;
-
+mod rest;
 mod stock;
 mod till;
 mod webhooks;
-
+mod wire;
 mod world;

@@ -1,0 +1,114 @@
+//! The whole service on real sockets, and talking HTTP/1.1 by hand, so that a test says exactly what is on the wire.
+
+use crate::world::World;
+use ports::Tasks;
+use reservation::{Config, Listeners, run};
+use serde_json::Value;
+use std::net::SocketAddr;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
+use tokio_util::sync::CancellationToken;
+
+/// A running instance on a world's folder.
+pub(crate) struct Server {
+    pub(crate) world: World,
+    pub(crate) http: SocketAddr,
+    pub(crate) grpc: SocketAddr,
+    shutdown: CancellationToken,
+    tasks: Tasks,
+    running: Tasks,
+}
+
+/// An answer taken apart.
+#[derive(Debug)]
+pub(crate) struct Answer {
+    pub(crate) status: u16,
+    pub(crate) head: String,
+    pub(crate) body: String,
+}
+
+impl Answer {
+    fn parse(text: &str) -> Self {
+        let (head, body) = text.split_once("\r\n\r\n").unwrap_or_else(|| panic!("no head in {text:?}"));
+        let status = head.split(' ').nth(1).unwrap().parse().unwrap();
+        Self { status, head: head.to_ascii_lowercase(), body: body.to_owned() }
+    }
+
+    pub(crate) fn json(&self) -> Value {
+        serde_json::from_str(&self.body).unwrap_or_else(|error| panic!("{error} in {self:?}"))
+    }
+
+    /// Checks that this is an error in the shape of the contracts, and gives status and code.
+    pub(crate) fn error(&self) -> (u16, String) {
+        assert!(self.head.contains("content-type: application/json"), "{self:?}");
+        let error = &self.json()["error"];
+        assert!(!error["message"].as_str().unwrap().is_empty(), "{self:?}");
+        assert!(!error["trace_id"].as_str().unwrap().is_empty(), "{self:?}");
+        (self.status, error["code"].as_str().unwrap().to_owned())
+    }
+}
+
+impl Server {
+    pub(crate) async fn start() -> Self {
+        Self::with(World::new()).await
+    }
+
+    pub(crate) async fn with(mut world: World) -> Self {
+        let bind = async || TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let (http, grpc) = (bind().await, bind().await);
+        let addresses = (http.local_addr().unwrap(), grpc.local_addr().unwrap());
+        let deps = world.deps();
+        world.process = deps.process.clone();
+        let (shutdown, tasks, running) = (CancellationToken::new(), deps.tasks.clone(), Tasks::new());
+        let (config, token): (Config, _) = (world.config.clone(), shutdown.clone());
+        running.spawn(async move { run(config, deps, Listeners { http, grpc }, token).await.unwrap() });
+        Self { world, http: addresses.0, grpc: addresses.1, shutdown, tasks, running }
+    }
+
+    /// Shuts down and waits for everything that runs.
+    pub(crate) async fn stop(self) -> World {
+        self.shutdown.cancel();
+        self.running.finished().await;
+        self.tasks.finished().await;
+        self.world
+    }
+
+    /// Sends these bytes and reads until the server closes.
+    pub(crate) async fn raw(&self, request: &[u8]) -> Answer {
+        let mut stream = TcpStream::connect(self.http).await.unwrap();
+        stream.write_all(request).await.unwrap();
+        let mut text = Vec::new();
+        stream.read_to_end(&mut text).await.unwrap();
+        Answer::parse(&String::from_utf8(text).unwrap())
+    }
+
+    pub(crate) async fn send(
+        &self,
+        method: &str,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: &str,
+    ) -> Answer {
+        let mut request = format!("{method} {path} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n");
+        for (name, value) in headers {
+            request.push_str(&format!("{name}: {value}\r\n"));
+        }
+        request.push_str(&format!("content-length: {}\r\n\r\n{body}", body.len()));
+        self.raw(request.as_bytes()).await
+    }
+
+    pub(crate) async fn get(&self, path: &str) -> Answer {
+        self.send("GET", path, &[], "").await
+    }
+
+    /// A POST with a JSON body.
+    pub(crate) async fn post(&self, path: &str, headers: &[(&str, &str)], body: &str) -> Answer {
+        let headers: Vec<_> = headers.iter().copied().chain([("content-type", "application/json")]).collect();
+        self.send("POST", path, &headers, body).await
+    }
+
+    pub(crate) async fn patch(&self, id: &str, body: &str) -> Answer {
+        let path = format!("/internal/reservations/{id}");
+        self.send("PATCH", &path, &[("content-type", "application/json")], body).await
+    }
+}
