@@ -1,4 +1,5 @@
 use super::*;
+use crate::limits::SEATS_PER_SHOW_MAX;
 
 fn section(id: &str, layout: Layout) -> Section {
     Section { id: SectionId::parse(id).expect("an id"), name: id.to_owned(), price: 10, layout }
@@ -15,12 +16,12 @@ fn show(sections: Vec<Section>) -> Show {
 }
 
 fn rows(ranges: &[(&str, u32, u32)]) -> Layout {
-    Layout::Rows(
+    Layout::Rows(Rows::new(
         ranges
             .iter()
             .map(|(row, from, to)| RowRange { row: (*row).to_owned(), from: *from, to: *to })
             .collect(),
-    )
+    ))
 }
 
 fn listed(seats: &[&str]) -> Layout {
@@ -90,4 +91,27 @@ fn a_section_may_go_unnamed_only_if_it_is_the_only_one() {
     assert_eq!(two.section_for(None), None);
     assert_eq!(two.section_for(Some(&two.sections[1].id)), Some(1));
     assert!(two.check().is_ok());
+}
+
+#[test]
+fn thousands_of_rows_in_several_ranges_are_found_both_ways() {
+    let ranges = (0..2_000).map(|n| RowRange {
+        row: format!("R{}", (n * 7) % 500),
+        from: 1 + (n / 500) * 100,
+        to: 100 + (n / 500) * 100,
+    });
+    let section = section("A", Layout::Rows(Rows::new(ranges.collect())));
+    assert_eq!(section.capacity(), 200_000);
+    assert!(show(vec![section.clone()]).check().is_ok());
+    for index in (0..section.capacity()).step_by(37).chain([199_999]) {
+        let seat = section.seat_id(index).expect("a name");
+        assert_eq!(section.index_of(&seat), Some(index), "{seat}");
+        let view = section.view(index, &Currency::krw(), SeatStatus::Available).expect("a seat");
+        assert_eq!(view.id, seat);
+        assert_eq!(format!("A-{}-{}", view.row, view.number), seat.as_str());
+    }
+    assert_eq!(section.seat_id(200_000), None);
+    for stranger in ["A-R0-401", "A-R0-0", "A-R500-1", "A-R-1", "A-R1"] {
+        assert_eq!(section.index_of(&SeatId::parse(stranger).expect("an id")), None, "{stranger}");
+    }
 }

@@ -12,7 +12,7 @@ use contracts::vocabulary;
 use domain::hold::{Hold, HoldState, Rejection};
 use domain::id::{ReservationId, SectionId, ShowId};
 use domain::money::Currency;
-use domain::show::{Layout, Listed, RowRange, Section, Show, WaitingRoom};
+use domain::show::{Layout, Listed, RowRange, Rows, Section, Show, WaitingRoom};
 use http::{HeaderMap, StatusCode};
 use ports::PortError;
 use runtime::Process;
@@ -113,9 +113,9 @@ fn section_from(section: &body::Section) -> Result<Section, WireError> {
     let layout = match section.layout()? {
         body::Layout::Capacity(capacity) => Layout::Places(capacity),
         body::Layout::Seats(seats) => Layout::Listed(Listed::new(vocabulary::seat_ids(seats)?)),
-        body::Layout::Rows(rows) => Layout::Rows(
+        body::Layout::Rows(rows) => Layout::Rows(Rows::new(
             rows.iter().map(|row| RowRange { row: row.row.clone(), from: row.from, to: row.to }).collect(),
-        ),
+        )),
     };
     Ok(Section {
         id: vocabulary::required(SectionId::parse, "sections.id", &section.id)?,

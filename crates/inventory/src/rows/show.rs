@@ -3,7 +3,7 @@
 use super::unreadable;
 use domain::id::{SeatId, SectionId, ShowId};
 use domain::money::Currency;
-use domain::show::{Layout, Listed, RowRange, Section, Show, WaitingRoom};
+use domain::show::{Layout, Listed, RowRange, Rows, Section, Show, WaitingRoom};
 use ports::Fault;
 use ports::store::{Attributes, Expect, Key, Row, Write};
 use std::sync::Arc;
@@ -60,7 +60,7 @@ pub fn section_rows(show: &Show) -> Vec<(Key, Attributes)> {
     for (n, section) in show.sections.iter().enumerate() {
         let (layout, items): (&str, Vec<Arc<str>>) = match &section.layout {
             Layout::Places(_) => ("places", Vec::new()),
-            Layout::Rows(ranges) => ("rows", ranges.iter().map(range_text).collect()),
+            Layout::Rows(rows) => ("rows", rows.ranges().iter().map(range_text).collect()),
             Layout::Listed(listed) => {
                 ("seats", listed.seats().iter().map(|seat| seat.as_str().into()).collect())
             }
@@ -109,7 +109,7 @@ fn parse(row: &Row, rows: &[Row]) -> Option<Show> {
         }
         let layout = match &**a.text("layout")? {
             "places" => Layout::Places(u32::try_from(a.number("capacity")?).ok()?),
-            "rows" => Layout::Rows(items.iter().map(|text| range(text)).collect::<Option<_>>()?),
+            "rows" => Layout::Rows(Rows::new(items.iter().map(|text| range(text)).collect::<Option<_>>()?)),
             "seats" => {
                 let seats = items.iter().map(|seat| SeatId::parse(seat).ok()).collect::<Option<_>>()?;
                 Layout::Listed(Listed::new(seats))
