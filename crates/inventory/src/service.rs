@@ -11,6 +11,8 @@ mod admin;
 mod claim;
 mod commit;
 mod hold;
+mod load;
+mod look;
 mod port;
 mod release;
 mod retake;
@@ -26,14 +28,13 @@ use crate::rows;
 use crate::table::Table;
 use domain::hold::{Hold, HoldKey, Rejection};
 use domain::id::{ReservationId, SeatId, ShowId};
-use domain::limits::SEATS_PER_BLOCK;
+use domain::limits::ROWS_PER_COMMIT_MAX;
 use domain::seat::Seat;
 use domain::show::{Place, Show};
 use ports::store::{CommitError, Key, Row, Write};
 use ports::{Clock, Dice, Entropy, Fault, PortError, Store};
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use tokio::sync::OnceCell;
 
 /// Rows in one page of a listing.
 const PAGE: usize = 1_000;
@@ -50,16 +51,16 @@ struct Inner {
     dice: Dice,
     options: Options,
     metrics: InventoryMetrics,
-    shows: Mutex<BTreeMap<ShowId, Arc<OnceCell<Arc<Stage>>>>>,
+    shows: Mutex<BTreeMap<ShowId, Arc<load::Entry>>>,
 }
 
 /// A show with its seats in memory.
 pub(crate) struct Stage {
     pub(crate) show: Arc<Show>,
     table: Mutex<Table>,
-    /// Taken while a whole section is read again, so that many who need that share one reading.
-    reading: tokio::sync::Mutex<u64>,
-    asked: std::sync::atomic::AtomicU64,
+    /// For each section, who reads it as a whole.
+    readings: Vec<load::Reading>,
+    clock: Arc<dyn Clock>,
 }
 
 impl Stage {
@@ -106,102 +107,21 @@ impl Service {
         Self { inner: Arc::new(Inner { store, clock, dice: Dice(entropy), options, metrics, shows }) }
     }
 
-    /// The show, with its seats in memory; `None` if there is none of that id.
-    pub(crate) async fn stage(&self, id: &ShowId) -> Result<Option<Arc<Stage>>, Fault> {
-        let cell = {
-            let mut shows = self.inner.shows.lock().unwrap_or_else(PoisonError::into_inner);
-            shows.entry(id.clone()).or_default().clone()
-        };
-        if let Some(stage) = cell.get() {
-            return Ok(Some(stage.clone()));
-        }
-        // Whether the show exists is asked before the cell is filled, so that unknown ids leave nothing behind.
-        let Some(show) = self.read_show(id).await? else {
-            let mut shows = self.inner.shows.lock().unwrap_or_else(PoisonError::into_inner);
-            if shows.get(id).is_some_and(|known| known.get().is_none()) {
-                shows.remove(id);
-            }
-            return Ok(None);
-        };
-        let stage = cell.get_or_try_init(|| self.read_stage(show)).await?;
-        Ok(Some(stage.clone()))
-    }
-
-    async fn read_stage(&self, show: Show) -> Result<Arc<Stage>, Fault> {
-        let mut table = Table::new(&show);
-        for section in 0..show.sections.len() {
-            for (place, seat) in self.read_section(&show, section).await? {
-                table.learn(place, seat);
-            }
-        }
-        Ok(Arc::new(Stage {
-            show: Arc::new(show),
-            table: Mutex::new(table),
-            reading: tokio::sync::Mutex::default(),
-            asked: std::sync::atomic::AtomicU64::new(0),
-        }))
-    }
-
-    async fn read_show(&self, id: &ShowId) -> Result<Option<Show>, Fault> {
-        match self.get_one(rows::show_key(id)).await? {
-            Some(row) => self.read_sections(&row).await.map(Some),
-            None => Ok(None),
-        }
-    }
-
-    async fn read_sections(&self, row: &Row) -> Result<Show, Fault> {
-        let partition = rows::sections_partition(row).unwrap_or_default();
-        let sections = self.list_all(&partition).await?;
-        rows::read_show(row, &sections)
-    }
-
-    /// Every written seat of a section.
-    async fn read_section(&self, show: &Show, section: usize) -> Result<Vec<(Place, Seat)>, Fault> {
-        let definition = &show.sections[section];
-        let mut found = Vec::new();
-        for block in 0..definition.blocks() {
-            let partition = rows::block_partition(&show.id, &definition.id, block);
-            for row in self.inner.store.list(&partition, None, SEATS_PER_BLOCK as usize).await? {
-                let seat = rows::read_seat(&row)?;
-                let index = rows::seat_index(&row.key).filter(|index| *index < definition.capacity());
-                let index = index
-                    .ok_or_else(|| Fault::permanent(format!("seat {} is not in its section", seat.id)))?;
-                found.push((Place { section, index }, seat.seat));
-            }
-        }
-        Ok(found)
-    }
-
-    /// Reads a whole section again. A reading that began after this call was made serves as well.
-    async fn read_again(&self, stage: &Stage, section: usize) -> Result<(), Fault> {
-        use std::sync::atomic::Ordering;
-        let mine = stage.asked.fetch_add(1, Ordering::AcqRel);
-        let mut began = stage.reading.lock().await;
-        if *began > mine && stage.show.sections.len() == 1 {
-            return Ok(());
-        }
-        *began = stage.asked.load(Ordering::Acquire);
-        let seats = self.read_section(&stage.show, section).await?;
-        let mut table = stage.table();
-        for (place, seat) in seats {
-            table.learn(place, seat);
-        }
-        Ok(())
-    }
-
     /// Reads some seats again.
     async fn refresh(&self, stage: &Stage, places: &[Place]) -> Result<(), Fault> {
-        let keys: Vec<Key> = places.iter().map(|place| stage.key(*place)).collect();
-        let found = self.inner.store.get(&keys).await?;
-        let seats = found
-            .iter()
-            .map(|row| {
-                row.as_ref().map_or(Ok(Seat::UNWRITTEN), |row| rows::read_seat(row).map(|read| read.seat))
-            })
-            .collect::<Result<Vec<_>, _>>()?;
-        let mut table = stage.table();
-        for (place, seat) in places.iter().zip(seats) {
-            table.learn(*place, seat);
+        for places in places.chunks(ROWS_PER_COMMIT_MAX) {
+            let keys: Vec<Key> = places.iter().map(|place| stage.key(*place)).collect();
+            let found = self.inner.store.get(&keys).await?;
+            let seats = found
+                .iter()
+                .map(|row| {
+                    row.as_ref().map_or(Ok(Seat::UNWRITTEN), |row| rows::read_seat(row).map(|read| read.seat))
+                })
+                .collect::<Result<Vec<_>, _>>()?;
+            let mut table = stage.table();
+            for (place, seat) in places.iter().zip(seats) {
+                table.learn(*place, seat);
+            }
         }
         Ok(())
     }

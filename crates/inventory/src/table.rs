@@ -6,7 +6,12 @@
 //!
 //! A place that is pending or stale is not offered to buyers of unnamed seats. Counts follow the seats, not the
 //! pending marks, so that a count is always the fold of rows that were committed (invariant X4).
+//!
+//! A write whose answer nobody waited for may land after the row was read again (trap S9). Such a seat stays in doubt until
+//! a newer version is seen, which shuts that write out, or until it cannot be on its way any more; while it is in doubt,
+//! nothing is refused or reported from memory about it.
 
+use core::time::Duration;
 use domain::invariant::Counts;
 use domain::random::Random;
 use domain::seat::{Seat, SeatState};
@@ -16,13 +21,44 @@ use std::collections::{BTreeMap, BTreeSet};
 use tokio_util::sync::CancellationToken;
 
 /// The seats of one show.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(crate) struct Table {
     sections: Vec<Seats>,
-    /// Seats whose change is on its way, with the signal that it has arrived or failed.
-    pending: BTreeMap<Place, CancellationToken>,
+    /// Seats whose change is on its way.
+    pending: BTreeMap<Place, Pending>,
     /// Seats to be read again.
     stale: BTreeSet<Place>,
+    /// Seats with a write that nobody saw answered.
+    doubts: BTreeMap<Place, Doubt>,
+}
+
+/// A change on its way.
+#[derive(Debug)]
+struct Pending {
+    /// The version that it is written under.
+    under: u64,
+    /// The signal that it has arrived or failed.
+    done: CancellationToken,
+}
+
+/// A write that may land yet.
+#[derive(Debug)]
+struct Doubt {
+    /// The version that it was written under: once the row is beyond, it has landed or never will.
+    under: u64,
+    /// In the clock's elapsed time: after this it cannot land any more.
+    until: Duration,
+}
+
+/// How a change ended for the seats that were marked for it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum End {
+    /// The seats are as the table has them.
+    Known,
+    /// Somebody else changed them.
+    Changed,
+    /// Nobody knows; the change may land until then, in the clock's elapsed time.
+    Unanswered(Duration),
 }
 
 #[derive(Debug)]
@@ -32,8 +68,8 @@ struct Seats {
     /// The places that can be offered to who names none, in no order, and where each stands in it.
     free: Vec<u32>,
     spot: Vec<u32>,
-    /// No held seat of the section is due before this.
-    due_from: Timestamp,
+    /// The held seats by the time at which they are due.
+    held: BTreeSet<(Timestamp, u32)>,
 }
 
 /// Not in the list of free places.
@@ -52,11 +88,11 @@ impl Table {
                     counts: Counts { available: u64::from(capacity), ..Counts::default() },
                     free: (0..capacity).collect(),
                     spot: (0..capacity).collect(),
-                    due_from: Timestamp::MAX,
+                    held: BTreeSet::new(),
                 }
             })
             .collect();
-        Self { sections, pending: BTreeMap::new(), stale: BTreeSet::new() }
+        Self { sections, ..Self::default() }
     }
 
     pub(crate) fn seat(&self, place: Place) -> &Seat {
@@ -73,7 +109,7 @@ impl Table {
 
     /// The change that one of these seats waits for, if there is one.
     pub(crate) fn pending(&self, places: &[Place]) -> Option<CancellationToken> {
-        places.iter().find_map(|place| self.pending.get(place).cloned())
+        places.iter().find_map(|place| self.pending.get(place).map(|pending| pending.done.clone()))
     }
 
     /// Which of these seats are to be read again before they are decided upon.
@@ -87,17 +123,23 @@ impl Table {
     /// Marks seats whose change is on its way.
     pub(crate) fn begin(&mut self, places: &[Place], done: &CancellationToken) {
         for place in places {
-            self.pending.insert(*place, done.clone());
+            let under = self.seat(*place).version;
+            self.pending.insert(*place, Pending { under, done: done.clone() });
             self.refresh_offer(*place);
         }
     }
 
-    /// Takes the marks away; with `stale` the rows are to be read again, because nobody knows what became of the change.
-    pub(crate) fn end(&mut self, places: &[Place], stale: bool) {
+    /// Takes the marks away.
+    pub(crate) fn end(&mut self, places: &[Place], end: End) {
         for place in places {
-            self.pending.remove(place);
-            if stale {
+            let pending = self.pending.remove(place);
+            if end != End::Known {
                 self.stale.insert(*place);
+            }
+            if let (End::Unanswered(until), Some(Pending { under, .. })) = (end, pending)
+                && self.seat(*place).version <= under
+            {
+                self.doubts.insert(*place, Doubt { under, until });
             }
             self.refresh_offer(*place);
         }
@@ -108,15 +150,39 @@ impl Table {
         let section = &mut self.sections[place.section];
         let known = &mut section.seats[place.index as usize];
         if seat.version >= known.version {
+            if let SeatState::Held { until, .. } = known.state {
+                section.held.remove(&(until, place.index));
+            }
             if let SeatState::Held { until, .. } = seat.state {
-                section.due_from = section.due_from.min(until);
+                section.held.insert((until, place.index));
             }
             *count_of(&mut section.counts, &known.state) -= 1;
             *count_of(&mut section.counts, &seat.state) += 1;
             *known = seat;
         }
+        let version = known.version;
+        if self.doubts.get(&place).is_some_and(|doubt| version > doubt.under) {
+            self.doubts.remove(&place);
+        }
         self.stale.remove(&place);
         self.refresh_offer(place);
+    }
+
+    /// Seats of a section that are stale or in doubt at `now` (elapsed time): what memory says of them may be wrong.
+    pub(crate) fn unsure(&mut self, section: usize, now: Duration) -> Vec<Place> {
+        if self.stale.is_empty() && self.doubts.is_empty() {
+            return Vec::new();
+        }
+        let over: Vec<Place> =
+            self.doubts.iter().filter(|(_, doubt)| doubt.until <= now).map(|(place, _)| *place).collect();
+        for place in over {
+            // It is read one last time: the write may have landed since the last reading.
+            self.doubts.remove(&place);
+            self.stale.insert(place);
+            self.refresh_offer(place);
+        }
+        let unsure: BTreeSet<Place> = self.stale.iter().chain(self.doubts.keys()).copied().collect();
+        unsure.into_iter().filter(|place| place.section == section).collect()
     }
 
     /// Puts a place on the list of free places, or takes it off.
@@ -166,30 +232,14 @@ impl Table {
                 .pending
                 .iter()
                 .find(|(place, _)| place.section == section)
-                .map(|(_, done)| done.clone()),
+                .map(|(_, pending)| pending.done.clone()),
         }
     }
 
-    /// Held places of a section that are due, at most `count`. Looks at the seats only if one may be due.
-    pub(crate) fn due(&mut self, section: usize, count: u32, now: Timestamp) -> Vec<Place> {
-        let seats = &mut self.sections[section];
-        if now < seats.due_from {
-            return Vec::new();
-        }
-        let (mut due, mut next) = (Vec::new(), Timestamp::MAX);
-        for (index, seat) in seats.seats.iter().enumerate() {
-            if let SeatState::Held { until, .. } = seat.state {
-                if until > now {
-                    next = next.min(until);
-                } else if due.len() < count as usize {
-                    due.push(Place { section, index: index as u32 });
-                }
-            }
-        }
-        if due.is_empty() {
-            seats.due_from = next;
-        }
-        due
+    /// Held places of a section that are due, the longest due first, at most `count`.
+    pub(crate) fn due(&self, section: usize, count: u32, now: Timestamp) -> Vec<Place> {
+        let held = self.sections[section].held.iter().take_while(|(until, _)| *until <= now);
+        held.take(count as usize).map(|(_, index)| Place { section, index: *index }).collect()
     }
 
     /// Counts every section anew from its seats, for whoever checks the counts.
@@ -218,3 +268,6 @@ fn count_of<'c>(counts: &'c mut Counts, state: &SeatState) -> &'c mut u64 {
         SeatState::Blocked => &mut counts.blocked,
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,5 +1,6 @@
 //! Putting shows on sale, and taking seats off sale.
 
+use super::look::Wish;
 use super::{Service, contended};
 use crate::rows;
 use crate::service::claim::Claim;
@@ -10,6 +11,7 @@ use domain::seat::{SeatState, SeatStatus};
 use domain::show::{InvalidShow, Show};
 use ports::store::{CommitError, Expect, Write};
 use ports::{Fault, PortError};
+use tokio_util::sync::CancellationToken;
 
 /// What became of a show that was to be put on sale.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -58,7 +60,13 @@ impl Service {
             self.write_sections(batch).await?;
         }
         match self.commit_rows(vec![rows::show_put(show)]).await {
-            Ok(()) => Ok(Created::Now),
+            Ok(()) => {
+                // The first buyer should not wait for the seats to be read.
+                if let Err(fault) = self.stage(&show.id).await {
+                    tracing::warn!(error = fault.chain(), "a new show was not read ahead");
+                }
+                Ok(Created::Now)
+            }
             Err(CommitError::Failed(fault)) => Err(fault.into()),
             Err(CommitError::Conflict { .. } | CommitError::Ambiguous(_)) => {
                 match self.read_show(&show.id).await? {
@@ -126,30 +134,37 @@ impl Service {
             true => (SeatState::Available, SeatState::Blocked),
             false => (SeatState::Blocked, SeatState::Available),
         };
+        let wish = Wish::Named(vec![place]);
+        // What memory says is enough to try; to refuse, or to say that nothing is to be done, it must be read again.
+        let mut looked_closer = false;
         for attempt in 0..=CONFLICT_RETRIES_MAX {
-            if !self.inner.options.sole_writer {
-                self.refresh(&stage, &[place]).await?;
-            }
             let look = {
                 let mut table = stage.table();
                 if let Some(done) = table.pending(&[place]) {
-                    Err(Some(done))
+                    Look::Wait(done)
                 } else if !table.stale(&[place]).is_empty() {
-                    Err(None)
+                    Look::Refresh
+                } else if table.seat(place).state == from {
+                    Look::Change(Claim::new(&stage, &mut table, vec![place], vec![seat.clone()]))
                 } else if table.seat(place).state == to {
-                    return Ok(Ok(()));
-                } else if table.seat(place).state != from {
-                    return Ok(Err(Some(table.seat(place).state.status())));
+                    Look::Tell(Ok(()))
                 } else {
-                    Ok(Claim::new(&stage, &mut table, vec![place]))
+                    Look::Tell(Err(Some(table.seat(place).state.status())))
                 }
             };
             match look {
-                Err(Some(done)) => done.cancelled().await,
-                Err(None) => self.refresh(&stage, &[place]).await?,
-                Ok(claim) => {
+                Look::Wait(done) => done.cancelled().await,
+                Look::Refresh => self.refresh(&stage, &[place]).await?,
+                Look::Tell(outcome) if looked_closer => return Ok(outcome),
+                Look::Tell(outcome) => {
+                    if !self.look_closer(&stage, &wish).await? {
+                        return Ok(outcome);
+                    }
+                    looked_closer = true;
+                }
+                Look::Change(claim) => {
                     let writes = claim.writes(&to).collect();
-                    if self.sell(claim, writes, &to).await? {
+                    if self.apply(claim, writes, &to, "block").await? {
                         return Ok(Ok(()));
                     }
                     self.step_aside(attempt).await;
@@ -158,6 +173,14 @@ impl Service {
         }
         Err(contended().into())
     }
+}
+
+/// What one look at a seat that is to be blocked or unblocked leads to.
+enum Look {
+    Wait(CancellationToken),
+    Refresh,
+    Change(Claim),
+    Tell(Result<(), Option<SeatStatus>>),
 }
 
 fn same(present: &Show, wanted: &Show) -> Result<Created, CreateShowError> {

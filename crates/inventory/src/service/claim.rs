@@ -2,59 +2,86 @@
 
 use super::Stage;
 use crate::rows;
-use domain::seat::{Seat, SeatState};
+use crate::table::{End, Table};
+use core::time::Duration;
+use domain::id::SeatId;
+use domain::seat::{Seat, SeatState, SeatStatus, SeatView};
 use domain::show::Place;
 use ports::store::Write;
 use std::sync::Arc;
 use tokio_util::sync::CancellationToken;
 
+/// How long a write that nobody saw answered may still be on its way: longer than any client of an engine tries.
+const UNANSWERED: Duration = Duration::from_secs(30);
+
 /// The marks of one change. Dropping it without an outcome makes the seats stale and wakes who waits.
 pub(super) struct Claim {
     stage: Arc<Stage>,
     places: Vec<Place>,
+    ids: Vec<SeatId>,
     before: Vec<u64>,
     done: CancellationToken,
     settled: bool,
 }
 
 impl Claim {
-    /// Marks seats, all of which were just decided upon under the same lock.
-    pub(super) fn new(stage: &Arc<Stage>, table: &mut crate::table::Table, places: Vec<Place>) -> Self {
+    /// Marks seats, all of which were just decided upon under the same lock. `ids` are their names in the same order.
+    pub(super) fn new(stage: &Arc<Stage>, table: &mut Table, places: Vec<Place>, ids: Vec<SeatId>) -> Self {
         let done = CancellationToken::new();
         let before = places.iter().map(|place| table.seat(*place).version).collect();
         table.begin(&places, &done);
-        Self { stage: stage.clone(), places, before, done, settled: false }
+        Self { stage: stage.clone(), places, ids, before, done, settled: false }
     }
 
-    pub(super) fn places(&self) -> &[Place] {
-        &self.places
+    /// The seats by name.
+    pub(super) fn ids(&self) -> &[SeatId] {
+        &self.ids
+    }
+
+    /// The seats as buyers see them.
+    pub(super) fn views(&self, status: SeatStatus) -> Vec<SeatView> {
+        let show = &self.stage.show;
+        let seats = self.places.iter().zip(&self.ids);
+        seats
+            .filter_map(|(place, id)| {
+                show.sections[place.section].view_of(id.clone(), place.index, &show.currency, status)
+            })
+            .collect()
     }
 
     /// The writes that bring every seat to one state.
     pub(super) fn writes<'c>(&'c self, state: &'c SeatState) -> impl Iterator<Item = Write> + 'c {
-        self.places.iter().zip(&self.before).map(move |(place, version)| {
+        let seats = self.places.iter().zip(&self.ids).zip(&self.before);
+        seats.map(move |((place, id), version)| {
             let section = &self.stage.show.sections[place.section].id;
-            let id = self.stage.seat_id(*place);
-            rows::seat_put(self.stage.key(*place), &self.stage.show.id, section, &id, state, *version)
+            rows::seat_put(self.stage.key(*place), &self.stage.show.id, section, id, state, *version)
         })
     }
 
     /// The change is stored.
     pub(super) fn stored(mut self, state: &SeatState) {
-        self.settled = true;
-        let mut table = self.stage.table();
-        for (place, version) in self.places.iter().zip(&self.before) {
-            table.learn(*place, Seat { version: version + 1, state: state.clone() });
+        {
+            let mut table = self.stage.table();
+            for (place, version) in self.places.iter().zip(&self.before) {
+                table.learn(*place, Seat { version: version + 1, state: state.clone() });
+            }
         }
-        table.end(&self.places, false);
-        drop(table);
-        self.done.cancel();
+        self.end(End::Known);
     }
 
     /// Nothing was written and the seats are as they were known.
     pub(super) fn untouched(mut self) {
+        self.end(End::Known);
+    }
+
+    /// Nothing was written because somebody else changed the rows.
+    pub(super) fn overtaken(mut self) {
+        self.end(End::Changed);
+    }
+
+    fn end(&mut self, end: End) {
         self.settled = true;
-        self.stage.table().end(&self.places, false);
+        self.stage.table().end(&self.places, end);
         self.done.cancel();
     }
 }
@@ -62,8 +89,7 @@ impl Claim {
 impl Drop for Claim {
     fn drop(&mut self) {
         if !self.settled {
-            self.stage.table().end(&self.places, true);
-            self.done.cancel();
+            self.end(End::Unanswered(self.stage.clock.elapsed() + UNANSWERED));
         }
     }
 }

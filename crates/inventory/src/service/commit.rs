@@ -2,7 +2,6 @@
 
 use super::claim::Claim;
 use super::hold::views;
-use super::release::{Own, places_of};
 use super::{Service, Stage, Stored, contended, rejected};
 use crate::rows;
 use domain::hold::{self, CommitDecision, Hold, HoldState, Rejection};
@@ -59,35 +58,24 @@ impl Service {
         order: &OrderId,
         command: &CommitSeats,
     ) -> Result<Option<Committed>, PortError<Rejection>> {
-        match self.claim_own(stage, &first)? {
-            Own::Wait(done) => {
-                done.cancelled().await;
-                Ok(None)
-            }
-            Own::Stale => {
-                self.refresh(stage, &places_of(stage, &first)?).await?;
-                Ok(None)
-            }
-            Own::Claimed(claim) => {
-                let at = self.inner.clock.now();
-                let mut hold = first.hold;
-                hold.state =
-                    HoldState::Committed { order: order.clone(), intent: command.intent.clone(), at };
-                let state = SeatState::Sold { order: order.clone() };
-                let mut writes = vec![rows::hold_put(&hold, first.version)];
-                writes.extend(claim.writes(&state));
-                let stored = self.sell(claim, writes, &state).await?;
-                Ok(stored.then(|| committed(stage, &hold)))
-            }
-        }
+        let Some(claim) = self.claim_own(stage, &first).await? else { return Ok(None) };
+        let at = self.inner.clock.now();
+        let mut hold = first.hold;
+        hold.state = HoldState::Committed { order: order.clone(), intent: command.intent.clone(), at };
+        let state = SeatState::Sold { order: order.clone() };
+        let mut writes = vec![rows::hold_put(&hold, first.version)];
+        writes.extend(claim.writes(&state));
+        let stored = self.apply(claim, writes, &state, "commit").await?;
+        Ok(stored.then(|| committed(stage, &hold)))
     }
 
-    /// Commits a sale of claimed seats; `false` to look again.
-    pub(super) async fn sell(
+    /// Commits a change that brings claimed seats to one state; `false` to look again. `what` names it in the metrics.
+    pub(super) async fn apply(
         &self,
         claim: Claim,
         writes: Vec<ports::store::Write>,
         state: &SeatState,
+        what: &'static str,
     ) -> Result<bool, Fault> {
         match self.commit_rows(writes).await {
             Ok(()) => {
@@ -95,12 +83,16 @@ impl Service {
                 Ok(true)
             }
             Err(CommitError::Conflict { .. }) => {
-                self.inner.metrics.conflict("commit");
+                claim.overtaken();
+                self.inner.metrics.conflict(what);
                 Ok(false)
             }
-            // Read again: if it was carried out after all, the next look finds it committed.
+            // Trap S9: nobody knows. The seats stay in doubt, and the next look finds what became of it.
             Err(CommitError::Ambiguous(_)) => Ok(false),
-            Err(CommitError::Failed(fault)) => Err(fault),
+            Err(CommitError::Failed(fault)) => {
+                claim.untouched();
+                Err(fault)
+            }
         }
     }
 }

@@ -1,41 +1,20 @@
 //! `hold`: takes seats for a reservation, all or none.
 
 use super::claim::Claim;
+use super::look::{Step, Wish};
 use super::{Service, Stage, Stored, contended, rejected};
 use crate::rows;
-use domain::hold::{self, BadRequest, Hold, HoldKey, HoldState, Rejection, ReleaseCause, Take};
+use domain::hold::{self, BadRequest, Hold, HoldKey, HoldState, Rejection};
 use domain::id::SeatId;
 use domain::limits::CONFLICT_RETRIES_MAX;
 use domain::money::Money;
-use domain::seat::{SeatState, SeatView};
-use domain::show::Place;
+use domain::seat::{SeatState, SeatStatus, SeatView};
+use ports::PortError;
 use ports::inventory::{Held, HeldState, HoldSeats};
 use ports::store::CommitError;
-use ports::{Fault, PortError};
 use std::sync::Arc;
-use tokio_util::sync::CancellationToken;
 
 type Answer = Result<Held, PortError<Rejection>>;
-
-/// What one look at the table leads to.
-enum Step {
-    /// The seats are marked: commit.
-    Commit(Claim),
-    /// Somebody else's change to them is on its way.
-    Wait(CancellationToken),
-    /// These rows are to be read again.
-    Refresh(Vec<Place>),
-    /// These due holds stand in the way and are to be released first.
-    Release(Vec<domain::id::ReservationId>),
-    /// No.
-    Reject(Rejection),
-}
-
-/// What a hold wants.
-enum Wish {
-    Named(Vec<Place>),
-    Any { section: usize, count: u32 },
-}
 
 impl Service {
     pub(super) async fn hold_seats(&self, command: &HoldSeats) -> Answer {
@@ -55,84 +34,37 @@ impl Service {
                 None => rejected(Rejection::BadRequest(BadRequest::UntilInThePast)),
             };
         }
-        let mut fresh = self.inner.options.sole_writer;
+        let mut looked_closer = false;
         for attempt in 0..=CONFLICT_RETRIES_MAX {
-            match self.look(&stage, &wish) {
-                Step::Commit(claim) => {
+            match self.look(&stage, &wish).await {
+                Step::Take(claim) => {
                     if let Some(answer) = self.place(&stage, command, &wish, claim, count).await? {
                         return answer;
                     }
                     self.step_aside(attempt).await;
                 }
-                Step::Wait(done) => done.cancelled().await,
                 Step::Refresh(places) => self.refresh(&stage, &places).await?,
-                Step::Release(due) => {
-                    for reservation in due {
-                        self.release_due(&reservation).await?;
+                Step::Release(due, places) => {
+                    // A repetition must not release its own hold to take it anew.
+                    if let Some(answer) = self.repeated(&stage, command, count).await? {
+                        return answer;
                     }
+                    self.clear(&stage, &due, &places).await?;
                 }
                 Step::Reject(rejection) => {
                     if let Some(answer) = self.repeated(&stage, command, count).await? {
                         return answer;
                     }
-                    if fresh {
+                    // Another process may have given the seats back since this one looked.
+                    if looked_closer || !self.look_closer(&stage, &wish).await? {
                         self.inner.metrics.refused(&rejection);
                         return rejected(rejection);
                     }
-                    // Another process may have given the seats back since this one looked.
-                    self.look_closer(&stage, &wish).await?;
-                    fresh = true;
+                    looked_closer = true;
                 }
             }
         }
         Err(contended().into())
-    }
-
-    /// Decides on the seats in memory, and marks them if they can be had.
-    fn look(&self, stage: &Arc<Stage>, wish: &Wish) -> Step {
-        let now = self.inner.clock.now();
-        let mut table = stage.table();
-        let places = match wish {
-            Wish::Named(places) => places.clone(),
-            Wish::Any { section, count } => {
-                let mut picked = table.pick(*section, *count, &mut self.inner.dice.clone());
-                if picked.len() < *count as usize {
-                    let undecided = table.undecided(*section);
-                    if !undecided.stale.is_empty() {
-                        return Step::Refresh(undecided.stale);
-                    }
-                    picked.extend(table.due(*section, *count - picked.len() as u32, now));
-                    if picked.len() < *count as usize {
-                        let remaining = table.counts(*section).available;
-                        return match undecided.pending {
-                            Some(done) => Step::Wait(done),
-                            None => Step::Reject(Rejection::SoldOut { remaining: remaining as u32 }),
-                        };
-                    }
-                }
-                picked
-            }
-        };
-        let stale = table.stale(&places);
-        if !stale.is_empty() {
-            return Step::Refresh(stale);
-        }
-        if let Some(done) = table.pending(&places) {
-            return Step::Wait(done);
-        }
-        let ids: Vec<SeatId> = places.iter().map(|place| stage.seat_id(*place)).collect();
-        match hold::take(ids.iter().zip(places.iter().map(|place| table.seat(*place))), now) {
-            Take::Now => Step::Commit(Claim::new(stage, &mut table, places)),
-            Take::After(due) => Step::Release(due),
-            Take::Taken(seats) => Step::Reject(Rejection::SeatTaken(seats)),
-        }
-    }
-
-    async fn look_closer(&self, stage: &Stage, wish: &Wish) -> Result<(), Fault> {
-        match wish {
-            Wish::Named(places) => self.refresh(stage, places).await,
-            Wish::Any { section, .. } => self.read_again(stage, *section).await,
-        }
     }
 
     /// Commits the hold; `None` to look again.
@@ -152,7 +84,7 @@ impl Service {
                 Wish::Named(_) => None,
                 Wish::Any { section, .. } => Some(stage.show.sections[*section].id.clone()),
             },
-            seats: claim.places().iter().map(|place| stage.seat_id(*place)).collect(),
+            seats: claim.ids().to_vec(),
             person: command.person.clone(),
             until: command.until,
             placed_at: self.inner.clock.now(),
@@ -165,8 +97,9 @@ impl Service {
         writes.extend(claim.writes(&state));
         match self.commit_rows(writes).await {
             Ok(()) => {
+                let seats = claim.views(SeatStatus::Held);
                 claim.stored(&state);
-                Ok(Some(Ok(held(stage, &hold))))
+                Ok(Some(Ok(held(stage, &hold, seats))))
             }
             Err(CommitError::Conflict { at: 0 }) => {
                 // The reservation has a hold already, so these seats were not touched by this request.
@@ -175,10 +108,14 @@ impl Service {
                 self.repeated(stage, command, count).await
             }
             Err(CommitError::Conflict { .. }) => {
+                claim.overtaken();
                 self.inner.metrics.conflict("seat");
                 Ok(None)
             }
-            Err(CommitError::Failed(fault)) => Err(fault.into()),
+            Err(CommitError::Failed(fault)) => {
+                claim.untouched();
+                Err(fault.into())
+            }
             Err(CommitError::Ambiguous(fault)) => {
                 // Trap S9: whose write it was, the hold's row tells.
                 drop(claim);
@@ -202,23 +139,12 @@ impl Service {
         if let Err(rejection) = first.same_request(&command.show, &command.seats, count, &command.person) {
             return Ok(Some(rejected(rejection)));
         }
-        let present = retake.map_or(first, |retake| retake.hold);
-        Ok(Some(Ok(held(stage, &present))))
-    }
-
-    /// Releases a hold that is due and stands in somebody's way. That it was resolved meanwhile is as good.
-    pub(super) async fn release_due(&self, reservation: &domain::id::ReservationId) -> Result<(), Fault> {
-        let command = ports::inventory::ReleaseSeats {
-            reservation: reservation.clone(),
-            show: None,
-            seats: Vec::new(),
-            quantity: None,
-            cause: Some(ReleaseCause::Expired),
-        };
-        match self.release_seats(&command).await {
-            Ok(_) | Err(PortError::Rejected(_)) => Ok(()),
-            Err(PortError::Failed(fault)) => Err(fault),
+        let elsewhere = first.any_of.as_ref().zip(command.section.as_ref()).is_some_and(|(a, b)| a != b);
+        if elsewhere {
+            return Ok(Some(rejected(Rejection::BadRequest(BadRequest::DifferentSeats))));
         }
+        let present = retake.map_or(first, |retake| retake.hold);
+        Ok(Some(Ok(held(stage, &present, views(stage, &present)))))
     }
 }
 
@@ -233,9 +159,9 @@ fn wish(stage: &Stage, command: &HoldSeats, count: u32) -> Result<Wish, Rejectio
 /// The seats of a hold with their prices.
 pub(super) fn views(stage: &Stage, hold: &Hold) -> Vec<SeatView> {
     let status = match hold.state {
-        HoldState::Live => domain::seat::SeatStatus::Held,
-        HoldState::Committed { .. } => domain::seat::SeatStatus::Sold,
-        HoldState::Released { .. } => domain::seat::SeatStatus::Available,
+        HoldState::Live => SeatStatus::Held,
+        HoldState::Committed { .. } => SeatStatus::Sold,
+        HoldState::Released { .. } => SeatStatus::Available,
     };
     let show = &stage.show;
     let view = |seat: &SeatId| {
@@ -246,8 +172,7 @@ pub(super) fn views(stage: &Stage, hold: &Hold) -> Vec<SeatView> {
 }
 
 /// A hold as its caller sees it.
-fn held(stage: &Stage, hold: &Hold) -> Held {
-    let seats = views(stage, hold);
+fn held(stage: &Stage, hold: &Hold, seats: Vec<SeatView>) -> Held {
     let amount = seats.iter().map(|seat| seat.price.amount).sum();
     Held {
         total: Money { amount, currency: stage.show.currency.clone() },

@@ -8,20 +8,8 @@ use domain::hold::{self, HoldState, Rejection, ReleaseCause, ReleaseDecision, Re
 use domain::limits::CONFLICT_RETRIES_MAX;
 use domain::seat::SeatState;
 use ports::inventory::ReleaseSeats;
-use ports::store::CommitError;
 use ports::{Fault, PortError};
 use std::sync::Arc;
-use tokio_util::sync::CancellationToken;
-
-/// What one look at the seats of a live hold leads to.
-pub(super) enum Own {
-    /// They are marked: commit.
-    Claimed(Claim),
-    /// A change to them is on its way.
-    Wait(CancellationToken),
-    /// The rows and the hold are to be read again.
-    Stale,
-}
 
 impl Service {
     pub(super) async fn release_seats(
@@ -46,14 +34,10 @@ impl Service {
             };
             let Some(first) = first else { return rejected(Rejection::NoSuchHold) };
             let stage = self.stage_of(&first).await?;
-            match self.claim_own(&stage, &first)? {
-                Own::Wait(done) => done.cancelled().await,
-                Own::Stale => self.refresh(&stage, &places_of(&stage, &first)?).await?,
-                Own::Claimed(claim) => {
-                    if let Some(released) = self.give_back(first, claim, cause).await? {
-                        return Ok(released);
-                    }
-                }
+            if let Some(claim) = self.claim_own(&stage, &first).await?
+                && let Some(released) = self.give_back(first, claim, cause).await?
+            {
+                return Ok(released);
             }
             if attempt > 0 {
                 self.step_aside(attempt).await;
@@ -74,19 +58,8 @@ impl Service {
         hold.state = HoldState::Released { cause, at };
         let mut writes = vec![rows::hold_put(&hold, first.version)];
         writes.extend(claim.writes(&SeatState::Available));
-        match self.commit_rows(writes).await {
-            Ok(()) => {
-                claim.stored(&SeatState::Available);
-                Ok(Some(Released::Now { seats: hold.seats, at }))
-            }
-            Err(CommitError::Conflict { .. }) => {
-                self.inner.metrics.conflict("release");
-                Ok(None)
-            }
-            // Read again: if it was carried out after all, the next look finds it released.
-            Err(CommitError::Ambiguous(_)) => Ok(None),
-            Err(CommitError::Failed(fault)) => Err(fault),
-        }
+        let stored = self.apply(claim, writes, &SeatState::Available, "release").await?;
+        Ok(stored.then(|| Released::Now { seats: hold.seats, at }))
     }
 
     /// The show of a stored hold.
@@ -98,17 +71,32 @@ impl Service {
         self.stage(show).await?.ok_or_else(missing)
     }
 
-    /// Marks the seats of a live hold, if the table agrees that they are its own.
-    pub(super) fn claim_own(&self, stage: &Arc<Stage>, stored: &Stored) -> Result<Own, Fault> {
+    /// Marks the seats of a live hold. `None`: the table did not agree that they are its own, or a change to them was on
+    /// its way; that is over now, and the hold is to be read again.
+    pub(super) async fn claim_own(
+        &self,
+        stage: &Arc<Stage>,
+        stored: &Stored,
+    ) -> Result<Option<Claim>, Fault> {
         let places = places_of(stage, stored)?;
-        let mut table = stage.table();
-        if let Some(done) = table.pending(&places) {
-            return Ok(Own::Wait(done));
+        let on_its_way = {
+            let mut table = stage.table();
+            let pending = table.pending(&places);
+            let reservation = &stored.hold.reservation;
+            if pending.is_none()
+                && table.stale(&places).is_empty()
+                && places.iter().all(|place| table.seat(*place).state.is_held_by(reservation))
+            {
+                let ids = stored.hold.seats.clone();
+                return Ok(Some(Claim::new(stage, &mut table, places, ids)));
+            }
+            pending
+        };
+        match on_its_way {
+            Some(done) => done.cancelled().await,
+            None => self.refresh(stage, &places).await?,
         }
-        let reservation = &stored.hold.reservation;
-        let own = table.stale(&places).is_empty()
-            && places.iter().all(|place| table.seat(*place).state.is_held_by(reservation));
-        Ok(if own { Own::Claimed(Claim::new(stage, &mut table, places)) } else { Own::Stale })
+        Ok(None)
     }
 }
 

@@ -1,5 +1,6 @@
 //! What is free: counts of a show, seats of a section. A status sees every write that was answered before it was asked.
 
+use super::look::Wish;
 use super::{Service, Stage};
 use domain::hold::Rejection;
 use domain::id::{SeatId, SectionId, ShowId};
@@ -73,9 +74,7 @@ impl Service {
     ) -> Result<(Vec<SeatView>, Vec<SeatId>), PortError<Rejection>> {
         let stage = self.stage(id).await?.ok_or(PortError::Rejected(Rejection::NoSuchShow))?;
         let places: Vec<_> = seats.iter().filter_map(|seat| stage.show.locate(seat)).collect();
-        if !self.inner.options.sole_writer || !stage.table().stale(&places).is_empty() {
-            self.refresh(&stage, &places).await?;
-        }
+        self.look_closer(&stage, &Wish::Named(places.clone())).await?;
         let unknown = seats.iter().filter(|seat| stage.show.locate(seat).is_none()).cloned().collect();
         let statuses: Vec<_> = {
             let table = stage.table();
@@ -109,10 +108,8 @@ impl Service {
             if !self.inner.options.sole_writer {
                 self.read_again(stage, section).await?;
             }
-            let stale = stage.table().undecided(section).stale;
-            if !stale.is_empty() {
-                self.refresh(stage, &stale).await?;
-            }
+            let unsure = stage.table().unsure(section, self.inner.clock.elapsed());
+            self.refresh(stage, &unsure).await?;
         }
         Ok(())
     }

@@ -4,7 +4,7 @@
 use super::Service;
 use crate::rows;
 use domain::id::ReservationId;
-use ports::Fault;
+use ports::{Fault, FaultClass};
 use tokio_util::sync::CancellationToken;
 
 /// Index entries in one page.
@@ -32,7 +32,7 @@ impl Service {
         }
     }
 
-    /// Releases every hold that is due for longer than the grace; how many there were.
+    /// Releases every hold that is due for longer than the grace; how many this call released.
     pub async fn sweep(&self) -> Result<u64, Fault> {
         let grace = self.inner.options.sweep_grace;
         let now = self.inner.clock.now();
@@ -49,9 +49,14 @@ impl Service {
                     .await?;
                 for entry in &page {
                     let name = entry.key.partition.strip_prefix("hold#").unwrap_or_default();
-                    if let Ok(reservation) = ReservationId::parse(name) {
-                        self.release_due(&reservation).await?;
-                        released += 1;
+                    let Ok(reservation) = ReservationId::parse(name) else { continue };
+                    match self.release_due(&reservation).await {
+                        Ok(now) => released += u64::from(now),
+                        Err(fault) if fault.class == FaultClass::Unavailable => return Err(fault),
+                        // One hold that cannot be released must not keep the others.
+                        Err(fault) => {
+                            tracing::warn!(error = fault.chain(), "a due hold was not released");
+                        }
                     }
                 }
                 if page.len() < PAGE {

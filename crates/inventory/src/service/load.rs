@@ -1,0 +1,145 @@
+//! Bringing shows and their seats into memory.
+//!
+//! A show is read block by block, and a reader that is dropped at its deadline leaves what it has learned to the next
+//! one: a show that takes longer to read than a request may last is on sale all the same.
+
+use super::{Service, Stage};
+use crate::rows;
+use crate::table::Table;
+use core::sync::atomic::{AtomicU64, Ordering};
+use domain::id::ShowId;
+use domain::limits::SEATS_PER_BLOCK;
+use domain::seat::Seat;
+use domain::show::{Place, Show};
+use ports::Fault;
+use ports::store::Row;
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+
+/// A show that exists, from the first who asks for it.
+pub(super) struct Entry {
+    ready: OnceLock<Arc<Stage>>,
+    loading: tokio::sync::Mutex<Loading>,
+}
+
+/// How far the reading has come.
+struct Loading {
+    show: Arc<Show>,
+    table: Table,
+    section: usize,
+    block: u32,
+}
+
+/// The readings of one section. Many who need a fresh one share it.
+#[derive(Default)]
+pub(super) struct Reading {
+    /// Who asked so far.
+    asked: AtomicU64,
+    /// How many had asked when the last reading that succeeded began.
+    served: tokio::sync::Mutex<u64>,
+}
+
+impl Entry {
+    fn new(show: Show) -> Self {
+        let table = Table::new(&show);
+        let loading = Loading { show: Arc::new(show), table, section: 0, block: 0 };
+        Self { ready: OnceLock::new(), loading: tokio::sync::Mutex::new(loading) }
+    }
+}
+
+impl Service {
+    /// The show, with its seats in memory; `None` if there is none of that id.
+    pub(crate) async fn stage(&self, id: &ShowId) -> Result<Option<Arc<Stage>>, Fault> {
+        let entry = match self.known(id) {
+            Some(entry) => entry,
+            // Only shows that exist are entered, so that unknown ids leave nothing behind, and every caller finds the
+            // same entry: two tables of one show in one process would not know of each other's writes.
+            None => match self.read_show(id).await? {
+                None => return Ok(None),
+                Some(show) => {
+                    let mut shows = self.inner.shows.lock().unwrap_or_else(PoisonError::into_inner);
+                    shows.entry(id.clone()).or_insert_with(|| Arc::new(Entry::new(show))).clone()
+                }
+            },
+        };
+        if let Some(stage) = entry.ready.get() {
+            return Ok(Some(stage.clone()));
+        }
+        let mut loading = entry.loading.lock().await;
+        if let Some(stage) = entry.ready.get() {
+            return Ok(Some(stage.clone()));
+        }
+        self.load(&mut loading).await?;
+        let (show, table) = (loading.show.clone(), std::mem::take(&mut loading.table));
+        let readings = show.sections.iter().map(|_| Reading::default()).collect();
+        let stage = Stage { show, table: Mutex::new(table), readings, clock: self.inner.clock.clone() };
+        Ok(Some(entry.ready.get_or_init(|| Arc::new(stage)).clone()))
+    }
+
+    fn known(&self, id: &ShowId) -> Option<Arc<Entry>> {
+        self.inner.shows.lock().unwrap_or_else(PoisonError::into_inner).get(id).cloned()
+    }
+
+    async fn load(&self, loading: &mut Loading) -> Result<(), Fault> {
+        while let Some(section) = loading.show.sections.get(loading.section) {
+            if loading.block == section.blocks() {
+                (loading.section, loading.block) = (loading.section + 1, 0);
+                continue;
+            }
+            for (place, seat) in self.read_block(&loading.show, loading.section, loading.block).await? {
+                loading.table.learn(place, seat);
+            }
+            loading.block += 1;
+        }
+        Ok(())
+    }
+
+    /// The definition of a show, from the store.
+    pub(super) async fn read_show(&self, id: &ShowId) -> Result<Option<Show>, Fault> {
+        match self.get_one(rows::show_key(id)).await? {
+            Some(row) => self.read_sections(&row).await.map(Some),
+            None => Ok(None),
+        }
+    }
+
+    async fn read_sections(&self, row: &Row) -> Result<Show, Fault> {
+        let partition = rows::sections_partition(row).unwrap_or_default();
+        let sections = self.list_all(&partition).await?;
+        rows::read_show(row, &sections)
+    }
+
+    /// Every written seat of a block.
+    async fn read_block(&self, show: &Show, section: usize, block: u32) -> Result<Vec<(Place, Seat)>, Fault> {
+        let definition = &show.sections[section];
+        let partition = rows::block_partition(&show.id, &definition.id, block);
+        let found = self.inner.store.list(&partition, None, SEATS_PER_BLOCK as usize).await?;
+        let read = |row: &Row| {
+            let seat = rows::read_seat(row)?;
+            let index = rows::seat_index(&row.key).filter(|index| *index < definition.capacity());
+            let index =
+                index.ok_or_else(|| Fault::permanent(format!("seat {} is not in its section", seat.id)))?;
+            Ok((Place { section, index }, seat.seat))
+        };
+        found.iter().map(read).collect()
+    }
+
+    /// Reads a whole section again. A reading that began after this call was made serves as well.
+    pub(super) async fn read_again(&self, stage: &Stage, section: usize) -> Result<(), Fault> {
+        let reading = &stage.readings[section];
+        let mine = reading.asked.fetch_add(1, Ordering::AcqRel) + 1;
+        let mut served = reading.served.lock().await;
+        if *served >= mine {
+            return Ok(());
+        }
+        let asked = reading.asked.load(Ordering::Acquire);
+        for block in 0..stage.show.sections[section].blocks() {
+            let seats = self.read_block(&stage.show, section, block).await?;
+            let mut table = stage.table();
+            for (place, seat) in seats {
+                table.learn(place, seat);
+            }
+        }
+        // Only now: a reading that failed or was dropped has served nobody.
+        *served = asked;
+        Ok(())
+    }
+}

@@ -1,0 +1,138 @@
+//! Looking for seats: by name, or any of a section. One look decides on the seats in memory and marks those that can be
+//! had; what memory cannot decide is read again or waited for.
+
+use super::claim::Claim;
+use super::{Service, Stage};
+use domain::hold::{self, Rejection, ReleaseCause, Released, Take};
+use domain::id::{ReservationId, SeatId};
+use domain::show::Place;
+use ports::{Fault, PortError};
+use std::sync::Arc;
+use tokio_util::sync::CancellationToken;
+
+/// What is wanted.
+#[derive(Debug, Clone)]
+pub(super) enum Wish {
+    /// These seats.
+    Named(Vec<Place>),
+    /// So many of a section, whichever.
+    Any { section: usize, count: u32 },
+}
+
+/// What a look at the table leads to.
+pub(super) enum Step {
+    /// The seats are marked: commit.
+    Take(Claim),
+    /// These rows are to be read again.
+    Refresh(Vec<Place>),
+    /// These due holds stand in the way, on these places, and are to be released first.
+    Release(Vec<ReservationId>, Vec<Place>),
+    /// No.
+    Reject(Rejection),
+}
+
+impl Service {
+    /// Looks until no change by somebody else is in the way.
+    pub(super) async fn look(&self, stage: &Arc<Stage>, wish: &Wish) -> Step {
+        loop {
+            match self.look_once(stage, wish) {
+                Ok(step) => return step,
+                Err(done) => done.cancelled().await,
+            }
+        }
+    }
+
+    /// Decides on the seats in memory, and marks them if they can be had; `Err` if a change to them is on its way.
+    fn look_once(&self, stage: &Arc<Stage>, wish: &Wish) -> Result<Step, CancellationToken> {
+        let now = self.inner.clock.now();
+        let mut table = stage.table();
+        let places = match wish {
+            Wish::Named(places) => places.clone(),
+            Wish::Any { section, count } => {
+                let mut picked = table.pick(*section, *count, &mut self.inner.dice.clone());
+                if picked.len() < *count as usize {
+                    let undecided = table.undecided(*section);
+                    if !undecided.stale.is_empty() {
+                        return Ok(Step::Refresh(undecided.stale));
+                    }
+                    picked.extend(table.due(*section, *count - picked.len() as u32, now));
+                }
+                if picked.len() < *count as usize {
+                    let remaining = table.counts(*section).available as u32;
+                    return match table.undecided(*section).pending {
+                        Some(done) => Err(done),
+                        None => Ok(Step::Reject(Rejection::SoldOut { remaining })),
+                    };
+                }
+                picked
+            }
+        };
+        let stale = table.stale(&places);
+        if !stale.is_empty() {
+            return Ok(Step::Refresh(stale));
+        }
+        if let Some(done) = table.pending(&places) {
+            return Err(done);
+        }
+        let ids: Vec<SeatId> = places.iter().map(|place| stage.seat_id(*place)).collect();
+        let seats = ids.iter().zip(places.iter().map(|place| table.seat(*place)));
+        Ok(match hold::take(seats, now) {
+            Take::Now => Step::Take(Claim::new(stage, &mut table, places, ids)),
+            Take::After(due) => Step::Release(due, places),
+            Take::Taken(seats) => Step::Reject(Rejection::SeatTaken(seats)),
+        })
+    }
+
+    /// Reads again what a refusal would rest on; `false` if memory is exact, so that the refusal stands.
+    pub(super) async fn look_closer(&self, stage: &Stage, wish: &Wish) -> Result<bool, Fault> {
+        if !self.inner.options.sole_writer {
+            match wish {
+                Wish::Named(places) => self.refresh(stage, places).await?,
+                Wish::Any { section, .. } => self.read_again(stage, *section).await?,
+            }
+            return Ok(true);
+        }
+        let now = self.inner.clock.elapsed();
+        let unsure = match wish {
+            Wish::Any { section, .. } => stage.table().unsure(*section, now),
+            Wish::Named(places) => {
+                let mut table = stage.table();
+                let of = |place: &Place| table.unsure(place.section, now).contains(place);
+                places.iter().copied().filter(of).collect()
+            }
+        };
+        self.refresh(stage, &unsure).await?;
+        Ok(!unsure.is_empty())
+    }
+
+    /// Releases the due holds that stand in somebody's way. Where one was resolved by somebody else meanwhile, the table
+    /// did not know it, and the places are read again.
+    pub(super) async fn clear(
+        &self,
+        stage: &Stage,
+        due: &[ReservationId],
+        places: &[Place],
+    ) -> Result<(), Fault> {
+        let mut known = true;
+        for reservation in due {
+            known &= self.release_due(reservation).await?;
+        }
+        if known { Ok(()) } else { self.refresh(stage, places).await }
+    }
+
+    /// Releases a hold that is due; `false` if it is not this call that released it.
+    pub(super) async fn release_due(&self, reservation: &ReservationId) -> Result<bool, Fault> {
+        let command = ports::inventory::ReleaseSeats {
+            reservation: reservation.clone(),
+            show: None,
+            seats: Vec::new(),
+            quantity: None,
+            cause: Some(ReleaseCause::Expired),
+        };
+        match self.release_seats(&command).await {
+            Ok(released) => Ok(matches!(released, Released::Now { .. })),
+            Err(PortError::Rejected(_)) => Ok(false),
+            Err(PortError::Failed(fault)) => Err(fault),
+        }
+    }
+}
