@@ -105,3 +105,103 @@ impl Floors {
         self.shards.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+    use std::collections::BTreeSet;
+
+    const PREFIX: [u8; 5] = [0, 7, 0, 1, b'x'];
+
+    fn key(n: u8) -> Slice {
+        let mut key = PREFIX.to_vec();
+        key.push(n);
+        key.into()
+    }
+
+    #[derive(Debug, Clone)]
+    enum Step {
+        /// The writer begins a batch that puts these in and takes those out.
+        Write(Vec<u8>, Vec<u8>),
+        /// What it wrote becomes visible.
+        Publish,
+        /// A scan begins: it reads how far batches are published, its start, and then what is visible.
+        Begin,
+        /// The oldest scan ends and raises the floor.
+        End,
+    }
+
+    fn step() -> impl Strategy<Value = Step> {
+        let numbers = || proptest::collection::vec(0u8..50, 0..3);
+        prop_oneof![
+            4 => (numbers(), numbers()).prop_map(|(put, removed)| Step::Write(put, removed)),
+            3 => Just(Step::Publish),
+            3 => Just(Step::Begin),
+            3 => Just(Step::End),
+        ]
+    }
+
+    struct Scan {
+        published: u64,
+        start: Slice,
+        visible: BTreeSet<Slice>,
+    }
+
+    proptest! {
+        /// Whatever the interleaving, no entry that is visible or about to be lies below the floor.
+        #[test]
+        fn nothing_ever_lives_below_the_floor(steps in proptest::collection::vec(step(), 1..200)) {
+            let floors = Floors::default();
+            let (mut started, mut published) = (0u64, 0u64);
+            let mut visible: BTreeSet<Slice> = BTreeSet::new();
+            let mut pending: Option<BTreeSet<Slice>> = None;
+            let mut scans: VecDeque<Scan> = VecDeque::new();
+            for step in steps {
+                match step {
+                    Step::Write(put, removed) if pending.is_none() => {
+                        started += 1;
+                        let put: Vec<Slice> = put.into_iter().map(key).collect();
+                        floors.note(&put, started);
+                        let mut next = visible.clone();
+                        next.retain(|there| !removed.iter().any(|n| key(*n) == *there));
+                        next.extend(put);
+                        pending = Some(next);
+                    }
+                    Step::Publish => if let Some(next) = pending.take() {
+                        visible = next;
+                        published = started;
+                    }
+                    Step::Begin => {
+                        let start = floors.start(&PREFIX, || started);
+                        scans.push_back(Scan { published, start, visible: visible.clone() });
+                    }
+                    Step::End => if let Some(scan) = scans.pop_front() {
+                        let end = key(0xFF);
+                        let first = scan.visible.range(scan.start..).next().unwrap_or(&end);
+                        floors.raise(&PREFIX, first, scan.published);
+                    }
+                    Step::Write(..) => {}
+                }
+                let floor = floors.start(&PREFIX, || started);
+                let lowest = visible.iter().chain(pending.iter().flatten()).min();
+                prop_assert!(lowest.is_none_or(|lowest| floor <= *lowest), "{floor:?} is above {lowest:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_floor_rises_behind_removals_and_falls_for_a_late_entry() {
+        let floors = Floors::default();
+        assert_eq!(floors.start(&PREFIX, || 1), Slice::from(&PREFIX[..]));
+        floors.raise(&PREFIX, &key(9), 1);
+        assert_eq!(floors.start(&PREFIX, || 1), key(9));
+        floors.note(&[key(4)], 2);
+        assert_eq!(floors.start(&PREFIX, || 2), key(4));
+        // This scan saw batch 1 only, so it cannot know of the entry of batch 2.
+        floors.raise(&PREFIX, &key(9), 1);
+        assert_eq!(floors.start(&PREFIX, || 2), key(4));
+        floors.raise(&PREFIX, &key(9), 2);
+        assert_eq!(floors.start(&PREFIX, || 2), key(9));
+    }
+}

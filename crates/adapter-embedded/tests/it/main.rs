@@ -2,7 +2,11 @@
 //! others.
 #![allow(clippy::unwrap_used, reason = "tests")]
 
+mod child;
 mod clock;
 mod contract_queue;
 mod contract_store;
+mod crash;
 mod folder;
+mod full_disk;
+mod queue_model;
