@@ -1,4 +1,5 @@
-//! What may start, starts: a place is free, the downstreams answer, the write rate allows it, enough lease is left.
+//! What may start, starts: a place is free, the downstreams answer, the write rate allows it. That enough lease is left
+//! is seen to before: `lease` hands back what waits before a turn admits.
 
 use super::signal::RunGuard;
 use super::table::{Run, Stage, Ticket};
@@ -58,16 +59,11 @@ impl Pipeline {
                 return Next::Started;
             }
         };
-        let too_short = delivery.lease_left(now) < self.options.lease_to_start();
         let tried = self.attempts.of(&delivery.message.id).copied();
         let blocked_on = tried.and_then(|tried| tried.blocked_on);
         let admission = self.gates.admission_of(blocked_on, now);
         if let Admission::Shut(until) = admission {
             return self.shut(lane, until, now);
-        }
-        if too_short {
-            self.send_away(lane, Duration::ZERO, "too little lease left", now);
-            return Next::SentAway;
         }
         if self.running >= self.limit() {
             return Next::Nothing;

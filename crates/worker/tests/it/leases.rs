@@ -62,6 +62,29 @@ async fn a_run_has_a_limit() {
     assert_eq!(bench.world.overlaps(), 0);
 }
 
+/// Trap T6: what waits goes back while there is time, and is not started with a lease that is about to end.
+#[tokio::test(start_paused = true)]
+async fn what_waits_is_handed_back_before_its_lease_ends() {
+    let mut bench = Bench::fifo().with(|o| o.in_flight = worker::InFlight::Fixed(1));
+    bench.config.downstream_timeout = Duration::from_secs(300);
+    bench.world.slow(Duration::from_secs(57));
+    for n in 0..3 {
+        bench.put(&expired(&rsv(n))).await;
+    }
+    let handle = bench.start();
+    bench.until("one waits", || handle.status().waiting > 0).await;
+    let received = bench.clock.elapsed();
+    let given_back = |asked: &Asked| matches!(asked, Asked::Hidden { entries } if entries.iter().any(|(_, delay)| delay.is_zero()));
+    bench.until("it goes back", || bench.queue.asked().iter().any(|(_, asked)| given_back(asked))).await;
+    let waited = bench.clock.elapsed() - received;
+    assert!(waited < Duration::from_secs(55), "it waited {waited:?} of a lease of 60 s");
+    assert_eq!(bench.world.run_count(), 1, "it was not started");
+    bench.until("the queue is empty", || bench.queue.len() == 0).await;
+    assert_eq!(bench.world.run_count(), 3);
+    assert_eq!(bench.metric("worker_leases_lost_total "), 0);
+    assert_invariants(&handle);
+}
+
 /// Trap T6: a lost lease cancels its run and its lane; the message is run again under its new lease, in order.
 #[tokio::test(start_paused = true)]
 async fn a_lost_lease_cancels_its_run_and_its_lane() {
@@ -103,6 +126,7 @@ async fn a_message_received_again_while_it_runs_is_run_once() {
 #[tokio::test(start_paused = true)]
 async fn a_message_that_comes_back_before_its_hand_back_is_confirmed_is_taken_up() {
     let bench = Bench::fifo().with(|o| o.retry.base = Duration::from_millis(1));
+    bench.queue.slow_answers(Duration::from_millis(50));
     bench.world.fail("rsv_1", 3);
     bench.put(&expired("rsv_1")).await;
     let handle = bench.start();
@@ -131,7 +155,7 @@ async fn followers_are_not_dead_lettered_for_receives() {
 /// Trap T5: a lost lease burns no attempt.
 #[tokio::test(start_paused = true)]
 async fn a_lost_lease_burns_no_attempt() {
-    let mut bench = Bench::fifo().with(|o| o.retry.max_retries = 0);
+    let mut bench = Bench::fifo().with(|o| o.retry.max_retries = 1);
     bench.config.downstream_timeout = Duration::from_secs(300);
     bench.world.slow(Duration::from_secs(100));
     bench.put(&expired("rsv_1")).await;
@@ -142,8 +166,10 @@ async fn a_lost_lease_burns_no_attempt() {
         bench.until("the lease is lost", || bench.metric("worker_leases_lost_total ") == n).await;
     }
     bench.world.slow(Duration::ZERO);
+    bench.world.fail("rsv_1", 1);
     bench.until("the queue is empty", || bench.queue.len() == 0).await;
-    assert_eq!(bench.letters.len(), 0);
+    assert_eq!(bench.letters.len(), 0, "its one retry is still there");
+    assert_eq!(bench.world.run_count(), 5 + 2);
     assert_invariants(&handle);
 }
 

@@ -34,6 +34,7 @@ struct State {
     receives_running: usize,
     receives_dropped: usize,
     hang: bool,
+    answer_after: Duration,
 }
 
 struct Stored {
@@ -81,6 +82,11 @@ impl MemoryQueue {
     /// Receives never answer from now on.
     pub(crate) fn hang(&self) {
         self.state().hang = true;
+    }
+
+    /// A change of visibility is answered so long after it was done.
+    pub(crate) fn slow_answers(&self, after: Duration) {
+        self.state().answer_after = after;
     }
 
     pub(crate) fn asked(&self) -> Vec<(Duration, Asked)> {
@@ -343,6 +349,8 @@ impl Queue for MemoryQueue {
         self.state().asked.push((now, Asked::Hidden { entries: told }));
         let results = entries.iter().map(|(receipt, delay)| self.hide_one(receipt, *delay)).collect();
         self.changed.notify_waiters();
+        let after = self.state().answer_after;
+        self.clock.sleep(after).await;
         Ok(results)
     }
 
