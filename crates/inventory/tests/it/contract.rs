@@ -1,0 +1,65 @@
+//! The suite of the port, on the service alone and on one of two.
+
+use crate::clock::ManualClock;
+use crate::world::{World, show};
+use async_trait::async_trait;
+use domain::id::{SeatId, SectionId, ShowId};
+use domain::show::{Layout, RowRange, Rows};
+use domain::time::Timestamp;
+use inventory::Service;
+use ports::contract::peers::inventory::{Harness, PRICE, Stage, check};
+use ports::{Clock, Inventory};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+struct InProcess {
+    service: Service,
+    clock: Arc<ManualClock>,
+    shows: AtomicU32,
+}
+
+#[async_trait]
+impl Harness for InProcess {
+    fn inventory(&self) -> Arc<dyn Inventory> {
+        Arc::new(self.service.clone())
+    }
+
+    async fn open_show(&self) -> Stage {
+        let id = format!("evt_{}", self.shows.fetch_add(1, Ordering::SeqCst));
+        let mut show = show(&id);
+        show.sections.iter_mut().for_each(|section| section.price = PRICE);
+        let row = RowRange { row: "1".to_owned(), from: 1, to: 12 };
+        show.sections[0].layout = Layout::Rows(Rows::new(vec![row]));
+        self.service.create_show(&show).await.unwrap();
+        Stage {
+            show: ShowId::parse(&id).unwrap(),
+            seats: (1..=12).map(|n| SeatId::parse(&format!("A-1-{n}")).unwrap()).collect(),
+            floor: SectionId::parse("floor").unwrap(),
+            places: 3,
+        }
+    }
+
+    fn now(&self) -> Timestamp {
+        self.clock.now()
+    }
+
+    async fn pass(&self, at: Timestamp) {
+        self.clock.advance(at.since(self.clock.now()) + core::time::Duration::from_millis(1));
+    }
+}
+
+#[tokio::test]
+async fn the_service_alone_keeps_the_contract_of_the_port() {
+    let world = World::new().await;
+    let (service, clock) = (world.service.clone(), world.clock.clone());
+    check(&InProcess { service, clock, shows: AtomicU32::new(0) }).await;
+    world.check(&[&world.service]).await;
+}
+
+#[tokio::test]
+async fn a_service_among_others_keeps_the_contract_of_the_port() {
+    let world = World::shared().await;
+    let (service, clock) = (world.service.clone(), world.clock.clone());
+    check(&InProcess { service, clock, shows: AtomicU32::new(0) }).await;
+    world.check(&[&world.service]).await;
+}
