@@ -76,16 +76,36 @@ pub async fn take(engine: &Engine, reported: &Reported) -> Result<World> {
     }
 }
 
-/// Whether nothing is on its way: no timer, no unpublished event, no webhook, nothing in the queue.
-pub async fn at_rest(engine: &Engine) -> Result<bool> {
+/// What is still on its way, in words; `None` when everything is at rest: no live hold, no timer, no unpublished event, no webhook,
+/// nothing in the queue.
+pub async fn unrest(engine: &Engine) -> Result<Option<String>> {
     let tables = Tables::of(engine)?;
     let (events, _) = queues(engine)?;
-    // The queue is looked at last: what leaves an outbox is in the queue before it is gone from the outbox.
     let reservation_shards = outbox::RelayOptions::default().shards;
-    Ok(is_empty(&*tables.payment, payment::rows::DUE, payment::rows::SHARDS).await?
-        && is_empty(&*tables.payment, outbox::INDEX, payment::rows::SHARDS).await?
-        && is_empty(&*tables.reservation, outbox::INDEX, reservation_shards).await?
-        && events.depth().await? == ports::queue::Depth::default())
+    let places: [(&str, &dyn Store, &'static str, u32); 4] = [
+        (
+            "holds of the inventory",
+            &*tables.inventory,
+            inventory::rows::DUE_HOLDS,
+            inventory::rows::DUE_SHARDS,
+        ),
+        ("errands of the payment provider", &*tables.payment, payment::rows::DUE, payment::rows::SHARDS),
+        ("events of payments", &*tables.payment, outbox::INDEX, payment::rows::SHARDS),
+        ("events of reservations", &*tables.reservation, outbox::INDEX, reservation_shards),
+    ];
+    for (what, store, index, shards) in places {
+        if !is_empty(store, index, shards).await? {
+            return Ok(Some(format!("{what} are open")));
+        }
+    }
+    // The queue is looked at last: what leaves an outbox is in the queue before it is gone from the outbox.
+    let depth = events.depth().await?;
+    Ok((depth != ports::queue::Depth::default()).then(|| {
+        format!(
+            "{} messages are visible, {} in flight, {} delayed",
+            depth.visible, depth.in_flight, depth.delayed
+        )
+    }))
 }
 
 async fn is_empty(store: &dyn Store, index: &'static str, shards: u32) -> Result<bool> {

@@ -17,6 +17,7 @@ mod behaviour;
 mod buyer;
 mod hall;
 mod payer;
+mod plan;
 mod receipt;
 
 pub use behaviour::Behaviour;
@@ -59,6 +60,7 @@ pub struct Crowd {
     clock: Arc<dyn Clock>,
     hall: Hall,
     payer: payer::Payer,
+    plans: plan::Plans,
     done: AtomicU64,
 }
 
@@ -74,6 +76,7 @@ impl Crowd {
             options,
             http: Http::new(clock.clone()),
             payer: payer::Payer::new(endpoints.clone()),
+            plans: plan::Plans::default(),
             endpoints,
             clock,
             hall,

@@ -73,6 +73,8 @@ impl Outcome {
 
 /// Runs the command.
 pub(crate) async fn run(args: DemoArgs) -> Result<Exit, Failure> {
+    let logs = runtime::telemetry::Options::command(&mut runtime::config::Env::process(), "error");
+    let _flush = runtime::telemetry::init(logs).map_err(|error| Failure::service("set up logging", error))?;
     let outcome = play(&args).await.map_err(|error| Failure::service("run the demo", error))?;
     if args.json {
         report::json(&outcome)

@@ -130,8 +130,12 @@ impl Platform {
     /// Waits until nothing is on its way: no timer, no unpublished event, no webhook, nothing in the queue.
     pub async fn at_rest(&self, limit: Duration) -> Result<()> {
         let give_up = self.clock.elapsed() + limit;
-        while !crate::census::at_rest(&self.engine).await? {
-            ensure!(self.clock.elapsed() < give_up, "the platform did not come to rest within {limit:?}");
+        while let Some(unrest) = crate::census::unrest(&self.engine).await? {
+            ensure!(
+                self.clock.elapsed() < give_up,
+                "the platform did not come to rest within {limit:?}: {unrest}; {:?}",
+                self.worker.status()
+            );
             self.clock.sleep(Duration::from_millis(50)).await;
         }
         Ok(())

@@ -35,7 +35,11 @@ fn line(at: Timestamp, layer: &str, what: impl Into<String>) -> Line {
 }
 
 /// Collects what is known of a reservation. Empty if nothing is.
-pub(crate) async fn of(engine: &Engine, id: &ReservationId, journal: Option<&worker::Journal>) -> Result<Vec<Line>> {
+pub(crate) async fn of(
+    engine: &Engine,
+    id: &ReservationId,
+    journal: Option<&worker::Journal>,
+) -> Result<Vec<Line>> {
     let tables = Tables::of(engine)?;
     let mut lines = Vec::new();
     holds(&mut lines, &*tables.inventory, id).await?;

@@ -35,7 +35,8 @@ impl Platform {
         let stdout = child.stdout.take().context("its stdout")?;
         BufReader::new(stdout).read_line(&mut line)?;
         let ready_after = now().saturating_sub(started);
-        let ready: Value = serde_json::from_str(&line).with_context(|| format!("tacos did not start: {line:?}"))?;
+        let ready: Value =
+            serde_json::from_str(&line).with_context(|| format!("tacos did not start: {line:?}"))?;
         ensure!(ready["ready"] == true, "{line}");
         Ok(Self { child, ready, ready_after })
     }

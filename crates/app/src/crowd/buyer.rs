@@ -88,7 +88,9 @@ impl Buyer<'_> {
     /// Finds seats; `None` when there was nothing to buy.
     async fn reserve(&mut self, twice: bool) -> Result<Option<Held>> {
         let mut wish = self.crowd.hall.wish(&mut self.dice);
-        for attempt in 0..WISHES_MAX {
+        let give_up = self.crowd.clock.elapsed() + self.crowd.options.patience;
+        let mut attempt = 0;
+        while attempt < WISHES_MAX {
             let key = format!("{}-{attempt}", self.person);
             let answer = self.ask_for(&wish, &key).await?;
             if twice {
@@ -97,15 +99,20 @@ impl Buyer<'_> {
             }
             match answer.status {
                 StatusCode::CREATED | StatusCode::OK => return Ok(Some(self.take(&wish, &answer))),
+                // The request was away for longer than its hold: the same seats under a new key.
+                StatusCode::CONFLICT if answer.code() == "RESERVATION_EXPIRED" => attempt += 1,
                 StatusCode::CONFLICT => match self.another(&wish, answer.code()).await? {
-                    Some(other) => wish = other,
+                    Some(other) => {
+                        wish = other;
+                        attempt += 1;
+                    }
                     None => {
                         self.receipt.promises.push(Promise::Refused { code: answer.code().to_owned() });
                         return Ok(None);
                     }
                 },
-                // An inventory that did not answer in time stored nothing: the buyer tries again.
-                StatusCode::GATEWAY_TIMEOUT | StatusCode::SERVICE_UNAVAILABLE | StatusCode::BAD_GATEWAY => {
+                // Nobody knows whether seats are held: the same key finds out.
+                status if status.is_server_error() && self.crowd.clock.elapsed() < give_up => {
                     self.crowd.clock.sleep(ASK_AGAIN).await;
                 }
                 status => anyhow::bail!("reserve: {status} {}", answer.message()),
@@ -162,21 +169,11 @@ impl Buyer<'_> {
             }
             Wish::Any { quantity, .. } => ("STAND".to_owned(), *quantity as usize),
         };
-        let free = self.free_seats(&section).await?;
+        let free = self.until_answered(|| self.crowd.free_seats(&section)).await?;
         if let Some(wish) = Hall::second_choice(&free, quantity, &mut self.dice) {
             return Ok(Some(wish));
         }
         Ok((section == "VIP").then_some(Wish::Any { section: "FLOOR", quantity: quantity as u64 }))
-    }
-
-    async fn free_seats(&self, section: &str) -> Result<Vec<String>> {
-        let path = format!("/admin/shows/{}/seats?section={section}", self.crowd.options.show);
-        let answer = self
-            .until_answered(|| async { self.crowd.http.get(&self.crowd.inventory_url(&path)).await })
-            .await?;
-        let seats = answer.body["seats"].as_array().cloned().unwrap_or_default();
-        let free = seats.iter().filter(|seat| seat["status"] == "AVAILABLE");
-        Ok(free.filter_map(|seat| seat["id"].as_str().map(str::to_owned)).collect())
     }
 
     /// Pays with one card; the intent if the money was taken.

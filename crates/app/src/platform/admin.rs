@@ -3,7 +3,7 @@
 //! | method path | answer |
 //! |---|---|
 //! | GET /admin/trace/{reservation} | the story of a reservation, oldest first; 404 if nothing is known |
-//! | GET /admin/rest | `{"at_rest": bool}`: whether nothing is on its way |
+//! | GET /admin/rest | `{"at_rest": bool, "unrest"?}`: whether nothing is on its way, and what is |
 
 use adapter_embedded::Engine;
 use anyhow::Result;
@@ -67,6 +67,6 @@ async fn trace(State(admin): State<Admin>, Path(id): Path<String>) -> Result<Jso
 }
 
 async fn rest(State(admin): State<Admin>) -> Result<Json<Value>, ErrorReply> {
-    let at_rest = crate::census::at_rest(&admin.engine).await.map_err(|e| failed(&e))?;
-    Ok(Json(json!({"at_rest": at_rest})))
+    let unrest = crate::census::unrest(&admin.engine).await.map_err(|e| failed(&e))?;
+    Ok(Json(json!({"at_rest": unrest.is_none(), "unrest": unrest})))
 }

@@ -29,6 +29,11 @@ impl Settings {
         let entropy = runtime::SystemEntropy::new();
         let secret = format!("{:016x}{:016x}", entropy.next_u64(), entropy.next_u64());
         env.preset("PAYMENT_WEBHOOK_SECRET", &secret);
+        // A poll of the embedded queue costs nothing to repeat, and shutdown waits for the polls in the air.
+        env.preset("SQS_WAIT_TIME", "1");
+        // In one process an event is milliseconds away, so a hold that is seconds overdue has none.
+        env.preset("INVENTORY_SWEEP_GRACE", "5s");
+        env.preset("INVENTORY_SWEEP_EVERY", "1s");
         let inventory = inventory::Config::from_env(env);
         let reservation = reservation::Config::from_env(env);
         let payment = payment::Config::from_env(env);

@@ -10,7 +10,7 @@ use contracts::payment::v1::{
 };
 use http::StatusCode;
 use serde_json::{Value, json};
-use tonic::transport::Channel;
+use tonic::transport::{Channel, Endpoint};
 
 struct Stage {
     _folder: tempfile::TempDir,
@@ -27,8 +27,8 @@ async fn stage(hold: &str) -> Result<Stage> {
         {"id": "F", "price": 50, "capacity": 3}]});
     let opened = platform.post("inventory_http", "/admin/shows", &[], &show).await?;
     ensure!(opened.status == StatusCode::CREATED, "{opened:?}");
-    let payments =
-        PaymentServiceClient::connect(format!("http://{}", platform.address("payment_grpc"))).await?;
+    let endpoint = Endpoint::from_shared(format!("http://{}", platform.address("payment_grpc")))?;
+    let payments = PaymentServiceClient::new(endpoint.connect().await?);
     Ok(Stage { _folder: folder, platform, payments })
 }
 

@@ -73,7 +73,8 @@ async fn measure(options: &Options) -> Result<Vec<Value>> {
 async fn open(platform: &Platform, show: &str) -> Result<()> {
     let rows: Vec<Value> =
         (1..=SEATS / ROW).map(|row| json!({"row": row.to_string(), "from": 1, "to": ROW})).collect();
-    let show = json!({"event_id": show, "name": "Hot", "sections": [{"id": "S", "price": 1_000, "rows": rows}]});
+    let show =
+        json!({"event_id": show, "name": "Hot", "sections": [{"id": "S", "price": 1_000, "rows": rows}]});
     let clock = Arc::new(runtime::SystemClock::new());
     let url = format!("http://{}/admin/shows", platform.address("inventory_http"));
     let answer = app::client::Http::new(clock).post(&url, &[], &show).await?;
