@@ -17,18 +17,22 @@ impl Service {
         person: Option<&PersonId>,
         trace: &Trace,
     ) -> Result<Reservation, Refusal> {
-        let reservation = self.get(id, person).await?.reservation;
+        let known = self.get(id, person).await?;
+        let reservation = &known.reservation;
         match reservation.status {
-            Status::Cancelled => return Ok(reservation),
+            Status::Cancelled => return Ok(known.reservation),
             Status::Confirmed => {
-                return Err(Refusal::Illegal { current: Status::Confirmed, intent: reservation.intent });
+                return Err(Refusal::Illegal {
+                    current: Status::Confirmed,
+                    intent: reservation.intent.clone(),
+                });
             }
             Status::Expired => return Err(Refusal::Expired { current: Status::Expired }),
             Status::Hold => {}
         }
-        let released = self.release_seats(&reservation, ReleaseCause::ByBuyer, trace).await?;
-        let cause = released.map_err(|no| refused(&reservation, &no))?;
-        let recorded = self.record(id, &End::after_release(cause, None), None, trace).await?;
+        let released = self.release_seats(reservation, ReleaseCause::ByBuyer, trace).await?;
+        let cause = released.map_err(|no| refused(reservation, &no))?;
+        let recorded = self.record(known, &End::after_release(cause, None), None, trace).await?;
         match recorded.status {
             Status::Cancelled => Ok(recorded),
             current => Err(Refusal::Expired { current }),

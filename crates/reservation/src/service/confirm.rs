@@ -22,23 +22,24 @@ impl Service {
         person: Option<&PersonId>,
         trace: &Trace,
     ) -> Result<Reservation, Refusal> {
-        let reservation = self.get(id, person).await?.reservation;
+        let known = self.get(id, person).await?;
+        let reservation = &known.reservation;
         if reservation.status == Status::Confirmed {
-            return Ok(reservation);
+            return Ok(known.reservation);
         }
         if !reservation.may_be_confirmed() {
             return Err(Refusal::Illegal { current: reservation.status, intent: None });
         }
         self.paid(id, intent, trace).await?;
-        match self.commit_seats(&reservation, Some(intent.clone()), trace).await? {
+        match self.commit_seats(reservation, Some(intent.clone()), trace).await? {
             Ok(committed) => {
                 let settled = Settled::sold(committed, Some(intent.clone()));
-                self.record(id, &settled.end, settled.sold.as_deref(), trace).await
+                self.record(known, &settled.end, settled.sold.as_deref(), trace).await
             }
             Err(Rejection::Expired | Rejection::NoSuchHold) => {
                 Err(Refusal::Expired { current: reservation.status })
             }
-            Err(no) => Err(refused(&reservation, &no)),
+            Err(no) => Err(refused(reservation, &no)),
         }
     }
 

@@ -13,22 +13,22 @@ impl Service {
     /// and the refusal tells it.
     pub async fn end(&self, command: EndReservation, trace: &Trace) -> Result<Reservation, Refusal> {
         let command = EndReservation { end: bounded(command.end), ..command };
-        let reservation = self.get(&command.id, None).await?.reservation;
+        let known = self.get(&command.id, None).await?;
+        let reservation = &known.reservation;
         let asked = command.end.status();
         // What is refused, or done, or only gains a reason, moves no seats.
-        let moves = match apply(&reservation, command.end.clone(), self.0.clock.now()) {
+        let moves = match apply(reservation, command.end.clone(), self.0.clock.now()) {
             Decision::Changed(next) => next.status != reservation.status,
-            Decision::Same => return Ok(reservation),
+            Decision::Same => return Ok(known.reservation),
             Decision::Refused { current } => {
-                return Err(Refusal::Illegal { current, intent: reservation.intent });
+                return Err(Refusal::Illegal { current, intent: reservation.intent.clone() });
             }
         };
-        let id = command.id.clone();
         let recorded = if moves {
-            let settled = self.settle(&reservation, command, trace).await?;
-            self.record(&id, &settled.end, settled.sold.as_deref(), trace).await?
+            let settled = self.settle(reservation, command, trace).await?;
+            self.record(known, &settled.end, settled.sold.as_deref(), trace).await?
         } else {
-            self.record(&id, &command.end, None, trace).await?
+            self.record(known, &command.end, None, trace).await?
         };
         if recorded.status == asked {
             Ok(recorded)

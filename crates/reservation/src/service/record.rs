@@ -4,7 +4,7 @@ use super::{Service, unreadable};
 use crate::refusal::Refusal;
 use crate::rows::Stored;
 use core::time::Duration;
-use domain::id::{ReservationId, SeatId};
+use domain::id::SeatId;
 use domain::limits::CONFLICT_RETRIES_MAX;
 use domain::reservation::{Decision, End, Reservation, Status, apply};
 use ports::Trace;
@@ -14,21 +14,21 @@ use ports::store::CommitError;
 const AMBIGUOUS_MAX: u32 = 3;
 
 impl Service {
-    /// Records an end and gives the reservation as it then is. `sold` are the seats of the commit where they may be others
+    /// Records an end over the row as it is known and gives the reservation as it then is. `sold` are the seats of the commit where they may be others
     /// than the reservation's (general admission that was taken again).
     ///
     /// When a reservation leaves HOLD, the announcement of its expiry is withdrawn in the same commit: it would only
     /// find what is over. One that is already on its way finds the same.
     pub(super) async fn record(
         &self,
-        id: &ReservationId,
+        known: Stored,
         end: &End,
         sold: Option<&[SeatId]>,
         trace: &Trace,
     ) -> Result<Reservation, Refusal> {
-        let mut ambiguous = 0;
+        let id = &known.reservation.id.clone();
+        let (mut stored, mut ambiguous) = (known, 0);
         for _ in 0..CONFLICT_RETRIES_MAX {
-            let stored = self.load(id).await?.ok_or_else(|| Refusal::NoSuchReservation(id.clone()))?;
             let now = self.0.clock.now();
             let mut next = match apply(&stored.reservation, end.clone(), now) {
                 Decision::Changed(next) => next,
@@ -62,6 +62,7 @@ impl Service {
                 }
                 Err(CommitError::Failed(fault)) => return Err(Refusal::Store(fault)),
             }
+            stored = self.get(id, None).await?;
         }
         Err(Refusal::Contended(id.clone()))
     }

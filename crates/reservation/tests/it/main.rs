@@ -3,6 +3,8 @@
 //! Time is moved by hand; nothing sleeps. [`fuse`] ends an operation at any one of its calls: dropped as in a crash,
 //! failed, or done with its answer lost.
 
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 mod buyers;
 mod clock;
 mod contract;
