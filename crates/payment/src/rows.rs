@@ -64,7 +64,8 @@ pub struct PaymentRow {
     pub scenario: Scenario,
     /// What is paid with, as the caller said.
     pub method: PaymentMethod,
-    /// Where its webhooks go.
+    /// Where its webhooks go, if its request said so; else to where the service sends them when the time comes. The
+    /// service's own address for them may differ after a restart and must not make the same request another one.
     pub webhook_url: Option<Arc<str>>,
     /// When the provider said what comes of it.
     pub decided_at: Option<Timestamp>,

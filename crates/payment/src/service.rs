@@ -207,7 +207,13 @@ impl Service {
     }
 
     fn next_webhook(&self, row: &mut PaymentRow, due_at: Timestamp, now: Timestamp) -> Option<WebhookRow> {
-        webhook::next(row, due_at, now)
+        let target = self.webhook_target(row);
+        webhook::next(row, target, due_at, now)
+    }
+
+    /// Where the webhooks of a payment go now.
+    fn webhook_target(&self, row: &PaymentRow) -> Option<Arc<str>> {
+        row.webhook_url.clone().or_else(|| self.shared.options.webhooks.default_url.clone())
     }
 }
 

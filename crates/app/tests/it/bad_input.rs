@@ -238,11 +238,7 @@ async fn a_folder_in_use_and_a_folder_of_a_newer_format_are_refused_in_words() -
     ensure!(code == Some(64) && words.contains("in use"), "{code:?}: {words}");
     ensure!(platform.terminate().await? == 0, "the first goes on");
 
-    let format = std::fs::read_dir(folder.path())?
-        .filter_map(Result::ok)
-        .map(|entry| entry.path())
-        .find(|path| path.file_name().is_some_and(|name| name.eq_ignore_ascii_case("format")))
-        .context("a file that names the format")?;
+    let format = folder.path().join("tacos.format");
     let before = std::fs::read_to_string(&format)?;
     let newer: String = before.chars().map(|c| if c.is_ascii_digit() { '9' } else { c }).collect();
     std::fs::write(&format, newer)?;

@@ -13,24 +13,24 @@ use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::process::{Child, Command};
 
 /// How long a start, a stop or a condition may take before the test gives up; no test waits this long when it passes.
-pub const PATIENCE: Duration = Duration::from_secs(90);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(90);
 
 /// A platform in a process of its own.
-pub struct Running {
+pub(crate) struct Running {
     child: Child,
     ready: Value,
-    pub http: Http,
+    pub(crate) http: Http,
     clock: Arc<dyn Clock>,
 }
 
 impl Running {
     /// Starts `tacos up` and waits for the line that says where it answers.
-    pub async fn start(data: &Path, hold: &str) -> Result<Self> {
+    pub(crate) async fn start(data: &Path, hold: &str) -> Result<Self> {
         Self::start_with(data, hold, &[]).await
     }
 
     /// As [`Self::start`], with environment variables.
-    pub async fn start_with(data: &Path, hold: &str, env: &[(&str, &str)]) -> Result<Self> {
+    pub(crate) async fn start_with(data: &Path, hold: &str, env: &[(&str, &str)]) -> Result<Self> {
         let clock: Arc<dyn Clock> = Arc::new(runtime::SystemClock::new());
         let mut child = Command::new(env!("CARGO_BIN_EXE_tacos"))
             .args(["up", "--free-ports", "--hold", hold, "--data"])
@@ -53,19 +53,19 @@ impl Running {
     }
 
     /// The line that it printed.
-    pub const fn ready(&self) -> &Value {
+    pub(crate) const fn ready(&self) -> &Value {
         &self.ready
     }
 
     /// `host:port` of one of its sockets.
-    pub fn address(&self, name: &str) -> &str {
+    pub(crate) fn address(&self, name: &str) -> &str {
         self.ready["addresses"][name]
             .as_str()
             .unwrap_or_else(|| panic!("no address {name} in {}", self.ready))
     }
 
     /// Where the crowd finds it.
-    pub fn endpoints(&self) -> Endpoints {
+    pub(crate) fn endpoints(&self) -> Endpoints {
         Endpoints {
             reservation_http: self.address("reservation_http").to_owned(),
             inventory_http: self.address("inventory_http").to_owned(),
@@ -74,12 +74,12 @@ impl Running {
     }
 
     /// A GET at one of its sockets.
-    pub async fn get(&self, name: &str, path: &str) -> Result<Answer> {
+    pub(crate) async fn get(&self, name: &str, path: &str) -> Result<Answer> {
         self.http.get(&format!("http://{}{path}", self.address(name))).await
     }
 
     /// A POST at one of its sockets.
-    pub async fn post(
+    pub(crate) async fn post(
         &self,
         name: &str,
         path: &str,
@@ -90,7 +90,7 @@ impl Running {
     }
 
     /// Waits until nothing is on its way: no timer, no unpublished event, nothing in the queue.
-    pub async fn at_rest(&self) -> Result<()> {
+    pub(crate) async fn at_rest(&self) -> Result<()> {
         self.until("everything is at rest", async || {
             let answer = self.get("admin_http", "/admin/rest").await?;
             Ok(answer.body["at_rest"] == true)
@@ -99,7 +99,7 @@ impl Running {
     }
 
     /// Asks again until a condition holds.
-    pub async fn until(&self, what: &str, holds: impl AsyncFn() -> Result<bool>) -> Result<()> {
+    pub(crate) async fn until(&self, what: &str, holds: impl AsyncFn() -> Result<bool>) -> Result<()> {
         let give_up = self.clock.elapsed() + PATIENCE;
         while !holds().await.with_context(|| format!("while waiting until {what}"))? {
             ensure!(self.clock.elapsed() < give_up, "waited {PATIENCE:?} until {what}");
@@ -109,12 +109,12 @@ impl Running {
     }
 
     /// kill -9.
-    pub async fn kill(mut self) -> Result<()> {
+    pub(crate) async fn kill(mut self) -> Result<()> {
         self.child.kill().await.context("kill tacos")
     }
 
     /// SIGTERM, and the exit code.
-    pub async fn terminate(mut self) -> Result<i32> {
+    pub(crate) async fn terminate(mut self) -> Result<i32> {
         let id = self.child.id().context("it runs")?.to_string();
         let sent = Command::new("kill").args(["-TERM", &id]).status().await?;
         ensure!(sent.success(), "kill -TERM {id}");

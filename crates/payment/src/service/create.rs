@@ -114,7 +114,6 @@ impl Service {
 
     fn opened(&self, command: &CreateIntent, intent: PaymentIntentId, trace: &Trace) -> PaymentRow {
         let now = self.shared.clock.now();
-        let options = &self.shared.options.webhooks;
         PaymentRow {
             payment: Payment {
                 intent,
@@ -130,7 +129,7 @@ impl Service {
             version: 0,
             scenario: command.scenario,
             method: command.method,
-            webhook_url: command.webhook_url.clone().or_else(|| options.default_url.clone()),
+            webhook_url: command.webhook_url.clone(),
             decided_at: None,
             scheduled: None,
             webhooks: 0,

@@ -94,7 +94,7 @@ impl Service {
                 }
                 self.agrees(row, &command.outcome)?;
                 let is_done = resolved || forced.is_some_and(|before| row.webhooks > before);
-                if !command.force || is_done || row.webhook_url.is_none() {
+                if !command.force || is_done || self.webhook_target(row).is_none() {
                     simulated.effect = is_done;
                     return Ok(None);
                 }

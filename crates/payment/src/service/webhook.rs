@@ -53,8 +53,13 @@ pub(super) fn id(intent: &PaymentIntentId, number: u32) -> Arc<str> {
 }
 
 /// The next webhook of a decided payment, counted on its row; `None` if it has nowhere to go.
-pub(super) fn next(row: &mut PaymentRow, due_at: Timestamp, now: Timestamp) -> Option<WebhookRow> {
-    let url = row.webhook_url.clone()?;
+pub(super) fn next(
+    row: &mut PaymentRow,
+    target: Option<Arc<str>>,
+    due_at: Timestamp,
+    now: Timestamp,
+) -> Option<WebhookRow> {
+    let url = target?;
     row.webhooks = row.webhooks.saturating_add(1);
     let payment = &row.payment;
     let (kind, error_code) = match outcome_of(payment) {
