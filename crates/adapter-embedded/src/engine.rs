@@ -48,7 +48,8 @@ pub struct EngineOptions {
     pub version_rows: usize,
     /// Requests that share one sync at most.
     pub batch_max: usize,
-    /// Threads that write out and merge tables.
+    /// Threads that write out and merge tables. The tree keeps its first thread free to write out, by letting it hand
+    /// merges back to the queue again and again; with only two it burns a core while the other merges.
     pub background_threads: usize,
 }
 
@@ -56,11 +57,11 @@ impl Default for EngineOptions {
     fn default() -> Self {
         Self {
             cache_bytes: 128 << 20,
-            memtable_bytes: 32 << 20,
-            journal_bytes: 256 << 20,
+            memtable_bytes: 16 << 20,
+            journal_bytes: 64 << 20,
             version_rows: 131_072,
             batch_max: 1_024,
-            background_threads: 2,
+            background_threads: 4,
         }
     }
 }

@@ -198,8 +198,8 @@ fn just_after(mut key: Vec<u8>) -> Vec<u8> {
     key
 }
 
-/// The first key behind all keys with this prefix. Every prefix here begins with a number below the maximum of its
-/// width, so there is one.
+/// The first key behind all keys with this prefix. Every prefix here has the length of a key in it, which is below the
+/// maximum of its width, so there is one.
 fn behind(prefix: &[u8]) -> Vec<u8> {
     let mut end = prefix.to_vec();
     while let Some(last) = end.pop() {

@@ -8,6 +8,7 @@
 use core::hash::BuildHasherDefault;
 use fjall::Slice;
 use std::collections::HashMap;
+use std::collections::hash_map::{Entry, IntoIter};
 use std::hash::DefaultHasher;
 
 /// What a row looks like to the next write. Version 0 = there is no row.
@@ -22,33 +23,51 @@ type Generation = HashMap<Slice, Known, BuildHasherDefault<DefaultHasher>>;
 pub(crate) struct Versions {
     young: Generation,
     old: Generation,
+    /// A forgotten generation is freed a little at a time: all at once would hold up a batch for milliseconds.
+    forgotten: IntoIter<Slice, Known>,
     rows_max: usize,
 }
+
+/// Rows freed between two batches.
+const FREED_AT_ONCE: usize = 8_192;
 
 impl Versions {
     /// Remembers at least `rows_max` of the rows used last, and at most twice as many beside the current batch.
     pub(crate) fn new(rows_max: usize) -> Self {
-        Self { young: Generation::default(), old: Generation::default(), rows_max }
+        let forgotten = Generation::default().into_iter();
+        Self { young: Generation::default(), old: Generation::default(), forgotten, rows_max }
     }
 
-    pub(crate) fn get(&mut self, key: &Slice) -> Option<&Known> {
-        if !self.young.contains_key(key) {
-            let known = self.old.remove(key)?;
-            self.young.insert(key.clone(), known);
+    /// The version of a row; asks `read` for a row that is not remembered, and remembers it.
+    pub(crate) fn version<E>(
+        &mut self,
+        key: &Slice,
+        read: impl FnOnce() -> Result<Known, E>,
+    ) -> Result<u64, E> {
+        match self.young.entry(key.clone()) {
+            Entry::Occupied(entry) => Ok(entry.get().version),
+            Entry::Vacant(entry) => {
+                let known = match self.old.remove(key) {
+                    Some(known) => known,
+                    None => read()?,
+                };
+                Ok(entry.insert(known).version)
+            }
         }
-        self.young.get(key)
     }
 
-    /// Sets what is known of a row and gives what was known before.
-    pub(crate) fn set(&mut self, key: Slice, known: Known) -> Option<Known> {
-        let before = self.old.remove(&key);
-        self.young.insert(key, known).or(before)
+    /// Sets what is known of a row whose version was just asked, and gives what was known before.
+    pub(crate) fn set(&mut self, key: Slice, known: Known) -> Known {
+        self.young.insert(key, known).unwrap_or_default()
     }
 
     /// Called between batches.
     pub(crate) fn turn(&mut self) {
+        self.forgotten.by_ref().take(FREED_AT_ONCE).for_each(drop);
         if self.young.len() >= self.rows_max {
-            self.old = core::mem::take(&mut self.young);
+            let young = Generation::with_capacity_and_hasher(self.young.len(), BuildHasherDefault::default());
+            let old = core::mem::replace(&mut self.young, young);
+            self.forgotten = core::mem::replace(&mut self.old, old).into_iter();
         }
     }
 }
@@ -64,22 +83,30 @@ mod tests {
     #[test]
     fn rows_in_use_outlive_a_turn_and_idle_ones_are_forgotten() {
         let mut versions = Versions::new(2);
-        versions.set("a".into(), known(1));
-        versions.set("b".into(), known(2));
+        let fresh = |versions: &mut Versions, name: &str, version| {
+            let asked: Result<u64, ()> = versions.version(&name.into(), || Ok(known(version)));
+            assert_eq!(asked, Ok(version));
+        };
+        let remembered =
+            |versions: &mut Versions, name: &str| versions.version(&name.into(), || Err(())).ok();
+        fresh(&mut versions, "a", 1);
+        fresh(&mut versions, "b", 2);
         versions.turn();
-        assert_eq!(versions.get(&"a".into()), Some(&known(1)));
-        versions.set("c".into(), known(3));
+        assert_eq!(remembered(&mut versions, "a"), Some(1));
+        fresh(&mut versions, "c", 3);
         versions.turn();
-        assert_eq!(versions.get(&"a".into()), Some(&known(1)));
-        assert_eq!(versions.get(&"b".into()), None);
+        assert_eq!(remembered(&mut versions, "a"), Some(1));
+        assert_eq!(remembered(&mut versions, "b"), None);
     }
 
     #[test]
-    fn setting_gives_the_state_before_from_either_generation() {
+    fn setting_gives_the_state_before() {
         let mut versions = Versions::new(1);
-        assert_eq!(versions.set("a".into(), known(1)), None);
+        assert_eq!(versions.version(&"a".into(), || Ok::<_, ()>(known(1))), Ok(1));
         versions.turn();
-        assert_eq!(versions.set("a".into(), known(2)), Some(known(1)));
-        assert_eq!(versions.set("a".into(), known(3)), Some(known(2)));
+        assert_eq!(versions.version(&"a".into(), || Err(())), Ok(1));
+        assert_eq!(versions.set("a".into(), known(2)), known(1));
+        assert_eq!(versions.set("a".into(), known(3)), known(2));
+        assert_eq!(versions.version(&"a".into(), || Err(())), Ok(3));
     }
 }

@@ -130,15 +130,8 @@ impl Writer {
         let versions =
             self.versions.entry(table.number).or_insert_with(|| Versions::new(self.version_rows_max));
         for (at, write) in writes.iter().enumerate() {
-            let version = match versions.get(&write.key) {
-                Some(known) => known.version,
-                None => {
-                    let known = table.known(&write.key).map_err(CommitError::Failed)?;
-                    let version = known.version;
-                    versions.set(write.key.clone(), known);
-                    version
-                }
-            };
+            let version =
+                versions.version(&write.key, || table.known(&write.key)).map_err(CommitError::Failed)?;
             if !holds(write.expect, version) {
                 return Err(CommitError::Conflict { at });
             }
@@ -153,7 +146,7 @@ impl Writer {
                     table.floors.note(&index_keys, self.batch_number);
                     let before =
                         versions.set(write.key.clone(), Known { version, index_keys: index_keys.clone() });
-                    for old in before.unwrap_or_default().index_keys {
+                    for old in before.index_keys {
                         if !index_keys.contains(&old) {
                             pending.batch.remove(&table.index, old);
                         }
@@ -164,7 +157,7 @@ impl Writer {
                     pending.batch.insert(&table.rows, write.key, value);
                 }
                 Change::Delete => {
-                    let before = versions.set(write.key.clone(), Known::default()).unwrap_or_default();
+                    let before = versions.set(write.key.clone(), Known::default());
                     for old in before.index_keys {
                         pending.batch.remove(&table.index, old);
                     }

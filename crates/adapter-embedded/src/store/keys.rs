@@ -1,7 +1,8 @@
 //! Keys of rows and of index entries, built so that the tree's byte order is the order the port promises.
 //!
-//! Row: length of the partition (2 bytes), partition, sort. Rows of a partition are together, in the order of the bytes
-//! of their sort keys.
+//! Row: hash of the partition (4 bytes), its length (2), partition, sort. Rows of a partition are together, in the order
+//! of the bytes of their sort keys. The hash comes first because the tree keeps the first four bytes of a key beside its
+//! nodes: most comparisons then end there, instead of following a pointer to keys that all begin alike.
 //! Index entry: number of the index (2), length of the shard (2), shard, time (8), partition, sort. The partition is
 //! escaped (`00` becomes `00 FF`) and ended by `00 01`, so that entries of one time come in the order of (partition, sort).
 
@@ -22,16 +23,22 @@ pub(crate) fn row_key(key: &Key) -> Vec<u8> {
 
 /// What the keys of all rows of a partition begin with.
 pub(crate) fn partition_prefix(partition: &str) -> Vec<u8> {
-    let mut out = Vec::with_capacity(2 + partition.len() + 32);
+    let mut out = Vec::with_capacity(6 + partition.len() + 32);
+    out.extend_from_slice(&hash(partition).to_be_bytes());
     // A longer partition than the limit never has rows: writes refuse it.
     out.extend_from_slice(&(partition.len().min(0xFFFF) as u16).to_be_bytes());
     out.extend_from_slice(partition.as_bytes());
     out
 }
 
+/// FNV-1a: it is on disk, so it must not depend on the version of a library.
+fn hash(partition: &str) -> u32 {
+    partition.bytes().fold(0x811c_9dc5, |hash, byte| (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193))
+}
+
 /// Partition and sort key of a row's key.
 pub(crate) fn split_row_key(bytes: &[u8]) -> Option<(&str, &str)> {
-    let (length, rest) = bytes.split_first_chunk()?;
+    let (length, rest) = bytes.get(4..)?.split_first_chunk()?;
     let (partition, sort) = rest.split_at_checked(usize::from(u16::from_be_bytes(*length)))?;
     Some((core::str::from_utf8(partition).ok()?, core::str::from_utf8(sort).ok()?))
 }
