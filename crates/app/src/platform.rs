@@ -93,7 +93,7 @@ impl Platform {
         let (inventory, worker, events) =
             (wired.inventory.clone(), wired.worker.handle(), wired.events.clone());
         let (told, ended) = oneshot::channel();
-        let running = wired.run(sockets, shutdown.clone());
+        let running = Box::pin(wired.run(sockets, shutdown.clone()));
         tasks.spawn(async move {
             // Nobody waits for it if the platform itself was dropped.
             let _ = told.send(running.await);

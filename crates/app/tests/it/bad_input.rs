@@ -35,6 +35,9 @@ async fn raw(
     Ok((status, json))
 }
 
+/// What is sent and the status that answers it.
+type Case = (&'static str, Vec<(&'static str, &'static str)>, Bytes, u16);
+
 const JSON: (&str, &str) = ("content-type", "application/json");
 const KEY: (&str, &str) = ("idempotency-key", "bad-input");
 
@@ -123,7 +126,7 @@ async fn bytes_that_are_no_request_are_refused_in_the_same_shape() -> Result<()>
     let path = "/v1/reservations";
     let deep = format!("{}{}", "[".repeat(100_000), "]".repeat(100_000));
     let deep_in_bounds = format!("{{\"event_id\":{}{}}}", "[".repeat(4_000), "]".repeat(4_000));
-    let cases: [(&str, Vec<(&str, &str)>, Bytes, u16); 6] = [
+    let cases: [Case; 6] = [
         ("not JSON", vec![JSON, KEY], Bytes::from_static(b"{event"), 400),
         ("not UTF-8", vec![JSON, KEY], Bytes::from_static(b"{\"event_id\":\"\xff\"}"), 400),
         ("nested too deep", vec![JSON, KEY], Bytes::from(deep_in_bounds), 400),

@@ -26,7 +26,7 @@ impl Show {
             }
             check_section(n, section, &mut problems);
         }
-        let total: u64 = self.sections.iter().map(|section| capacity_claimed(section)).sum();
+        let total: u64 = self.sections.iter().map(capacity_claimed).sum();
         if total > u64::from(SEATS_PER_SHOW_MAX) {
             problems
                 .push(invalid("sections", format!("{total} seats, at most {SEATS_PER_SHOW_MAX} in a show")));

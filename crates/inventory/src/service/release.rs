@@ -59,7 +59,7 @@ impl Service {
         let mut writes = vec![rows::hold_put(&hold, first.version)];
         writes.extend(claim.writes(&SeatState::Available));
         let stored = self.apply(claim, writes, &SeatState::Available, "release").await?;
-        Ok(stored.then(|| Released::Now { seats: hold.seats, at }))
+        Ok(stored.then_some(Released::Now { seats: hold.seats, at }))
     }
 
     /// The show of a stored hold.

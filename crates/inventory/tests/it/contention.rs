@@ -23,7 +23,7 @@ fn taken(answers: &[Answer<Held>]) -> usize {
         let refused =
             |rejection: &Rejection| matches!(rejection, Rejection::SeatTaken(_) | Rejection::SoldOut { .. });
         assert!(
-            matches!(answer, Ok(_)) || matches!(answer, Err(PortError::Rejected(why)) if refused(why)),
+            answer.is_ok() || matches!(answer, Err(PortError::Rejected(why)) if refused(why)),
             "{answer:?}"
         );
     }
