@@ -228,3 +228,6 @@ impl Hold {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests;
