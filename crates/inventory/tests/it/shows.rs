@@ -1,1 +1,128 @@
+//! Putting shows on sale, and taking seats off sale.
 
+use crate::faults::Fate::{AnswerLost, Lost};
+use crate::world::{World, commit, refusal, seat_id, show, sole};
+use domain::hold::Rejection;
+use domain::id::{SeatId, ShowId};
+use domain::invariant::Counts;
+use domain::seat::SeatStatus;
+use domain::show::{Layout, Listed, RowRange, Rows, Show};
+use inventory::{CreateShowError, Created};
+use ports::PortError;
+use tokio::task::JoinSet;
+
+/// A show whose definition takes several commits.
+fn large(id: &str, price: u64) -> Show {
+    let mut show = show(id);
+    let rows = (0..2_500).map(|n| RowRange { row: format!("r{n}"), from: 1, to: 4 }).collect();
+    show.sections[0].layout = Layout::Rows(Rows::new(rows));
+    let listed = (0..1_500).map(|n| SeatId::parse(&format!("box {n}")).unwrap()).collect();
+    show.sections[1].layout = Layout::Listed(Listed::new(listed));
+    show.sections[1].price = price;
+    show
+}
+
+#[tokio::test]
+async fn the_same_show_again_is_the_same_and_another_is_refused() {
+    let world = World::new().await;
+    let wanted = large("large", 5);
+    assert_eq!(world.service.create_show(&wanted).await.unwrap(), Created::Now);
+    assert_eq!(world.service.create_show(&wanted).await.unwrap(), Created::Before);
+    let other = world.service.create_show(&large("large", 6)).await;
+    assert!(matches!(other, Err(CreateShowError::Different)), "{other:?}");
+    let restarted = world.another(sole());
+    assert_eq!(*restarted.definition(&wanted.id).await.unwrap().unwrap(), wanted);
+    assert_eq!(restarted.shows().await.unwrap().len(), 2);
+    assert!(restarted.definition(&ShowId::parse("none").unwrap()).await.unwrap().is_none());
+}
+
+#[tokio::test]
+async fn a_wrong_definition_is_refused_and_leaves_nothing() {
+    let world = World::new().await;
+    let mut wrong = show("wrong");
+    wrong.sections[1].layout = Layout::Places(0);
+    let answer = world.service.create_show(&wrong).await;
+    assert!(matches!(answer, Err(CreateShowError::Invalid(_))), "{answer:?}");
+    assert!(world.service.definition(&wrong.id).await.unwrap().is_none());
+}
+
+/// Two operators, one id: the show is one of theirs, not a mixture.
+#[tokio::test(flavor = "multi_thread")]
+async fn of_different_shows_under_one_id_one_goes_on_sale_whole() {
+    for round in 0..5 {
+        let world = World::new().await;
+        let other = world.another(inventory::Options::default());
+        let mut operators = JoinSet::new();
+        for n in 0..6 {
+            let (service, show) =
+                ([world.service.clone(), other.clone()][n % 2].clone(), large("x", n as u64));
+            operators.spawn(async move { (service.create_show(&show).await, show) });
+        }
+        let answers = operators.join_all().await;
+        let winners: Vec<&Show> =
+            answers.iter().filter(|(answer, _)| answer.is_ok()).map(|(_, show)| show).collect();
+        assert_eq!(winners.len(), 1, "round {round}");
+        let stored = other.definition(&winners[0].id).await.unwrap().unwrap();
+        assert_eq!(*stored, *winners[0]);
+    }
+}
+
+/// The process died between the sections and the show's own row, or the answer was lost at any step.
+#[tokio::test]
+async fn a_creation_that_was_cut_short_is_completed_by_its_repetition() {
+    for step in 0..2 {
+        for fate in [Lost, AnswerLost] {
+            let world = World::new().await;
+            let wanted = large("large", 5);
+            let fates = (0..=step).map(|n| if n == step { fate } else { crate::faults::Fate::Done });
+            world.store.plan(fates);
+            match world.service.create_show(&wanted).await {
+                Ok(_) => {}
+                Err(CreateShowError::Failed(_)) => {
+                    assert!(world.service.definition(&wanted.id).await.unwrap().is_none(), "not half");
+                }
+                Err(other) => panic!("{other:?}"),
+            }
+            world.service.create_show(&wanted).await.unwrap();
+            assert_eq!(*world.another(sole()).definition(&wanted.id).await.unwrap().unwrap(), wanted);
+        }
+    }
+}
+
+#[tokio::test]
+async fn who_asks_for_a_show_before_it_exists_sees_it_when_it_does() {
+    let world = World::new().await;
+    let wanted = show("later");
+    let unknown = world.service.status(&wanted.id, None).await;
+    assert!(matches!(unknown, Err(PortError::Rejected(Rejection::NoSuchShow))));
+    world.service.create_show(&wanted).await.unwrap();
+    assert_eq!(world.service.status(&wanted.id, None).await.unwrap().counts[0].available, 10);
+}
+
+#[tokio::test]
+async fn only_free_seats_are_blocked_and_only_blocked_ones_unblocked() {
+    let world = World::new().await;
+    let id = ShowId::parse("show").unwrap();
+    world.hold("r1", &["1"]).await.unwrap();
+    world.hold("r2", &["2"]).await.unwrap();
+    commit(&world.service, "r2", "pay").await.unwrap();
+    let wanted = ["1", "2", "3", "4", "nowhere"].map(seat_id);
+    for _ in 0..2 {
+        let outcomes: Vec<_> = world.service.set_blocked(&id, &wanted, true).await.unwrap();
+        let outcomes: Vec<_> = outcomes.into_iter().map(|change| change.outcome).collect();
+        let held = Err(Some(SeatStatus::Held));
+        assert_eq!(outcomes, [held, Err(Some(SeatStatus::Sold)), Ok(()), Ok(()), Err(None)]);
+    }
+    assert_eq!(world.counts("A").await, Counts { available: 6, held: 1, sold: 1, blocked: 2 });
+    assert_eq!(refusal(world.hold("r3", &["3"]).await), Rejection::SeatTaken(vec![seat_id("3")]));
+    for fate in [Lost, AnswerLost] {
+        world.store.plan([fate]);
+        for blocked in [false, true] {
+            let changes = world.service.set_blocked(&id, &wanted[2..3], blocked).await.unwrap();
+            assert_eq!(changes[0].outcome, Ok(()));
+        }
+    }
+    world.service.set_blocked(&id, &wanted[2..4], false).await.unwrap();
+    world.hold("r3", &["3", "4"]).await.unwrap();
+    world.check(&[&world.service]).await;
+}

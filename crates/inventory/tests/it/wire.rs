@@ -1,1 +1,107 @@
+//! The whole service on real sockets, and talking HTTP/1.1 by hand, so that a test says exactly what is on the wire.
 
+use crate::world::{Counter, World};
+use inventory::{Config, Deps, Listeners, assemble, run};
+use ports::Tasks;
+use runtime::Process;
+use secrecy::SecretString;
+use serde_json::Value;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
+use tokio_util::sync::CancellationToken;
+
+pub(crate) const TOKEN: &str = "internal-0123456789";
+
+/// A running instance on a world's folder.
+pub(crate) struct Server {
+    pub(crate) world: World,
+    pub(crate) http: SocketAddr,
+    pub(crate) grpc: SocketAddr,
+    shutdown: CancellationToken,
+    running: Tasks,
+}
+
+/// An answer taken apart.
+#[derive(Debug)]
+pub(crate) struct Answer {
+    pub(crate) status: u16,
+    pub(crate) body: String,
+}
+
+impl Answer {
+    pub(crate) fn json(&self) -> Value {
+        serde_json::from_str(&self.body).unwrap_or_else(|error| panic!("{error} in {self:?}"))
+    }
+
+    /// Checks that this is an error in the shape of the contracts, and gives status and code.
+    pub(crate) fn error(&self) -> (u16, String) {
+        let error = &self.json()["error"];
+        assert!(!error["message"].as_str().unwrap().is_empty(), "{self:?}");
+        assert!(error["trace_id"].is_string(), "{self:?}");
+        (self.status, error["code"].as_str().unwrap().to_owned())
+    }
+}
+
+impl Server {
+    pub(crate) async fn start() -> Self {
+        let world = World::new().await;
+        let bind = async || TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let (http_listener, grpc_listener) = (bind().await, bind().await);
+        let (http, grpc) = (http_listener.local_addr().unwrap(), grpc_listener.local_addr().unwrap());
+        let deps = Deps {
+            store: world.store.clone(),
+            clock: world.clock.clone(),
+            entropy: Arc::new(Counter::default()),
+            tasks: Tasks::new(),
+            process: Process::new("inventory-api"),
+        };
+        let config = Config {
+            service: inventory::Options::default(),
+            internal_token: Some(SecretString::from(TOKEN)),
+        };
+        let service = assemble(config.service.clone(), &deps);
+        let (shutdown, running) = (CancellationToken::new(), Tasks::new());
+        let listeners = Listeners { http: http_listener, grpc: grpc_listener };
+        let stop = shutdown.clone();
+        running.spawn(async move {
+            run(service, config, deps, listeners, stop).await.expect("it serves until it is told to stop");
+        });
+        Self { world, http, grpc, shutdown, running }
+    }
+
+    pub(crate) async fn stop(self) {
+        self.shutdown.cancel();
+        self.running.finished().await;
+    }
+
+    /// One request with these header lines.
+    pub(crate) async fn send(&self, method: &str, path: &str, headers: &[&str], body: &str) -> Answer {
+        let mut stream = TcpStream::connect(self.http).await.unwrap();
+        let mut head = format!(
+            "{method} {path} HTTP/1.1\r\nhost: x\r\nconnection: close\r\ncontent-length: {}\r\n",
+            body.len()
+        );
+        for header in headers {
+            head.push_str(&format!("{header}\r\n"));
+        }
+        stream.write_all(format!("{head}\r\n{body}").as_bytes()).await.unwrap();
+        let mut text = String::new();
+        stream.read_to_string(&mut text).await.unwrap();
+        let (head, body) = text.split_once("\r\n\r\n").unwrap_or_else(|| panic!("no head in {text:?}"));
+        let status = head.split(' ').nth(1).unwrap().parse().unwrap();
+        Answer { status, body: body.to_owned() }
+    }
+
+    /// As an operator who has the token.
+    pub(crate) async fn get(&self, path: &str) -> Answer {
+        self.send("GET", path, &[&format!("x-internal-token: {TOKEN}")], "").await
+    }
+
+    /// As an operator who has the token.
+    pub(crate) async fn post(&self, path: &str, body: &str) -> Answer {
+        let headers = [&format!("x-internal-token: {TOKEN}")[..], "content-type: application/json"];
+        self.send("POST", path, &headers, body).await
+    }
+}
