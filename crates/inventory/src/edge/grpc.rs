@@ -18,6 +18,9 @@ use std::time::Duration;
 use tonic::service::Routes;
 use tonic::{Request, Response, Status};
 
+/// Free seats that one answer lists, at most: a section of 200,000 would not fit the 4 MiB that clients accept.
+const LISTED_MAX: usize = 1_000;
+
 /// The service's name for the health service.
 pub(crate) const NAME: &str = "reservation.v1.InventoryService";
 
@@ -151,7 +154,7 @@ fn availability_query(request: &proto::CheckAvailabilityRequest) -> Result<Avail
 
 impl Edge {
     /// With seats: which of them are free, and whether all are. Without: the free seats of a section, and whether there are
-    /// `quantity` of them.
+    /// `quantity` of them; the first [`LISTED_MAX`] are listed, the count is of all.
     async fn availability(
         &self,
         query: &AvailabilityQuery,
@@ -178,7 +181,8 @@ impl Edge {
             if section.is_none_or(|section| section == n) {
                 total += status.counts[n].available;
                 let views = self.service.seats(&query.show, &definition.id).await?;
-                free.extend(views.into_iter().filter(|view| view.status == SeatStatus::Available));
+                let room = LISTED_MAX - free.len();
+                free.extend(views.into_iter().filter(|view| view.status == SeatStatus::Available).take(room));
             }
         }
         Ok(proto::CheckAvailabilityResponse {

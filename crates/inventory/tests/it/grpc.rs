@@ -192,6 +192,23 @@ async fn what_cannot_be_reserved_is_refused_with_its_kind_and_takes_nothing() {
 }
 
 #[tokio::test]
+async fn the_seats_of_a_large_section_are_counted_all_and_listed_in_part() {
+    let server = Server::start().await;
+    let mut large = crate::world::show("large");
+    large.sections[1].layout = domain::show::Layout::Places(20_000);
+    server.world.service.create_show(&large).await.unwrap();
+    let ask = proto::CheckAvailabilityRequest {
+        event_id: "large".to_owned(),
+        section: "floor".to_owned(),
+        quantity: 10,
+        ..Default::default()
+    };
+    let floor = client(&server).await.check_availability(ask).await.unwrap().into_inner();
+    assert_eq!((floor.remaining_in_section, floor.available_seats.len()), (20_000, 1_000));
+    server.stop().await;
+}
+
+#[tokio::test]
 async fn an_outage_is_a_status_not_a_refusal() {
     let server = Server::start().await;
     let mut client = client(&server).await;
