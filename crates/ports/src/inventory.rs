@@ -22,9 +22,14 @@ pub trait Inventory: Send + Sync + 'static {
     /// Takes seats for a reservation.
     async fn hold(&self, cx: &CallContext, command: HoldSeats) -> Result<Held, PortError<Rejection>>;
     /// Makes the held seats the buyer's.
-    async fn commit(&self, cx: &CallContext, command: CommitSeats) -> Result<Committed, PortError<Rejection>>;
+    async fn commit(&self, cx: &CallContext, command: CommitSeats)
+    -> Result<Committed, PortError<Rejection>>;
     /// Gives the held seats back.
-    async fn release(&self, cx: &CallContext, command: ReleaseSeats) -> Result<Released, PortError<Rejection>>;
+    async fn release(
+        &self,
+        cx: &CallContext,
+        command: ReleaseSeats,
+    ) -> Result<Released, PortError<Rejection>>;
 }
 
 /// Take seats: either by name, or `quantity` of any in `section`.

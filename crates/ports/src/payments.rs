@@ -15,9 +15,17 @@ use std::sync::Arc;
 #[async_trait]
 pub trait Payments: Send + Sync + 'static {
     /// Reads a payment.
-    async fn get(&self, cx: &CallContext, intent: &PaymentIntentId) -> Result<PaymentView, PortError<PaymentRejection>>;
+    async fn get(
+        &self,
+        cx: &CallContext,
+        intent: &PaymentIntentId,
+    ) -> Result<PaymentView, PortError<PaymentRejection>>;
     /// Voids or refunds a payment, in full.
-    async fn cancel(&self, cx: &CallContext, command: CancelPayment) -> Result<Cancelled, PortError<PaymentRejection>>;
+    async fn cancel(
+        &self,
+        cx: &CallContext,
+        command: CancelPayment,
+    ) -> Result<Cancelled, PortError<PaymentRejection>>;
 }
 
 /// Give the money back.

@@ -38,7 +38,10 @@ pub trait Queue: Send + Sync + 'static {
     /// Deletes 1 to 10 messages; results are in the order of the receipts.
     async fn delete(&self, receipts: Vec<Receipt>) -> Result<Vec<Result<(), Fault>>, Fault>;
     /// Changes the leases of 1 to 10 messages; results are in the order of the entries.
-    async fn change_visibility(&self, entries: Vec<(Receipt, Duration)>) -> Result<Vec<Result<(), Fault>>, Fault>;
+    async fn change_visibility(
+        &self,
+        entries: Vec<(Receipt, Duration)>,
+    ) -> Result<Vec<Result<(), Fault>>, Fault>;
     /// How many messages there are; approximate on real queues.
     async fn depth(&self) -> Result<Depth, Fault>;
     /// Where messages go that were received too often, if that is configured.

@@ -13,7 +13,11 @@ use domain::reservation::{End, Status};
 #[async_trait]
 pub trait Reservations: Send + Sync + 'static {
     /// Reads a reservation.
-    async fn get(&self, cx: &CallContext, id: &ReservationId) -> Result<ReservationView, PortError<NoSuchReservation>>;
+    async fn get(
+        &self,
+        cx: &CallContext,
+        id: &ReservationId,
+    ) -> Result<ReservationView, PortError<NoSuchReservation>>;
     /// Brings a reservation to its end.
     async fn end(&self, cx: &CallContext, command: EndReservation) -> Result<Ended, PortError<EndRejection>>;
 }
