@@ -126,17 +126,23 @@ id!(
 impl OrderId {
     /// The one order that a reservation can become: `ord_` and the reservation's id without its own prefix.
     ///
-    /// Long reservation ids keep the limit of [`ID_BYTES_MAX`] by giving up their last bytes only when the prefix
-    /// does not fit, which cannot happen for ids that this system makes.
+    /// Ids that this system did not make keep their whole text behind `ord-`, so that `rsv_a` and `a` have different
+    /// orders; one that is too long for that gives way to a hash of it (FNV-1a, 64 bits).
     pub fn of(reservation: &ReservationId) -> Self {
-        let tail = reservation.as_str().strip_prefix("rsv_").unwrap_or(reservation.as_str());
-        let mut text = String::with_capacity(4 + tail.len());
-        text.push_str("ord_");
-        text.push_str(tail);
-        while text.len() > ID_BYTES_MAX {
-            text.pop();
+        let text = match reservation.as_str().strip_prefix("rsv_") {
+            Some(tail) => format!("ord_{tail}"),
+            None => format!("ord-{reservation}"),
+        };
+        if text.len() <= ID_BYTES_MAX {
+            return Self(text.into());
         }
-        Self(text.into())
+        let hash = reservation.as_str().bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
+            (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
+        });
+        let mut head: String = text.chars().take_while(char::is_ascii).take(96).collect();
+        head.push('~');
+        head.push_str(&format!("{hash:016x}"));
+        Self(head.into())
     }
 }
 
@@ -157,7 +163,12 @@ mod tests {
     fn an_order_id_is_a_function_of_the_reservation() {
         let reservation = ReservationId::parse("rsv_abc").expect("valid");
         assert_eq!(OrderId::of(&reservation).as_str(), "ord_abc");
-        let long = ReservationId::parse(&"é".repeat(64)).expect("valid");
-        assert!(OrderId::of(&long).as_str().len() <= ID_BYTES_MAX);
+        let bare = ReservationId::parse("abc").expect("valid");
+        assert_ne!(OrderId::of(&bare), OrderId::of(&reservation), "another reservation, another order");
+        let long = |last: &str| ReservationId::parse(&format!("{}{last}", "x".repeat(127))).expect("valid");
+        let order = OrderId::of(&long("a"));
+        assert!(order.as_str().len() <= ID_BYTES_MAX && order != OrderId::of(&long("b")));
+        let wide = ReservationId::parse(&"é".repeat(64)).expect("valid");
+        assert!(OrderId::of(&wide).as_str().len() <= ID_BYTES_MAX);
     }
 }
