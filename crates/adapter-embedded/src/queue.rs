@@ -6,6 +6,7 @@
 //! Deviations from SQS, on purpose: leases do not survive a restart (every message is visible then), there is no limit on
 //! messages in flight, and a standard queue hands out oldest first.
 
+mod ahead;
 pub(crate) mod core;
 mod dedup;
 mod index;

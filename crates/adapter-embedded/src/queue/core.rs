@@ -8,6 +8,7 @@
 //! Leases live in memory only: after a restart every message is visible. Receive counts are written without a sync of
 //! their own; a kill of the process does not lose them, so a message that crashes its reader still reaches the redrive.
 
+use super::ahead::Ahead;
 use super::dedup::Dedup;
 use super::index::{Entry, Index, Instant, State as MessageState};
 use super::options::{QueueOptions, QueueStats};
@@ -37,6 +38,7 @@ pub(crate) struct QueueCore {
     /// Which open of the folder this is; receipts carry it.
     pub(crate) epoch: u64,
     pub(crate) wake: Notify,
+    pub(crate) ahead: Ahead,
     number: u64,
     state: Mutex<State>,
 }
@@ -103,6 +105,7 @@ impl QueueCore {
             clock: engine.clock.clone(),
             epoch: engine.epoch,
             wake: Notify::new(),
+            ahead: Ahead::default(),
             number,
             state: Mutex::new(state),
         }

@@ -4,6 +4,7 @@
 //! and its wake-up goes to the next. Messages that were received too often are moved to the dead-letter queue in one
 //! durable write; their group stays blocked until then.
 
+use super::ahead::WORTH_IT;
 use super::core::{Arrival, QueueCore, State, answered, fresh, group_of, id_text, micros};
 use super::index::{Instant, Leased, Take, Taken};
 use super::options::VISIBILITY_MAX;
@@ -46,7 +47,7 @@ impl QueueCore {
             // From here on a wake-up is not missed, even if it comes before the select below.
             notified.as_mut().enable();
             self.check()?;
-            let (taken, next, now) = self.take(request.max, visibility);
+            let (taken, next, now, long) = self.take(request.max, visibility);
             if !taken.spent.is_empty() {
                 let moved = self.bury(&taken.spent)?;
                 if taken.leased.is_empty() {
@@ -56,7 +57,7 @@ impl QueueCore {
                 }
             }
             if !taken.leased.is_empty() {
-                return self.hand_out(&taken.leased);
+                return self.hand_out(&taken.leased, long);
             }
             if now >= end {
                 return Ok(Vec::new());
@@ -70,7 +71,8 @@ impl QueueCore {
         }
     }
 
-    fn take(self: &Arc<Self>, max: usize, visibility: Duration) -> (Taken, Option<Instant>, Instant) {
+    /// What is there to take, when the next timer ends, what time it is, and whether the queue is long.
+    fn take(self: &Arc<Self>, max: usize, visibility: Duration) -> (Taken, Option<Instant>, Instant, bool) {
         let (now, at) = (self.now(), self.clock.now().as_millis());
         let mut state = self.state();
         state.index.expire(now);
@@ -85,7 +87,7 @@ impl QueueCore {
             state.index.expire(now);
         }
         self.announce(&state, earliest);
-        (taken, state.index.next_timer(), now)
+        (taken, state.index.next_timer(), now, state.depth().visible >= WORTH_IT)
     }
 
     /// Wakes who waits: one receive if there is something to take, all if they sleep past the next timer.
@@ -116,7 +118,7 @@ impl QueueCore {
     }
 
     /// Reads the bodies of messages that were just leased and notes their receive counts.
-    fn hand_out(&self, leased: &[Leased]) -> Result<Vec<Message>, Fault> {
+    fn hand_out(&self, leased: &[Leased], long: bool) -> Result<Vec<Message>, Fault> {
         let counts = leased.iter().map(|message| {
             let value = record::receives(message.received, message.first_received);
             self.put(&record::key(record::RECEIVES, message.place), &value)
@@ -125,7 +127,8 @@ impl QueueCore {
         let mut messages = Vec::with_capacity(leased.len());
         for Leased { place, lease, received, first_received } in leased.iter().copied() {
             // Deleted by an older receipt since it was leased a moment ago.
-            let Some(bytes) = self.read(place)? else { continue };
+            let bytes = if long { self.ahead.read(&self.messages, place)? } else { self.read(place)? };
+            let Some(bytes) = bytes else { continue };
             let record = Record::decode(&bytes)?;
             messages.push(Message {
                 id: id_text(if record.id == 0 { self.id_at(place) } else { record.id }).into(),
