@@ -77,12 +77,12 @@ async fn reserve_commit_and_release_tell_what_contracts_say() {
     assert_eq!((code, detail), (ErrorCode::FailedPrecondition, ["hold_expires_at", "NOT_DUE", "60000"]));
 
     let sold = client.commit_reservation(commit("r1")).await.unwrap().into_inner();
-    assert_eq!((sold.status(), sold.order_id.as_str()), (proto::CommitStatus::Success, "ord_r1"));
+    assert_eq!((sold.status(), sold.order_id.as_str()), (proto::CommitStatus::Success, "ord-r1"));
     assert_eq!(client.commit_reservation(commit("r1")).await.unwrap().into_inner(), sold);
     let late = client.release_hold(release("r1", "")).await.unwrap().into_inner();
     assert_eq!(late.status(), proto::ReleaseStatus::Failed);
     let (code, [_, reason, value]) = told(late.error.as_ref());
-    assert_eq!((code, reason, value), (ErrorCode::AlreadyExists, "ALREADY_COMMITTED", "ord_r1"));
+    assert_eq!((code, reason, value), (ErrorCode::AlreadyExists, "ALREADY_COMMITTED", "ord-r1"));
 
     client.reserve_seat(any("r3", 3)).await.unwrap();
     let none = client.reserve_seat(any("r4", 1)).await.unwrap().into_inner();

@@ -127,7 +127,7 @@ async fn blocking_tells_what_changed_and_what_did_not() {
     let holds = server.get("/admin/holds/r2").await.json();
     assert_eq!(
         (&holds["holds"][0]["state"], &holds["holds"][0]["why"]),
-        (&json!("COMMITTED"), &json!("ord_r2"))
+        (&json!("COMMITTED"), &json!("ord-r2"))
     );
     server.stop().await;
 }
