@@ -59,7 +59,7 @@ impl Default for EngineOptions {
             cache_bytes: 128 << 20,
             memtable_bytes: 16 << 20,
             journal_bytes: 64 << 20,
-            version_rows: 131_072,
+            version_rows: 262_144,
             batch_max: 1_024,
             background_threads: 4,
         }

@@ -60,7 +60,18 @@ impl EmbeddedStore {
                 (*expect, Change::Put { value, version, index_keys })
             }
         };
-        Ok(Planned { key: row_key, expect, change })
+        let absent_as_of = match expect {
+            Expect::Absent => self.absent_as_of(&row_key)?,
+            Expect::Version(_) | Expect::Any => None,
+        };
+        Ok(Planned { key: row_key, expect, absent_as_of, change })
+    }
+
+    /// Looks for a row that should not be there, so that the writer need not: it is one thread, callers are many.
+    fn absent_as_of(&self, row_key: &Slice) -> Result<Option<u64>, Fault> {
+        let published = self.engine.shared.published();
+        let there = self.table.rows.contains_key(row_key).map_err(|e| read_fault("look for a row", &e))?;
+        Ok((!there).then_some(published))
     }
 
     fn plan_all(&self, writes: &[Write]) -> Result<Vec<Planned>, Fault> {

@@ -1,6 +1,9 @@
 //! What the writer remembers of rows: their version and their index entries, so that a version check on a row written
 //! lately costs one look-up in memory.
 //!
+//! A caller that creates a row looks for it first, on its own thread, and says as of which batch it found none. That holds
+//! if every write since is remembered here: then a row that is not here was not written since.
+//!
 //! Two generations: new and used entries are in the young one; when it is full it becomes the old one and the old one is
 //! forgotten. Generations turn only between batches, because within a batch this memory is the only place that knows
 //! the writes accepted a moment ago. Between batches everything it says is also in the tree, so forgetting is free.
@@ -25,6 +28,10 @@ pub(crate) struct Versions {
     old: Generation,
     /// A forgotten generation is freed a little at a time: all at once would hold up a batch for milliseconds.
     forgotten: IntoIter<Slice, Known>,
+    /// Writes of batches up to this one may have been forgotten.
+    forgotten_until: u64,
+    /// The batch after which `old` was young no more.
+    old_until: u64,
     rows_max: usize,
 }
 
@@ -35,13 +42,22 @@ impl Versions {
     /// Remembers at least `rows_max` of the rows used last, and at most twice as many beside the current batch.
     pub(crate) fn new(rows_max: usize) -> Self {
         let forgotten = Generation::default().into_iter();
-        Self { young: Generation::default(), old: Generation::default(), forgotten, rows_max }
+        Self {
+            young: Generation::default(),
+            old: Generation::default(),
+            forgotten,
+            forgotten_until: 0,
+            old_until: 0,
+            rows_max,
+        }
     }
 
-    /// The version of a row; asks `read` for a row that is not remembered, and remembers it.
+    /// The version of a row; asks `read` for a row that is not remembered, and remembers it. `absent_as_of` is the batch
+    /// as of which the caller found no row.
     pub(crate) fn version<E>(
         &mut self,
         key: &Slice,
+        absent_as_of: Option<u64>,
         read: impl FnOnce() -> Result<Known, E>,
     ) -> Result<u64, E> {
         match self.young.entry(key.clone()) {
@@ -49,6 +65,9 @@ impl Versions {
             Entry::Vacant(entry) => {
                 let known = match self.old.remove(key) {
                     Some(known) => known,
+                    None if absent_as_of.is_some_and(|batch| batch >= self.forgotten_until) => {
+                        Known::default()
+                    }
                     None => read()?,
                 };
                 Ok(entry.insert(known).version)
@@ -61,13 +80,14 @@ impl Versions {
         self.young.insert(key, known).unwrap_or_default()
     }
 
-    /// Called between batches.
-    pub(crate) fn turn(&mut self) {
+    /// Called after the batch of this number.
+    pub(crate) fn turn(&mut self, batch: u64) {
         self.forgotten.by_ref().take(FREED_AT_ONCE).for_each(drop);
         if self.young.len() >= self.rows_max {
             let young = Generation::with_capacity_and_hasher(self.young.len(), BuildHasherDefault::default());
             let old = core::mem::replace(&mut self.young, young);
             self.forgotten = core::mem::replace(&mut self.old, old).into_iter();
+            self.forgotten_until = core::mem::replace(&mut self.old_until, batch);
         }
     }
 }
@@ -84,17 +104,17 @@ mod tests {
     fn rows_in_use_outlive_a_turn_and_idle_ones_are_forgotten() {
         let mut versions = Versions::new(2);
         let fresh = |versions: &mut Versions, name: &str, version| {
-            let asked: Result<u64, ()> = versions.version(&name.into(), || Ok(known(version)));
+            let asked: Result<u64, ()> = versions.version(&name.into(), None, || Ok(known(version)));
             assert_eq!(asked, Ok(version));
         };
         let remembered =
-            |versions: &mut Versions, name: &str| versions.version(&name.into(), || Err(())).ok();
+            |versions: &mut Versions, name: &str| versions.version(&name.into(), None, || Err(())).ok();
         fresh(&mut versions, "a", 1);
         fresh(&mut versions, "b", 2);
-        versions.turn();
+        versions.turn(1);
         assert_eq!(remembered(&mut versions, "a"), Some(1));
         fresh(&mut versions, "c", 3);
-        versions.turn();
+        versions.turn(2);
         assert_eq!(remembered(&mut versions, "a"), Some(1));
         assert_eq!(remembered(&mut versions, "b"), None);
     }
@@ -102,11 +122,31 @@ mod tests {
     #[test]
     fn setting_gives_the_state_before() {
         let mut versions = Versions::new(1);
-        assert_eq!(versions.version(&"a".into(), || Ok::<_, ()>(known(1))), Ok(1));
-        versions.turn();
-        assert_eq!(versions.version(&"a".into(), || Err(())), Ok(1));
+        assert_eq!(versions.version(&"a".into(), None, || Ok::<_, ()>(known(1))), Ok(1));
+        versions.turn(3);
+        assert_eq!(versions.version(&"a".into(), None, || Err(())), Ok(1));
         assert_eq!(versions.set("a".into(), known(2)), known(1));
         assert_eq!(versions.set("a".into(), known(3)), known(2));
-        assert_eq!(versions.version(&"a".into(), || Err(())), Ok(3));
+        assert_eq!(versions.version(&"a".into(), None, || Err(())), Ok(3));
+    }
+
+    #[test]
+    fn a_row_found_absent_is_believed_only_while_every_write_since_is_remembered() {
+        let mut versions = Versions::new(1);
+        let ask = |versions: &mut Versions, name: &str, as_of| {
+            versions.version(&name.into(), Some(as_of), || Err(())).ok()
+        };
+        assert_eq!(ask(&mut versions, "new", 0), Some(0));
+        versions.turn(1);
+        // Written by batch 2: remembered, whatever the caller saw.
+        assert_eq!(ask(&mut versions, "row", 1), Some(0));
+        versions.set("row".into(), known(1));
+        assert_eq!(ask(&mut versions, "row", 1), Some(1));
+        versions.turn(2);
+        assert_eq!(versions.version(&"filler".into(), None, || Ok::<_, ()>(known(7))), Ok(7));
+        versions.turn(3);
+        // Forgotten now: who looked before batch 2 is not believed, who looked after it is.
+        assert_eq!(ask(&mut versions, "row", 1), None);
+        assert_eq!(ask(&mut versions, "other", 2), Some(0));
     }
 }

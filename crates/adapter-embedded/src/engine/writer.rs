@@ -47,7 +47,7 @@ impl Writer {
                 Some(dispatch) => drop(dispatch.send(answers)),
                 None => drop(answers),
             }
-            self.versions.values_mut().for_each(Versions::turn);
+            self.versions.values_mut().for_each(|versions| versions.turn(self.batch_number));
         }
         drop(panicking);
     }
@@ -130,8 +130,9 @@ impl Writer {
         let versions =
             self.versions.entry(table.number).or_insert_with(|| Versions::new(self.version_rows_max));
         for (at, write) in writes.iter().enumerate() {
-            let version =
-                versions.version(&write.key, || table.known(&write.key)).map_err(CommitError::Failed)?;
+            let version = versions
+                .version(&write.key, write.absent_as_of, || table.known(&write.key))
+                .map_err(CommitError::Failed)?;
             if !holds(write.expect, version) {
                 return Err(CommitError::Conflict { at });
             }

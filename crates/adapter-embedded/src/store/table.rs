@@ -21,6 +21,8 @@ pub(crate) struct Table {
 pub(crate) struct Planned {
     pub(crate) key: Slice,
     pub(crate) expect: Expect,
+    /// The caller saw every batch up to this one, and no row.
+    pub(crate) absent_as_of: Option<u64>,
     pub(crate) change: Change,
 }
 
