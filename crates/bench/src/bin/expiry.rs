@@ -51,6 +51,9 @@ struct Options {
     prepare: u64,
 }
 
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 fn main() -> Result<()> {
     let options = Options::parse();
     let folder = tempfile::tempdir()?;

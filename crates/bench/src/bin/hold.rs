@@ -39,6 +39,9 @@ struct Options {
     seed: u64,
 }
 
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 fn main() -> Result<()> {
     let options = Options::parse();
     // The generator needs one core's worth at most; the server gets the rest.
