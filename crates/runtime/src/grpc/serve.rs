@@ -19,6 +19,11 @@ use tonic_health::pb::health_server::HealthServer;
 
 /// Calls that one connection may have open; a client with more of them waits on its own side.
 const STREAMS_MAX: u32 = 2_048;
+/// Bytes that one call, and all calls of a connection, may have sent before they are read. h2 lets a connection owe half its
+/// window in small frames, 256 bytes each, and ends it as abusive beyond: the window has room for one such frame of every
+/// stream. A window that adapts starts at 64 KiB, and 128 calls at once would end the connection.
+const STREAM_WINDOW: u32 = 64 * 1024;
+const CONNECTION_WINDOW: u32 = STREAMS_MAX * 256 * 2;
 /// The most bytes of a call's headers.
 const HEAD_BYTES_MAX: u32 = 16 * 1024;
 /// How long a silent connection is left alone before it is asked whether it still lives, and how long it may take to
@@ -92,7 +97,8 @@ fn builder(tasks: &Tasks) -> http2::Builder<Spawner> {
     let mut builder = http2::Builder::new(Spawner(tasks.clone()));
     builder
         .timer(TokioTimer::new())
-        .adaptive_window(true)
+        .initial_stream_window_size(STREAM_WINDOW)
+        .initial_connection_window_size(CONNECTION_WINDOW)
         .max_concurrent_streams(STREAMS_MAX)
         .max_header_list_size(HEAD_BYTES_MAX)
         .keep_alive_interval(PING_AFTER)

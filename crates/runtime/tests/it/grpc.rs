@@ -191,6 +191,20 @@ async fn a_call_over_the_limit_of_calls_is_refused_at_once_and_later_ones_are_ta
 }
 
 #[tokio::test]
+async fn as_many_calls_as_a_connection_may_have_are_all_answered() {
+    let server = Server::start().await;
+    let client = server.client().await;
+    let mut calls = tokio::task::JoinSet::new();
+    for _ in 0..2_000 {
+        let mut client = client.clone();
+        calls.spawn(async move { client.check_availability(availability()).await });
+    }
+    while let Some(answer) = calls.join_next().await {
+        answer.unwrap().unwrap();
+    }
+}
+
+#[tokio::test]
 async fn the_callers_deadline_ends_the_call() {
     let server = Server::start().await;
     // By hand, because tonic's client would end the call by itself before the server answers.
