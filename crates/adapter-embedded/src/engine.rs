@@ -257,7 +257,7 @@ fn start_writer(
         dispatch,
         batch_max: options.batch_max.max(1),
         version_rows_max: options.version_rows.max(1),
-        versions: BTreeMap::new(),
+        stores: BTreeMap::new(),
         batch_number: 0,
     };
     std::thread::Builder::new().name("tacos-writer".to_owned()).spawn(move || writer.run())

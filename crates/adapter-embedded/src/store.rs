@@ -4,6 +4,7 @@
 //! each commit whole or not at all, and every commit that was answered before they asked. Index entries are written in
 //! the batch of their row, so this index is never behind; callers still read the row again, as the port says.
 
+mod filter;
 mod floors;
 mod keys;
 mod row;
@@ -70,6 +71,9 @@ impl EmbeddedStore {
     /// Looks for a row that should not be there, so that the writer need not: it is one thread, callers are many.
     fn absent_as_of(&self, row_key: &Slice) -> Result<Option<u64>, Fault> {
         let published = self.engine.shared.published();
+        if self.table.filter.surely_absent(row_key) {
+            return Ok(Some(published));
+        }
         let there = self.table.rows.contains_key(row_key).map_err(|e| read_fault("look for a row", &e))?;
         Ok((!there).then_some(published))
     }

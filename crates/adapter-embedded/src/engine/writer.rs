@@ -31,7 +31,8 @@ pub(crate) struct Writer {
     pub(crate) dispatch: Option<UnboundedSender<Answers>>,
     pub(crate) batch_max: usize,
     pub(crate) version_rows_max: usize,
-    pub(crate) versions: BTreeMap<u32, Versions>,
+    /// The stores written to since the open, by number, with what is remembered of their rows.
+    pub(crate) stores: BTreeMap<u32, (Arc<Table>, Versions)>,
     pub(crate) batch_number: u64,
 }
 
@@ -47,7 +48,7 @@ impl Writer {
                 Some(dispatch) => drop(dispatch.send(answers)),
                 None => drop(answers),
             }
-            self.versions.values_mut().for_each(|versions| versions.turn(self.batch_number));
+            self.tidy();
         }
         drop(panicking);
     }
@@ -87,6 +88,17 @@ impl Writer {
         answers
     }
 
+    /// What can wait until a batch is answered.
+    fn tidy(&mut self) {
+        for (table, versions) in self.stores.values_mut() {
+            versions.turn(self.batch_number);
+            if let Err(error) = table.filter.learn(&table.rows) {
+                // Without the filter rows are looked for in the tree, where the caller meets the same error.
+                tracing::warn!(error = describe(&error), "cannot read the keys of a table");
+            }
+        }
+    }
+
     fn commit(&self, pending: Pending) -> Result<(), WriteError> {
         if pending.batch.is_empty() {
             return Ok(());
@@ -123,12 +135,14 @@ impl Writer {
     /// Checks every expectation, then adds every write.
     fn accept(
         &mut self,
-        table: &Table,
+        table: &Arc<Table>,
         writes: Vec<Planned>,
         pending: &mut Pending,
     ) -> Result<(), CommitError> {
-        let versions =
-            self.versions.entry(table.number).or_insert_with(|| Versions::new(self.version_rows_max));
+        let (_, versions) = self
+            .stores
+            .entry(table.number)
+            .or_insert_with(|| (table.clone(), Versions::new(self.version_rows_max)));
         for (at, write) in writes.iter().enumerate() {
             let version = versions
                 .version(&write.key, write.absent_as_of, || table.known(&write.key))
@@ -145,6 +159,9 @@ impl Writer {
                 Change::Check => {}
                 Change::Put { value, version, index_keys } => {
                     table.floors.note(&index_keys, self.batch_number);
+                    if version == 1 {
+                        table.filter.add(&write.key);
+                    }
                     let before =
                         versions.set(write.key.clone(), Known { version, index_keys: index_keys.clone() });
                     for old in before.index_keys {

@@ -1,5 +1,6 @@
 //! The part of a store that the writer sees: its two tables in the tree and the plan of each write.
 
+use super::filter::Filter;
 use super::floors::Floors;
 use super::row;
 use crate::engine::versions::Known;
@@ -15,6 +16,7 @@ pub(crate) struct Table {
     pub(crate) rows: Keyspace,
     pub(crate) index: Keyspace,
     pub(crate) floors: Floors,
+    pub(crate) filter: Filter,
 }
 
 /// A write, encoded by its caller so that the writer only checks and copies.
@@ -43,7 +45,7 @@ pub(crate) const fn holds(expect: Expect, version: u64) -> bool {
 
 impl Table {
     pub(crate) fn new(number: u32, rows: Keyspace, index: Keyspace) -> Self {
-        Self { number, rows, index, floors: Floors::default() }
+        Self { number, rows, index, floors: Floors::default(), filter: Filter::default() }
     }
 
     /// What the tree says of a row.

@@ -90,3 +90,29 @@ async fn the_same_name_gives_the_same_store() {
     let (first, second) = tokio::join!(one.commit(vec![put()]), two.commit(vec![put()]));
     assert!(first.is_ok() != second.is_ok(), "{first:?} {second:?}");
 }
+
+/// The filter that spares the search for a row to be created is filled a little with each batch after an open.
+#[tokio::test]
+async fn rows_of_an_earlier_run_are_not_created_again_while_the_filter_fills_and_after() {
+    use ports::store::{Attributes, CommitError, Expect, Key, Write};
+    let harness = Embedded::new();
+    let create = |number: usize| Write::Put {
+        key: Key::new(format!("p{number}"), "s"),
+        expect: Expect::Absent,
+        attributes: Attributes::new(),
+        indexes: Vec::new(),
+    };
+    let store = harness.store().await;
+    for first in (0..3_000).step_by(100) {
+        store.commit((first..first + 100).map(create).collect()).await.unwrap();
+    }
+    let store = harness.reopen(store).await.unwrap();
+    // Each of these is a batch, so the filter is empty at the first and full at the last.
+    for number in 0..50 {
+        let again = store.commit(vec![create(number * 60)]).await;
+        assert!(matches!(again, Err(CommitError::Conflict { at: 0 })), "{number}: {again:?}");
+        store.commit(vec![create(10_000 + number)]).await.unwrap();
+        let again = store.commit(vec![create(10_000 + number)]).await;
+        assert!(matches!(again, Err(CommitError::Conflict { at: 0 })), "{number}: {again:?}");
+    }
+}
