@@ -57,8 +57,8 @@ impl Default for EngineOptions {
     fn default() -> Self {
         Self {
             cache_bytes: 128 << 20,
-            memtable_bytes: 16 << 20,
-            journal_bytes: 64 << 20,
+            memtable_bytes: 64 << 20,
+            journal_bytes: 512 << 20,
             version_rows: 262_144,
             batch_max: 1_024,
             background_threads: 4,
@@ -108,13 +108,8 @@ impl Engine {
     ) -> Result<Self, OpenError> {
         let root = path.as_ref();
         let folder = Folder::prepare(root)?;
-        let db = Database::builder(folder.tree())
-            .cache_size(options.cache_bytes)
-            .max_journaling_size(options.journal_bytes.max(64 << 20))
-            .worker_threads(options.background_threads.max(1))
-            .manual_journal_persist(true)
-            .open()
-            .map_err(|e| OpenError::tree(root, "open the tree", e))?;
+        let db =
+            open_tree(&folder.tree(), &options).map_err(|e| OpenError::tree(root, "open the tree", e))?;
         let meta = db
             .keyspace("meta", || table_options(&options))
             .map_err(|e| OpenError::tree(root, "open the tree's first table", e))?;
@@ -221,6 +216,27 @@ impl Drop for Inner {
             drop(writer.join());
         }
     }
+}
+
+/// Opens the tree on a thread of low priority, which the tree's own threads inherit: on a machine that is fully used,
+/// merging tables would otherwise take whole time slices from the writer, and every caller would wait for it. A tree that
+/// falls behind for it brakes the writer, as it does for a slow disk.
+fn open_tree(path: &Path, options: &EngineOptions) -> fjall::Result<Database> {
+    const BACKGROUND: i32 = 10;
+    let open = || {
+        // Where the system refuses, the tree's threads are as important as all others.
+        let _ = rustix::process::nice(BACKGROUND);
+        Database::builder(path)
+            .cache_size(options.cache_bytes)
+            .max_journaling_size(options.journal_bytes.max(64 << 20))
+            .worker_threads(options.background_threads.max(1))
+            .manual_journal_persist(true)
+            .open()
+    };
+    std::thread::scope(|scope| {
+        let opened = std::thread::Builder::new().name("tacos-open".to_owned()).spawn_scoped(scope, open)?;
+        opened.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+    })
 }
 
 fn table_options(options: &EngineOptions) -> KeyspaceCreateOptions {

@@ -6,16 +6,19 @@
 
 mod filter;
 mod floors;
+pub(crate) mod heads;
 mod keys;
 mod row;
 pub(crate) mod table;
 
 use crate::engine::Inner;
 use crate::engine::request::Request;
+use crate::engine::versions::Known;
 use crate::engine::writer::read_fault;
 use async_trait::async_trait;
 use domain::time::Timestamp;
 use fjall::{Iter, Readable as _, Slice};
+use heads::Seen;
 use keys::{KEY_BYTES_MAX, entry_of, index_key, partition_prefix, row_key, shard_prefix, split_row_key};
 use ports::store::{CommitError, Entry, Expect, Key, Row, Write};
 use ports::{Fault, Store};
@@ -61,21 +64,19 @@ impl EmbeddedStore {
                 (*expect, Change::Put { value, version, index_keys })
             }
         };
-        let absent_as_of = match expect {
-            Expect::Absent => self.absent_as_of(&row_key)?,
-            Expect::Version(_) | Expect::Any => None,
-        };
-        Ok(Planned { key: row_key, expect, absent_as_of, change })
+        let seen = Some(self.look(&row_key)?);
+        Ok(Planned { key: row_key, expect, seen, change })
     }
 
-    /// Looks for a row that should not be there, so that the writer need not: it is one thread, callers are many.
-    fn absent_as_of(&self, row_key: &Slice) -> Result<Option<u64>, Fault> {
-        let published = self.engine.shared.published();
-        if self.table.filter.surely_absent(row_key) {
-            return Ok(Some(published));
+    /// Looks at a row that is to be written, so that the writer need not: it is one thread, callers are many.
+    fn look(&self, row_key: &Slice) -> Result<Seen, Fault> {
+        if let Some(seen) = self.table.heads.take(row_key) {
+            return Ok(seen);
         }
-        let there = self.table.rows.contains_key(row_key).map_err(|e| read_fault("look for a row", &e))?;
-        Ok((!there).then_some(published))
+        let as_of = self.engine.shared.published();
+        let absent = self.table.filter.surely_absent(row_key);
+        let known = if absent { Known::default() } else { self.table.known(row_key)? };
+        Ok(Seen { as_of, known })
     }
 
     fn plan_all(&self, writes: &[Write]) -> Result<Vec<Planned>, Fault> {
@@ -121,15 +122,26 @@ impl Store for EmbeddedStore {
                 keys.len()
             )));
         }
+        let as_of = self.engine.shared.published();
         let snapshot = self.engine.db.snapshot();
         let mut found = Vec::with_capacity(keys.len());
         for key in keys {
+            let row_key: Slice = row_key(key).into();
+            if self.table.filter.surely_absent(&row_key) {
+                found.push(None);
+                continue;
+            }
             let value =
-                snapshot.get(&self.table.rows, row_key(key)).map_err(|e| read_fault("read a row", &e))?;
-            found.push(match value {
-                Some(bytes) => Some(row::decode(&self.engine.names, key.clone(), &bytes)?),
-                None => None,
-            });
+                snapshot.get(&self.table.rows, &row_key).map_err(|e| read_fault("read a row", &e))?;
+            let Some(bytes) = value else {
+                found.push(None);
+                continue;
+            };
+            found.push(Some(row::decode(&self.engine.names, key.clone(), &bytes)?));
+            if let Some((version, index_keys)) = row::head(&row_key, &bytes) {
+                let known = Known { version, index_keys };
+                self.table.heads.put(row_key, Seen { as_of, known });
+            }
         }
         Ok(found)
     }

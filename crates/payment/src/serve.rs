@@ -116,7 +116,8 @@ impl Background {
 
 fn spawn(tasks: &Tasks, future: impl Future<Output = ()> + Send + 'static) -> oneshot::Receiver<()> {
     let (done, ended) = oneshot::channel();
-    tasks.spawn(async move {
+    // Events and webhooks are due at promised times, whatever the requests do.
+    tasks.spawn_apart(async move {
         future.await;
         // Nobody waits any more if the service itself was dropped.
         let _ = done.send(());

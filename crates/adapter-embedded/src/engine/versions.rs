@@ -1,13 +1,14 @@
 //! What the writer remembers of rows: their version and their index entries, so that a version check on a row written
 //! lately costs one look-up in memory.
 //!
-//! A caller that creates a row looks for it first, on its own thread, and says as of which batch it found none. That holds
-//! if every write since is remembered here: then a row that is not here was not written since.
+//! A caller that writes a row looks at it first, on its own thread, and says as of which batch it saw what. That holds if
+//! every write since is remembered here: then a row that is not here was not written since.
 //!
 //! Two generations: new and used entries are in the young one; when it is full it becomes the old one and the old one is
 //! forgotten. Generations turn only between batches, because within a batch this memory is the only place that knows
 //! the writes accepted a moment ago. Between batches everything it says is also in the tree, so forgetting is free.
 
+use crate::store::heads::Seen;
 use core::hash::BuildHasherDefault;
 use fjall::Slice;
 use std::collections::HashMap;
@@ -52,23 +53,20 @@ impl Versions {
         }
     }
 
-    /// The version of a row; asks `read` for a row that is not remembered, and remembers it. `absent_as_of` is the batch
-    /// as of which the caller found no row.
+    /// The version of a row that is remembered, or that the caller has `seen`, or else what `read` says; remembers it.
     pub(crate) fn version<E>(
         &mut self,
         key: &Slice,
-        absent_as_of: Option<u64>,
+        seen: Option<Seen>,
         read: impl FnOnce() -> Result<Known, E>,
     ) -> Result<u64, E> {
         match self.young.entry(key.clone()) {
             Entry::Occupied(entry) => Ok(entry.get().version),
             Entry::Vacant(entry) => {
-                let known = match self.old.remove(key) {
-                    Some(known) => known,
-                    None if absent_as_of.is_some_and(|batch| batch >= self.forgotten_until) => {
-                        Known::default()
-                    }
-                    None => read()?,
+                let known = match (self.old.remove(key), seen) {
+                    (Some(known), _) => known,
+                    (None, Some(seen)) if seen.as_of >= self.forgotten_until => seen.known,
+                    (None, _) => read()?,
                 };
                 Ok(entry.insert(known).version)
             }
@@ -131,10 +129,11 @@ mod tests {
     }
 
     #[test]
-    fn a_row_found_absent_is_believed_only_while_every_write_since_is_remembered() {
+    fn what_a_caller_saw_is_believed_only_while_every_write_since_is_remembered() {
         let mut versions = Versions::new(1);
         let ask = |versions: &mut Versions, name: &str, as_of| {
-            versions.version(&name.into(), Some(as_of), || Err(())).ok()
+            let seen = Seen { as_of, known: Known::default() };
+            versions.version(&name.into(), Some(seen), || Err(())).ok()
         };
         assert_eq!(ask(&mut versions, "new", 0), Some(0));
         versions.turn(1);

@@ -27,7 +27,7 @@ const RUNS_MAX: usize = 28;
 pub(crate) struct Writer {
     pub(crate) db: Database,
     pub(crate) shared: Arc<Shared>,
-    /// Takes answers to the runtime: one wake-up a batch instead of one a caller.
+    /// Takes the answers of commits to the runtime: one wake-up a batch instead of one a caller.
     pub(crate) dispatch: Option<UnboundedSender<Answers>>,
     pub(crate) batch_max: usize,
     pub(crate) version_rows_max: usize,
@@ -42,11 +42,15 @@ impl Writer {
         let panicking = StopOnPanic(self.shared.clone());
         let mut requests = Vec::new();
         while self.shared.inbox.take(self.batch_max, &mut requests) {
-            let answers = Answers(self.write(&mut requests));
+            let mut answers = self.write(&mut requests);
+            // Queues are few and send many messages at once, so theirs go straight to who waits: an event must not wait
+            // in line behind all the requests of a busy runtime.
+            let queues = answers.extract_if(.., |answer| matches!(answer, Answer::Raw(..))).collect();
+            drop(Answers(queues));
             match &self.dispatch {
                 // Without a runtime the answers come back in the error, and dropping them delivers them here.
-                Some(dispatch) => drop(dispatch.send(answers)),
-                None => drop(answers),
+                Some(dispatch) if !answers.is_empty() => drop(dispatch.send(Answers(answers))),
+                _ => drop(Answers(answers)),
             }
             self.tidy();
         }
@@ -136,16 +140,16 @@ impl Writer {
     fn accept(
         &mut self,
         table: &Arc<Table>,
-        writes: Vec<Planned>,
+        mut writes: Vec<Planned>,
         pending: &mut Pending,
     ) -> Result<(), CommitError> {
         let (_, versions) = self
             .stores
             .entry(table.number)
             .or_insert_with(|| (table.clone(), Versions::new(self.version_rows_max)));
-        for (at, write) in writes.iter().enumerate() {
+        for (at, write) in writes.iter_mut().enumerate() {
             let version = versions
-                .version(&write.key, write.absent_as_of, || table.known(&write.key))
+                .version(&write.key, write.seen.take(), || table.known(&write.key))
                 .map_err(CommitError::Failed)?;
             if !holds(write.expect, version) {
                 return Err(CommitError::Conflict { at });

@@ -2,6 +2,7 @@
 
 use super::filter::Filter;
 use super::floors::Floors;
+use super::heads::{Heads, Seen};
 use super::row;
 use crate::engine::versions::Known;
 use crate::engine::writer::read_fault;
@@ -17,14 +18,15 @@ pub(crate) struct Table {
     pub(crate) index: Keyspace,
     pub(crate) floors: Floors,
     pub(crate) filter: Filter,
+    pub(crate) heads: Heads,
 }
 
 /// A write, encoded by its caller so that the writer only checks and copies.
 pub(crate) struct Planned {
     pub(crate) key: Slice,
     pub(crate) expect: Expect,
-    /// The caller saw every batch up to this one, and no row.
-    pub(crate) absent_as_of: Option<u64>,
+    /// What the caller saw of the row.
+    pub(crate) seen: Option<Seen>,
     pub(crate) change: Change,
 }
 
@@ -45,7 +47,8 @@ pub(crate) const fn holds(expect: Expect, version: u64) -> bool {
 
 impl Table {
     pub(crate) fn new(number: u32, rows: Keyspace, index: Keyspace) -> Self {
-        Self { number, rows, index, floors: Floors::default(), filter: Filter::default() }
+        let (floors, filter, heads) = (Floors::default(), Filter::default(), Heads::default());
+        Self { number, rows, index, floors, filter, heads }
     }
 
     /// What the tree says of a row.

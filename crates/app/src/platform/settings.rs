@@ -34,6 +34,8 @@ impl Settings {
         // In one process an event is milliseconds away, so a hold that is seconds overdue has none.
         env.preset("INVENTORY_SWEEP_GRACE", "5s");
         env.preset("INVENTORY_SWEEP_EVERY", "1s");
+        // What the databases of this machine can take nobody knows beforehand.
+        env.preset("WORKER_CONCURRENCY", "auto");
         let inventory = inventory::Config::from_env(env);
         let reservation = reservation::Config::from_env(env);
         let payment = payment::Config::from_env(env);

@@ -34,7 +34,7 @@ impl Pipeline {
             handled.ending = Err(Stop::Transient { error: format!("no end after {} s", run.took.as_secs()) });
         }
         if let Limit::Auto(found) = &mut self.limit {
-            found.finished(now, run.took, handled.touched.any_silent());
+            found.finished(now, handled.touched.any_silent());
         }
         for (downstream, open) in self.gates.note(handled.touched, probes, now) {
             self.breaker_turned(downstream, open);

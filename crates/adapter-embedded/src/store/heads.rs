@@ -1,0 +1,67 @@
+//! What readers saw of rows: version and index entries, handed on to the write that follows.
+//!
+//! Nearly every write of a row follows a read of it by the same caller. Without this the writer, which is one thread for
+//! everybody, would read the row a second time. A head says as of which batch it was seen; the writer takes it only if it
+//! remembers every write since, so a head that is old is no more than useless.
+//!
+//! One slot a hash, the latest wins: memory is bounded, and a head that was pushed out costs a look at the tree.
+
+use crate::engine::versions::Known;
+use core::hash::{BuildHasher, BuildHasherDefault};
+use fjall::Slice;
+use std::hash::DefaultHasher;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+/// More than all callers together have between a read and the write that follows.
+const SLOTS: usize = 4_096;
+
+/// A row as it was in the tree.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Seen {
+    /// Every batch up to this one was visible, and perhaps later ones.
+    pub(crate) as_of: u64,
+    pub(crate) known: Known,
+}
+
+pub(crate) struct Heads {
+    slots: Box<[Mutex<Option<(Slice, Seen)>>]>,
+}
+
+impl Default for Heads {
+    fn default() -> Self {
+        Self { slots: (0..SLOTS).map(|_| Mutex::default()).collect() }
+    }
+}
+
+impl Heads {
+    /// A reader saw this row.
+    pub(crate) fn put(&self, key: Slice, seen: Seen) {
+        let mut slot = self.slot(&key);
+        *slot = Some((key, seen));
+    }
+
+    /// What the last reader of this row saw, once.
+    pub(crate) fn take(&self, key: &Slice) -> Option<Seen> {
+        self.slot(key).take_if(|(of, _)| of == key).map(|(_, seen)| seen)
+    }
+
+    fn slot(&self, key: &Slice) -> MutexGuard<'_, Option<(Slice, Seen)>> {
+        let hash = BuildHasherDefault::<DefaultHasher>::default().hash_one(key);
+        self.slots[hash as usize % SLOTS].lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_head_is_taken_once_and_by_its_own_row_only() {
+        let heads = Heads::default();
+        let seen = Seen { as_of: 3, known: Known { version: 7, index_keys: Vec::new() } };
+        heads.put("a".into(), seen.clone());
+        assert_eq!(heads.take(&"b".into()), None);
+        assert_eq!(heads.take(&"a".into()), Some(seen));
+        assert_eq!(heads.take(&"a".into()), None);
+    }
+}
