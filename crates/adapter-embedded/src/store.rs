@@ -131,8 +131,7 @@ impl Store for EmbeddedStore {
                 found.push(None);
                 continue;
             }
-            let value =
-                snapshot.get(&self.table.rows, &row_key).map_err(|e| read_fault("read a row", &e))?;
+            let value = snapshot.get(&self.table.rows, &row_key).map_err(|e| read_fault("read a row", &e))?;
             let Some(bytes) = value else {
                 found.push(None);
                 continue;

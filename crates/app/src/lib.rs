@@ -2,6 +2,7 @@
 //!
 //! This is the only crate that sees services and adapters at once. It holds no rule of seats, reservations or money.
 
+pub mod binaries;
 pub mod census;
 mod check;
 pub mod cli;

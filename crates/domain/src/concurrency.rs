@@ -177,12 +177,7 @@ mod tests {
     }
 
     /// A downstream with that throughput at so many in flight; gives the runs a second.
-    fn drive_law(
-        found: &mut Concurrency,
-        now: &mut Duration,
-        seconds: u64,
-        law: impl Fn(f64) -> f64,
-    ) -> f64 {
+    fn drive_law(found: &mut Concurrency, now: &mut Duration, seconds: u64, law: impl Fn(f64) -> f64) -> f64 {
         let (mut runs, start) = (0u64, *now);
         while *now - start < Duration::from_secs(seconds) {
             let in_flight = found.limit();

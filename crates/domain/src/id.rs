@@ -39,7 +39,9 @@ fn check(text: &str) -> Result<(), InvalidId> {
     if text.len() > ID_BYTES_MAX {
         return Err(InvalidId::TooLong(text.len()));
     }
-    if text.chars().any(char::is_control) {
+    // Nearly every id is printable ASCII, which is told from the bytes.
+    let printable = |byte: u8| (0x20..0x7F).contains(&byte);
+    if !text.bytes().all(printable) && text.chars().any(char::is_control) {
         return Err(InvalidId::ControlCharacter);
     }
     Ok(())
@@ -61,6 +63,11 @@ macro_rules! id {
             /// The text of the identifier.
             pub fn as_str(&self) -> &str {
                 &self.0
+            }
+
+            /// The text of the identifier, shared with it.
+            pub fn shared(&self) -> Arc<str> {
+                self.0.clone()
             }
         }
 

@@ -168,6 +168,11 @@ impl Attributes {
         Self::default()
     }
 
+    /// No attributes yet, and room for so many.
+    pub fn with_room(attributes: usize) -> Self {
+        Self(Vec::with_capacity(attributes))
+    }
+
     /// With one more attribute; the name must not be there yet.
     #[must_use]
     pub fn with(mut self, name: &'static str, value: impl Into<Value>) -> Self {

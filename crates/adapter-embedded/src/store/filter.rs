@@ -113,7 +113,8 @@ mod tests {
     #[test]
     fn at_sixteen_bits_a_key_few_others_are_taken_for_present() {
         let filter = filled(65_536, 128 << 10);
-        let perhaps = (1_000_000..1_100_000u64).filter(|key| !filter.surely_absent(&key.to_be_bytes())).count();
+        let perhaps =
+            (1_000_000..1_100_000u64).filter(|key| !filter.surely_absent(&key.to_be_bytes())).count();
         assert!(perhaps < 500, "{perhaps} of 100,000");
     }
 

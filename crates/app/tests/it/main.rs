@@ -2,6 +2,7 @@
 #![allow(missing_docs, clippy::print_stdout, reason = "a test binary")]
 
 mod bad_input;
+mod binaries;
 mod cli;
 mod crash;
 mod demo;

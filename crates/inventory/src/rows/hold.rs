@@ -31,12 +31,12 @@ pub fn hold_key(reservation: &ReservationId, key: HoldKey) -> Key {
 
 /// Writes a hold. `version` is the one that was read, 0 for a new hold.
 pub fn hold_put(hold: &Hold, version: u64) -> Write {
-    let mut attributes = Attributes::new()
-        .with("reservation_id", hold.reservation.as_str())
-        .with("show", hold.show.as_str())
-        .with_some("any_of", hold.any_of.as_ref().map(SectionId::as_str))
-        .with("seat_ids", hold.seats.iter().map(|seat| Arc::from(seat.as_str())).collect::<Vec<Arc<str>>>())
-        .with("person", hold.person.as_str())
+    let mut attributes = Attributes::with_room(12)
+        .with("reservation_id", hold.reservation.shared())
+        .with("show", hold.show.shared())
+        .with_some("any_of", hold.any_of.as_ref().map(SectionId::shared))
+        .with("seat_ids", hold.seats.iter().map(SeatId::shared).collect::<Vec<_>>())
+        .with("person", hold.person.shared())
         .with("hold_expires_at", hold.until)
         .with("placed_at", hold.placed_at);
     attributes = match &hold.state {

@@ -44,17 +44,17 @@ pub fn seat_put(
     state: &SeatState,
     version: u64,
 ) -> Write {
-    let attributes = Attributes::new()
-        .with("seat_id", id.as_str())
-        .with("show", show.as_str())
-        .with("section", section.as_str())
+    let attributes = Attributes::with_room(6)
+        .with("seat_id", id.shared())
+        .with("show", show.shared())
+        .with("section", section.shared())
         .with("status", state.status().as_str());
     let attributes = match state {
         SeatState::Available | SeatState::Blocked => attributes,
         SeatState::Held { by, until } => {
-            attributes.with("reservation_id", by.as_str()).with("hold_expires_at", *until)
+            attributes.with("reservation_id", by.shared()).with("hold_expires_at", *until)
         }
-        SeatState::Sold { order } => attributes.with("order_id", order.as_str()),
+        SeatState::Sold { order } => attributes.with("order_id", order.shared()),
     };
     Write::Put { key, expect: Expect::unchanged(version), attributes, indexes: Vec::new() }
 }
