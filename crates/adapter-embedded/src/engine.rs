@@ -7,6 +7,7 @@
 mod error;
 mod folder;
 pub(crate) mod inbox;
+mod memtables;
 pub(crate) mod names;
 pub(crate) mod request;
 pub(crate) mod shared;
@@ -22,6 +23,7 @@ use crate::store::EmbeddedStore;
 use crate::store::table::Table;
 use fjall::{Database, Keyspace, KeyspaceCreateOptions, PersistMode};
 use folder::{Folder, FolderLock};
+use memtables::Memtables;
 use names::Names;
 use ports::Clock;
 use shared::Shared;
@@ -57,8 +59,8 @@ impl Default for EngineOptions {
     fn default() -> Self {
         Self {
             cache_bytes: 128 << 20,
-            memtable_bytes: 64 << 20,
-            journal_bytes: 512 << 20,
+            memtable_bytes: 32 << 20,
+            journal_bytes: 256 << 20,
             version_rows: 262_144,
             batch_max: 1_024,
             background_threads: 4,
@@ -222,10 +224,8 @@ impl Drop for Inner {
 /// merging tables would otherwise take whole time slices from the writer, and every caller would wait for it. A tree that
 /// falls behind for it brakes the writer, as it does for a slow disk.
 fn open_tree(path: &Path, options: &EngineOptions) -> fjall::Result<Database> {
-    const BACKGROUND: i32 = 10;
     let open = || {
-        // Where the system refuses, the tree's threads are as important as all others.
-        let _ = rustix::process::nice(BACKGROUND);
+        yield_to_others();
         Database::builder(path)
             .cache_size(options.cache_bytes)
             .max_journaling_size(options.journal_bytes.max(64 << 20))
@@ -237,6 +237,13 @@ fn open_tree(path: &Path, options: &EngineOptions) -> fjall::Result<Database> {
         let opened = std::thread::Builder::new().name("tacos-open".to_owned()).spawn_scoped(scope, open)?;
         opened.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
     })
+}
+
+/// Gives this thread, and those it starts, a low priority.
+fn yield_to_others() {
+    const NICE: i32 = 10;
+    // Where the system refuses, the thread is as important as all others.
+    let _ = rustix::process::nice(NICE);
 }
 
 fn table_options(options: &EngineOptions) -> KeyspaceCreateOptions {
@@ -268,6 +275,7 @@ fn start_writer(
         sender
     });
     let writer = Writer {
+        memtables: Memtables::start()?,
         db: db.clone(),
         shared: shared.clone(),
         dispatch,

@@ -7,6 +7,7 @@
 //! have dropped the pages), so the batch is answered as ambiguous, later requests as failed, and only a fresh open, which
 //! replays what is really on disk and drops a half-written batch, continues.
 
+use super::memtables::Memtables;
 use super::request::{Answer, Answers, RawWrite, Request, WriteError};
 use super::shared::Shared;
 use super::versions::{Known, Versions};
@@ -26,6 +27,7 @@ const RUNS_MAX: usize = 28;
 
 pub(crate) struct Writer {
     pub(crate) db: Database,
+    pub(crate) memtables: Memtables,
     pub(crate) shared: Arc<Shared>,
     /// Takes the answers of commits to the runtime: one wake-up a batch instead of one a caller.
     pub(crate) dispatch: Option<UnboundedSender<Answers>>,
@@ -103,7 +105,7 @@ impl Writer {
         }
     }
 
-    fn commit(&self, pending: Pending) -> Result<(), WriteError> {
+    fn commit(&mut self, pending: Pending) -> Result<(), WriteError> {
         if pending.batch.is_empty() {
             return Ok(());
         }
@@ -115,7 +117,11 @@ impl Writer {
                 fjall::Error::Poisoned => WriteError::Failed(why),
                 _ => WriteError::Ambiguous(why),
             }
-        })
+        })?;
+        for keyspace in &pending.touched {
+            self.memtables.wrote(keyspace.id(), keyspace.tree.active_memtable());
+        }
+        Ok(())
     }
 
     /// Waits while the tree's background work is behind.

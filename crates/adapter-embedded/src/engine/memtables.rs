@@ -1,0 +1,101 @@
+//! Freeing memtables beside the road.
+//!
+//! The tree lets go of a memtable that was written out while it holds the lock that every read and write needs, and freeing
+//! hundreds of thousands of nodes takes 100 ms and more. So the writer keeps a handle on each memtable it writes into,
+//! which makes that moment a decrement, and hands it to a thread of low priority when the tree has started the next one.
+
+use core::time::Duration;
+use std::any::Any;
+use std::collections::BTreeMap;
+use std::io;
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
+
+/// Between two looks at what the tree still holds.
+const LOOK_EVERY: Duration = Duration::from_millis(50);
+
+/// A handle on something of the tree's, whose type has no public name.
+trait Handle: Send {
+    /// Where it is in memory.
+    fn address(&self) -> usize;
+    /// Whether nobody else has one, so that dropping it frees what it is of.
+    fn is_last(&self) -> bool;
+}
+
+impl<T: Any + Send + Sync> Handle for Arc<T> {
+    fn address(&self) -> usize {
+        Self::as_ptr(self).addr()
+    }
+
+    fn is_last(&self) -> bool {
+        Self::strong_count(self) == 1
+    }
+}
+
+pub(crate) struct Memtables {
+    /// The one that each table of the tree is writing into, by the table's number.
+    active: BTreeMap<u64, Box<dyn Handle>>,
+    retired: Sender<Box<dyn Handle>>,
+}
+
+impl Memtables {
+    /// Starts the thread, which ends when this is dropped.
+    pub(crate) fn start() -> io::Result<Self> {
+        let (retired, received) = channel();
+        std::thread::Builder::new().name("tacos-free".to_owned()).spawn(move || free(&received))?;
+        Ok(Self { active: BTreeMap::new(), retired })
+    }
+
+    /// The writer has written into this memtable of this table.
+    pub(crate) fn wrote<T: Any + Send + Sync>(&mut self, table: u64, memtable: Arc<T>) {
+        match self.active.get_mut(&table) {
+            Some(known) if known.address() == memtable.address() => {}
+            Some(known) => {
+                let before = core::mem::replace(known, Box::new(memtable));
+                // It only fails without the thread, and then it is freed here.
+                drop(self.retired.send(before));
+            }
+            None => drop(self.active.insert(table, Box::new(memtable))),
+        }
+    }
+}
+
+fn free(received: &Receiver<Box<dyn Handle>>) {
+    super::yield_to_others();
+    let mut waiting: Vec<Box<dyn Handle>> = Vec::new();
+    loop {
+        let next = if waiting.is_empty() {
+            received.recv().map_err(|_| RecvTimeoutError::Disconnected)
+        } else {
+            received.recv_timeout(LOOK_EVERY)
+        };
+        match next {
+            Ok(retired) => waiting.push(retired),
+            Err(RecvTimeoutError::Timeout) => {}
+            Err(RecvTimeoutError::Disconnected) => return,
+        }
+        waiting.retain(|memtable| !memtable.is_last());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_memtable_is_freed_when_the_tree_has_let_go_of_it_and_not_by_the_writer() {
+        let mut memtables = Memtables::start().unwrap();
+        let (first, second) = (Arc::new(1), Arc::new(2));
+        memtables.wrote(7, first.clone());
+        memtables.wrote(7, first.clone());
+        assert_eq!(Arc::strong_count(&first), 2);
+        memtables.wrote(7, second.clone());
+        let freed = Arc::downgrade(&first);
+        assert!(freed.upgrade().is_some());
+        drop(first);
+        while freed.strong_count() > 0 {
+            std::thread::yield_now();
+        }
+        assert_eq!(Arc::strong_count(&second), 2);
+    }
+}
