@@ -10,7 +10,7 @@ use outbox::{Relay, RelayState};
 use ports::{Clock, Entropy, Inventory, Payments, Queue, Store, Tasks};
 use runtime::{Health, Metrics, Process};
 use std::sync::Arc;
-use tokio::sync::watch;
+use tokio::sync::{oneshot, watch};
 use tokio_util::sync::CancellationToken;
 
 /// Whom and what reservation-api works with.
@@ -42,6 +42,7 @@ pub struct Background {
     relay_state: watch::Receiver<RelayState>,
     sweeper: Sweeper,
     health: Health,
+    tasks: Tasks,
 }
 
 /// The service and its background, with their metrics registered.
@@ -75,17 +76,30 @@ pub fn assemble(config: &Config, deps: &Deps) -> (Service, Background) {
     };
     // One number of shards for writers and reader, whatever the options say of the writers.
     let options = crate::ServiceOptions { outbox_shards: config.relay.shards, ..config.service.clone() };
-    let background =
-        Background { relay, relay_state: handle.state(), sweeper, health: deps.process.health.clone() };
+    let background = Background {
+        relay,
+        relay_state: handle.state(),
+        sweeper,
+        health: deps.process.health.clone(),
+        tasks: deps.tasks.clone(),
+    };
     (Service::new(ports, options, metrics), background)
 }
 
 impl Background {
     /// Runs until `shutdown`; then waits for the sends in the air and deletes what was sent.
     pub async fn run(self, shutdown: CancellationToken) {
-        let Self { relay, relay_state, sweeper, health } = self;
-        tokio::join!(
-            relay.run(shutdown.clone()),
+        let Self { relay, relay_state, sweeper, health, tasks } = self;
+        let (ended, relay_ended) = oneshot::channel();
+        let stop = shutdown.clone();
+        // Due events are promised within milliseconds, whatever the requests and the sweeper do.
+        tasks.spawn_apart(async move {
+            relay.run(stop).await;
+            // Nobody waits for it any more if the whole instance was dropped.
+            let _ = ended.send(());
+        });
+        let (_, (), ()) = tokio::join!(
+            relay_ended,
             sweeper.run(shutdown.clone()),
             tell_health(relay_state, health, shutdown),
         );

@@ -42,8 +42,7 @@ pub async fn run(
     let stop_background = CancellationToken::new();
     let (ended, background_ended) = oneshot::channel();
     let stop = stop_background.clone();
-    // Due events are promised within milliseconds, whatever the requests do.
-    deps.tasks.spawn_apart(async move {
+    deps.tasks.spawn(async move {
         background.run(stop).await;
         // Nobody waits for it any more if the whole instance was dropped.
         let _ = ended.send(());

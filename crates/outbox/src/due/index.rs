@@ -186,7 +186,11 @@ impl Rescan {
         Some(Box::pin(async move {
             let mut shards = Vec::new();
             for (shard, after) in cursors.iter().enumerate() {
-                match reader.page(shard as u32, after.as_ref(), until, RESCAN_PAGE).await {
+                let page = reader.page(shard as u32, after.as_ref(), until, RESCAN_PAGE).await;
+                // An engine in this process may answer without waiting, after a walk over thousands of deleted entries:
+                // what is due now must not wait for all the shards.
+                tokio::task::yield_now().await;
+                match page {
                     Ok(entries) => shards.push((shard, entries)),
                     // The next rescan tries again from the same place.
                     Err(fault) => {
