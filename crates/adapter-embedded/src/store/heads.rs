@@ -23,8 +23,11 @@ pub(crate) struct Seen {
     pub(crate) known: Known,
 }
 
+/// The row seen last of those that share it.
+type Slot = Option<(Slice, Seen)>;
+
 pub(crate) struct Heads {
-    slots: Box<[Mutex<Option<(Slice, Seen)>>]>,
+    slots: Box<[Mutex<Slot>]>,
 }
 
 impl Default for Heads {
@@ -45,7 +48,7 @@ impl Heads {
         self.slot(key).take_if(|(of, _)| of == key).map(|(_, seen)| seen)
     }
 
-    fn slot(&self, key: &Slice) -> MutexGuard<'_, Option<(Slice, Seen)>> {
+    fn slot(&self, key: &Slice) -> MutexGuard<'_, Slot> {
         let hash = BuildHasherDefault::<DefaultHasher>::default().hash_one(key);
         self.slots[hash as usize % SLOTS].lock().unwrap_or_else(PoisonError::into_inner)
     }
