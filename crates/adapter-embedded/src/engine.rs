@@ -110,8 +110,15 @@ impl Engine {
     ) -> Result<Self, OpenError> {
         let root = path.as_ref();
         let folder = Folder::prepare(root)?;
-        let db =
-            open_tree(&folder.tree(), &options).map_err(|e| OpenError::tree(root, "open the tree", e))?;
+        // The tree's threads keep the priority of all others: they take the writer's locks, and one that is not given
+        // processor time while it holds one stops everybody.
+        let db = Database::builder(folder.tree())
+            .cache_size(options.cache_bytes)
+            .max_journaling_size(options.journal_bytes.max(64 << 20))
+            .worker_threads(options.background_threads.max(1))
+            .manual_journal_persist(true)
+            .open()
+            .map_err(|e| OpenError::tree(root, "open the tree", e))?;
         let meta = db
             .keyspace("meta", || table_options(&options))
             .map_err(|e| OpenError::tree(root, "open the tree's first table", e))?;
@@ -218,32 +225,6 @@ impl Drop for Inner {
             drop(writer.join());
         }
     }
-}
-
-/// Opens the tree on a thread of low priority, which the tree's own threads inherit: on a machine that is fully used,
-/// merging tables would otherwise take whole time slices from the writer, and every caller would wait for it. A tree that
-/// falls behind for it brakes the writer, as it does for a slow disk.
-fn open_tree(path: &Path, options: &EngineOptions) -> fjall::Result<Database> {
-    let open = || {
-        yield_to_others();
-        Database::builder(path)
-            .cache_size(options.cache_bytes)
-            .max_journaling_size(options.journal_bytes.max(64 << 20))
-            .worker_threads(options.background_threads.max(1))
-            .manual_journal_persist(true)
-            .open()
-    };
-    std::thread::scope(|scope| {
-        let opened = std::thread::Builder::new().name("tacos-open".to_owned()).spawn_scoped(scope, open)?;
-        opened.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
-    })
-}
-
-/// Gives this thread, and those it starts, a low priority.
-fn yield_to_others() {
-    const NICE: i32 = 10;
-    // Where the system refuses, the thread is as important as all others.
-    let _ = rustix::process::nice(NICE);
 }
 
 fn table_options(options: &EngineOptions) -> KeyspaceCreateOptions {

@@ -74,7 +74,7 @@ fn sibling(name: &str) -> Result<PathBuf> {
 }
 
 /// User and system time of a process, from the kernel's accounting in ticks of 10 ms.
-fn cpu_of(pid: u32) -> Result<Duration> {
+pub fn cpu_of(pid: u32) -> Result<Duration> {
     let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).context("the kernel's accounting")?;
     let after_name = stat.rsplit_once(')').context("the name in /proc/PID/stat")?.1;
     let field = |n: usize| after_name.split_whitespace().nth(n).and_then(|text| text.parse::<u64>().ok());

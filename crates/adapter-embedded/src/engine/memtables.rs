@@ -61,7 +61,8 @@ impl Memtables {
 }
 
 fn free(received: &Receiver<Box<dyn Handle>>) {
-    super::yield_to_others();
+    // This thread takes no lock that others need. Where the system refuses, it is as important as they are.
+    let _ = rustix::process::nice(10);
     let mut waiting: Vec<Box<dyn Handle>> = Vec::new();
     loop {
         let next = if waiting.is_empty() {

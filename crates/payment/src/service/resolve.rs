@@ -41,13 +41,15 @@ pub struct Simulated {
 
 impl Service {
     /// Asks the provider to take the money. Asked again, the same answer: an intent that is decided stays as it is, one whose
-    /// outcome is on its way waits for it. TIMEOUT gives no answer, ever: only [`Self::simulate`] or a cancel ends it.
+    /// outcome is on its way waits for it. A repetition may find the money that it took given back; that is its answer, for
+    /// an error would say that nothing was taken. TIMEOUT gives no answer, ever: only [`Self::simulate`] or a cancel ends
+    /// it.
     ///
     /// # Errors
-    /// No such payment; voided or refunded already; a failure of the store.
+    /// No such payment; voided already; a failure of the store.
     pub async fn process(&self, intent: &PaymentIntentId, trace: &Trace) -> Result<PaymentRow, Refusal> {
         self.update(intent, |row, now| match row.payment.status {
-            Status::Captured | Status::Failed | Status::Authorized => Ok(None),
+            Status::Captured | Status::Failed | Status::Authorized | Status::Refunded => Ok(None),
             Status::Pending => {
                 match row.scenario.answer(&self.shared.options.scenarios, &mut self.dice(intent)) {
                     Answer::Now(outcome) => self.resolved(row, outcome, trace, now),
@@ -60,9 +62,7 @@ impl Service {
                     Answer::Silence => Ok(None),
                 }
             }
-            status @ (Status::Voided | Status::Refunded) => {
-                Err(Refusal::Rejected(intent.clone(), Rejection::Decided(status)))
-            }
+            Status::Voided => Err(Refusal::Rejected(intent.clone(), Rejection::Decided(Status::Voided))),
         })
         .await
     }

@@ -57,6 +57,20 @@ async fn cancelling_again_and_at_once_refunds_once() {
     running.stop().await;
 }
 
+/// The buyer's first answer was lost, and the money was given back meanwhile: an error would say that nothing was taken.
+#[tokio::test]
+async fn asking_again_for_money_that_was_given_back_tells_so() {
+    let world = World::new().await;
+    let running = world.start();
+    let intent = running.pay(Scenario::Approve).await.payment.intent;
+    cancel(&running, &intent, "k").await.unwrap();
+    let again = running.service.process(&intent, &Trace::default()).await.unwrap();
+    assert_eq!((again.payment.status, again.payment.refunded), (Status::Refunded, 120_000));
+    assert_eq!(world.refunds().await.len(), 1);
+    holds(&world).await;
+    running.stop().await;
+}
+
 /// Trap S9: the refund was stored and the answer lost.
 #[tokio::test]
 async fn a_refund_whose_answer_was_lost_runs_once() {

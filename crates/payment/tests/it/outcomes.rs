@@ -75,6 +75,8 @@ async fn paying_twice_is_paying_once() {
     let (intent, trace) = (&other.payment.intent, Trace::default());
     let (a, b) = tokio::join!(a.process(intent, &trace), b.process(intent, &trace));
     assert_eq!(a.unwrap().payment, b.unwrap().payment);
+    world.until_events(2).await;
+    world.until_webhooks(2).await;
     world.settle(&running).await;
     assert_eq!(world.events().await.len(), 2);
     assert_eq!(world.receiver.seen().len(), 3, "one each, and the one of settling");

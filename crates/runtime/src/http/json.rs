@@ -53,11 +53,15 @@ where
 }
 
 impl<T: DeserializeOwned> Json<T> {
-    /// Reads a body that was taken as [`RawBody`], for example after its signature was verified.
+    /// Reads a body that was taken as [`RawBody`], for example after its signature was verified. Every body is an object:
+    /// serde would take an array for a structure, its values in the order of the fields.
     ///
     /// # Errors
     /// A 400 in the error shape that says where it is wrong.
     pub fn parse(bytes: &[u8], headers: &HeaderMap) -> Result<Self, ErrorReply> {
+        if bytes.trim_ascii_start().first() == Some(&b'[') {
+            return Err(refusal(StatusCode::BAD_REQUEST, "the body must be a JSON object", headers));
+        }
         serde_json::from_slice(bytes).map(Self).map_err(|error| {
             let message = format!("the body cannot be read: {}", short(&error.to_string()));
             refusal(StatusCode::BAD_REQUEST, &message, headers)

@@ -59,13 +59,14 @@ async fn a_good_body_is_answered_in_json() {
 #[tokio::test]
 async fn a_body_that_cannot_be_read_is_400_in_the_error_shape() {
     let server = Server::start(routes()).await;
-    let deep = "[".repeat(50_000);
+    let deep = format!(r#"{{"seat_ids":{}"#, "[".repeat(50_000));
     let long = format!(r#"{{"seat_ids":["A1"],"quantity":"{}"}}"#, "9".repeat(10_000));
     let bad = [
         "",
         "not json",
         "{",
         "null",
+        r#" [["A1"],1]"#,
         &deep,
         &long,
         r#"{"seat_ids":["A1"],"quantity":-1}"#,
