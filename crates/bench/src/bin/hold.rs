@@ -13,8 +13,11 @@ use hdrhistogram::Histogram;
 use serde_json::{Value, json};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
 use tokio::task::JoinSet;
 use tonic::transport::{Channel, Endpoint};
+use tonic_health::pb::HealthCheckRequest;
+use tonic_health::pb::health_client::HealthClient;
 
 const SEATS: usize = 200_000;
 const ROW: usize = 100;
@@ -54,23 +57,44 @@ fn main() -> Result<()> {
 async fn measure(options: &Options) -> Result<Vec<Value>> {
     let folder = tempfile::tempdir()?;
     let platform = Platform::start(folder.path(), "60s")?;
-    let mut clients = Vec::new();
+    let mut channels = Vec::new();
     for _ in 0..options.connections {
         let endpoint = Endpoint::from_shared(format!("http://{}", platform.address("inventory_grpc")))?;
-        clients.push(InventoryServiceClient::new(endpoint.tcp_nodelay(true).connect().await?));
+        channels.push(endpoint.tcp_nodelay(true).connect().await?);
     }
-    let mut runs = Vec::new();
+    let mut runs = vec![empty(&platform, &channels, options).await?];
     for number in 0..=options.runs {
         let show = format!("hot-{number}");
         open(&platform, &show).await?;
         let name = if number == 0 { "warm-up".to_owned() } else { format!("run-{number}") };
         say(&format!("{name} …"));
-        let run = sell_out(&platform, &clients, &show, &name, options).await?;
+        let run = sell_out(&platform, &channels, &show, &name, options).await?;
         if number > 0 {
             runs.push(run);
         }
     }
     Ok(runs)
+}
+
+/// As many calls that do nothing (`grpc.health.v1`), the same way: what a hold costs before it is one.
+async fn empty(platform: &Platform, channels: &[Channel], options: &Options) -> Result<Value> {
+    let left = Arc::new(AtomicUsize::new(SEATS / 2));
+    let (cpu, started) = (platform.cpu()?, now());
+    let mut callers = JoinSet::new();
+    for caller in 0..options.in_flight {
+        let mut client = HealthClient::new(channels[caller % channels.len()].clone());
+        let left = left.clone();
+        callers.spawn(async move {
+            let mut latency = Histogram::<u64>::new(3)?;
+            while left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| left.checked_sub(1)).is_ok() {
+                let started = now();
+                client.check(HealthCheckRequest::default()).await?;
+                latency.record((now() - started).as_micros() as u64)?;
+            }
+            anyhow::Ok(latency)
+        });
+    }
+    report("empty calls", callers, platform, (cpu, started), options).await
 }
 
 async fn open(platform: &Platform, show: &str) -> Result<()> {
@@ -102,7 +126,7 @@ fn seat(index: u32) -> String {
 
 async fn sell_out(
     platform: &Platform,
-    clients: &[InventoryServiceClient<Channel>],
+    channels: &[Channel],
     show: &str,
     name: &str,
     options: &Options,
@@ -112,26 +136,37 @@ async fn sell_out(
     let (cpu, started) = (platform.cpu()?, now());
     let mut callers = JoinSet::new();
     for caller in 0..options.in_flight {
-        let client = clients[caller % clients.len()].clone();
+        let client = InventoryServiceClient::new(channels[caller % channels.len()].clone());
         let (pairs, next, show) = (pairs.clone(), next.clone(), show.to_owned());
         callers.spawn(async move { call(client, &show, &pairs, &next).await });
     }
+    report(name, callers, platform, (cpu, started), options).await
+}
+
+/// Waits for the callers and prints what they saw and what it cost the server.
+async fn report(
+    name: &str,
+    mut callers: JoinSet<Result<Histogram<u64>>>,
+    platform: &Platform,
+    (cpu, started): (Duration, Duration),
+    options: &Options,
+) -> Result<Value> {
     let mut latency = Histogram::<u64>::new(3)?;
     while let Some(done) = callers.join_next().await {
         latency.add(done.context("a caller panicked")??)?;
     }
     let (took, cpu) = ((now() - started).as_secs_f64(), platform.cpu()? - cpu);
     let holds = latency.len() as f64;
-    ensure!(latency.len() as usize == pairs.len(), "{holds} of {} holds were placed", pairs.len());
+    ensure!(latency.len() as usize == SEATS / 2, "{holds} of {} calls were made", SEATS / 2);
     let ms = |quantile: f64| (latency.value_at_quantile(quantile) as f64 / 10.0).round() / 100.0;
     Ok(json!({
         "name": name,
-        "holds": latency.len(),
-        "holds_per_second": (holds / took).round(),
+        "calls": latency.len(),
+        "calls_per_second": (holds / took).round(),
         "p50_ms": ms(0.50),
         "p99_ms": ms(0.99),
         "p999_ms": ms(0.999),
-        "cpu_us_per_hold": round(cpu.as_secs_f64() * 1e6 / holds),
+        "cpu_us_per_call": round(cpu.as_secs_f64() * 1e6 / holds),
         "in_flight": options.in_flight,
     }))
 }
@@ -148,7 +183,7 @@ async fn call(
     loop {
         let number = next.fetch_add(1, Ordering::Relaxed);
         let Some((one, other)) = pairs.get(number) else { return Ok(latency) };
-        let due = ports::Clock::now(&until).plus(std::time::Duration::from_secs(600));
+        let due = ports::Clock::now(&until).plus(Duration::from_secs(600));
         let request = ReserveSeatRequest {
             reservation_id: format!("{show}-{number}"),
             event_id: show.to_owned(),
