@@ -4,6 +4,8 @@
 //! load is the shipped `tacos` binary; the generator runs beside it on the same cores and says so.
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "these are command-line tools")]
 
+pub mod calls;
+
 use anyhow::{Context, Result, ensure};
 use serde_json::Value;
 use std::io::{BufRead, BufReader, IsTerminal};

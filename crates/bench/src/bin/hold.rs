@@ -4,10 +4,10 @@
 //! of calls in the air. Printed are holds a second, latency as the client sees it, and the CPU time of the server a hold.
 
 use anyhow::{Context, Result, ensure};
+use bench::calls::{Calls, Path};
 use bench::{Platform, now, print, round, say};
 use clap::Parser;
-use contracts::reservation::v1::ReserveSeatRequest;
-use contracts::reservation::v1::inventory_service_client::InventoryServiceClient;
+use contracts::reservation::v1::{ReserveSeatRequest, ReserveSeatResponse};
 use domain::random::{Random, SplitMix64};
 use hdrhistogram::Histogram;
 use serde_json::{Value, json};
@@ -15,12 +15,11 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 use tokio::task::JoinSet;
-use tonic::transport::{Channel, Endpoint};
-use tonic_health::pb::HealthCheckRequest;
-use tonic_health::pb::health_client::HealthClient;
+use tonic_health::pb::{HealthCheckRequest, HealthCheckResponse};
 
 const SEATS: usize = 200_000;
 const ROW: usize = 100;
+const RESERVE_SEAT: &str = "/reservation.v1.InventoryService/ReserveSeat";
 
 #[derive(Debug, Parser)]
 #[command(about = "Durable two-seat holds a second on one hot show of 200,000 seats")]
@@ -57,18 +56,17 @@ fn main() -> Result<()> {
 async fn measure(options: &Options) -> Result<Vec<Value>> {
     let folder = tempfile::tempdir()?;
     let platform = Platform::start(folder.path(), "60s")?;
-    let mut channels = Vec::new();
+    let mut connections = Vec::new();
     for _ in 0..options.connections {
-        let endpoint = Endpoint::from_shared(format!("http://{}", platform.address("inventory_grpc")))?;
-        channels.push(endpoint.tcp_nodelay(true).connect().await?);
+        connections.push(Calls::connect(platform.address("inventory_grpc")).await?);
     }
-    let mut runs = vec![empty(&platform, &channels, options).await?];
+    let mut runs = vec![empty(&platform, &connections, options).await?];
     for number in 0..=options.runs {
         let show = format!("hot-{number}");
         open(&platform, &show).await?;
         let name = if number == 0 { "warm-up".to_owned() } else { format!("run-{number}") };
         say(&format!("{name} …"));
-        let run = sell_out(&platform, &channels, &show, &name, options).await?;
+        let run = sell_out(&platform, &connections, &show, &name, options).await?;
         if number > 0 {
             runs.push(run);
         }
@@ -77,18 +75,19 @@ async fn measure(options: &Options) -> Result<Vec<Value>> {
 }
 
 /// As many calls that do nothing (`grpc.health.v1`), the same way: what a hold costs before it is one.
-async fn empty(platform: &Platform, channels: &[Channel], options: &Options) -> Result<Value> {
+async fn empty(platform: &Platform, connections: &[Calls], options: &Options) -> Result<Value> {
     let left = Arc::new(AtomicUsize::new(SEATS / 2));
     let (cpu, started) = (platform.cpu()?, now());
     let mut callers = JoinSet::new();
     for caller in 0..options.in_flight {
-        let mut client = HealthClient::new(channels[caller % channels.len()].clone());
+        let mut calls = connections[caller % connections.len()].clone();
+        let path = Path::new(platform.address("inventory_grpc"), "/grpc.health.v1.Health/Check")?;
         let left = left.clone();
         callers.spawn(async move {
             let mut latency = Histogram::<u64>::new(3)?;
             while left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| left.checked_sub(1)).is_ok() {
                 let started = now();
-                client.check(HealthCheckRequest::default()).await?;
+                calls.unary::<_, HealthCheckResponse>(&path, &HealthCheckRequest::default()).await?;
                 latency.record((now() - started).as_micros() as u64)?;
             }
             anyhow::Ok(latency)
@@ -126,7 +125,7 @@ fn seat(index: u32) -> String {
 
 async fn sell_out(
     platform: &Platform,
-    channels: &[Channel],
+    connections: &[Calls],
     show: &str,
     name: &str,
     options: &Options,
@@ -136,9 +135,10 @@ async fn sell_out(
     let (cpu, started) = (platform.cpu()?, now());
     let mut callers = JoinSet::new();
     for caller in 0..options.in_flight {
-        let client = InventoryServiceClient::new(channels[caller % channels.len()].clone());
+        let calls = connections[caller % connections.len()].clone();
+        let path = Path::new(platform.address("inventory_grpc"), RESERVE_SEAT)?;
         let (pairs, next, show) = (pairs.clone(), next.clone(), show.to_owned());
-        callers.spawn(async move { call(client, &show, &pairs, &next).await });
+        callers.spawn(async move { call(calls, &path, &show, &pairs, &next).await });
     }
     report(name, callers, platform, (cpu, started), options).await
 }
@@ -173,7 +173,8 @@ async fn report(
 
 /// Places holds one after another until the show is sold out; latencies in microseconds.
 async fn call(
-    mut client: InventoryServiceClient<Channel>,
+    mut calls: Calls,
+    path: &Path,
     show: &str,
     pairs: &[(u32, u32)],
     next: &AtomicUsize,
@@ -194,7 +195,7 @@ async fn call(
             ..Default::default()
         };
         let started = now();
-        let answer = client.reserve_seat(request).await?.into_inner();
+        let answer: ReserveSeatResponse = calls.unary(path, &request).await?;
         latency.record((now() - started).as_micros() as u64)?;
         ensure!(answer.error.is_none(), "{:?}", answer.error);
     }
