@@ -1,7 +1,7 @@
-//! The engine: one data folder, one tree, one writer, and the stores and queues in it.
+//! The engine: one data folder with two trees, each with one writer, and the stores and queues in them.
 //!
-//! The folder stays locked until the last handle (the engine, a store, a queue) is dropped; then the writer finishes what
-//! it was given and the files are closed. After a write error the engine has stopped: [`Engine::health`] says why, every
+//! The folder stays locked until the last handle (the engine, a store, a queue) is dropped; then the writers finish what
+//! they were given and the files are closed. After a write error the engine has stopped: [`Engine::health`] says why, every
 //! write is refused, and the process should be restarted once the cause is gone.
 
 mod error;
@@ -11,6 +11,7 @@ mod memtables;
 pub(crate) mod names;
 pub(crate) mod request;
 pub(crate) mod shared;
+mod tree;
 pub(crate) mod versions;
 pub(crate) mod writer;
 
@@ -21,17 +22,15 @@ use crate::queue::core::QueueCore;
 use crate::queue::{EmbeddedQueue, QueueOptions};
 use crate::store::EmbeddedStore;
 use crate::store::table::Table;
-use fjall::{Database, Keyspace, KeyspaceCreateOptions, PersistMode};
-use folder::{Folder, FolderLock};
-use memtables::Memtables;
+use fjall::PersistMode;
+use folder::{Folder, FolderLock, Part};
 use names::Names;
 use ports::Clock;
-use shared::Shared;
+use shared::Stopped;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::thread::JoinHandle;
-use writer::Writer;
+use tree::{Delivery, Tree};
 
 /// Longest name of a store or queue.
 const NAME_BYTES_MAX: usize = 128;
@@ -40,17 +39,18 @@ const EPOCH_KEY: &str = "epoch";
 /// How much memory and disk the engine may take for speed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct EngineOptions {
-    /// Memory for blocks read from disk, shared by all stores and queues.
+    /// Memory for blocks read from disk: seven eighths for all stores, one for all queues, whose messages are mostly read
+    /// while they are still in a memtable.
     pub cache_bytes: u64,
     /// Memory a table of the tree gathers before it is written out. Each store has two tables, each queue one.
     pub memtable_bytes: u64,
-    /// Disk for the journals; what they hold is replayed at open, so it also bounds the time to open. At least 64 MiB.
+    /// Disk for the journals of the stores, and as much for those of the queues; what they hold is replayed at open, so it also bounds the time to open. At least 64 MiB.
     pub journal_bytes: u64,
     /// Rows whose version the writer remembers, per store.
     pub version_rows: usize,
     /// Requests that share one sync at most.
     pub batch_max: usize,
-    /// Threads that write out and merge tables. The tree keeps its first thread free to write out, by letting it hand
+    /// Threads that write out and merge tables, of the stores and as many of the queues. The tree keeps its first thread free to write out, by letting it hand
     /// merges back to the queue again and again; with only two it burns a core while the other merges.
     pub background_threads: usize,
 }
@@ -76,17 +76,14 @@ pub struct Engine {
 
 /// What handles of every kind keep alive.
 pub(crate) struct Inner {
-    pub(crate) shared: Arc<Shared>,
     pub(crate) names: Names,
     pub(crate) clock: Arc<dyn Clock>,
-    pub(crate) db: Database,
-    pub(crate) meta: Keyspace,
+    pub(crate) stores: Tree,
+    pub(crate) queues: Tree,
     /// Grows with each open, so that what one process gave out is told from what another did.
     pub(crate) epoch: u64,
     folder: PathBuf,
-    options: EngineOptions,
     opened: Mutex<Opened>,
-    writer: Option<JoinHandle<()>>,
     /// Last, so that the folder is free only when everything above has let go of it.
     _lock: FolderLock,
 }
@@ -110,37 +107,26 @@ impl Engine {
     ) -> Result<Self, OpenError> {
         let root = path.as_ref();
         let folder = Folder::prepare(root)?;
-        // The tree's threads keep the priority of all others: they take the writer's locks, and one that is not given
-        // processor time while it holds one stops everybody.
-        let db = Database::builder(folder.tree())
-            .cache_size(options.cache_bytes)
-            .max_journaling_size(options.journal_bytes.max(64 << 20))
-            .worker_threads(options.background_threads.max(1))
-            .manual_journal_persist(true)
-            .open()
-            .map_err(|e| OpenError::tree(root, "open the tree", e))?;
-        let meta = db
-            .keyspace("meta", || table_options(&options))
-            .map_err(|e| OpenError::tree(root, "open the tree's first table", e))?;
-        let epoch = next_epoch(&db, &meta, root)?;
+        let stopped = Arc::new(Stopped::default());
+        let for_queues = options.cache_bytes / 8;
+        let open = |part: Part, cache_bytes, delivery| {
+            let options = EngineOptions { cache_bytes, ..options };
+            Tree::open(root, &folder.part(part), part.name(), options, delivery, stopped.clone())
+        };
+        let stores = open(Part::Stores, options.cache_bytes - for_queues, Delivery::Runtime)?;
+        let queues = open(Part::Queues, for_queues, Delivery::Writer)?;
+        let epoch = next_epoch(&queues, root)?;
         folder.mark_ready()?;
-
-        let shared = Arc::new(Shared::default());
-        let names =
-            Names::load(meta.clone(), shared.inbox.clone()).map_err(|why| OpenError::corrupt(root, why))?;
-        let writer =
-            start_writer(&db, &shared, &options).map_err(|e| OpenError::io(root, "start the writer", e))?;
+        let names = Names::load(stores.meta.clone(), stores.shared.inbox.clone())
+            .map_err(|why| OpenError::corrupt(root, why))?;
         let inner = Inner {
-            shared,
             names,
             clock,
-            db,
-            meta,
+            stores,
+            queues,
             epoch,
             folder: root.to_path_buf(),
-            options,
             opened: Mutex::default(),
-            writer: Some(writer),
             _lock: folder.lock,
         };
         Ok(Self { inner: Arc::new(inner) })
@@ -153,8 +139,8 @@ impl Engine {
         let table = match opened.tables.get(name) {
             Some(table) => table.clone(),
             None => {
-                let rows = self.inner.keyspace(&format!("store.{name}.rows"))?;
-                let index = self.inner.keyspace(&format!("store.{name}.index"))?;
+                let rows = self.inner.stores.table(&self.inner.folder, &format!("{name}.rows"))?;
+                let index = self.inner.stores.table(&self.inner.folder, &format!("{name}.index"))?;
                 let table = Arc::new(Table::new(opened.tables.len() as u32, rows, index));
                 opened.tables.insert(name.to_owned(), table.clone());
                 table
@@ -171,7 +157,7 @@ impl Engine {
         let core = match opened.queues.get(name) {
             Some(core) => core.clone(),
             None => {
-                let messages = self.inner.keyspace(&format!("queue.{name}"))?;
+                let messages = self.inner.queues.table(&self.inner.folder, &format!("queue.{name}"))?;
                 let core = Arc::new(QueueCore::open(name, messages, options, &self.inner)?);
                 opened.queues.insert(name.to_owned(), core.clone());
                 core
@@ -182,7 +168,7 @@ impl Engine {
 
     /// `Err` with the reason once the engine has stopped. For readiness: a stopped engine answers reads but no writes.
     pub fn health(&self) -> Result<(), String> {
-        match self.inner.shared.stopped() {
+        match self.inner.stores.shared.stopped() {
             None => Ok(()),
             Some(why) => Err(why.to_string()),
         }
@@ -195,77 +181,28 @@ impl Engine {
 
     /// Bytes on disk.
     pub fn disk_bytes(&self) -> u64 {
-        self.inner.db.disk_space().unwrap_or(0)
+        [&self.inner.stores, &self.inner.queues].iter().filter_map(|tree| tree.db.disk_space().ok()).sum()
     }
 }
 
 impl Inner {
-    fn keyspace(&self, name: &str) -> Result<Keyspace, OpenError> {
-        if let Some(why) = self.shared.stopped() {
-            return Err(OpenError::Stopped { why: why.to_string() });
-        }
-        self.db
-            .keyspace(name, || table_options(&self.options))
-            .map_err(|e| OpenError::tree(&self.folder, "open a table of the tree", e))
-    }
-
     /// The data folder, for error texts.
     pub(crate) fn folder(&self) -> &Path {
         &self.folder
     }
 }
 
-impl Drop for Inner {
-    fn drop(&mut self) {
-        self.shared.inbox.close();
-        if let Some(writer) = self.writer.take()
-            && writer.thread().id() != std::thread::current().id()
-        {
-            // It only fails if the writer panicked, which it has reported.
-            drop(writer.join());
-        }
-    }
-}
-
-fn table_options(options: &EngineOptions) -> KeyspaceCreateOptions {
-    KeyspaceCreateOptions::default().max_memtable_size(options.memtable_bytes).manual_journal_persist(true)
-}
-
-fn next_epoch(db: &Database, meta: &Keyspace, root: &Path) -> Result<u64, OpenError> {
+fn next_epoch(queues: &Tree, root: &Path) -> Result<u64, OpenError> {
     let tree = |e| OpenError::tree(root, "count the opens", e);
-    let last = match meta.get(EPOCH_KEY).map_err(tree)? {
+    let last = match queues.meta.get(EPOCH_KEY).map_err(tree)? {
         None => 0,
         Some(value) => crate::codec::be64(&value)
             .ok_or_else(|| OpenError::corrupt(root, "the count of opens is unreadable"))?,
     };
-    let mut batch = db.batch().durability(Some(PersistMode::SyncAll));
-    batch.insert(meta, EPOCH_KEY, (last + 1).to_be_bytes());
+    let mut batch = queues.db.batch().durability(Some(PersistMode::SyncAll));
+    batch.insert(&queues.meta, EPOCH_KEY, (last + 1).to_be_bytes());
     batch.commit().map_err(tree)?;
     Ok(last + 1)
-}
-
-fn start_writer(
-    db: &Database,
-    shared: &Arc<Shared>,
-    options: &EngineOptions,
-) -> std::io::Result<JoinHandle<()>> {
-    let dispatch = tokio::runtime::Handle::try_current().ok().map(|runtime| {
-        let (sender, mut batches) = tokio::sync::mpsc::unbounded_channel::<request::Answers>();
-        // Ends when the writer does; what is left in the channel then is delivered by being dropped.
-        runtime.spawn(async move { while batches.recv().await.is_some() {} });
-        sender
-    });
-    let writer = Writer {
-        memtables: Memtables::start()?,
-        db: db.clone(),
-        shared: shared.clone(),
-        dispatch,
-        batch_max: options.batch_max.max(1),
-        version_rows_max: options.version_rows.max(1),
-        stores: BTreeMap::new(),
-        batch_number: 0,
-    };
-    std::thread::Builder::new().name("tacos-writer".to_owned()).spawn(move || writer.run())
 }
 
 fn check_name(name: &str) -> Result<(), OpenError> {

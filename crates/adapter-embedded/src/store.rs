@@ -73,7 +73,7 @@ impl EmbeddedStore {
         if let Some(seen) = self.table.heads.take(row_key) {
             return Ok(seen);
         }
-        let as_of = self.engine.shared.published();
+        let as_of = self.engine.stores.shared.published();
         let absent = self.table.filter.surely_absent(row_key);
         let known = if absent { Known::default() } else { self.table.known(row_key)? };
         Ok(Seen { as_of, known })
@@ -122,8 +122,8 @@ impl Store for EmbeddedStore {
                 keys.len()
             )));
         }
-        let as_of = self.engine.shared.published();
-        let snapshot = self.engine.db.snapshot();
+        let as_of = self.engine.stores.shared.published();
+        let snapshot = self.engine.stores.db.snapshot();
         let mut found = Vec::with_capacity(keys.len());
         for key in keys {
             let row_key: Slice = row_key(key).into();
@@ -158,7 +158,7 @@ impl Store for EmbeddedStore {
         if start >= end {
             return Ok(Vec::new());
         }
-        self.rows(self.engine.db.snapshot().range(&self.table.rows, start..end), limit)
+        self.rows(self.engine.stores.db.snapshot().range(&self.table.rows, start..end), limit)
     }
 
     async fn due(
@@ -171,8 +171,8 @@ impl Store for EmbeddedStore {
     ) -> Result<Vec<Entry>, Fault> {
         let Some(number) = self.engine.names.find(index) else { return Ok(Vec::new()) };
         let prefix = shard_prefix(number, shard);
-        let published = self.engine.shared.published();
-        let floor = self.table.floors.start(&prefix, || self.engine.shared.started());
+        let published = self.engine.stores.shared.published();
+        let floor = self.table.floors.start(&prefix, || self.engine.stores.shared.started());
         let mut start = floor.to_vec();
         if let Some(after) = after {
             let behind =
@@ -188,7 +188,8 @@ impl Store for EmbeddedStore {
         let from_the_floor = start == *floor;
         let mut found = Vec::with_capacity(limit.min(256));
         let mut first: Option<Slice> = None;
-        for guard in self.engine.db.snapshot().range(&self.table.index, start..end.clone()).take(limit) {
+        for guard in self.engine.stores.db.snapshot().range(&self.table.index, start..end.clone()).take(limit)
+        {
             let key = guard.key().map_err(|e| read_fault("read an index", &e))?;
             let entry = key.get(prefix.len()..).and_then(entry_of);
             found.push(
@@ -206,7 +207,7 @@ impl Store for EmbeddedStore {
         let writes = self.plan_all(&writes).map_err(CommitError::Failed)?;
         let (answer, answered) = oneshot::channel();
         let request = Request::Commit { table: self.table.clone(), writes, answer };
-        self.engine.shared.submit(request).map_err(|error| error.for_commit())?;
+        self.engine.stores.shared.submit(request).map_err(|error| error.for_commit())?;
         answered.await.unwrap_or_else(|_| {
             Err(CommitError::Ambiguous(Fault::unavailable("the data engine ended before it answered")))
         })
@@ -214,7 +215,7 @@ impl Store for EmbeddedStore {
 
     async fn scan(&self, after: Option<&Key>, limit: usize) -> Result<Vec<Row>, Fault> {
         let start = after.map_or_else(Vec::new, |key| just_after(row_key(key)));
-        self.rows(self.engine.db.snapshot().range(&self.table.rows, start..), limit)
+        self.rows(self.engine.stores.db.snapshot().range(&self.table.rows, start..), limit)
     }
 }
 

@@ -2,8 +2,8 @@
 //!
 //! `tacos.lock` is locked by the process that has the folder open; the lock goes with the process, however it ends.
 //! `tacos.format` says which format the folder has and whether it was ever completely created: a process killed while it
-//! creates the tree leaves `creating`, and the next one starts over; a folder that says `ready` is never thrown away.
-//! `engine/` belongs to the tree library.
+//! creates the trees leaves `creating`, and the next one starts over; a folder that says `ready` is never thrown away.
+//! `stores/` and `queues/` belong to the tree library.
 
 use super::OpenError;
 use std::fs::{self, File, OpenOptions, TryLockError};
@@ -15,8 +15,26 @@ pub const FORMAT: u32 = 1;
 
 const LOCK_FILE: &str = "tacos.lock";
 const FORMAT_FILE: &str = "tacos.format";
-const TREE_FOLDER: &str = "engine";
 const MAGIC: &str = "traffic-tacos-data";
+
+/// A part of the folder with a tree of its own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Part {
+    Stores,
+    Queues,
+}
+
+impl Part {
+    const ALL: [Self; 2] = [Self::Stores, Self::Queues];
+
+    /// Its subfolder.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Stores => "stores",
+            Self::Queues => "queues",
+        }
+    }
+}
 
 /// Holds the folder's lock until it is dropped.
 #[derive(Debug)]
@@ -25,7 +43,7 @@ pub(crate) struct FolderLock {
 }
 
 /// What stands in the format file.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum State {
     /// No format file.
     New,
@@ -48,34 +66,34 @@ impl Folder {
         fs::create_dir_all(root).map_err(|e| OpenError::io(root, "create the folder", e))?;
         let lock = lock(root)?;
         let folder = Self { root: root.to_path_buf(), lock };
-        match folder.state()? {
-            State::Ready => {
-                if !folder.tree().is_dir() {
-                    return Err(OpenError::corrupt(root, format!("the subfolder {TREE_FOLDER} is missing")));
+        let state = folder.state()?;
+        for part in Part::ALL {
+            let (path, name) = (folder.part(part), part.name());
+            match state {
+                State::Ready if !path.is_dir() => {
+                    return Err(OpenError::corrupt(root, format!("the subfolder {name} is missing")));
                 }
+                State::New if path.exists() => {
+                    return Err(OpenError::corrupt(root, format!("{FORMAT_FILE} is missing beside {name}")));
+                }
+                State::Creating => match fs::remove_dir_all(path) {
+                    Err(e) if e.kind() != io::ErrorKind::NotFound => {
+                        return Err(OpenError::io(root, "clear an interrupted creation", e));
+                    }
+                    _ => {}
+                },
+                State::Ready | State::New => {}
             }
-            State::New => {
-                if folder.tree().exists() {
-                    return Err(OpenError::corrupt(
-                        root,
-                        format!("{FORMAT_FILE} is missing beside {TREE_FOLDER}"),
-                    ));
-                }
-                folder.write_state("creating")?;
-            }
-            State::Creating => match fs::remove_dir_all(folder.tree()) {
-                Err(e) if e.kind() != io::ErrorKind::NotFound => {
-                    return Err(OpenError::io(root, "clear an interrupted creation", e));
-                }
-                _ => {}
-            },
+        }
+        if state == State::New {
+            folder.write_state("creating")?;
         }
         Ok(folder)
     }
 
-    /// Where the tree lives.
-    pub(crate) fn tree(&self) -> PathBuf {
-        self.root.join(TREE_FOLDER)
+    /// Where a part lives.
+    pub(crate) fn part(&self, part: Part) -> PathBuf {
+        self.root.join(part.name())
     }
 
     /// Records that the folder is complete: from now on it is never cleared.

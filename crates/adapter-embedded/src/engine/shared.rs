@@ -1,20 +1,26 @@
-//! What the writer, the stores and the queues share: the inbox, whether the engine has stopped and why, and how far
-//! batches have become visible.
+//! What a writer and the stores or queues of its tree share: the inbox, whether the engine has stopped and why, and how
+//! far batches have become visible.
 
 use super::inbox::Inbox;
 use super::request::{Request, WriteError};
 use core::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 
-#[derive(Default)]
+/// Why the engine has stopped, if it has: one reason for all of its trees, which stop together.
+pub(crate) type Stopped = OnceLock<Arc<str>>;
+
 pub(crate) struct Shared {
     pub(crate) inbox: Arc<Inbox>,
-    stopped: OnceLock<Arc<str>>,
+    stopped: Arc<Stopped>,
     started: AtomicU64,
     published: AtomicU64,
 }
 
 impl Shared {
+    pub(crate) fn new(stopped: Arc<Stopped>) -> Self {
+        Self { inbox: Arc::default(), stopped, started: AtomicU64::new(0), published: AtomicU64::new(0) }
+    }
+
     /// Why the engine has stopped, if it has.
     pub(crate) fn stopped(&self) -> Option<&Arc<str>> {
         self.stopped.get()

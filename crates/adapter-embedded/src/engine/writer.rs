@@ -1,4 +1,4 @@
-//! The one writer: takes all that waits, checks versions, writes one batch, syncs once, answers.
+//! The one writer of a tree: takes all that waits, checks versions, writes one batch, syncs once, answers.
 //!
 //! There is no delay timer: while one batch is synced the next one gathers, so batches grow with load by themselves. A
 //! version check sees the commits accepted earlier in the same batch. A request that is refused adds nothing to the batch.
@@ -29,7 +29,7 @@ pub(crate) struct Writer {
     pub(crate) db: Database,
     pub(crate) memtables: Memtables,
     pub(crate) shared: Arc<Shared>,
-    /// Takes the answers of commits to the runtime: one wake-up a batch instead of one a caller.
+    /// Takes the answers to the runtime; without it they are handed out here.
     pub(crate) dispatch: Option<UnboundedSender<Answers>>,
     pub(crate) batch_max: usize,
     pub(crate) version_rows_max: usize,
@@ -44,15 +44,11 @@ impl Writer {
         let panicking = StopOnPanic(self.shared.clone());
         let mut requests = Vec::new();
         while self.shared.inbox.take(self.batch_max, &mut requests) {
-            let mut answers = self.write(&mut requests);
-            // Queues are few and send many messages at once, so theirs go straight to who waits: an event must not wait
-            // in line behind all the requests of a busy runtime.
-            let queues = answers.extract_if(.., |answer| matches!(answer, Answer::Raw(..))).collect();
-            drop(Answers(queues));
+            let answers = Answers(self.write(&mut requests));
             match &self.dispatch {
-                // Without a runtime the answers come back in the error, and dropping them delivers them here.
-                Some(dispatch) if !answers.is_empty() => drop(dispatch.send(Answers(answers))),
-                _ => drop(Answers(answers)),
+                // Without its runtime the answers come back in the error, and dropping them delivers them here.
+                Some(dispatch) => drop(dispatch.send(answers)),
+                None => drop(answers),
             }
             self.tidy();
         }

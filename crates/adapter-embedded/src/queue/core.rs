@@ -101,7 +101,7 @@ impl QueueCore {
                 redrive,
             },
             messages,
-            shared: engine.shared.clone(),
+            shared: engine.queues.shared.clone(),
             clock: engine.clock.clone(),
             epoch: engine.epoch,
             wake: Notify::new(),

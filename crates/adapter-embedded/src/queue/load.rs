@@ -80,7 +80,7 @@ pub(crate) fn load(
         .collect();
     if !orphans.is_empty() {
         // Refused only by an engine that has stopped; the next open tries again.
-        drop(engine.shared.submit(Request::Raw { writes: orphans, durable: false, done: None }));
+        drop(engine.queues.shared.submit(Request::Raw { writes: orphans, durable: false, done: None }));
     }
     Ok(QueueCore::new(name, number, messages, options, engine, State::new(index, dedup, foreign, next_place)))
 }
@@ -112,10 +112,10 @@ fn identify(
             _ => Err(OpenError::corrupt(engine.folder(), format!("queue {name}: its number is unreadable"))),
         };
     }
-    let last = engine.meta.get(QUEUES).map_err(tree)?.and_then(|n| be64(&n)).unwrap_or(0);
+    let last = engine.queues.meta.get(QUEUES).map_err(tree)?.and_then(|n| be64(&n)).unwrap_or(0);
     let number = last + 1;
-    let mut batch = engine.db.batch().durability(Some(PersistMode::SyncAll));
-    batch.insert(&engine.meta, QUEUES, number.to_be_bytes());
+    let mut batch = engine.queues.db.batch().durability(Some(PersistMode::SyncAll));
+    batch.insert(&engine.queues.meta, QUEUES, number.to_be_bytes());
     batch.insert(messages, record::NUMBER, number.to_be_bytes());
     batch.insert(messages, record::KIND, kind);
     batch.commit().map_err(tree)?;

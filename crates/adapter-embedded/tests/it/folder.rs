@@ -80,11 +80,16 @@ async fn a_folder_whose_parts_are_missing_is_refused_and_not_begun_anew() {
     let (format, kept) = (folder.path().join("tacos.format"), folder.path().join("kept"));
     fs::rename(&format, &kept).unwrap();
     assert!(matches!(refused(folder.path()), OpenError::Corrupt { .. }));
-    assert!(folder.path().join("engine").is_dir());
     fs::rename(&kept, &format).unwrap();
-    fs::rename(folder.path().join("engine"), folder.path().join("elsewhere")).unwrap();
-    assert!(matches!(refused(folder.path()), OpenError::Corrupt { .. }));
-    assert!(!folder.path().join("engine").exists());
+    for part in ["stores", "queues"] {
+        let (part, elsewhere) = (folder.path().join(part), folder.path().join("elsewhere"));
+        assert!(part.is_dir());
+        fs::rename(&part, &elsewhere).unwrap();
+        assert!(matches!(refused(folder.path()), OpenError::Corrupt { .. }));
+        assert!(!part.exists());
+        fs::rename(&elsewhere, &part).unwrap();
+    }
+    open(folder.path()).unwrap();
 }
 
 #[tokio::test]
@@ -92,8 +97,8 @@ async fn a_creation_that_was_interrupted_is_begun_anew() {
     let folder = tempfile::tempdir().unwrap();
     fs::write(folder.path().join("tacos.format"), format!("traffic-tacos-data {FORMAT} creating\n")).unwrap();
     // What a process killed early leaves: a journal without the tree's own marker.
-    fs::create_dir_all(folder.path().join("engine/keyspaces")).unwrap();
-    fs::write(folder.path().join("engine/0.jnl"), vec![0; 4_096]).unwrap();
+    fs::create_dir_all(folder.path().join("stores/keyspaces")).unwrap();
+    fs::write(folder.path().join("stores/0.jnl"), vec![0; 4_096]).unwrap();
     let engine = open(folder.path()).unwrap();
     engine.store("rows").unwrap();
     drop(engine);

@@ -1,0 +1,123 @@
+//! One log-structured tree with the one thread that writes to it.
+//!
+//! The folder has two: one of all stores, one of all queues. A commit never spans both, and what the tree library does
+//! under its locks (starting a journal, letting go of an old one, writing tables out) must not hold up an event because a
+//! store is busy, nor a commit because a queue is.
+
+use super::memtables::Memtables;
+use super::request::Answers;
+use super::shared::{Shared, Stopped};
+use super::writer::Writer;
+use super::{EngineOptions, OpenError};
+use fjall::{Database, Keyspace, KeyspaceCreateOptions};
+use std::collections::BTreeMap;
+use std::io;
+use std::path::Path;
+use std::sync::Arc;
+use std::thread::JoinHandle;
+use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
+
+/// Who hands out the answers of a batch.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Delivery {
+    /// A task of the runtime that opens the tree, if there is one: one wake-up a batch instead of one a caller.
+    Runtime,
+    /// The writer itself. Queues are few and send many messages at once, and an event must not wait in line behind all
+    /// the requests of a busy runtime.
+    Writer,
+}
+
+/// Dropping it lets the writer finish what it was given.
+pub(crate) struct Tree {
+    pub(crate) db: Database,
+    /// What the tree keeps for itself beside the tables of its stores or queues.
+    pub(crate) meta: Keyspace,
+    pub(crate) shared: Arc<Shared>,
+    memtable_bytes: u64,
+    writer: Option<JoinHandle<()>>,
+}
+
+impl Tree {
+    /// Opens the tree in `folder`, creating it if it is not there; `name` is for the names of its threads. Errors name
+    /// `root`, the data folder.
+    pub(crate) fn open(
+        root: &Path,
+        folder: &Path,
+        name: &str,
+        options: EngineOptions,
+        delivery: Delivery,
+        stopped: Arc<Stopped>,
+    ) -> Result<Self, OpenError> {
+        // The tree's threads keep the priority of all others: they take the writer's locks, and one that is not given
+        // processor time while it holds one stops everybody.
+        let db = Database::builder(folder)
+            .cache_size(options.cache_bytes)
+            .max_journaling_size(options.journal_bytes.max(64 << 20))
+            .worker_threads(options.background_threads.max(1))
+            .manual_journal_persist(true)
+            .open()
+            .map_err(|e| OpenError::tree(root, "open the tree", e))?;
+        let meta = db
+            .keyspace("meta", || table_options(options.memtable_bytes))
+            .map_err(|e| OpenError::tree(root, "open the tree's first table", e))?;
+        let shared = Arc::new(Shared::new(stopped));
+        let writer = start_writer(name, &db, &shared, &options, delivery)
+            .map_err(|e| OpenError::io(root, "start the writer", e))?;
+        Ok(Self { db, meta, shared, memtable_bytes: options.memtable_bytes, writer: Some(writer) })
+    }
+
+    /// The table of that name, created if it is not there.
+    pub(crate) fn table(&self, root: &Path, name: &str) -> Result<Keyspace, OpenError> {
+        if let Some(why) = self.shared.stopped() {
+            return Err(OpenError::Stopped { why: why.to_string() });
+        }
+        self.db
+            .keyspace(name, || table_options(self.memtable_bytes))
+            .map_err(|e| OpenError::tree(root, "open a table of the tree", e))
+    }
+}
+
+impl Drop for Tree {
+    fn drop(&mut self) {
+        self.shared.inbox.close();
+        if let Some(writer) = self.writer.take()
+            && writer.thread().id() != std::thread::current().id()
+        {
+            // It only fails if the writer panicked, which it has reported.
+            drop(writer.join());
+        }
+    }
+}
+
+fn table_options(memtable_bytes: u64) -> KeyspaceCreateOptions {
+    KeyspaceCreateOptions::default().max_memtable_size(memtable_bytes).manual_journal_persist(true)
+}
+
+fn start_writer(
+    name: &str,
+    db: &Database,
+    shared: &Arc<Shared>,
+    options: &EngineOptions,
+    delivery: Delivery,
+) -> io::Result<JoinHandle<()>> {
+    let writer = Writer {
+        memtables: Memtables::start()?,
+        db: db.clone(),
+        shared: shared.clone(),
+        dispatch: if delivery == Delivery::Runtime { dispatch() } else { None },
+        batch_max: options.batch_max.max(1),
+        version_rows_max: options.version_rows.max(1),
+        stores: BTreeMap::new(),
+        batch_number: 0,
+    };
+    std::thread::Builder::new().name(format!("tacos-{name}")).spawn(move || writer.run())
+}
+
+/// A task of the current runtime that hands out answers; `None` outside of one.
+fn dispatch() -> Option<UnboundedSender<Answers>> {
+    let runtime = tokio::runtime::Handle::try_current().ok()?;
+    let (sender, mut batches) = unbounded_channel::<Answers>();
+    // Ends when the writer does; what is left in the channel then is delivered by being dropped.
+    runtime.spawn(async move { while batches.recv().await.is_some() {} });
+    Some(sender)
+}
