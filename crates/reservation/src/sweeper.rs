@@ -45,7 +45,7 @@ pub struct SweeperOptions {
 impl Default for SweeperOptions {
     fn default() -> Self {
         let seconds = Duration::from_secs;
-        Self { every: seconds(5), grace: seconds(10), forget_every: seconds(5), whole_every: 12 }
+        Self { every: seconds(5), grace: seconds(30), forget_every: seconds(5), whole_every: 12 }
     }
 }
 
@@ -103,14 +103,16 @@ impl Sweeper {
     pub async fn look(&mut self) {
         if let Some(look) = self.due.start() {
             let found = look.await;
+            let mut announced = Announced::default();
             for entries in self.due.found(found).chunks(ROWS_PER_COMMIT_MAX) {
-                if let Err(fault) = self.announce(entries).await {
+                if let Err(fault) = self.announce(entries, &mut announced).await {
                     tracing::warn!(
                         error = fault.chain(),
                         "due reservations were not looked at; the next look tries again"
                     );
                 }
             }
+            announced.tell();
         }
         if let Some(look) = self.forget.start() {
             let found = look.await;
@@ -126,27 +128,28 @@ impl Sweeper {
     }
 
     /// Announces again what is overdue and no longer waits in the outbox.
-    async fn announce(&self, entries: &[Entry]) -> Result<(), Fault> {
+    async fn announce(&self, entries: &[Entry], announced: &mut Announced) -> Result<(), Fault> {
         let keys: Vec<Key> = entries.iter().map(|entry| entry.key.clone()).collect();
-        let now = self.table.clock.now();
         for row in self.table.rows(&keys).await?.into_iter().flatten() {
             let Some(stored) = Stored::read(&row) else {
                 tracing::error!(row = &*row.key.partition, "a reservation cannot be read");
                 continue;
             };
-            if stored.reservation.status == Status::Hold && stored.look_at <= now {
-                self.announce_one(stored, now).await?;
+            if stored.reservation.status == Status::Hold && stored.look_at <= self.table.clock.now() {
+                self.announce_one(stored, announced).await?;
             }
         }
         Ok(())
     }
 
-    async fn announce_one(&self, stored: Stored, now: Timestamp) -> Result<(), Fault> {
+    async fn announce_one(&self, stored: Stored, announced: &mut Announced) -> Result<(), Fault> {
         let event = expiry_event(&stored.reservation, &Trace::default());
         let [waiting] = self.table.get([outbox::row_key(event.id.as_str())]).await?;
         if waiting.is_some() {
             return Ok(());
         }
+        // The event is due as of now, so the time is not one that was read before the rows were.
+        let now = self.table.clock.now();
         let rest = LOOK_AGAIN_FIRST * 2_u32.saturating_pow(stored.announced_again.min(16));
         let mut history = stored.history.clone();
         history.add(now, "expiry announced again");
@@ -161,12 +164,14 @@ impl Sweeper {
             Ok(()) => {
                 self.relay.notify(now, &event.id);
                 self.metrics.swept();
-                tracing::warn!(
+                let overdue = now.since(next.reservation.hold_expires_at);
+                tracing::debug!(
                     reservation_id = %next.reservation.id,
                     times = next.announced_again,
-                    overdue_ms = now.since(next.reservation.hold_expires_at).as_millis() as u64,
+                    overdue_ms = overdue.as_millis() as u64,
                     "a due reservation is still HOLD; its expiry is announced again"
                 );
+                announced.add(overdue);
                 Ok(())
             }
             // It ended meanwhile, or another instance announced it.
@@ -191,6 +196,31 @@ impl Sweeper {
             // Another instance was faster.
             Ok(()) | Err(CommitError::Conflict { .. }) => Ok(()),
             Err(CommitError::Failed(fault) | CommitError::Ambiguous(fault)) => Err(fault),
+        }
+    }
+}
+
+/// What one look announced again.
+#[derive(Default)]
+struct Announced {
+    reservations: u64,
+    overdue_max: Duration,
+}
+
+impl Announced {
+    fn add(&mut self, overdue: Duration) {
+        self.reservations += 1;
+        self.overdue_max = self.overdue_max.max(overdue);
+    }
+
+    /// One line a look: a worker that is behind leaves thousands of them.
+    fn tell(&self) {
+        if self.reservations > 0 {
+            tracing::warn!(
+                reservations = self.reservations,
+                overdue_ms_max = self.overdue_max.as_millis() as u64,
+                "due reservations are still HOLD; their expiry is announced again"
+            );
         }
     }
 }

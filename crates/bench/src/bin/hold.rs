@@ -85,7 +85,8 @@ async fn empty(platform: &Platform, connections: &[Calls], options: &Options) ->
         let left = left.clone();
         callers.spawn(async move {
             let mut latency = Histogram::<u64>::new(3)?;
-            while left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| left.checked_sub(1)).is_ok() {
+            while left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| left.checked_sub(1)).is_ok()
+            {
                 let started = now();
                 calls.unary::<_, HealthCheckResponse>(&path, &HealthCheckRequest::default()).await?;
                 latency.record((now() - started).as_micros() as u64)?;

@@ -75,7 +75,8 @@ async fn a_due_reservation_whose_announcement_is_lost_is_announced_again_as_the_
     let again = world.taken(1, SECOND).await;
     assert_eq!(again[0].id, outbox::expired_event_id(&id));
     let due = world.stored(&id).await.reservation.hold_expires_at;
-    assert!(world.clock.now() >= due.plus(Duration::from_secs(10)), "its event had the grace to come");
+    let grace = reservation::SweeperOptions::default().grace;
+    assert!(world.clock.now() >= due.plus(grace), "its event had the grace to come");
     let stored = world.stored(&id).await;
     assert_eq!((stored.reservation.status, stored.announced_again), (Status::Hold, 1));
     assert!(stored.look_at >= due.plus(Duration::from_secs(300)), "a worker that is behind is left alone");
