@@ -66,10 +66,9 @@ pub async fn run(
     });
     let stop = shutdown.child_token();
     let router = edge::rest::router(service.clone(), &process, config.internal_token);
-    let routes = edge::grpc::routes(service, clock, config.service.hold_ttl);
-    let names = [edge::grpc::NAME];
+    let services = edge::grpc::services(service, clock, config.service.hold_ttl);
     let http = runtime::http::serve(listeners.http, router, stop.clone(), &tasks);
-    let grpc = runtime::grpc::serve(listeners.grpc, routes, &names, stop.clone(), &tasks, &process);
+    let grpc = runtime::grpc::serve(listeners.grpc, services, stop.clone(), &tasks, &process);
     // One that fails takes the other with it: half a service would look like a whole one.
     let stop_on_error = async |served: Result<(), io::Error>| {
         if served.is_err() {

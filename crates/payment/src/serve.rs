@@ -142,10 +142,8 @@ pub async fn run(
     let servers = async {
         let router = edge::rest::router(service.clone(), &process, config.internal_token);
         let http = runtime::http::serve(listeners.http, router, servers_shutdown.clone(), &tasks);
-        let routes = edge::grpc::routes(service);
-        let names = [edge::grpc::NAME];
-        let grpc =
-            runtime::grpc::serve(listeners.grpc, routes, &names, servers_shutdown.clone(), &tasks, &process);
+        let services = edge::grpc::services(service);
+        let grpc = runtime::grpc::serve(listeners.grpc, services, servers_shutdown.clone(), &tasks, &process);
         // One that fails takes the other with it: half a service would look like a whole one.
         let stop_on_error = async |served: Result<(), io::Error>| {
             if served.is_err() {

@@ -56,15 +56,9 @@ pub async fn run(
         served.map_err(RunError::Http)
     };
     let grpc = async {
-        let (routes, names) = (edge::grpc::routes(service), edge::grpc::NAMES);
-        let served = runtime::grpc::serve(
-            listeners.grpc,
-            routes,
-            names,
-            stop_servers.clone(),
-            &deps.tasks,
-            &deps.process,
-        );
+        let services = edge::grpc::services(service);
+        let served =
+            runtime::grpc::serve(listeners.grpc, services, stop_servers.clone(), &deps.tasks, &deps.process);
         let served = served.await;
         stop_servers.cancel();
         served.map_err(RunError::Grpc)

@@ -1,6 +1,6 @@
 //! The gRPC edge that every process shares: health, reflection, metrics, bounds, and a drain that ends every call.
 //!
-//! Calls go from the HTTP/2 connection straight to tonic's routes; what stands between is one future that counts,
+//! Calls go from the HTTP/2 connection straight to tonic's services; what stands between is one future that counts,
 //! measures, ends the call at the caller's deadline and turns a panic into INTERNAL. There are no boxed layers, because
 //! a unary call is to cost some 15 µs in all. Calls over [`Limits::in_flight_max`] are refused at once with UNAVAILABLE,
 //! so that an overload is told while the caller can still go elsewhere; messages over [`Limits::message_bytes_max`] with
@@ -12,8 +12,10 @@ mod deadline;
 mod health;
 pub(crate) mod metrics;
 mod serve;
+mod services;
 
 pub use serve::{serve, serve_within};
+pub use services::Services;
 
 use ports::Trace;
 use tonic::metadata::MetadataMap;

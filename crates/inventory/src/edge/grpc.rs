@@ -13,19 +13,16 @@ use domain::id::{SectionId, ShowId};
 use domain::invariant::Counts;
 use domain::seat::SeatStatus;
 use ports::{CallContext, Clock, Inventory, PortError, Trace};
+use runtime::grpc::Services;
 use std::sync::Arc;
 use std::time::Duration;
-use tonic::service::Routes;
 use tonic::{Request, Response, Status};
 
 /// Free seats that one answer lists, at most: a section of 200,000 would not fit the 4 MiB that clients accept.
 const LISTED_MAX: usize = 1_000;
 
-/// The service's name for the health service.
-pub(crate) const NAME: &str = "reservation.v1.InventoryService";
-
-pub(crate) fn routes(service: Service, clock: Arc<dyn Clock>, hold_ttl: Duration) -> Routes {
-    Routes::new(InventoryServiceServer::new(Edge { service, clock, hold_ttl }))
+pub(crate) fn services(service: Service, clock: Arc<dyn Clock>, hold_ttl: Duration) -> Services {
+    Services::default().with(InventoryServiceServer::new(Edge { service, clock, hold_ttl }))
 }
 
 struct Edge {

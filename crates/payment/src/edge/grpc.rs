@@ -15,17 +15,14 @@ use core::time::Duration;
 use domain::id::{PaymentIntentId, PersonId, ReservationId};
 use domain::payment::{Outcome, Scenario, Status as PaymentStatus};
 use ports::Trace;
+use runtime::grpc::Services;
 use std::sync::Arc;
-use tonic::service::Routes;
 use tonic::{Request, Response, Status};
 
 mod view;
 
-/// The service's name for the health service.
-pub(crate) const NAME: &str = "payment.v1.PaymentService";
-
-pub(crate) fn routes(service: Service) -> Routes {
-    Routes::new(PaymentServiceServer::new(Edge(service)))
+pub(crate) fn services(service: Service) -> Services {
+    Services::default().with(PaymentServiceServer::new(Edge(service)))
 }
 
 struct Edge(Service);

@@ -17,16 +17,12 @@ use contracts::vocabulary::{
 use domain::id::{PaymentIntentId, PersonId, ReservationId, ShowId};
 use domain::reservation::Reservation;
 use ports::Trace;
-use runtime::grpc::trace_of_metadata;
-use tonic::service::Routes;
+use runtime::grpc::{Services, trace_of_metadata};
 use tonic::{Request, Response, Status};
 
-/// The services of this process, for health and reflection.
-pub(crate) const NAMES: &[&str] = &["reservation.v1.ReservationService"];
-
 /// The routes of this process.
-pub(crate) fn routes(service: Service) -> Routes {
-    Routes::new(ReservationServiceServer::new(Edge(service)))
+pub(crate) fn services(service: Service) -> Services {
+    Services::default().with(ReservationServiceServer::new(Edge(service)))
 }
 
 struct Edge(Service);

@@ -14,7 +14,7 @@ const PREFIX_BYTES: usize = 5;
 
 /// A request's body that ends in RESOURCE_EXHAUSTED when it is larger than its bound, or says that it will be: the
 /// decoder makes room for what a message says of itself.
-pub(crate) struct Bounded {
+pub struct Bounded {
     inner: Incoming,
     left: usize,
     prefix: [u8; PREFIX_BYTES],
@@ -70,24 +70,24 @@ impl Body for Bounded {
 /// A response's body that closes its call's ticket with the status that it ends in. A body that is dropped before its
 /// end leaves the ticket open, which counts as CANCELLED.
 pub(crate) struct Watched {
-    inner: axum::body::Body,
+    inner: tonic::body::Body,
     ticket: Ticket,
 }
 
 impl Watched {
-    pub(crate) fn new(inner: axum::body::Body, ticket: Ticket) -> Self {
+    pub(crate) fn new(inner: tonic::body::Body, ticket: Ticket) -> Self {
         Self { inner, ticket }
     }
 }
 
 impl Body for Watched {
     type Data = Bytes;
-    type Error = axum::Error;
+    type Error = Status;
 
     fn poll_frame(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
+    ) -> Poll<Option<Result<Frame<Bytes>, Status>>> {
         let frame = ready!(Pin::new(&mut self.inner).poll_frame(cx));
         match &frame {
             Some(Ok(frame)) => {

@@ -4,9 +4,7 @@ use super::Limits;
 use super::body::{Bounded, Watched, code_of};
 use super::deadline;
 use super::metrics::{Method, Methods};
-use axum::Router;
-use axum::body::Body;
-use axum::routing::future::RouteFuture;
+use super::services::{Answer, Services};
 use core::convert::Infallible;
 use core::panic::AssertUnwindSafe;
 use core::pin::Pin;
@@ -18,27 +16,21 @@ use hyper::service::Service;
 use std::panic::catch_unwind;
 use std::sync::Arc;
 use tokio::time::{Instant, Sleep};
-use tonic::service::Routes;
+use tonic::body::Body;
 use tonic::{Code, Status};
-use tower::Service as _;
 
-/// The routes of one server with what every call passes through.
+/// The services of one server with what every call passes through.
 #[derive(Clone)]
 pub(crate) struct Edge {
-    routes: Router,
+    services: Services,
     methods: Arc<Methods>,
     in_flight: Arc<AtomicUsize>,
     limits: Limits,
 }
 
 impl Edge {
-    pub(crate) fn new(routes: Routes, methods: Methods, limits: Limits) -> Self {
-        Self {
-            routes: routes.into_axum_router().with_state(()),
-            methods: Arc::new(methods),
-            in_flight: Arc::default(),
-            limits,
-        }
+    pub(crate) fn new(services: Services, methods: Methods, limits: Limits) -> Self {
+        Self { services, methods: Arc::new(methods), in_flight: Arc::default(), limits }
     }
 
     #[allow(clippy::disallowed_methods, reason = "measures a real server")]
@@ -64,8 +56,7 @@ impl Service<Request<Incoming>> for Edge {
         // Health and reflection keep streams open; tonic bounds their messages one by one.
         let bytes_max = if path.starts_with("/grpc.") { usize::MAX } else { self.limits.message_bytes_max };
         let deadline = deadline::of(request.headers()).map(|limit| Box::pin(tokio::time::sleep(limit)));
-        // Routes are always ready, and cloning them is one reference count.
-        let answer = self.routes.clone().call(request.map(|body| Body::new(Bounded::new(body, bytes_max))));
+        let answer = self.services.call(request.map(|body| Bounded::new(body, bytes_max)));
         Call { answer: Some(answer), deadline, ticket: Some(ticket) }
     }
 }
@@ -73,7 +64,7 @@ impl Service<Request<Incoming>> for Edge {
 /// A call on its way to the head of its response. Dropping it drops the handler where it stands.
 pub(crate) struct Call {
     /// The handler; `None` for a call that was not admitted.
-    answer: Option<RouteFuture<Infallible>>,
+    answer: Option<Answer>,
     deadline: Option<Pin<Box<Sleep>>>,
     ticket: Option<Ticket>,
 }
@@ -85,7 +76,7 @@ impl Call {
         };
         // What a handler leaves behind when it panics is its own call's state; shared state is behind locks whose
         // owners decide what a poisoned one means.
-        match catch_unwind(AssertUnwindSafe(|| Pin::new(answer).poll(cx))) {
+        match catch_unwind(AssertUnwindSafe(|| answer.as_mut().poll(cx))) {
             Ok(Poll::Ready(Ok(response))) => return Poll::Ready(response),
             Ok(Poll::Ready(Err(never))) => match never {},
             Ok(Poll::Pending) => {}

@@ -1,8 +1,9 @@
-//! An HTTP/2 server for tonic's routes.
+//! An HTTP/2 server for tonic's services.
 
 use super::Limits;
 use super::call::Edge;
 use super::health::HealthService;
+use super::services::Services;
 use crate::Process;
 use crate::server::{self, Drain};
 use core::pin::Pin;
@@ -14,7 +15,6 @@ use ports::Tasks;
 use std::io;
 use tokio::net::{TcpListener, TcpStream};
 use tokio_util::sync::CancellationToken;
-use tonic::service::Routes;
 use tonic_health::pb::health_server::HealthServer;
 
 /// Calls that one connection may have open; a client with more of them waits on its own side.
@@ -34,20 +34,19 @@ const PING_WAIT: Duration = Duration::from_secs(10);
 const V1: &str = "grpc.reflection.v1.ServerReflection";
 const V1ALPHA: &str = "grpc.reflection.v1alpha.ServerReflection";
 
-/// Serves the routes, `grpc.health.v1` for the whole server and each of `names`, and reflection v1 and v1alpha, until the
+/// Serves the services, `grpc.health.v1` for the whole server and each of them, and reflection v1 and v1alpha, until the
 /// token is cancelled; then lets every call that was begun end and returns.
 ///
 /// # Errors
 /// When the descriptors that the contracts were built with cannot be read; an accept that fails is retried.
 pub async fn serve(
     listener: TcpListener,
-    routes: Routes,
-    names: &[&'static str],
+    services: Services,
     shutdown: CancellationToken,
     tasks: &Tasks,
     process: &Process,
 ) -> Result<(), io::Error> {
-    serve_within(Limits::default(), listener, routes, names, shutdown, tasks, process).await
+    serve_within(Limits::default(), listener, services, shutdown, tasks, process).await
 }
 
 /// As [`serve`], with limits of its own.
@@ -57,8 +56,7 @@ pub async fn serve(
 pub async fn serve_within(
     limits: Limits,
     listener: TcpListener,
-    routes: Routes,
-    names: &[&'static str],
+    services: Services,
     shutdown: CancellationToken,
     tasks: &Tasks,
     process: &Process,
@@ -69,14 +67,15 @@ pub async fn serve_within(
         tonic_reflection::pb::v1::FILE_DESCRIPTOR_SET,
         tonic_reflection::pb::v1alpha::FILE_DESCRIPTOR_SET,
     ];
+    let names = services.names();
     let health =
-        HealthService { health: process.health.clone(), names: names.to_vec(), shutdown: shutdown.clone() };
-    let routes = routes
-        .add_service(HealthServer::new(health))
-        .add_service(reflection(names, V1).build_v1().map_err(io::Error::other)?)
-        .add_service(reflection(names, V1ALPHA).build_v1alpha().map_err(io::Error::other)?);
+        HealthService { health: process.health.clone(), names: names.clone(), shutdown: shutdown.clone() };
+    let services = services
+        .with(HealthServer::new(health))
+        .with(reflection(&names, V1).build_v1().map_err(io::Error::other)?)
+        .with(reflection(&names, V1ALPHA).build_v1alpha().map_err(io::Error::other)?);
     let methods = process.metrics.grpc().methods(&descriptors).map_err(io::Error::other)?;
-    let edge = Edge::new(routes, methods, limits);
+    let edge = Edge::new(services, methods, limits);
     let builder = builder(tasks);
     server::run(listener, shutdown, tasks, |stream| {
         builder.serve_connection(TokioIo::new(stream), edge.clone())
@@ -97,6 +96,7 @@ fn builder(tasks: &Tasks) -> http2::Builder<Spawner> {
     let mut builder = http2::Builder::new(Spawner(tasks.clone()));
     builder
         .timer(TokioTimer::new())
+        .auto_date_header(false)
         .initial_stream_window_size(STREAM_WINDOW)
         .initial_connection_window_size(CONNECTION_WINDOW)
         .max_concurrent_streams(STREAMS_MAX)

@@ -5,7 +5,7 @@ use pb::inventory_service_client::InventoryServiceClient;
 use pb::inventory_service_server::{InventoryService, InventoryServiceServer};
 use ports::Tasks;
 use runtime::Process;
-use runtime::grpc::Limits;
+use runtime::grpc::{Limits, Services};
 use std::net::SocketAddr;
 use std::sync::Arc;
 use tokio::net::TcpListener;
@@ -86,12 +86,10 @@ impl Server {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let (shutdown, tasks) = (CancellationToken::new(), Tasks::new());
-        let routes = tonic::service::Routes::new(InventoryServiceServer::new(behaviours.clone()));
+        let services = Services::default().with(InventoryServiceServer::new(behaviours.clone()));
         let (token, inner, told) = (shutdown.clone(), tasks.clone(), process.clone());
         tasks.spawn(async move {
-            runtime::grpc::serve_within(limits, listener, routes, &[NAME], token, &inner, &told)
-                .await
-                .unwrap();
+            runtime::grpc::serve_within(limits, listener, services, token, &inner, &told).await.unwrap();
         });
         Self { address, shutdown, tasks, process, behaviours }
     }

@@ -24,12 +24,11 @@ use domain::event::{Fact, Kind};
 use domain::id::PaymentIntentId;
 use domain::time::Timestamp;
 use ports::{Tasks, Trace};
-use runtime::grpc::trace_of_metadata;
+use runtime::grpc::{Services, trace_of_metadata};
 use std::io;
 use std::sync::Arc;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
-use tonic::service::Routes;
 use tonic::{Request, Response, Status, async_trait};
 
 pub(crate) async fn serve(
@@ -39,8 +38,8 @@ pub(crate) async fn serve(
     tasks: &Tasks,
 ) -> Result<(), io::Error> {
     let process = handle.process.clone();
-    let routes = Routes::new(WorkerServiceServer::new(Edge(handle)));
-    runtime::grpc::serve(listener, routes, &["reservation.v1.WorkerService"], shutdown, tasks, &process).await
+    let services = Services::default().with(WorkerServiceServer::new(Edge(handle)));
+    runtime::grpc::serve(listener, services, shutdown, tasks, &process).await
 }
 
 struct Edge(Handle);
