@@ -82,6 +82,7 @@ pub(crate) struct Inner {
     pub(crate) queues: Tree,
     /// Grows with each open, so that what one process gave out is told from what another did.
     pub(crate) epoch: u64,
+    stopped: Arc<Stopped>,
     folder: PathBuf,
     opened: Mutex<Opened>,
     /// Last, so that the folder is free only when everything above has let go of it.
@@ -125,6 +126,7 @@ impl Engine {
             stores,
             queues,
             epoch,
+            stopped,
             folder: root.to_path_buf(),
             opened: Mutex::default(),
             _lock: folder.lock,
@@ -168,10 +170,14 @@ impl Engine {
 
     /// `Err` with the reason once the engine has stopped. For readiness: a stopped engine answers reads but no writes.
     pub fn health(&self) -> Result<(), String> {
-        match self.inner.stores.shared.stopped() {
-            None => Ok(()),
-            Some(why) => Err(why.to_string()),
-        }
+        self.inner.stopped.get().map_or(Ok(()), |why| Err(why.to_string()))
+    }
+
+    /// Waits until the engine has stopped and gives the reason, for liveness: only a fresh open goes on. It does not keep
+    /// the engine open, and waits for ever if the engine is closed instead.
+    pub fn stopped(&self) -> impl Future<Output = String> + Send + use<> {
+        let stopped = self.inner.stopped.clone();
+        async move { stopped.wait().await.to_string() }
     }
 
     /// The data folder.

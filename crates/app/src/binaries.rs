@@ -6,7 +6,7 @@
 //! them.
 
 use crate::cli::{Exit, Failure};
-use crate::{census, up};
+use crate::{census, platform, up};
 use ports::{Clock, Tasks};
 use runtime::config::Env;
 use runtime::{Process, telemetry};
@@ -51,6 +51,7 @@ pub fn inventory_api() -> ExitCode {
         };
         // The folder is locked, so there is no other writer.
         let options = inventory::Options { sole_writer: true, ..config.service.clone() };
+        tasks.spawn(platform::watch_engine(&engine, vec![deps.process.health.clone()], stop.clone()));
         let service = inventory::assemble(options, &deps);
         let served = inventory::run(service, config, deps, listeners, stop).await;
         tasks.finished().await;

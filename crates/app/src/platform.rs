@@ -9,6 +9,7 @@ use adapter_embedded::{EmbeddedQueue, Engine};
 use anyhow::{Context, Result, ensure};
 use domain::invariant::{Counts, Name};
 use ports::{Clock, Queue, Store, Tasks};
+use runtime::Health;
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -63,6 +64,23 @@ pub struct EventCounts {
 /// The stock that inventory-api reports, by show and section.
 pub type Reported = BTreeMap<(String, String), Counts>;
 
+/// Tells in every probe that the engine has stopped, until `shutdown`: such a process answers reads and nothing else, and
+/// whoever runs it should restart it when the cause is gone.
+pub(crate) fn watch_engine(
+    engine: &Engine,
+    healths: Vec<Health>,
+    shutdown: CancellationToken,
+) -> impl Future<Output = ()> + Send + use<> {
+    let stopped = engine.stopped();
+    async move {
+        if let Some(why) = shutdown.run_until_cancelled(stopped).await {
+            for health in healths {
+                health.alive_set("data", Err(why.clone()));
+            }
+        }
+    }
+}
+
 /// The running platform.
 pub struct Platform {
     engine: Engine,
@@ -96,6 +114,7 @@ impl Platform {
         let wired = wiring::wire(&engine, &clock, &tasks, &addresses, &options.settings)?;
         let (inventory, worker, events) =
             (wired.inventory.clone(), wired.worker.handle(), wired.events.clone());
+        tasks.spawn(watch_engine(&engine, wired.healths.clone(), shutdown.clone()));
         let (told, ended) = oneshot::channel();
         let running = Box::pin(wired.run(sockets, shutdown.clone()));
         tasks.spawn(async move {

@@ -7,6 +7,7 @@
 pub mod calls;
 
 use anyhow::{Context, Result, ensure};
+use domain::random::{Random, SplitMix64};
 use serde_json::Value;
 use std::io::{BufRead, BufReader, IsTerminal};
 use std::path::{Path, PathBuf};
@@ -96,6 +97,16 @@ pub fn now() -> Duration {
 /// Cores of this machine.
 pub fn cores() -> usize {
     std::thread::available_parallelism().map_or(1, std::num::NonZero::get)
+}
+
+/// Every pair of seats once, in random order.
+pub fn pairs(seats: u32, seed: u64) -> Vec<(u32, u32)> {
+    let mut dice = SplitMix64::new(seed);
+    let mut seats: Vec<u32> = (0..seats).collect();
+    for last in (1..seats.len()).rev() {
+        seats.swap(last, dice.below(last as u64 + 1) as usize);
+    }
+    seats.chunks_exact(2).map(|pair| (pair[0], pair[1])).collect()
 }
 
 /// Prints the result: one JSON object with `--json`, else a line a figure.

@@ -4,10 +4,11 @@
 use super::inbox::Inbox;
 use super::request::{Request, WriteError};
 use core::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
+use tokio::sync::SetOnce;
 
 /// Why the engine has stopped, if it has: one reason for all of its trees, which stop together.
-pub(crate) type Stopped = OnceLock<Arc<str>>;
+pub(crate) type Stopped = SetOnce<Arc<str>>;
 
 pub(crate) struct Shared {
     pub(crate) inbox: Arc<Inbox>,
@@ -28,16 +29,13 @@ impl Shared {
 
     /// Stops the engine for good; the first reason stays.
     pub(crate) fn stop(&self, why: &str) -> Arc<str> {
-        self.stopped
-            .get_or_init(|| {
-                tracing::error!(
-                    why,
-                    "the data engine has stopped; restart the process when the cause is gone"
-                );
-                format!("the data engine has stopped after a write error ({why}); free the disk and restart")
-                    .into()
-            })
-            .clone()
+        let reason: Arc<str> =
+            format!("the data engine has stopped after a write error ({why}); free the disk and restart")
+                .into();
+        if self.stopped.set(reason.clone()).is_ok() {
+            tracing::error!(why, "the data engine has stopped; restart the process when the cause is gone");
+        }
+        self.stopped.get().cloned().unwrap_or(reason)
     }
 
     /// The writer begins a batch.

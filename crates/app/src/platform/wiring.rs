@@ -13,7 +13,7 @@ use domain::id::{PersonId, ShowId};
 use payment::{WebhookPost, WebhookRequest};
 use ports::{CallContext, Clock, Entropy, Fault, PortError, Tasks};
 use reservation::{Admission, Admissions, NoSuchShow};
-use runtime::Process;
+use runtime::{Health, Process};
 use secrecy::ExposeSecret;
 use std::sync::Arc;
 use tokio_util::sync::CancellationToken;
@@ -29,6 +29,8 @@ pub(super) struct Wired {
     payment: (payment::Config, payment::Deps),
     admin: Admin,
     tasks: Tasks,
+    /// What each service says of itself.
+    pub(super) healths: Vec<Health>,
 }
 
 pub(super) fn wire(
@@ -80,6 +82,11 @@ pub(super) fn wire(
         process: Process::new("payment-sim-api"),
     };
     let admin_token = settings.worker.admin_token.clone();
+    let worker_process = Process::new("reservation-worker");
+    let healths =
+        [&inventory_deps.process, &reservation_deps.process, &payment_deps.process, &worker_process]
+            .map(|process| process.health.clone())
+            .to_vec();
     let worker = worker::Worker::new(
         settings.worker,
         worker::Deps {
@@ -94,7 +101,7 @@ pub(super) fn wire(
             clock: clock.clone(),
             entropy,
             tasks: tasks.clone(),
-            process: Process::new("reservation-worker"),
+            process: worker_process,
         },
     );
     let admin = Admin::new(engine.clone(), worker.handle(), admin_token);
@@ -108,6 +115,7 @@ pub(super) fn wire(
         payment: (payment_config, payment_deps),
         admin,
         tasks: tasks.clone(),
+        healths,
     })
 }
 

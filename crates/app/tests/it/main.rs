@@ -6,5 +6,6 @@ mod binaries;
 mod cli;
 mod crash;
 mod demo;
+mod full_disk;
 mod running;
 mod walk;

@@ -31,8 +31,20 @@ impl Running {
 
     /// As [`Self::start`], with environment variables.
     pub(crate) async fn start_with(data: &Path, hold: &str, env: &[(&str, &str)]) -> Result<Self> {
+        Self::start_as(Command::new(env!("CARGO_BIN_EXE_tacos")), data, hold, env).await
+    }
+
+    /// As [`Self::start`], with no file larger than `blocks` of 512 bytes and the signal for it ignored, as on a full disk.
+    pub(crate) async fn start_on_a_small_disk(data: &Path, hold: &str, blocks: u64) -> Result<Self> {
+        let mut command = Command::new("sh");
+        command.args(["-c", &format!("trap '' XFSZ; ulimit -f {blocks}; exec \"$0\" \"$@\"")]);
+        command.arg(env!("CARGO_BIN_EXE_tacos"));
+        Self::start_as(command, data, hold, &[]).await
+    }
+
+    async fn start_as(mut tacos: Command, data: &Path, hold: &str, env: &[(&str, &str)]) -> Result<Self> {
         let clock: Arc<dyn Clock> = Arc::new(runtime::SystemClock::new());
-        let mut child = Command::new(env!("CARGO_BIN_EXE_tacos"))
+        let mut child = tacos
             .args(["up", "--free-ports", "--hold", hold, "--data"])
             .arg(data)
             .envs(env.iter().copied())

@@ -5,10 +5,9 @@
 
 use anyhow::{Context, Result, ensure};
 use bench::calls::{Calls, Path};
-use bench::{Platform, now, print, round, say};
+use bench::{Platform, now, pairs, print, round, say};
 use clap::Parser;
 use contracts::reservation::v1::{ReserveSeatRequest, ReserveSeatResponse};
-use domain::random::{Random, SplitMix64};
 use hdrhistogram::Histogram;
 use serde_json::{Value, json};
 use std::sync::Arc;
@@ -109,16 +108,6 @@ async fn open(platform: &Platform, show: &str) -> Result<()> {
     Ok(())
 }
 
-/// Every pair of seats once, in random order.
-fn pairs(seed: u64) -> Vec<(u32, u32)> {
-    let mut dice = SplitMix64::new(seed);
-    let mut seats: Vec<u32> = (0..SEATS as u32).collect();
-    for last in (1..seats.len()).rev() {
-        seats.swap(last, dice.below(last as u64 + 1) as usize);
-    }
-    seats.chunks_exact(2).map(|pair| (pair[0], pair[1])).collect()
-}
-
 fn seat(index: u32) -> String {
     let index = index as usize;
     format!("S-{}-{}", index / ROW + 1, index % ROW + 1)
@@ -131,7 +120,7 @@ async fn sell_out(
     name: &str,
     options: &Options,
 ) -> Result<Value> {
-    let pairs = Arc::new(pairs(options.seed));
+    let pairs = Arc::new(pairs(SEATS as u32, options.seed));
     let next = Arc::new(AtomicUsize::new(0));
     let (cpu, started) = (platform.cpu()?, now());
     let mut callers = JoinSet::new();
