@@ -9,6 +9,7 @@ use super::request::Answers;
 use super::shared::{Shared, Stopped};
 use super::writer::Writer;
 use super::{EngineOptions, OpenError};
+use fjall::compaction::Leveled;
 use fjall::{Database, Keyspace, KeyspaceCreateOptions};
 use std::collections::BTreeMap;
 use std::io;
@@ -89,8 +90,16 @@ impl Drop for Tree {
     }
 }
 
+/// Written-out memtables that a table of the tree gathers before it merges them into what it has: a merge rewrites all
+/// that overlaps, and twice as many at a time halve how often. Reads look into each, past a filter.
+const RUNS_BEFORE_A_MERGE: u8 = 8;
+
 fn table_options(memtable_bytes: u64) -> KeyspaceCreateOptions {
-    KeyspaceCreateOptions::default().max_memtable_size(memtable_bytes).manual_journal_persist(true)
+    let merges = Leveled::default().with_l0_threshold(RUNS_BEFORE_A_MERGE);
+    KeyspaceCreateOptions::default()
+        .max_memtable_size(memtable_bytes)
+        .manual_journal_persist(true)
+        .compaction_strategy(Arc::new(merges))
 }
 
 fn start_writer(
