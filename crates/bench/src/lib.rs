@@ -8,7 +8,8 @@ pub mod calls;
 
 use anyhow::{Context, Result, ensure};
 use domain::random::{Random, SplitMix64};
-use serde_json::Value;
+use hdrhistogram::Histogram;
+use serde_json::{Value, json};
 use std::io::{BufRead, BufReader, IsTerminal};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -99,6 +100,22 @@ pub fn cores() -> usize {
     std::thread::available_parallelism().map_or(1, std::num::NonZero::get)
 }
 
+/// One run of a benchmark: how many operations took how long, as their callers saw it, and the processor time of whoever
+/// served them. Latencies are in microseconds.
+pub fn summary(name: &str, latency: &Histogram<u64>, took: Duration, cpu: Duration) -> Value {
+    let count = latency.len() as f64;
+    let ms = |quantile: f64| (latency.value_at_quantile(quantile) as f64 / 10.0).round() / 100.0;
+    json!({
+        "name": name,
+        "operations": latency.len(),
+        "per_second": (count / took.as_secs_f64()).round(),
+        "p50_ms": ms(0.50),
+        "p99_ms": ms(0.99),
+        "p999_ms": ms(0.999),
+        "cpu_us_each": round(cpu.as_secs_f64() * 1e6 / count),
+    })
+}
+
 /// Every pair of seats once, in random order.
 pub fn pairs(seats: u32, seed: u64) -> Vec<(u32, u32)> {
     let mut dice = SplitMix64::new(seed);
@@ -111,7 +128,7 @@ pub fn pairs(seats: u32, seed: u64) -> Vec<(u32, u32)> {
 
 /// Prints the result: one JSON object with `--json`, else a line a figure.
 pub fn print(command: &str, runs: &[Value], json: bool) {
-    let result = serde_json::json!({"command": command, "cores": cores(), "runs": runs});
+    let result = json!({"command": command, "cores": cores(), "runs": runs});
     if json {
         println!("{result}");
         return;

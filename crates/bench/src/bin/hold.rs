@@ -5,7 +5,7 @@
 
 use anyhow::{Context, Result, ensure};
 use bench::calls::{Calls, Path};
-use bench::{Platform, now, pairs, print, round, say};
+use bench::{Platform, now, pairs, print, say, summary};
 use clap::Parser;
 use contracts::reservation::v1::{ReserveSeatRequest, ReserveSeatResponse};
 use hdrhistogram::Histogram;
@@ -48,7 +48,7 @@ fn main() -> Result<()> {
     // The generator needs one core's worth at most; the server gets the rest.
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let runs = runtime.block_on(measure(&options))?;
-    print("bench hold", &runs, options.json);
+    print(&format!("bench hold, {} in flight", options.in_flight), &runs, options.json);
     Ok(())
 }
 
@@ -93,7 +93,7 @@ async fn empty(platform: &Platform, connections: &[Calls], options: &Options) ->
             anyhow::Ok(latency)
         });
     }
-    report("empty calls", callers, platform, (cpu, started), options).await
+    report("empty calls", callers, platform, (cpu, started)).await
 }
 
 async fn open(platform: &Platform, show: &str) -> Result<()> {
@@ -130,7 +130,7 @@ async fn sell_out(
         let (pairs, next, show) = (pairs.clone(), next.clone(), show.to_owned());
         callers.spawn(async move { call(calls, &path, &show, &pairs, &next).await });
     }
-    report(name, callers, platform, (cpu, started), options).await
+    report(name, callers, platform, (cpu, started)).await
 }
 
 /// Waits for the callers and prints what they saw and what it cost the server.
@@ -139,26 +139,15 @@ async fn report(
     mut callers: JoinSet<Result<Histogram<u64>>>,
     platform: &Platform,
     (cpu, started): (Duration, Duration),
-    options: &Options,
 ) -> Result<Value> {
     let mut latency = Histogram::<u64>::new(3)?;
     while let Some(done) = callers.join_next().await {
         latency.add(done.context("a caller panicked")??)?;
     }
-    let (took, cpu) = ((now() - started).as_secs_f64(), platform.cpu()? - cpu);
-    let holds = latency.len() as f64;
-    ensure!(latency.len() as usize == SEATS / 2, "{holds} of {} calls were made", SEATS / 2);
-    let ms = |quantile: f64| (latency.value_at_quantile(quantile) as f64 / 10.0).round() / 100.0;
-    Ok(json!({
-        "name": name,
-        "calls": latency.len(),
-        "calls_per_second": (holds / took).round(),
-        "p50_ms": ms(0.50),
-        "p99_ms": ms(0.99),
-        "p999_ms": ms(0.999),
-        "cpu_us_per_call": round(cpu.as_secs_f64() * 1e6 / holds),
-        "in_flight": options.in_flight,
-    }))
+    let (took, cpu) = (now() - started, platform.cpu()? - cpu);
+    let calls = latency.len() as usize;
+    ensure!(calls == SEATS / 2, "{calls} of {} calls were made", SEATS / 2);
+    Ok(summary(name, &latency, took, cpu))
 }
 
 /// Places holds one after another until the show is sold out; latencies in microseconds.

@@ -6,13 +6,13 @@
 
 use adapter_embedded::{EmbeddedStore, Engine, EngineOptions};
 use anyhow::{Context, Result};
-use bench::{cpu_of, now, pairs, print, round, say};
+use bench::{cpu_of, now, pairs, print, say, summary};
 use clap::Parser;
 use domain::time::Timestamp;
 use hdrhistogram::Histogram;
 use ports::store::{Attributes, Expect, IndexEntry, Key, Write};
 use ports::{Clock, Store};
-use serde_json::{Value, json};
+use serde_json::Value;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
@@ -44,7 +44,7 @@ fn main() -> Result<()> {
     let options = Options::parse();
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     let runs = runtime.block_on(measure(&options))?;
-    print("bench store", &runs, options.json);
+    print(&format!("bench store, {} in flight", options.tasks), &runs, options.json);
     Ok(())
 }
 
@@ -92,19 +92,7 @@ async fn sell_out(
     while let Some(done) = callers.join_next().await {
         latency.add(done.context("a task panicked")??)?;
     }
-    let (took, cpu) = ((now() - started).as_secs_f64(), cpu_of(std::process::id())? - cpu);
-    let commits = latency.len() as f64;
-    let ms = |quantile: f64| (latency.value_at_quantile(quantile) as f64 / 10.0).round() / 100.0;
-    Ok(json!({
-        "name": show,
-        "commits": latency.len(),
-        "commits_per_second": (commits / took).round(),
-        "p50_ms": ms(0.50),
-        "p99_ms": ms(0.99),
-        "p999_ms": ms(0.999),
-        "cpu_us_per_commit": round(cpu.as_secs_f64() * 1e6 / commits),
-        "tasks": options.tasks,
-    }))
+    Ok(summary(show, &latency, now() - started, cpu_of(std::process::id())? - cpu))
 }
 
 /// The rows of a hold, of the size that inventory-api writes.
