@@ -44,14 +44,16 @@ pub struct EngineOptions {
     pub cache_bytes: u64,
     /// Memory a table of the tree gathers before it is written out. Each store has two tables, each queue one.
     pub memtable_bytes: u64,
-    /// Disk for the journals of the stores, and as much for those of the queues; what they hold is replayed at open, so it also bounds the time to open. At least 64 MiB.
+    /// Disk for the journals of the stores, and as much for those of the queues. What they hold is replayed at open, so it
+    /// also bounds the time to open. At least 64 MiB.
     pub journal_bytes: u64,
     /// Rows whose version the writer remembers, per store.
     pub version_rows: usize,
     /// Requests that share one sync at most.
     pub batch_max: usize,
-    /// Threads that write out and merge tables, of the stores and as many of the queues. The tree keeps its first thread free to write out, by letting it hand
-    /// merges back to the queue again and again; with only two it burns a core while the other merges.
+    /// Threads that write out and merge tables, of the stores and as many of the queues. A tree keeps its first thread free
+    /// to write out, by letting it hand merges back to its list again and again; with only two it burns a core while the
+    /// other merges.
     pub background_threads: usize,
 }
 

@@ -53,7 +53,9 @@ pub fn inventory_api() -> ExitCode {
         let options = inventory::Options { sole_writer: true, ..config.service.clone() };
         tasks.spawn(platform::watch_engine(&engine, vec![deps.process.health.clone()], stop.clone()));
         let service = inventory::assemble(options, &deps);
-        let served = inventory::run(service, config, deps, listeners, stop).await;
+        let served = inventory::run(service, config, deps, listeners, stop.clone()).await;
+        // After a failure nobody has said so, and the sweeper would go on for ever.
+        stop.cancel();
         tasks.finished().await;
         served.map_err(|error| Failure::service("go on", error))
     })

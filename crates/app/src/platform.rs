@@ -215,6 +215,8 @@ impl Platform {
         tokio::select! {
             biased;
             ended = &mut self.ended => {
+                // The services have ended; what only watches them ends by this.
+                self.shutdown.cancel();
                 self.tasks.finished().await;
                 return ended.unwrap_or_else(|_| Err(anyhow::anyhow!("the platform was dropped")));
             }

@@ -100,6 +100,23 @@ pub fn cores() -> usize {
     std::thread::available_parallelism().map_or(1, std::num::NonZero::get)
 }
 
+/// What the benches that sell shows out are told on the command line.
+#[derive(Debug, clap::Args)]
+pub struct Load {
+    /// Print one JSON object.
+    #[arg(long)]
+    pub json: bool,
+    /// Shows to sell out, one run each.
+    #[arg(long, default_value_t = 3)]
+    pub runs: usize,
+    /// Operations in the air.
+    #[arg(long, default_value_t = 192)]
+    pub in_flight: usize,
+    /// Seed of the order of the seats.
+    #[arg(long, default_value_t = 1)]
+    pub seed: u64,
+}
+
 /// One run of a benchmark: how many operations took how long, as their callers saw it, and the processor time of whoever
 /// served them. Latencies are in microseconds.
 pub fn summary(name: &str, latency: &Histogram<u64>, took: Duration, cpu: Duration) -> Value {

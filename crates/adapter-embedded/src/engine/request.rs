@@ -1,7 +1,7 @@
 //! What the writer is asked to do, and how it answers.
 //!
-//! An answer is always given, by whoever drops it last: the dispatcher on the runtime, or the writer itself where no
-//! runtime is left. So an index that is kept in memory learns of a durable write even if the caller has gone.
+//! An answer is always given, by whoever drops it last: the dispatcher on the runtime, or the writer itself, for queues
+//! and where no runtime is left. So an index that is kept in memory learns of a durable write even if the caller has gone.
 
 use crate::store::table::{Planned, Table};
 use fjall::{Keyspace, Slice};

@@ -5,7 +5,7 @@
 
 use anyhow::{Context, Result, ensure};
 use bench::calls::{Calls, Path};
-use bench::{Platform, now, pairs, print, say, summary};
+use bench::{Load, Platform, now, pairs, print, say, summary};
 use clap::Parser;
 use contracts::reservation::v1::{ReserveSeatRequest, ReserveSeatResponse};
 use hdrhistogram::Histogram;
@@ -23,21 +23,11 @@ const RESERVE_SEAT: &str = "/reservation.v1.InventoryService/ReserveSeat";
 #[derive(Debug, Parser)]
 #[command(about = "Durable two-seat holds a second on one hot show of 200,000 seats")]
 struct Options {
-    /// Print one JSON object.
-    #[arg(long)]
-    json: bool,
-    /// Shows to sell out, one run each.
-    #[arg(long, default_value_t = 3)]
-    runs: usize,
-    /// Calls in the air.
-    #[arg(long, default_value_t = 192)]
-    in_flight: usize,
+    #[command(flatten)]
+    load: Load,
     /// gRPC connections.
     #[arg(long, default_value_t = 4)]
     connections: usize,
-    /// Seed of the order of the seats.
-    #[arg(long, default_value_t = 1)]
-    seed: u64,
 }
 
 #[global_allocator]
@@ -48,7 +38,7 @@ fn main() -> Result<()> {
     // The generator needs one core's worth at most; the server gets the rest.
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let runs = runtime.block_on(measure(&options))?;
-    print(&format!("bench hold, {} in flight", options.in_flight), &runs, options.json);
+    print(&format!("bench hold, {} in flight", options.load.in_flight), &runs, options.load.json);
     Ok(())
 }
 
@@ -60,7 +50,7 @@ async fn measure(options: &Options) -> Result<Vec<Value>> {
         connections.push(Calls::connect(platform.address("inventory_grpc")).await?);
     }
     let mut runs = vec![empty(&platform, &connections, options).await?];
-    for number in 0..=options.runs {
+    for number in 0..=options.load.runs {
         let show = format!("hot-{number}");
         open(&platform, &show).await?;
         let name = if number == 0 { "warm-up".to_owned() } else { format!("run-{number}") };
@@ -78,7 +68,7 @@ async fn empty(platform: &Platform, connections: &[Calls], options: &Options) ->
     let left = Arc::new(AtomicUsize::new(SEATS / 2));
     let (cpu, started) = (platform.cpu()?, now());
     let mut callers = JoinSet::new();
-    for caller in 0..options.in_flight {
+    for caller in 0..options.load.in_flight {
         let mut calls = connections[caller % connections.len()].clone();
         let path = Path::new(platform.address("inventory_grpc"), "/grpc.health.v1.Health/Check")?;
         let left = left.clone();
@@ -120,11 +110,11 @@ async fn sell_out(
     name: &str,
     options: &Options,
 ) -> Result<Value> {
-    let pairs = Arc::new(pairs(SEATS as u32, options.seed));
+    let pairs = Arc::new(pairs(SEATS as u32, options.load.seed));
     let next = Arc::new(AtomicUsize::new(0));
     let (cpu, started) = (platform.cpu()?, now());
     let mut callers = JoinSet::new();
-    for caller in 0..options.in_flight {
+    for caller in 0..options.load.in_flight {
         let calls = connections[caller % connections.len()].clone();
         let path = Path::new(platform.address("inventory_grpc"), RESERVE_SEAT)?;
         let (pairs, next, show) = (pairs.clone(), next.clone(), show.to_owned());

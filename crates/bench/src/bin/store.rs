@@ -6,7 +6,7 @@
 
 use adapter_embedded::{EmbeddedStore, Engine, EngineOptions};
 use anyhow::{Context, Result};
-use bench::{cpu_of, now, pairs, print, say, summary};
+use bench::{Load, cpu_of, now, pairs, print, say, summary};
 use clap::Parser;
 use domain::time::Timestamp;
 use hdrhistogram::Histogram;
@@ -23,41 +23,31 @@ const SEATS: u32 = 200_000;
 #[derive(Debug, Parser)]
 #[command(about = "Durable commits of the rows of a two-seat hold, in process")]
 struct Options {
-    /// Print one JSON object.
-    #[arg(long)]
-    json: bool,
-    /// Shows to sell out, one run each.
-    #[arg(long, default_value_t = 3)]
-    runs: usize,
-    /// Commits in the air.
-    #[arg(long, default_value_t = 192)]
-    tasks: usize,
-    /// Seed of the order of the seats.
-    #[arg(long, default_value_t = 1)]
-    seed: u64,
+    #[command(flatten)]
+    load: Load,
 }
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> Result<()> {
-    let options = Options::parse();
+    let Options { load } = Options::parse();
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-    let runs = runtime.block_on(measure(&options))?;
-    print(&format!("bench store, {} in flight", options.tasks), &runs, options.json);
+    let runs = runtime.block_on(measure(&load))?;
+    print(&format!("bench store, {} in flight", load.in_flight), &runs, load.json);
     Ok(())
 }
 
-async fn measure(options: &Options) -> Result<Vec<Value>> {
+async fn measure(load: &Load) -> Result<Vec<Value>> {
     let folder = tempfile::tempdir()?;
     let clock: Arc<dyn Clock> = Arc::new(runtime::SystemClock::new());
     let engine = Engine::open(folder.path(), EngineOptions::default(), clock.clone())?;
     let store = engine.store("inventory")?;
     let mut runs = Vec::new();
-    for number in 1..=options.runs {
+    for number in 1..=load.runs {
         let name = format!("run-{number}");
         say(&format!("{name} …"));
-        runs.push(sell_out(&store, &clock, &name, options).await?);
+        runs.push(sell_out(&store, &clock, &name, load).await?);
     }
     Ok(runs)
 }
@@ -66,13 +56,13 @@ async fn sell_out(
     store: &Arc<EmbeddedStore>,
     clock: &Arc<dyn Clock>,
     show: &str,
-    options: &Options,
+    load: &Load,
 ) -> Result<Value> {
-    let pairs = Arc::new(pairs(SEATS, options.seed));
+    let pairs = Arc::new(pairs(SEATS, load.seed));
     let next = Arc::new(AtomicUsize::new(0));
     let (cpu, started) = (cpu_of(std::process::id())?, now());
     let mut callers = JoinSet::new();
-    for _ in 0..options.tasks {
+    for _ in 0..load.in_flight {
         let (store, clock, show) = (store.clone(), clock.clone(), show.to_owned());
         let (pairs, next) = (pairs.clone(), next.clone());
         callers.spawn(async move {
