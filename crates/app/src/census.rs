@@ -1,20 +1,19 @@
 //! Reads everything that a data folder holds, in the words of the domain, so that the invariants can be checked on it.
 //!
-//! It reads rows and messages as they are stored, by the readers of the services that wrote them, and believes nobody's
-//! memory. A row that cannot be read is an error, not a row less.
+//! What rows mean is said by [`::census`], which the simulator reads by, too; here they are taken from an engine, along
+//! with what its queues hold. A row that cannot be read is an error, not a row less.
 
 use crate::platform::{Reported, Tables, queues};
+use ::census::{Census, Table};
 use adapter_embedded::{Engine, EngineOptions, OpenError};
 use anyhow::{Context, Result, bail};
 use domain::hold::{Hold, HoldState, ReleaseCause};
 use domain::id::ReservationId;
-use domain::invariant::{Counts, Owner, Refund, SeatRow, Section, World};
+use domain::invariant::{Counts, World};
 use domain::seat::SeatState;
-use domain::show::Show;
 use domain::time::Timestamp;
 use ports::store::{Expect, Key, Row, Write};
 use ports::{Clock, Queue, Store};
-use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -40,27 +39,21 @@ pub async fn open(folder: &Path, clock: Arc<dyn Clock>) -> Result<Engine, OpenEr
 /// Everything that is stored. `reported` is what inventory-api said of its stock, if it was asked.
 pub async fn take(engine: &Engine, reported: &Reported) -> Result<World> {
     let tables = Tables::of(engine)?;
-    let mut world = World::default();
-    stock(&mut world, &scan(&*tables.inventory).await?, reported)?;
-    for row in scan(&*tables.reservation).await? {
-        match reservation::rows::AnyRow::read(&row) {
-            Some(reservation::rows::AnyRow::Reservation(stored)) => {
-                world.reservations.push(stored.reservation)
-            }
-            Some(reservation::rows::AnyRow::Idempotency(record)) => world.idempotency.push(record.answer.id),
-            Some(reservation::rows::AnyRow::Webhook(_)) => {}
-            None => outbox_row(&mut world, &row)?,
+    let mut census = Census::new();
+    let stores = [
+        (Table::Inventory, &tables.inventory),
+        (Table::Reservation, &tables.reservation),
+        (Table::Payment, &tables.payment),
+    ];
+    for (table, store) in stores {
+        for row in scan(&**store).await? {
+            census.set(table, &row.key, Some(&row))?;
         }
     }
-    for row in scan(&*tables.payment).await? {
-        match payment::rows::AnyRow::read(&row).transpose().with_context(|| format!("row {:?}", row.key))? {
-            Some(payment::rows::AnyRow::Payment(stored)) => world.payments.push(stored.payment),
-            Some(payment::rows::AnyRow::Refund(refund)) => {
-                world.refunds.push(Refund { intent: refund.intent, amount: refund.amount.amount });
-            }
-            Some(payment::rows::AnyRow::Webhook(_)) => {}
-            None => outbox_row(&mut world, &row)?,
-        }
+    census.complete()?;
+    let mut world = census.into_world();
+    for section in &mut world.sections {
+        section.reported = reported.get(&(section.show.to_string(), section.section.to_string())).copied();
     }
     let (events, letters) = queues(engine)?;
     let depth = events.depth().await?;
@@ -145,56 +138,6 @@ async fn scan(store: &dyn Store) -> Result<Vec<Row>> {
         }
         rows.extend(page);
     }
-}
-
-fn outbox_row(world: &mut World, row: &Row) -> Result<()> {
-    if outbox::PendingRow::read(row).is_none() {
-        bail!("row {:?} is of no kind that is known", row.key);
-    }
-    world.outbox_pending += 1;
-    Ok(())
-}
-
-/// Shows, seats and holds.
-fn stock(world: &mut World, rows: &[Row], reported: &Reported) -> Result<()> {
-    let mut shows: BTreeMap<String, Show> = BTreeMap::new();
-    for row in rows.iter().filter(|row| &*row.key.partition == inventory::rows::SHOWS) {
-        let partition = inventory::rows::sections_partition(row).context("a show without its definition")?;
-        let sections: Vec<Row> =
-            rows.iter().filter(|row| *row.key.partition == *partition).cloned().collect();
-        let show = inventory::rows::read_show(row, &sections)?;
-        for section in &show.sections {
-            world.sections.push(Section {
-                show: show.id.clone(),
-                section: section.id.clone(),
-                capacity: u64::from(section.capacity()),
-                reported: reported.get(&(show.id.to_string(), section.id.to_string())).copied(),
-            });
-        }
-        shows.insert(show.id.to_string(), show);
-    }
-    for row in rows {
-        if row.key.partition.starts_with("hold#") {
-            world.holds.push(inventory::rows::read_hold(row)?);
-        } else if row.key.partition.starts_with("seats#") {
-            let seat = inventory::rows::read_seat(row)?;
-            let defined = shows.get(seat.show.as_str()).and_then(|show| show.locate(&seat.id)).is_some();
-            let owner = match seat.seat.state {
-                SeatState::Available => Owner::Free,
-                SeatState::Held { by, .. } => Owner::Held(by),
-                SeatState::Sold { order } => Owner::Sold(order),
-                SeatState::Blocked => Owner::Blocked,
-            };
-            world.seats.push(SeatRow {
-                show: seat.show,
-                section: seat.section,
-                seat: seat.id,
-                defined,
-                owner,
-            });
-        }
-    }
-    Ok(())
 }
 
 /// Damages the data so that one invariant fails, for the test that wants to see it fail.

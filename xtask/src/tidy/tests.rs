@@ -116,6 +116,35 @@ fn a_service_depends_on_no_adapter_and_no_service() {
 }
 
 #[test]
+fn the_census_sees_the_services_that_store_rows_and_no_adapter() {
+    let census = |on: &'static str| {
+        move |t: &mut Tree| {
+            put(t, "crates/census/Cargo.toml", MANIFEST);
+            let dependencies = vec![dependency(on, Kind::Normal)];
+            let package = Package { folder: "crates/census".into(), dependencies, binaries: Vec::new() };
+            t.packages.insert("census".into(), package);
+        }
+    };
+    reports(census("ports"), &[]);
+    reports(
+        |t| {
+            let worker = t.packages["worker"].clone();
+            put(t, "crates/inventory/Cargo.toml", MANIFEST);
+            t.packages.insert("inventory".into(), Package { folder: "crates/inventory".into(), ..worker });
+            census("inventory")(t);
+        },
+        &[],
+    );
+    reports(census("worker"), &["census must not depend on worker"]);
+    reports(census("adapter-embedded"), &["census must not depend on adapter-embedded"]);
+    let seen_by_a_service = |t: &mut Tree| {
+        census("ports")(t);
+        depend(t, "worker", "census", Kind::Normal);
+    };
+    reports(seen_by_a_service, &["worker must not depend on census"]);
+}
+
+#[test]
 fn a_crate_without_a_place_may_depend_on_none_of_ours() {
     let add = |t: &mut Tree| {
         put(t, "crates/extra/Cargo.toml", MANIFEST);
