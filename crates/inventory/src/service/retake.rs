@@ -82,7 +82,11 @@ impl Service {
     ) -> Result<Option<Committed>, PortError<Rejection>> {
         let mut hold = first.hold;
         hold.refuse(command.intent.as_ref());
-        match self.commit_rows(vec![rows::hold_put(&hold, first.version)]).await {
+        // The seats may be gone because another run of this very event is taking them. That run writes the second hold and
+        // leaves this row as it is, so its version alone would let both of them be answered.
+        let retake = rows::hold_key(&hold.reservation, HoldKey::Retake);
+        let alone = Write::Check { key: retake, expect: Expect::Absent };
+        match self.commit_rows(vec![rows::hold_put(&hold, first.version), alone]).await {
             Ok(()) => rejected(Rejection::Expired),
             Err(CommitError::Conflict { .. } | CommitError::Ambiguous(_)) => Ok(None),
             Err(CommitError::Failed(fault)) => Err(fault.into()),
