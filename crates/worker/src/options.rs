@@ -52,6 +52,12 @@ impl Default for PipelineOptions {
 }
 
 impl PipelineOptions {
+    /// How long a poll waits. A lease counts from the beginning of its poll, so a wait as long as the lease would bring
+    /// only messages whose lease is used up.
+    pub(crate) fn poll_wait(&self) -> Duration {
+        self.wait.min(self.visibility / 2)
+    }
+
     /// What is taken off each lease for the way of a settlement and for clocks that run apart.
     pub(crate) fn lease_margin(&self) -> Duration {
         (self.visibility / 10).min(Duration::from_secs(2))
