@@ -23,6 +23,7 @@ use domain::time::Timestamp;
 use futures_util::StreamExt;
 use futures_util::future::BoxFuture;
 use futures_util::stream::{FuturesOrdered, FuturesUnordered};
+use ports::plant::{Plant, planted};
 use ports::queue::Sent;
 use ports::{Clock, Dice, Entropy, Fault, Queue, Store};
 use std::collections::VecDeque;
@@ -100,7 +101,9 @@ impl RelayHandle {
     /// Tells that the row of this event is committed and when it is due. Cheap, never waits, and may be lost (a crash,
     /// a dropped handler): the rescan then finds the row.
     pub fn notify(&self, due: Timestamp, event_id: &EventId) {
-        self.inbox.push(due.as_millis(), CompactId::new(event_id.as_str()));
+        if !planted(Plant::NotRescanned) {
+            self.inbox.push(due.as_millis(), CompactId::new(event_id.as_str()));
+        }
     }
 
     /// Follows what the relay can do.

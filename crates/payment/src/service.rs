@@ -17,6 +17,7 @@ use domain::limits::CONFLICT_RETRIES_MAX;
 use domain::payment::{Outcome, Payment, ScenarioRules, Status};
 use domain::time::Timestamp;
 use outbox::RelayHandle;
+use ports::plant::{Plant, planted};
 use ports::store::{CommitError, Key, Write};
 use ports::{Clock, Entropy, Fault, Store, Trace};
 use std::sync::Arc;
@@ -170,9 +171,7 @@ impl Service {
     /// Commits a change and announces what became due. Announcing what was not written after all costs a read.
     async fn commit(&self, change: &Change) -> Result<(), CommitError> {
         let shared = &self.shared;
-        let mut writes = change.writes.clone();
-        writes.push(change.row.write());
-        let committed = shared.store.commit(writes).await;
+        let committed = self.commit_whole(change).await;
         if matches!(committed, Ok(()) | Err(CommitError::Ambiguous(_))) {
             if let Some(event) = &change.event {
                 shared.relay.notify(event.at, &event.id);
@@ -185,6 +184,17 @@ impl Service {
             shared.metrics.decided(change.row.payment.status);
         }
         committed
+    }
+
+    /// A payment, its event and its webhook are one commit (trap M4).
+    async fn commit_whole(&self, change: &Change) -> Result<(), CommitError> {
+        let (store, mut writes) = (&self.shared.store, change.writes.clone());
+        if planted(Plant::EventApart) && change.event.is_some() {
+            store.commit(vec![change.row.write()]).await?;
+            return store.commit(writes).await;
+        }
+        writes.push(change.row.write());
+        store.commit(writes).await
     }
 
     /// The change that brings a payment to its outcome: with its event, and its webhook if it has somewhere to go.

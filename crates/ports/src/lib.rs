@@ -3,7 +3,8 @@
 //!
 //! Ports know no engine and no wire format. Time and entropy come through [`Clock`] and [`Entropy`], and every task is
 //! spawned through [`Tasks`], so that a simulator can run this code on one thread with a virtual clock and kill an
-//! instance at any await.
+//! instance at any await. Two more hooks are its own and cost nothing without it: [`probe`] counts the decisions that the
+//! services acted on, and [`plant`] holds known bugs, to show that it finds them.
 
 pub mod clock;
 pub mod contract;
@@ -11,6 +12,8 @@ pub mod entropy;
 pub mod fault;
 pub mod inventory;
 pub mod payments;
+pub mod plant;
+pub mod probe;
 pub mod queue;
 pub mod reservations;
 pub mod store;

@@ -1,16 +1,27 @@
 //! Every spawned task of an instance belongs to its [`Tasks`]: shutdown waits for them, and a simulated crash drops them
 //! all at whatever await they stand.
 
+use core::fmt;
+use core::pin::Pin;
+use std::sync::Arc;
 use tokio::runtime::Handle;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+/// An executor other than tokio's, such as a simulator's own.
+pub trait Spawn: Send + Sync + 'static {
+    /// Takes a task over, to poll it until it is ready or to drop it where it stands. It must not be polled in here: whoever
+    /// spawns may hold a lock.
+    fn spawn(&self, future: Pin<Box<dyn Future<Output = ()> + Send>>);
+}
+
 /// The tasks of one instance of one service. Cloning gives another handle to the same set.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Default)]
 pub struct Tasks {
     tracker: TaskTracker,
     abort: CancellationToken,
     apart: Option<Handle>,
+    spawner: Option<Arc<dyn Spawn>>,
 }
 
 impl Tasks {
@@ -24,27 +35,30 @@ impl Tasks {
         Self { apart: Some(runtime), ..Self::default() }
     }
 
+    /// An empty set whose tasks all run where the spawner puts them, those of [`spawn_apart`](Self::spawn_apart) too.
+    /// A spawner that drops a task ends it as far as this set is concerned.
+    pub fn on(spawner: Arc<dyn Spawn>) -> Self {
+        Self { spawner: Some(spawner), ..Self::default() }
+    }
+
     /// Starts a task. Its result is not kept: it reports what it must by itself.
     pub fn spawn(&self, future: impl Future<Output = ()> + Send + 'static) {
-        let abort = self.abort.clone();
-        #[allow(clippy::disallowed_methods, reason = "the one place that spawns")]
-        self.tracker.spawn(async move {
-            let _ = abort.run_until_cancelled_owned(future).await;
-        });
+        let task = self.until_aborted(future);
+        match &self.spawner {
+            Some(spawner) => spawner.spawn(Box::pin(self.tracker.track_future(task))),
+            None => {
+                #[allow(clippy::disallowed_methods, reason = "the one place that spawns")]
+                self.tracker.spawn(task);
+            }
+        }
     }
 
     /// Starts a task that must not wait in line behind requests: a timer that is promised within milliseconds. It has
     /// threads of its own where the process gives it some, else it is a task as any other.
     pub fn spawn_apart(&self, future: impl Future<Output = ()> + Send + 'static) {
         let Some(runtime) = &self.apart else { return self.spawn(future) };
-        let abort = self.abort.clone();
         #[allow(clippy::disallowed_methods, reason = "the one place that spawns")]
-        self.tracker.spawn_on(
-            async move {
-                let _ = abort.run_until_cancelled_owned(future).await;
-            },
-            runtime,
-        );
+        self.tracker.spawn_on(self.until_aborted(future), runtime);
     }
 
     /// How many tasks are running.
@@ -58,8 +72,86 @@ impl Tasks {
         self.tracker.wait().await;
     }
 
-    /// Drops every task at the await where it stands, as a crash would.
+    /// Drops every task at the await where it stands, as a crash would. Each is dropped when its executor comes to it next,
+    /// so a spawner that must have them gone at once drops them itself.
     pub fn abort_all(&self) {
         self.abort.cancel();
+    }
+
+    fn until_aborted<F>(&self, future: F) -> impl Future<Output = ()> + Send + 'static + use<F>
+    where
+        F: Future<Output = ()> + Send + 'static,
+    {
+        let abort = self.abort.clone();
+        async move {
+            let _ = abort.run_until_cancelled_owned(future).await;
+        }
+    }
+}
+
+impl fmt::Debug for Tasks {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Tasks")
+            .field("tracker", &self.tracker)
+            .field("abort", &self.abort)
+            .field("apart", &self.apart)
+            .field("on_spawner", &self.spawner.is_some())
+            .finish()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use core::task::{Context, Poll, Waker};
+    use std::sync::Mutex;
+
+    type Task = Pin<Box<dyn Future<Output = ()> + Send>>;
+
+    /// Keeps what is spawned, to be polled by hand.
+    #[derive(Default)]
+    struct Kept(Mutex<Vec<Task>>);
+
+    impl Spawn for Kept {
+        fn spawn(&self, future: Task) {
+            self.0.lock().unwrap().push(future);
+        }
+    }
+
+    impl Kept {
+        fn turn(&self) {
+            let mut cx = Context::from_waker(Waker::noop());
+            self.0.lock().unwrap().retain_mut(|task| task.as_mut().poll(&mut cx) == Poll::Pending);
+        }
+    }
+
+    /// No runtime of tokio is there, so a task that were spawned on one would panic.
+    #[test]
+    fn tasks_on_a_spawner_run_where_it_polls_them_and_count_until_they_end() {
+        let kept = Arc::new(Kept::default());
+        let tasks = Tasks::on(kept.clone());
+        let go = CancellationToken::new();
+        let (one, two) = (go.clone(), go.clone());
+        tasks.spawn(async move { one.cancelled().await });
+        tasks.spawn_apart(async move { two.cancelled().await });
+        kept.turn();
+        assert_eq!(tasks.running(), 2);
+        go.cancel();
+        kept.turn();
+        assert_eq!(tasks.running(), 0);
+    }
+
+    #[test]
+    fn tasks_on_a_spawner_end_when_they_are_aborted_and_when_it_drops_them() {
+        let kept = Arc::new(Kept::default());
+        let tasks = Tasks::on(kept.clone());
+        tasks.spawn(core::future::pending());
+        kept.turn();
+        kept.0.lock().unwrap().clear();
+        assert_eq!(tasks.running(), 0, "dropped by the spawner");
+        tasks.spawn(core::future::pending());
+        tasks.abort_all();
+        kept.turn();
+        assert_eq!(tasks.running(), 0, "aborted");
     }
 }

@@ -13,8 +13,40 @@ use core::time::Duration;
 use domain::event::{Event, Fact};
 use domain::id::{OrderId, PaymentIntentId, SeatId};
 use domain::retry::{Outcome, Reason};
-use ports::{CallContext, Clock, Inventory, Payments, Reservations, Trace};
+use ports::plant::{Plant, planted};
+use ports::{CallContext, Clock, Inventory, Payments, Reservations, Trace, probe};
 use std::sync::Arc;
+
+/// The probe point of what the inventory answers to a release, under the event's name.
+macro_rules! release_point {
+    ($event:literal, $answer:expr) => {
+        match $answer {
+            Ok(Released::Now { .. }) => concat!($event, ".released"),
+            Ok(Released::Before { .. }) => concat!($event, ".released_before"),
+            Err(Rejection::NoSuchHold) => concat!($event, ".no_such_hold"),
+            Err(Rejection::AlreadyCommitted(_)) => concat!($event, ".already_committed"),
+            Err(Rejection::NotDue { .. }) => concat!($event, ".not_due"),
+            Err(_) => concat!($event, ".refused"),
+        }
+    };
+}
+
+/// The probe point of what the reservation answers to an end, under the name of the place that asks.
+macro_rules! end_point {
+    ($place:literal, $answer:expr) => {
+        match $answer {
+            Ok(_) => concat!($place, "_ok"),
+            Err(EndRejection::NoSuchReservation) => concat!($place, "_no_such_reservation"),
+            Err(EndRejection::Illegal { current, .. }) => match current {
+                Some(Status::Hold) => concat!($place, "_illegal_hold"),
+                Some(Status::Confirmed) => concat!($place, "_illegal_confirmed"),
+                Some(Status::Cancelled) => concat!($place, "_illegal_cancelled"),
+                Some(Status::Expired) => concat!($place, "_illegal_expired"),
+                None => concat!($place, "_illegal_unknown"),
+            },
+        }
+    };
+}
 
 mod approved;
 mod call;
@@ -151,6 +183,7 @@ impl Handled {
         match &self.ending {
             Ok(_) => Outcome::Done,
             Err(Stop::NotYet(left)) => Outcome::NotYet(*left),
+            Err(Stop::Silent { .. }) if planted(Plant::OutageCounts) => Outcome::Transient,
             Err(Stop::Silent { .. }) => Outcome::Infrastructure,
             Err(Stop::Transient { .. }) => Outcome::Transient,
             Err(Stop::Hopeless { reason, .. }) => Outcome::Hopeless(*reason),
@@ -160,7 +193,12 @@ impl Handled {
 
     /// A run that ended without telling how.
     pub(crate) fn stopped(stop: Stop) -> Self {
-        Self { ending: Err(stop), touched: Touched::default(), seats: Vec::new() }
+        Self::new(Err(stop), Touched::default(), Vec::new())
+    }
+
+    fn new(ending: Result<Done, Stop>, touched: Touched, seats: Vec<SeatId>) -> Self {
+        probe::hit(point(&ending));
+        Self { ending, touched, seats }
     }
 }
 
@@ -185,18 +223,38 @@ impl Handlers {
                 failed::handle(&mut calls, event, intent, error_code.as_ref()).await
             }
         };
-        Handled { ending, touched: calls.touched, seats: calls.seats }
+        Handled::new(ending, calls.touched, calls.seats)
     }
 
     /// Gives a payment back in full, as the handlers do when it has no seats: void or refund, once however often.
     pub async fn give_back(&self, intent: &PaymentIntentId, trace: &Trace) -> Handled {
         let mut calls = self.calls(trace);
         let ending = give_back::give_back(&mut calls, intent, give_back::BY_OPERATOR).await;
-        Handled { ending: ending.map(|()| Done::PaymentReturned), touched: calls.touched, seats: calls.seats }
+        Handled::new(ending.map(|()| Done::PaymentReturned), calls.touched, calls.seats)
     }
 
     fn calls(&self, trace: &Trace) -> Calls<'_> {
         let cx = CallContext { trace: trace.clone(), timeout: Some(self.call_max) };
         Calls::new(&self.peers, &*self.clock, cx, self.call_max)
+    }
+}
+
+const fn point(ending: &Result<Done, Stop>) -> &'static str {
+    match ending {
+        Ok(Done::Expired) => "done.Expired",
+        Ok(Done::Cancelled) => "done.Cancelled",
+        Ok(Done::Confirmed(_)) => "done.Confirmed",
+        Ok(Done::AlreadyCommitted) => "done.AlreadyCommitted",
+        Ok(Done::EndedBefore) => "done.EndedBefore",
+        Ok(Done::Stale) => "done.Stale",
+        Ok(Done::SecondPaymentReturned) => "done.SecondPaymentReturned",
+        Ok(Done::LatePaymentReturned) => "done.LatePaymentReturned",
+        Ok(Done::NoReservation) => "done.NoReservation",
+        Ok(Done::PaymentReturned) => "done.PaymentReturned",
+        Err(Stop::NotYet(_)) => "stop.NotYet",
+        Err(Stop::Silent { .. }) => "stop.Silent",
+        Err(Stop::Transient { .. }) => "stop.Transient",
+        Err(Stop::Hopeless { .. }) => "stop.Hopeless",
+        Err(Stop::Interrupted) => "stop.Interrupted",
     }
 }

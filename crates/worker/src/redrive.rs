@@ -10,6 +10,7 @@ use crate::dead_letter::{DeadLetter, attribute};
 use async_trait::async_trait;
 use core::time::Duration;
 use domain::valve::Valve;
+use ports::plant::{Plant, planted};
 use ports::queue::{Message, Outgoing, QueueKind};
 use ports::{Clock, Fault, Queue};
 use serde::Serialize;
@@ -137,10 +138,11 @@ async fn put_back(letters: &dyn DeadLetters, queue: &dyn Queue, message: &Messag
         .or_else(|| message.group.as_deref().map(str::to_owned))
         .unwrap_or_else(|| message.id.to_string());
     let trace = of(attribute::TRACEPARENT).map(|value| (attribute::TRACEPARENT.to_owned(), value));
+    let dedup_id = of(attribute::DEDUP_ID).filter(|_| planted(Plant::RedriveSameDedup));
     let outgoing = Outgoing {
         body: message.body.clone(),
         group: Some(group).filter(|_| fifo),
-        dedup_id: Some(format!("redrive-{}", message.id)).filter(|_| fifo),
+        dedup_id: dedup_id.or_else(|| Some(format!("redrive-{}", message.id))).filter(|_| fifo),
         delay: Duration::ZERO,
         attributes: trace.into_iter().collect(),
     };

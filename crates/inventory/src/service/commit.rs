@@ -9,8 +9,9 @@ use domain::id::OrderId;
 use domain::limits::CONFLICT_RETRIES_MAX;
 use domain::seat::SeatState;
 use ports::inventory::{CommitSeats, Committed};
+use ports::plant::{Plant, planted};
 use ports::store::CommitError;
-use ports::{Fault, PortError};
+use ports::{Fault, PortError, probe};
 use std::sync::Arc;
 
 impl Service {
@@ -29,6 +30,7 @@ impl Service {
             let (first_hold, retake_hold) =
                 (first.as_ref().map(|s| &s.hold), retake.as_ref().map(|s| &s.hold));
             let decision = hold::commit(first_hold, retake_hold, claim, command.intent.as_ref());
+            probe::hit(point(&decision));
             if let CommitDecision::Reject(rejection) = decision {
                 return rejected(rejection);
             }
@@ -87,6 +89,10 @@ impl Service {
                 self.inner.metrics.conflict(what);
                 Ok(false)
             }
+            Err(CommitError::Ambiguous(_)) if planted(Plant::AmbiguousIsDone) => {
+                claim.stored(state);
+                Ok(true)
+            }
             // Trap S9: nobody knows. The seats stay in doubt, and the next look finds what became of it.
             Err(CommitError::Ambiguous(_)) => Ok(false),
             Err(CommitError::Failed(fault)) => {
@@ -94,6 +100,15 @@ impl Service {
                 Err(fault)
             }
         }
+    }
+}
+
+const fn point(decision: &CommitDecision) -> &'static str {
+    match decision {
+        CommitDecision::Already(_) => "commit.Already",
+        CommitDecision::Seal { .. } => "commit.Seal",
+        CommitDecision::Retake { .. } => "commit.Retake",
+        CommitDecision::Reject(_) => "commit.Reject",
     }
 }
 

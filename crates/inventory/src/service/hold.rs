@@ -11,7 +11,8 @@ use domain::money::Money;
 use domain::seat::{SeatState, SeatStatus, SeatView};
 use ports::PortError;
 use ports::inventory::{Held, HeldState, HoldSeats};
-use ports::store::CommitError;
+use ports::plant::{Plant, planted};
+use ports::store::{CommitError, Write};
 use std::sync::Arc;
 
 type Answer = Result<Held, PortError<Rejection>>;
@@ -95,7 +96,7 @@ impl Service {
         let state = SeatState::Held { by: hold.reservation.clone(), until: hold.until };
         let mut writes = vec![rows::hold_put(&hold, 0)];
         writes.extend(claim.writes(&state));
-        match self.commit_rows(writes).await {
+        match self.commit_hold(writes).await {
             Ok(()) => {
                 let seats = claim.views(SeatStatus::Held);
                 claim.stored(&state);
@@ -125,6 +126,16 @@ impl Service {
                 }
             }
         }
+    }
+
+    /// Commits the row of a hold, the first of these, and its seats: all or none (invariant I5).
+    async fn commit_hold(&self, mut writes: Vec<Write>) -> Result<(), CommitError> {
+        if planted(Plant::HalfHold) {
+            let seats = writes.split_off(1);
+            self.commit_rows(writes).await?;
+            return self.commit_rows(seats).await;
+        }
+        self.commit_rows(writes).await
     }
 
     /// The answer to a hold that exists already; `None` if there is none.

@@ -6,7 +6,7 @@ use super::{Service, Stage};
 use domain::hold::{self, Rejection, ReleaseCause, Released, Take};
 use domain::id::{ReservationId, SeatId};
 use domain::show::Place;
-use ports::{Fault, PortError};
+use ports::{Fault, PortError, probe};
 use std::sync::Arc;
 use tokio_util::sync::CancellationToken;
 
@@ -76,7 +76,9 @@ impl Service {
         }
         let ids: Vec<SeatId> = places.iter().map(|place| stage.seat_id(*place)).collect();
         let seats = ids.iter().zip(places.iter().map(|place| table.seat(*place)));
-        Ok(match hold::take(seats, now) {
+        let take = hold::take(seats, now);
+        probe::hit(point(&take));
+        Ok(match take {
             Take::Now => Step::Take(Claim::new(stage, &mut table, places, ids)),
             Take::After(due) => Step::Release(due, places),
             Take::Taken(seats) => Step::Reject(Rejection::SeatTaken(seats)),
@@ -134,5 +136,13 @@ impl Service {
             Err(PortError::Rejected(_)) => Ok(false),
             Err(PortError::Failed(fault)) => Err(fault),
         }
+    }
+}
+
+const fn point(take: &Take) -> &'static str {
+    match take {
+        Take::Now => "take.Now",
+        Take::After(_) => "take.After",
+        Take::Taken(_) => "take.Taken",
     }
 }

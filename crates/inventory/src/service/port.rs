@@ -4,7 +4,7 @@ use super::Service;
 use async_trait::async_trait;
 use domain::hold::{Rejection, Released};
 use ports::inventory::{CommitSeats, Committed, Held, HoldSeats, ReleaseSeats};
-use ports::{CallContext, Fault, Inventory, PortError};
+use ports::{CallContext, Fault, Inventory, PortError, probe};
 
 #[async_trait]
 impl Inventory for Service {
@@ -38,8 +38,29 @@ impl Service {
         let own = self.inner.options.deadline;
         let deadline = cx.timeout.map_or(own, |timeout| timeout.min(own));
         match ports::clock::timeout(&*self.inner.clock, deadline, work).await {
-            Ok(answer) => answer,
+            Ok(answer) => {
+                if let Err(PortError::Rejected(rejection)) = &answer {
+                    probe::hit(point(rejection));
+                }
+                answer
+            }
             Err(_) => Err(Fault::unavailable(format!("no decision within {deadline:?}")).into()),
         }
+    }
+}
+
+const fn point(rejection: &Rejection) -> &'static str {
+    match rejection {
+        Rejection::NoSuchShow => "rejection.NoSuchShow",
+        Rejection::NoSuchSection => "rejection.NoSuchSection",
+        Rejection::NoSuchSeat(_) => "rejection.NoSuchSeat",
+        Rejection::SeatTaken(_) => "rejection.SeatTaken",
+        Rejection::SoldOut { .. } => "rejection.SoldOut",
+        Rejection::NoSuchHold => "rejection.NoSuchHold",
+        Rejection::NotOwner => "rejection.NotOwner",
+        Rejection::AlreadyCommitted(_) => "rejection.AlreadyCommitted",
+        Rejection::Expired => "rejection.Expired",
+        Rejection::NotDue { .. } => "rejection.NotDue",
+        Rejection::BadRequest(_) => "rejection.BadRequest",
     }
 }

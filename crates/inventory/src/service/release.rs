@@ -5,10 +5,12 @@ use super::claim::Claim;
 use super::{Service, Stage, Stored, contended, rejected};
 use crate::rows;
 use domain::hold::{self, HoldState, Rejection, ReleaseCause, ReleaseDecision, Released};
+use domain::id::{OrderId, ReservationId};
 use domain::limits::CONFLICT_RETRIES_MAX;
 use domain::seat::SeatState;
 use ports::inventory::ReleaseSeats;
-use ports::{Fault, PortError};
+use ports::plant::{Plant, planted};
+use ports::{Fault, PortError, probe};
 use std::sync::Arc;
 
 impl Service {
@@ -27,9 +29,14 @@ impl Service {
             let now = self.inner.clock.now();
             let (first_hold, retake_hold) =
                 (first.as_ref().map(|s| &s.hold), retake.as_ref().map(|s| &s.hold));
-            let cause = match hold::release(first_hold, retake_hold, claim, command.cause, now) {
+            let decision = hold::release(first_hold, retake_hold, claim, command.cause, now);
+            probe::hit(point(&decision));
+            let cause = match decision {
                 ReleaseDecision::Release(cause) => cause,
                 ReleaseDecision::Before { cause, at } => return Ok(Released::Before { cause, at }),
+                ReleaseDecision::Reject(rejection) if let_go(&rejection) => {
+                    command.cause.unwrap_or(ReleaseCause::Expired)
+                }
                 ReleaseDecision::Reject(rejection) => return rejected(rejection),
             };
             let Some(first) = first else { return rejected(Rejection::NoSuchHold) };
@@ -85,7 +92,7 @@ impl Service {
             let reservation = &stored.hold.reservation;
             if pending.is_none()
                 && table.stale(&places).is_empty()
-                && places.iter().all(|place| table.seat(*place).state.is_held_by(reservation))
+                && places.iter().all(|place| is_held(&table.seat(*place).state, reservation))
             {
                 let ids = stored.hold.seats.clone();
                 return Ok(Some(Claim::new(stage, &mut table, places, ids)));
@@ -97,6 +104,29 @@ impl Service {
             None => self.refresh(stage, &places).await?,
         }
         Ok(None)
+    }
+}
+
+/// Whether a seat is held by this reservation.
+fn is_held(seat: &SeatState, reservation: &ReservationId) -> bool {
+    let sold = || matches!(seat, SeatState::Sold { order } if *order == OrderId::of(reservation));
+    seat.is_held_by(reservation) || (planted(Plant::ReleaseSold) && sold())
+}
+
+/// Refusals that a planted bug does not know.
+fn let_go(no: &Rejection) -> bool {
+    match no {
+        Rejection::AlreadyCommitted(_) => planted(Plant::ReleaseSold),
+        Rejection::NotDue { .. } => planted(Plant::EarlyRelease),
+        _ => false,
+    }
+}
+
+const fn point(decision: &ReleaseDecision) -> &'static str {
+    match decision {
+        ReleaseDecision::Release(_) => "release.Release",
+        ReleaseDecision::Before { .. } => "release.Before",
+        ReleaseDecision::Reject(_) => "release.Reject",
     }
 }
 

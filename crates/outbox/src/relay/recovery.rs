@@ -5,6 +5,7 @@ use super::Relay;
 use crate::due::Found;
 use crate::id::CompactId;
 use crate::row::event_id_of;
+use ports::plant::{Plant, planted};
 use ports::store::Entry;
 
 impl Relay {
@@ -28,7 +29,8 @@ impl Relay {
     /// Starts a rescan when it is time and none is running.
     pub(super) fn start_rescan(&mut self) {
         if self.rescans.is_empty() {
-            self.rescans.extend(self.rescan.start());
+            let rescan = self.rescan.start();
+            self.rescans.extend(rescan.filter(|_| !planted(Plant::NotRescanned)));
         }
     }
 

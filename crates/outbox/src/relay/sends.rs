@@ -6,6 +6,7 @@ use crate::id::CompactId;
 use crate::row::PendingRow;
 use core::time::Duration;
 use domain::limits::QUEUE_BATCH_MAX;
+use ports::plant::{Plant, planted};
 use ports::queue::{Outgoing, Sent};
 use ports::{Fault, FaultClass, clock};
 
@@ -20,6 +21,9 @@ impl Relay {
         let in_air_max = if self.send_rest.failures > 0 { 1 } else { self.options.sends_in_air_max };
         while self.sends.len() < in_air_max && self.lines.has_ready() {
             let batch = self.lines.take(QUEUE_BATCH_MAX);
+            if planted(Plant::DeletedBeforeSend) {
+                self.sent.extend(batch.iter().map(|row| CompactId::new(row.event_id.as_str())));
+            }
             let (ports, limit) = (self.ports.clone(), self.options.call_timeout);
             self.sends.push(Box::pin(send(ports, limit, batch)));
         }

@@ -7,6 +7,8 @@ use domain::money::Money;
 use domain::payment::{Command, Decision};
 use domain::time::Timestamp;
 use ports::payments::{CancelPayment, Cancelled};
+use ports::plant::{Plant, planted};
+use ports::store::Write;
 
 /// The answer to a cancel, the same at every repetition.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -37,15 +39,22 @@ impl Service {
                     return Err(Refusal::invalid("refund_amount", words));
                 }
                 let cancel = Command::Cancel { amount: amount.map(|amount| amount.amount) };
-                let Decision::Change { payment, refund } = self.decided(row, &cancel, now)? else {
+                let Decision::Change { mut payment, refund } = self.decided(row, &cancel, now)? else {
                     return Ok(None);
                 };
-                let refund = refund.map(|amount| {
+                let mut refund = refund.map(|amount| {
                     let amount = Money { amount, currency: payment.amount.currency.clone() };
                     let (reason, key) = (command.reason.clone(), command.idempotency_key.clone());
                     let intent = command.intent.clone();
                     RefundRow { intent, amount, reason, idempotency_key: key, at: now }.write()
                 });
+                if planted(Plant::RefundTwice)
+                    && row.payment.refunded > 0
+                    && let Some(Write::Put { key, .. }) = &mut refund
+                {
+                    payment.refunded += row.payment.refunded;
+                    key.sort = format!("refund#{}", row.version).into();
+                }
                 // An outcome that was on its way finds the payment voided and is not carried out.
                 let decided_at = row.decided_at.or(Some(now));
                 let row = PaymentRow { payment, scheduled: None, decided_at, ..row.clone() };

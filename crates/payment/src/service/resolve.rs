@@ -5,10 +5,11 @@ use crate::refusal::Refusal;
 use crate::rows::{PaymentRow, Scheduled, payment_key};
 use core::time::Duration;
 use domain::id::PaymentIntentId;
-use domain::payment::{Answer, Command, Decision, Outcome, Rejection, Status, decide};
+use domain::payment::{Answer, Command, Decision, Outcome, Payment, Rejection, Status, decide};
 use domain::random::SplitMix64;
 use domain::time::Timestamp;
-use ports::Trace;
+use ports::plant::{Plant, planted};
+use ports::{Trace, probe};
 use std::sync::Arc;
 
 /// The longest that a simulated outcome may be put off.
@@ -62,7 +63,7 @@ impl Service {
                     Answer::Silence => Ok(None),
                 }
             }
-            Status::Voided => Err(Refusal::Rejected(intent.clone(), Rejection::Decided(Status::Voided))),
+            Status::Voided => Err(refused(row, Rejection::Decided(Status::Voided))),
         })
         .await
     }
@@ -84,7 +85,7 @@ impl Service {
             .update(&command.intent, |row, now| {
                 let at = now.plus(command.delay);
                 (simulated.at, simulated.effect) = (at, true);
-                if !row.payment.status.is_decided() {
+                if !row.payment.status.is_decided() || fails_late(&row.payment, &command.outcome) {
                     if command.delay.is_zero() {
                         resolved = true;
                         return self.resolved(row, command.outcome.clone(), trace, now);
@@ -141,8 +142,14 @@ impl Service {
         command: &Command,
         now: Timestamp,
     ) -> Result<Decision, Refusal> {
-        decide(&row.payment, command, now)
-            .map_err(|rejection| Refusal::Rejected(row.payment.intent.clone(), rejection))
+        let reopened = reopened(&row.payment, command);
+        let decision = decide(reopened.as_ref().unwrap_or(&row.payment), command, now)
+            .map_err(|rejection| refused(row, rejection))?;
+        probe::hit(match decision {
+            Decision::Change { .. } => "payment.Change",
+            Decision::Unchanged => "payment.Unchanged",
+        });
+        Ok(decision)
     }
 
     /// Whether a decided payment has this outcome, whatever its code. A refunded one tells of no outcome any more.
@@ -153,9 +160,7 @@ impl Service {
             }
             _ => false,
         };
-        let rejection =
-            || Refusal::Rejected(row.payment.intent.clone(), Rejection::Decided(row.payment.status));
-        if same { Ok(()) } else { Err(rejection()) }
+        if same { Ok(()) } else { Err(refused(row, Rejection::Decided(row.payment.status))) }
     }
 
     /// The dice of one intent: the same seed and the same intent fall the same way, in whatever order they are thrown.
@@ -165,6 +170,32 @@ impl Service {
         });
         SplitMix64::new(self.shared.options.random_seed ^ hash)
     }
+}
+
+fn refused(row: &PaymentRow, rejection: Rejection) -> Refusal {
+    probe::hit(match rejection {
+        Rejection::Decided(_) => "payment.Decided",
+        Rejection::RefundOutOfRange { .. } => "payment.RefundOutOfRange",
+    });
+    Refusal::Rejected(row.payment.intent.clone(), rejection)
+}
+
+/// A decided payment as a planted bug sees it: undecided, or never given back.
+fn reopened(payment: &Payment, command: &Command) -> Option<Payment> {
+    let status = match command {
+        Command::Resolve(outcome) if fails_late(payment, outcome) => Status::Authorized,
+        Command::Cancel { .. } if payment.status == Status::Refunded && planted(Plant::RefundTwice) => {
+            Status::Captured
+        }
+        _ => return None,
+    };
+    Some(Payment { status, refunded: 0, ..payment.clone() })
+}
+
+fn fails_late(payment: &Payment, outcome: &Outcome) -> bool {
+    planted(Plant::LateFailureWins)
+        && payment.status == Status::Captured
+        && matches!(outcome, Outcome::Failed { .. })
 }
 
 /// The change that puts an outcome off.

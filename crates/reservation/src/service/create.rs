@@ -21,6 +21,7 @@ use domain::limits::CONFLICT_RETRIES_MAX;
 use domain::reservation::{Reservation, Status};
 use domain::time::Timestamp;
 use ports::inventory::{Held, HeldState, HoldSeats};
+use ports::plant::{Plant, planted};
 use ports::store::{CommitError, Write};
 use ports::{CallContext, Trace};
 
@@ -64,9 +65,11 @@ impl Service {
     /// The reservation that this request is or becomes, and whether the same request again would be the same one.
     fn identity(&self, create: &Create) -> (ReservationId, bool) {
         let origin = match (&create.key, &create.pass) {
-            (Some(key), _) => Origin::Key(key),
+            (Some(key), _) if !planted(Plant::KeyIgnored) => Origin::Key(key),
             (None, Some(pass)) => Origin::Pass(pass),
-            (None, None) => Origin::Chance([self.0.entropy.next_u64(), self.0.entropy.next_u64()]),
+            (None, None) | (Some(_), _) => {
+                Origin::Chance([self.0.entropy.next_u64(), self.0.entropy.next_u64()])
+            }
         };
         (reservation_id(&create.person, origin), !matches!(origin, Origin::Chance(_)))
     }
@@ -147,12 +150,8 @@ impl Service {
         let event = expiry_event(&reservation, trace);
         let mut lost = None;
         for _ in 0..CONFLICT_RETRIES_MAX {
-            match self
-                .0
-                .table
-                .commit(self.writes(create, &reservation, &placed, &event, keyed, now, trace))
-                .await
-            {
+            let writes = self.writes(create, &reservation, &placed, &event, keyed, now, trace);
+            match self.commit_placed(writes, keyed).await {
                 Ok(()) => {
                     self.0.relay.notify(until, &event.id);
                     tell_placed(&reservation, trace);
@@ -175,6 +174,15 @@ impl Service {
             }
         }
         Err(Refusal::Contended(id))
+    }
+
+    /// Commits a reservation, its event and, where there is a key, the record of the answer: all or none (trap T14).
+    async fn commit_placed(&self, mut writes: Vec<Write>, keyed: bool) -> Result<(), CommitError> {
+        if keyed && planted(Plant::RecordBeforeEffect) {
+            let record = writes.split_off(2);
+            self.0.table.commit(record).await?;
+        }
+        self.0.table.commit(writes).await
     }
 
     /// The answer after a conflict, if what is stored is this very request.

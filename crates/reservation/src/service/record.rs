@@ -7,8 +7,8 @@ use core::time::Duration;
 use domain::id::SeatId;
 use domain::limits::CONFLICT_RETRIES_MAX;
 use domain::reservation::{Decision, End, Reservation, Status, apply};
-use ports::Trace;
 use ports::store::CommitError;
+use ports::{Trace, probe};
 
 /// Commits without an answer after which the store counts as not answering.
 const AMBIGUOUS_MAX: u32 = 3;
@@ -30,7 +30,9 @@ impl Service {
         let (mut stored, mut ambiguous) = (known, 0);
         for _ in 0..CONFLICT_RETRIES_MAX {
             let now = self.0.clock.now();
-            let mut next = match apply(&stored.reservation, end.clone(), now) {
+            let decision = apply(&stored.reservation, end.clone(), now);
+            probe::hit(point(&decision));
+            let mut next = match decision {
                 Decision::Changed(next) => next,
                 Decision::Same => return Ok(stored.reservation),
                 Decision::Refused { current } => {
@@ -85,5 +87,13 @@ impl Service {
             age_ms = u64::try_from(age.as_millis()).unwrap_or(u64::MAX),
             "reservation changed"
         );
+    }
+}
+
+const fn point(decision: &Decision) -> &'static str {
+    match decision {
+        Decision::Changed(_) => "reservation.Changed",
+        Decision::Same => "reservation.Same",
+        Decision::Refused { .. } => "reservation.Refused",
     }
 }

@@ -17,6 +17,8 @@ use domain::event::Event;
 use domain::hold::Rejection;
 use domain::id::{OrderId, PaymentIntentId};
 use domain::reservation::{End, Status};
+use ports::plant::{Plant, planted};
+use ports::probe;
 use ports::reservations::{EndRejection, NoSuchReservation, ReservationView};
 
 pub(super) async fn handle(
@@ -28,6 +30,7 @@ pub(super) async fn handle(
     let known = match calls.known(event).await? {
         Ok(known) => known,
         Err(NoSuchReservation) => {
+            probe::hit("approved.unknown_reservation");
             give_back(calls, intent, UNKNOWN_RESERVATION).await?;
             return Err(Stop::contradiction(
                 "payment approved for an unknown reservation; the payment was given back",
@@ -35,13 +38,25 @@ pub(super) async fn handle(
         }
     };
     if known.view.as_ref().is_some_and(|view| confirmed_by_another(view, intent)) {
+        probe::hit("approved.second_payment");
         give_back(calls, intent, SECOND_PAYMENT).await?;
         return Ok(Done::SecondPaymentReturned);
     }
+    if planted(Plant::ConfirmBeforeCommit) {
+        let end = End::Confirmed { order: Some(OrderId::of(id)), intent: Some(intent.clone()) };
+        let _ = calls.end(id, end).await?;
+    }
     match calls.commit(id, known, intent).await? {
-        Ok(committed) => confirm(calls, event, intent, committed.order).await,
-        Err(Rejection::Expired) => too_late(calls, event, intent).await,
+        Ok(committed) => {
+            probe::hit("approved.committed");
+            confirm(calls, event, intent, committed.order).await
+        }
+        Err(Rejection::Expired) => {
+            probe::hit("approved.expired");
+            too_late(calls, event, intent).await
+        }
         Err(other) => {
+            probe::hit("approved.refused");
             give_back(calls, intent, UNKNOWN_HOLD).await?;
             Err(Stop::contradiction(format!(
                 "the inventory refuses to commit: {other:?}; the payment was given back"
@@ -58,7 +73,9 @@ async fn confirm(
     order: OrderId,
 ) -> Result<Done, Stop> {
     let end = End::Confirmed { order: Some(order.clone()), intent: Some(intent.clone()) };
-    let another = match calls.end(&event.reservation, end).await? {
+    let ended = calls.end(&event.reservation, end).await?;
+    probe::hit(end_point!("approved.end", &ended));
+    let another = match ended {
         Ok(ended) => ended.reservation.is_some_and(|view| confirmed_by_another(&view, intent)),
         Err(EndRejection::NoSuchReservation) => {
             give_back(calls, intent, UNKNOWN_RESERVATION).await?;
@@ -83,6 +100,7 @@ async fn confirm(
         }
     };
     if another {
+        probe::hit("approved.end_second_payment");
         give_back(calls, intent, SECOND_PAYMENT).await?;
         return Ok(Done::SecondPaymentReturned);
     }
@@ -91,9 +109,13 @@ async fn confirm(
 
 /// No seats are left: the money goes back, and the reservation stays as it ended, with the reason (trap M1).
 async fn too_late(calls: &mut Calls<'_>, event: &Event, intent: &PaymentIntentId) -> Result<Done, Stop> {
-    give_back(calls, intent, PAID_TOO_LATE).await?;
+    if !planted(Plant::LateMoneyKept) {
+        give_back(calls, intent, PAID_TOO_LATE).await?;
+    }
     let end = End::Expired { error_code: Some(PAID_TOO_LATE.code.into()) };
-    match calls.end(&event.reservation, end).await? {
+    let ended = calls.end(&event.reservation, end).await?;
+    probe::hit(end_point!("approved.late_end", &ended));
+    match ended {
         // The payment is settled either way: EXPIRED now or before, CANCELLED before, or nobody there to be told.
         Ok(_)
         | Err(

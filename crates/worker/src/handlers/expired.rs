@@ -11,8 +11,9 @@ use super::call::Calls;
 use super::{Done, Stop};
 use core::time::Duration;
 use domain::event::Event;
-use domain::hold::{Rejection, ReleaseCause};
+use domain::hold::{Rejection, ReleaseCause, Released};
 use domain::reservation::{End, Status};
+use ports::probe;
 use ports::reservations::{EndRejection, NoSuchReservation};
 
 /// Waits that the inventory may ask for are kept within this: less is a busy loop, and more is longer than the
@@ -25,11 +26,14 @@ pub(super) async fn handle(calls: &mut Calls<'_>, event: &Event) -> Result<Done,
     let known = match calls.known(event).await? {
         Ok(known) => known,
         Err(NoSuchReservation) => {
+            probe::hit("expired.unknown_reservation");
             tracing::warn!(reservation_id = %id, "expired event of an unknown reservation");
             return Ok(Done::NoReservation);
         }
     };
-    match calls.release(id, known, ReleaseCause::Expired).await? {
+    let released = calls.release(id, known, ReleaseCause::Expired).await?;
+    probe::hit(release_point!("expired", &released));
+    match released {
         Ok(_) | Err(Rejection::NoSuchHold) => {}
         Err(Rejection::AlreadyCommitted(_)) => return Ok(Done::AlreadyCommitted),
         Err(Rejection::NotDue { left }) => return Err(Stop::NotYet(left.clamp(NOT_DUE_MIN, NOT_DUE_MAX))),
@@ -38,6 +42,7 @@ pub(super) async fn handle(calls: &mut Calls<'_>, event: &Event) -> Result<Done,
         }
     }
     let ended = calls.end(id, End::Expired { error_code: None }).await?;
+    probe::hit(end_point!("expired.end", &ended));
     without_seats(ended.map(|_| ()), Done::Expired, event)
 }
 

@@ -12,10 +12,11 @@ use super::call::Calls;
 use super::expired::without_seats;
 use super::{Done, Stop};
 use domain::event::Event;
-use domain::hold::{Rejection, ReleaseCause};
+use domain::hold::{Rejection, ReleaseCause, Released};
 use domain::id::PaymentIntentId;
 use domain::reservation::{CancelCause, End, Status};
-use ports::reservations::NoSuchReservation;
+use ports::probe;
+use ports::reservations::{EndRejection, NoSuchReservation};
 use std::sync::Arc;
 
 pub(super) async fn handle(
@@ -28,11 +29,14 @@ pub(super) async fn handle(
     let known = match calls.known(event).await? {
         Ok(known) => known,
         Err(NoSuchReservation) => {
+            probe::hit("failed.unknown_reservation");
             tracing::warn!(reservation_id = %id, "failed payment of an unknown reservation");
             return Ok(Done::NoReservation);
         }
     };
-    match calls.release(id, known, ReleaseCause::PaymentFailed).await? {
+    let released = calls.release(id, known, ReleaseCause::PaymentFailed).await?;
+    probe::hit(release_point!("failed", &released));
+    match released {
         Ok(_) | Err(Rejection::NoSuchHold) => {}
         Err(Rejection::AlreadyCommitted(_)) => return stale(calls, event, intent).await,
         Err(other) => {
@@ -41,6 +45,7 @@ pub(super) async fn handle(
     }
     let reason = Some(CancelCause::PaymentFailed.as_str().into());
     let ended = calls.end(id, End::Cancelled { reason, error_code: error_code.cloned() }).await?;
+    probe::hit(end_point!("failed.end", &ended));
     without_seats(ended.map(|_| ()), Done::Cancelled, event)
 }
 
@@ -50,20 +55,31 @@ async fn stale(calls: &mut Calls<'_>, event: &Event, intent: &PaymentIntentId) -
     let view = match calls.get(&event.reservation).await? {
         Ok(view) => view,
         Err(NoSuchReservation) => {
+            probe::hit("failed.stale_no_such_reservation");
             tracing::warn!(reservation_id = %event.reservation, "failed payment of an unknown reservation with sold seats");
             return Ok(Done::NoReservation);
         }
     };
     match (view.status, view.intent) {
-        (Some(Status::Confirmed), Some(other)) if other != *intent => Ok(Done::Stale),
+        (Some(Status::Confirmed), Some(other)) if other != *intent => {
+            probe::hit("failed.stale_other_payment");
+            Ok(Done::Stale)
+        }
         (Some(Status::Confirmed), Some(_)) => {
+            probe::hit("failed.stale_same_payment");
             Err(Stop::contradiction(format!("the seats are sold against payment {intent}, which failed")))
         }
-        (Some(Status::Confirmed), None) => Err(Stop::contradiction(format!(
-            "payment {intent} failed, the seats are sold, and the reservation does not say which payment paid"
-        ))),
-        _ => Err(Stop::Transient {
-            error: "the seats are sold and the reservation is not CONFIRMED yet".into(),
-        }),
+        (Some(Status::Confirmed), None) => {
+            probe::hit("failed.stale_no_payment");
+            Err(Stop::contradiction(format!(
+                "payment {intent} failed, the seats are sold, and the reservation does not say which payment paid"
+            )))
+        }
+        _ => {
+            probe::hit("failed.stale_not_confirmed");
+            Err(Stop::Transient {
+                error: "the seats are sold and the reservation is not CONFIRMED yet".into(),
+            })
+        }
     }
 }

@@ -12,6 +12,8 @@ use domain::breaker::Admission;
 use domain::id::ReservationId;
 use domain::retry::Reason;
 use futures_util::future::abortable;
+use ports::plant::{Plant, planted};
+use ports::probe;
 use std::sync::Arc;
 
 /// How long a message stays hidden that only the payment provider holds up, while that is being probed.
@@ -62,6 +64,7 @@ impl Pipeline {
         let tried = self.attempts.of(&delivery.message.id).copied();
         let blocked_on = tried.and_then(|tried| tried.blocked_on);
         let admission = self.gates.admission_of(blocked_on, now);
+        probe::hit(point(admission));
         if let Admission::Shut(until) = admission {
             return self.shut(lane, until, now);
         }
@@ -78,7 +81,11 @@ impl Pipeline {
             Admission::Probe => self.gates.take_probes(blocked_on, now),
             Admission::Free | Admission::Shut(_) => Probes::default(),
         };
-        let attempt = tried.map_or(0, |tried| tried.count) + 1;
+        let attempt = if planted(Plant::AttemptsByReceives) {
+            delivery.message.receive_count
+        } else {
+            tried.map_or(0, |tried| tried.count) + 1
+        };
         self.start(lane, ticket, work, attempt, probes, now);
         Next::Started
     }
@@ -130,6 +137,12 @@ impl Pipeline {
             self.observer.started(lane, ticket.0, &delivery.message.id, limit, now);
             let run = Run { attempt, since: now, abort, probes, renewing: false, cut: None };
             delivery.stage = Stage::Running(run);
+            if planted(Plant::DeleteBeforeEffect) {
+                let (queue, receipt) = (self.parts.queue.clone(), delivery.message.receipt.clone());
+                self.parts.tasks.spawn(async move {
+                    let _ = queue.delete(vec![receipt]).await;
+                });
+            }
         }
         self.note(ticket, What::Started { attempt });
         let guard = RunGuard::new(self.signals.clone(), ticket);
@@ -145,5 +158,13 @@ impl Pipeline {
             Err(Stop::Silent { on, .. }) => Some(*on),
             _ => None,
         }
+    }
+}
+
+const fn point(admission: Admission) -> &'static str {
+    match admission {
+        Admission::Free => "admission.Free",
+        Admission::Probe => "admission.Probe",
+        Admission::Shut(_) => "admission.Shut",
     }
 }

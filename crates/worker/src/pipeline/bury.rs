@@ -14,8 +14,9 @@ use core::time::Duration;
 use domain::limits::MESSAGE_BYTES_MAX;
 use domain::retry::{Reason, wait};
 use domain::time::Timestamp;
-use ports::FaultClass;
+use ports::plant::{Plant, planted};
 use ports::queue::{Outgoing, Sent};
+use ports::{FaultClass, probe};
 
 /// The retry whose wait is the longest.
 const LONGEST_WAIT: u32 = 5;
@@ -31,6 +32,7 @@ impl Pipeline {
         now: Duration,
     ) {
         let Some(delivery) = self.table.get_mut(ticket) else { return };
+        probe::hit(point(reason));
         if reason == Reason::RetriesExhausted {
             self.observer.exhausted(&delivery.message.id, attempts, self.options.retry.max_retries);
         }
@@ -43,6 +45,9 @@ impl Pipeline {
                 error,
                 "not an event"
             );
+        }
+        if reason == Reason::Undecodable && planted(Plant::UndecodableDropped) {
+            return self.settle(ticket, Action::Delete, Then::LaneGoesOn, now);
         }
         if self.parts.dead_letters.is_none() {
             return self.leave_to_redrive(ticket, now);
@@ -143,5 +148,15 @@ impl Pipeline {
         let Some(delivery) = self.table.get(ticket) else { return Timestamp::EPOCH };
         let message = &delivery.message;
         self.attempts.of(&message.id).map_or(message.first_received_at, |tried| tried.first_seen)
+    }
+}
+
+const fn point(reason: Reason) -> &'static str {
+    match reason {
+        Reason::Undecodable => "reason.Undecodable",
+        Reason::RetriesExhausted => "reason.RetriesExhausted",
+        Reason::PermanentFault => "reason.PermanentFault",
+        Reason::Contradiction => "reason.Contradiction",
+        Reason::PaidWithoutSeat => "reason.PaidWithoutSeat",
     }
 }

@@ -11,8 +11,9 @@ use super::{Pipeline, What};
 use crate::telemetry::Operation;
 use core::time::Duration;
 use domain::limits::QUEUE_BATCH_MAX;
-use ports::FaultClass;
+use ports::plant::{Plant, planted};
 use ports::queue::Receipt;
+use ports::{FaultClass, probe};
 
 /// When a delivery is looked at again that waits for an answer which will come.
 const LATER: Duration = Duration::from_secs(1);
@@ -57,8 +58,7 @@ impl Pipeline {
             Stage::Following => Look::At(lease_until),
             Stage::Running(run) if run.cut.is_some() => Look::At(now + LATER),
             Stage::Running(run) if ended || now >= run.since + run_max => {
-                run.cut = Some(if ended { Cut::LeaseLost } else { Cut::TookTooLong });
-                run.abort.abort();
+                run.cut_off(if ended { Cut::LeaseLost } else { Cut::TookTooLong });
                 Look::At(now + LATER)
             }
             Stage::Running(run) if run.renewing => Look::At(lease_until),
@@ -84,6 +84,7 @@ impl Pipeline {
         renewals: &mut Vec<Ticket>,
         now: Duration,
     ) {
+        probe::hit(point(&look));
         match look {
             Look::At(at) => self.table.look_at(ticket, at),
             Look::Renew => renewals.push(ticket),
@@ -177,6 +178,7 @@ impl Pipeline {
             let same = delivery.message.receipt == receipt;
             let Stage::Running(run) = &mut delivery.stage else { continue };
             run.renewing = false;
+            let result = if planted(Plant::LeaseBelieved) { Ok(()) } else { result };
             let look_at = match result {
                 Ok(()) if same => {
                     delivery.lease_until = until;
@@ -185,8 +187,7 @@ impl Pipeline {
                 // A newer receipt has come meanwhile: the lease is that one's.
                 _ if !same => now,
                 Err(fault) if fault.class == FaultClass::Permanent && !denied => {
-                    run.cut = Some(Cut::LeaseLost);
-                    run.abort.abort();
+                    run.cut_off(Cut::LeaseLost);
                     now + LATER
                 }
                 _ if denied => {
@@ -197,5 +198,18 @@ impl Pipeline {
             };
             self.table.look_at(ticket, look_at.max(now));
         }
+    }
+}
+
+const fn point(look: &Look) -> &'static str {
+    match look {
+        Look::At(_) => "look.At",
+        Look::Renew => "look.Renew",
+        Look::HandBackLane => "look.HandBackLane",
+        Look::SendAgain => "look.SendAgain",
+        Look::CopyAgain => "look.CopyAgain",
+        Look::Over => "look.Over",
+        Look::LeaveLane => "look.LeaveLane",
+        Look::Leave => "look.Leave",
     }
 }

@@ -12,8 +12,9 @@ use crate::work::Content;
 use core::time::Duration;
 use domain::breaker::Admission;
 use domain::lanes::Offer;
-use ports::Fault;
+use ports::plant::{Plant, planted};
 use ports::queue::Receive;
+use ports::{Fault, probe};
 
 /// How long a message stays hidden on a standard queue when its lane has no room: at once it would come straight back.
 const NO_ROOM_DELAY: Duration = Duration::from_secs(1);
@@ -48,10 +49,18 @@ impl Pipeline {
     fn launch(&mut self, poll: Poll, now: Duration) {
         let queue = self.parts.queue.clone();
         let signals = self.signals.clone();
-        let request =
-            Receive { max: poll.max, wait: self.options.wait, visibility: Some(self.options.visibility) };
+        let request = Receive {
+            max: poll.max,
+            wait: self.options.poll_wait(),
+            visibility: Some(self.options.visibility),
+        };
         self.parts.tasks.spawn(async move {
-            let result = queue.receive(request).await;
+            let receive = queue.receive(request);
+            let result = if planted(Plant::PollCancelled) {
+                tokio::select! { biased; () = signals.closed() => return, result = receive => result }
+            } else {
+                receive.await
+            };
             let arrive = |message| Arrival { content: Content::of(&message), message, requested_at: now };
             let result = result.map(|messages| messages.into_iter().map(arrive).collect());
             // Without a loop there is nobody to hand back to: the leases run out.
@@ -92,7 +101,9 @@ impl Pipeline {
         let ticket = self.table.insert(message, content, lane.clone(), lease_until, look_at, now);
         self.observer.received(&lane);
         self.note(ticket, What::Received { count });
-        if let Offer::Refused(ticket) = self.lanes.offer(&lane, &id, ticket) {
+        let offer = self.lanes.offer(&lane, &id, ticket);
+        probe::hit(point(&offer));
+        if let Offer::Refused(ticket) = offer {
             let delay = if self.fifo { Duration::ZERO } else { NO_ROOM_DELAY };
             self.hand_back(ticket, delay, "no room in its lane", now);
         }
@@ -114,7 +125,9 @@ impl Pipeline {
             delivery.again = Some(Box::new(arrival));
             return;
         }
-        delivery.message.receipt = arrival.message.receipt;
+        if !planted(Plant::StaleHandle) {
+            delivery.message.receipt = arrival.message.receipt;
+        }
         delivery.message.receive_count = arrival.message.receive_count;
         delivery.lease_until = delivery.lease_until.max(lease_until);
     }
@@ -127,5 +140,13 @@ impl Pipeline {
 
     pub(super) fn lease_from(&self, start: Duration) -> Duration {
         (start + self.options.visibility).saturating_sub(self.options.lease_margin())
+    }
+}
+
+const fn point(offer: &Offer<'_, Ticket>) -> &'static str {
+    match offer {
+        Offer::Queued => "offer.Queued",
+        Offer::Known { .. } => "offer.Known",
+        Offer::Refused(_) => "offer.Refused",
     }
 }

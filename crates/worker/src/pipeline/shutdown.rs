@@ -7,6 +7,7 @@
 use super::table::{Cut, Stage};
 use super::{Phase, Pipeline};
 use core::time::Duration;
+use ports::plant::{Plant, planted};
 
 impl Pipeline {
     pub(super) async fn shut_down(mut self) {
@@ -20,7 +21,8 @@ impl Pipeline {
         self.parts.process.health.draining();
         tracing::info!(polls = self.polls.in_air(), running = self.running, "draining");
 
-        self.turn_until(runs_until, |this| this.polls.in_air() == 0).await;
+        let landed = |this: &Self| this.polls.in_air() == 0 || planted(Plant::PollCancelled);
+        self.turn_until(runs_until, landed).await;
         self.phase = Phase::HandingBack;
         self.turn_until(runs_until, |this| this.running == 0).await;
         self.cut_runs();
@@ -52,8 +54,7 @@ impl Pipeline {
                 && let Stage::Running(run) = &mut delivery.stage
                 && run.cut.is_none()
             {
-                run.cut = Some(Cut::Shutdown);
-                run.abort.abort();
+                run.cut_off(Cut::Shutdown);
             }
         }
     }

@@ -14,6 +14,7 @@ use domain::event::Kind;
 use domain::id::ReservationId;
 use domain::retry::Reason;
 use futures_util::future::AbortHandle;
+use ports::probe;
 use ports::queue::Message;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -97,6 +98,19 @@ pub(super) enum Then {
     FollowersGoBack,
     /// It is a follower of a failed lane: the lane opens after the last of them.
     LaneOpens,
+}
+
+impl Run {
+    /// Ends the run from outside.
+    pub(super) fn cut_off(&mut self, why: Cut) {
+        probe::hit(match why {
+            Cut::LeaseLost => "cut.LeaseLost",
+            Cut::TookTooLong => "cut.TookTooLong",
+            Cut::Shutdown => "cut.Shutdown",
+        });
+        self.cut = Some(why);
+        self.abort.abort();
+    }
 }
 
 impl Delivery {

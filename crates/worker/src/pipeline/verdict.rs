@@ -8,7 +8,9 @@ use crate::status::Ended;
 use crate::telemetry::Outcome;
 use crate::work::{Content, Work};
 use core::time::Duration;
-use domain::retry::{Settlement, verdict};
+use domain::retry::{self, Settlement, verdict};
+use ports::plant::{Plant, planted};
+use ports::probe;
 use std::sync::Arc;
 
 /// A run that ended, as it was.
@@ -43,7 +45,10 @@ impl Pipeline {
             return self.lost(ticket, &run, &handled, now);
         }
         let outage = Self::blocked_on(&handled).is_some_and(|on| self.gates.is_open(on));
-        let verdict = verdict(handled.outcome(), run.attempt, outage, &self.options.retry, &mut self.dice);
+        let outcome = handled.outcome();
+        let verdict = verdict(outcome, run.attempt, outage, &self.options.retry, &mut self.dice);
+        probe::hit(outcome_point(outcome));
+        probe::hit(settlement_point(verdict.settlement));
         self.tell(ticket, &run, &handled, verdict.settlement);
         let counted = run.attempt - u32::from(!verdict.counted);
         match verdict.settlement {
@@ -91,6 +96,12 @@ impl Pipeline {
     /// a FIFO queue the group stays blocked behind the head; a standard queue blocks nothing, so there the followers
     /// stay hidden as long as their head.
     pub(super) fn fail_lane(&mut self, ticket: Ticket, delay: Duration, now: Duration) {
+        if planted(Plant::FollowersOvertake)
+            && let Some(lane) = self.table.get(ticket).map(|delivery| delivery.lane.clone())
+        {
+            self.lanes.finish(&lane);
+            return self.settle(ticket, Action::Hide(delay), Then::Nothing, now);
+        }
         self.stop_lane(ticket, if self.fifo { Duration::ZERO } else { delay });
         self.settle(ticket, Action::Hide(delay), Then::FollowersGoBack, now);
     }
@@ -162,5 +173,25 @@ impl Pipeline {
             error,
             "handled"
         );
+    }
+}
+
+const fn outcome_point(outcome: retry::Outcome) -> &'static str {
+    match outcome {
+        retry::Outcome::Done => "outcome.Done",
+        retry::Outcome::NotYet(_) => "outcome.NotYet",
+        retry::Outcome::Infrastructure => "outcome.Infrastructure",
+        retry::Outcome::Transient => "outcome.Transient",
+        retry::Outcome::Hopeless(_) => "outcome.Hopeless",
+        retry::Outcome::Interrupted => "outcome.Interrupted",
+    }
+}
+
+const fn settlement_point(settlement: Settlement) -> &'static str {
+    match settlement {
+        Settlement::Ack => "settlement.Ack",
+        Settlement::RetryAfter(_) => "settlement.RetryAfter",
+        Settlement::Bury(_) => "settlement.Bury",
+        Settlement::HandBack => "settlement.HandBack",
     }
 }
