@@ -1,0 +1,465 @@
+//! The checker: what must never be, looked at whenever something changes.
+//!
+//! - After every commit the invariants of the design that hold at every instant are computed from the rows
+//!   (`domain::invariant`), and what only a history shows is compared row by row: a hold that is resolved stays so, a sold
+//!   seat stays sold, a confirmed reservation stays confirmed, a payment only moves forward.
+//! - At every call to the queue it is asked whether a worker should have made it: not with a lease that had ended, not
+//!   under an old receipt, not without the effect.
+//!
+//! It is told by the simulated engines, so it sees what really happened, and believes no instance. Where a fault of ours
+//! explains what would be a violation otherwise (a lease that was cut short), it says nothing.
+
+use crate::core::Core;
+use crate::queue::Held;
+use crate::table::Change;
+use census::{Census, Table};
+use contracts::envelope;
+use domain::event::{Event, Fact};
+use domain::hold::{Hold, HoldState};
+use domain::id::{PaymentIntentId, ReservationId};
+use domain::invariant::{self, Name, Phase, Report, World};
+use domain::payment::Status as Paid;
+use domain::reservation::{CancelCause, Reservation, Status};
+use domain::seat::SeatState;
+use ports::queue::{Message, Outgoing};
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use worker::dead_letter::attribute;
+use worker::journal::What;
+
+/// How far an instance's clock may be off, in milliseconds: half of what the services count on between two of them.
+pub const SKEW_MAX_MS: i64 = 2_400;
+/// Who is nobody's instance: buyers and operators.
+pub const OUTSIDE: u32 = 0;
+/// After so long without any answer of a downstream its breaker must be open: six runs take longer.
+const SILENCE_MAX_US: u64 = 20_000_000;
+/// What a worker keeps free of a lease for repeating a settlement that failed.
+const REPEAT_US: u64 = 6_000_000;
+
+/// An invariant that does not hold.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Violation {
+    /// Its name in the design, or the trap's.
+    pub invariant: String,
+    /// What is wrong.
+    pub words: String,
+    /// At which step.
+    pub step: u64,
+}
+
+/// What the checker knows.
+#[derive(Default)]
+pub struct Checker {
+    census: Census,
+    /// How often each invariant was checked at an instant.
+    checks: BTreeMap<Name, u64>,
+    instances: BTreeMap<u32, Instance>,
+    /// The newest lease that each instance was told of, by message, and when.
+    told: BTreeMap<(u32, Arc<str>), (u64, u64)>,
+    /// Deletes that failed and were not tried again yet: the lease, and when it ends.
+    failed: BTreeMap<(u32, Arc<str>), (u64, u64)>,
+    /// When a downstream last answered an instance.
+    answered: BTreeMap<(u32, &'static str), u64>,
+    /// Outbox rows that were ever committed: when they are due.
+    outbox: BTreeMap<Arc<str>, u64>,
+    /// Messages that were copied to the dead-letter queue.
+    buried: BTreeSet<Arc<str>>,
+    /// Events of each kind that were deleted after their effect.
+    pub settled: u64,
+    max_retries: u32,
+}
+
+struct Instance {
+    alive: bool,
+    ending: bool,
+    worker: Option<worker::Handle>,
+}
+
+impl Checker {
+    /// A checker of an empty world, whose workers retry so often.
+    pub fn new(max_retries: u32) -> Self {
+        Self { max_retries, ..Self::default() }
+    }
+
+    /// What is stored.
+    pub fn world(&self) -> &World {
+        self.census.world()
+    }
+
+    /// Every check that was made so far, by invariant.
+    pub fn checks(&self) -> &BTreeMap<Name, u64> {
+        &self.checks
+    }
+
+    /// How many messages were buried.
+    pub fn burials(&self) -> usize {
+        self.buried.len()
+    }
+
+    /// An instance was started.
+    pub fn started(&mut self, id: u32, worker: Option<worker::Handle>) {
+        self.instances.insert(id, Instance { alive: true, ending: false, worker });
+    }
+
+    /// An instance was told to end.
+    pub fn ending(&mut self, id: u32) {
+        if let Some(instance) = self.instances.get_mut(&id) {
+            instance.ending = true;
+        }
+    }
+
+    /// An instance died or ended.
+    pub fn ended(&mut self, id: u32) {
+        if let Some(instance) = self.instances.get_mut(&id) {
+            instance.alive = false;
+            instance.ending = true;
+        }
+    }
+
+    /// A downstream answered an instance.
+    pub fn answered(&mut self, core: &Core, id: u32, downstream: &'static str) {
+        self.answered.insert((id, downstream), core.exec.micros());
+    }
+
+    fn lives(&self, id: u32) -> bool {
+        self.instances.get(&id).is_some_and(|instance| instance.alive)
+    }
+
+    /// A commit was applied: the rows are compared with what they were, and the invariants computed.
+    pub fn committed(&mut self, core: &Core, table: Table, changes: &[Change<'_>]) {
+        let mut matters = false;
+        for change in changes {
+            let is_outbox = outbox::PendingRow::read(
+                change
+                    .after
+                    .or(change.before)
+                    .unwrap_or_else(|| unreachable!("a change has a row before or after it")),
+            );
+            match is_outbox {
+                Some(row) => {
+                    if change.after.is_some() {
+                        self.outbox.insert(row.event_id.as_str().into(), row.due.as_millis());
+                    }
+                }
+                None => {
+                    matters = true;
+                    if let Err(words) = history(table, change) {
+                        core.violated(words.0, words.1);
+                    }
+                }
+            }
+            if let Err(error) = self.census.set(table, change.key, change.after) {
+                core.violated("rows", error.to_string());
+            }
+        }
+        if matters {
+            let report = invariant::check(self.census.world(), Phase::Running);
+            self.judge(core, &report);
+        }
+    }
+
+    /// Checks what must be true when nothing is on its way any more.
+    pub fn at_rest(&mut self, core: &Core, queued: u64, buried: Vec<ReservationId>) {
+        let world = self.census.world_mut();
+        world.queued = queued;
+        world.buried = buried;
+        let report = invariant::check(self.census.world(), Phase::AtRest);
+        self.judge(core, &report);
+        for instance in self.instances.values() {
+            let Some(worker) = &instance.worker else { continue };
+            for (name, seen) in worker.observations() {
+                *self.checks.entry(name).or_default() += seen.checks;
+            }
+        }
+    }
+
+    /// Compares what the inventory reports of a show with its rows (invariant X4).
+    pub fn reported(&mut self, core: &Core, status: &inventory::ShowStatus) {
+        let world = self.census.world_mut();
+        for section in &mut world.sections {
+            let at = status.show.sections.iter().position(|known| known.id == section.section);
+            section.reported = at.map(|at| status.counts[at]);
+        }
+        let report = invariant::check(self.census.world(), Phase::Running);
+        self.judge(core, &report);
+        // It was true at that moment; what is changed afterwards is reported by nobody.
+        self.census.world_mut().sections.iter_mut().for_each(|section| section.reported = None);
+    }
+
+    /// Looks at what a worker observed of itself (Q2 to Q6).
+    pub fn observe(&self, core: &Core, id: u32) {
+        let Some(worker) = self.instances.get(&id).and_then(|instance| instance.worker.as_ref()) else {
+            return;
+        };
+        for (name, seen) in worker.observations() {
+            if seen.violations > 0 {
+                core.broken(
+                    name,
+                    format!("the observer of instance {id} saw {} violations", seen.violations),
+                );
+            }
+        }
+    }
+
+    fn judge(&mut self, core: &Core, report: &Report) {
+        for (name, verdict) in report.verdicts() {
+            *self.checks.entry(name).or_default() += verdict.checked;
+            if verdict.violations > 0 {
+                core.broken(name, verdict.examples.join("; "));
+            }
+        }
+    }
+
+    /// Messages are being sent to the event queue.
+    pub fn sending(&mut self, core: &Core, entries: &[Outgoing], holder: u32) {
+        if holder == OUTSIDE {
+            return;
+        }
+        for entry in entries {
+            let Some(id) = entry.dedup_id.as_deref() else { continue };
+            if id.starts_with("redrive-") {
+                continue;
+            }
+            match self.outbox.get(id) {
+                None => core.broken(Name::X3, format!("event {id} is published and was never committed")),
+                Some(due) if *due > core.now_ms() + SKEW_MAX_MS as u64 => {
+                    core.broken(Name::I7, format!("event {id} is published before it is due"));
+                }
+                Some(_) => {}
+            }
+        }
+    }
+
+    /// Copies are being sent to the dead-letter queue.
+    pub fn burying(&mut self, core: &Core, entries: &[Outgoing], holder: u32) {
+        for entry in entries {
+            if of(entry, attribute::REASON) != Some("retries_exhausted") {
+                continue;
+            }
+            let Some(id) = of(entry, attribute::MESSAGE_ID) else { continue };
+            let Some(worker) = self.instances.get(&holder).and_then(|instance| instance.worker.as_ref())
+            else {
+                continue;
+            };
+            let Ok((event, _)) = envelope::decode(&entry.body, id, &[]) else { continue };
+            let journal = worker.journal().of(event.reservation.as_str());
+            let started = journal
+                .iter()
+                .filter(|line| *line.message == *id && matches!(line.what, What::Started { .. }));
+            let started = started.count();
+            if started <= self.max_retries as usize {
+                core.broken(Name::Q6, format!("message {id} is buried as exhausted after {started} runs"));
+            }
+            let error = of(entry, attribute::ERROR).unwrap_or_default();
+            let silent = ["inventory", "reservation", "payments"].into_iter().find(|name| {
+                error.strip_prefix(name).is_some_and(|rest| rest.starts_with(" did not answer"))
+            });
+            if let Some(downstream) = silent {
+                let answered = self.answered.get(&(holder, downstream)).copied().unwrap_or(0);
+                if core.exec.micros() > answered + SILENCE_MAX_US {
+                    let words = format!("message {id} is buried for an outage of {downstream} (trap T10)");
+                    core.broken(Name::Q6, words);
+                }
+            }
+        }
+    }
+
+    /// A copy is in the dead-letter queue.
+    pub fn buried(&mut self, copy: &Outgoing) {
+        if let Some(id) = of(copy, attribute::MESSAGE_ID) {
+            self.buried.insert(id.into());
+        }
+    }
+
+    /// An instance was told of messages.
+    pub fn received(&mut self, core: &Core, holder: u32, messages: &[Message]) {
+        for message in messages {
+            let number = message.receipt.0.rsplit('#').next().and_then(|number| number.parse().ok());
+            self.told.insert((holder, message.id.clone()), (number.unwrap_or(0), core.exec.micros()));
+        }
+    }
+
+    /// A settlement leaves its sender. `lease` is the message, if it is there, and the lease that the receipt names.
+    pub fn settling(&mut self, core: &Core, holder: u32, lease: Option<(Held, u64)>, delete: bool) {
+        let Some((message, number)) = lease else { return };
+        let key = (holder, message.id.clone());
+        if delete {
+            self.failed.remove(&key);
+            let (newest, told_at) = self.told.get(&key).copied().unwrap_or((number, 0));
+            // What was told at this very moment may still be on its way within the instance.
+            if newest > number && told_at < core.exec.micros() {
+                let words =
+                    format!("{} is deleted under lease {number}, {newest} is known (trap T7)", message.id);
+                core.broken(Name::Q4, words);
+            }
+        }
+        let newest = message.lease();
+        let in_force =
+            newest.is_some_and(|newest| newest.number == number && newest.until > core.exec.micros());
+        if !in_force && !message.was_cut(number) {
+            core.broken(Name::Q4, format!("{} is settled under lease {number}, which has ended", message.id));
+        }
+    }
+
+    /// A delete failed, and its sender was told so.
+    pub fn delete_failed(&mut self, holder: u32, message: &Held, number: u64) {
+        if let Some(lease) = message.lease().filter(|lease| lease.number == number)
+            && !message.was_cut(number)
+        {
+            self.failed.insert((holder, message.id.clone()), (number, lease.until));
+        }
+    }
+
+    /// Deletes that failed and were never repeated although there was time (trap T8).
+    pub fn unrepeated(&mut self, core: &Core) {
+        let now = core.exec.micros();
+        let late: Vec<_> = self
+            .failed
+            .iter()
+            .filter(|(_, (_, until))| now + REPEAT_US > *until)
+            .map(|(key, _)| key.clone())
+            .collect();
+        for key in late {
+            self.failed.remove(&key);
+            let working =
+                self.instances.get(&key.0).is_some_and(|instance| instance.alive && !instance.ending);
+            if working && core.faults.active() {
+                core.broken(Name::Q4, format!("the failed delete of {} is not repeated (trap T8)", key.1));
+            }
+        }
+    }
+
+    /// A poll was dropped before it ended.
+    pub fn poll_dropped(&self, core: &Core, holder: u32) {
+        if self.lives(holder) {
+            core.violated("T2", format!("instance {holder} dropped a poll in the air"));
+        }
+    }
+
+    /// A message was deleted by a worker: its effect must be durable, or its copy with the dead letters (invariant Q1).
+    pub fn deleted(&mut self, core: &Core, message: &Held, _holder: u32) {
+        *self.checks.entry(Name::Q1).or_default() += 1;
+        // Whoever else wanted to delete it need not try again.
+        self.failed.retain(|(_, id), _| *id != message.id);
+        if self.buried.contains(&message.id) {
+            return;
+        }
+        let Ok((event, _)) = envelope::decode(&message.body, &message.id, &message.attributes) else {
+            return core.broken(Name::Q1, format!("{} is deleted and was never understood", message.id));
+        };
+        if !self.has_effect(&event) {
+            let kind = event.fact.kind().wire();
+            core.broken(Name::Q1, format!("{kind} of {} is deleted without its effect", event.reservation));
+        }
+        self.settled += 1;
+    }
+
+    fn has_effect(&self, event: &Event) -> bool {
+        let world = self.census.world();
+        let id = &event.reservation;
+        let reservation = world.reservations.iter().find(|known| known.id == *id);
+        let holds = || world.holds.iter().filter(|hold| hold.reservation == *id);
+        let sold = holds().any(Hold::is_committed);
+        let live = holds().any(|hold| hold.state == HoldState::Live);
+        let ended = reservation.is_none_or(|reservation| reservation.status.is_terminal());
+        match &event.fact {
+            Fact::ReservationExpired { .. } => sold || (ended && !live),
+            Fact::PaymentFailed { .. } => ended && !live || sold,
+            Fact::PaymentApproved { intent, .. } => {
+                let confirmed = |reservation: &Reservation| {
+                    reservation.status == Status::Confirmed && reservation.intent.as_ref() == Some(intent)
+                };
+                reservation.is_some_and(confirmed) || self.given_back(intent)
+            }
+        }
+    }
+
+    fn given_back(&self, intent: &PaymentIntentId) -> bool {
+        let found = self.census.world().payments.iter().find(|payment| payment.intent == *intent);
+        found.is_some_and(|payment| matches!(payment.status, Paid::Refunded | Paid::Voided | Paid::Failed))
+    }
+}
+
+fn of<'e>(entry: &'e Outgoing, name: &str) -> Option<&'e str> {
+    entry.attributes.iter().find(|(n, _)| n == name).map(|(_, value)| value.as_str())
+}
+
+/// What a row may become, by what it was.
+fn history(table: Table, change: &Change<'_>) -> Result<(), (&'static str, String)> {
+    let partition = &*change.key.partition;
+    let Some(before) = change.before else { return Ok(()) };
+    match table {
+        Table::Inventory if partition.starts_with("hold#") => {
+            let Ok(was) = inventory::rows::read_hold(before) else { return Ok(()) };
+            let is = change.after.map(inventory::rows::read_hold);
+            let Some(Ok(is)) = is else {
+                return Err(("I4", format!("the hold of {} is gone", was.reservation)));
+            };
+            if was.state != HoldState::Live && was.state != is.state {
+                let words = format!("{} was {:?} and is {:?}", was.reservation, was.state, is.state);
+                return Err(("I4", words));
+            }
+        }
+        Table::Inventory if partition.starts_with("seats#") => {
+            let Ok(was) = inventory::rows::read_seat(before) else { return Ok(()) };
+            let is = change.after.and_then(|row| inventory::rows::read_seat(row).ok());
+            if let SeatState::Sold { .. } = was.seat.state
+                && is.as_ref().map(|is| &is.seat.state) != Some(&was.seat.state)
+            {
+                return Err((
+                    "I6",
+                    format!("seat {} was sold and is {:?}", was.id, is.map(|is| is.seat.state)),
+                ));
+            }
+        }
+        Table::Inventory => {}
+        Table::Reservation => {
+            let read = |row| match reservation::rows::AnyRow::read(row) {
+                Some(reservation::rows::AnyRow::Reservation(stored)) => Some(stored.reservation),
+                _ => None,
+            };
+            let Some(was) = read(before) else { return Ok(()) };
+            return reservation_moves(&was, change.after.and_then(read).as_ref());
+        }
+        Table::Payment => {
+            let read = |row| match payment::rows::AnyRow::read(row) {
+                Some(Ok(payment::rows::AnyRow::Payment(stored))) => Some(stored.payment),
+                _ => None,
+            };
+            let Some(was) = read(before) else { return Ok(()) };
+            let is = change.after.and_then(read);
+            let Some(is) = is else { return Err(("M3", format!("payment {} is gone", was.intent))) };
+            if !may_follow(was.status, is.status) {
+                let words = format!("payment {} was {:?} and is {:?}", was.intent, was.status, is.status);
+                return Err(("M3", words));
+            }
+        }
+    }
+    Ok(())
+}
+
+/// A confirmed buyer stays confirmed; who gave the seats back does not get them; an end is an end.
+fn reservation_moves(was: &Reservation, is: Option<&Reservation>) -> Result<(), (&'static str, String)> {
+    let Some(is) = is else { return Err(("X1", format!("reservation {} is gone", was.id))) };
+    let by_buyer = was.cancel_cause() == Some(CancelCause::ByBuyer);
+    let fine = match was.status {
+        Status::Hold => true,
+        Status::Confirmed => is.status == Status::Confirmed && is.order == was.order && is.seats == was.seats,
+        Status::Cancelled if by_buyer => is.status == Status::Cancelled,
+        Status::Cancelled | Status::Expired => is.status != Status::Hold,
+    };
+    let (from, to) = (was.status.as_str(), is.status.as_str());
+    if fine { Ok(()) } else { Err(("X1", format!("reservation {} was {from} and is {to}", was.id))) }
+}
+
+/// Payments only move forward (design part 4).
+fn may_follow(was: Paid, is: Paid) -> bool {
+    use Paid::{Authorized, Captured, Failed, Pending, Refunded, Voided};
+    was == is
+        || match was {
+            Pending => true,
+            Authorized => matches!(is, Captured | Failed | Voided),
+            Captured => is == Refunded,
+            Failed | Voided | Refunded => false,
+        }
+}

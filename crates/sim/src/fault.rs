@@ -1,0 +1,260 @@
+//! The faults: what can go wrong, how often in this run, and how often it did.
+//!
+//! Every fault has a rate of its own, drawn per seed, so that some seeds are calm and some are storms. A place in the
+//! simulated world where something may go wrong asks [`Faults::strikes`]; each question is one opportunity. Faults that
+//! are episodes (a dead peer, a crash, a clock that jumps) are started by `chaos`, at intervals with these rates.
+
+use crate::exec::lock;
+use crate::trace::Trace;
+use core::time::Duration;
+use domain::random::{Random, SplitMix64};
+use std::sync::{Arc, Mutex};
+
+macro_rules! kinds {
+    ($($(#[$doc:meta])* $kind:ident = $name:literal, $scale:literal;)*) => {
+        /// What can go wrong.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub enum Kind { $($(#[$doc])* $kind),* }
+
+        impl Kind {
+            /// All of them, in the order of their index.
+            pub const ALL: &'static [Self] = &[$(Self::$kind),*];
+
+            /// The word in reports and on the command line.
+            pub const fn name(self) -> &'static str {
+                match self { $(Self::$kind => $name),* }
+            }
+
+            /// Opportunities in a million that are taken in a storm; for episodes, times in a thousand virtual seconds.
+            const fn scale(self) -> u32 {
+                match self { $(Self::$kind => $scale),* }
+            }
+        }
+    };
+}
+
+kinds! {
+    /// An instance dies at whatever awaits its tasks stand, and is started again.
+    Crash = "crash", 200;
+    /// Every process and engine dies at once; what was not synced is torn off.
+    Outage = "outage", 15;
+    /// New instances are started and the old ones are told to end.
+    Deploy = "deploy", 60;
+    /// One more worker.
+    ScaleOut = "scale_out", 40;
+    /// One worker less.
+    ScaleIn = "scale_in", 50;
+    /// A standard queue hands a message out and keeps it.
+    MessageDuplicated = "message_duplicated", 200_000;
+    /// A message is hidden at first.
+    MessageDelayed = "message_delayed", 200_000;
+    /// A standard queue hands out another message than the oldest.
+    MessageReordered = "message_reordered", 300_000;
+    /// A lease ends long before its time, so that the message is handed out again while it is worked on.
+    LeaseLost = "lease_lost", 200_000;
+    /// A receive took its messages, and its answer is late.
+    ReceiveLate = "receive_late", 200_000;
+    /// A receive took its messages, and its answer is lost.
+    ReceiveLost = "receive_lost", 100_000;
+    /// A call to the queue has no effect and fails.
+    QueueRefused = "queue_refused", 150_000;
+    /// A call to the queue has its effect, and fails all the same.
+    QueueAnswerLost = "queue_answer_lost", 150_000;
+    /// An entry of a batch has no effect and fails.
+    EntryRefused = "entry_refused", 200_000;
+    /// An entry of a batch has its effect, and is reported as failed.
+    EntryAnswerLost = "entry_answer_lost", 150_000;
+    /// The queue answers nobody for a while.
+    QueueDown = "queue_down", 30;
+    /// A read of the store fails.
+    ReadRefused = "read_refused", 50_000;
+    /// The rows of one read are read at different times.
+    ReadTorn = "read_torn", 300_000;
+    /// A commit is refused and nothing is written.
+    WriteRefused = "write_refused", 150_000;
+    /// A commit takes seconds.
+    WriteDelayed = "write_delayed", 100_000;
+    /// A commit is written, and nobody learns of it.
+    WriteAnswerLost = "write_answer_lost", 200_000;
+    /// A commit is not written, and nobody knows.
+    WriteLost = "write_lost", 150_000;
+    /// A commit of which nobody knows is written seconds later.
+    WriteLate = "write_late", 100_000;
+    /// A commit is refused as a conflict although nothing conflicts.
+    ConflictReported = "conflict_reported", 150_000;
+    /// A commit that was on its way when its sender died is torn off.
+    TailTorn = "tail_torn", 500_000;
+    /// An index shows a change late.
+    IndexLate = "index_late", 300_000;
+    /// A table answers nobody for a while.
+    StoreDown = "store_down", 30;
+    /// A call to a peer is refused.
+    CallRefused = "call_refused", 150_000;
+    /// A call is refused for good: a wrong token, a version that does not know it.
+    CallDenied = "call_denied", 4_000;
+    /// A call never reaches its peer, and nobody says so.
+    CallLost = "call_lost", 80_000;
+    /// A peer does what it is asked, and its answer is lost.
+    CallAnswerLost = "call_answer_lost", 150_000;
+    /// A call takes long, often longer than its caller waits.
+    CallSlow = "call_slow", 150_000;
+    /// A caller that gave up takes its call down with it, at whatever await the handler stands.
+    CallCut = "call_cut", 700_000;
+    /// A service answers nobody for some seconds.
+    PeerDead = "peer_dead", 60;
+    /// A service answers nobody for minutes.
+    PeerDeadLong = "peer_dead_long", 12;
+    /// The clock of an instance jumps.
+    ClockJump = "clock_jump", 80;
+    /// The clocks of two instances run apart.
+    ClockSkew = "clock_skew", 700_000;
+    /// A webhook never arrives.
+    WebhookLost = "webhook_lost", 150_000;
+    /// A webhook arrives twice.
+    WebhookDoubled = "webhook_doubled", 150_000;
+}
+
+/// How many kinds there are.
+pub const KINDS: usize = Kind::ALL.len();
+
+/// The rate of each kind, as [`Kind::scale`] counts.
+pub type Rates = [u32; KINDS];
+
+/// Draws rates: a fifth of the seeds are calm, two fifths mild, two fifths storms. In each that is not calm, about half of
+/// the kinds do not happen at all.
+pub fn draw_rates(dice: &mut impl Random) -> Rates {
+    let mut rates = [0; KINDS];
+    let strength = match dice.below(5) {
+        0 => return rates,
+        1 | 2 => 0.25,
+        _ => 1.0,
+    };
+    for (rate, kind) in rates.iter_mut().zip(Kind::ALL) {
+        if dice.below(2) == 0 {
+            // Between a fiftieth and the whole, small rates as likely as large ones.
+            let share = 0.02_f64.powf(dice.unit());
+            *rate = (f64::from(kind.scale()) * strength * share).ceil() as u32;
+        }
+    }
+    rates
+}
+
+/// The faults of one run.
+pub struct Faults {
+    inner: Mutex<Inner>,
+    trace: Arc<Trace>,
+}
+
+struct Inner {
+    dice: SplitMix64,
+    rates: Rates,
+    fired: [u64; KINDS],
+    active: bool,
+    /// Calls in a thousand that take no time at all.
+    instant: u64,
+    /// The mean of those that take some, in microseconds.
+    latency: u64,
+}
+
+impl Faults {
+    /// Faults with these rates, whose choices follow from a seed.
+    pub fn new(seed: u64, rates: Rates, (instant, latency): (u64, u64), trace: Arc<Trace>) -> Self {
+        let dice = SplitMix64::new(seed);
+        let inner = Mutex::new(Inner { dice, rates, fired: [0; KINDS], active: true, instant, latency });
+        Self { inner, trace }
+    }
+
+    /// Whether this opportunity is taken; counted if so.
+    pub fn strikes(&self, kind: Kind) -> bool {
+        let mut inner = lock(&self.inner);
+        let rate = inner.rates[kind as usize];
+        if rate == 0 || !inner.active || inner.dice.below(1_000_000) >= u64::from(rate) {
+            return false;
+        }
+        inner.fired[kind as usize] += 1;
+        self.trace.note(|| format!("fault {}", kind.name()));
+        true
+    }
+
+    /// Counts an episode or a choice that was made elsewhere.
+    pub fn count(&self, kind: Kind) {
+        lock(&self.inner).fired[kind as usize] += 1;
+        self.trace.note(|| format!("fault {}", kind.name()));
+    }
+
+    /// The time to the next episode of a kind; `None` if it does not happen.
+    pub fn interval(&self, kind: Kind) -> Option<Duration> {
+        let mut inner = lock(&self.inner);
+        let rate = inner.rates[kind as usize];
+        if rate == 0 || !inner.active {
+            return None;
+        }
+        let mean_ms = 1_000_000.0 / f64::from(rate);
+        let unit = inner.dice.unit().max(1e-9);
+        Some(Duration::from_millis((-unit.ln() * mean_ms) as u64))
+    }
+
+    /// Ends all faults. What is drawn afterwards is only the time that calls take.
+    pub fn stop(&self) {
+        lock(&self.inner).active = false;
+    }
+
+    /// Whether faults may still happen.
+    pub fn active(&self) -> bool {
+        lock(&self.inner).active
+    }
+
+    /// How often each kind happened.
+    pub fn fired(&self) -> [u64; KINDS] {
+        lock(&self.inner).fired
+    }
+
+    /// A number below `bound`.
+    pub fn below(&self, bound: u64) -> u64 {
+        lock(&self.inner).dice.below(bound)
+    }
+
+    /// A length of time between the two.
+    pub fn between(&self, from: Duration, to: Duration) -> Duration {
+        let span = (to.saturating_sub(from)).as_micros() as u64;
+        from + Duration::from_micros(lock(&self.inner).dice.below(span.max(1)))
+    }
+
+    /// How long one way of a call takes when nothing is wrong; often no time at all.
+    pub fn way(&self) -> Duration {
+        let mut inner = lock(&self.inner);
+        if inner.dice.below(1_000) < inner.instant {
+            return Duration::ZERO;
+        }
+        let unit = inner.dice.unit().max(1e-6);
+        let mean = inner.latency as f64;
+        Duration::from_micros((-unit.ln() * mean) as u64)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_fault_strikes_as_often_as_its_rate_and_never_after_the_end() {
+        let mut rates = [0; KINDS];
+        rates[Kind::CallLost as usize] = 250_000;
+        let faults = Faults::new(3, rates, (0, 100), Arc::new(Trace::off()));
+        let struck = (0..10_000).filter(|_| faults.strikes(Kind::CallLost)).count();
+        assert!((2_200..2_800).contains(&struck), "{struck}");
+        assert_eq!(faults.fired()[Kind::CallLost as usize], struck as u64);
+        assert!(!faults.strikes(Kind::CallSlow));
+        faults.stop();
+        assert!((0..1_000).all(|_| !faults.strikes(Kind::CallLost)));
+    }
+
+    #[test]
+    fn some_seeds_are_calm_and_each_kind_happens_in_some() {
+        let drawn: Vec<Rates> = (0..200).map(|seed| draw_rates(&mut SplitMix64::new(seed))).collect();
+        assert!(drawn.iter().any(|rates| rates.iter().all(|rate| *rate == 0)));
+        for kind in Kind::ALL {
+            assert!(drawn.iter().any(|rates| rates[*kind as usize] > 0), "{kind:?}");
+        }
+    }
+}

@@ -1,0 +1,211 @@
+//! The simulator's command line: many seeds for a verdict, one seed for its story.
+
+use anyhow::{Result, bail};
+use clap::Parser;
+use sim::fault::Kind;
+use sim::plan::Plan;
+use sim::run::{Outcome, run};
+use sim::shrink::shrink;
+use sim::sweep::{Summary, Sweep, sweep};
+use sim::trace::Trace;
+use std::io::{IsTerminal, Write};
+use std::process::ExitCode;
+use std::time::Instant;
+
+/// Lines of the trace that are shown of a violation.
+const LINES: usize = 40;
+/// Violations that are shown in full.
+const SHOWN_MAX: usize = 3;
+
+/// Runs the production code of the platform on a simulated world, each seed another one.
+#[derive(Debug, Parser)]
+#[command(name = "sim", version, about)]
+struct Arguments {
+    /// The seeds to run, the second one not included: 0..1000
+    #[arg(long, value_parser = range, conflicts_with = "seed", value_name = "A..B")]
+    seeds: Option<(u64, u64)>,
+    /// Run this one seed and print one line for each thing that happens
+    #[arg(long)]
+    seed: Option<u64>,
+    /// Print the result as JSON
+    #[arg(long)]
+    json: bool,
+    /// How many seeds run side by side [default: as many as there are processors]
+    #[arg(long)]
+    threads: Option<usize>,
+    /// With another number of buyers than the seed's
+    #[arg(long)]
+    buyers: Option<u32>,
+    /// Without these kinds of faults
+    #[arg(long, value_delimiter = ',', value_parser = kind)]
+    without: Vec<Kind>,
+    /// Without operators
+    #[arg(long)]
+    no_operators: bool,
+    /// Do not look for a smaller run with the same violation
+    #[arg(long)]
+    no_shrink: bool,
+    /// Plant this bug in the production code (a build with the feature `plants`)
+    #[cfg(feature = "plants")]
+    #[arg(long, value_parser = plant)]
+    plant: Option<ports::plant::Plant>,
+}
+
+fn range(text: &str) -> Result<(u64, u64), String> {
+    let parsed = text.split_once("..").and_then(|(from, to)| Some((from.parse().ok()?, to.parse().ok()?)));
+    parsed.filter(|(from, to)| from < to).ok_or_else(|| "two numbers, as in 0..1000".to_owned())
+}
+
+fn kind(text: &str) -> Result<Kind, String> {
+    let names = || Kind::ALL.iter().map(|kind| kind.name()).collect::<Vec<_>>().join(", ");
+    Kind::ALL.iter().copied().find(|kind| kind.name() == text).ok_or_else(|| format!("one of {}", names()))
+}
+
+#[cfg(feature = "plants")]
+fn plant(text: &str) -> Result<ports::plant::Plant, String> {
+    use ports::plant::Plant;
+    let names = || Plant::ALL.iter().map(|plant| plant.name()).collect::<Vec<_>>().join(", ");
+    Plant::ALL.into_iter().find(|plant| plant.name() == text).ok_or_else(|| format!("one of {}", names()))
+}
+
+impl Arguments {
+    fn narrow(&self, mut plan: Plan) -> Plan {
+        for kind in &self.without {
+            plan = plan.without(*kind);
+        }
+        plan.buyers = self.buyers.unwrap_or(plan.buyers);
+        plan.operators &= !self.no_operators;
+        plan
+    }
+
+    fn prepare(&self) {
+        #[cfg(feature = "plants")]
+        ports::plant::plant(self.plant);
+    }
+}
+
+fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    // A panic of production code is a finding, which is told with its seed.
+    std::panic::set_hook(Box::new(|_| {}));
+    match (arguments.seed, arguments.seeds) {
+        (Some(seed), None) => one(&arguments, seed),
+        (None, Some(range)) => many(&arguments, range),
+        _ => {
+            tell(&"either --seed N or --seeds A..B\n");
+            return ExitCode::from(2);
+        }
+    }
+    .unwrap_or_else(|error| {
+        tell(&format!("{error:#}\n"));
+        ExitCode::from(2)
+    })
+}
+
+fn one(arguments: &Arguments, seed: u64) -> Result<ExitCode> {
+    if arguments.json {
+        bail!("--json is for --seeds");
+    }
+    arguments.prepare();
+    let plan = arguments.narrow(Plan::draw(seed));
+    print(&format!("{plan:?}\n"));
+    let outcome = run(plan, Trace::print());
+    let hours = outcome.micros as f64 / 3.6e9;
+    print(&format!("{} steps, {hours:.3} virtual hours\n", outcome.steps));
+    Ok(match &outcome.violation {
+        None => ExitCode::SUCCESS,
+        Some(found) => {
+            tell(&format!("seed {seed}, step {}: {}: {}\n", found.step, found.invariant, found.words));
+            ExitCode::from(1)
+        }
+    })
+}
+
+fn many(arguments: &Arguments, (from, to): (u64, u64)) -> Result<ExitCode> {
+    let threads =
+        arguments.threads.or_else(|| std::thread::available_parallelism().ok().map(Into::into)).unwrap_or(1);
+    let began = Instant::now();
+    let progress = !arguments.json && std::io::stderr().is_terminal();
+    let summary = sweep(
+        Sweep { from, to, threads, until_violation: false },
+        || arguments.prepare(),
+        |done| {
+            if progress && done.is_multiple_of(100) {
+                tell(&format!("\r{done} of {} seeds", to - from));
+            }
+        },
+        |plan| arguments.narrow(plan),
+    );
+    let wall = began.elapsed().as_secs_f64();
+    if progress {
+        tell(&"\r");
+    }
+    if arguments.json {
+        print(&format!("{}\n", serde_json::to_string(&summary.report(wall))?));
+    } else {
+        print(&words(&summary, (from, to), wall));
+    }
+    for outcome in summary.violations.values().take(SHOWN_MAX) {
+        arguments.prepare();
+        tell(&story(arguments, outcome));
+    }
+    Ok(if summary.violations.is_empty() { ExitCode::SUCCESS } else { ExitCode::from(1) })
+}
+
+fn words(summary: &Summary, (from, to): (u64, u64), wall: f64) -> String {
+    let mut text = format!(
+        "seeds {from}..{to}: {} runs, {} violations, {} steps, {:.1} virtual hours, {:.1} s, {:.0} seeds/s\n",
+        summary.seeds,
+        summary.violations.len(),
+        summary.steps,
+        summary.virtual_hours(),
+        wall,
+        summary.seeds as f64 / wall
+    );
+    let checks: Vec<String> = summary.checks.iter().map(|(name, count)| format!("{name} {count}")).collect();
+    text.push_str(&format!("checked: {}\n", checks.join(", ")));
+    let faults: Vec<String> =
+        Kind::ALL.iter().map(|kind| format!("{} {}", kind.name(), summary.faults[*kind as usize])).collect();
+    text.push_str(&format!("faults: {}\n", faults.join(", ")));
+    for outcome in summary.violations.values() {
+        if let Some(found) = &outcome.violation {
+            text.push_str(&format!("seed {}: {}: {}\n", outcome.plan.seed, found.invariant, found.words));
+        }
+    }
+    text
+}
+
+/// A violation as somebody needs it who looks for its cause.
+fn story(arguments: &Arguments, outcome: &Outcome) -> String {
+    let Some(found) = &outcome.violation else { return String::new() };
+    let small = match arguments.no_shrink {
+        true => outcome.plan.clone(),
+        false => shrink(&outcome.plan, &found.invariant),
+    };
+    let told = run(small.clone(), Trace::tail(LINES));
+    let Some(found) = &told.violation else { return String::new() };
+    #[cfg(feature = "plants")]
+    let planted = arguments.plant.map(|plant| (" --features plants", format!(" --plant {}", plant.name())));
+    #[cfg(not(feature = "plants"))]
+    let planted = None::<(&str, String)>;
+    let (feature, plant) = planted.unwrap_or_default();
+    format!(
+        "\nseed {}, step {}: {}: {}\n{}\nreplay: cargo run --release -p sim{feature} -- {}{plant}\n",
+        small.seed,
+        found.step,
+        found.invariant,
+        found.words,
+        told.lines.join("\n"),
+        small.arguments()
+    )
+}
+
+/// To standard output. A reader that went away (`| head`) is no reason to fail.
+fn print(text: &str) {
+    drop(std::io::stdout().lock().write_all(text.as_bytes()));
+}
+
+/// To standard error.
+fn tell(text: &dyn std::fmt::Display) {
+    drop(write!(std::io::stderr().lock(), "{text}"));
+}

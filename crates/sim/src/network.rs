@@ -1,0 +1,415 @@
+//! The network between the services: a call reaches one of the instances that are there, or nobody; is carried out, or
+//! not; is answered, or not. The caller cannot tell these apart, and that is the point.
+//!
+//! A call runs the service's own handler as a task of the instance that serves it. So it dies with that instance, and a
+//! caller that gives up leaves it running, or takes it down with it where it stands, as a server does whose client
+//! closed the stream.
+
+use crate::core::Core;
+use crate::exec::{Group, lock};
+use crate::fault::Kind;
+use async_trait::async_trait;
+use core::sync::atomic::{AtomicUsize, Ordering};
+use core::time::Duration;
+use domain::hold::{Rejection, Released};
+use domain::id::{PaymentIntentId, PersonId, ReservationId, ShowId};
+use payment::{WebhookPost, WebhookRequest};
+use ports::inventory::{CommitSeats, Committed, Held, HoldSeats, ReleaseSeats};
+use ports::payments::{CancelPayment, Cancelled, PaymentRejection, PaymentView};
+use ports::reservations::{EndRejection, EndReservation, Ended, NoSuchReservation, ReservationView};
+use ports::{CallContext, Fault, Inventory, Payments, PortError, Reservations, Trace};
+use reservation::{Admission, Admissions, NoSuchShow, WebhookCall};
+use std::sync::{Arc, Mutex};
+use tokio::sync::oneshot;
+
+/// The longest that a call hangs which nobody answers; every caller has a limit of its own below it.
+const HANG: Duration = Duration::from_secs(60);
+/// The longest that a peer takes when it is slow.
+const SLOW_MAX: Duration = Duration::from_secs(15);
+
+/// The services that can be called, by the name under which the worker knows them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Peer {
+    /// inventory-api.
+    Inventory,
+    /// reservation-api.
+    Reservation,
+    /// payment-sim-api.
+    Payments,
+}
+
+impl Peer {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::Inventory, Self::Reservation, Self::Payments];
+
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Inventory => "inventory",
+            Self::Reservation => "reservation",
+            Self::Payments => "payments",
+        }
+    }
+}
+
+/// An instance that takes calls.
+#[derive(Clone)]
+pub struct Endpoint<S> {
+    /// Which instance.
+    pub id: u32,
+    /// Whose tasks its calls are.
+    pub group: Group,
+    /// Calls that have not ended.
+    pub in_flight: Arc<AtomicUsize>,
+    /// Its handlers.
+    pub service: S,
+}
+
+/// Who takes calls now.
+#[derive(Default)]
+pub struct Endpoints {
+    /// Instances of inventory-api.
+    pub inventory: Vec<Endpoint<inventory::Service>>,
+    /// Instances of reservation-api.
+    pub reservation: Vec<Endpoint<reservation::Service>>,
+    /// Instances of payment-sim-api.
+    pub payments: Vec<Endpoint<payment::Service>>,
+    dead_until: [u64; 3],
+}
+
+/// The network.
+pub struct Network {
+    /// What everything shares.
+    pub core: Arc<Core>,
+    /// Who can be called.
+    pub endpoints: Mutex<Endpoints>,
+    /// Webhooks as they were posted, for who wants to post them again.
+    pub posted: Mutex<Vec<WebhookRequest>>,
+}
+
+/// A service of the network.
+trait Service: Clone + Send + Sized + 'static {
+    const PEER: Peer;
+    fn endpoints(all: &Endpoints) -> &Vec<Endpoint<Self>>;
+}
+
+impl Service for inventory::Service {
+    const PEER: Peer = Peer::Inventory;
+    fn endpoints(all: &Endpoints) -> &Vec<Endpoint<Self>> {
+        &all.inventory
+    }
+}
+
+impl Service for reservation::Service {
+    const PEER: Peer = Peer::Reservation;
+    fn endpoints(all: &Endpoints) -> &Vec<Endpoint<Self>> {
+        &all.reservation
+    }
+}
+
+impl Service for payment::Service {
+    const PEER: Peer = Peer::Payments;
+    fn endpoints(all: &Endpoints) -> &Vec<Endpoint<Self>> {
+        &all.payments
+    }
+}
+
+impl Network {
+    /// A network without instances.
+    pub fn new(core: Arc<Core>) -> Arc<Self> {
+        Arc::new(Self { core, endpoints: Mutex::default(), posted: Mutex::default() })
+    }
+
+    /// No instance of a service answers until then.
+    pub fn dead_until(&self, peer: Peer, micros: u64) {
+        lock(&self.endpoints).dead_until[peer as usize] = micros;
+    }
+
+    /// Every service answers again.
+    pub fn heal(&self) {
+        lock(&self.endpoints).dead_until = [0; 3];
+    }
+
+    /// Calls that have not ended.
+    pub fn in_flight(&self) -> usize {
+        let endpoints = lock(&self.endpoints);
+        let of = |count: &Arc<AtomicUsize>| count.load(Ordering::Relaxed);
+        endpoints.inventory.iter().map(|endpoint| of(&endpoint.in_flight)).sum::<usize>()
+            + endpoints.reservation.iter().map(|endpoint| of(&endpoint.in_flight)).sum::<usize>()
+            + endpoints.payments.iter().map(|endpoint| of(&endpoint.in_flight)).sum::<usize>()
+    }
+
+    /// An instance takes no more calls.
+    pub fn close(&self, id: u32) {
+        let mut endpoints = lock(&self.endpoints);
+        endpoints.inventory.retain(|endpoint| endpoint.id != id);
+        endpoints.reservation.retain(|endpoint| endpoint.id != id);
+        endpoints.payments.retain(|endpoint| endpoint.id != id);
+    }
+}
+
+/// The place of one instance, of a buyer or of an operator in the network.
+#[derive(Clone)]
+pub struct Caller {
+    /// The network.
+    pub network: Arc<Network>,
+    /// Who calls.
+    pub id: u32,
+}
+
+/// Counts a call while it runs, however it ends.
+struct InFlight(Arc<AtomicUsize>);
+
+impl InFlight {
+    fn new(count: &Arc<AtomicUsize>) -> Self {
+        count.fetch_add(1, Ordering::Relaxed);
+        Self(Arc::clone(count))
+    }
+}
+
+impl Drop for InFlight {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+impl Caller {
+    async fn call<S: Service, T, F>(&self, handler: impl FnOnce(S) -> F + Send) -> Result<T, Fault>
+    where
+        T: Send + 'static,
+        F: Future<Output = T> + Send + 'static,
+    {
+        let core = &self.network.core;
+        let (faults, peer) = (&core.faults, S::PEER.name());
+        core.way().await;
+        self.reach(S::PEER).await?;
+        if faults.strikes(Kind::CallLost) {
+            core.exec.sleep(HANG).await;
+            return Err(Fault::unavailable(format!("no answer of {peer}")));
+        }
+        let endpoint = {
+            let endpoints = lock(&self.network.endpoints);
+            let there = S::endpoints(&endpoints);
+            let choice = if there.is_empty() { 0 } else { faults.below(there.len() as u64) as usize };
+            there.get(choice).cloned()
+        };
+        let Some(endpoint) = endpoint else {
+            return Err(Fault::unavailable(format!("nobody listens at {peer}")));
+        };
+        let slow = match faults.strikes(Kind::CallSlow) {
+            true => faults.between(Duration::from_millis(50), SLOW_MAX),
+            false => Duration::ZERO,
+        };
+        let (answer, answered) = oneshot::channel();
+        let in_flight = InFlight::new(&endpoint.in_flight);
+        let (work, serving) = (handler(endpoint.service), Arc::clone(core));
+        core.exec.spawn(endpoint.group, async move {
+            let _in_flight = in_flight;
+            if !slow.is_zero() {
+                serving.exec.sleep(slow).await;
+            }
+            serve(&serving, work, answer).await;
+        });
+        let Ok(answer) = answered.await else {
+            return Err(Fault::unavailable(format!("{peer} reset the connection")));
+        };
+        if faults.strikes(Kind::CallAnswerLost) {
+            if faults.below(2) == 0 {
+                core.exec.sleep(HANG).await;
+            }
+            return Err(Fault::unavailable(format!("the answer of {peer} was lost")));
+        }
+        core.way().await;
+        lock(&core.checker).answered(core, self.id, peer);
+        Ok(answer)
+    }
+
+    /// An error while the service answers nobody, after a while or at once.
+    async fn reach(&self, peer: Peer) -> Result<(), Fault> {
+        let core = &self.network.core;
+        let dead_until = lock(&self.network.endpoints).dead_until[peer as usize];
+        let now = core.exec.micros();
+        if dead_until > now {
+            if core.faults.below(2) == 0 {
+                core.exec.sleep(Duration::from_micros(dead_until - now).min(HANG)).await;
+            }
+            return Err(Fault::unavailable(format!("{} does not answer", peer.name())));
+        }
+        if core.faults.strikes(Kind::CallRefused) {
+            return Err(Fault::unavailable(format!("{} refuses the connection", peer.name())));
+        }
+        if core.faults.strikes(Kind::CallDenied) {
+            return Err(Fault::permanent(format!("{} does not know the caller", peer.name())));
+        }
+        Ok(())
+    }
+
+    /// Calls a handler of inventory-api.
+    pub async fn inventory<T, F>(
+        &self,
+        handler: impl FnOnce(inventory::Service) -> F + Send,
+    ) -> Result<T, Fault>
+    where
+        T: Send + 'static,
+        F: Future<Output = T> + Send + 'static,
+    {
+        self.call(handler).await
+    }
+
+    /// Calls a handler of reservation-api.
+    pub async fn reservation<T, F>(
+        &self,
+        handler: impl FnOnce(reservation::Service) -> F + Send,
+    ) -> Result<T, Fault>
+    where
+        T: Send + 'static,
+        F: Future<Output = T> + Send + 'static,
+    {
+        self.call(handler).await
+    }
+
+    /// Calls a handler of payment-sim-api.
+    pub async fn payments<T, F>(&self, handler: impl FnOnce(payment::Service) -> F + Send) -> Result<T, Fault>
+    where
+        T: Send + 'static,
+        F: Future<Output = T> + Send + 'static,
+    {
+        self.call(handler).await
+    }
+
+    /// Brings a webhook to reservation-api and gives the status of the answer.
+    pub async fn webhook(&self, request: WebhookRequest) -> Result<u16, Fault> {
+        let handler = |service: reservation::Service| async move {
+            let header = |name: &str| {
+                request.headers.iter().find(|(known, _)| *known == name).map(|(_, value)| value.as_str())
+            };
+            let call = WebhookCall {
+                id: header("x-webhook-id"),
+                timestamp: header("x-webhook-timestamp"),
+                signature: header("x-webhook-signature"),
+                body: request.body.as_bytes(),
+            };
+            match service.take_webhook(call, &Trace::default()).await {
+                Ok(()) => 200,
+                Err(refusal) => refusal.reply().status.as_u16(),
+            }
+        };
+        self.reservation(handler).await
+    }
+}
+
+/// Runs a handler to its end, or as long as its caller waits: when the caller gives up, the server may notice.
+async fn serve<T>(core: &Core, work: impl Future<Output = T>, mut answer: oneshot::Sender<T>) {
+    let mut work = core::pin::pin!(work);
+    let done = tokio::select! {
+        biased;
+        done = &mut work => done,
+        () = answer.closed() => {
+            if core.faults.strikes(Kind::CallCut) {
+                return;
+            }
+            work.await
+        }
+    };
+    // The caller may have given up.
+    drop(answer.send(done));
+}
+
+#[async_trait]
+impl Inventory for Caller {
+    async fn hold(&self, cx: &CallContext, command: HoldSeats) -> Result<Held, PortError<Rejection>> {
+        let cx = cx.clone();
+        self.inventory(|service| async move { service.hold(&cx, command).await }).await?
+    }
+
+    async fn commit(
+        &self,
+        cx: &CallContext,
+        command: CommitSeats,
+    ) -> Result<Committed, PortError<Rejection>> {
+        let cx = cx.clone();
+        self.inventory(|service| async move { service.commit(&cx, command).await }).await?
+    }
+
+    async fn release(
+        &self,
+        cx: &CallContext,
+        command: ReleaseSeats,
+    ) -> Result<Released, PortError<Rejection>> {
+        let cx = cx.clone();
+        self.inventory(|service| async move { service.release(&cx, command).await }).await?
+    }
+}
+
+#[async_trait]
+impl Payments for Caller {
+    async fn get(
+        &self,
+        cx: &CallContext,
+        intent: &PaymentIntentId,
+    ) -> Result<PaymentView, PortError<PaymentRejection>> {
+        let (cx, intent) = (cx.clone(), intent.clone());
+        self.payments(|service| async move { Payments::get(&service, &cx, &intent).await }).await?
+    }
+
+    async fn cancel(
+        &self,
+        cx: &CallContext,
+        command: CancelPayment,
+    ) -> Result<Cancelled, PortError<PaymentRejection>> {
+        let cx = cx.clone();
+        self.payments(|service| async move { Payments::cancel(&service, &cx, command).await }).await?
+    }
+}
+
+#[async_trait]
+impl Reservations for Caller {
+    async fn get(
+        &self,
+        cx: &CallContext,
+        id: &ReservationId,
+    ) -> Result<ReservationView, PortError<NoSuchReservation>> {
+        let (cx, id) = (cx.clone(), id.clone());
+        self.reservation(|service| async move { Reservations::get(&service, &cx, &id).await }).await?
+    }
+
+    async fn end(&self, cx: &CallContext, command: EndReservation) -> Result<Ended, PortError<EndRejection>> {
+        let cx = cx.clone();
+        self.reservation(|service| async move { Reservations::end(&service, &cx, command).await }).await?
+    }
+}
+
+/// The door of a show, as `app` wires it: the definition says whether a pass is needed.
+#[async_trait]
+impl Admissions for Caller {
+    async fn check(
+        &self,
+        _: &CallContext,
+        show: &ShowId,
+        _: Option<&str>,
+        _: &PersonId,
+    ) -> Result<Admission, PortError<NoSuchShow>> {
+        let show = show.clone();
+        let found = self.inventory(|service| async move { service.definition(&show).await }).await??;
+        match found {
+            Some(show) if show.requires_pass() => Ok(Admission::Denied),
+            Some(_) => Ok(Admission::Granted),
+            None => Err(PortError::Rejected(NoSuchShow)),
+        }
+    }
+}
+
+#[async_trait]
+impl WebhookPost for Caller {
+    async fn post(&self, request: WebhookRequest) -> Result<u16, Fault> {
+        let faults = &self.network.core.faults;
+        lock(&self.network.posted).push(request.clone());
+        if faults.strikes(Kind::WebhookLost) {
+            return Err(Fault::unavailable("the webhook was lost"));
+        }
+        if faults.strikes(Kind::WebhookDoubled) {
+            // The first answer is nobody's.
+            drop(self.webhook(request.clone()).await);
+        }
+        self.webhook(request).await
+    }
+}

@@ -1,0 +1,247 @@
+//! Who else is there: operators who block seats, put dead letters back, drive events by hand and decide payments that
+//! hang; a provider whose webhooks come late and twice; somebody who forges them; a producer that writes nonsense.
+//!
+//! Operators tell the truth: an event that is driven by hand is one that happened. Nonsense and forgeries must come to
+//! nothing.
+
+use crate::checker::OUTSIDE;
+use crate::core::{SimClock, stream};
+use crate::crowd::{Crowd, NAMED, SHOW};
+use crate::exec::lock;
+use crate::house::House;
+use crate::network::Caller;
+use crate::queue::SimLetters;
+use contracts::rest::webhook::{SIGNATURE_HEADER, TIMESTAMP_HEADER};
+use core::time::Duration;
+use domain::event::{Event, Fact, SeatsHint};
+use domain::id::{EventId, PaymentIntentId, ReservationId, SeatId, ShowId};
+use domain::payment::{Outcome, Status};
+use domain::random::{Random, SplitMix64};
+use payment::SimulateWebhook;
+use ports::queue::Outgoing;
+use ports::{Clock, Trace};
+use std::sync::Arc;
+use worker::Handlers;
+use worker::redrive::{RedriveOptions, Report, Selection, redrive};
+
+/// How long an operator rests between two deeds.
+const REST_MAX: Duration = Duration::from_secs(6);
+
+struct Operator {
+    house: Arc<House>,
+    caller: Caller,
+    clock: Arc<SimClock>,
+    dice: SplitMix64,
+    sent: u64,
+}
+
+/// Lets the operators work while faults go on.
+pub fn begin(crowd: &Arc<Crowd>) {
+    let house = Arc::clone(&crowd.house);
+    let mut operator = Operator {
+        caller: Caller { network: Arc::clone(&house.network), id: OUTSIDE },
+        clock: SimClock::new(house.core.exec.clone(), 0),
+        dice: stream(house.plan.seed, 5),
+        sent: 0,
+        house,
+    };
+    let crowd = Arc::clone(crowd);
+    let core = Arc::clone(&crowd.house.core);
+    core.exec.clone().spawn(core.world, async move {
+        while core.faults.active() {
+            let rest = Duration::from_micros(operator.dice.below(REST_MAX.as_micros() as u64));
+            core.exec.sleep(rest).await;
+            operator.deed().await;
+        }
+    });
+}
+
+/// Puts every dead letter back, as `tacos dlq redrive` does. `None` if the queues did not let it.
+pub async fn redrive_all(house: &House, limit: usize) -> Option<Report> {
+    let options = RedriveOptions { selection: Selection::All, limit, rate: 100, dry_run: false };
+    let letters = SimLetters(Arc::clone(&house.letters));
+    let clock = SimClock::new(house.core.exec.clone(), 0);
+    redrive(&letters, &*house.queue(OUTSIDE), &*clock, &options).await.ok()
+}
+
+impl Operator {
+    async fn deed(&mut self) {
+        match self.dice.below(8) {
+            0 => self.block().await,
+            1 => drop(redrive_all(&self.house, 5).await),
+            2 => self.by_hand().await,
+            3 => self.post_again().await,
+            4 => self.forge().await,
+            5 => self.nonsense().await,
+            6 => self.unknown_payment().await,
+            _ => self.decide().await,
+        }
+    }
+
+    /// Takes a seat off sale, or puts it back.
+    async fn block(&mut self) {
+        let named = u64::from(self.house.plan.named);
+        if named == 0 {
+            return;
+        }
+        let seat = SeatId::parse(&format!("{NAMED}-1-{}", self.dice.below(named) + 1)).expect("a name");
+        let blocked = self.dice.below(3) == 0;
+        let handler = |service: inventory::Service| async move {
+            let show = ShowId::parse(SHOW).expect("a literal");
+            service.set_blocked(&show, &[seat], blocked).await.is_ok()
+        };
+        drop(self.caller.inventory(handler).await);
+    }
+
+    /// Drives the worker's own handlers with an event that happened.
+    async fn by_hand(&mut self) {
+        let Some((reservation, fact)) = self.fact() else { return };
+        self.house
+            .core
+            .tell(|| format!("an operator drives {} of {reservation} by hand", fact.kind().wire()));
+        let clock: Arc<dyn Clock> = self.clock.clone();
+        let event = self.event(reservation, fact, "by-hand");
+        let handlers =
+            Handlers::new(self.house.worker_peers(self.caller.clone()), clock, self.house.plan.call_max);
+        // It is told how it ended, and tries again another time.
+        drop(handlers.handle(&event, &Trace::default()).await);
+    }
+
+    fn event(&self, reservation: ReservationId, fact: Fact, id: &str) -> Event {
+        Event {
+            id: EventId::parse(id).expect("letters and numbers"),
+            source: "operator".into(),
+            at: self.clock.now(),
+            trace_id: None,
+            reservation,
+            seats: SeatsHint::default(),
+            person: None,
+            fact,
+        }
+    }
+
+    /// Something that is true of some reservation.
+    fn fact(&mut self) -> Option<(ReservationId, Fact)> {
+        let checker = lock(&self.house.core.checker);
+        let world = checker.world();
+        if self.dice.below(2) == 0 && !world.reservations.is_empty() {
+            let choice = self.dice.below(world.reservations.len() as u64) as usize;
+            let id = world.reservations[choice].id.clone();
+            return Some((id, Fact::ReservationExpired { expired_at: None }));
+        }
+        let decided: Vec<_> = world
+            .payments
+            .iter()
+            .filter(|payment| matches!(payment.status, Status::Captured | Status::Refunded | Status::Failed))
+            .collect();
+        let payment = decided.get(self.dice.below(decided.len().max(1) as u64) as usize)?;
+        let intent = payment.intent.clone();
+        let fact = match payment.status {
+            Status::Failed => {
+                Fact::PaymentFailed { intent, amount: None, error_code: None, error_message: None }
+            }
+            _ => Fact::PaymentApproved { intent, amount: None },
+        };
+        Some((payment.reservation.clone(), fact))
+    }
+
+    /// A webhook that was posted before, late or twice.
+    async fn post_again(&mut self) {
+        let request = {
+            let posted = lock(&self.house.network.posted);
+            posted.get(self.dice.below(posted.len().max(1) as u64) as usize).cloned()
+        };
+        if let Some(request) = request {
+            drop(self.caller.webhook(request).await);
+        }
+    }
+
+    /// A webhook that the provider did not sign: it must be refused.
+    async fn forge(&mut self) {
+        let request = {
+            let posted = lock(&self.house.network.posted);
+            posted.get(self.dice.below(posted.len().max(1) as u64) as usize).cloned()
+        };
+        let Some(mut request) = request else { return };
+        let worthless = format!("sha256={}", "0".repeat(64));
+        let now = contracts::webhook::timestamp(self.clock.now());
+        for (name, value) in &mut request.headers {
+            if *name == SIGNATURE_HEADER {
+                value.clone_from(&worthless);
+            } else if *name == TIMESTAMP_HEADER {
+                value.clone_from(&now);
+            }
+        }
+        if let Ok(200) = self.caller.webhook(request).await {
+            self.house.core.violated("M5", "a webhook that nobody signed was believed");
+        }
+    }
+
+    /// A producer that writes what is no event, into the group of a reservation.
+    async fn nonsense(&mut self) {
+        let bodies = [
+            "{",
+            "[]",
+            r#"{"type":"payment.exploded","detail":{}}"#,
+            r#"{"type":"payment.approved","detail":{}}"#,
+        ];
+        let body = bodies[self.dice.below(bodies.len() as u64) as usize];
+        let group = {
+            let checker = lock(&self.house.core.checker);
+            let reservations = &checker.world().reservations;
+            reservations.first().map_or_else(|| "nobody".to_owned(), |known| known.id.to_string())
+        };
+        self.send(body.to_owned(), group).await;
+    }
+
+    /// A payment for nobody's reservation, of a provider's that knows nothing of it.
+    async fn unknown_payment(&mut self) {
+        let reservation = ReservationId::parse("rsv_nobody").expect("a literal");
+        let intent = PaymentIntentId::parse("pay_nobody").expect("a literal");
+        let fact = match self.dice.below(3) {
+            0 => Fact::PaymentApproved { intent, amount: None },
+            1 => Fact::PaymentFailed { intent, amount: None, error_code: None, error_message: None },
+            _ => Fact::ReservationExpired { expired_at: None },
+        };
+        let event = self.event(reservation.clone(), fact, &format!("foreign-{}", self.sent));
+        self.send(contracts::envelope::encode(&event), reservation.to_string()).await;
+    }
+
+    async fn send(&mut self, body: String, group: String) {
+        self.sent += 1;
+        let fifo = self.house.is_fifo();
+        let entry = Outgoing {
+            body,
+            group: fifo.then_some(group),
+            dedup_id: fifo.then(|| format!("foreign-{}", self.sent)),
+            ..Outgoing::default()
+        };
+        // A producer that is not answered sends no more.
+        drop(self.house.queue(OUTSIDE).send(vec![entry]).await);
+    }
+
+    /// Decides a payment that got no answer, one way or the other.
+    async fn decide(&mut self) {
+        let open: Vec<PaymentIntentId> = {
+            let checker = lock(&self.house.core.checker);
+            let payments = checker.world().payments.iter();
+            payments
+                .filter(|payment| !payment.status.is_decided())
+                .map(|payment| payment.intent.clone())
+                .collect()
+        };
+        let Some(intent) = open.get(self.dice.below(open.len().max(1) as u64) as usize).cloned() else {
+            return;
+        };
+        let outcome = match self.dice.below(2) {
+            0 => Outcome::Approved,
+            _ => Outcome::Failed { error_code: "DECLINED".into() },
+        };
+        let delay = Duration::from_secs(self.dice.below(2) * 3);
+        let command = SimulateWebhook { intent, outcome, delay, force: self.dice.below(2) == 0 };
+        let handler = |service: payment::Service| async move {
+            service.simulate(&command, &Trace::default()).await.is_ok()
+        };
+        drop(self.caller.payments(handler).await);
+    }
+}

@@ -1,0 +1,130 @@
+//! What a run is: the world, the workload and the rates of the faults, all drawn from the seed.
+//!
+//! Worlds are small, because few buyers and few seats collide more often than many. A plan can be narrowed (fewer buyers,
+//! some faults left out) without changing what else the seed decides; that is what the shrinker does.
+
+use crate::core::stream;
+use crate::fault::{Kind, Rates, draw_rates};
+use core::time::Duration;
+use domain::random::Random;
+use ports::queue::QueueKind;
+
+/// A run, before it is run.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Plan {
+    /// Everything that is not said here follows from it.
+    pub seed: u64,
+    /// Standard or FIFO events.
+    pub queue: QueueKind,
+    /// Seats with names.
+    pub named: u32,
+    /// Places without names.
+    pub places: u32,
+    /// Buyers.
+    pub buyers: u32,
+    /// In which time they come.
+    pub arrivals: Duration,
+    /// How long seats are held.
+    pub hold: Duration,
+    /// Instances of inventory, reservation, payments and worker at the start.
+    pub instances: [u32; 4],
+    /// The one instance of the inventory knows that it is alone.
+    pub sole_writer: bool,
+    /// Handlers in flight in a worker; 0 lets the worker find it.
+    pub concurrency: usize,
+    /// How long a message is leased.
+    pub visibility: Duration,
+    /// The limit of one call of the worker.
+    pub call_max: Duration,
+    /// How long faults go on.
+    pub storm: Duration,
+    /// How often each fault happens.
+    pub rates: Rates,
+    /// Calls in a thousand that take no time.
+    pub instant: u64,
+    /// The mean of the others, in microseconds.
+    pub latency: u64,
+    /// Whether somebody operates the platform while it sells.
+    pub operators: bool,
+}
+
+impl Plan {
+    /// The plan of a seed.
+    pub fn draw(seed: u64) -> Self {
+        let mut dice = stream(seed, 1);
+        let dice = &mut dice;
+        let millis = |dice: &mut dyn FnMut(u64) -> u64, from: u64, to: u64| {
+            Duration::from_millis(from + dice(to - from + 1))
+        };
+        let mut below = |bound: u64| dice.below(bound);
+        let seats = 2 + below(39) as u32;
+        let named = below(u64::from(seats) + 1) as u32;
+        // Small crowds most of the time: they are quick, and a few buyers are enough to collide.
+        let crowd = if below(3) == 0 { 30 } else { 10 };
+        let queue = if below(2) == 0 { QueueKind::Fifo } else { QueueKind::Standard };
+        let buyers = 1 + below(crowd) as u32;
+        let arrivals = millis(&mut below, 0, 20_000);
+        let hold = millis(&mut below, 1_000, 30_000);
+        let sole_writer = below(3) == 0;
+        let inventory = if sole_writer { 1 } else { 1 + below(2) as u32 };
+        let instances = [inventory, 1 + below(2) as u32, 1 + below(2) as u32, 1 + below(3) as u32];
+        let concurrency = if below(4) == 0 { 0 } else { 1 + below(20) as usize };
+        let visibility = millis(&mut below, 8_000, 60_000);
+        let call_max = millis(&mut below, 500, 10_000);
+        let storm = millis(&mut below, 5_000, 120_000);
+        let (instant, latency) = (300 + below(650), 200 + below(20_000));
+        let operators = below(4) != 0;
+        let mut rates = draw_rates(&mut stream(seed, 2));
+        if sole_writer {
+            // Such a process has its engine inside: what it sent and nobody answered is over when it starts again.
+            rates[Kind::WriteLate as usize] = 0;
+        }
+        Self {
+            seed,
+            queue,
+            named,
+            places: seats - named,
+            buyers,
+            arrivals,
+            hold,
+            instances,
+            sole_writer,
+            concurrency,
+            visibility,
+            call_max,
+            storm,
+            rates,
+            instant,
+            latency,
+            operators,
+        }
+    }
+
+    /// The same without a kind of fault.
+    #[must_use]
+    pub fn without(mut self, kind: Kind) -> Self {
+        self.rates[kind as usize] = 0;
+        self
+    }
+
+    /// The options of the command line that make this plan of its seed's.
+    pub fn arguments(&self) -> String {
+        let drawn = Self::draw(self.seed);
+        let mut text = format!("--seed {}", self.seed);
+        if self.buyers != drawn.buyers {
+            text.push_str(&format!(" --buyers {}", self.buyers));
+        }
+        let left_out: Vec<&str> = Kind::ALL
+            .iter()
+            .filter(|kind| self.rates[**kind as usize] == 0 && drawn.rates[**kind as usize] > 0)
+            .map(|kind| kind.name())
+            .collect();
+        if !left_out.is_empty() {
+            text.push_str(&format!(" --without {}", left_out.join(",")));
+        }
+        if drawn.operators && !self.operators {
+            text.push_str(" --no-operators");
+        }
+        text
+    }
+}

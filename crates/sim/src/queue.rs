@@ -1,0 +1,667 @@
+//! The simulated queue: the contract of `ports::Queue`, and every fault that SQS or a restarted engine can show.
+//!
+//! It is small and naive on purpose: messages stand in one list and are searched from the front, so that it can be seen to
+//! be right. Who holds a lease is remembered, so that the checker can tell a settlement that came too late through a
+//! fault of ours from one that should never have been sent.
+
+use crate::core::Core;
+use crate::exec::{Sleep, lock};
+use crate::fault::Kind;
+use async_trait::async_trait;
+use core::future::Future;
+use core::pin::Pin;
+use core::task::{Context, Poll, Waker};
+use core::time::Duration;
+use domain::limits::{MESSAGE_BYTES_MAX, QUEUE_BATCH_MAX};
+use domain::time::Timestamp;
+use ports::Fault;
+use ports::queue::{Depth, Message, Outgoing, Queue, QueueKind, Receipt, Receive, RedrivePolicy, Sent};
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex};
+use worker::DeadLetters;
+
+const DEDUP_WINDOW: u64 = 5 * 60 * 1_000_000;
+const DELAY_MAX: Duration = Duration::from_secs(15 * 60);
+const VISIBILITY_MAX: Duration = Duration::from_secs(12 * 3600);
+/// The longest a call takes that nobody answers; shorter than any caller waits, as an adapter's own limit is.
+const GIVE_UP: Duration = Duration::from_secs(8);
+
+/// A message in the queue.
+#[derive(Debug, Clone)]
+pub struct Held {
+    /// Its place; grows.
+    place: u64,
+    /// The queue's id.
+    pub id: Arc<str>,
+    /// The text.
+    pub body: Arc<str>,
+    /// Its group.
+    pub group: Option<Arc<str>>,
+    /// Beside the body.
+    pub attributes: Vec<(String, String)>,
+    sent_at: Timestamp,
+    first_received_at: Option<Timestamp>,
+    received: u32,
+    visible_at: u64,
+    lease: Option<Lease>,
+    /// Leases that a fault cut short: whoever had them could not know.
+    cuts: Vec<u64>,
+}
+
+/// A lease in force or ended.
+#[derive(Debug, Clone, Copy)]
+pub struct Lease {
+    /// Its number, which the receipt carries.
+    pub number: u64,
+    taken: u64,
+    /// When it ends.
+    pub until: u64,
+    /// Who has it.
+    pub holder: u32,
+}
+
+impl Held {
+    /// The newest lease.
+    pub fn lease(&self) -> Option<Lease> {
+        self.lease
+    }
+
+    /// Whether a lease was cut short by a fault.
+    pub fn was_cut(&self, lease: u64) -> bool {
+        self.cuts.contains(&lease)
+    }
+}
+
+/// One queue of the simulated engine.
+pub struct SimQueue {
+    core: Arc<Core>,
+    kind: QueueKind,
+    visibility: Duration,
+    name: &'static str,
+    redrive: Option<(Arc<SimQueue>, u32)>,
+    role: Role,
+    state: Mutex<State>,
+}
+
+/// What the checker has to do with a queue.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Role {
+    /// The event queue.
+    Events,
+    /// The dead-letter queue.
+    Letters,
+    /// Nothing.
+    Unwatched,
+}
+
+#[derive(Default)]
+struct State {
+    messages: Vec<Held>,
+    dedup: BTreeMap<String, (u64, Arc<str>)>,
+    waiting: Vec<Waker>,
+    places: u64,
+    leases: u64,
+    down_until: u64,
+}
+
+/// How a queue is made.
+pub struct QueueOptions {
+    /// Standard or FIFO.
+    pub kind: QueueKind,
+    /// The default lease.
+    pub visibility: Duration,
+    /// For ids and reports.
+    pub name: &'static str,
+    /// Where messages go that were received too often.
+    pub redrive: Option<(Arc<SimQueue>, u32)>,
+    /// What the checker has to do with it.
+    pub role: Role,
+}
+
+impl SimQueue {
+    /// An empty queue.
+    pub fn new(core: Arc<Core>, options: QueueOptions) -> Arc<Self> {
+        let QueueOptions { kind, visibility, name, redrive, role } = options;
+        Arc::new(Self { core, kind, visibility, name, redrive, role, state: Mutex::default() })
+    }
+
+    /// Answers nobody until then.
+    pub fn down_until(&self, micros: u64) {
+        lock(&self.state).down_until = micros;
+    }
+
+    /// The engine is restarted: it knows of no lease any more, as an engine does that keeps them in memory.
+    pub fn restart(&self) {
+        let mut state = lock(&self.state);
+        for message in &mut state.messages {
+            if let Some(lease) = message.lease.take() {
+                message.cuts.push(lease.number);
+                message.visible_at = 0;
+            }
+        }
+        wake(&mut state);
+    }
+
+    /// Every message, oldest first.
+    pub fn messages(&self) -> Vec<Held> {
+        lock(&self.state).messages.clone()
+    }
+
+    /// How many messages there are, in whatever state.
+    pub fn len(&self) -> usize {
+        lock(&self.state).messages.len()
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Wakes polls whose message may have become visible while the clock was moved by hand.
+    pub fn look_again(&self) {
+        wake(&mut lock(&self.state));
+    }
+
+    fn now(&self) -> u64 {
+        self.core.exec.micros()
+    }
+
+    fn is_fifo(&self) -> bool {
+        self.kind == QueueKind::Fifo
+    }
+
+    async fn arrive(&self) -> Result<(), Fault> {
+        self.core.way().await;
+        let (down_until, now) = (lock(&self.state).down_until, self.now());
+        if down_until > now {
+            if self.core.faults.below(2) == 0 {
+                let left = Duration::from_micros(down_until - now).min(GIVE_UP);
+                self.core.exec.sleep(left).await;
+            }
+            return Err(Fault::unavailable("the queue does not answer"));
+        }
+        if self.core.faults.strikes(Kind::QueueRefused) {
+            return Err(Fault::unavailable("the queue refused the call"));
+        }
+        Ok(())
+    }
+
+    async fn answer<T>(&self, answer: T) -> Result<T, Fault> {
+        if self.core.faults.strikes(Kind::QueueAnswerLost) {
+            return Err(Fault::unavailable("the queue's answer was lost"));
+        }
+        self.core.way().await;
+        Ok(answer)
+    }
+
+    /// Carries out one entry of a batch, or not, and reports it, rightly or not.
+    fn entry<T>(&self, effect: impl FnOnce() -> Result<T, Fault>) -> Result<T, Fault> {
+        if self.core.faults.strikes(Kind::EntryRefused) {
+            return Err(Fault::transient("the queue failed the entry"));
+        }
+        let result = effect();
+        if result.is_ok() && self.core.faults.strikes(Kind::EntryAnswerLost) {
+            return Err(Fault::transient("the queue says that it failed the entry"));
+        }
+        result
+    }
+
+    fn put(&self, entry: &Outgoing) -> Result<Sent, Fault> {
+        self.check(entry)?;
+        let now = self.now();
+        let mut state = lock(&self.state);
+        let dedup = entry.dedup_id.as_ref().filter(|_| self.is_fifo());
+        if let Some(dedup) = dedup
+            && let Some((at, id)) = state.dedup.get(dedup)
+            && now < at + DEDUP_WINDOW
+        {
+            return Ok(Sent { message_id: id.clone(), deduplicated: Some(true) });
+        }
+        state.places += 1;
+        let place = state.places;
+        let id: Arc<str> = format!("{}-{place}", self.name).into();
+        if let Some(dedup) = dedup {
+            state.dedup.insert(dedup.clone(), (now, id.clone()));
+        }
+        let mut visible_at = now + entry.delay.as_micros() as u64;
+        if self.core.faults.strikes(Kind::MessageDelayed) {
+            visible_at += self.core.faults.below(5_000_000);
+        }
+        state.messages.push(Held {
+            place,
+            id: id.clone(),
+            body: entry.body.as_str().into(),
+            group: entry.group.as_deref().map(Into::into),
+            attributes: entry.attributes.clone(),
+            sent_at: self.core.now(),
+            first_received_at: None,
+            received: 0,
+            visible_at,
+            lease: None,
+            cuts: Vec::new(),
+        });
+        wake(&mut state);
+        drop(state);
+        self.core.tell(|| {
+            format!("{} takes {id}: {}", self.name, entry.dedup_id.as_deref().unwrap_or(&entry.body))
+        });
+        if self.role == Role::Letters {
+            lock(&self.core.checker).buried(entry);
+        }
+        Ok(Sent { message_id: id, deduplicated: Some(false) })
+    }
+
+    fn check(&self, entry: &Outgoing) -> Result<(), Fault> {
+        let size = entry.body.len()
+            + entry.attributes.iter().map(|(name, value)| name.len() + value.len() + 6).sum::<usize>();
+        if size > MESSAGE_BYTES_MAX {
+            return Err(Fault::permanent(format!("a message of {size} bytes is over the limit")));
+        }
+        if self.is_fifo() && (entry.group.is_none() || entry.dedup_id.is_none()) {
+            return Err(Fault::permanent("a FIFO queue needs a group and a deduplication id"));
+        }
+        if self.is_fifo() && !entry.delay.is_zero() {
+            return Err(Fault::permanent("a FIFO queue delays no single message"));
+        }
+        if entry.delay > DELAY_MAX || entry.attributes.len() > 10 {
+            return Err(Fault::permanent("a delay over 15 minutes or more than 10 attributes"));
+        }
+        Ok(())
+    }
+
+    /// Takes up to `max` messages that are visible now.
+    fn take(&self, max: usize, visibility: Duration, holder: u32) -> Vec<Message> {
+        let now = self.now();
+        let mut taken = Vec::new();
+        let mut spent = Vec::new();
+        let mut state = lock(&self.state);
+        let mut at = 0;
+        // Groups that give nothing: a message of theirs is out, or their head is hidden.
+        let mut blocked: Vec<Arc<str>> = Vec::new();
+        if self.is_fifo() {
+            let out = state.messages.iter().filter(|message| message.visible_at > now);
+            blocked.extend(out.filter_map(|message| message.group.clone()));
+        }
+        let skip_first = !self.is_fifo() && self.core.faults.strikes(Kind::MessageReordered);
+        if skip_first {
+            at = self.core.faults.below(state.messages.len() as u64 + 1) as usize;
+        }
+        while taken.len() < max && at < state.messages.len() {
+            let message = &state.messages[at];
+            let is_blocked = message.group.as_ref().is_some_and(|group| blocked.contains(group));
+            if message.visible_at > now || (self.is_fifo() && is_blocked) {
+                at += 1;
+                continue;
+            }
+            if let Some((_, most)) = &self.redrive
+                && message.received >= *most
+            {
+                spent.push(state.messages.remove(at));
+                continue;
+            }
+            taken.push(self.lease(&mut state, at, visibility, holder));
+            at += 1;
+        }
+        drop(state);
+        if let Some((dead, _)) = &self.redrive {
+            spent.into_iter().for_each(|message| dead.adopt(message));
+        }
+        taken
+    }
+
+    fn lease(&self, state: &mut State, at: usize, visibility: Duration, holder: u32) -> Message {
+        let now = self.now();
+        state.leases += 1;
+        let number = state.leases;
+        let faults = &self.core.faults;
+        let message = &mut state.messages[at];
+        let mut until = now + visibility.as_micros() as u64;
+        // A duplicate: this lease holds nothing back.
+        let doubled = !self.is_fifo() && faults.strikes(Kind::MessageDuplicated);
+        let cut = doubled || faults.strikes(Kind::LeaseLost);
+        if cut && !doubled {
+            until = now + faults.below(visibility.as_micros() as u64);
+        }
+        message.received += 1;
+        let first_received_at = *message.first_received_at.get_or_insert(self.core.now());
+        message.lease = Some(Lease { number, taken: now, until, holder });
+        if cut {
+            message.cuts.push(number);
+        }
+        if !doubled {
+            message.visible_at = until;
+        }
+        Message {
+            id: message.id.clone(),
+            receipt: Receipt(format!("{}#{number}", message.id).into()),
+            body: message.body.to_string(),
+            group: message.group.clone(),
+            receive_count: message.received,
+            sent_at: message.sent_at,
+            first_received_at,
+            attributes: message.attributes.clone(),
+        }
+    }
+
+    /// Takes in a message that was received too often elsewhere.
+    fn adopt(&self, mut message: Held) {
+        let mut state = lock(&self.state);
+        state.places += 1;
+        message.place = state.places;
+        (message.lease, message.visible_at, message.received) = (None, 0, 0);
+        state.messages.push(message);
+        wake(&mut state);
+    }
+
+    fn remove(&self, receipt: &Receipt, holder: u32) -> Result<(), Fault> {
+        let (id, number) = read(receipt)?;
+        let now = self.now();
+        let mut state = lock(&self.state);
+        let Some(at) = state.messages.iter().position(|message| *message.id == *id) else { return Ok(()) };
+        let lease = state.messages[at].lease;
+        let in_force = lease.is_some_and(|lease| lease.number == number && lease.until > now);
+        if self.is_fifo() && !in_force {
+            return Err(Fault::permanent("the receipt's lease has ended"));
+        }
+        let message = state.messages.remove(at);
+        wake(&mut state);
+        drop(state);
+        self.core.tell(|| format!("{} deletes {} for {holder}", self.name, receipt.0));
+        if self.role == Role::Events {
+            lock(&self.core.checker).deleted(&self.core, &message, holder);
+        }
+        Ok(())
+    }
+
+    fn hide(&self, receipt: &Receipt, visibility: Duration) -> Result<(), Fault> {
+        let (id, number) = read(receipt)?;
+        let now = self.now();
+        if visibility > VISIBILITY_MAX {
+            return Err(Fault::permanent("a visibility over 12 hours"));
+        }
+        let mut state = lock(&self.state);
+        let found = state.messages.iter_mut().find(|message| *message.id == *id);
+        let Some((message, lease)) = found.and_then(|message| message.lease.map(|lease| (message, lease)))
+        else {
+            return Err(Fault::permanent("the receipt's message is gone or not out"));
+        };
+        if lease.number != number || lease.until <= now {
+            return Err(Fault::permanent("the receipt's lease has ended"));
+        }
+        let until = now + visibility.as_micros() as u64;
+        if until > lease.taken + VISIBILITY_MAX.as_micros() as u64 {
+            return Err(Fault::permanent("visibility ends 12 hours after the receive"));
+        }
+        message.visible_at = until;
+        self.core.tell(|| format!("{} hides {} for {visibility:?}", self.name, receipt.0));
+        // If the answer to this is lost, its sender believes in the longer lease.
+        if until < lease.until {
+            message.cuts.push(number);
+        }
+        message.lease = Some(Lease { until, ..lease });
+        wake(&mut state);
+        Ok(())
+    }
+
+    /// The lease that a receipt stands for, if the message is there.
+    fn lease_of(&self, receipt: &Receipt) -> Option<(Held, u64)> {
+        let (id, number) = read(receipt).ok()?;
+        let state = lock(&self.state);
+        let message = state.messages.iter().find(|message| *message.id == *id)?;
+        Some((message.clone(), number))
+    }
+
+    /// When the next hidden message may become visible.
+    fn next_visible(&self) -> Option<u64> {
+        let now = self.now();
+        let state = lock(&self.state);
+        state.messages.iter().map(|message| message.visible_at).filter(|at| *at > now).min()
+    }
+}
+
+fn wake(state: &mut State) {
+    state.waiting.drain(..).for_each(Waker::wake);
+}
+
+fn read(receipt: &Receipt) -> Result<(String, u64), Fault> {
+    let parts = receipt.0.rsplit_once('#');
+    let read = parts.and_then(|(id, number)| Some((id.to_owned(), number.parse().ok()?)));
+    read.ok_or_else(|| Fault::permanent(format!("{:?} is no receipt", receipt.0)))
+}
+
+/// One instance's way to a queue.
+pub struct SimQueuePort {
+    /// The queue.
+    pub queue: Arc<SimQueue>,
+    /// Which instance.
+    pub holder: u32,
+}
+
+impl SimQueuePort {
+    fn batch<T>(entries: &[T]) -> Result<(), Fault> {
+        if entries.is_empty() || entries.len() > QUEUE_BATCH_MAX {
+            return Err(Fault::permanent(format!("a batch of {} entries", entries.len())));
+        }
+        Ok(())
+    }
+
+    /// Tells the checker that a settlement leaves its sender.
+    fn settling<'r>(&self, receipts: impl Iterator<Item = &'r Receipt>, delete: bool) {
+        if self.queue.role != Role::Events {
+            return;
+        }
+        let core = &self.queue.core;
+        for receipt in receipts {
+            let lease = self.queue.lease_of(receipt);
+            lock(&core.checker).settling(core, self.holder, lease, delete);
+        }
+    }
+}
+
+#[async_trait]
+impl Queue for SimQueuePort {
+    fn kind(&self) -> QueueKind {
+        self.queue.kind
+    }
+
+    async fn send(&self, entries: Vec<Outgoing>) -> Result<Vec<Result<Sent, Fault>>, Fault> {
+        Self::batch(&entries)?;
+        let queue = &self.queue;
+        match queue.role {
+            Role::Events => lock(&queue.core.checker).sending(&queue.core, &entries, self.holder),
+            Role::Letters => lock(&queue.core.checker).burying(&queue.core, &entries, self.holder),
+            Role::Unwatched => {}
+        }
+        queue.arrive().await?;
+        let results: Vec<_> = entries.iter().map(|entry| queue.entry(|| queue.put(entry))).collect();
+        queue.answer(results).await
+    }
+
+    async fn receive(&self, request: Receive) -> Result<Vec<Message>, Fault> {
+        if !(1..=QUEUE_BATCH_MAX).contains(&request.max) {
+            return Err(Fault::permanent("a receive asks for 1 to 10"));
+        }
+        let queue = &self.queue;
+        let core = &queue.core;
+        // A poll is run to its end, or dies with its process (trap T2).
+        let mut guard = Polling { port: self, over: false };
+        if let Err(fault) = queue.arrive().await {
+            guard.over = true;
+            return Err(fault);
+        }
+        let visibility = request.visibility.unwrap_or(queue.visibility);
+        let deadline = queue.now() + request.wait.as_micros() as u64;
+        let messages =
+            LongPoll { queue, max: request.max, visibility, holder: self.holder, deadline, timer: None }
+                .await;
+        if !messages.is_empty() {
+            core.tell(|| {
+                let receipts: Vec<&str> = messages.iter().map(|message| &*message.receipt.0).collect();
+                format!("{} hands {} to {}", queue.name, receipts.join(" "), self.holder)
+            });
+        }
+        if !messages.is_empty() && core.faults.strikes(Kind::ReceiveLost) {
+            guard.over = true;
+            return Err(Fault::unavailable("the queue's answer to a receive was lost"));
+        }
+        if !messages.is_empty() && core.faults.strikes(Kind::ReceiveLate) {
+            let late = core.faults.between(Duration::from_millis(100), visibility + visibility / 4);
+            core.exec.sleep(late).await;
+        } else {
+            core.way().await;
+        }
+        guard.over = true;
+        if queue.role == Role::Events {
+            lock(&core.checker).received(core, self.holder, &messages);
+        }
+        Ok(messages)
+    }
+
+    async fn delete(&self, receipts: Vec<Receipt>) -> Result<Vec<Result<(), Fault>>, Fault> {
+        Self::batch(&receipts)?;
+        self.settling(receipts.iter(), true);
+        let queue = &self.queue;
+        queue.arrive().await?;
+        let results: Vec<_> =
+            receipts.iter().map(|receipt| queue.entry(|| queue.remove(receipt, self.holder))).collect();
+        if queue.role == Role::Events {
+            let failed = receipts.iter().zip(&results).filter(|(_, result)| result.is_err());
+            for (message, number) in failed.filter_map(|(receipt, _)| queue.lease_of(receipt)) {
+                lock(&queue.core.checker).delete_failed(self.holder, &message, number);
+            }
+        }
+        queue.answer(results).await
+    }
+
+    async fn change_visibility(
+        &self,
+        entries: Vec<(Receipt, Duration)>,
+    ) -> Result<Vec<Result<(), Fault>>, Fault> {
+        Self::batch(&entries)?;
+        self.settling(entries.iter().map(|(receipt, _)| receipt), false);
+        let queue = &self.queue;
+        queue.arrive().await?;
+        let hide =
+            |(receipt, visibility): &(Receipt, Duration)| queue.entry(|| queue.hide(receipt, *visibility));
+        let results: Vec<_> = entries.iter().map(hide).collect();
+        queue.answer(results).await
+    }
+
+    async fn depth(&self) -> Result<Depth, Fault> {
+        self.queue.arrive().await?;
+        let now = self.queue.now();
+        let state = lock(&self.queue.state);
+        let mut depth = Depth::default();
+        for message in &state.messages {
+            match (message.visible_at > now, message.lease.is_some_and(|lease| lease.until > now)) {
+                (_, true) => depth.in_flight += 1,
+                (true, false) => depth.delayed += 1,
+                (false, false) => depth.visible += 1,
+            }
+        }
+        Ok(depth)
+    }
+
+    async fn redrive_policy(&self) -> Result<Option<RedrivePolicy>, Fault> {
+        Ok(self.queue.redrive.as_ref().map(|(dead, most)| RedrivePolicy {
+            dead_letter_queue: dead.name.to_owned(),
+            max_receive_count: *most,
+        }))
+    }
+}
+
+/// Tells of a poll that was dropped by a process that lives.
+struct Polling<'p> {
+    port: &'p SimQueuePort,
+    over: bool,
+}
+
+impl Drop for Polling<'_> {
+    fn drop(&mut self) {
+        if !self.over && self.port.queue.role == Role::Events {
+            let core = &self.port.queue.core;
+            lock(&core.checker).poll_dropped(core, self.port.holder);
+        }
+    }
+}
+
+/// Waits for messages until the deadline.
+struct LongPoll<'p> {
+    queue: &'p SimQueue,
+    max: usize,
+    visibility: Duration,
+    holder: u32,
+    deadline: u64,
+    timer: Option<(u64, Pin<Box<Sleep>>)>,
+}
+
+impl Future for LongPoll<'_> {
+    type Output = Vec<Message>;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Vec<Message>> {
+        loop {
+            let messages = self.queue.take(self.max, self.visibility, self.holder);
+            if !messages.is_empty() || self.queue.now() >= self.deadline {
+                return Poll::Ready(messages);
+            }
+            let at = self.queue.next_visible().unwrap_or(u64::MAX).min(self.deadline);
+            if self.timer.as_ref().is_none_or(|(set, _)| *set != at) {
+                self.timer = Some((at, Box::pin(self.queue.core.exec.sleep_until(at))));
+            }
+            if let Some((_, timer)) = &mut self.timer
+                && timer.as_mut().poll(context).is_ready()
+            {
+                self.timer = None;
+                continue;
+            }
+            let mut state = lock(&self.queue.state);
+            if !state.waiting.iter().any(|waker| waker.will_wake(context.waker())) {
+                state.waiting.push(context.waker().clone());
+            }
+            return Poll::Pending;
+        }
+    }
+}
+
+/// The dead letters as operators look at them.
+pub struct SimLetters(pub Arc<SimQueue>);
+
+#[async_trait]
+impl DeadLetters for SimLetters {
+    async fn browse(&self, after: Option<&str>, limit: usize) -> Result<Vec<Message>, Fault> {
+        self.0.core.way().await;
+        let state = lock(&self.0.state);
+        // The place is the tail of the id, so one that is gone still has its place.
+        let tail = |id: &str| id.rsplit('-').next().and_then(|place| place.parse::<u64>().ok()).unwrap_or(0);
+        let present =
+            |id: &str| state.messages.iter().find(|message| *message.id == *id).map(|message| message.place);
+        let after = after.map_or(0, |id| present(id).unwrap_or_else(|| tail(id)));
+        let behind = state.messages.iter().filter(|message| message.place > after);
+        Ok(behind.take(limit).map(seen).collect())
+    }
+
+    async fn find(&self, id: &str) -> Result<Option<Message>, Fault> {
+        Ok(lock(&self.0.state).messages.iter().find(|message| *message.id == *id).map(seen))
+    }
+
+    async fn remove(&self, id: &str) -> Result<bool, Fault> {
+        self.0.core.way().await;
+        let mut state = lock(&self.0.state);
+        let before = state.messages.len();
+        state.messages.retain(|message| *message.id != *id);
+        Ok(state.messages.len() < before)
+    }
+}
+
+fn seen(message: &Held) -> Message {
+    Message {
+        id: message.id.clone(),
+        receipt: Receipt("".into()),
+        body: message.body.to_string(),
+        group: message.group.clone(),
+        receive_count: message.received,
+        sent_at: message.sent_at,
+        first_received_at: message.first_received_at.unwrap_or(message.sent_at),
+        attributes: message.attributes.clone(),
+    }
+}
