@@ -33,8 +33,10 @@ pub const SKEW_MAX_MS: i64 = 2_400;
 pub const OUTSIDE: u32 = 0;
 /// After so long without any answer of a downstream its breaker must be open: six runs take longer.
 const SILENCE_MAX_US: u64 = 20_000_000;
-/// What a worker keeps free of a lease for repeating a settlement that failed.
-const REPEAT_US: u64 = 6_000_000;
+/// And after so many calls: three runs without an answer open it, and none makes more than two calls to one downstream.
+const SILENT_CALLS_MAX: u32 = 6;
+/// How long a worker may leave a settlement that failed before it sends it again.
+const REPEAT_US: u64 = 3_000_000;
 
 /// An invariant that does not hold.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -58,8 +60,8 @@ pub struct Checker {
     told: BTreeMap<(u32, Arc<str>), (u64, u64)>,
     /// Deletes that failed and were not tried again yet: the lease, and when it ends.
     failed: BTreeMap<(u32, Arc<str>), (u64, u64)>,
-    /// When a downstream last answered an instance.
-    answered: BTreeMap<(u32, &'static str), u64>,
+    /// When a downstream last answered an instance, and the calls since then.
+    answered: BTreeMap<(u32, &'static str), (u64, u32)>,
     /// Outbox rows that were ever committed: when they are due.
     outbox: BTreeMap<Arc<str>, u64>,
     /// Messages that were copied to the dead-letter queue.
@@ -118,7 +120,12 @@ impl Checker {
 
     /// A downstream answered an instance.
     pub fn answered(&mut self, core: &Core, id: u32, downstream: &'static str) {
-        self.answered.insert((id, downstream), core.exec.micros());
+        self.answered.insert((id, downstream), (core.exec.micros(), 0));
+    }
+
+    /// An instance calls a downstream.
+    pub fn called(&mut self, id: u32, downstream: &'static str) {
+        self.answered.entry((id, downstream)).or_default().1 += 1;
     }
 
     fn lives(&self, id: u32) -> bool {
@@ -255,8 +262,8 @@ impl Checker {
                 error.strip_prefix(name).is_some_and(|rest| rest.starts_with(" did not answer"))
             });
             if let Some(downstream) = silent {
-                let answered = self.answered.get(&(holder, downstream)).copied().unwrap_or(0);
-                if core.exec.micros() > answered + SILENCE_MAX_US {
+                let (answered, calls) = self.answered.get(&(holder, downstream)).copied().unwrap_or_default();
+                if core.exec.micros() > answered + SILENCE_MAX_US && calls > SILENT_CALLS_MAX {
                     let words = format!("message {id} is buried for an outage of {downstream} (trap T10)");
                     core.broken(Name::Q6, words);
                 }
@@ -302,9 +309,10 @@ impl Checker {
     }
 
     /// A delete failed, and its sender was told so.
-    pub fn delete_failed(&mut self, holder: u32, message: &Held, number: u64) {
+    pub fn delete_failed(&mut self, core: &Core, holder: u32, message: &Held, number: u64) {
         if let Some(lease) = message.lease().filter(|lease| lease.number == number)
             && !message.was_cut(number)
+            && lease.until > core.exec.micros() + 2 * REPEAT_US
         {
             self.failed.insert((holder, message.id.clone()), (number, lease.until));
         }

@@ -87,6 +87,8 @@ pub struct House {
     pub events: Arc<SimQueue>,
     /// The dead-letter queue.
     pub letters: Arc<SimQueue>,
+    /// Operators who have not gone home.
+    pub operators: AtomicUsize,
     instances: Mutex<BTreeMap<u32, Instance>>,
     next: AtomicUsize,
 }
@@ -118,7 +120,8 @@ impl House {
             .map(|name| SimTable::new(Arc::clone(&core), Some(name)));
         let network = Network::new(Arc::clone(&core));
         let instances = Mutex::default();
-        Arc::new(Self { plan, core, network, tables, events, letters, instances, next: AtomicUsize::new(1) })
+        let (operators, next) = (AtomicUsize::new(0), AtomicUsize::new(1));
+        Arc::new(Self { plan, core, network, tables, events, letters, operators, instances, next })
     }
 
     /// A port to a table.
@@ -370,13 +373,15 @@ impl House {
 
     /// Whether nothing is on its way any more; otherwise what is.
     pub fn unrest(&self) -> Option<String> {
+        let calls = self.instances().iter().map(|instance| instance.in_flight.load(Ordering::Relaxed)).sum();
         let open = [
             ("holds", self.tables[0].entries(inventory::rows::DUE_HOLDS)),
             ("errands", self.tables[2].entries(payment::rows::DUE)),
             ("events of reservations", self.tables[1].entries(outbox::INDEX)),
             ("events of payments", self.tables[2].entries(outbox::INDEX)),
             ("messages", self.events.len()),
-            ("calls", self.network.in_flight()),
+            ("calls", calls),
+            ("operators", self.operators.load(Ordering::Relaxed)),
             ("commits", self.tables.iter().filter(|table| table.is_busy()).count()),
         ];
         let open: Vec<String> = open

@@ -129,15 +129,6 @@ impl Network {
         lock(&self.endpoints).dead_until = [0; 3];
     }
 
-    /// Calls that have not ended.
-    pub fn in_flight(&self) -> usize {
-        let endpoints = lock(&self.endpoints);
-        let of = |count: &Arc<AtomicUsize>| count.load(Ordering::Relaxed);
-        endpoints.inventory.iter().map(|endpoint| of(&endpoint.in_flight)).sum::<usize>()
-            + endpoints.reservation.iter().map(|endpoint| of(&endpoint.in_flight)).sum::<usize>()
-            + endpoints.payments.iter().map(|endpoint| of(&endpoint.in_flight)).sum::<usize>()
-    }
-
     /// An instance takes no more calls.
     pub fn close(&self, id: u32) {
         let mut endpoints = lock(&self.endpoints);
@@ -180,6 +171,7 @@ impl Caller {
     {
         let core = &self.network.core;
         let (faults, peer) = (&core.faults, S::PEER.name());
+        lock(&core.checker).called(self.id, peer);
         core.way().await;
         self.reach(S::PEER).await?;
         if faults.strikes(Kind::CallLost) {
@@ -238,6 +230,7 @@ impl Caller {
             return Err(Fault::unavailable(format!("{} refuses the connection", peer.name())));
         }
         if core.faults.strikes(Kind::CallDenied) {
+            lock(&core.checker).answered(core, self.id, peer.name());
             return Err(Fault::permanent(format!("{} does not know the caller", peer.name())));
         }
         Ok(())

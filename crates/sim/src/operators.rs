@@ -12,6 +12,7 @@ use crate::house::House;
 use crate::network::Caller;
 use crate::queue::SimLetters;
 use contracts::rest::webhook::{SIGNATURE_HEADER, TIMESTAMP_HEADER};
+use core::sync::atomic::Ordering;
 use core::time::Duration;
 use domain::event::{Event, Fact, SeatsHint};
 use domain::id::{EventId, PaymentIntentId, ReservationId, SeatId, ShowId};
@@ -47,12 +48,14 @@ pub fn begin(crowd: &Arc<Crowd>) {
     };
     let crowd = Arc::clone(crowd);
     let core = Arc::clone(&crowd.house.core);
+    crowd.house.operators.fetch_add(1, Ordering::Relaxed);
     core.exec.clone().spawn(core.world, async move {
         while core.faults.active() {
             let rest = Duration::from_micros(operator.dice.below(REST_MAX.as_micros() as u64));
             core.exec.sleep(rest).await;
             operator.deed().await;
         }
+        crowd.house.operators.fetch_sub(1, Ordering::Relaxed);
     });
 }
 

@@ -527,7 +527,7 @@ impl Queue for SimQueuePort {
         if queue.role == Role::Events {
             let failed = receipts.iter().zip(&results).filter(|(_, result)| result.is_err());
             for (message, number) in failed.filter_map(|(receipt, _)| queue.lease_of(receipt)) {
-                lock(&queue.core.checker).delete_failed(self.holder, &message, number);
+                lock(&queue.core.checker).delete_failed(&queue.core, self.holder, &message, number);
             }
         }
         queue.answer(results).await

@@ -83,6 +83,8 @@ pub(crate) struct Pipeline {
     table: Table,
     lanes: Lanes<Ticket>,
     failed: BTreeMap<ReservationId, FailedLane>,
+    /// Lanes in which something waits for the end of a delivery.
+    came_again: BTreeMap<ReservationId, Ticket>,
     attempts: Attempts,
     gates: Gates,
     valve: Option<Valve>,
@@ -146,6 +148,7 @@ impl Pipeline {
             table: Table::default(),
             lanes: Lanes::new(options.lane_depth_max),
             failed: BTreeMap::new(),
+            came_again: BTreeMap::new(),
             attempts: Attempts::default(),
             gates: Gates::new(options.breaker, now),
             valve: options.write_rps.map(|rate| Valve::new(rate, now)),

@@ -4,13 +4,14 @@
 //! not.
 
 use super::signal::{Arrival, Signal};
-use super::table::{Action, Settling, Stage, Then, Ticket};
+use super::table::{Action, Delivery, Settling, Stage, Then, Ticket};
 use super::{Phase, Pipeline, What};
 use crate::polls::{Demand, Poll};
 use crate::telemetry::Operation;
 use crate::work::Content;
 use core::time::Duration;
 use domain::breaker::Admission;
+use domain::id::ReservationId;
 use domain::lanes::Offer;
 use ports::plant::{Plant, planted};
 use ports::queue::Receive;
@@ -94,8 +95,12 @@ impl Pipeline {
         if let Some(ticket) = self.table.by_message(&arrival.message.id) {
             return self.arrive_again(ticket, arrival, lease_until);
         }
+        let lane = arrival.content.lane(&arrival.message);
+        if let Some(before) = self.waits_in(&lane) {
+            before.again.push(arrival);
+            return;
+        }
         let Arrival { message, content, .. } = arrival;
-        let lane = content.lane(&message);
         let (id, count) = (message.id.clone(), message.receive_count);
         let look_at = lease_until.saturating_sub(self.options.lease_to_renew()).max(now);
         let ticket = self.table.insert(message, content, lane.clone(), lease_until, look_at, now);
@@ -122,7 +127,11 @@ impl Pipeline {
             Stage::Settling(Settling { action: Action::Delete, .. }) => false,
         };
         if waits {
-            delivery.again = Some(Box::new(arrival));
+            let lane = delivery.lane.clone();
+            let first = *self.came_again.entry(lane).or_insert(ticket);
+            if let Some(delivery) = self.table.get_mut(first) {
+                delivery.again.push(arrival);
+            }
             return;
         }
         if !planted(Plant::StaleHandle) {
@@ -130,6 +139,12 @@ impl Pipeline {
         }
         delivery.message.receive_count = arrival.message.receive_count;
         delivery.lease_until = delivery.lease_until.max(lease_until);
+    }
+
+    /// The delivery of a lane for whose end something waits already, if there is one.
+    fn waits_in(&mut self, lane: &ReservationId) -> Option<&mut Delivery> {
+        let ticket = *self.came_again.get(lane)?;
+        self.table.get_mut(ticket)
     }
 
     /// Gives a message back that was not started.

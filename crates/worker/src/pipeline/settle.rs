@@ -204,12 +204,15 @@ impl Pipeline {
         self.followers_go_back(&lane, now);
     }
 
-    /// The delivery leaves. If its message came again meanwhile, that delivery is taken up now.
+    /// The delivery leaves. What waited for its end is taken up now.
     pub(super) fn leave(&mut self, ticket: Ticket, now: Duration) {
         let Some(delivery) = self.table.remove(ticket) else { return };
         self.observer.left(ticket.0, &delivery.lane, now);
-        if let Some(again) = delivery.again {
-            self.arrive(*again, now);
+        if self.came_again.get(&delivery.lane) == Some(&ticket) {
+            self.came_again.remove(&delivery.lane);
+        }
+        for arrival in delivery.again {
+            self.arrive(arrival, now);
         }
     }
 

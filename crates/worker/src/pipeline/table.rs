@@ -30,8 +30,9 @@ pub(super) struct Delivery {
     pub(super) arrived_at: Duration,
     pub(super) lease_until: Duration,
     pub(super) stage: Stage,
-    /// The same message, received again after this delivery's last word was on its way: it is taken up afterwards.
-    pub(super) again: Option<Box<Arrival>>,
+    /// What is taken up when this delivery is over, in the order of receipt: the same message, received again after
+    /// its last word was on its way, and what came after it for its lane, which must not overtake it.
+    pub(super) again: Vec<Arrival>,
     agenda_at: Duration,
 }
 
@@ -152,7 +153,7 @@ impl Table {
             arrived_at: now,
             lease_until,
             stage: Stage::Waiting,
-            again: None,
+            again: Vec::new(),
             agenda_at: look_at,
         };
         self.deliveries.insert(ticket, Box::new(delivery));
