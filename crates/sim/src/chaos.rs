@@ -41,6 +41,7 @@ pub fn begin(house: &Arc<House>, armed: &Arc<Armed>) {
         Kind::StoreDown,
         Kind::PeerDead,
         Kind::PeerDeadLong,
+        Kind::PeerFailing,
         Kind::ClockJump,
     ];
     for kind in kinds {
@@ -86,6 +87,7 @@ async fn episode(house: &Arc<House>, armed: &Armed, kind: Kind) {
         }
         Kind::PeerDead => house.network.dead_until(peer(house), until(500, 15_000)),
         Kind::PeerDeadLong => house.network.dead_until(peer(house), until(60_000, 300_000)),
+        Kind::PeerFailing => house.network.failing_until(peer(house), until(1_000, 90_000)),
         Kind::ClockJump => {
             let instances = house.instances();
             let choice = faults.below(instances.len().max(1) as u64) as usize;

@@ -51,10 +51,12 @@ enum Behaviour {
     PaysSlowly,
     PaysByChance,
     PaysIntoSilence,
+    LetsAFriendPay,
+    UsesOneKeyTwice,
     AsksForNonsense,
 }
 
-const BEHAVIOURS: [Behaviour; 14] = [
+const BEHAVIOURS: [Behaviour; 16] = [
     Behaviour::PaysAndConfirms,
     Behaviour::PaysAndLeaves,
     Behaviour::RepeatsEverything,
@@ -68,6 +70,8 @@ const BEHAVIOURS: [Behaviour; 14] = [
     Behaviour::PaysSlowly,
     Behaviour::PaysByChance,
     Behaviour::PaysIntoSilence,
+    Behaviour::LetsAFriendPay,
+    Behaviour::UsesOneKeyTwice,
     Behaviour::AsksForNonsense,
 ];
 
@@ -196,6 +200,14 @@ impl Buyer {
             Behaviour::PaysSlowly => drop(self.pay(&held, "card", Scenario::Delay, false).await?),
             Behaviour::PaysByChance => drop(self.pay(&held, "card", Scenario::Random, false).await?),
             Behaviour::PaysIntoSilence => drop(self.pay(&held, "card", Scenario::Timeout, false).await?),
+            Behaviour::LetsAFriendPay => {
+                let payer = PersonId::parse(&format!("friend-of-{}", self.person)).expect("letters");
+                let intent = self.pay_as(&payer, &held, "card", Scenario::Approve, false).await?;
+                if let Some(intent) = intent.filter(|_| self.dice.below(2) == 0) {
+                    self.confirm(&held, &intent).await?;
+                }
+            }
+            Behaviour::UsesOneKeyTwice => self.use_the_key_again(&held).await?,
         }
         Some(())
     }
@@ -204,7 +216,7 @@ impl Buyer {
         let plan = &self.crowd.house.plan;
         let (named, places) = (u64::from(plan.named), u64::from(plan.places));
         let quantity = 1 + self.dice.below(4).min(self.dice.below(4));
-        let show = ShowId::parse(SHOW).expect("a literal");
+        let show = name(SHOW);
         if self.dice.below(named + places) < named {
             let quantity = quantity.min(named);
             let first = self.dice.below(named - quantity + 1);
@@ -325,9 +337,22 @@ impl Buyer {
         scenario: Scenario,
         twice: bool,
     ) -> Option<Option<PaymentIntentId>> {
-        let intent = self.open(held, card, scenario).await?;
+        let payer = self.person.clone();
+        self.pay_as(&payer, held, card, scenario, twice).await
+    }
+
+    /// Pays as somebody, who need not be who reserved.
+    async fn pay_as(
+        &mut self,
+        payer: &PersonId,
+        held: &Held,
+        card: &str,
+        scenario: Scenario,
+        twice: bool,
+    ) -> Option<Option<PaymentIntentId>> {
+        let intent = self.open(payer, held, card, scenario).await?;
         lock(&self.crowd.ledger).opened(&self.person, &intent);
-        if twice && self.open(held, card, scenario).await? != intent {
+        if twice && self.open(payer, held, card, scenario).await? != intent {
             self.core().violated("X2", format!("the key {card} opened two payments"));
         }
         let mut status = self.process(&intent).await?;
@@ -349,11 +374,17 @@ impl Buyer {
         }
     }
 
-    async fn open(&self, held: &Held, card: &str, scenario: Scenario) -> Option<PaymentIntentId> {
+    async fn open(
+        &self,
+        payer: &PersonId,
+        held: &Held,
+        card: &str,
+        scenario: Scenario,
+    ) -> Option<PaymentIntentId> {
         let command = CreateIntent {
             reservation: held.reservation.clone(),
             amount: held.total.clone(),
-            person: Some(self.person.clone()),
+            person: Some(payer.clone()),
             method: PaymentMethod::CreditCard,
             scenario,
             webhook_url: None,
@@ -434,10 +465,27 @@ impl Buyer {
         Some(())
     }
 
+    /// Another request under the key of one that was carried out must be refused.
+    async fn use_the_key_again(&mut self, held: &Held) -> Option<()> {
+        let other = Wish { show: name(SHOW), section: Some(section(PLACES)), seats: Vec::new(), quantity: 9 };
+        for attempt in 0..WISHES_MAX {
+            let key = format!("{}-{attempt}", self.person);
+            if let Ok(answer) = self.ask_for(&other, &key).await?
+                && answer.placed.id == held.reservation
+            {
+                let words = format!("{key} belongs to {} and was answered {answer:?}", held.reservation);
+                self.core().violated("X2", words);
+            }
+            if attempt > 0 {
+                break;
+            }
+        }
+        Some(())
+    }
+
     /// Requests that can only be refused; nothing of them may stay.
     async fn ask_for_nonsense(&mut self) -> Option<()> {
-        let show = ShowId::parse(SHOW).expect("a literal");
-        let nowhere = ShowId::parse("no-such-show").expect("a literal");
+        let (show, nowhere) = (name(SHOW), name("no-such-show"));
         let any = |show, name: &str, quantity| Wish {
             show,
             section: Some(section(name)),
@@ -506,6 +554,10 @@ fn paid<T>(answer: Result<Result<T, payment::Refusal>, Fault>) -> Result<Result<
 
 fn seat(index: u64) -> SeatId {
     SeatId::parse(&format!("{NAMED}-1-{}", index + 1)).expect("letters and numbers")
+}
+
+fn name(show: &str) -> ShowId {
+    ShowId::parse(show).expect("a literal")
 }
 
 fn section(name: &str) -> SectionId {

@@ -104,6 +104,8 @@ kinds! {
     PeerDead = "peer_dead", 60;
     /// A service answers nobody for minutes.
     PeerDeadLong = "peer_dead_long", 12;
+    /// A service answers every call with an error for a while.
+    PeerFailing = "peer_failing", 25;
     /// The clock of an instance jumps.
     ClockJump = "clock_jump", 80;
     /// The clocks of two instances run apart.

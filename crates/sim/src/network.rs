@@ -74,6 +74,7 @@ pub struct Endpoints {
     /// Instances of payment-sim-api.
     pub payments: Vec<Endpoint<payment::Service>>,
     dead_until: [u64; 3],
+    failing_until: [u64; 3],
 }
 
 /// The network.
@@ -124,9 +125,15 @@ impl Network {
         lock(&self.endpoints).dead_until[peer as usize] = micros;
     }
 
+    /// Every instance of a service answers with errors until then.
+    pub fn failing_until(&self, peer: Peer, micros: u64) {
+        lock(&self.endpoints).failing_until[peer as usize] = micros;
+    }
+
     /// Every service answers again.
     pub fn heal(&self) {
-        lock(&self.endpoints).dead_until = [0; 3];
+        let mut endpoints = lock(&self.endpoints);
+        (endpoints.dead_until, endpoints.failing_until) = ([0; 3], [0; 3]);
     }
 
     /// An instance takes no more calls.
@@ -218,13 +225,20 @@ impl Caller {
     /// An error while the service answers nobody, after a while or at once.
     async fn reach(&self, peer: Peer) -> Result<(), Fault> {
         let core = &self.network.core;
-        let dead_until = lock(&self.network.endpoints).dead_until[peer as usize];
+        let (dead_until, failing_until) = {
+            let endpoints = lock(&self.network.endpoints);
+            (endpoints.dead_until[peer as usize], endpoints.failing_until[peer as usize])
+        };
         let now = core.exec.micros();
         if dead_until > now {
             if core.faults.below(2) == 0 {
                 core.exec.sleep(Duration::from_micros(dead_until - now).min(HANG)).await;
             }
             return Err(Fault::unavailable(format!("{} does not answer", peer.name())));
+        }
+        if failing_until > now {
+            lock(&core.checker).answered(core, self.id, peer.name());
+            return Err(Fault::transient(format!("{} answers with an internal error", peer.name())));
         }
         if core.faults.strikes(Kind::CallRefused) {
             return Err(Fault::unavailable(format!("{} refuses the connection", peer.name())));

@@ -15,12 +15,15 @@ use contracts::rest::webhook::{SIGNATURE_HEADER, TIMESTAMP_HEADER};
 use core::sync::atomic::Ordering;
 use core::time::Duration;
 use domain::event::{Event, Fact, SeatsHint};
-use domain::id::{EventId, PaymentIntentId, ReservationId, SeatId, ShowId};
+use domain::id::{EventId, PaymentIntentId, PersonId, ReservationId, SeatId, ShowId};
+use domain::money::Money;
 use domain::payment::{Outcome, Status};
 use domain::random::{Random, SplitMix64};
 use payment::SimulateWebhook;
+use ports::inventory::{CommitSeats, HoldSeats};
+use ports::payments::CancelPayment;
 use ports::queue::Outgoing;
-use ports::{Clock, Trace};
+use ports::{CallContext, Clock, Inventory, Trace};
 use std::sync::Arc;
 use worker::Handlers;
 use worker::redrive::{RedriveOptions, Report, Selection, redrive};
@@ -69,7 +72,7 @@ pub async fn redrive_all(house: &House, limit: usize) -> Option<Report> {
 
 impl Operator {
     async fn deed(&mut self) {
-        match self.dice.below(8) {
+        match self.dice.below(10) {
             0 => self.block().await,
             1 => drop(redrive_all(&self.house, 5).await),
             2 => self.by_hand().await,
@@ -77,6 +80,8 @@ impl Operator {
             4 => self.forge().await,
             5 => self.nonsense().await,
             6 => self.unknown_payment().await,
+            7 => self.give_back().await,
+            8 => self.ask_directly().await,
             _ => self.decide().await,
         }
     }
@@ -221,6 +226,58 @@ impl Operator {
         };
         // A producer that is not answered sends no more.
         drop(self.house.queue(OUTSIDE).send(vec![entry]).await);
+    }
+
+    /// Gives money back by hand where there is none to give, in full or more than all of it.
+    async fn give_back(&mut self) {
+        let intent = {
+            let checker = lock(&self.house.core.checker);
+            let mut payments = checker.world().payments.iter();
+            payments.find(|payment| matches!(payment.status, Status::Failed | Status::Refunded)).cloned()
+        };
+        let Some(payment) = intent else { return };
+        let clock: Arc<dyn Clock> = self.clock.clone();
+        let handlers =
+            Handlers::new(self.house.worker_peers(self.caller.clone()), clock, self.house.plan.call_max);
+        drop(handlers.give_back(&payment.intent, &Trace::default()).await);
+        let command = CancelPayment {
+            intent: payment.intent,
+            reason: "too much".into(),
+            idempotency_key: "too-much".into(),
+        };
+        let amount = Money { amount: payment.amount.amount + 1, ..payment.amount };
+        let handler = |service: payment::Service| async move {
+            service.cancel_payment(&command, Some(&amount)).await.is_ok()
+        };
+        drop(self.caller.payments(handler).await);
+    }
+
+    /// An older caller that goes to the inventory by itself, for what is not there.
+    async fn ask_directly(&mut self) {
+        let reservation = ReservationId::parse("rsv_nobody").expect("a literal");
+        let hold = HoldSeats {
+            reservation: reservation.clone(),
+            show: ShowId::parse("no-such-show").expect("a literal"),
+            section: None,
+            seats: Vec::new(),
+            quantity: 1,
+            person: PersonId::parse("nobody").expect("a literal"),
+            until: self.clock.now().plus(Duration::from_secs(5)),
+        };
+        let commit = CommitSeats {
+            reservation,
+            show: None,
+            seats: Vec::new(),
+            quantity: None,
+            intent: None,
+            person: None,
+        };
+        let cx = CallContext::default();
+        let held = Inventory::hold(&self.caller, &cx, hold).await.is_ok();
+        let sold = Inventory::commit(&self.caller, &cx, commit).await.is_ok();
+        if held || sold {
+            self.house.core.violated("S6", "the inventory gives what is not there");
+        }
     }
 
     /// Decides a payment that got no answer, one way or the other.

@@ -117,7 +117,8 @@ impl<'p> Calls<'p> {
             show: hint.show.clone().or_else(|| view.show.clone()),
             quantity: (!seats.is_empty()).then_some(seats.len() as u32).or(hint.quantity).or(view.quantity),
             seats,
-            person: event.person.clone().or_else(|| view.person.clone()),
+            // The person of a payment is who pays, and that need not be who reserved.
+            person: view.person.clone().or_else(|| event.person.clone()),
             view: Some(view),
         }))
     }
