@@ -211,8 +211,8 @@ impl Relay {
                 );
                 break;
             }
-            let rest =
-                self.delete_rest.until.saturating_sub(now).clamp(Duration::from_millis(1), deadline - now);
+            let rest = self.delete_rest.until.saturating_sub(now).max(Duration::from_millis(1));
+            let rest = rest.min(deadline - now);
             tokio::select! {
                 biased;
                 done = next_of(&mut self.deletes) => self.deleted(done),

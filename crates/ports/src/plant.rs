@@ -57,13 +57,25 @@ pub enum Plant {
     UnsignedWebhook,
     /// A reservation has a random id although its request has an Idempotency-Key.
     KeyIgnored,
+    /// The refusal of a late commit is written without looking for a second hold. Was in the code until it was found.
+    RefusalAlone,
+    /// A failed lane opens before its last follower leaves it. Was in the code until it was found.
+    LaneOpensEarly,
+    /// What is received behind a message that came again does not wait for it. Was in the code until it was found.
+    ComesAgainAlone,
+    /// A poll may wait longer than its messages are leased. Was in the code until it was found.
+    WaitOutlivesLease,
+    /// Seats are committed in the name of who pays. Was in the code until it was found.
+    PayerHolds,
+    /// A reservation that was confirmed between a release and its end is buried as a contradiction. Was in the code.
+    ConfirmedMeanwhile,
     /// The relay is told of no row and rescans nothing: it publishes what it finds at its start.
     NotRescanned,
 }
 
 impl Plant {
     /// Every plant.
-    pub const ALL: [Self; 24] = [
+    pub const ALL: [Self; 30] = [
         Self::DeleteBeforeEffect,
         Self::PollCancelled,
         Self::FollowersOvertake,
@@ -87,6 +99,12 @@ impl Plant {
         Self::EventApart,
         Self::UnsignedWebhook,
         Self::KeyIgnored,
+        Self::RefusalAlone,
+        Self::LaneOpensEarly,
+        Self::ComesAgainAlone,
+        Self::WaitOutlivesLease,
+        Self::PayerHolds,
+        Self::ConfirmedMeanwhile,
         Self::NotRescanned,
     ];
 
@@ -116,6 +134,12 @@ impl Plant {
             Self::EventApart => "event_apart",
             Self::UnsignedWebhook => "unsigned_webhook",
             Self::KeyIgnored => "key_ignored",
+            Self::RefusalAlone => "refusal_alone",
+            Self::LaneOpensEarly => "lane_opens_early",
+            Self::ComesAgainAlone => "comes_again_alone",
+            Self::WaitOutlivesLease => "wait_outlives_lease",
+            Self::PayerHolds => "payer_holds",
+            Self::ConfirmedMeanwhile => "confirmed_meanwhile",
             Self::NotRescanned => "not_rescanned",
         }
     }
@@ -125,10 +149,10 @@ impl Plant {
         match self {
             Self::DeleteBeforeEffect | Self::DeletedBeforeSend => "T1",
             Self::PollCancelled => "T2",
-            Self::FollowersOvertake => "T3",
+            Self::FollowersOvertake | Self::LaneOpensEarly | Self::ComesAgainAlone => "T3",
             Self::UndecodableDropped => "T4",
             Self::AttemptsByReceives => "T5",
-            Self::LeaseBelieved => "T6",
+            Self::LeaseBelieved | Self::WaitOutlivesLease => "T6",
             Self::StaleHandle => "T7",
             Self::BatchResultsIgnored => "T8",
             Self::OutageCounts => "T10",
@@ -139,13 +163,13 @@ impl Plant {
             Self::EarlyRelease => "S7",
             Self::AmbiguousIsDone => "S9",
             Self::HalfHold => "I5",
-            Self::LateMoneyKept => "M1",
+            Self::LateMoneyKept | Self::RefusalAlone | Self::PayerHolds => "M1",
             Self::RefundTwice => "M2",
             Self::LateFailureWins => "M3",
             Self::EventApart => "M4",
             Self::UnsignedWebhook => "M5",
             Self::KeyIgnored => "X2",
-            Self::NotRescanned => "L1",
+            Self::NotRescanned | Self::ConfirmedMeanwhile => "L1",
         }
     }
 }

@@ -387,7 +387,7 @@ mod tests {
         executor.kill(victim);
         executor.spawn(victim, async { unreachable!("its group is dead") });
         while executor.turn() != Turn::Still {}
-        assert_eq!(*lock(&count), (3, 5));
+        assert_eq!(*lock(&count), (2, 5));
         assert_eq!(executor.running(victim), 0);
     }
 

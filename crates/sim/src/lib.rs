@@ -15,6 +15,8 @@ pub mod core;
 pub mod crowd;
 pub mod exec;
 pub mod fault;
+#[cfg(feature = "plants")]
+pub mod find;
 pub mod house;
 pub mod ledger;
 pub mod network;

@@ -49,6 +49,10 @@ struct Arguments {
     #[cfg(feature = "plants")]
     #[arg(long, value_parser = plant)]
     plant: Option<ports::plant::Plant>,
+    /// Print how many seeds it takes to find each planted bug, the median over ten bases
+    #[cfg(feature = "plants")]
+    #[arg(long, conflicts_with_all = ["seed", "seeds", "plant"])]
+    plants: bool,
 }
 
 fn range(text: &str) -> Result<(u64, u64), String> {
@@ -88,6 +92,10 @@ fn main() -> ExitCode {
     let arguments = Arguments::parse();
     // A panic of production code is a finding, which is told with its seed.
     std::panic::set_hook(Box::new(|_| {}));
+    #[cfg(feature = "plants")]
+    if arguments.plants {
+        return plants(&arguments);
+    }
     match (arguments.seed, arguments.seeds) {
         (Some(seed), None) => one(&arguments, seed),
         (None, Some(range)) => many(&arguments, range),
@@ -121,9 +129,13 @@ fn one(arguments: &Arguments, seed: u64) -> Result<ExitCode> {
     })
 }
 
+fn threads(arguments: &Arguments) -> usize {
+    let processors = || std::thread::available_parallelism().ok().map(Into::into);
+    arguments.threads.or_else(processors).unwrap_or(1)
+}
+
 fn many(arguments: &Arguments, (from, to): (u64, u64)) -> Result<ExitCode> {
-    let threads =
-        arguments.threads.or_else(|| std::thread::available_parallelism().ok().map(Into::into)).unwrap_or(1);
+    let threads = threads(arguments);
     let began = Instant::now();
     let progress = !arguments.json && std::io::stderr().is_terminal();
     let summary = sweep(
@@ -150,6 +162,41 @@ fn many(arguments: &Arguments, (from, to): (u64, u64)) -> Result<ExitCode> {
         tell(&story(arguments, outcome));
     }
     Ok(if summary.violations.is_empty() { ExitCode::SUCCESS } else { ExitCode::from(1) })
+}
+
+/// Seeds that are tried for each planted bug from each base.
+#[cfg(feature = "plants")]
+const SEEDS_MAX: u64 = 20_000;
+
+#[cfg(feature = "plants")]
+fn plants(arguments: &Arguments) -> ExitCode {
+    use sim::find::{find, median};
+    use std::collections::BTreeSet;
+    let bases: Vec<u64> = (1..=10).map(|base| base * 1_000_000).collect();
+    let mut all_found = true;
+    print("| bug | trap | found as | seeds, median of ten | fewest | most |\n|---|---|---|---:|---:|---:|\n");
+    for plant in ports::plant::Plant::ALL {
+        let finds = find(&[plant], &bases, SEEDS_MAX, threads(arguments));
+        let names: BTreeSet<&str> =
+            finds.iter().map(|find| &*find.invariant).filter(|name| !name.is_empty()).collect();
+        let names: Vec<&str> = names.into_iter().collect();
+        let text =
+            |seeds: Option<u64>| seeds.map_or_else(|| format!("> {SEEDS_MAX}"), |seeds| seeds.to_string());
+        let fewest = finds.iter().filter_map(|find| find.seeds).min();
+        let most =
+            finds.iter().map(|find| find.seeds).max_by_key(|seeds| seeds.unwrap_or(u64::MAX)).flatten();
+        all_found &= median(&finds).is_some();
+        print(&format!(
+            "| {} | {} | {} | {} | {} | {} |\n",
+            plant.name(),
+            plant.trap(),
+            names.join(", "),
+            text(median(&finds)),
+            text(fewest),
+            text(most)
+        ));
+    }
+    if all_found { ExitCode::SUCCESS } else { ExitCode::from(1) }
 }
 
 fn words(summary: &Summary, (from, to): (u64, u64), wall: f64) -> String {

@@ -21,6 +21,7 @@ use std::sync::{Arc, Mutex};
 use worker::DeadLetters;
 
 const DEDUP_WINDOW: u64 = 5 * 60 * 1_000_000;
+const WAIT_MAX: Duration = Duration::from_secs(20);
 const DELAY_MAX: Duration = Duration::from_secs(15 * 60);
 const VISIBILITY_MAX: Duration = Duration::from_secs(12 * 3600);
 /// The longest a call takes that nobody answers; shorter than any caller waits, as an adapter's own limit is.
@@ -478,8 +479,8 @@ impl Queue for SimQueuePort {
     }
 
     async fn receive(&self, request: Receive) -> Result<Vec<Message>, Fault> {
-        if !(1..=QUEUE_BATCH_MAX).contains(&request.max) {
-            return Err(Fault::permanent("a receive asks for 1 to 10"));
+        if !(1..=QUEUE_BATCH_MAX).contains(&request.max) || request.wait > WAIT_MAX {
+            return Err(Fault::permanent("a receive asks for 1 to 10 messages and waits for 20 s at most"));
         }
         let queue = &self.queue;
         let core = &queue.core;

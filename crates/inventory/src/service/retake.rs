@@ -14,6 +14,7 @@ use domain::hold::{Hold, HoldKey, HoldState, Rejection};
 use domain::id::OrderId;
 use domain::seat::SeatState;
 use ports::inventory::{CommitSeats, Committed};
+use ports::plant::{Plant, planted};
 use ports::store::{CommitError, Expect, Write};
 use ports::{Fault, PortError};
 use std::sync::Arc;
@@ -86,7 +87,11 @@ impl Service {
         // leaves this row as it is, so its version alone would let both of them be answered.
         let retake = rows::hold_key(&hold.reservation, HoldKey::Retake);
         let alone = Write::Check { key: retake, expect: Expect::Absent };
-        match self.commit_rows(vec![rows::hold_put(&hold, first.version), alone]).await {
+        let mut writes = vec![rows::hold_put(&hold, first.version)];
+        if !planted(Plant::RefusalAlone) {
+            writes.push(alone);
+        }
+        match self.commit_rows(writes).await {
             Ok(()) => rejected(Rejection::Expired),
             Err(CommitError::Conflict { .. } | CommitError::Ambiguous(_)) => Ok(None),
             Err(CommitError::Failed(fault)) => Err(fault.into()),

@@ -125,6 +125,12 @@ async fn too_late(calls: &mut Calls<'_>, event: &Event, intent: &PaymentIntentId
         Err(EndRejection::Illegal { current: Some(Status::Hold), .. }) => {
             Err(Stop::Transient { error: "the reservation refuses to be EXPIRED while it is in HOLD".into() })
         }
+        // Another payment, which came while there were seats, confirmed it meanwhile.
+        Err(EndRejection::Illegal { current: Some(Status::Confirmed), intent: Some(by) })
+            if by != *intent && !planted(Plant::ConfirmedMeanwhile) =>
+        {
+            Ok(Done::LatePaymentReturned)
+        }
         Err(EndRejection::Illegal { current: Some(Status::Confirmed) | None, .. }) => {
             Err(Stop::contradiction(
                 "the inventory says EXPIRED, and the reservation refuses; the payment was given back",

@@ -10,6 +10,7 @@ use domain::reservation::End;
 use domain::retry::Reason;
 use ports::inventory::{CommitSeats, Committed, ReleaseSeats};
 use ports::payments::{CancelPayment, Cancelled, PaymentRejection};
+use ports::plant::{Plant, planted};
 use ports::reservations::{EndRejection, EndReservation, Ended, NoSuchReservation, ReservationView};
 use ports::{CallContext, Clock, Fault, FaultClass, PortError};
 
@@ -81,6 +82,13 @@ pub(super) struct Known {
     pub(super) view: Option<ReservationView>,
 }
 
+impl Known {
+    /// Nothing but the reservation's id.
+    pub(super) const fn nothing() -> Self {
+        Self { show: None, seats: Vec::new(), quantity: None, person: None, view: None }
+    }
+}
+
 pub(super) struct Calls<'p> {
     peers: &'p Peers,
     clock: &'p dyn Clock,
@@ -118,7 +126,10 @@ impl<'p> Calls<'p> {
             quantity: (!seats.is_empty()).then_some(seats.len() as u32).or(hint.quantity).or(view.quantity),
             seats,
             // The person of a payment is who pays, and that need not be who reserved.
-            person: view.person.clone().or_else(|| event.person.clone()),
+            person: match planted(Plant::PayerHolds) {
+                true => event.person.clone(),
+                false => view.person.clone().or_else(|| event.person.clone()),
+            },
             view: Some(view),
         }))
     }

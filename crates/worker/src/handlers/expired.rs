@@ -7,14 +7,17 @@
 //! | not due yet | again after what is left; no attempt is burnt |
 //! | anything else | a contradiction |
 
-use super::call::Calls;
+use super::call::{Calls, Known};
 use super::{Done, Stop};
 use core::time::Duration;
 use domain::event::Event;
 use domain::hold::{Rejection, ReleaseCause, Released};
+use domain::id::ReservationId;
 use domain::reservation::{End, Status};
+use ports::plant::{Plant, planted};
 use ports::probe;
 use ports::reservations::{EndRejection, NoSuchReservation};
+use std::sync::Arc;
 
 /// Waits that the inventory may ask for are kept within this: less is a busy loop, and more is longer than the
 /// longest hold, so somebody's clock is wrong and the event had better be looked at again.
@@ -33,17 +36,64 @@ pub(super) async fn handle(calls: &mut Calls<'_>, event: &Event) -> Result<Done,
     };
     let released = calls.release(id, known, ReleaseCause::Expired).await?;
     probe::hit(release_point!("expired", &released));
-    match released {
-        Ok(_) | Err(Rejection::NoSuchHold) => {}
+    let end = match released {
+        Ok(released) => end_of(&released, ReleaseCause::Expired, None),
+        Err(Rejection::NoSuchHold) => End::Expired { error_code: None },
         Err(Rejection::AlreadyCommitted(_)) => return Ok(Done::AlreadyCommitted),
         Err(Rejection::NotDue { left }) => return Err(Stop::NotYet(left.clamp(NOT_DUE_MIN, NOT_DUE_MAX))),
         Err(other) => {
             return Err(Stop::contradiction(format!("the inventory refuses to release: {other:?}")));
         }
-    }
-    let ended = calls.end(id, End::Expired { error_code: None }).await?;
+    };
+    let done = if end.status() == Status::Expired { Done::Expired } else { Done::EndedBefore };
+    let ended = calls.end(id, end).await?;
     probe::hit(end_point!("expired.end", &ended));
-    without_seats(ended.map(|_| ()), Done::Expired, event)
+    match without_seats(ended.map(|_| ()), done, event) {
+        Err(Unfit::Confirmed) if confirmed_meanwhile(calls, id, ReleaseCause::Expired).await? => {
+            Ok(Done::AlreadyCommitted)
+        }
+        fit => fit.map_err(Stop::from),
+    }
+}
+
+/// The end of a reservation whose hold was released: that of the cause that the inventory remembers, so that what it may
+/// take again and what may become CONFIRMED cannot disagree.
+pub(super) fn end_of(released: &Released, cause: ReleaseCause, error_code: Option<Arc<str>>) -> End {
+    match released {
+        Released::Now { .. } => End::after_release(cause, error_code),
+        Released::Before { cause, .. } => End::after_release(*cause, error_code),
+    }
+}
+
+/// Whether the seats of a reservation that is CONFIRMED are sold. They were given back when this run asked, so a late
+/// payment has taken them again since, by a confirm of the buyer's.
+pub(super) async fn confirmed_meanwhile(
+    calls: &mut Calls<'_>,
+    id: &ReservationId,
+    cause: ReleaseCause,
+) -> Result<bool, Stop> {
+    if planted(Plant::ConfirmedMeanwhile) {
+        return Ok(false);
+    }
+    let again = calls.release(id, Known::nothing(), cause).await?;
+    Ok(matches!(again, Err(Rejection::AlreadyCommitted(_))))
+}
+
+/// An answer of the reservation that does not fit what the inventory did.
+pub(super) enum Unfit {
+    /// CONFIRMED, although the seats went back.
+    Confirmed,
+    /// Anything else.
+    Stop(Stop),
+}
+
+impl From<Unfit> for Stop {
+    fn from(unfit: Unfit) -> Self {
+        match unfit {
+            Unfit::Confirmed => Self::contradiction("the seats went back, and the reservation is CONFIRMED"),
+            Unfit::Stop(stop) => stop,
+        }
+    }
 }
 
 /// What the reservation's answer means after the seats went back: any end without seats will do, because a late failure
@@ -52,7 +102,7 @@ pub(super) fn without_seats(
     ended: Result<(), EndRejection>,
     done: Done,
     event: &Event,
-) -> Result<Done, Stop> {
+) -> Result<Done, Unfit> {
     match ended {
         Ok(()) => Ok(done),
         Err(EndRejection::NoSuchReservation) => {
@@ -63,13 +113,12 @@ pub(super) fn without_seats(
             Ok(Done::EndedBefore)
         }
         Err(EndRejection::Illegal { current: Some(Status::Hold), .. }) => {
-            Err(Stop::Transient { error: "the reservation refuses its end while it is in HOLD".into() })
+            let error = "the reservation refuses its end while it is in HOLD".into();
+            Err(Unfit::Stop(Stop::Transient { error }))
         }
-        Err(EndRejection::Illegal { current: Some(Status::Confirmed), .. }) => {
-            Err(Stop::contradiction("the seats went back, and the reservation is CONFIRMED"))
-        }
-        Err(EndRejection::Illegal { current: None, .. }) => Err(Stop::contradiction(
+        Err(EndRejection::Illegal { current: Some(Status::Confirmed), .. }) => Err(Unfit::Confirmed),
+        Err(EndRejection::Illegal { current: None, .. }) => Err(Unfit::Stop(Stop::contradiction(
             "the seats went back, and the reservation refuses its end in an unknown status",
-        )),
+        ))),
     }
 }

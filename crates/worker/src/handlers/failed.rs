@@ -9,12 +9,12 @@
 //! | anything else | a contradiction |
 
 use super::call::Calls;
-use super::expired::without_seats;
+use super::expired::{Unfit, confirmed_meanwhile, end_of, without_seats};
 use super::{Done, Stop};
 use domain::event::Event;
 use domain::hold::{Rejection, ReleaseCause, Released};
 use domain::id::PaymentIntentId;
-use domain::reservation::{CancelCause, End, Status};
+use domain::reservation::{End, Status};
 use ports::probe;
 use ports::reservations::{EndRejection, NoSuchReservation};
 use std::sync::Arc;
@@ -36,17 +36,24 @@ pub(super) async fn handle(
     };
     let released = calls.release(id, known, ReleaseCause::PaymentFailed).await?;
     probe::hit(release_point!("failed", &released));
-    match released {
-        Ok(_) | Err(Rejection::NoSuchHold) => {}
+    let error_code = error_code.cloned();
+    let end = match released {
+        Ok(released) => end_of(&released, ReleaseCause::PaymentFailed, error_code),
+        Err(Rejection::NoSuchHold) => End::after_release(ReleaseCause::PaymentFailed, error_code),
         Err(Rejection::AlreadyCommitted(_)) => return stale(calls, event, intent).await,
         Err(other) => {
             return Err(Stop::contradiction(format!("the inventory refuses to release: {other:?}")));
         }
-    }
-    let reason = Some(CancelCause::PaymentFailed.as_str().into());
-    let ended = calls.end(id, End::Cancelled { reason, error_code: error_code.cloned() }).await?;
+    };
+    let done = if end.status() == Status::Cancelled { Done::Cancelled } else { Done::EndedBefore };
+    let ended = calls.end(id, end).await?;
     probe::hit(end_point!("failed.end", &ended));
-    without_seats(ended.map(|_| ()), Done::Cancelled, event)
+    match without_seats(ended.map(|_| ()), done, event) {
+        Err(Unfit::Confirmed) if confirmed_meanwhile(calls, id, ReleaseCause::PaymentFailed).await? => {
+            stale(calls, event, intent).await
+        }
+        fit => fit.map_err(Stop::from),
+    }
 }
 
 /// The seats are sold. To whose payment, only the reservation knows, and it is asked now: what was looked up before

@@ -130,7 +130,7 @@ impl Pipeline {
         if let Limit::Auto(found) = &mut self.limit {
             found.started(self.running);
         }
-        let limit = self.limit();
+        let (limit, to_renew) = (self.limit(), self.options.lease_to_renew());
         let handlers = self.parts.handlers.clone();
         let (run, abort) = abortable(async move { handlers.handle(&work.event, &work.trace).await });
         if let Some(delivery) = self.table.get_mut(ticket) {
@@ -143,6 +143,11 @@ impl Pipeline {
                     let _ = queue.delete(vec![receipt]).await;
                 });
             }
+        }
+        if let Some(delivery) = self.table.get(ticket) {
+            // While it waited it was looked at for another reason: a run's lease is renewed at half of it.
+            let renew_at = delivery.lease_until.saturating_sub(to_renew).max(now);
+            self.table.look_at(ticket, renew_at);
         }
         self.note(ticket, What::Started { attempt });
         let guard = RunGuard::new(self.signals.clone(), ticket);

@@ -143,7 +143,7 @@ impl Pipeline {
 
     /// The delivery of a lane for whose end something waits already, if there is one.
     fn waits_in(&mut self, lane: &ReservationId) -> Option<&mut Delivery> {
-        let ticket = *self.came_again.get(lane)?;
+        let ticket = *self.came_again.get(lane).filter(|_| !planted(Plant::ComesAgainAlone))?;
         self.table.get_mut(ticket)
     }
 

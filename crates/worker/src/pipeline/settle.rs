@@ -190,6 +190,10 @@ impl Pipeline {
             Then::LaneOpens => {
                 // In this order: if the message came again meanwhile, the head of its group may have come with it and
                 // been refused by the lane, so the lane must refuse this one as well.
+                if planted(Plant::LaneOpensEarly) {
+                    self.follower_left(&lane);
+                    return self.leave(ticket, now);
+                }
                 self.leave(ticket, now);
                 self.follower_left(&lane);
             }
