@@ -240,6 +240,7 @@ impl Checker {
     /// Copies are being sent to the dead-letter queue.
     pub fn burying(&mut self, core: &Core, entries: &[Outgoing], holder: u32) {
         for entry in entries {
+            self.contradicts(core, entry);
             if of(entry, attribute::REASON) != Some("retries_exhausted") {
                 continue;
             }
@@ -268,6 +269,18 @@ impl Checker {
                     core.broken(Name::Q6, words);
                 }
             }
+        }
+    }
+
+    /// Everybody tells the truth of what there is, so nothing that is there is ever found to contradict itself.
+    fn contradicts(&self, core: &Core, copy: &Outgoing) {
+        if of(copy, attribute::REASON) != Some("contradiction") {
+            return;
+        }
+        let Ok((event, _)) = envelope::decode(&copy.body, "", &[]) else { return };
+        if self.world().reservations.iter().any(|known| known.id == event.reservation) {
+            let error = of(copy, attribute::ERROR).unwrap_or_default();
+            core.broken(Name::X1, format!("{}: {error}", event.reservation));
         }
     }
 

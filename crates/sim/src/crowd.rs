@@ -12,7 +12,7 @@ use crate::network::Caller;
 use contracts::payment::v1::PaymentMethod;
 use core::time::Duration;
 use domain::id::{OrderId, PaymentIntentId, PersonId, ReservationId, SeatId, SectionId, ShowId};
-use domain::money::Money;
+use domain::money::{Currency, Money};
 use domain::payment::{Scenario, Status};
 use domain::random::{Random, SplitMix64};
 use domain::seat::SeatStatus;
@@ -53,10 +53,11 @@ enum Behaviour {
     PaysIntoSilence,
     LetsAFriendPay,
     UsesOneKeyTwice,
+    PaysForNothing,
     AsksForNonsense,
 }
 
-const BEHAVIOURS: [Behaviour; 16] = [
+const BEHAVIOURS: [Behaviour; 17] = [
     Behaviour::PaysAndConfirms,
     Behaviour::PaysAndLeaves,
     Behaviour::RepeatsEverything,
@@ -72,6 +73,7 @@ const BEHAVIOURS: [Behaviour; 16] = [
     Behaviour::PaysIntoSilence,
     Behaviour::LetsAFriendPay,
     Behaviour::UsesOneKeyTwice,
+    Behaviour::PaysForNothing,
     Behaviour::AsksForNonsense,
 ];
 
@@ -155,8 +157,10 @@ impl Buyer {
     }
 
     async fn live(&mut self, behaviour: Behaviour) -> Option<()> {
-        if behaviour == Behaviour::AsksForNonsense {
-            return self.ask_for_nonsense().await;
+        match behaviour {
+            Behaviour::AsksForNonsense => return self.ask_for_nonsense().await,
+            Behaviour::PaysForNothing => return self.pay_for_nothing().await,
+            _ => {}
         }
         let twice = behaviour == Behaviour::RepeatsEverything;
         let Some(held) = self.reserve(twice).await? else { return Some(()) };
@@ -180,10 +184,12 @@ impl Buyer {
                 self.pay(&held, "card", Scenario::Fail, false).await?;
                 self.pay(&held, "second-card", Scenario::Approve, false).await?;
             }
-            Behaviour::WalksAway | Behaviour::AsksForNonsense => {}
+            Behaviour::WalksAway | Behaviour::AsksForNonsense | Behaviour::PaysForNothing => {}
             Behaviour::PaysLate => {
-                let late = self.crowd.house.plan.hold + Duration::from_millis(self.dice.below(8_000));
-                self.core().exec.sleep(late).await;
+                // Around the end of the hold, when its timer and its payment meet.
+                let late = Duration::from_millis(self.dice.below(6_000));
+                let hold = self.crowd.house.plan.hold.saturating_sub(Duration::from_secs(3));
+                self.core().exec.sleep(hold + late).await;
                 if let Some(intent) = self.pay(&held, "card", Scenario::Approve, false).await? {
                     self.confirm(&held, &intent).await?;
                 }
@@ -462,6 +468,17 @@ impl Buyer {
         if answer.is_ok() {
             self.promise(Promise::Cancelled { reservation: held.reservation.clone() });
         }
+        Some(())
+    }
+
+    /// Pays for a reservation that nobody made: the money must come back.
+    async fn pay_for_nothing(&mut self) -> Option<()> {
+        let reservation = ReservationId::parse(&format!("rsv_mistyped_by_{}", self.person)).expect("letters");
+        let total = Money { amount: 110_000, currency: Currency::krw() };
+        let (payer, held) = (self.person.clone(), Held { reservation, total });
+        let intent = self.open(&payer, &held, "card", Scenario::Approve).await?;
+        self.process(&intent).await?;
+        lock(&self.crowd.ledger).must_be_given_back(&intent);
         Some(())
     }
 

@@ -275,6 +275,7 @@ impl House {
             pipeline: PipelineOptions {
                 in_flight,
                 visibility: plan.visibility,
+                shutdown_timeout: plan.end_within,
                 ..PipelineOptions::default()
             },
             downstream_timeout: plan.call_max,

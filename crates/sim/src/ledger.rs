@@ -61,6 +61,8 @@ pub struct Receipt {
 pub struct Ledger {
     /// The story of each.
     pub receipts: BTreeMap<PersonId, Receipt>,
+    /// Payments for reservations that nobody made.
+    for_nothing: Vec<PaymentIntentId>,
 }
 
 impl Ledger {
@@ -72,6 +74,11 @@ impl Ledger {
     /// Notes that a buyer opened an intent.
     pub fn opened(&mut self, person: &PersonId, intent: &PaymentIntentId) {
         self.of(person).intents.push(intent.clone());
+    }
+
+    /// Notes a payment that was for nothing.
+    pub fn must_be_given_back(&mut self, intent: &PaymentIntentId) {
+        self.for_nothing.push(intent.clone());
     }
 
     fn of(&mut self, person: &PersonId) -> &mut Receipt {
@@ -93,6 +100,13 @@ impl Ledger {
                 if let Err(problem) = stored.keeps(promise) {
                     return Some(format!("{} was told {promise:?}, but {problem}", receipt.person));
                 }
+            }
+        }
+        for intent in &self.for_nothing {
+            let status = stored.payments.get(intent).map(|payment| payment.status);
+            // An operator may have decided it first.
+            if !matches!(status, Some(payment::Status::Refunded | payment::Status::Failed)) {
+                return Some(format!("{intent} was for nothing and is {status:?}"));
             }
         }
         // Nobody has seats that they did not pay for.

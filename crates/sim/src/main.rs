@@ -2,6 +2,7 @@
 
 use anyhow::{Result, bail};
 use clap::Parser;
+use ports::Entropy;
 use sim::fault::Kind;
 use sim::plan::Plan;
 use sim::run::{Outcome, run};
@@ -24,6 +25,9 @@ struct Arguments {
     /// The seeds to run, the second one not included: 0..1000
     #[arg(long, value_parser = range, conflicts_with = "seed", value_name = "A..B")]
     seeds: Option<(u64, u64)>,
+    /// And so many more, from a base that is drawn and printed
+    #[arg(long, default_value_t = 0, requires = "seeds", value_name = "N")]
+    fresh: u64,
     /// Run this one seed and print one line for each thing that happens
     #[arg(long)]
     seed: Option<u64>,
@@ -53,6 +57,10 @@ struct Arguments {
     #[cfg(feature = "plants")]
     #[arg(long, conflicts_with_all = ["seed", "seeds", "plant"])]
     plants: bool,
+    /// How many seeds are tried for each planted bug from each base
+    #[cfg(feature = "plants")]
+    #[arg(long, default_value_t = 10_000, value_name = "N")]
+    within: u64,
 }
 
 fn range(text: &str) -> Result<(u64, u64), String> {
@@ -138,16 +146,21 @@ fn many(arguments: &Arguments, (from, to): (u64, u64)) -> Result<ExitCode> {
     let threads = threads(arguments);
     let began = Instant::now();
     let progress = !arguments.json && std::io::stderr().is_terminal();
-    let summary = sweep(
-        Sweep { from, to, threads, until_violation: false },
-        || arguments.prepare(),
-        |done| {
-            if progress && done.is_multiple_of(100) {
-                tell(&format!("\r{done} of {} seeds", to - from));
-            }
-        },
-        |plan| arguments.narrow(plan),
-    );
+    let base = runtime::SystemEntropy::new().next_u64() >> 16;
+    let fresh = (base, base + arguments.fresh);
+    let mut summary = Summary::default();
+    for (from, to) in [(from, to), fresh].into_iter().filter(|(from, to)| from < to) {
+        summary.join(sweep(
+            Sweep { from, to, threads },
+            || arguments.prepare(),
+            |done| {
+                if progress && done.is_multiple_of(100) {
+                    tell(&format!("\r{done} of {} seeds", to - from));
+                }
+            },
+            |plan| arguments.narrow(plan),
+        ));
+    }
     let wall = began.elapsed().as_secs_f64();
     if progress {
         tell(&"\r");
@@ -155,7 +168,7 @@ fn many(arguments: &Arguments, (from, to): (u64, u64)) -> Result<ExitCode> {
     if arguments.json {
         print(&format!("{}\n", serde_json::to_string(&summary.report(wall))?));
     } else {
-        print(&words(&summary, (from, to), wall));
+        print(&words(&summary, (from, to), fresh, wall));
     }
     for outcome in summary.violations.values().take(SHOWN_MAX) {
         arguments.prepare();
@@ -164,24 +177,21 @@ fn many(arguments: &Arguments, (from, to): (u64, u64)) -> Result<ExitCode> {
     Ok(if summary.violations.is_empty() { ExitCode::SUCCESS } else { ExitCode::from(1) })
 }
 
-/// Seeds that are tried for each planted bug from each base.
-#[cfg(feature = "plants")]
-const SEEDS_MAX: u64 = 20_000;
-
 #[cfg(feature = "plants")]
 fn plants(arguments: &Arguments) -> ExitCode {
     use sim::find::{find, median};
     use std::collections::BTreeSet;
-    let bases: Vec<u64> = (1..=10).map(|base| base * 1_000_000).collect();
+    let (bases, within): (Vec<u64>, u64) =
+        ((1..=10).map(|base| base * 1_000_000).collect(), arguments.within);
     let mut all_found = true;
     print("| bug | trap | found as | seeds, median of ten | fewest | most |\n|---|---|---|---:|---:|---:|\n");
     for plant in ports::plant::Plant::ALL {
-        let finds = find(&[plant], &bases, SEEDS_MAX, threads(arguments));
+        let finds = find(&[plant], &bases, within, threads(arguments));
         let names: BTreeSet<&str> =
             finds.iter().map(|find| &*find.invariant).filter(|name| !name.is_empty()).collect();
         let names: Vec<&str> = names.into_iter().collect();
         let text =
-            |seeds: Option<u64>| seeds.map_or_else(|| format!("> {SEEDS_MAX}"), |seeds| seeds.to_string());
+            |seeds: Option<u64>| seeds.map_or_else(|| format!("> {within}"), |seeds| seeds.to_string());
         let fewest = finds.iter().filter_map(|find| find.seeds).min();
         let most =
             finds.iter().map(|find| find.seeds).max_by_key(|seeds| seeds.unwrap_or(u64::MAX)).flatten();
@@ -199,9 +209,11 @@ fn plants(arguments: &Arguments) -> ExitCode {
     if all_found { ExitCode::SUCCESS } else { ExitCode::from(1) }
 }
 
-fn words(summary: &Summary, (from, to): (u64, u64), wall: f64) -> String {
+fn words(summary: &Summary, (from, to): (u64, u64), fresh: (u64, u64), wall: f64) -> String {
+    let drawn =
+        if fresh.0 < fresh.1 { format!(" and the fresh {}..{}", fresh.0, fresh.1) } else { String::new() };
     let mut text = format!(
-        "seeds {from}..{to}: {} runs, {} violations, {} steps, {:.1} virtual hours, {:.1} s, {:.0} seeds/s\n",
+        "seeds {from}..{to}{drawn}: {} runs, {} violations, {} steps, {:.1} virtual hours, {:.1} s, {:.0} seeds/s\n",
         summary.seeds,
         summary.violations.len(),
         summary.steps,

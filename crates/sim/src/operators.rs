@@ -230,16 +230,19 @@ impl Operator {
 
     /// Gives money back by hand where there is none to give, in full or more than all of it.
     async fn give_back(&mut self) {
-        let intent = {
+        let find = |wanted: &[Status]| {
             let checker = lock(&self.house.core.checker);
             let mut payments = checker.world().payments.iter();
-            payments.find(|payment| matches!(payment.status, Status::Failed | Status::Refunded)).cloned()
+            payments.find(|payment| wanted.contains(&payment.status)).cloned()
         };
-        let Some(payment) = intent else { return };
-        let clock: Arc<dyn Clock> = self.clock.clone();
-        let handlers =
-            Handlers::new(self.house.worker_peers(self.caller.clone()), clock, self.house.plan.call_max);
-        drop(handlers.give_back(&payment.intent, &Trace::default()).await);
+        if let Some(payment) = find(&[Status::Failed, Status::Refunded]) {
+            let clock: Arc<dyn Clock> = self.clock.clone();
+            let peers = self.house.worker_peers(self.caller.clone());
+            let handlers = Handlers::new(peers, clock, self.house.plan.call_max);
+            drop(handlers.give_back(&payment.intent, &Trace::default()).await);
+        }
+        // More than all of it: that is refused, or M2 does not hold.
+        let Some(payment) = find(&[Status::Captured]) else { return };
         let command = CancelPayment {
             intent: payment.intent,
             reason: "too much".into(),
@@ -273,6 +276,14 @@ impl Operator {
             person: None,
         };
         let cx = CallContext::default();
+        let known = lock(&self.house.core.checker).world().reservations.first().map(|known| known.id.clone());
+        if let Some(reservation) = known {
+            let person = PersonId::parse("nobody").ok();
+            let stolen = CommitSeats { reservation, person, ..commit.clone() };
+            if Inventory::commit(&self.caller, &cx, stolen).await.is_ok() {
+                self.house.core.violated("S2", "somebody committed the hold of another");
+            }
+        }
         let held = Inventory::hold(&self.caller, &cx, hold).await.is_ok();
         let sold = Inventory::commit(&self.caller, &cx, commit).await.is_ok();
         if held || sold {
@@ -284,11 +295,11 @@ impl Operator {
     async fn decide(&mut self) {
         let open: Vec<PaymentIntentId> = {
             let checker = lock(&self.house.core.checker);
+            // Now and then one that is decided already: the provider does not change its mind.
+            let any = self.dice.below(5) == 0;
             let payments = checker.world().payments.iter();
-            payments
-                .filter(|payment| !payment.status.is_decided())
-                .map(|payment| payment.intent.clone())
-                .collect()
+            let open = payments.filter(|payment| any || !payment.status.is_decided());
+            open.map(|payment| payment.intent.clone()).collect()
         };
         let Some(intent) = open.get(self.dice.below(open.len().max(1) as u64) as usize).cloned() else {
             return;

@@ -34,6 +34,8 @@ pub struct Plan {
     pub concurrency: usize,
     /// How long a message is leased.
     pub visibility: Duration,
+    /// How long a worker may take to end.
+    pub end_within: Duration,
     /// The limit of one call of the worker.
     pub call_max: Duration,
     /// How long faults go on.
@@ -71,6 +73,7 @@ impl Plan {
         let concurrency = if below(4) == 0 { 0 } else { 1 + below(20) as usize };
         let visibility = millis(&mut below, 8_000, 60_000);
         let call_max = millis(&mut below, 500, 10_000);
+        let end_within = millis(&mut below, 2_000, 30_000);
         let storm = millis(&mut below, 5_000, 120_000);
         let (instant, latency) = (300 + below(650), 200 + below(20_000));
         let operators = below(4) != 0;
@@ -91,6 +94,7 @@ impl Plan {
             sole_writer,
             concurrency,
             visibility,
+            end_within,
             call_max,
             storm,
             rates,

@@ -188,6 +188,7 @@ fn calm(house: &Arc<House>) {
     house.core.faults.stop();
     house.network.heal();
     house.events.down_until(0);
+    house.letters.down_until(0);
     house.tables.iter().for_each(|table| table.down_until(0));
     chaos::start_all(house);
 }

@@ -4,7 +4,7 @@ use crate::fault::{KINDS, Kind};
 use crate::plan::Plan;
 use crate::run::{Outcome, run};
 use crate::trace::Trace;
-use core::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use core::sync::atomic::{AtomicU64, Ordering};
 use domain::invariant::Name;
 use serde::Serialize;
 use std::collections::BTreeMap;
@@ -60,18 +60,33 @@ impl Default for Summary {
 
 impl Summary {
     fn add(&mut self, outcome: Outcome) {
-        self.seeds += 1;
-        self.steps += outcome.steps;
-        self.micros += outcome.micros;
-        self.faults.iter_mut().zip(outcome.faults).for_each(|(sum, count)| *sum += count);
-        for (name, count) in &outcome.variants {
+        let mut one = Self {
+            seeds: 1,
+            steps: outcome.steps,
+            micros: outcome.micros,
+            faults: outcome.faults,
+            variants: outcome.variants.clone(),
+            checks: outcome.checks.clone(),
+            violations: BTreeMap::new(),
+        };
+        if outcome.violation.is_some() {
+            one.violations.insert(outcome.plan.seed, outcome);
+        }
+        self.join(one);
+    }
+
+    /// Takes in what other runs came to.
+    pub fn join(&mut self, other: Self) {
+        self.seeds += other.seeds;
+        self.steps += other.steps;
+        self.micros += other.micros;
+        self.violations.extend(other.violations);
+        self.faults.iter_mut().zip(other.faults).for_each(|(sum, count)| *sum += count);
+        for (name, count) in other.variants {
             *self.variants.entry(name).or_default() += count;
         }
-        for (name, count) in &outcome.checks {
-            *self.checks.entry(*name).or_default() += count;
-        }
-        if outcome.violation.is_some() {
-            self.violations.insert(outcome.plan.seed, outcome);
+        for (name, count) in other.checks {
+            *self.checks.entry(name).or_default() += count;
         }
     }
 
@@ -106,8 +121,6 @@ pub struct Sweep {
     pub to: u64,
     /// How many run side by side.
     pub threads: usize,
-    /// Ends with the first violation.
-    pub until_violation: bool,
 }
 
 /// Runs seeds. `prepare` is called on each thread, `done` with the number of seeds that are run so far, and `plan` may
@@ -118,7 +131,7 @@ pub fn sweep(
     done: impl Fn(u64) + Sync,
     plan: impl Fn(Plan) -> Plan + Sync,
 ) -> Summary {
-    let (next, stop) = (AtomicU64::new(sweep.from), AtomicBool::new(false));
+    let next = AtomicU64::new(sweep.from);
     let summary = Mutex::new(Summary::default());
     std::thread::scope(|scope| {
         for _ in 0..sweep.threads.max(1) {
@@ -126,13 +139,10 @@ pub fn sweep(
                 prepare();
                 loop {
                     let seed = next.fetch_add(1, Ordering::Relaxed);
-                    if seed >= sweep.to || stop.load(Ordering::Relaxed) {
+                    if seed >= sweep.to {
                         return;
                     }
                     let outcome = run(plan(Plan::draw(seed)), Trace::off());
-                    if outcome.violation.is_some() && sweep.until_violation {
-                        stop.store(true, Ordering::Relaxed);
-                    }
                     let mut summary = crate::exec::lock(&summary);
                     summary.add(outcome);
                     done(summary.seeds);

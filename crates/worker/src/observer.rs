@@ -123,6 +123,13 @@ impl Observer {
         }
     }
 
+    /// The head that was put off could not be hidden: its lease is another's by now, and whoever has it settles it.
+    pub(crate) fn not_put_off(&mut self, lane: &ReservationId, message: &str) {
+        if let Some(seen) = self.lanes.get_mut(lane) {
+            seen.put_off.take_if(|(head, _)| &**head == message);
+        }
+    }
+
     /// A settlement is being sent.
     pub(crate) fn settling(&self, delivery: u64, message: &str, lease_until: Duration, now: Duration) {
         let first = !self.settled.contains(&delivery);
@@ -210,6 +217,17 @@ mod tests {
         observer.received(&lane());
         observer.started(&lane(), 3, "b", 9, Duration::from_millis(999));
         assert_eq!(violations(&counts, Name::Q3), 1);
+    }
+
+    #[test]
+    fn a_head_that_could_not_be_hidden_is_overtaken_by_nobody() {
+        let (mut observer, counts) = observer();
+        observer.started(&lane(), 1, "a", 9, Duration::ZERO);
+        observer.ended(&lane());
+        observer.put_off(&lane(), &"a".into(), Duration::from_secs(1));
+        observer.not_put_off(&lane(), "a");
+        observer.started(&lane(), 3, "b", 9, Duration::from_millis(999));
+        assert_eq!(violations(&counts, Name::Q3), 0);
     }
 
     #[test]

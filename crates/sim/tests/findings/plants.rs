@@ -23,7 +23,9 @@ fn every_planted_bug_is_found() {
         let finds = find(&[plant], &[BASE], limit(plant), threads);
         for found in finds {
             match found.seeds {
-                Some(seeds) => println!("{} ({}): {} after {seeds} seeds", plant.name(), plant.trap(), found.invariant),
+                Some(seeds) => {
+                    println!("{} ({}): {} after {seeds} seeds", plant.name(), plant.trap(), found.invariant)
+                }
                 None => writeln!(missed, "{}: not within {} seeds", plant.name(), limit(plant)).unwrap(),
             }
         }

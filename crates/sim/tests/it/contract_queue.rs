@@ -21,7 +21,8 @@ impl Simulated {
     }
 
     fn make(&self, kind: QueueKind, redrive: Option<(Arc<SimQueue>, u32)>) -> Arc<SimQueue> {
-        let options = QueueOptions { kind, visibility: VISIBILITY, name: "q", redrive, role: Role::Unwatched };
+        let options =
+            QueueOptions { kind, visibility: VISIBILITY, name: "q", redrive, role: Role::Unwatched };
         let queue = SimQueue::new(Arc::clone(&self.core), options);
         self.queues.lock().unwrap().push(Arc::clone(&queue));
         queue

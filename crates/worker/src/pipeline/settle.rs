@@ -173,7 +173,12 @@ impl Pipeline {
                 self.parts.telemetry.acks_lost.inc();
                 self.note(ticket, What::SettlementLost);
             }
-            (Action::Hide(_), _) => {}
+            (Action::Hide(_), false) => {
+                if let Some(delivery) = self.table.get(ticket) {
+                    self.observer.not_put_off(&lane, &delivery.message.id);
+                }
+            }
+            (Action::Hide(_), true) => {}
         }
         match then {
             Then::Nothing => self.leave(ticket, now),
