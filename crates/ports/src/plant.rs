@@ -69,13 +69,19 @@ pub enum Plant {
     PayerHolds,
     /// A reservation that was confirmed between a release and its end is buried as a contradiction. Was in the code.
     ConfirmedMeanwhile,
+    /// A payment that was refused confirms the reservation that another payment bought since. Was in the code.
+    RefusedConfirms,
+    /// A head is hidden while a renewal of its lease is on its way. Was in the code until it was found.
+    HideBehindRenewal,
+    /// The late answer of an earlier receive replaces a newer receipt. Was in the code until it was found.
+    LateAnswerWins,
     /// The relay is told of no row and rescans nothing: it publishes what it finds at its start.
     NotRescanned,
 }
 
 impl Plant {
     /// Every plant.
-    pub const ALL: [Self; 30] = [
+    pub const ALL: [Self; 33] = [
         Self::DeleteBeforeEffect,
         Self::PollCancelled,
         Self::FollowersOvertake,
@@ -105,6 +111,9 @@ impl Plant {
         Self::WaitOutlivesLease,
         Self::PayerHolds,
         Self::ConfirmedMeanwhile,
+        Self::RefusedConfirms,
+        Self::HideBehindRenewal,
+        Self::LateAnswerWins,
         Self::NotRescanned,
     ];
 
@@ -140,6 +149,9 @@ impl Plant {
             Self::WaitOutlivesLease => "wait_outlives_lease",
             Self::PayerHolds => "payer_holds",
             Self::ConfirmedMeanwhile => "confirmed_meanwhile",
+            Self::RefusedConfirms => "refused_confirms",
+            Self::HideBehindRenewal => "hide_behind_renewal",
+            Self::LateAnswerWins => "late_answer_wins",
             Self::NotRescanned => "not_rescanned",
         }
     }
@@ -149,11 +161,14 @@ impl Plant {
         match self {
             Self::DeleteBeforeEffect | Self::DeletedBeforeSend => "T1",
             Self::PollCancelled => "T2",
-            Self::FollowersOvertake | Self::LaneOpensEarly | Self::ComesAgainAlone => "T3",
+            Self::FollowersOvertake
+            | Self::LaneOpensEarly
+            | Self::ComesAgainAlone
+            | Self::HideBehindRenewal => "T3",
             Self::UndecodableDropped => "T4",
             Self::AttemptsByReceives => "T5",
             Self::LeaseBelieved | Self::WaitOutlivesLease => "T6",
-            Self::StaleHandle => "T7",
+            Self::StaleHandle | Self::LateAnswerWins => "T7",
             Self::BatchResultsIgnored => "T8",
             Self::OutageCounts => "T10",
             Self::RedriveSameDedup => "T13",
@@ -163,7 +178,7 @@ impl Plant {
             Self::EarlyRelease => "S7",
             Self::AmbiguousIsDone => "S9",
             Self::HalfHold => "I5",
-            Self::LateMoneyKept | Self::RefusalAlone | Self::PayerHolds => "M1",
+            Self::LateMoneyKept | Self::RefusalAlone | Self::PayerHolds | Self::RefusedConfirms => "M1",
             Self::RefundTwice => "M2",
             Self::LateFailureWins => "M3",
             Self::EventApart => "M4",

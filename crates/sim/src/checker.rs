@@ -295,7 +295,11 @@ impl Checker {
     pub fn received(&mut self, core: &Core, holder: u32, messages: &[Message]) {
         for message in messages {
             let number = message.receipt.0.rsplit('#').next().and_then(|number| number.parse().ok());
-            self.told.insert((holder, message.id.clone()), (number.unwrap_or(0), core.exec.micros()));
+            let told = (number.unwrap_or(0), core.exec.micros());
+            let newest = self.told.entry((holder, message.id.clone())).or_insert(told);
+            if told.0 > newest.0 {
+                *newest = told;
+            }
         }
     }
 

@@ -54,10 +54,11 @@ enum Behaviour {
     LetsAFriendPay,
     UsesOneKeyTwice,
     PaysForNothing,
+    PaysAgainAndAgain,
     AsksForNonsense,
 }
 
-const BEHAVIOURS: [Behaviour; 17] = [
+const BEHAVIOURS: [Behaviour; 18] = [
     Behaviour::PaysAndConfirms,
     Behaviour::PaysAndLeaves,
     Behaviour::RepeatsEverything,
@@ -74,6 +75,7 @@ const BEHAVIOURS: [Behaviour; 17] = [
     Behaviour::LetsAFriendPay,
     Behaviour::UsesOneKeyTwice,
     Behaviour::PaysForNothing,
+    Behaviour::PaysAgainAndAgain,
     Behaviour::AsksForNonsense,
 ];
 
@@ -211,6 +213,12 @@ impl Buyer {
                 let intent = self.pay_as(&payer, &held, "card", Scenario::Approve, false).await?;
                 if let Some(intent) = intent.filter(|_| self.dice.below(2) == 0) {
                     self.confirm(&held, &intent).await?;
+                }
+            }
+            Behaviour::PaysAgainAndAgain => {
+                for card in ["first", "second", "third", "fourth"] {
+                    let scenario = [Scenario::Fail, Scenario::Approve][self.dice.below(2) as usize];
+                    self.pay(&held, card, scenario, false).await?;
                 }
             }
             Behaviour::UsesOneKeyTwice => self.use_the_key_again(&held).await?,

@@ -122,13 +122,21 @@ pub const KINDS: usize = Kind::ALL.len();
 /// The rate of each kind, as [`Kind::scale`] counts.
 pub type Rates = [u32; KINDS];
 
-/// Draws rates: a fifth of the seeds are calm, two fifths mild, two fifths storms. In each that is not calm, about half of
-/// the kinds do not happen at all.
+/// Draws rates: a fifth of the seeds are calm, a fifth mild, two fifths storms; in those about half of the kinds do not
+/// happen at all. In the last fifth a few kinds happen as often as they can and no others: what hides behind the noise
+/// of a storm shows there.
 pub fn draw_rates(dice: &mut impl Random) -> Rates {
     let mut rates = [0; KINDS];
     let strength = match dice.below(5) {
         0 => return rates,
-        1 | 2 => 0.25,
+        1 => {
+            for _ in 0..2 + dice.below(5) {
+                let kind = Kind::ALL[dice.below(KINDS as u64) as usize];
+                rates[kind as usize] = kind.scale().saturating_mul(2).min(500_000);
+            }
+            return rates;
+        }
+        2 => 0.25,
         _ => 1.0,
     };
     for (rate, kind) in rates.iter_mut().zip(Kind::ALL) {

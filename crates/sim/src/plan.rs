@@ -71,7 +71,8 @@ impl Plan {
         let inventory = if sole_writer { 1 } else { 1 + below(2) as u32 };
         let instances = [inventory, 1 + below(2) as u32, 1 + below(2) as u32, 1 + below(3) as u32];
         let concurrency = if below(4) == 0 { 0 } else { 1 + below(20) as usize };
-        let visibility = millis(&mut below, 8_000, 60_000);
+        // Short leases as likely as long ones: 3 s to 60 s.
+        let visibility = Duration::from_millis(3_000 << below(5)).mul_f64(0.75 + below(500) as f64 / 1_000.0);
         let call_max = millis(&mut below, 500, 10_000);
         let end_within = millis(&mut below, 2_000, 30_000);
         let storm = millis(&mut below, 5_000, 120_000);

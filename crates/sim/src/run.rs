@@ -225,6 +225,8 @@ async fn judge(house: &House, crowd: &Crowd) {
     if let Some(words) = broken {
         core.violated("promise", words);
     }
+    // A release of the last moment is written, and its answer may be on its way: until then memory may say either.
+    core.exec.sleep(Duration::from_secs(2)).await;
     reported(house).await;
 }
 

@@ -125,6 +125,10 @@ pub fn commit(
         return CommitDecision::Reject(Rejection::NotOwner);
     }
     if let Some(done) = [retake, Some(first)].into_iter().flatten().find(|hold| hold.is_committed()) {
+        // The seats were sold to another payment after this one was refused: its payer has the money back.
+        if intent.is_some_and(|intent| first.refused.contains(intent)) {
+            return CommitDecision::Reject(Rejection::Expired);
+        }
         return CommitDecision::Already(done.clone());
     }
     let order = OrderId::of(&first.reservation);

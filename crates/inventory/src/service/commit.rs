@@ -29,7 +29,8 @@ impl Service {
             };
             let (first_hold, retake_hold) =
                 (first.as_ref().map(|s| &s.hold), retake.as_ref().map(|s| &s.hold));
-            let decision = hold::commit(first_hold, retake_hold, claim, command.intent.as_ref());
+            let intent = command.intent.as_ref().filter(|_| !planted(Plant::RefusedConfirms));
+            let decision = hold::commit(first_hold, retake_hold, claim, intent);
             probe::hit(point(&decision));
             if let CommitDecision::Reject(rejection) = decision {
                 return rejected(rejection);

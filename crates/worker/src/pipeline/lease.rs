@@ -6,7 +6,7 @@
 //! - What is being settled is never renewed: it is sent again, and left to the queue when its lease ends.
 
 use super::signal::{Answers, Signal, per_entry};
-use super::table::{Cut, Stage, Ticket};
+use super::table::{Action, Cut, Settling, Stage, Ticket};
 use super::{Pipeline, What};
 use crate::telemetry::Operation;
 use core::time::Duration;
@@ -143,6 +143,7 @@ impl Pipeline {
                 let Some(delivery) = self.table.get_mut(ticket) else { continue };
                 let Stage::Running(run) = &mut delivery.stage else { continue };
                 run.renewing = true;
+                delivery.renewal_in_air = true;
                 let lease_until = delivery.lease_until;
                 entries.push((ticket, delivery.message.receipt.clone()));
                 self.table.look_at(ticket, lease_until);
@@ -175,7 +176,14 @@ impl Pipeline {
         let run_max = self.parts.handlers.run_max();
         for ((ticket, receipt), result) in entries.into_iter().zip(results) {
             let Some(delivery) = self.table.get_mut(ticket) else { continue };
+            delivery.renewal_in_air = false;
             let same = delivery.message.receipt == receipt;
+            if let Stage::Settling(Settling { action: action @ Action::Hide(_), in_air: false, .. }) =
+                delivery.stage
+            {
+                self.queue_up(ticket, action, now);
+                continue;
+            }
             let Stage::Running(run) = &mut delivery.stage else { continue };
             run.renewing = false;
             let result = if planted(Plant::LeaseBelieved) { Ok(()) } else { result };
@@ -186,7 +194,7 @@ impl Pipeline {
                 }
                 // A newer receipt has come meanwhile: the lease is that one's.
                 _ if !same => now,
-                Err(fault) if fault.class == FaultClass::Permanent && !denied => {
+                Err(fault) if fault.class == FaultClass::Permanent && !denied && run.cut.is_none() => {
                     run.cut_off(Cut::LeaseLost);
                     now + LATER
                 }

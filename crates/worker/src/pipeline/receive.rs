@@ -120,6 +120,10 @@ impl Pipeline {
     fn arrive_again(&mut self, ticket: Ticket, arrival: Arrival, lease_until: Duration) {
         self.note(ticket, What::ReceivedAgain);
         let Some(delivery) = self.table.get_mut(ticket) else { return };
+        if arrival.message.receive_count < delivery.message.receive_count && !planted(Plant::LateAnswerWins) {
+            // The answer of an earlier receive that comes late: its lease has been replaced.
+            return;
+        }
         let waits = match &delivery.stage {
             Stage::Waiting | Stage::Following | Stage::Copying(_) => false,
             Stage::Running(run) => run.cut.is_some(),

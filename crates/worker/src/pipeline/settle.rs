@@ -68,8 +68,13 @@ impl Pipeline {
         for ticket in tickets {
             let Some(delivery) = self.table.get_mut(ticket) else { continue };
             let lease_until = delivery.lease_until;
+            let renewal_in_air = delivery.renewal_in_air && !planted(Plant::HideBehindRenewal);
             let Stage::Settling(settling) = &mut delivery.stage else { continue };
             if settling.in_air || lease_until <= now {
+                continue;
+            }
+            if renewal_in_air && settling.action != Action::Delete {
+                // It is queued up again when the renewal is answered.
                 continue;
             }
             settling.in_air = true;

@@ -33,6 +33,8 @@ pub(super) struct Delivery {
     /// What is taken up when this delivery is over, in the order of receipt: the same message, received again after
     /// its last word was on its way, and what came after it for its lane, which must not overtake it.
     pub(super) again: Vec<Arrival>,
+    /// A renewal was sent and is not answered. It must not arrive behind the change of visibility that ends the lease.
+    pub(super) renewal_in_air: bool,
     agenda_at: Duration,
 }
 
@@ -154,6 +156,7 @@ impl Table {
             lease_until,
             stage: Stage::Waiting,
             again: Vec::new(),
+            renewal_in_air: false,
             agenda_at: look_at,
         };
         self.deliveries.insert(ticket, Box::new(delivery));
