@@ -38,6 +38,17 @@ const SILENT_CALLS_MAX: u32 = 6;
 /// How long a worker may leave a settlement that failed before it sends it again.
 const REPEAT_US: u64 = 3_000_000;
 
+/// What a worker asks of the queue for a message that it has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Settling {
+    /// Its effect is durable.
+    Delete,
+    /// Somebody shall have it later.
+    GiveBack,
+    /// It is still worked on.
+    Renew,
+}
+
 /// An invariant that does not hold.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Violation {
@@ -304,10 +315,14 @@ impl Checker {
     }
 
     /// A settlement leaves its sender. `lease` is the message, if it is there, and the lease that the receipt names.
-    pub fn settling(&mut self, core: &Core, holder: u32, lease: Option<(Held, u64)>, delete: bool) {
+    pub fn settling(&mut self, core: &Core, holder: u32, lease: Option<(Held, u64)>, settling: Settling) {
         let Some((message, number)) = lease else { return };
         let key = (holder, message.id.clone());
-        if delete {
+        if settling == Settling::GiveBack {
+            // What an earlier receive brings late is a delivery of its own then.
+            self.told.remove(&key);
+        }
+        if settling == Settling::Delete {
             self.failed.remove(&key);
             let (newest, told_at) = self.told.get(&key).copied().unwrap_or((number, 0));
             // What was told at this very moment may still be on its way within the instance.

@@ -4,6 +4,7 @@
 //! be right. Who holds a lease is remembered, so that the checker can tell a settlement that came too late through a
 //! fault of ours from one that should never have been sent.
 
+use crate::checker::Settling;
 use crate::core::Core;
 use crate::exec::{Sleep, lock};
 use crate::fault::Kind;
@@ -447,14 +448,14 @@ impl SimQueuePort {
     }
 
     /// Tells the checker that a settlement leaves its sender.
-    fn settling<'r>(&self, receipts: impl Iterator<Item = &'r Receipt>, delete: bool) {
+    fn settling<'r>(&self, receipts: impl Iterator<Item = (&'r Receipt, Settling)>) {
         if self.queue.role != Role::Events {
             return;
         }
         let core = &self.queue.core;
-        for receipt in receipts {
+        for (receipt, settling) in receipts {
             let lease = self.queue.lease_of(receipt);
-            lock(&core.checker).settling(core, self.holder, lease, delete);
+            lock(&core.checker).settling(core, self.holder, lease, settling);
         }
     }
 }
@@ -520,7 +521,7 @@ impl Queue for SimQueuePort {
 
     async fn delete(&self, receipts: Vec<Receipt>) -> Result<Vec<Result<(), Fault>>, Fault> {
         Self::batch(&receipts)?;
-        self.settling(receipts.iter(), true);
+        self.settling(receipts.iter().map(|receipt| (receipt, Settling::Delete)));
         let queue = &self.queue;
         queue.arrive().await?;
         let results: Vec<_> =
@@ -539,7 +540,10 @@ impl Queue for SimQueuePort {
         entries: Vec<(Receipt, Duration)>,
     ) -> Result<Vec<Result<(), Fault>>, Fault> {
         Self::batch(&entries)?;
-        self.settling(entries.iter().map(|(receipt, _)| receipt), false);
+        self.settling(entries.iter().map(|(receipt, visibility)| {
+            let renewal = *visibility == self.queue.visibility;
+            (receipt, if renewal { Settling::Renew } else { Settling::GiveBack })
+        }));
         let queue = &self.queue;
         queue.arrive().await?;
         let hide =
