@@ -6,6 +6,24 @@ use anyhow::Result;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
+/// 5,100 worlds, a third of them new each time; the base of those is printed. Built for release, because they are many.
+const SIMULATION: &[&str] =
+    &["run", "--release", "--locked", "-p", "sim", "--", "--seeds", "0..3400", "--fresh", "1700"];
+/// Alone with its feature: planted bugs must not get into any other build.
+const FINDINGS: &[&str] = &[
+    "test",
+    "--release",
+    "--locked",
+    "-p",
+    "sim",
+    "--features",
+    "plants",
+    "--test",
+    "findings",
+    "--",
+    "--nocapture",
+];
+
 struct Step {
     name: &'static str,
     outcome: Outcome,
@@ -23,7 +41,12 @@ pub(crate) fn run(root: &Path) -> Result<bool> {
     step(&mut steps, "licences, bans, sources", || deny::run(root))?;
     let lints = ["clippy", "--workspace", "--all-targets", "--locked", "--", "-D", "warnings"];
     step(&mut steps, "lints", || shown(&mut cargo(root, &lints)))?;
+    let planted =
+        ["clippy", "-p", "sim", "--all-targets", "--features", "plants", "--locked", "--", "-D", "warnings"];
+    step(&mut steps, "lints of planted bugs", || shown(&mut cargo(root, &planted)))?;
     step(&mut steps, "tests", || test(root, &[]))?;
+    step(&mut steps, "simulation", || shown(&mut cargo(root, SIMULATION)))?;
+    step(&mut steps, "simulation finds what is planted", || shown(&mut cargo(root, FINDINGS)))?;
     step(&mut steps, "tests in the documentation", || {
         shown(&mut cargo(root, &["test", "--workspace", "--locked", "--doc"]))
     })?;

@@ -19,13 +19,15 @@ use domain::hold::{Hold, HoldState};
 use domain::id::{PaymentIntentId, ReservationId};
 use domain::invariant::{self, Name, Phase, Report, World};
 use domain::payment::Status as Paid;
-use domain::reservation::{CancelCause, Reservation, Status};
-use domain::seat::SeatState;
+use domain::reservation::{Reservation, Status};
+use history::history;
 use ports::queue::{Message, Outgoing};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use worker::dead_letter::attribute;
 use worker::journal::What;
+
+mod history;
 
 /// How far an instance's clock may be off, in milliseconds: half of what the services count on between two of them.
 pub const SKEW_MAX_MS: i64 = 2_400;
@@ -169,6 +171,9 @@ impl Checker {
             if let Err(error) = self.census.set(table, change.key, change.after) {
                 core.violated("rows", error.to_string());
             }
+        }
+        if let Err(error) = self.census.complete() {
+            core.violated("rows", error.to_string());
         }
         if matters {
             let report = invariant::check(self.census.world(), Phase::Running);
@@ -422,84 +427,4 @@ impl Checker {
 
 fn of<'e>(entry: &'e Outgoing, name: &str) -> Option<&'e str> {
     entry.attributes.iter().find(|(n, _)| n == name).map(|(_, value)| value.as_str())
-}
-
-/// What a row may become, by what it was.
-fn history(table: Table, change: &Change<'_>) -> Result<(), (&'static str, String)> {
-    let partition = &*change.key.partition;
-    let Some(before) = change.before else { return Ok(()) };
-    match table {
-        Table::Inventory if partition.starts_with("hold#") => {
-            let Ok(was) = inventory::rows::read_hold(before) else { return Ok(()) };
-            let is = change.after.map(inventory::rows::read_hold);
-            let Some(Ok(is)) = is else {
-                return Err(("I4", format!("the hold of {} is gone", was.reservation)));
-            };
-            if was.state != HoldState::Live && was.state != is.state {
-                let words = format!("{} was {:?} and is {:?}", was.reservation, was.state, is.state);
-                return Err(("I4", words));
-            }
-        }
-        Table::Inventory if partition.starts_with("seats#") => {
-            let Ok(was) = inventory::rows::read_seat(before) else { return Ok(()) };
-            let is = change.after.and_then(|row| inventory::rows::read_seat(row).ok());
-            if let SeatState::Sold { .. } = was.seat.state
-                && is.as_ref().map(|is| &is.seat.state) != Some(&was.seat.state)
-            {
-                return Err((
-                    "I6",
-                    format!("seat {} was sold and is {:?}", was.id, is.map(|is| is.seat.state)),
-                ));
-            }
-        }
-        Table::Inventory => {}
-        Table::Reservation => {
-            let read = |row| match reservation::rows::AnyRow::read(row) {
-                Some(reservation::rows::AnyRow::Reservation(stored)) => Some(stored.reservation),
-                _ => None,
-            };
-            let Some(was) = read(before) else { return Ok(()) };
-            return reservation_moves(&was, change.after.and_then(read).as_ref());
-        }
-        Table::Payment => {
-            let read = |row| match payment::rows::AnyRow::read(row) {
-                Some(Ok(payment::rows::AnyRow::Payment(stored))) => Some(stored.payment),
-                _ => None,
-            };
-            let Some(was) = read(before) else { return Ok(()) };
-            let is = change.after.and_then(read);
-            let Some(is) = is else { return Err(("M3", format!("payment {} is gone", was.intent))) };
-            if !may_follow(was.status, is.status) {
-                let words = format!("payment {} was {:?} and is {:?}", was.intent, was.status, is.status);
-                return Err(("M3", words));
-            }
-        }
-    }
-    Ok(())
-}
-
-/// A confirmed buyer stays confirmed; who gave the seats back does not get them; an end is an end.
-fn reservation_moves(was: &Reservation, is: Option<&Reservation>) -> Result<(), (&'static str, String)> {
-    let Some(is) = is else { return Err(("X1", format!("reservation {} is gone", was.id))) };
-    let by_buyer = was.cancel_cause() == Some(CancelCause::ByBuyer);
-    let fine = match was.status {
-        Status::Hold => true,
-        Status::Confirmed => is.status == Status::Confirmed && is.order == was.order && is.seats == was.seats,
-        Status::Cancelled if by_buyer => is.status == Status::Cancelled,
-        Status::Cancelled | Status::Expired => is.status != Status::Hold,
-    };
-    let (from, to) = (was.status.as_str(), is.status.as_str());
-    if fine { Ok(()) } else { Err(("X1", format!("reservation {} was {from} and is {to}", was.id))) }
-}
-
-/// Payments only move forward (design part 4).
-fn may_follow(was: Paid, is: Paid) -> bool {
-    use Paid::{Authorized, Captured, Failed, Pending, Refunded, Voided};
-    was == is
-        || match was {
-            Pending => true,
-            Authorized => matches!(is, Captured | Failed | Voided),
-            Captured => is == Refunded,
-            Failed | Voided | Refunded => false,
-        }
 }

@@ -60,6 +60,8 @@ kinds! {
     QueueRefused = "queue_refused", 150_000;
     /// A call to the queue has its effect, and fails all the same.
     QueueAnswerLost = "queue_answer_lost", 150_000;
+    /// A call to the queue takes long, on its way there or on its way back.
+    QueueSlow = "queue_slow", 150_000;
     /// An entry of a batch has no effect and fails.
     EntryRefused = "entry_refused", 200_000;
     /// An entry of a batch has its effect, and is reported as failed.
@@ -122,21 +124,21 @@ pub const KINDS: usize = Kind::ALL.len();
 /// The rate of each kind, as [`Kind::scale`] counts.
 pub type Rates = [u32; KINDS];
 
-/// Draws rates: a fifth of the seeds are calm, a fifth mild, two fifths storms; in those about half of the kinds do not
-/// happen at all. In the last fifth a few kinds happen as often as they can and no others: what hides behind the noise
-/// of a storm shows there.
+/// Draws rates: of seven seeds one is calm, one mild and two are storms; in those about half of the kinds do not happen at
+/// all. In the other three a few kinds happen as often as they can and no others: what hides behind the noise of a storm
+/// shows there.
 pub fn draw_rates(dice: &mut impl Random) -> Rates {
     let mut rates = [0; KINDS];
-    let strength = match dice.below(5) {
+    let strength = match dice.below(7) {
         0 => return rates,
-        1 => {
+        1..4 => {
             for _ in 0..2 + dice.below(5) {
                 let kind = Kind::ALL[dice.below(KINDS as u64) as usize];
                 rates[kind as usize] = kind.scale().saturating_mul(2).min(500_000);
             }
             return rates;
         }
-        2 => 0.25,
+        4 => 0.25,
         _ => 1.0,
     };
     for (rate, kind) in rates.iter_mut().zip(Kind::ALL) {

@@ -29,7 +29,7 @@ use worker::Handlers;
 use worker::redrive::{RedriveOptions, Report, Selection, redrive};
 
 /// How long an operator rests between two deeds.
-const REST_MAX: Duration = Duration::from_secs(6);
+const REST_MAX: Duration = Duration::from_secs(4);
 
 struct Operator {
     house: Arc<House>,
@@ -199,33 +199,40 @@ impl Operator {
             let reservations = &checker.world().reservations;
             reservations.first().map_or_else(|| "nobody".to_owned(), |known| known.id.to_string())
         };
-        self.send(body.to_owned(), group).await;
+        self.send(vec![body.to_owned()], group).await;
     }
 
-    /// A payment for nobody's reservation, of a provider's that knows nothing of it.
+    /// Events of nobody's reservation, a few at once, so that a lane has something to keep in order. The provider knows
+    /// nothing of their payment.
     async fn unknown_payment(&mut self) {
         let reservation = ReservationId::parse("rsv_nobody").expect("a literal");
         let intent = PaymentIntentId::parse("pay_nobody").expect("a literal");
-        let fact = match self.dice.below(3) {
-            0 => Fact::PaymentApproved { intent, amount: None },
-            1 => Fact::PaymentFailed { intent, amount: None, error_code: None, error_message: None },
-            _ => Fact::ReservationExpired { expired_at: None },
-        };
-        let event = self.event(reservation.clone(), fact, &format!("foreign-{}", self.sent));
-        self.send(contracts::envelope::encode(&event), reservation.to_string()).await;
+        let mut bodies = Vec::new();
+        for _ in 0..1 + self.dice.below(5) {
+            let intent = intent.clone();
+            let fact = match self.dice.below(4) {
+                0 => Fact::PaymentApproved { intent, amount: None },
+                1 => Fact::PaymentFailed { intent, amount: None, error_code: None, error_message: None },
+                _ => Fact::ReservationExpired { expired_at: None },
+            };
+            let id = format!("foreign-{}-{}", self.sent, bodies.len());
+            bodies.push(contracts::envelope::encode(&self.event(reservation.clone(), fact, &id)));
+        }
+        self.send(bodies, reservation.to_string()).await;
     }
 
-    async fn send(&mut self, body: String, group: String) {
+    async fn send(&mut self, bodies: Vec<String>, group: String) {
         self.sent += 1;
         let fifo = self.house.is_fifo();
-        let entry = Outgoing {
+        let entry = |(number, body): (usize, String)| Outgoing {
             body,
-            group: fifo.then_some(group),
-            dedup_id: fifo.then(|| format!("foreign-{}", self.sent)),
+            group: fifo.then(|| group.clone()),
+            dedup_id: fifo.then(|| format!("foreign-{}-{number}", self.sent)),
             ..Outgoing::default()
         };
+        let entries = bodies.into_iter().enumerate().map(entry).collect();
         // A producer that is not answered sends no more.
-        drop(self.house.queue(OUTSIDE).send(vec![entry]).await);
+        drop(self.house.queue(OUTSIDE).send(entries).await);
     }
 
     /// Gives money back by hand where there is none to give, in full or more than all of it.

@@ -26,6 +26,8 @@ use worker::dead_letter::attribute;
 const REST_MAX: Duration = Duration::from_secs(90 * 60);
 /// Steps after which a run is taken for one that never ends.
 const STEPS_MAX: u64 = 5_000_000;
+/// How often dead letters are put back before it is asked which of them stay.
+const REDRIVES: u32 = 2;
 /// How often the checker looks at what only shows after a while.
 const LOOK_EVERY_US: u64 = 1_000_000;
 
@@ -131,10 +133,13 @@ async fn conduct(house: Arc<House>, crowd: Arc<Crowd>, armed: Arc<Armed>, over: 
         core.exec.sleep(Duration::from_secs(1)).await;
     }
     come_to_rest(&house, began).await;
-    // What was buried in the storm is put back, and must find its end now.
-    let limit = house.letters.len();
-    while !house.letters.is_empty() && operators::redrive_all(&house, limit).await.is_none() {}
-    come_to_rest(&house, core.exec.micros()).await;
+    // What was buried in the storm is put back, and must find its end now. A failure that waits for an approval behind it
+    // in its own group is buried once more, and finds its end when it is put back behind it.
+    for _ in 0..REDRIVES {
+        let limit = house.letters.len();
+        while !house.letters.is_empty() && operators::redrive_all(&house, limit).await.is_none() {}
+        come_to_rest(&house, core.exec.micros()).await;
+    }
     judge(&house, &crowd).await;
     for service in [Service::Worker, Service::Reservation, Service::Payments, Service::Inventory] {
         for instance in house.instances().iter().filter(|instance| instance.service == service) {

@@ -85,6 +85,8 @@ pub(crate) struct Pipeline {
     failed: BTreeMap<ReservationId, FailedLane>,
     /// Lanes in which something waits for the end of a delivery.
     came_again: BTreeMap<ReservationId, Ticket>,
+    /// Those of them of which an earlier message has gone back since: what waits goes back behind it.
+    overtaken: BTreeSet<ReservationId>,
     attempts: Attempts,
     gates: Gates,
     valve: Option<Valve>,
@@ -149,6 +151,7 @@ impl Pipeline {
             lanes: Lanes::new(options.lane_depth_max),
             failed: BTreeMap::new(),
             came_again: BTreeMap::new(),
+            overtaken: BTreeSet::new(),
             attempts: Attempts::default(),
             gates: Gates::new(options.breaker, now),
             valve: options.write_rps.map(|rate| Valve::new(rate, now)),

@@ -151,9 +151,37 @@ impl Pipeline {
         self.table.get_mut(ticket)
     }
 
+    /// A message of this lane goes back: on a FIFO queue what waits for its turn in it must not be started before.
+    pub(super) fn goes_back(&mut self, lane: &ReservationId) {
+        if self.fifo && self.came_again.contains_key(lane) && !planted(Plant::ComesAgainAlone) {
+            self.overtaken.insert(lane.clone());
+        }
+    }
+
+    /// Gives back what waited and would overtake.
+    pub(super) fn turn_away(&mut self, arrival: Arrival, now: Duration) {
+        let lease_until = self.lease_from(arrival.requested_at);
+        if lease_until <= now {
+            return;
+        }
+        if let Some(ticket) = self.table.by_message(&arrival.message.id) {
+            let lane = arrival.content.lane(&arrival.message);
+            self.arrive_again(ticket, arrival, lease_until);
+            return self.goes_back(&lane);
+        }
+        let Arrival { message, content, .. } = arrival;
+        let lane = content.lane(&message);
+        let ticket = self.table.insert(message, content, lane.clone(), lease_until, lease_until, now);
+        self.observer.received(&lane);
+        self.hand_back(ticket, Duration::ZERO, "an earlier one of its group went back", now);
+    }
+
     /// Gives a message back that was not started.
     pub(super) fn hand_back(&mut self, ticket: Ticket, delay: Duration, why: &'static str, now: Duration) {
         self.note(ticket, What::HandedBack { why });
+        if let Some(lane) = self.table.get(ticket).map(|delivery| delivery.lane.clone()) {
+            self.goes_back(&lane);
+        }
         self.settle(ticket, Action::Hide(delay), Then::Nothing, now);
     }
 

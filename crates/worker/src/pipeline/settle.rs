@@ -222,11 +222,17 @@ impl Pipeline {
     pub(super) fn leave(&mut self, ticket: Ticket, now: Duration) {
         let Some(delivery) = self.table.remove(ticket) else { return };
         self.observer.left(ticket.0, &delivery.lane, now);
-        if self.came_again.get(&delivery.lane) == Some(&ticket) {
-            self.came_again.remove(&delivery.lane);
+        if self.came_again.get(&delivery.lane) != Some(&ticket) {
+            return;
         }
+        self.came_again.remove(&delivery.lane);
+        let overtaken = self.overtaken.remove(&delivery.lane);
         for arrival in delivery.again {
-            self.arrive(arrival, now);
+            if overtaken {
+                self.turn_away(arrival, now);
+            } else {
+                self.arrive(arrival, now);
+            }
         }
     }
 

@@ -109,6 +109,7 @@ impl Pipeline {
     /// Takes head and followers out of their lane, which stays blocked until they are settled.
     pub(super) fn stop_lane(&mut self, head: Ticket, delay: Duration) {
         let Some(lane) = self.table.get(head).map(|delivery| delivery.lane.clone()) else { return };
+        self.goes_back(&lane);
         let Some(failed) = self.lanes.fail(&lane) else { return };
         for follower in &failed.followers {
             if let Some(delivery) = self.table.get_mut(*follower) {
