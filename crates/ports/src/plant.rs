@@ -59,8 +59,6 @@ pub enum Plant {
     KeyIgnored,
     /// The refusal of a late commit is written without looking for a second hold. Was in the code until it was found.
     RefusalAlone,
-    /// A failed lane opens before its last follower leaves it. Was in the code until it was found.
-    LaneOpensEarly,
     /// What is received behind a message that came again does not wait for it. Was in the code until it was found.
     ComesAgainAlone,
     /// A poll may wait longer than its messages are leased. Was in the code until it was found.
@@ -69,10 +67,6 @@ pub enum Plant {
     PayerHolds,
     /// A reservation that was confirmed between a release and its end is buried as a contradiction. Was in the code.
     ConfirmedMeanwhile,
-    /// A payment that was refused confirms the reservation that another payment bought since. Was in the code.
-    RefusedConfirms,
-    /// A head is hidden while a renewal of its lease is on its way. Was in the code until it was found.
-    HideBehindRenewal,
     /// The late answer of an earlier receive replaces a newer receipt. Was in the code until it was found.
     LateAnswerWins,
     /// The relay is told of no row and rescans nothing: it publishes what it finds at its start.
@@ -81,7 +75,7 @@ pub enum Plant {
 
 impl Plant {
     /// Every plant.
-    pub const ALL: [Self; 33] = [
+    pub const ALL: [Self; 30] = [
         Self::DeleteBeforeEffect,
         Self::PollCancelled,
         Self::FollowersOvertake,
@@ -106,13 +100,10 @@ impl Plant {
         Self::UnsignedWebhook,
         Self::KeyIgnored,
         Self::RefusalAlone,
-        Self::LaneOpensEarly,
         Self::ComesAgainAlone,
         Self::WaitOutlivesLease,
         Self::PayerHolds,
         Self::ConfirmedMeanwhile,
-        Self::RefusedConfirms,
-        Self::HideBehindRenewal,
         Self::LateAnswerWins,
         Self::NotRescanned,
     ];
@@ -144,13 +135,10 @@ impl Plant {
             Self::UnsignedWebhook => "unsigned_webhook",
             Self::KeyIgnored => "key_ignored",
             Self::RefusalAlone => "refusal_alone",
-            Self::LaneOpensEarly => "lane_opens_early",
             Self::ComesAgainAlone => "comes_again_alone",
             Self::WaitOutlivesLease => "wait_outlives_lease",
             Self::PayerHolds => "payer_holds",
             Self::ConfirmedMeanwhile => "confirmed_meanwhile",
-            Self::RefusedConfirms => "refused_confirms",
-            Self::HideBehindRenewal => "hide_behind_renewal",
             Self::LateAnswerWins => "late_answer_wins",
             Self::NotRescanned => "not_rescanned",
         }
@@ -161,10 +149,7 @@ impl Plant {
         match self {
             Self::DeleteBeforeEffect | Self::DeletedBeforeSend => "T1",
             Self::PollCancelled => "T2",
-            Self::FollowersOvertake
-            | Self::LaneOpensEarly
-            | Self::ComesAgainAlone
-            | Self::HideBehindRenewal => "T3",
+            Self::FollowersOvertake | Self::ComesAgainAlone => "T3",
             Self::UndecodableDropped => "T4",
             Self::AttemptsByReceives => "T5",
             Self::LeaseBelieved | Self::WaitOutlivesLease => "T6",
@@ -178,7 +163,7 @@ impl Plant {
             Self::EarlyRelease => "S7",
             Self::AmbiguousIsDone => "S9",
             Self::HalfHold => "I5",
-            Self::LateMoneyKept | Self::RefusalAlone | Self::PayerHolds | Self::RefusedConfirms => "M1",
+            Self::LateMoneyKept | Self::RefusalAlone | Self::PayerHolds => "M1",
             Self::RefundTwice => "M2",
             Self::LateFailureWins => "M3",
             Self::EventApart => "M4",

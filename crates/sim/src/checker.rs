@@ -37,8 +37,8 @@ pub const OUTSIDE: u32 = 0;
 const SILENCE_MAX_US: u64 = 20_000_000;
 /// And after so many calls: three runs without an answer open it, and none makes more than two calls to one downstream.
 const SILENT_CALLS_MAX: u32 = 6;
-/// How long a worker may leave a settlement that failed before it sends it again.
-const REPEAT_US: u64 = 3_000_000;
+/// How long it may take until a settlement that failed is sent again: the answer may be slow, and so is the worker's rest.
+const REPEAT_US: u64 = 7_000_000;
 
 /// What a worker asks of the queue for a message that it has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -132,11 +132,9 @@ pub fn draw_rates(dice: &mut impl Random) -> Rates {
     let strength = match dice.below(7) {
         0 => return rates,
         1..4 => {
-            for _ in 0..2 + dice.below(5) {
-                let kind = Kind::ALL[dice.below(KINDS as u64) as usize];
-                rates[kind as usize] = kind.scale().saturating_mul(2).min(500_000);
-            }
-            return rates;
+            let count = 2 + dice.below(5);
+            let kinds = (0..count).map(|_| Kind::ALL[dice.below(KINDS as u64) as usize]);
+            return only(&kinds.collect::<Vec<_>>());
         }
         4 => 0.25,
         _ => 1.0,
@@ -147,6 +145,15 @@ pub fn draw_rates(dice: &mut impl Random) -> Rates {
             let share = 0.02_f64.powf(dice.unit());
             *rate = (f64::from(kind.scale()) * strength * share).ceil() as u32;
         }
+    }
+    rates
+}
+
+/// These kinds and no others, each as often as it can.
+pub fn only(kinds: &[Kind]) -> Rates {
+    let mut rates = [0; KINDS];
+    for kind in kinds {
+        rates[*kind as usize] = kind.scale().saturating_mul(2).min(500_000);
     }
     rates
 }

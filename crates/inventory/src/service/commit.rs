@@ -29,8 +29,7 @@ impl Service {
             };
             let (first_hold, retake_hold) =
                 (first.as_ref().map(|s| &s.hold), retake.as_ref().map(|s| &s.hold));
-            let intent = command.intent.as_ref().filter(|_| !planted(Plant::RefusedConfirms));
-            let decision = hold::commit(first_hold, retake_hold, claim, intent);
+            let decision = hold::commit(first_hold, retake_hold, claim, command.intent.as_ref());
             probe::hit(point(&decision));
             if let CommitDecision::Reject(rejection) = decision {
                 return rejected(rejection);

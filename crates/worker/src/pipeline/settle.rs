@@ -68,7 +68,7 @@ impl Pipeline {
         for ticket in tickets {
             let Some(delivery) = self.table.get_mut(ticket) else { continue };
             let lease_until = delivery.lease_until;
-            let renewal_in_air = delivery.renewal_in_air && !planted(Plant::HideBehindRenewal);
+            let renewal_in_air = delivery.renewal_in_air;
             let Stage::Settling(settling) = &mut delivery.stage else { continue };
             if settling.in_air || lease_until <= now {
                 continue;
@@ -200,10 +200,6 @@ impl Pipeline {
             Then::LaneOpens => {
                 // In this order: if the message came again meanwhile, the head of its group may have come with it and
                 // been refused by the lane, so the lane must refuse this one as well.
-                if planted(Plant::LaneOpensEarly) {
-                    self.follower_left(&lane);
-                    return self.leave(ticket, now);
-                }
                 self.leave(ticket, now);
                 self.follower_left(&lane);
             }

@@ -56,6 +56,22 @@ fn released(cause: ReleaseCause) -> Hold {
     Hold { state: HoldState::Released { cause, at: at(7) }, ..live(&[0, 1], 5) }
 }
 
+/// Trap M1, found by simulation: the money of a refused payment is on its way back, so it must not be told "sold" when
+/// another payment has bought the seats since.
+#[test]
+fn a_refused_payment_stays_refused_when_another_has_bought_the_seats() {
+    let mut first = released(ReleaseCause::Expired);
+    first.refuse(Some(&intent("refused")));
+    let order = OrderId::of(&first.reservation);
+    let sold = HoldState::Committed { order, intent: Some(intent("bought")), at: at(9) };
+    let retake = Hold { key: HoldKey::Retake, state: sold, refused: Vec::new(), ..first.clone() };
+    let decide = |payment: Option<&PaymentIntentId>| commit(Some(&first), Some(&retake), NOBODY, payment);
+    assert_eq!(decide(Some(&intent("refused"))), CommitDecision::Reject(Rejection::Expired));
+    assert_eq!(decide(Some(&intent("bought"))), CommitDecision::Already(retake.clone()));
+    assert_eq!(decide(Some(&intent("third"))), CommitDecision::Already(retake.clone()));
+    assert_eq!(decide(None), CommitDecision::Already(retake.clone()));
+}
+
 /// Every command of the smallest case: three seats, three buyers who each want the two seats from their own on.
 fn smallest() -> Vec<Command> {
     let mut commands = vec![Command::Pass];
