@@ -2,7 +2,7 @@
 
 use anyhow::{Result, bail};
 use clap::Parser;
-use ports::Entropy;
+use ports::{Clock, Entropy};
 use sim::fault::Kind;
 use sim::plan::Plan;
 use sim::run::{Outcome, run};
@@ -11,7 +11,6 @@ use sim::sweep::{Summary, Sweep, sweep};
 use sim::trace::Trace;
 use std::io::{IsTerminal, Write};
 use std::process::ExitCode;
-use std::time::Instant;
 
 /// Lines of the trace that are shown of a violation.
 const LINES: usize = 40;
@@ -156,7 +155,8 @@ fn threads(arguments: &Arguments) -> usize {
 
 fn many(arguments: &Arguments, (from, to): (u64, u64)) -> Result<ExitCode> {
     let threads = threads(arguments);
-    let began = Instant::now();
+    let clock = runtime::SystemClock::new();
+    let began = clock.elapsed();
     let progress = !arguments.json && std::io::stderr().is_terminal();
     let base = runtime::SystemEntropy::new().next_u64() >> 16;
     let fresh = (base, base + arguments.fresh);
@@ -173,7 +173,7 @@ fn many(arguments: &Arguments, (from, to): (u64, u64)) -> Result<ExitCode> {
             |plan| arguments.narrow(plan),
         ));
     }
-    let wall = began.elapsed().as_secs_f64();
+    let wall = (clock.elapsed() - began).as_secs_f64();
     if progress {
         tell(&"\r");
     }
@@ -255,11 +255,7 @@ fn story(arguments: &Arguments, outcome: &Outcome) -> String {
     };
     let told = run(small.clone(), Trace::tail(LINES));
     let Some(found) = &told.violation else { return String::new() };
-    #[cfg(feature = "plants")]
-    let planted = arguments.plant.map(|plant| (" --features plants", format!(" --plant {}", plant.name())));
-    #[cfg(not(feature = "plants"))]
-    let planted = None::<(&str, String)>;
-    let (feature, plant) = planted.unwrap_or_default();
+    let (feature, plant) = planted(arguments);
     format!(
         "\nseed {}, step {}: {}: {}\n{}\nreplay: cargo run --release -p sim{feature} -- {}{plant}\n",
         small.seed,
@@ -269,6 +265,18 @@ fn story(arguments: &Arguments, outcome: &Outcome) -> String {
         told.lines.join("\n"),
         small.arguments()
     )
+}
+
+/// What the command that replays a run needs for its planted bug.
+#[cfg(feature = "plants")]
+fn planted(arguments: &Arguments) -> (&'static str, String) {
+    let option = arguments.plant.map(|plant| format!(" --plant {}", plant.name()));
+    option.map_or_else(Default::default, |option| (" --features plants", option))
+}
+
+#[cfg(not(feature = "plants"))]
+fn planted(_: &Arguments) -> (&'static str, &'static str) {
+    ("", "")
 }
 
 /// To standard output. A reader that went away (`| head`) is no reason to fail.

@@ -26,7 +26,8 @@ fn every_planted_bug_is_found() {
                 Some(seeds) => {
                     println!("{} ({}): {} after {seeds} seeds", plant.name(), plant.trap(), found.invariant)
                 }
-                None => writeln!(missed, "{}: not within {} seeds", plant.name(), limit(plant)).unwrap(),
+                None => writeln!(missed, "{}: not within {} seeds", plant.name(), limit(plant))
+                    .expect("writing to a String"),
             }
         }
     }

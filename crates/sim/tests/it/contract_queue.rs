@@ -24,7 +24,7 @@ impl Simulated {
         let options =
             QueueOptions { kind, visibility: VISIBILITY, name: "q", redrive, role: Role::Unwatched };
         let queue = SimQueue::new(Arc::clone(&self.core), options);
-        self.queues.lock().unwrap().push(Arc::clone(&queue));
+        self.queues.lock().expect("no case panics under it").push(Arc::clone(&queue));
         queue
     }
 }
@@ -56,11 +56,11 @@ impl QueueHarness for Simulated {
             tokio::task::yield_now().await;
         }
         exec.set_micros(end);
-        self.queues.lock().unwrap().iter().for_each(|queue| queue.look_again());
+        self.queues.lock().expect("no case panics under it").iter().for_each(|queue| queue.look_again());
     }
 
     async fn reopen(&self, _: Arc<dyn Queue>) -> Option<Arc<dyn Queue>> {
-        let queue = self.queues.lock().unwrap().last().cloned()?;
+        let queue = self.queues.lock().expect("no case panics under it").last().cloned()?;
         queue.restart();
         Some(port(queue))
     }
