@@ -121,7 +121,7 @@ kinds! {
 /// How many kinds there are.
 pub const KINDS: usize = Kind::ALL.len();
 
-/// The rate of each kind, as [`Kind::scale`] counts.
+/// The rate of each kind, in the unit of `Kind::scale`.
 pub type Rates = [u32; KINDS];
 
 /// Draws rates: of seven seeds one is calm, one mild and two are storms; in those about half of the kinds do not happen at
