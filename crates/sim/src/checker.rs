@@ -79,8 +79,6 @@ pub struct Checker {
     outbox: BTreeMap<Arc<str>, u64>,
     /// Messages that were copied to the dead-letter queue.
     buried: BTreeSet<Arc<str>>,
-    /// Events of each kind that were deleted after their effect.
-    pub settled: u64,
     max_retries: u32,
 }
 
@@ -104,11 +102,6 @@ impl Checker {
     /// Every check that was made so far, by invariant.
     pub fn checks(&self) -> &BTreeMap<Name, u64> {
         &self.checks
-    }
-
-    /// How many messages were buried.
-    pub fn burials(&self) -> usize {
-        self.buried.len()
     }
 
     /// An instance was started.
@@ -382,7 +375,7 @@ impl Checker {
     }
 
     /// A message was deleted by a worker: its effect must be durable, or its copy with the dead letters (invariant Q1).
-    pub fn deleted(&mut self, core: &Core, message: &Held, _holder: u32) {
+    pub fn deleted(&mut self, core: &Core, message: &Held) {
         *self.checks.entry(Name::Q1).or_default() += 1;
         // Whoever else wanted to delete it need not try again.
         self.failed.retain(|(_, id), _| *id != message.id);
@@ -396,7 +389,6 @@ impl Checker {
             let kind = event.fact.kind().wire();
             core.broken(Name::Q1, format!("{kind} of {} is deleted without its effect", event.reservation));
         }
-        self.settled += 1;
     }
 
     fn has_effect(&self, event: &Event) -> bool {

@@ -9,7 +9,7 @@ use crate::checker::{Checker, SKEW_MAX_MS};
 use crate::core::{Core, SimClock, SimEntropy, Spawner, stream};
 use crate::exec::{Executor, Group, lock};
 use crate::fault::{Faults, Kind};
-use crate::network::{Caller, Endpoint, Network, Peer};
+use crate::network::{Caller, Endpoint, Network};
 use crate::plan::Plan;
 use crate::queue::{QueueOptions, Role, SimLetters, SimQueue, SimQueuePort};
 use crate::table::{SimStore, SimTable};
@@ -401,13 +401,4 @@ impl House {
 
 fn endpoint<S>(instance: &Instance, service: S) -> Endpoint<S> {
     Endpoint { id: instance.id, group: instance.group, in_flight: Arc::clone(&instance.in_flight), service }
-}
-
-/// The peers that can be called, as services.
-pub const fn service_of(peer: Peer) -> Service {
-    match peer {
-        Peer::Inventory => Service::Inventory,
-        Peer::Reservation => Service::Reservation,
-        Peer::Payments => Service::Payments,
-    }
 }

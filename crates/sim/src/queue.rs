@@ -382,7 +382,7 @@ impl SimQueue {
         drop(state);
         self.core.tell(|| format!("{} deletes {} for {holder}", self.name, receipt.0));
         if self.role == Role::Events {
-            lock(&self.core.checker).deleted(&self.core, &message, holder);
+            lock(&self.core.checker).deleted(&self.core, &message);
         }
         Ok(())
     }

@@ -122,11 +122,6 @@ impl SimTable {
         state.rows.values().filter(|stored| stored.indexes.iter().any(|entry| entry.index == index)).count()
     }
 
-    /// Whether a row is there.
-    pub fn has(&self, key: &Key) -> bool {
-        lock(&self.state).rows.contains_key(key)
-    }
-
     fn micros(&self) -> u64 {
         self.core.exec.micros()
     }
