@@ -102,6 +102,25 @@ async fn followers_go_back_only_after_the_head_is_settled() {
     assert_eq!(runs_of(&bench, "rsv_1"), ["failed rsv_1", "failed rsv_1", "expired rsv_1"]);
 }
 
+/// Trap T3, found by simulation: the head's lease is lost, and both come again before the follower's way back is
+/// confirmed. The head finds its lane closed, so the follower must find it closed too.
+#[tokio::test(start_paused = true)]
+async fn a_follower_that_comes_again_does_not_overtake_a_head_that_was_refused() {
+    let bench = Bench::fifo().with(|o| o.in_flight = worker::InFlight::Fixed(1));
+    bench.world.slow(Duration::from_secs(5));
+    bench.world.fail("rsv_1", 1);
+    bench.put(&failed("rsv_1", "pay_a")).await;
+    bench.put(&expired("rsv_1")).await;
+    let handle = bench.start();
+    bench.until("the head runs and its follower waits", || handle.status().waiting == 1).await;
+    bench.queue.end_lease(0);
+    bench.queue.slow_answers(Duration::from_secs(2));
+    bench.until("both came again", || bench.queue.receive_count(1) == 2).await;
+    bench.until("the queue is empty", || bench.queue.len() == 0).await;
+    assert_eq!(runs_of(&bench, "rsv_1"), ["failed rsv_1", "failed rsv_1", "expired rsv_1"]);
+    assert_invariants(&handle);
+}
+
 /// Trap T4: an undecodable head is copied, then deleted, and only then its followers run.
 #[tokio::test(start_paused = true)]
 async fn an_undecodable_head_is_buried_before_its_followers_run() {

@@ -136,6 +136,24 @@ async fn a_message_that_comes_back_before_its_hand_back_is_confirmed_is_taken_up
     assert_invariants(&handle);
 }
 
+/// Trap T6, found by simulation: a renewal on its way would arrive behind the wait of a retry and hide the message for
+/// a whole lease instead.
+#[tokio::test(start_paused = true)]
+async fn a_retry_waits_for_the_renewal_that_is_on_its_way() {
+    let mut bench = Bench::fifo().with(|o| o.retry.base = Duration::from_secs(10));
+    bench.config.downstream_timeout = Duration::from_secs(300);
+    bench.queue.slow_renewals(Duration::from_secs(5));
+    bench.world.slow(Duration::from_secs(31));
+    bench.world.fail("rsv_1", 1);
+    bench.put(&expired("rsv_1")).await;
+    let handle = bench.start();
+    bench.until("it is run again", || bench.world.run_count() == 2).await;
+    let runs = bench.world.runs();
+    let rested = runs[1].0 - runs[0].0 - Duration::from_secs(31);
+    assert!(rested < Duration::from_secs(20), "it rested {rested:?} of a retry after 8 to 12 s");
+    assert_invariants(&handle);
+}
+
 /// Trap T5: followers that are handed back again and again are not buried by their receive count.
 #[tokio::test(start_paused = true)]
 async fn followers_are_not_dead_lettered_for_receives() {

@@ -35,6 +35,7 @@ struct State {
     receives_dropped: usize,
     hang: bool,
     answer_after: Duration,
+    renewals_take: Duration,
 }
 
 struct Stored {
@@ -89,6 +90,11 @@ impl MemoryQueue {
         self.state().answer_after = after;
     }
 
+    /// A renewal of 60 s takes so long to get here.
+    pub(crate) fn slow_renewals(&self, way: Duration) {
+        self.state().renewals_take = way;
+    }
+
     pub(crate) fn asked(&self) -> Vec<(Duration, Asked)> {
         self.state().asked.clone()
     }
@@ -126,6 +132,15 @@ impl MemoryQueue {
         for stored in self.state().messages.values_mut().filter(|m| m.lease.is_some()) {
             stored.visible_at = now;
             stored.lease = None;
+        }
+        self.changed.notify_waiters();
+    }
+
+    /// Ends the lease of one message, by its place in the queue's history (from 0).
+    pub(crate) fn end_lease(&self, n: u64) {
+        let now = self.clock.elapsed();
+        if let Some(stored) = self.state().messages.get_mut(&n) {
+            (stored.visible_at, stored.lease) = (now, None);
         }
         self.changed.notify_waiters();
     }
@@ -344,6 +359,10 @@ impl Queue for MemoryQueue {
     ) -> Result<Vec<Result<(), Fault>>, Fault> {
         assert!((1..=10).contains(&entries.len()));
         self.clock.sleep(Duration::from_millis(1)).await;
+        if entries.iter().all(|(_, delay)| *delay == Duration::from_secs(60)) {
+            let way = self.state().renewals_take;
+            self.clock.sleep(way).await;
+        }
         let told = entries.iter().map(|(r, delay)| (format!("msg-{}", Self::parse(r).0), *delay)).collect();
         let now = self.clock.elapsed();
         self.state().asked.push((now, Asked::Hidden { entries: told }));
