@@ -4,6 +4,8 @@ use crate::bench::{Bench, approved, assert_invariants, expired, failed, raw, rsv
 use crate::queue::Asked;
 use domain::reservation::Status;
 use ports::Clock;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::time::Duration;
 
 fn hidden(bench: &Bench) -> Vec<(String, Duration)> {
@@ -106,15 +108,21 @@ async fn followers_go_back_only_after_the_head_is_settled() {
 /// confirmed. The head finds its lane closed, so the follower must find it closed too.
 #[tokio::test(start_paused = true)]
 async fn a_follower_that_comes_again_does_not_overtake_a_head_that_was_refused() {
-    let bench = Bench::fifo().with(|o| o.in_flight = worker::InFlight::Fixed(1));
+    let bench = Bench::fifo();
     bench.world.slow(Duration::from_secs(5));
     bench.world.fail("rsv_1", 1);
     bench.put(&failed("rsv_1", "pay_a")).await;
     bench.put(&expired("rsv_1")).await;
     let handle = bench.start();
     bench.until("the head runs and its follower waits", || handle.status().waiting == 1).await;
+    // Until the run is over nobody receives: the head's newer lease would be recognised.
+    let closed = Arc::new(AtomicBool::new(true));
+    let gate = closed.clone();
+    bench.queue.on_receive(move |_| gate.load(Relaxed).then(|| ports::Fault::unavailable("no route")));
     bench.queue.end_lease(0);
-    bench.queue.slow_answers(Duration::from_secs(2));
+    bench.queue.slow_answers(Duration::from_secs(4));
+    bench.until("the head's wait was refused", || !hidden(&bench).is_empty()).await;
+    closed.store(false, Relaxed);
     bench.until("both came again", || bench.queue.receive_count(1) == 2).await;
     bench.until("the queue is empty", || bench.queue.len() == 0).await;
     assert_eq!(runs_of(&bench, "rsv_1"), ["failed rsv_1", "failed rsv_1", "expired rsv_1"]);
