@@ -6,6 +6,7 @@
 
 use async_trait::async_trait;
 use domain::id::{PersonId, ShowId};
+use domain::show::Show;
 use ports::{CallContext, PortError};
 
 /// The door of each show.
@@ -28,6 +29,17 @@ pub enum Admission {
     Granted,
     /// The show asks for a pass, and there is none or it is not valid.
     Denied,
+}
+
+impl Admission {
+    /// What a show's own definition says, as long as there is no waiting room: who needs a pass cannot have one.
+    pub fn by_definition(show: Option<&Show>) -> Result<Self, NoSuchShow> {
+        match show {
+            Some(show) if show.requires_pass() => Ok(Self::Denied),
+            Some(_) => Ok(Self::Granted),
+            None => Err(NoSuchShow),
+        }
+    }
 }
 
 /// There is no show of that id.

@@ -87,27 +87,29 @@ pub struct Network {
     pub posted: Mutex<Vec<WebhookRequest>>,
 }
 
-/// A service of the network.
-trait Service: Clone + Send + Sized + 'static {
+/// A service whose handlers can be called: inventory-api, reservation-api, payment-sim-api.
+pub trait Callee: Clone + Send + Sized + 'static {
+    /// Which.
     const PEER: Peer;
+    /// Its instances.
     fn endpoints(all: &Endpoints) -> &Vec<Endpoint<Self>>;
 }
 
-impl Service for inventory::Service {
+impl Callee for inventory::Service {
     const PEER: Peer = Peer::Inventory;
     fn endpoints(all: &Endpoints) -> &Vec<Endpoint<Self>> {
         &all.inventory
     }
 }
 
-impl Service for reservation::Service {
+impl Callee for reservation::Service {
     const PEER: Peer = Peer::Reservation;
     fn endpoints(all: &Endpoints) -> &Vec<Endpoint<Self>> {
         &all.reservation
     }
 }
 
-impl Service for payment::Service {
+impl Callee for payment::Service {
     const PEER: Peer = Peer::Payments;
     fn endpoints(all: &Endpoints) -> &Vec<Endpoint<Self>> {
         &all.payments
@@ -171,7 +173,8 @@ impl Drop for InFlight {
 }
 
 impl Caller {
-    async fn call<S: Service, T, F>(&self, handler: impl FnOnce(S) -> F + Send) -> Result<T, Fault>
+    /// Calls a handler of the service that it takes, on one of its instances.
+    pub async fn call<S: Callee, T, F>(&self, handler: impl FnOnce(S) -> F + Send) -> Result<T, Fault>
     where
         T: Send + 'static,
         F: Future<Output = T> + Send + 'static,
@@ -250,39 +253,6 @@ impl Caller {
         Ok(())
     }
 
-    /// Calls a handler of inventory-api.
-    pub async fn inventory<T, F>(
-        &self,
-        handler: impl FnOnce(inventory::Service) -> F + Send,
-    ) -> Result<T, Fault>
-    where
-        T: Send + 'static,
-        F: Future<Output = T> + Send + 'static,
-    {
-        self.call(handler).await
-    }
-
-    /// Calls a handler of reservation-api.
-    pub async fn reservation<T, F>(
-        &self,
-        handler: impl FnOnce(reservation::Service) -> F + Send,
-    ) -> Result<T, Fault>
-    where
-        T: Send + 'static,
-        F: Future<Output = T> + Send + 'static,
-    {
-        self.call(handler).await
-    }
-
-    /// Calls a handler of payment-sim-api.
-    pub async fn payments<T, F>(&self, handler: impl FnOnce(payment::Service) -> F + Send) -> Result<T, Fault>
-    where
-        T: Send + 'static,
-        F: Future<Output = T> + Send + 'static,
-    {
-        self.call(handler).await
-    }
-
     /// Brings a webhook to reservation-api and gives the status of the answer.
     pub async fn webhook(&self, request: WebhookRequest) -> Result<u16, Fault> {
         let handler = |service: reservation::Service| async move {
@@ -300,7 +270,7 @@ impl Caller {
                 Err(refusal) => refusal.reply().status.as_u16(),
             }
         };
-        self.reservation(handler).await
+        self.call(handler).await
     }
 }
 
@@ -325,7 +295,7 @@ async fn serve<T>(core: &Core, work: impl Future<Output = T>, mut answer: onesho
 impl Inventory for Caller {
     async fn hold(&self, cx: &CallContext, command: HoldSeats) -> Result<Held, PortError<Rejection>> {
         let cx = cx.clone();
-        self.inventory(|service| async move { service.hold(&cx, command).await }).await?
+        self.call(|service: inventory::Service| async move { service.hold(&cx, command).await }).await?
     }
 
     async fn commit(
@@ -334,7 +304,7 @@ impl Inventory for Caller {
         command: CommitSeats,
     ) -> Result<Committed, PortError<Rejection>> {
         let cx = cx.clone();
-        self.inventory(|service| async move { service.commit(&cx, command).await }).await?
+        self.call(|service: inventory::Service| async move { service.commit(&cx, command).await }).await?
     }
 
     async fn release(
@@ -343,7 +313,7 @@ impl Inventory for Caller {
         command: ReleaseSeats,
     ) -> Result<Released, PortError<Rejection>> {
         let cx = cx.clone();
-        self.inventory(|service| async move { service.release(&cx, command).await }).await?
+        self.call(|service: inventory::Service| async move { service.release(&cx, command).await }).await?
     }
 }
 
@@ -355,7 +325,8 @@ impl Payments for Caller {
         intent: &PaymentIntentId,
     ) -> Result<PaymentView, PortError<PaymentRejection>> {
         let (cx, intent) = (cx.clone(), intent.clone());
-        self.payments(|service| async move { Payments::get(&service, &cx, &intent).await }).await?
+        self.call(|service: payment::Service| async move { Payments::get(&service, &cx, &intent).await })
+            .await?
     }
 
     async fn cancel(
@@ -364,7 +335,8 @@ impl Payments for Caller {
         command: CancelPayment,
     ) -> Result<Cancelled, PortError<PaymentRejection>> {
         let cx = cx.clone();
-        self.payments(|service| async move { Payments::cancel(&service, &cx, command).await }).await?
+        self.call(|service: payment::Service| async move { Payments::cancel(&service, &cx, command).await })
+            .await?
     }
 }
 
@@ -376,12 +348,16 @@ impl Reservations for Caller {
         id: &ReservationId,
     ) -> Result<ReservationView, PortError<NoSuchReservation>> {
         let (cx, id) = (cx.clone(), id.clone());
-        self.reservation(|service| async move { Reservations::get(&service, &cx, &id).await }).await?
+        self.call(|service: reservation::Service| async move { Reservations::get(&service, &cx, &id).await })
+            .await?
     }
 
     async fn end(&self, cx: &CallContext, command: EndReservation) -> Result<Ended, PortError<EndRejection>> {
         let cx = cx.clone();
-        self.reservation(|service| async move { Reservations::end(&service, &cx, command).await }).await?
+        self.call(
+            |service: reservation::Service| async move { Reservations::end(&service, &cx, command).await },
+        )
+        .await?
     }
 }
 
@@ -396,12 +372,9 @@ impl Admissions for Caller {
         _: &PersonId,
     ) -> Result<Admission, PortError<NoSuchShow>> {
         let show = show.clone();
-        let found = self.inventory(|service| async move { service.definition(&show).await }).await??;
-        match found {
-            Some(show) if show.requires_pass() => Ok(Admission::Denied),
-            Some(_) => Ok(Admission::Granted),
-            None => Err(PortError::Rejected(NoSuchShow)),
-        }
+        let found =
+            self.call(|service: inventory::Service| async move { service.definition(&show).await }).await??;
+        Admission::by_definition(found.as_deref()).map_err(PortError::Rejected)
     }
 }
 

@@ -98,7 +98,7 @@ impl Operator {
             let show = ShowId::parse(SHOW).expect("a literal");
             service.set_blocked(&show, &[seat], blocked).await.is_ok()
         };
-        drop(self.caller.inventory(handler).await);
+        drop(self.caller.call(handler).await);
     }
 
     /// Drives the worker's own handlers with an event that happened.
@@ -259,7 +259,7 @@ impl Operator {
         let handler = |service: payment::Service| async move {
             service.cancel_payment(&command, Some(&amount)).await.is_ok()
         };
-        drop(self.caller.payments(handler).await);
+        drop(self.caller.call(handler).await);
     }
 
     /// An older caller that goes to the inventory by itself, for what is not there.
@@ -320,6 +320,6 @@ impl Operator {
         let handler = |service: payment::Service| async move {
             service.simulate(&command, &Trace::default()).await.is_ok()
         };
-        drop(self.caller.payments(handler).await);
+        drop(self.caller.call(handler).await);
     }
 }

@@ -156,7 +156,7 @@ async fn open_the_sale(house: &House) {
     loop {
         let show = show.clone();
         let handler = |service: inventory::Service| async move { service.create_show(&show).await.is_ok() };
-        if let Ok(true) = caller.inventory(handler).await {
+        if let Ok(true) = caller.call(handler).await {
             return;
         }
         house.core.exec.sleep(Duration::from_millis(100)).await;
@@ -241,7 +241,7 @@ async fn reported(house: &House) {
     let handler = |service: inventory::Service| async move {
         service.status(&ShowId::parse(SHOW).expect("a literal"), None).await.ok()
     };
-    let Ok(Some(status)) = caller.inventory(handler).await else {
+    let Ok(Some(status)) = caller.call(handler).await else {
         return house.core.broken(Name::X4, "the inventory does not say what it has");
     };
     lock(&house.core.checker).reported(&house.core, &status);

@@ -209,11 +209,8 @@ impl Admissions for Door {
         _: Option<&str>,
         _: &PersonId,
     ) -> Result<Admission, PortError<NoSuchShow>> {
-        match self.0.definition(show).await? {
-            Some(show) if show.requires_pass() => Ok(Admission::Denied),
-            Some(_) => Ok(Admission::Granted),
-            None => Err(PortError::Rejected(NoSuchShow)),
-        }
+        let definition = self.0.definition(show).await?;
+        Admission::by_definition(definition.as_deref()).map_err(PortError::Rejected)
     }
 }
 

@@ -165,7 +165,7 @@ impl Buyer {
                     let handler = |service: reservation::Service| async move {
                         service.confirm(&id, &intent, Some(&person), &Trace::default()).await
                     };
-                    final_answer(caller.reservation(handler).await)
+                    final_answer(caller.call(handler).await)
                 }
             })
             .await?;
@@ -185,7 +185,7 @@ impl Buyer {
                     let handler = |service: reservation::Service| async move {
                         service.cancel(&id, Some(&person), &Trace::default()).await
                     };
-                    final_answer(caller.reservation(handler).await)
+                    final_answer(caller.call(handler).await)
                 }
             })
             .await?;

@@ -79,7 +79,7 @@ impl Buyer {
                     let handler = |service: payment::Service| async move {
                         service.create(command, &Trace::default()).await
                     };
-                    paid(caller.payments(handler).await)
+                    paid(caller.call(handler).await)
                 }
             })
             .await?;
@@ -101,7 +101,7 @@ impl Buyer {
                     let handler = |service: payment::Service| async move {
                         service.process(&intent, &Trace::default()).await
                     };
-                    paid(caller.payments(handler).await)
+                    paid(caller.call(handler).await)
                 }
             })
             .await?;

@@ -78,7 +78,7 @@ impl Buyer {
                 let handler = |service: reservation::Service| async move {
                     service.create(&create, &Trace::default()).await
                 };
-                final_answer(caller.reservation(handler).await)
+                final_answer(caller.call(handler).await)
             }
         })
         .await
@@ -113,7 +113,7 @@ impl Buyer {
                         let show = ShowId::parse(SHOW).expect("a literal");
                         service.seats(&show, &section(NAMED)).await
                     };
-                    match caller.inventory(handler).await? {
+                    match caller.call(handler).await? {
                         Ok(seats) => Ok(seats),
                         Err(ports::PortError::Rejected(_)) => Ok(Vec::new()),
                         Err(ports::PortError::Failed(fault)) => Err(fault),
