@@ -133,13 +133,19 @@ impl Plan {
         if self.buyers != drawn.buyers {
             text.push_str(&format!(" --buyers {}", self.buyers));
         }
-        let left_out: Vec<&str> = Kind::ALL
-            .iter()
-            .filter(|kind| self.rates[**kind as usize] == 0 && drawn.rates[**kind as usize] > 0)
-            .map(|kind| kind.name())
-            .collect();
-        if !left_out.is_empty() {
-            text.push_str(&format!(" --without {}", left_out.join(",")));
+        if (self.queue, self.instances) != (drawn.queue, drawn.instances) {
+            text.push_str(" --narrow");
+        }
+        let kinds = |wanted: &dyn Fn(u32, u32) -> bool| -> Vec<&str> {
+            let rates = |kind: &&Kind| (self.rates[**kind as usize], drawn.rates[**kind as usize]);
+            let matching = Kind::ALL.iter().filter(|kind| wanted(rates(kind).0, rates(kind).1));
+            matching.map(|kind| kind.name()).collect()
+        };
+        let (left, out) = (kinds(&|now, _| now > 0), kinds(&|now, before| now == 0 && before > 0));
+        if !kinds(&|now, before| now > 0 && now != before).is_empty() {
+            text.push_str(&format!(" --only {}", left.join(",")));
+        } else if !out.is_empty() {
+            text.push_str(&format!(" --without {}", out.join(",")));
         }
         if drawn.operators && !self.operators {
             text.push_str(" --no-operators");

@@ -5,3 +5,4 @@
 mod plants;
 mod reach;
 mod regressions;
+mod replay;
