@@ -2,10 +2,14 @@
 //!
 //! | inventory says | then |
 //! |---|---|
-//! | released now or before, no such hold | the reservation becomes EXPIRED |
+//! | released now, no such hold | the reservation becomes EXPIRED |
+//! | released before | the reservation comes to the end of that release's cause |
 //! | already committed | done: the buyer was faster |
 //! | not due yet | again after what is left; no attempt is burnt |
 //! | anything else | a contradiction |
+//!
+//! If the reservation turns out to be CONFIRMED after the seats went back, the inventory is asked again: a late payment may
+//! have taken them meanwhile.
 
 use super::call::{Calls, Known};
 use super::{Done, Stop};

@@ -2,7 +2,8 @@
 //!
 //! | inventory says | then |
 //! |---|---|
-//! | released now or before, no such hold | the reservation becomes CANCELLED |
+//! | released now, no such hold | the reservation becomes CANCELLED |
+//! | released before | the reservation comes to the end of that release's cause |
 //! | already committed, by another payment | done: this failure is stale (trap M3) |
 //! | already committed, by this very payment | a contradiction: seats were sold against a failed payment |
 //! | already committed, the reservation is not CONFIRMED yet | its status is late: look again |
