@@ -1,7 +1,7 @@
 //! Everything a change must pass, in the order in which it fails soonest. All steps run, so that one run tells all.
 
 use crate::run::{Outcome, cargo, line, shown};
-use crate::{deny, subcommands, tidy};
+use crate::{deny, engines, subcommands, tidy};
 use anyhow::Result;
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -58,12 +58,12 @@ pub(crate) fn run(root: &Path) -> Result<bool> {
     Ok(summary(&steps))
 }
 
-/// Every test of every package but those in the documentation.
+/// Every test of every package but those in the documentation, beside the engines that some of them need.
 pub(crate) fn test(root: &Path, args: &[String]) -> Result<bool> {
     let mut command = cargo(root, &["test", "--workspace", "--locked", "--lib", "--bins", "--tests"]);
     // One binary that fails does not keep the others from being run.
     command.arg("--no-fail-fast").args(args);
-    shown(&mut command)
+    engines::during(|loan| shown(command.env("TACOS_ENGINES", loan.file())))
 }
 
 fn step<O: Into<Outcome>>(

@@ -10,6 +10,7 @@
 mod bench;
 mod ci;
 mod deny;
+mod engines;
 mod run;
 mod source;
 mod tidy;
@@ -41,6 +42,9 @@ enum Chore {
     Tidy,
     /// Licences, bans and sources of the dependencies; known vulnerabilities where their database can be had.
     Deny,
+    /// The servers that tests need: ElasticMQ, DynamoDB Local, MiniStack, Redis single and as a cluster.
+    #[command(subcommand)]
+    Engines(engines::Options),
     /// A load generator against the shipped binary, built for release.
     Bench(bench::Options),
     /// kill -9 under load, 50 times on one folder.
@@ -67,6 +71,7 @@ fn chore(chore: Chore) -> Result<bool> {
         Chore::Test { args } => ci::test(&root, &args),
         Chore::Tidy => tidy::run(&root, &subcommands()),
         Chore::Deny => Ok(deny::run(&root)?.is_passed()),
+        Chore::Engines(options) => engines::run(&options),
         Chore::Bench(options) => bench::run(&root, &options),
         Chore::Soak(options) => bench::soak(&root, &options),
     }

@@ -39,8 +39,9 @@ const FAKES: &[&str] = &["Fake", "Mock", "Stub", "Dummy"];
 
 /// Services take options structs, so that a test or a simulator can give them others without touching the process.
 pub(super) fn environment(tree: &Tree) -> Vec<Finding> {
-    let elsewhere = production_sources(tree)
-        .filter(|(path, _)| !matches!(package_of(path), "runtime" | "xtask") && !path.ends_with("/build.rs"));
+    let elsewhere = production_sources(tree).filter(|(path, _)| {
+        !matches!(package_of(path), "engines" | "runtime" | "xtask") && !path.ends_with("/build.rs")
+    });
     elsewhere
         .flat_map(|(path, code)| words(path, &code, ENVIRONMENT, "only runtime reads the environment"))
         .collect()

@@ -1,0 +1,248 @@
+//! The engines of one workspace: up, down, status, and the loan for a test run.
+//!
+//! One folder has it all: `cache` (programs), `run` (data, gone with its engine), a log for each engine, [`State`] in
+//! `engines.json`. Two locks keep runs from each other's way. `lock` is held while engines are started or ended. `users` is
+//! shared by test runs while they run; the last of them ends what was started for tests alone.
+
+use crate::ask::answers;
+use crate::fetch::fetch;
+use crate::kind::Kind;
+use crate::launch::Launch;
+use crate::process::{self, Process};
+use crate::state::{Entry, State};
+use anyhow::{Context, Result, bail, ensure};
+use serde::Serialize;
+use std::fs::File;
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
+
+/// A folder of engines.
+#[derive(Debug, Clone)]
+pub struct Rack {
+    folder: PathBuf,
+}
+
+/// Who wants them up.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Purpose {
+    /// Somebody who will take them down.
+    Kept,
+    /// A test run. An engine that somebody else keeps stays kept.
+    Tests,
+}
+
+/// How an engine is.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Status {
+    /// Which.
+    pub name: &'static str,
+    /// Whether all its processes run and answer.
+    pub up: bool,
+    /// Whether it was started and not taken down.
+    pub wanted: bool,
+    /// Where it is, or was.
+    pub addresses: Vec<String>,
+    /// What it consists of, or did.
+    pub pids: Vec<u32>,
+}
+
+/// The engines, for as long as tests run.
+#[derive(Debug)]
+pub struct Loan {
+    rack: Rack,
+    users: File,
+}
+
+type Tell<'a> = &'a (dyn Fn(&str) + Sync);
+
+impl Rack {
+    /// In a folder that is made when something is started.
+    #[must_use]
+    pub fn new(folder: PathBuf) -> Self {
+        Self { folder }
+    }
+
+    /// `target/engines` of the workspace that this was built in.
+    #[must_use]
+    pub fn of_workspace() -> Self {
+        let root = Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().nth(2).unwrap_or(Path::new("."));
+        Self::new(root.join("target/engines"))
+    }
+
+    /// The file of addresses and processes.
+    #[must_use]
+    pub fn file(&self) -> PathBuf {
+        self.folder.join("engines.json")
+    }
+
+    /// Starts those that do not answer already, side by side, and waits until all do. `tell` hears what takes long.
+    ///
+    /// # Errors
+    /// One cannot be fetched or started; then none is left that this call has started.
+    pub fn up(&self, wanted: &[Kind], purpose: Purpose, tell: Tell) -> Result<State> {
+        ensure!(Path::new("/proc/self/stat").exists(), "engines need Linux: there is no /proc");
+        let _alone = self.alone(tell)?;
+        let mut state = State::load(&self.file())?;
+        let mut missing = Vec::new();
+        for kind in Kind::ALL.into_iter().filter(|kind| wanted.contains(kind)) {
+            match state.engines.get_mut(&kind) {
+                Some(entry) if is_up(kind, entry) => entry.kept |= purpose == Purpose::Kept,
+                _ => {
+                    self.end(&mut state, kind)?;
+                    missing.push(kind);
+                }
+            }
+        }
+        state.save(&self.file())?;
+        self.start(state, &missing, purpose, tell)
+    }
+
+    /// Ends them and removes their data; says which there were.
+    ///
+    /// # Errors
+    /// A process that does not end.
+    pub fn down(&self, wanted: &[Kind]) -> Result<Vec<Kind>> {
+        if !self.file().exists() {
+            return Ok(Vec::new());
+        }
+        let _alone = self.alone(&|_| ())?;
+        self.end_all(|kind, _| wanted.contains(&kind))
+    }
+
+    /// Asks each of them.
+    ///
+    /// # Errors
+    /// The file of state is not one.
+    pub fn status(&self, wanted: &[Kind]) -> Result<Vec<Status>> {
+        let state = State::load(&self.file())?;
+        let of = |kind: &Kind| {
+            let entry = state.engines.get(kind);
+            Status {
+                name: kind.name(),
+                up: entry.is_some_and(|entry| is_up(*kind, entry)),
+                wanted: entry.is_some(),
+                addresses: entry.map(|entry| entry.addresses.clone()).unwrap_or_default(),
+                pids: entry.iter().flat_map(|entry| &entry.processes).map(|process| process.pid).collect(),
+            }
+        };
+        Ok(wanted.iter().map(of).collect())
+    }
+
+    /// Engines for a test run, which must say when it has ended.
+    ///
+    /// # Errors
+    /// As [`Rack::up`].
+    pub fn lend(&self, wanted: &[Kind], tell: Tell) -> Result<Loan> {
+        let users = self.open("users")?;
+        // From here on no other run takes down what this one finds up.
+        users.lock_shared().context("cannot lock the engines")?;
+        self.up(wanted, Purpose::Tests, tell)?;
+        Ok(Loan { rack: self.clone(), users })
+    }
+
+    fn start(&self, state: State, missing: &[Kind], purpose: Purpose, tell: Tell) -> Result<State> {
+        let shared = Mutex::new(state);
+        let one = |kind: Kind| {
+            let record = |entry: &Entry| {
+                let mut state = shared.lock().unwrap_or_else(PoisonError::into_inner);
+                let kept = purpose == Purpose::Kept;
+                state.engines.insert(kind, Entry { kept, ..entry.clone() });
+                state.save(&self.file())
+            };
+            let fetched = fetch(kind, &self.folder.join("cache"), tell)?;
+            tell(&format!("starting {} {}", kind.name(), fetched.version));
+            let log = self.folder.join(format!("{}.log", kind.name()));
+            std::fs::write(&log, "").with_context(|| format!("cannot write {}", log.display()))?;
+            Launch { kind, fetched: &fetched, data: self.data(kind), log }.run(&record)
+        };
+        let started: Vec<Result<Entry>> = std::thread::scope(|scope| {
+            let threads: Vec<_> = missing.iter().map(|kind| scope.spawn(|| one(*kind))).collect();
+            threads.into_iter().map(|t| t.join().unwrap_or_else(|_| bail!("a thread panicked"))).collect()
+        });
+        let mut state = shared.into_inner().unwrap_or_else(PoisonError::into_inner);
+        let failed: Vec<_> = started.iter().filter_map(|started| started.as_ref().err()).collect();
+        if failed.is_empty() {
+            return Ok(state);
+        }
+        for kind in missing {
+            self.end(&mut state, *kind)?;
+        }
+        state.save(&self.file())?;
+        bail!("{}", failed.iter().map(|error| format!("{error:#}")).collect::<Vec<_>>().join("\n"))
+    }
+
+    /// The caller holds the lock.
+    fn end_all(&self, which: impl Fn(Kind, &Entry) -> bool) -> Result<Vec<Kind>> {
+        let mut state = State::load(&self.file())?;
+        let chosen = state.engines.iter().filter(|(kind, entry)| which(**kind, entry));
+        let kinds: Vec<_> = chosen.map(|(kind, _)| *kind).collect();
+        for kind in &kinds {
+            self.end(&mut state, *kind)?;
+            state.save(&self.file())?;
+        }
+        Ok(kinds)
+    }
+
+    fn end(&self, state: &mut State, kind: Kind) -> Result<()> {
+        if let Some(entry) = state.engines.get(&kind) {
+            process::end(&entry.processes).with_context(|| format!("cannot end {}", kind.name()))?;
+            state.engines.remove(&kind);
+        }
+        let data = self.data(kind);
+        if data.exists() {
+            std::fs::remove_dir_all(&data).with_context(|| format!("cannot remove {}", data.display()))?;
+        }
+        Ok(())
+    }
+
+    fn data(&self, kind: Kind) -> PathBuf {
+        self.folder.join("run").join(kind.name())
+    }
+
+    /// Held until it is dropped.
+    fn alone(&self, tell: Tell) -> Result<File> {
+        let lock = self.open("lock")?;
+        if lock.try_lock().is_err() {
+            tell("waiting for another run that starts or ends engines");
+            lock.lock().context("cannot lock the engines")?;
+        }
+        Ok(lock)
+    }
+
+    fn open(&self, name: &str) -> Result<File> {
+        std::fs::create_dir_all(&self.folder)
+            .with_context(|| format!("cannot make {}", self.folder.display()))?;
+        let path = self.folder.join(name);
+        let file = File::options().create(true).append(true).open(&path);
+        file.with_context(|| format!("cannot open {}", path.display()))
+    }
+}
+
+impl Loan {
+    /// Where the engines are.
+    #[must_use]
+    pub fn file(&self) -> PathBuf {
+        self.rack.file()
+    }
+
+    /// Ends what was started for tests, unless other tests run still; says what that was.
+    ///
+    /// # Errors
+    /// As [`Rack::down`].
+    pub fn end(self) -> Result<Vec<Kind>> {
+        let _alone = self.rack.alone(&|_| ())?;
+        drop(self.users);
+        let users = self.rack.open("users")?;
+        if users.try_lock().is_err() {
+            return Ok(Vec::new());
+        }
+        // Whoever asks for a loan now waits for `users`, and then starts them anew.
+        self.rack.end_all(|_, entry| !entry.kept)
+    }
+}
+
+/// Engines that somebody runs by himself have no process on record and are up if they answer.
+fn is_up(kind: Kind, entry: &Entry) -> bool {
+    let answering = || entry.ports().is_some_and(|ports| answers(kind, &ports).is_ok());
+    entry.ready && entry.processes.iter().all(Process::is_running) && answering()
+}

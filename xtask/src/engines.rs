@@ -1,0 +1,110 @@
+//! `cargo xtask engines`: the servers that tests need, up, down, and how they are. What it does stands in the crate
+//! `engines`; this is its command line.
+
+use anyhow::Result;
+use clap::{Args, Subcommand};
+use engines::{Engines, Kind, Loan, Purpose, Rack, State, Status};
+use std::io::IsTerminal;
+
+#[derive(Subcommand)]
+pub(crate) enum Options {
+    /// Fetches and starts those that are not up, and prints the addresses of all that are as lines for a shell.
+    Up(Which),
+    /// Ends them.
+    Down(Which),
+    /// Asks each of them; fails when one that should be up is not.
+    Status(Which),
+}
+
+#[derive(Args)]
+pub(crate) struct Which {
+    /// Prints JSON.
+    #[arg(long)]
+    json: bool,
+    /// These alone: elasticmq, dynamodb, ministack, redis, redis-cluster.
+    #[arg(long, value_delimiter = ',', value_name = "NAME")]
+    only: Vec<Kind>,
+}
+
+impl Which {
+    fn kinds(&self) -> &[Kind] {
+        if self.only.is_empty() { &Kind::ALL } else { &self.only }
+    }
+}
+
+pub(crate) fn run(options: &Options) -> Result<bool> {
+    let rack = Rack::of_workspace();
+    match options {
+        Options::Up(which) => {
+            let state = rack.up(which.kinds(), Purpose::Kept, &progress)?;
+            if which.json {
+                println!("{}", serde_json::to_string_pretty(&Engines::from(&state))?);
+            } else {
+                exports(&state);
+            }
+        }
+        Options::Down(which) => {
+            let ended: Vec<_> = rack.down(which.kinds())?.into_iter().map(Kind::name).collect();
+            if which.json {
+                println!("{}", serde_json::to_string(&ended)?);
+            } else {
+                ended.iter().for_each(|name| println!("{name} has ended"));
+            }
+        }
+        Options::Status(which) => {
+            let all = rack.status(which.kinds())?;
+            if which.json {
+                println!("{}", serde_json::to_string_pretty(&all)?);
+            } else {
+                all.iter().for_each(show);
+            }
+            return Ok(is_as_wanted(which, &all));
+        }
+    }
+    Ok(true)
+}
+
+/// The engines for as long as `body` runs, which gets the file of their addresses. Those that were up before stay up.
+pub(crate) fn during(body: impl FnOnce(&Loan) -> Result<bool>) -> Result<bool> {
+    let loan = match Rack::of_workspace().lend(&Kind::ALL, &progress) {
+        Ok(loan) => loan,
+        Err(error) => {
+            eprintln!("error: the engines that tests need are not up: {error:#}");
+            return Ok(false);
+        }
+    };
+    let passed = body(&loan);
+    // Whatever the tests said.
+    loan.end()?;
+    passed
+}
+
+/// For `eval "$(cargo xtask engines up)"`.
+fn exports(state: &State) {
+    for (kind, entry) in state.engines.iter().filter(|(_, entry)| entry.ready) {
+        println!("export {}={}", kind.variable(), entry.addresses.join(","));
+    }
+}
+
+fn show(status: &Status) {
+    let word = match status {
+        Status { up: true, .. } => "up",
+        Status { wanted: true, .. } => "DEAD",
+        _ => "down",
+    };
+    let pids: Vec<_> = status.pids.iter().map(u32::to_string).collect();
+    println!("{:<14} {word:<5} {:<12} {}", status.name, pids.join(","), status.addresses.join(","));
+}
+
+/// Those that were asked for by name should be up; otherwise those that were started; otherwise all.
+fn is_as_wanted(which: &Which, all: &[Status]) -> bool {
+    let started = all.iter().any(|status| status.wanted);
+    let should = |status: &&Status| !which.only.is_empty() || !started || status.wanted;
+    all.iter().filter(should).all(|status| status.up)
+}
+
+fn progress(words: &str) {
+    if std::io::stderr().is_terminal() {
+        eprintln!("{words}");
+    }
+}
