@@ -77,9 +77,11 @@ fn chore(chore: Chore) -> Result<bool> {
     }
 }
 
-/// The workspace's folder: the parent of this package's.
+/// The workspace's folder: the parent of this package's. Cargo says where that is to the program that it runs; what was
+/// compiled in may be another clone's, where both share a target folder.
 fn root() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("xtask lies in the workspace's folder").to_owned()
+    let package = std::env::var_os("CARGO_MANIFEST_DIR").unwrap_or_else(|| env!("CARGO_MANIFEST_DIR").into());
+    Path::new(&package).parent().expect("xtask lies in the workspace's folder").to_owned()
 }
 
 /// The names that `cargo xtask` understands, for the check of the documents.

@@ -62,11 +62,18 @@ impl Rack {
         Self { folder }
     }
 
-    /// `target/engines` of the workspace that this was built in.
+    /// `target/engines` of the workspace.
     #[must_use]
     pub fn of_workspace() -> Self {
-        let root = Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().nth(2).unwrap_or(Path::new("."));
-        Self::new(root.join("target/engines"))
+        let root = |inside: &Path| {
+            let mut above = inside.ancestors();
+            above.find(|folder| folder.join("crates/engines/Cargo.toml").is_file()).map(Path::to_owned)
+        };
+        // What cargo says to the programs it runs goes first: what was compiled in may be another clone's, where both
+        // share a target folder.
+        let run = std::env::var_os("CARGO_MANIFEST_DIR").and_then(|package| root(Path::new(&package)));
+        let built = || root(Path::new(env!("CARGO_MANIFEST_DIR")));
+        Self::new(run.or_else(built).unwrap_or_default().join("target/engines"))
     }
 
     /// The file of addresses and processes.
