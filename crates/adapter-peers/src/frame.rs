@@ -6,6 +6,20 @@ use http::{HeaderMap, HeaderValue};
 use ports::{CallContext, Trace};
 use tonic::metadata::{MetadataMap, MetadataValue};
 
+/// Carries the token of internal interfaces.
+pub(crate) const TOKEN_HEADER: &str = "x-internal-token";
+/// The content type of all REST bodies.
+pub(crate) const JSON: HeaderValue = HeaderValue::from_static("application/json");
+
+/// The header that an internal token makes, kept out of logs.
+pub(crate) fn token(token: Option<&str>) -> Result<Option<HeaderValue>, String> {
+    let Some(token) = token else { return Ok(None) };
+    let mut value = HeaderValue::from_str(token)
+        .map_err(|_| "the internal token has characters that no header can carry".to_owned())?;
+    value.set_sensitive(true);
+    Ok(Some(value))
+}
+
 /// The shorter of the caller's limit and the client's own.
 pub(crate) fn limit(cx: &CallContext, options: &PeerOptions) -> Duration {
     cx.timeout.map_or(options.timeout, |asked| asked.min(options.timeout))

@@ -21,9 +21,11 @@ mod payments;
 mod post;
 mod reservations;
 mod rest;
+mod shows;
 
 pub use inventory::InventoryClient;
 pub use options::{InvalidPeer, PeerOptions};
 pub use payments::PaymentsClient;
 pub use post::HttpPost;
 pub use reservations::ReservationsClient;
+pub use shows::ShowsClient;

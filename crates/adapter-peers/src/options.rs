@@ -17,6 +17,9 @@ pub struct PeerOptions {
 }
 
 impl PeerOptions {
+    /// The most connections that one client keeps.
+    pub const CONNECTIONS_MAX: usize = 1024;
+
     /// For a gRPC peer: two connections, 10 s a call.
     pub const fn grpc() -> Self {
         Self {
@@ -40,8 +43,9 @@ impl PeerOptions {
                 problems.push(format!("{name} is 0: every call would fail"));
             }
         }
-        if !(1..=1024).contains(&self.connections) {
-            problems.push(format!("connections is {}, it must be 1 to 1024", self.connections));
+        if !(1..=Self::CONNECTIONS_MAX).contains(&self.connections) {
+            let (is, max) = (self.connections, Self::CONNECTIONS_MAX);
+            problems.push(format!("connections is {is}, it must be 1 to {max}"));
         }
         if self.answer_bytes_max == 0 {
             problems.push("answer_bytes_max is 0: no answer could be read".to_owned());

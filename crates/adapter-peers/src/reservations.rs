@@ -19,8 +19,6 @@ use ports::{CallContext, Clock, Fault, PortError};
 use std::sync::Arc;
 
 const PEER: &str = "reservation";
-const TOKEN_HEADER: &str = "x-internal-token";
-const JSON: HeaderValue = HeaderValue::from_static("application/json");
 
 /// reservation-api at the other end of a wire.
 pub struct ReservationsClient {
@@ -41,14 +39,9 @@ impl ReservationsClient {
     ) -> Result<Self, InvalidPeer> {
         let mut problems = options.problems();
         let base = address::parse(base).map_err(|problem| problems.insert(0, problem)).ok();
-        let token = token.map(HeaderValue::from_str).transpose().map_err(|_| {
-            problems.push("the internal token has characters that no header can carry".to_owned())
-        });
+        let token = frame::token(token).map_err(|problem| problems.push(problem)).ok();
         match (base, token) {
-            (Some(base), Ok(mut token)) if problems.is_empty() => {
-                if let Some(token) = &mut token {
-                    token.set_sensitive(true);
-                }
+            (Some(base), Some(token)) if problems.is_empty() => {
                 Ok(Self { http: Http::new(&options, clock), base, token, options })
             }
             _ => Err(InvalidPeer { peer: PEER, problems }),
@@ -67,12 +60,12 @@ impl ReservationsClient {
         let url = address::below(&self.base, &path)
             .ok_or_else(|| Fault::permanent(format!("{what}: {id} makes no URL")))?;
         let mut headers = HeaderMap::new();
-        headers.insert(ACCEPT, JSON);
+        headers.insert(ACCEPT, frame::JSON);
         if !body.is_empty() {
-            headers.insert(CONTENT_TYPE, JSON);
+            headers.insert(CONTENT_TYPE, frame::JSON);
         }
         if let Some(token) = &self.token {
-            headers.insert(TOKEN_HEADER, token.clone());
+            headers.insert(frame::TOKEN_HEADER, token.clone());
         }
         frame::trace_headers(&cx.trace, &mut headers);
         self.http.send(what, frame::limit(cx, &self.options), Call { method, url, headers, body }).await

@@ -1,114 +1,172 @@
-//! The services as processes of their own. Each reads its environment, tells every problem at once (exit code 64), and
-//! runs until SIGTERM.
+//! The services as processes of their own.
 //!
-//! inventory-api needs nothing but its rows, and keeps them in a folder of its own. The other three meet in a queue, and
-//! the embedded queue lives within one process: those binaries check their settings and then say that `tacos up` runs
-//! them.
+//! Each reads its environment, tells every problem at once (exit code 64, no port is bound), and runs until SIGTERM.
+//! `--check-config` stops after the reading, `--help` lists every variable with its default.
 
 use crate::cli::{Exit, Failure};
-use crate::{census, platform, up};
-use ports::{Clock, Tasks};
+use clap::{Arg, ArgAction, Command};
+use ports::{Clock, Entropy, Tasks};
 use runtime::config::Env;
-use runtime::{Process, telemetry};
+use runtime::telemetry;
+use std::fmt::Write as _;
 use std::net::{IpAddr, Ipv4Addr};
-use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
 use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+
+mod inventory_api;
+mod payment_sim_api;
+mod reservation_api;
+mod reservation_worker;
+
+/// One service as a process.
+trait Service {
+    /// What its environment says.
+    type Settings: Send;
+    /// As in the contracts.
+    const NAME: &'static str;
+    /// For `--help`.
+    const ABOUT: &'static str;
+
+    /// Puts settings from elsewhere into the environment before it is read.
+    fn prepare(_env: &mut Env) -> impl Future<Output = Result<(), Failure>> {
+        async { Ok(()) }
+    }
+
+    /// Reads every variable, whatever the values: `--help` tells what was read. `None` if something required is missing.
+    fn read(env: &mut Env) -> Option<Self::Settings>;
+
+    /// Runs until `stop`.
+    fn run(settings: Self::Settings, base: Base) -> impl Future<Output = Result<(), Failure>>;
+}
+
+/// What every process has.
+struct Base {
+    clock: Arc<dyn Clock>,
+    entropy: Arc<dyn Entropy>,
+    tasks: Tasks,
+    stop: CancellationToken,
+}
 
 /// `inventory-api`.
 pub fn inventory_api() -> ExitCode {
-    run(async {
-        let mut env = Env::process();
-        let logs = telemetry::Options::from_env(&mut env);
-        let config = inventory::Config::from_env(&mut env);
-        let data: PathBuf = env.or("DATA_DIR", PathBuf::from("./inventory-data"));
-        env.document("DATA_DIR", "folder of the rows; made if it is not there");
-        let ip: IpAddr = env.or("LISTEN_IP", Ipv4Addr::LOCALHOST.into());
-        let (http_port, grpc_port) = (env.or("SERVER_PORT", 8020), env.or("GRPC_PORT", 8021));
-        checked(&mut env)?;
-        let _flush = telemetry::init(logs).map_err(|error| Failure::service("set up logging", error))?;
-        let stop =
-            runtime::shutdown::on_signals().map_err(|error| Failure::service("listen to signals", error))?;
-
-        let clock: Arc<dyn Clock> = Arc::new(runtime::SystemClock::new());
-        let engine = census::open(&data, clock.clone()).await.map_err(up::unusable)?;
-        let (http, grpc) = (bind(ip, http_port).await?, bind(ip, grpc_port).await?);
-        tracing::info!(
-            http = address(&http),
-            grpc = address(&grpc),
-            data = %engine.folder().display(),
-            "inventory-api listens"
-        );
-        let listeners = inventory::Listeners { http, grpc };
-        let tasks = Tasks::new();
-        let deps = inventory::Deps {
-            store: engine.store(census::INVENTORY).map_err(up::unusable)?,
-            clock,
-            entropy: Arc::new(runtime::SystemEntropy::new()),
-            tasks: tasks.clone(),
-            process: Process::new("inventory-api"),
-        };
-        // The folder is locked, so there is no other writer.
-        let options = inventory::Options { sole_writer: true, ..config.service.clone() };
-        tasks.spawn(platform::watch_engine(&engine, vec![deps.process.health.clone()], stop.clone()));
-        let service = inventory::assemble(options, &deps);
-        let served = inventory::run(service, config, deps, listeners, stop.clone()).await;
-        // After a failure nobody has said so, and the sweeper would go on for ever.
-        stop.cancel();
-        tasks.finished().await;
-        served.map_err(|error| Failure::service("go on", error))
-    })
+    process::<inventory_api::InventoryApi>()
 }
 
 /// `reservation-api`.
 pub fn reservation_api() -> ExitCode {
-    run(async {
-        let mut env = Env::process();
-        reservation::Environment::from_env(&mut env);
-        only_in_tacos("reservation-api", &mut env)
-    })
+    process::<reservation_api::ReservationApi>()
 }
 
 /// `payment-sim-api`.
 pub fn payment_sim_api() -> ExitCode {
-    run(async {
-        let mut env = Env::process();
-        payment::Config::from_env(&mut env);
-        only_in_tacos("payment-sim-api", &mut env)
-    })
+    process::<payment_sim_api::PaymentSimApi>()
 }
 
 /// `reservation-worker`.
 pub fn reservation_worker() -> ExitCode {
-    run(async {
-        let mut env = Env::process();
-        worker::Environment::read(&mut env);
-        only_in_tacos("reservation-worker", &mut env)
-    })
+    process::<reservation_worker::ReservationWorker>()
 }
 
-fn run(service: impl Future<Output = Result<(), Failure>>) -> ExitCode {
+fn process<S: Service>() -> ExitCode {
+    let arguments = Command::new(S::NAME)
+        .version(env!("CARGO_PKG_VERSION"))
+        .about(S::ABOUT)
+        .after_help(variables::<S>())
+        .arg(
+            Arg::new("check-config")
+                .long("check-config")
+                .action(ArgAction::SetTrue)
+                .help("Read the settings, tell every problem, and end without starting anything"),
+        )
+        .get_matches();
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => return Failure::service("start the runtime", error).report(),
     };
-    match runtime.block_on(service) {
+    match runtime.block_on(start::<S>(arguments.get_flag("check-config"))) {
         Ok(()) => Exit::Done.into(),
         Err(failure) => failure.report(),
     }
 }
 
-fn checked(env: &mut Env) -> Result<(), Failure> {
-    env.finish().map_err(|problems| Failure::configuration(problems.to_string()))
+async fn start<S: Service>(only_check: bool) -> Result<(), Failure> {
+    let mut env = Env::process();
+    let logs = telemetry::Options::from_env(&mut env);
+    S::prepare(&mut env).await?;
+    let settings = S::read(&mut env);
+    env.finish().map_err(|problems| Failure::configuration(problems.to_string()))?;
+    let settings = settings.ok_or_else(|| Failure::configuration("a setting that is required is missing"))?;
+    if only_check {
+        crate::cli::output::print("the settings are good");
+        return Ok(());
+    }
+    let _flush = telemetry::init(logs).map_err(|error| Failure::service("set up logging", error))?;
+    let stop =
+        runtime::shutdown::on_signals().map_err(|error| Failure::service("listen to signals", error))?;
+    let base = Base {
+        clock: Arc::new(runtime::SystemClock::new()),
+        entropy: Arc::new(runtime::SystemEntropy::new()),
+        tasks: Tasks::new(),
+        stop: stop.clone(),
+    };
+    let tasks = base.tasks.clone();
+    let ran = S::run(settings, base).await;
+    // After a failure nobody has said so, and what runs beside the service would go on for ever.
+    stop.cancel();
+    tasks.finished().await;
+    ran
 }
 
-fn only_in_tacos(service: &str, env: &mut Env) -> Result<(), Failure> {
-    checked(env)?;
-    Err(Failure::configuration(format!(
-        "the settings are good, but {service} needs a queue that other processes reach, and this build has only the \
-         embedded one: run `tacos up`, which runs {service} with the others in one process"
-    )))
+/// Every variable that the service reads, with its default.
+fn variables<S: Service>() -> String {
+    let mut env = Env::from_pairs::<&str, &str>([]);
+    telemetry::Options::from_env(&mut env);
+    S::read(&mut env);
+    let mut text = "Environment:\n".to_owned();
+    for variable in env.described() {
+        let default = match (&variable.default, variable.required) {
+            (_, true) => " (required)".to_owned(),
+            (Some(default), false) if !default.is_empty() => format!(" [default: {default}]"),
+            _ => String::new(),
+        };
+        let _ = writeln!(text, "  {}{default}", variable.name);
+        if !variable.doc.is_empty() {
+            let _ = writeln!(text, "      {}", variable.doc);
+        }
+    }
+    text.push_str(
+        "\nExit codes: 0 drained · 2 usage · 64 configuration · 69 a needed service did not answer",
+    );
+    text
+}
+
+/// `LISTEN_IP` and the two ports of a service.
+struct Ports {
+    ip: IpAddr,
+    http: u16,
+    grpc: u16,
+}
+
+impl Ports {
+    fn read(env: &mut Env, http: u16, grpc: u16) -> Self {
+        let this =
+            Self { ip: listen_ip(env), http: env.or("SERVER_PORT", http), grpc: env.or("GRPC_PORT", grpc) };
+        env.document("SERVER_PORT", "HTTP port; 0 takes a free one and logs it");
+        env.document("GRPC_PORT", "gRPC port; 0 takes a free one and logs it");
+        this
+    }
+
+    async fn bind(&self) -> Result<(TcpListener, TcpListener), Failure> {
+        Ok((bind(self.ip, self.http).await?, bind(self.ip, self.grpc).await?))
+    }
+}
+
+fn listen_ip(env: &mut Env) -> IpAddr {
+    let ip = env.or("LISTEN_IP", IpAddr::from(Ipv4Addr::LOCALHOST));
+    env.document("LISTEN_IP", "the address to listen on; 0.0.0.0 in a container");
+    ip
 }
 
 async fn bind(ip: IpAddr, port: u16) -> Result<TcpListener, Failure> {

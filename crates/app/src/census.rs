@@ -3,7 +3,8 @@
 //! What rows mean is said by [`::census`], which the simulator reads by, too; here they are taken from an engine, along
 //! with what its queues hold. A row that cannot be read is an error, not a row less.
 
-use crate::platform::{Reported, Tables, queues};
+use crate::engines::Engines;
+use crate::platform::Reported;
 use ::census::{Census, Table};
 use adapter_embedded::{Engine, EngineOptions, OpenError};
 use anyhow::{Context, Result, bail};
@@ -13,7 +14,7 @@ use domain::invariant::{Counts, World};
 use domain::seat::SeatState;
 use domain::time::Timestamp;
 use ports::store::{Expect, Key, Row, Write};
-use ports::{Clock, Queue, Store};
+use ports::{Clock, Store};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -37,13 +38,12 @@ pub async fn open(folder: &Path, clock: Arc<dyn Clock>) -> Result<Engine, OpenEr
 }
 
 /// Everything that is stored. `reported` is what inventory-api said of its stock, if it was asked.
-pub async fn take(engine: &Engine, reported: &Reported) -> Result<World> {
-    let tables = Tables::of(engine)?;
+pub async fn take(engines: &Engines, reported: &Reported) -> Result<World> {
     let mut census = Census::new();
     let stores = [
-        (Table::Inventory, &tables.inventory),
-        (Table::Reservation, &tables.reservation),
-        (Table::Payment, &tables.payment),
+        (Table::Inventory, &engines.inventory),
+        (Table::Reservation, &engines.reservation),
+        (Table::Payment, &engines.payment),
     ];
     for (table, store) in stores {
         for row in scan(&**store).await? {
@@ -55,12 +55,11 @@ pub async fn take(engine: &Engine, reported: &Reported) -> Result<World> {
     for section in &mut world.sections {
         section.reported = reported.get(&(section.show.to_string(), section.section.to_string())).copied();
     }
-    let (events, letters) = queues(engine)?;
-    let depth = events.depth().await?;
+    let depth = engines.events.depth().await?;
     world.queued = depth.visible + depth.in_flight + depth.delayed;
     let mut after: Option<Arc<str>> = None;
     loop {
-        let page = letters.peek(after.as_deref(), PAGE)?;
+        let page = engines.dead_letters.browse(after.as_deref(), PAGE).await?;
         let Some(last) = page.last() else { return Ok(world) };
         after = Some(last.id.clone());
         world
@@ -71,20 +70,18 @@ pub async fn take(engine: &Engine, reported: &Reported) -> Result<World> {
 
 /// What is still on its way, in words; `None` when everything is at rest: no live hold, no timer, no unpublished event, no webhook,
 /// nothing in the queue.
-pub async fn unrest(engine: &Engine) -> Result<Option<String>> {
-    let tables = Tables::of(engine)?;
-    let (events, _) = queues(engine)?;
+pub async fn unrest(engines: &Engines) -> Result<Option<String>> {
     let reservation_shards = outbox::RelayOptions::default().shards;
     let places: [(&str, &dyn Store, &'static str, u32); 4] = [
         (
             "holds of the inventory",
-            &*tables.inventory,
+            &*engines.inventory,
             inventory::rows::DUE_HOLDS,
             inventory::rows::DUE_SHARDS,
         ),
-        ("errands of the payment provider", &*tables.payment, payment::rows::DUE, payment::rows::SHARDS),
-        ("events of payments", &*tables.payment, outbox::INDEX, payment::rows::SHARDS),
-        ("events of reservations", &*tables.reservation, outbox::INDEX, reservation_shards),
+        ("errands of the payment provider", &*engines.payment, payment::rows::DUE, payment::rows::SHARDS),
+        ("events of payments", &*engines.payment, outbox::INDEX, payment::rows::SHARDS),
+        ("events of reservations", &*engines.reservation, outbox::INDEX, reservation_shards),
     ];
     for (what, store, index, shards) in places {
         if !is_empty(store, index, shards).await? {
@@ -92,7 +89,7 @@ pub async fn unrest(engine: &Engine) -> Result<Option<String>> {
         }
     }
     // The queue is looked at last: what leaves an outbox is in the queue before it is gone from the outbox.
-    let depth = events.depth().await?;
+    let depth = engines.events.depth().await?;
     Ok((depth != ports::queue::Depth::default()).then(|| {
         format!(
             "{} messages are visible, {} in flight, {} delayed",
@@ -141,11 +138,10 @@ async fn scan(store: &dyn Store) -> Result<Vec<Row>> {
 }
 
 /// Damages the data so that one invariant fails, for the test that wants to see it fail.
-pub async fn damage(engine: &Engine, name: &str) -> Result<()> {
-    let tables = Tables::of(engine)?;
+pub async fn damage(engines: &Engines, name: &str) -> Result<()> {
     let (store, rows) = match name {
-        "I1" | "X1" => (&tables.inventory, scan(&*tables.inventory).await?),
-        "M1" => (&tables.payment, scan(&*tables.payment).await?),
+        "I1" | "X1" => (&engines.inventory, scan(&*engines.inventory).await?),
+        "M1" => (&engines.payment, scan(&*engines.payment).await?),
         _ => bail!("no way is known to damage {name}; known are I1, X1 and M1"),
     };
     let write = rows.iter().find_map(|row| damaged(name, row)).context("nothing to damage")?;

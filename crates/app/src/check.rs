@@ -2,6 +2,7 @@
 
 use crate::census;
 use crate::cli::{CheckArgs, Exit, Failure, output};
+use crate::engines::Engines;
 use crate::platform::Reported;
 use domain::invariant::{self, Phase, Report};
 use serde_json::{Map, Value, json};
@@ -14,7 +15,8 @@ pub(crate) async fn run(args: CheckArgs) -> Result<Exit, Failure> {
     }
     let clock = Arc::new(runtime::SystemClock::new());
     let engine = census::open(&args.data, clock).await.map_err(crate::up::unusable)?;
-    let world = census::take(&engine, &Reported::new())
+    let engines = Engines::embedded(&engine).map_err(|error| Failure::service("open the data", error))?;
+    let world = census::take(&engines, &Reported::new())
         .await
         .map_err(|error| Failure::service("read the data", error))?;
     let phase = if args.at_rest { Phase::AtRest } else { Phase::Running };

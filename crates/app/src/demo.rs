@@ -105,13 +105,13 @@ async fn play(args: &DemoArgs) -> Result<Outcome> {
     let observed = platform.observations();
     let events = platform.event_counts().await?;
     let reported = platform.reported().await?;
-    let engine = platform.stop().await?;
+    let engines = platform.stop().await?;
     progress.finish_and_clear();
 
     if let Some(name) = &args.break_invariant {
-        census::damage(&engine, name).await?;
+        census::damage(&engines, name).await?;
     }
-    let world = census::take(&engine, &reported).await?;
+    let world = census::take(&engines, &reported).await?;
     let mut verdicts = invariant::check(&world, Phase::AtRest);
     for (name, checked, violations) in observed {
         verdicts.record(name, checked, violations);

@@ -2,6 +2,8 @@
 //!
 //! This is the only crate that sees services and adapters at once. It holds no rule of seats, reservations or money.
 
+#[cfg(feature = "aws")]
+mod aws;
 pub mod binaries;
 pub mod census;
 mod check;
@@ -9,6 +11,7 @@ pub mod cli;
 pub mod client;
 pub mod crowd;
 mod demo;
+pub mod engines;
 pub mod platform;
 pub mod promises;
 mod story;

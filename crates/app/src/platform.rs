@@ -1,14 +1,14 @@
-//! The whole platform in one process: every service on the embedded engines, real gRPC and REST over loopback between them.
+//! The whole platform in one process: every service on whichever engines, real gRPC and REST over loopback between them.
 //!
-//! Each service is assembled as its own process would be, with its own metrics and health; only the data folder is
+//! Each service is assembled as its own process would be, with its own metrics and health; only the engines are
 //! shared. Shutdown follows the events: first the worker drains (its peers still answer), then the two that publish, then
 //! the inventory, then the folder closes. Everything durable survives a kill at any point of that.
 
-use crate::census::{EVENTS, INVENTORY, PAYMENT, RESERVATION};
-use adapter_embedded::{EmbeddedQueue, Engine};
+use crate::engines::Engines;
+use adapter_embedded::Engine;
 use anyhow::{Context, Result, ensure};
 use domain::invariant::{Counts, Name};
-use ports::{Clock, Queue, Store, Tasks};
+use ports::{Clock, Tasks};
 use runtime::Health;
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -20,6 +20,7 @@ use tokio::sync::oneshot;
 use tokio_util::sync::CancellationToken;
 
 mod admin;
+pub(crate) mod doors;
 mod letters;
 mod settings;
 mod sockets;
@@ -83,8 +84,7 @@ pub(crate) fn watch_engine(
 
 /// The running platform.
 pub struct Platform {
-    engine: Engine,
-    events: Arc<EmbeddedQueue>,
+    engines: Engines,
     addresses: Addresses,
     inventory: inventory::Service,
     worker: worker::Handle,
@@ -101,38 +101,29 @@ impl Platform {
     pub async fn start(options: PlatformOptions) -> Result<Self> {
         let clock: Arc<dyn Clock> = Arc::new(runtime::SystemClock::new());
         let engine = crate::census::open(&options.data, clock.clone()).await?;
-        Self::start_on(engine, clock, options).await
+        Self::start_on(Engines::embedded(&engine)?, clock, options).await
     }
 
-    /// Starts every service on an engine that is open already.
-    pub async fn start_on(engine: Engine, clock: Arc<dyn Clock>, options: PlatformOptions) -> Result<Self> {
+    /// Starts every service on engines that are open already.
+    pub async fn start_on(engines: Engines, clock: Arc<dyn Clock>, options: PlatformOptions) -> Result<Self> {
         let sockets = sockets::bind(options.free_ports).await?;
         let addresses = sockets.addresses()?;
         let apart = Apart::start()?;
         let tasks = Tasks::with_apart(apart.handle());
         let shutdown = CancellationToken::new();
-        let wired = wiring::wire(&engine, &clock, &tasks, &addresses, &options.settings)?;
-        let (inventory, worker, events) =
-            (wired.inventory.clone(), wired.worker.handle(), wired.events.clone());
-        tasks.spawn(watch_engine(&engine, wired.healths.clone(), shutdown.clone()));
+        let wired = wiring::wire(&engines, &clock, &tasks, &addresses, &options.settings)?;
+        let (inventory, worker) = (wired.inventory.clone(), wired.worker.handle());
+        if let Some(engine) = engines.folder() {
+            tasks.spawn(watch_engine(engine, wired.healths.clone(), shutdown.clone()));
+        }
         let (told, ended) = oneshot::channel();
         let running = Box::pin(wired.run(sockets, shutdown.clone()));
         tasks.spawn(async move {
             // Nobody waits for it if the platform itself was dropped.
             let _ = told.send(running.await);
         });
-        let platform = Self {
-            engine,
-            events,
-            addresses,
-            inventory,
-            worker,
-            clock,
-            tasks,
-            shutdown,
-            ended,
-            _apart: apart,
-        };
+        let platform =
+            Self { engines, addresses, inventory, worker, clock, tasks, shutdown, ended, _apart: apart };
         platform.answers().await?;
         Ok(platform)
     }
@@ -164,7 +155,7 @@ impl Platform {
     /// Waits until nothing is on its way: no timer, no unpublished event, no webhook, nothing in the queue.
     pub async fn at_rest(&self, limit: Duration) -> Result<()> {
         let give_up = self.clock.elapsed() + limit;
-        while let Some(unrest) = crate::census::unrest(&self.engine).await? {
+        while let Some(unrest) = crate::census::unrest(&self.engines).await? {
             ensure!(
                 self.clock.elapsed() < give_up,
                 "the platform did not come to rest within {limit:?}: {unrest}; {:?}",
@@ -186,16 +177,16 @@ impl Platform {
 
     /// How many events went which way.
     pub async fn event_counts(&self) -> Result<EventCounts> {
-        let stats = self.events.stats();
-        let depth = self.events.depth().await?;
+        let passed = self.engines.passed();
+        let depth = self.engines.events.depth().await?;
         let there = depth.visible + depth.in_flight + depth.delayed;
-        let buried = self.worker.status().buried + stats.redriven;
-        let gone = stats.deleted + stats.redriven;
+        let buried = self.worker.status().buried + passed.redriven;
+        let gone = passed.deleted + passed.redriven;
         Ok(EventCounts {
-            published: stats.sent,
+            published: passed.sent,
             settled: gone.saturating_sub(buried),
             buried,
-            lost: stats.sent.saturating_sub(gone + there),
+            lost: passed.sent.saturating_sub(gone + there),
         })
     }
 
@@ -225,13 +216,13 @@ impl Platform {
         self.stop().await.map(drop)
     }
 
-    /// Drains, and hands the folder back.
-    pub async fn stop(self) -> Result<Engine> {
+    /// Drains, and hands the engines back.
+    pub async fn stop(self) -> Result<Engines> {
         self.shutdown.cancel();
         let ended = self.ended.await.context("the platform was dropped")?;
         self.tasks.finished().await;
         ended?;
-        Ok(self.engine)
+        Ok(self.engines)
     }
 }
 
@@ -264,33 +255,6 @@ impl Drop for Apart {
             runtime.shutdown_background();
         }
     }
-}
-
-/// The tables of a folder, each owned by one service.
-pub(crate) struct Tables {
-    pub(crate) inventory: Arc<dyn Store>,
-    pub(crate) reservation: Arc<dyn Store>,
-    pub(crate) payment: Arc<dyn Store>,
-}
-
-impl Tables {
-    pub(crate) fn of(engine: &Engine) -> Result<Self> {
-        Ok(Self {
-            inventory: engine.store(INVENTORY)?,
-            reservation: engine.store(RESERVATION)?,
-            payment: engine.store(PAYMENT)?,
-        })
-    }
-}
-
-/// The event queue and its dead-letter queue.
-pub(crate) fn queues(engine: &Engine) -> Result<(Arc<EmbeddedQueue>, Arc<EmbeddedQueue>)> {
-    use adapter_embedded::QueueOptions;
-    /// The queue's own backstop; the worker counts attempts itself (contracts section 5).
-    const RECEIVES_MAX: u32 = 100;
-    let letters = engine.queue(crate::census::LETTERS, QueueOptions::fifo())?;
-    let events = engine.queue(EVENTS, QueueOptions::fifo().with_redrive(letters.clone(), RECEIVES_MAX))?;
-    Ok((events, letters))
 }
 
 /// A socket address as text, for clients.

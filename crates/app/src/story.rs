@@ -1,10 +1,9 @@
 //! The story of one reservation across every layer, in the order of time: what `tacos trace` tells.
 //!
-//! It is read from the stores and the queues, so it can be told of a folder that no process has open; a running worker adds
-//! what it remembers of each event.
+//! It is read from the stores and, where the engine lets one look without receiving, from the queues, so it can be told of a
+//! folder that no process has open; a running worker adds what it remembers of each event.
 
-use crate::platform::{Tables, queues};
-use adapter_embedded::Engine;
+use crate::engines::Engines;
 use anyhow::Result;
 use contracts::time::rfc3339;
 use domain::hold::{HoldKey, HoldState};
@@ -13,9 +12,6 @@ use domain::time::Timestamp;
 use ports::Store;
 use ports::store::Key;
 use serde::{Deserialize, Serialize};
-
-/// Messages of a queue that are looked through for one reservation.
-const PEEKED_MAX: usize = 10_000;
 
 /// One thing that happened.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -36,16 +32,15 @@ fn line(at: Timestamp, layer: &str, what: impl Into<String>) -> Line {
 
 /// Collects what is known of a reservation. Empty if nothing is.
 pub(crate) async fn of(
-    engine: &Engine,
+    engines: &Engines,
     id: &ReservationId,
     journal: Option<&worker::Journal>,
 ) -> Result<Vec<Line>> {
-    let tables = Tables::of(engine)?;
     let mut lines = Vec::new();
-    holds(&mut lines, &*tables.inventory, id).await?;
-    reservation(&mut lines, &*tables.reservation, id).await?;
-    payments(&mut lines, &*tables.payment, id).await?;
-    messages(&mut lines, engine, id)?;
+    holds(&mut lines, &*engines.inventory, id).await?;
+    reservation(&mut lines, &*engines.reservation, id).await?;
+    payments(&mut lines, &*engines.payment, id).await?;
+    messages(&mut lines, engines, id)?;
     for entry in journal.map(|journal| journal.of(id.as_str())).unwrap_or_default() {
         let told = entry.line(String::new());
         let what = format!("{} {} {}", told.event_type, told.what, told.detail);
@@ -126,18 +121,11 @@ async fn payments(lines: &mut Vec<Line>, store: &dyn Store, id: &ReservationId) 
     Ok(())
 }
 
-fn messages(lines: &mut Vec<Line>, engine: &Engine, id: &ReservationId) -> Result<()> {
-    let (events, letters) = queues(engine)?;
-    for (queue, layer) in [(events, "queue"), (letters, "dead-letter queue")] {
-        for message in queue.peek(None, PEEKED_MAX)? {
-            if message.group.as_deref() == Some(id.as_str()) {
-                let why = message.attributes.iter().find(|(name, _)| name == "reason");
-                let why = why.map(|(_, reason)| format!(" because of {reason}")).unwrap_or_default();
-                let what =
-                    format!("message {} is here{why}, received {} times", message.id, message.receive_count);
-                lines.push(line(message.sent_at, layer, what));
-            }
-        }
+fn messages(lines: &mut Vec<Line>, engines: &Engines, id: &ReservationId) -> Result<()> {
+    for message in engines.messages_of(id)? {
+        let why = message.reason.map(|reason| format!(" because of {reason}")).unwrap_or_default();
+        let what = format!("message {} is here{why}, received {} times", message.id, message.receive_count);
+        lines.push(line(message.sent_at, message.layer, what));
     }
     Ok(())
 }

@@ -2,6 +2,7 @@
 
 use crate::cli::{Exit, Failure, UpArgs, output, read_show};
 use crate::client::Http;
+use crate::engines::Engines;
 use crate::platform::{Platform, PlatformOptions, Settings};
 use adapter_embedded::OpenError;
 use ports::Clock;
@@ -24,7 +25,8 @@ pub(crate) async fn run(args: UpArgs) -> Result<Exit, Failure> {
     let clock: Arc<dyn Clock> = Arc::new(runtime::SystemClock::new());
     let engine = crate::census::open(&args.data, clock.clone()).await.map_err(unusable)?;
     let options = PlatformOptions { data: args.data, free_ports: args.free_ports, settings };
-    let platform = Platform::start_on(engine.clone(), clock.clone(), options)
+    let engines = Engines::embedded(&engine).map_err(|error| Failure::service("open the data", error))?;
+    let platform = Platform::start_on(engines, clock.clone(), options)
         .await
         .map_err(|error| Failure::service("start the platform", error))?;
     if let Some(show) = show {

@@ -20,6 +20,9 @@ pub use show::{SHOWS, read_show, section_rows, sections_partition, show_key, sho
 
 use ports::Fault;
 
+/// Every index that an engine must have for this service.
+pub const INDEXES: &[&str] = &[DUE_HOLDS];
+
 /// A row that this program cannot read: damaged, or written by a program of another version.
 fn unreadable(what: &str, key: &ports::store::Key) -> Fault {
     Fault::permanent(format!("the {what} row {}/{} is unreadable", key.partition, key.sort))

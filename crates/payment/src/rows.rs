@@ -23,6 +23,8 @@ pub const DUE: &str = "payment_due";
 pub const BY_PERSON: &str = "payment_by_person";
 /// The index of payments by reservation, newest first.
 pub const BY_RESERVATION: &str = "payment_by_reservation";
+/// Every index that an engine must have for this service.
+pub const INDEXES: &[&str] = &[DUE, BY_PERSON, BY_RESERVATION, outbox::INDEX];
 /// Shards of [`DUE`] and of the outbox.
 pub const SHARDS: u32 = 16;
 

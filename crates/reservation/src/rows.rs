@@ -30,6 +30,8 @@ pub const DUE: &str = "due_reservations";
 pub const BY_PERSON: &str = "by_person";
 /// The index of rows that are remembered for a while, by the time at which they may be forgotten.
 pub const FORGET: &str = "forget";
+/// Every index that an engine must have for this service.
+pub const INDEXES: &[&str] = &[DUE, BY_PERSON, FORGET, outbox::INDEX];
 /// Shards of [`DUE`] and [`FORGET`], named as those of the outbox.
 pub const SHARDS: u32 = 8;
 

@@ -68,6 +68,11 @@ impl Env {
         self.values.entry(name.to_owned()).or_insert_with(|| Value::Text(value.to_owned()));
     }
 
+    /// Sets a variable, whatever it holds: for a source of settings that wins over the environment.
+    pub fn set(&mut self, name: &str, value: &str) {
+        self.values.insert(name.to_owned(), Value::Text(value.to_owned()));
+    }
+
     /// The variable, or the default when it is not set. After a problem too the default is given, to go on reading.
     pub fn or<T>(&mut self, name: &str, default: T) -> T
     where

@@ -1,15 +1,14 @@
 //! `tacos dlq`: the dead letters, of a running platform or of a folder.
 
 use super::{Exit, Failure, Where, output};
-use crate::platform::{EmbeddedLetters, queues};
 use clap::{Args, Subcommand};
 use http::{Method, StatusCode};
-use ports::{Clock, Fault, Queue};
+use ports::{Clock, Fault};
 use serde_json::{Value, json};
 use std::sync::Arc;
 use worker::dead_letter::DeadLetter;
+use worker::redrive;
 use worker::redrive::{RedriveOptions, Report, Selection};
-use worker::{DeadLetters, redrive};
 
 /// Dead letters in one listing, at most.
 const LISTED_MAX: usize = 1_000;
@@ -99,9 +98,7 @@ fn broken(fault: Fault) -> Failure {
 async fn list(args: ListArgs) -> Result<Exit, Failure> {
     let entries: Value = match &args.place.data {
         Some(folder) => {
-            let engine = args.place.open(folder).await?;
-            let letters =
-                EmbeddedLetters::new(queues(&engine).map_err(|e| Failure::service("open the queues", e))?.1);
+            let letters = args.place.open(folder).await?.dead_letters;
             let found = letters.browse(None, LISTED_MAX).await.map_err(broken)?;
             json!(found.iter().map(DeadLetter::read).collect::<Vec<_>>())
         }
@@ -118,9 +115,7 @@ async fn show(args: ShowArgs) -> Result<Exit, Failure> {
     let missing = || Failure::not_found(format!("there is no dead letter {}", args.id));
     let found: Value = match &args.place.data {
         Some(folder) => {
-            let engine = args.place.open(folder).await?;
-            let letters =
-                EmbeddedLetters::new(queues(&engine).map_err(|e| Failure::service("open the queues", e))?.1);
+            let letters = args.place.open(folder).await?.dead_letters;
             let message = letters.find(&args.id).await.map_err(broken)?.ok_or_else(missing)?;
             let mut entry = json!(DeadLetter::read(&message));
             entry["body"] = json!(message.body);
@@ -150,16 +145,14 @@ async fn show(args: ShowArgs) -> Result<Exit, Failure> {
 async fn redrive_some(args: RedriveArgs) -> Result<Exit, Failure> {
     let report: Value = match &args.place.data {
         Some(folder) => {
-            let engine = args.place.open(folder).await?;
-            let (events, letters) = queues(&engine).map_err(|e| Failure::service("open the queues", e))?;
-            let letters = EmbeddedLetters::new(letters);
+            let engines = args.place.open(folder).await?;
             let selection =
                 if args.ids.is_empty() { Selection::All } else { Selection::Ids(args.ids.clone()) };
             let options =
                 RedriveOptions { selection, limit: usize::MAX, rate: args.rate, dry_run: args.dry_run };
             let clock: Arc<dyn Clock> = Arc::new(runtime::SystemClock::new());
-            let events: Arc<dyn Queue> = events;
-            json!(redrive::redrive(&letters, &*events, &*clock, &options).await.map_err(broken)?)
+            let report = redrive::redrive(&*engines.dead_letters, &*engines.events, &*clock, &options).await;
+            json!(report.map_err(broken)?)
         }
         None => {
             let mut body = json!({"rate": args.rate, "dry_run": args.dry_run});
@@ -175,11 +168,9 @@ async fn redrive_some(args: RedriveArgs) -> Result<Exit, Failure> {
 async fn purge(args: PurgeArgs) -> Result<Exit, Failure> {
     let report: Value = match &args.place.data {
         Some(folder) => {
-            let engine = args.place.open(folder).await?;
-            let letters =
-                EmbeddedLetters::new(queues(&engine).map_err(|e| Failure::service("open the queues", e))?.1);
+            let letters = args.place.open(folder).await?.dead_letters;
             let selection = if args.all { Selection::All } else { Selection::Ids(args.ids.clone()) };
-            let report: Report = redrive::purge(&letters, &selection, args.dry_run).await.map_err(broken)?;
+            let report: Report = redrive::purge(&*letters, &selection, args.dry_run).await.map_err(broken)?;
             json!(report)
         }
         None => {

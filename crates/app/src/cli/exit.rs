@@ -31,10 +31,17 @@ impl Failure {
         Self { exit: Exit::Unavailable, message: format!("cannot {doing}: {:#}", error.into()) }
     }
 
+    /// Something that is needed did not answer; the words say what.
+    pub fn unavailable(message: impl Into<String>) -> Self {
+        Self { exit: Exit::Unavailable, message: message.into() }
+    }
+
     /// Prints the failure for a person and gives its exit code.
     #[allow(clippy::print_stderr, reason = "the last words of a command")]
     pub fn report(&self) -> ExitCode {
-        eprintln!("tacos: {}", self.message);
+        let program = std::env::current_exe().ok();
+        let name = program.as_deref().and_then(std::path::Path::file_name).unwrap_or_default();
+        eprintln!("{}: {}", name.display(), self.message);
         self.exit.into()
     }
 }

@@ -3,6 +3,7 @@
 use super::{Exit, Failure, Where, output};
 use crate::census;
 use crate::client::Http;
+use crate::engines::Engines;
 use crate::story::{self, Line};
 use clap::Args;
 use domain::id::ReservationId;
@@ -26,8 +27,8 @@ pub(super) async fn run(args: TraceArgs) -> Result<Exit, Failure> {
         .map_err(|why| Failure::usage(format!("the reservation {why}")))?;
     let lines = match &args.place.data {
         Some(folder) => {
-            let engine = args.place.open(folder).await?;
-            story::of(&engine, &id, None).await.map_err(|error| Failure::service("read the data", error))?
+            let engines = args.place.open(folder).await?;
+            story::of(&engines, &id, None).await.map_err(|error| Failure::service("read the data", error))?
         }
         None => ask(&args.place, &id).await?,
     };
@@ -57,11 +58,13 @@ async fn ask(place: &Where, id: &ReservationId) -> Result<Vec<Line>, Failure> {
 
 impl Where {
     /// Opens the folder of a platform that does not run.
-    pub(super) async fn open(&self, folder: &std::path::Path) -> Result<adapter_embedded::Engine, Failure> {
+    pub(super) async fn open(&self, folder: &std::path::Path) -> Result<Engines, Failure> {
         if !folder.is_dir() {
             return Err(Failure::not_found(format!("there is no data folder {}", folder.display())));
         }
-        census::open(folder, Arc::new(runtime::SystemClock::new())).await.map_err(crate::up::unusable)
+        let engine = census::open(folder, Arc::new(runtime::SystemClock::new())).await;
+        Engines::embedded(&engine.map_err(crate::up::unusable)?)
+            .map_err(|error| Failure::service("open the data", error))
     }
 
     /// One call to the administration of a running platform. What it refuses as unknown is left to the caller.

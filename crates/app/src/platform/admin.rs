@@ -5,7 +5,7 @@
 //! | GET /admin/trace/{reservation} | the story of a reservation, oldest first; 404 if nothing is known |
 //! | GET /admin/rest | `{"at_rest": bool, "unrest"?}`: whether nothing is on its way, and what is |
 
-use adapter_embedded::Engine;
+use crate::engines::Engines;
 use anyhow::Result;
 use axum::Router;
 use axum::extract::{Path, State};
@@ -21,14 +21,14 @@ use tokio_util::sync::CancellationToken;
 
 #[derive(Clone)]
 pub(super) struct Admin {
-    engine: Engine,
+    engines: Engines,
     worker: worker::Handle,
     token: Option<SecretString>,
 }
 
 impl Admin {
-    pub(super) const fn new(engine: Engine, worker: worker::Handle, token: Option<SecretString>) -> Self {
-        Self { engine, worker, token }
+    pub(super) const fn new(engines: Engines, worker: worker::Handle, token: Option<SecretString>) -> Self {
+        Self { engines, worker, token }
     }
 
     pub(super) async fn serve(
@@ -59,7 +59,7 @@ async fn trace(State(admin): State<Admin>, Path(id): Path<String>) -> Result<Jso
         ErrorReply::from(WireError::invalid("reservation_id", format!("reservation_id {why}")))
     })?;
     let story =
-        crate::story::of(&admin.engine, &id, Some(admin.worker.journal())).await.map_err(|e| failed(&e))?;
+        crate::story::of(&admin.engines, &id, Some(admin.worker.journal())).await.map_err(|e| failed(&e))?;
     if story.is_empty() {
         return Err(WireError::new(Code::NotFound, format!("nothing is known of {id}")).into());
     }
@@ -67,6 +67,6 @@ async fn trace(State(admin): State<Admin>, Path(id): Path<String>) -> Result<Jso
 }
 
 async fn rest(State(admin): State<Admin>) -> Result<Json<Value>, ErrorReply> {
-    let unrest = crate::census::unrest(&admin.engine).await.map_err(|e| failed(&e))?;
+    let unrest = crate::census::unrest(&admin.engines).await.map_err(|e| failed(&e))?;
     Ok(Json(json!({"at_rest": unrest.is_none(), "unrest": unrest})))
 }

@@ -1,18 +1,14 @@
 //! Which service stands on what: the one place that sees services, adapters and engines together.
 
 use super::admin::Admin;
-use super::letters::EmbeddedLetters;
+use super::doors::{Door, Post};
 use super::settings::Settings;
 use super::sockets::{Addresses, Sockets};
-use super::{Tables, queues, url};
-use adapter_embedded::{EmbeddedQueue, Engine};
+use super::url;
+use crate::engines::Engines;
 use adapter_peers::{HttpPost, InventoryClient, PaymentsClient, PeerOptions, ReservationsClient};
 use anyhow::{Context, Result};
-use async_trait::async_trait;
-use domain::id::{PersonId, ShowId};
-use payment::{WebhookPost, WebhookRequest};
-use ports::{CallContext, Clock, Entropy, Fault, PortError, Tasks};
-use reservation::{Admission, Admissions, NoSuchShow};
+use ports::{Clock, Entropy, Tasks};
 use runtime::{Health, Process};
 use secrecy::ExposeSecret;
 use std::sync::Arc;
@@ -22,7 +18,6 @@ use tokio_util::sync::CancellationToken;
 pub(super) struct Wired {
     pub(super) inventory: inventory::Service,
     pub(super) worker: worker::Worker,
-    pub(super) events: Arc<EmbeddedQueue>,
     inventory_config: inventory::Config,
     inventory_deps: inventory::Deps,
     reservation: (reservation::Config, reservation::Deps),
@@ -34,19 +29,17 @@ pub(super) struct Wired {
 }
 
 pub(super) fn wire(
-    engine: &Engine,
+    engines: &Engines,
     clock: &Arc<dyn Clock>,
     tasks: &Tasks,
     addresses: &Addresses,
     settings: &Settings,
 ) -> Result<Wired> {
     let entropy: Arc<dyn Entropy> = Arc::new(runtime::SystemEntropy::new());
-    let tables = Tables::of(engine)?;
-    let (events, letters) = queues(engine)?;
     let settings = settings.clone();
 
     let inventory_deps = inventory::Deps {
-        store: tables.inventory,
+        store: engines.inventory.clone(),
         clock: clock.clone(),
         entropy: entropy.clone(),
         tasks: tasks.clone(),
@@ -57,11 +50,11 @@ pub(super) fn wire(
     let peers =
         Peers { clock, addresses, token: settings.internal_token.as_ref().map(|t| t.expose_secret()) };
     let reservation_deps = reservation::Deps {
-        store: tables.reservation,
-        queue: events.clone(),
+        store: engines.reservation.clone(),
+        queue: engines.events.clone(),
         inventory: Arc::new(peers.inventory()?),
         payments: Arc::new(peers.payments()?),
-        admissions: Arc::new(Door(inventory.clone())),
+        admissions: Arc::new(Door::new(inventory.clone())),
         clock: clock.clone(),
         entropy: entropy.clone(),
         tasks: tasks.clone(),
@@ -73,9 +66,9 @@ pub(super) fn wire(
         payment_config.service.webhooks.default_url = Some(receiver.into());
     }
     let payment_deps = payment::Deps {
-        store: tables.payment,
-        queue: events.clone(),
-        webhook: Arc::new(Post(HttpPost::new(PeerOptions::rest(), clock.clone())?)),
+        store: engines.payment.clone(),
+        queue: engines.events.clone(),
+        webhook: Arc::new(Post::new(HttpPost::new(PeerOptions::rest(), clock.clone())?)),
         clock: clock.clone(),
         entropy: entropy.clone(),
         tasks: tasks.clone(),
@@ -90,9 +83,9 @@ pub(super) fn wire(
     let worker = worker::Worker::new(
         settings.worker,
         worker::Deps {
-            queue: events.clone(),
-            dead_letter_queue: Some(letters.clone()),
-            dead_letters: Some(Arc::new(EmbeddedLetters::new(letters))),
+            queue: engines.events.clone(),
+            dead_letter_queue: Some(engines.letters.clone()),
+            dead_letters: Some(engines.dead_letters.clone()),
             peers: worker::Peers {
                 inventory: Arc::new(peers.inventory()?),
                 reservations: Arc::new(peers.reservations()?),
@@ -104,11 +97,10 @@ pub(super) fn wire(
             process: worker_process,
         },
     );
-    let admin = Admin::new(engine.clone(), worker.handle(), admin_token);
+    let admin = Admin::new(engines.clone(), worker.handle(), admin_token);
     Ok(Wired {
         inventory,
         worker,
-        events,
         inventory_config: settings.inventory,
         inventory_deps,
         reservation: (settings.reservation, reservation_deps),
@@ -194,34 +186,5 @@ impl Peers<'_> {
     fn reservations(&self) -> Result<ReservationsClient> {
         let address = url(self.addresses.reservation_http);
         Ok(ReservationsClient::new(&address, self.token, PeerOptions::rest(), self.clock.clone())?)
-    }
-}
-
-/// The door of a show, as its definition says. There is no waiting room yet, so no pass is valid.
-struct Door(inventory::Service);
-
-#[async_trait]
-impl Admissions for Door {
-    async fn check(
-        &self,
-        _: &CallContext,
-        show: &ShowId,
-        _: Option<&str>,
-        _: &PersonId,
-    ) -> Result<Admission, PortError<NoSuchShow>> {
-        let definition = self.0.definition(show).await?;
-        Admission::by_definition(definition.as_deref()).map_err(PortError::Rejected)
-    }
-}
-
-/// Webhooks over HTTP.
-struct Post(HttpPost);
-
-#[async_trait]
-impl WebhookPost for Post {
-    async fn post(&self, request: WebhookRequest) -> Result<u16, Fault> {
-        let headers: Vec<(&str, &str)> =
-            request.headers.iter().map(|(name, value)| (*name, value.as_str())).collect();
-        Ok(self.0.post(&request.url, &headers, request.body.as_bytes().to_vec()).await?.as_u16())
     }
 }

@@ -6,6 +6,7 @@ use crate::running::Running;
 use anyhow::{Context, Result, ensure};
 use app::census;
 use app::crowd::{Crowd, CrowdOptions, Hall};
+use app::engines::Engines;
 use app::promises;
 use domain::invariant::{self, Phase};
 use domain::random::{Random, SplitMix64};
@@ -72,7 +73,7 @@ async fn what_a_buyer_was_told_survives_every_kill() -> Result<()> {
     ensure!(platform.terminate().await? == 0, "a drained platform ends with 0");
 
     let engine = census::open(folder.path(), clock).await?;
-    let world = census::take(&engine, &census::reported(&[reported.body])?).await?;
+    let world = census::take(&Engines::embedded(&engine)?, &census::reported(&[reported.body])?).await?;
     let report = invariant::check(&world, Phase::AtRest);
     let broken = promises::broken(&receipts, &world);
     let confirmed = world.reservations.iter().filter(|r| r.order.is_some()).count();

@@ -4,6 +4,7 @@
 use crate::running::Running;
 use anyhow::{Result, ensure};
 use app::census;
+use app::engines::Engines;
 use domain::invariant::{self, Phase};
 use http::StatusCode;
 use ports::Clock;
@@ -71,7 +72,7 @@ async fn a_full_disk_is_told_and_loses_nothing_that_was_acknowledged() -> Result
     ensure!(platform.terminate().await? == 0, "a drained platform ends with 0");
     let clock: Arc<dyn Clock> = Arc::new(runtime::SystemClock::new());
     let engine = census::open(folder.path(), clock).await?;
-    let world = census::take(&engine, &census::reported(&[reported])?).await?;
+    let world = census::take(&Engines::embedded(&engine)?, &census::reported(&[reported])?).await?;
     let report = invariant::check(&world, Phase::AtRest);
     ensure!(report.holds(), "{report:#?}");
     Ok(())

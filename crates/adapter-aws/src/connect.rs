@@ -1,0 +1,101 @@
+//! Connections to AWS, or to a local server that speaks its protocols: the SDK's default chains for credentials, profiles
+//! and endpoints, one HTTP client with rustls, and no retries below ours.
+
+use crate::dynamo::DynamoStore;
+use aws_config::{BehaviorVersion, Region, SdkConfig};
+use aws_credential_types::Credentials;
+use aws_sdk_sqs::config::{SharedCredentialsProvider, StalledStreamProtectionConfig};
+use aws_smithy_http_client::Builder;
+use aws_smithy_http_client::tls::Provider;
+use aws_smithy_http_client::tls::rustls_provider::CryptoMode;
+use aws_smithy_runtime_api::client::http::SharedHttpClient;
+use aws_smithy_types::retry::RetryConfig;
+use aws_smithy_types::timeout::TimeoutConfig;
+use core::time::Duration;
+use ports::{Clock, Entropy};
+use std::sync::Arc;
+
+/// The longest that connecting may take.
+const CONNECT_MAX: Duration = Duration::from_secs(3);
+/// The longest that a call may take which does not wait for something.
+pub(crate) const CALL_MAX: Duration = Duration::from_secs(10);
+/// How long an idle connection is kept: shorter than the idle limits of AWS and of balancers, so that this side closes first.
+const IDLE_MAX: Duration = Duration::from_secs(20);
+
+/// Where AWS is and who we are there. Clones share connections and credentials.
+#[derive(Debug, Clone)]
+pub struct Aws {
+    config: SdkConfig,
+}
+
+impl Aws {
+    /// By the SDK's default chains: credentials from the environment, the named profile, web identity (IRSA), the container
+    /// or pod identity endpoint, or the instance; endpoints from `AWS_ENDPOINT_URL` and `AWS_ENDPOINT_URL_<SERVICE>`.
+    /// Nothing is called before credentials are needed.
+    pub async fn from_environment(region: &str) -> Self {
+        let config = aws_config::defaults(BehaviorVersion::latest())
+            .region(Region::new(region.to_owned()))
+            .http_client(https())
+            .retry_config(RetryConfig::disabled())
+            .timeout_config(timeouts(CALL_MAX))
+            .stalled_stream_protection(StalledStreamProtectionConfig::disabled())
+            .load()
+            .await;
+        Self { config }
+    }
+
+    /// One server at `endpoint` for every service, with credentials that only local servers take. For tests and tools.
+    pub fn local(endpoint: &str, region: &str) -> Self {
+        let credentials = Credentials::new("local", "local-secret", None, None, "local");
+        let config = SdkConfig::builder()
+            .behavior_version(BehaviorVersion::latest())
+            .region(Region::new(region.to_owned()))
+            .endpoint_url(endpoint)
+            .credentials_provider(SharedCredentialsProvider::new(credentials))
+            .http_client(https())
+            .retry_config(RetryConfig::disabled())
+            .timeout_config(timeouts(CALL_MAX))
+            .stalled_stream_protection(StalledStreamProtectionConfig::disabled())
+            .build();
+        Self { config }
+    }
+
+    /// The region that requests are signed for.
+    pub fn region(&self) -> &str {
+        self.config.region().map_or("", |region| region.as_ref())
+    }
+
+    /// Where a service is, if a variable or the profile says so; `None`: at AWS.
+    pub fn endpoint(&self) -> Option<&str> {
+        self.config.endpoint_url()
+    }
+
+    /// The store on one table of DynamoDB, which has these indexes. Nothing is called; see [`DynamoStore::check`].
+    pub fn table(
+        &self,
+        name: &str,
+        indexes: &'static [&'static str],
+        clock: Arc<dyn Clock>,
+        entropy: Arc<dyn Entropy>,
+    ) -> DynamoStore {
+        DynamoStore::new(&aws_sdk_dynamodb::Client::new(&self.config), name, indexes, clock, entropy)
+    }
+
+    /// The SDK's own form, from which its clients are made.
+    pub const fn sdk(&self) -> &SdkConfig {
+        &self.config
+    }
+}
+
+/// Every retry is ours, because only the caller knows what a repetition means; so a call is one attempt with one limit.
+pub(crate) fn timeouts(call: Duration) -> TimeoutConfig {
+    TimeoutConfig::builder().connect_timeout(CONNECT_MAX).operation_timeout(call).build()
+}
+
+/// TLS by default, and plain HTTP where an endpoint says `http://`.
+fn https() -> SharedHttpClient {
+    Builder::new()
+        .tls_provider(Provider::Rustls(CryptoMode::Ring))
+        .pool_idle_timeout(Some(IDLE_MAX))
+        .build_https()
+}

@@ -1,0 +1,239 @@
+//! What the SDK's errors mean: a class for the caller, and words that name what to change.
+
+use aws_smithy_runtime_api::client::result::SdkError;
+use aws_smithy_runtime_api::http::Response;
+use aws_smithy_types::error::metadata::ProvideErrorMetadata;
+use core::fmt;
+use ports::{Fault, FaultClass};
+use std::error::Error;
+
+/// What AWS said, apart from words.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Kind {
+    /// The credentials may not do this.
+    Denied,
+    /// The credentials are not known, wrong, or there are none.
+    Credentials,
+    /// The credentials were good once.
+    Expired,
+    /// The clock of this machine is wrong, or the secret key.
+    Signature,
+    /// The queue, table, secret or bus does not exist, in this region and account.
+    Missing,
+    /// Too much at once.
+    Throttled,
+    /// Nobody answered, or not in time, or with a failure of the service's own.
+    Silent,
+    /// The request is wrong.
+    Refused,
+    /// An answer that cannot be read.
+    Garbled,
+}
+
+impl Kind {
+    /// Of a code of an AWS error. Codes come as `Name`, in older protocols as `AWS.SimpleQueueService.Name`.
+    pub(crate) fn of_code(code: &str) -> Option<Self> {
+        let code = code.rsplit(['.', '#']).next().unwrap_or(code);
+        Some(match code {
+            "AccessDenied"
+            | "AccessDeniedException"
+            | "AuthorizationError"
+            | "NotAuthorized"
+            | "KmsAccessDenied" => Self::Denied,
+            "InvalidClientTokenId"
+            | "UnrecognizedClientException"
+            | "InvalidAccessKeyId"
+            | "MissingAuthenticationToken"
+            | "MissingAuthenticationTokenException"
+            | "IncompleteSignature"
+            | "IncompleteSignatureException"
+            | "AuthFailure"
+            | "InvalidSecurity" => Self::Credentials,
+            "ExpiredToken" | "ExpiredTokenException" | "RequestExpired" | "TokenRefreshRequired" => {
+                Self::Expired
+            }
+            "SignatureDoesNotMatch"
+            | "InvalidSignatureException"
+            | "RequestTimeTooSkewed"
+            | "InvalidSignature" => Self::Signature,
+            "QueueDoesNotExist"
+            | "NonExistentQueue"
+            | "ResourceNotFoundException"
+            | "QueueDeletedRecently"
+            | "TableNotFoundException"
+            | "NoSuchEntity" => Self::Missing,
+            "Throttling"
+            | "ThrottlingException"
+            | "ThrottledException"
+            | "RequestThrottled"
+            | "RequestThrottledException"
+            | "TooManyRequestsException"
+            | "RequestLimitExceeded"
+            | "ProvisionedThroughputExceededException"
+            | "SlowDown"
+            | "KmsThrottled"
+            | "OverLimit" => Self::Throttled,
+            "InternalError"
+            | "InternalFailure"
+            | "InternalServerError"
+            | "InternalServiceError"
+            | "ServiceUnavailable"
+            | "ServiceUnavailableException"
+            | "RequestTimeout"
+            | "RequestTimeoutException" => Self::Silent,
+            _ => return None,
+        })
+    }
+
+    /// Of an answer's status, where its code says nothing.
+    fn of_status(status: u16) -> Self {
+        match status {
+            429 => Self::Throttled,
+            403 => Self::Denied,
+            500.. => Self::Silent,
+            _ => Self::Refused,
+        }
+    }
+
+    /// What it means for whoever asked. What somebody can mend while the process runs (credentials, a queue that is gone)
+    /// is Transient, so that nothing is given up meanwhile.
+    pub(crate) const fn class(self) -> FaultClass {
+        match self {
+            Self::Denied | Self::Refused => FaultClass::Permanent,
+            Self::Credentials | Self::Expired | Self::Signature | Self::Missing | Self::Garbled => {
+                FaultClass::Transient
+            }
+            Self::Throttled | Self::Silent => FaultClass::Unavailable,
+        }
+    }
+}
+
+/// One call to AWS that failed.
+#[derive(Debug)]
+pub(crate) struct Failure {
+    pub(crate) kind: Kind,
+    message: String,
+}
+
+impl Failure {
+    /// Reads an error of the SDK. `what` says what was being done, such as `sqs:ReceiveMessage on https://…`.
+    pub(crate) fn of<E>(what: &str, error: &SdkError<E, Response>) -> Self
+    where
+        E: ProvideErrorMetadata + Error + Send + Sync + 'static,
+    {
+        let (kind, code, told): (Kind, Option<&str>, String) = match error {
+            SdkError::ServiceError(service) => {
+                let meta = service.err().meta();
+                let kind = meta.code().and_then(Kind::of_code);
+                let kind = kind.unwrap_or_else(|| Kind::of_status(service.raw().status().as_u16()));
+                (kind, meta.code(), meta.message().unwrap_or_default().to_owned())
+            }
+            SdkError::TimeoutError(_) => (Kind::Silent, None, "no answer in time".to_owned()),
+            SdkError::DispatchFailure(failure) => {
+                let told = failure.as_connector_error().map_or_else(|| chain(error), |error| chain(error));
+                let kind = if told.contains("credential") { Kind::Credentials } else { Kind::Silent };
+                (kind, None, told)
+            }
+            SdkError::ResponseError(_) => (Kind::Garbled, None, chain(error)),
+            _ => (Kind::Refused, None, chain(error)),
+        };
+        let said = match (code, told.as_str()) {
+            (Some(code), "") => code.to_owned(),
+            (Some(code), told) => format!("{code}: {told}"),
+            (None, told) => told.to_owned(),
+        };
+        Self { kind, message: format!("{what}: {said}") }
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.message)
+    }
+}
+
+impl From<Failure> for Fault {
+    fn from(failure: Failure) -> Self {
+        Self::new(failure.kind.class(), failure.message)
+    }
+}
+
+/// An error and every error below it.
+fn chain(error: &dyn Error) -> String {
+    let mut text = error.to_string();
+    let mut below = error.source();
+    while let Some(error) = below {
+        text.push_str(": ");
+        text.push_str(&error.to_string());
+        below = error.source();
+    }
+    // The credentials' chain tells each of its providers on a line of its own.
+    text.lines().map(str::trim).filter(|line| !line.is_empty()).collect::<Vec<_>>().join("; ")
+}
+
+/// An engine cannot be used as it is configured, seen at the start.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Unusable {
+    /// A setting must be changed; the words say which.
+    Setting(String),
+    /// The credentials are good and may not do this; the words say what to allow.
+    Denied(String),
+    /// Nobody answers there.
+    Silent(String),
+}
+
+impl fmt::Display for Unusable {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Setting(text) | Self::Denied(text) | Self::Silent(text) => f.write_str(text),
+        }
+    }
+}
+
+impl Error for Unusable {}
+
+impl Unusable {
+    /// Names the setting for a call that failed at the start. `setting` is the variable that names the thing asked for,
+    /// `allow` the permissions that are needed on it.
+    pub(crate) fn of(failure: &Failure, setting: &str, allow: &str, region: &str) -> Self {
+        let advice = match failure.kind {
+            Kind::Denied => return Self::Denied(format!("{failure}; allow {allow} to these credentials")),
+            Kind::Credentials => "set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, AWS_PROFILE, or give the pod a role".to_owned(),
+            Kind::Expired => {
+                "the credentials have expired: renew AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and AWS_SESSION_TOKEN".to_owned()
+            }
+            Kind::Signature => {
+                "AWS_SECRET_ACCESS_KEY is wrong, or AWS_REGION, or the clock of this machine is".to_owned()
+            }
+            Kind::Missing => format!("{setting} names nothing in AWS_REGION {region} that these credentials see"),
+            Kind::Refused | Kind::Garbled => format!("check {setting} and AWS_ENDPOINT_URL"),
+            Kind::Throttled | Kind::Silent => {
+                return Self::Silent(format!("{failure}; is {setting} right, and AWS_ENDPOINT_URL if it is set?"));
+            }
+        };
+        Self::Setting(format!("{failure}; {advice}"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn codes_are_read_with_and_without_a_prefix() {
+        assert_eq!(Kind::of_code("AWS.SimpleQueueService.NonExistentQueue"), Some(Kind::Missing));
+        assert_eq!(Kind::of_code("com.amazonaws.sqs#QueueDoesNotExist"), Some(Kind::Missing));
+        assert_eq!(Kind::of_code("AccessDeniedException"), Some(Kind::Denied));
+        assert_eq!(Kind::of_code("Whatever"), None);
+    }
+
+    #[test]
+    fn what_somebody_can_mend_gives_nothing_up() {
+        for kind in [Kind::Credentials, Kind::Expired, Kind::Signature, Kind::Missing] {
+            assert_eq!(kind.class(), FaultClass::Transient);
+        }
+        assert_eq!(Kind::Denied.class(), FaultClass::Permanent);
+        assert_eq!(Kind::of_status(503).class(), FaultClass::Unavailable);
+        assert_eq!(Kind::of_status(400).class(), FaultClass::Permanent);
+    }
+}

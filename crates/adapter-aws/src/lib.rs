@@ -1,0 +1,20 @@
+//! The engines on AWS: SQS, DynamoDB, EventBridge, Scheduler, Secrets Manager. Only this crate names the AWS SDK.
+//!
+//! - [`Aws`] is where AWS is and who we are there, by the SDK's default chains.
+//! - [`SqsQueue`] is the port [`ports::Queue`], [`LetterBox`] looks into a dead-letter queue.
+//! - [`DynamoStore`] is the port [`ports::Store`].
+//!
+//! Errors are classified here (`fault`), with words that name what to change. Nothing is retried below the callers of the
+//! queue; the store retries what DynamoDB asks to be retried.
+
+mod connect;
+pub mod dynamo;
+mod fault;
+mod secrets;
+pub mod sqs;
+
+pub use connect::Aws;
+pub use dynamo::DynamoStore;
+pub use fault::Unusable;
+pub use secrets::Secret;
+pub use sqs::{LetterBox, QueueUrl, SqsQueue};

@@ -1,0 +1,244 @@
+//! The queue on SQS, standard and FIFO.
+//!
+//! What SQS calls things is mapped to the port here and nowhere else. Calls are not retried below the callers of the port,
+//! which know what a repetition means; each has a limit, that of a receive is longer than its long poll. A receive
+//! future must be run to its end: SQS may have handed messages to a connection that nobody reads (trap T2).
+
+use crate::connect::{Aws, CALL_MAX, timeouts};
+use crate::fault::{Failure, Kind, Unusable};
+use async_trait::async_trait;
+use aws_sdk_sqs::Client;
+use aws_sdk_sqs::types::{
+    ChangeMessageVisibilityBatchRequestEntry, DeleteMessageBatchRequestEntry, MessageSystemAttributeName,
+    QueueAttributeName,
+};
+use core::time::Duration;
+use domain::limits::QUEUE_BATCH_MAX;
+use ports::queue::{Depth, Message, Outgoing, QueueKind, Receipt, Receive, RedrivePolicy, Sent};
+use ports::{Fault, Queue};
+use std::sync::Arc;
+
+mod address;
+mod batch;
+mod incoming;
+mod letters;
+mod outgoing;
+
+pub use address::{InvalidQueueUrl, QueueUrl};
+pub use letters::LetterBox;
+
+/// The longest long poll of SQS.
+const WAIT_MAX: Duration = Duration::from_secs(20);
+/// How long a message may stay hidden after its receive, at most.
+const VISIBILITY_MAX: Duration = Duration::from_secs(12 * 3_600);
+/// What a receive asks for beside the body.
+const SYSTEM_ATTRIBUTES: [MessageSystemAttributeName; 5] = [
+    MessageSystemAttributeName::ApproximateReceiveCount,
+    MessageSystemAttributeName::ApproximateFirstReceiveTimestamp,
+    MessageSystemAttributeName::AwsTraceHeader,
+    MessageSystemAttributeName::MessageGroupId,
+    MessageSystemAttributeName::SentTimestamp,
+];
+
+/// One SQS queue.
+#[derive(Debug, Clone)]
+pub struct SqsQueue {
+    /// For calls that answer at once.
+    client: Client,
+    /// For receives, which wait.
+    poller: Client,
+    url: Arc<str>,
+    kind: QueueKind,
+    region: Arc<str>,
+}
+
+impl SqsQueue {
+    /// The queue at `url`, which is FIFO if its name says so. Nothing is called; see [`check`](Self::check).
+    pub fn new(aws: &Aws, url: &QueueUrl) -> Self {
+        let config = |limit| {
+            let mut builder = aws_sdk_sqs::config::Builder::from(aws.sdk()).timeout_config(timeouts(limit));
+            if let Some(endpoint) = url.endpoint_beside(aws.endpoint()) {
+                builder = builder.endpoint_url(endpoint);
+            }
+            Client::from_conf(builder.build())
+        };
+        Self {
+            client: config(CALL_MAX),
+            poller: config(WAIT_MAX + CALL_MAX),
+            url: url.as_str().into(),
+            kind: url.kind(),
+            region: aws.region().into(),
+        }
+    }
+
+    /// The queue's URL.
+    pub fn url(&self) -> &str {
+        &self.url
+    }
+
+    /// Asks the queue for its settings, to find a wrong one before work begins. `setting` is the variable that named it.
+    ///
+    /// # Errors
+    /// The words name the setting to change, or say that nobody answers.
+    pub async fn check(&self, setting: &str) -> Result<(), Unusable> {
+        match self.attributes(&[QueueAttributeName::QueueArn]).await {
+            Ok(_) => Ok(()),
+            Err(failure) => {
+                let allow = "sqs:ReceiveMessage, sqs:DeleteMessage and sqs:GetQueueAttributes";
+                Err(Unusable::of(&failure, setting, allow, &self.region))
+            }
+        }
+    }
+
+    async fn attributes(
+        &self,
+        names: &[QueueAttributeName],
+    ) -> Result<Vec<(QueueAttributeName, String)>, Failure> {
+        let call = self.client.get_queue_attributes().queue_url(&*self.url);
+        let answer = call.set_attribute_names(Some(names.to_vec())).send().await;
+        let answer = answer.map_err(|error| self.failure("GetQueueAttributes", &error))?;
+        Ok(answer.attributes.unwrap_or_default().into_iter().collect())
+    }
+
+    fn failure<E>(
+        &self,
+        action: &str,
+        error: &aws_smithy_runtime_api::client::result::SdkError<E, aws_smithy_runtime_api::http::Response>,
+    ) -> Failure
+    where
+        E: aws_smithy_types::error::metadata::ProvideErrorMetadata
+            + std::error::Error
+            + Send
+            + Sync
+            + 'static,
+    {
+        Failure::of(&format!("sqs:{action} on {}", self.url), error)
+    }
+
+    /// Receives with more attributes than a worker needs: for looking at dead letters.
+    async fn receive_with(
+        &self,
+        request: Receive,
+        attributes: &[MessageSystemAttributeName],
+    ) -> Result<Vec<aws_sdk_sqs::types::Message>, Fault> {
+        if !(1..=QUEUE_BATCH_MAX).contains(&request.max) || request.wait > WAIT_MAX {
+            return Err(Fault::permanent(format!(
+                "a receive of {} messages with a wait of {:?}: SQS gives 1 to 10 and waits up to 20 s",
+                request.max, request.wait
+            )));
+        }
+        let mut call = self
+            .poller
+            .receive_message()
+            .queue_url(&*self.url)
+            .max_number_of_messages(request.max as i32)
+            .wait_time_seconds(seconds(request.wait))
+            .message_attribute_names("All")
+            .set_message_system_attribute_names(Some(attributes.to_vec()));
+        if let Some(visibility) = request.visibility {
+            call = call.visibility_timeout(seconds(visibility.min(VISIBILITY_MAX)));
+        }
+        match call.send().await {
+            Ok(answer) => Ok(answer.messages.unwrap_or_default()),
+            Err(error) => Err(self.failure("ReceiveMessage", &error).into()),
+        }
+    }
+}
+
+#[async_trait]
+impl Queue for SqsQueue {
+    fn kind(&self) -> QueueKind {
+        self.kind
+    }
+
+    async fn send(&self, entries: Vec<Outgoing>) -> Result<Vec<Result<Sent, Fault>>, Fault> {
+        batch::in_range(entries.len())?;
+        let mut results = Vec::with_capacity(entries.len());
+        for part in outgoing::parts(entries) {
+            // What is behind a call that failed may be of the same group, and must not overtake it.
+            match self.send_part(part.entries).await {
+                Ok(sent) => results.extend(sent),
+                Err(fault) if results.is_empty() && part.is_last => return Err(fault),
+                Err(fault) => {
+                    let left = part.left;
+                    results.push(Err(fault));
+                    let behind = || Err(Fault::transient("not sent: what is before it was not taken"));
+                    results.extend((1..left).map(|_| behind()));
+                    return Ok(results);
+                }
+            }
+        }
+        Ok(results)
+    }
+
+    async fn receive(&self, request: Receive) -> Result<Vec<Message>, Fault> {
+        let messages = self.receive_with(request, &SYSTEM_ATTRIBUTES).await?;
+        Ok(messages.into_iter().filter_map(incoming::message).collect())
+    }
+
+    async fn delete(&self, receipts: Vec<Receipt>) -> Result<Vec<Result<(), Fault>>, Fault> {
+        batch::in_range(receipts.len())?;
+        let count = receipts.len();
+        let entries = receipts.iter().enumerate().map(|(place, receipt)| {
+            let entry =
+                DeleteMessageBatchRequestEntry::builder().id(batch::id(place)).receipt_handle(&*receipt.0);
+            entry.build().expect("id and receipt are set")
+        });
+        let call = self.client.delete_message_batch().queue_url(&*self.url);
+        let answer = call.set_entries(Some(entries.collect())).send().await;
+        let answer = answer.map_err(|error| self.failure("DeleteMessageBatch", &error))?;
+        let done = answer.successful.into_iter().map(|entry| (entry.id, ()));
+        Ok(batch::results("sqs:DeleteMessage", count, done, answer.failed))
+    }
+
+    async fn change_visibility(
+        &self,
+        entries: Vec<(Receipt, Duration)>,
+    ) -> Result<Vec<Result<(), Fault>>, Fault> {
+        batch::in_range(entries.len())?;
+        let count = entries.len();
+        let entries = entries.iter().enumerate().map(|(place, (receipt, visibility))| {
+            let entry = ChangeMessageVisibilityBatchRequestEntry::builder()
+                .id(batch::id(place))
+                .receipt_handle(&*receipt.0)
+                .visibility_timeout(seconds(*visibility));
+            entry.build().expect("id and receipt are set")
+        });
+        let call = self.client.change_message_visibility_batch().queue_url(&*self.url);
+        let answer = call.set_entries(Some(entries.collect())).send().await;
+        let answer = answer.map_err(|error| self.failure("ChangeMessageVisibilityBatch", &error))?;
+        let done = answer.successful.into_iter().map(|entry| (entry.id, ()));
+        Ok(batch::results("sqs:ChangeMessageVisibility", count, done, answer.failed))
+    }
+
+    async fn depth(&self) -> Result<Depth, Fault> {
+        use QueueAttributeName as Name;
+        let (visible, in_flight, delayed) = (
+            Name::ApproximateNumberOfMessages,
+            Name::ApproximateNumberOfMessagesNotVisible,
+            Name::ApproximateNumberOfMessagesDelayed,
+        );
+        let found = self.attributes(&[visible.clone(), in_flight.clone(), delayed.clone()]).await?;
+        let of = |wanted: Name| {
+            let value =
+                found.iter().find(|(name, _)| *name == wanted).and_then(|(_, value)| value.parse().ok());
+            value.ok_or_else(|| Fault::transient(format!("{} does not tell {wanted}", self.url)))
+        };
+        Ok(Depth { visible: of(visible)?, in_flight: of(in_flight)?, delayed: of(delayed)? })
+    }
+
+    async fn redrive_policy(&self) -> Result<Option<RedrivePolicy>, Fault> {
+        match self.attributes(&[QueueAttributeName::RedrivePolicy]).await {
+            Ok(found) => found.into_iter().next().map(|(_, text)| address::redrive_policy(&text)).transpose(),
+            // A server that does not know the attribute has no such policy.
+            Err(failure) if failure.kind == Kind::Refused => Ok(None),
+            Err(failure) => Err(failure.into()),
+        }
+    }
+}
+
+/// SQS counts in whole seconds; rounded up, so that nothing comes back before its time.
+fn seconds(duration: Duration) -> i32 {
+    let whole = duration.as_secs() + u64::from(duration.subsec_nanos() > 0);
+    i32::try_from(whole).unwrap_or(i32::MAX)
+}

@@ -1,0 +1,40 @@
+//! Settings from Secrets Manager, if they are asked for (contracts section 5): `USE_SECRET_MANAGER` and `SECRET_NAME`.
+
+use super::{AwsSettings, failure};
+use crate::cli::Failure;
+use adapter_aws::Secret;
+use runtime::config::Env;
+
+/// The keys of the secret and the variables that they are.
+const KEYS: [(&str, &str); 4] = [
+    ("sqs_queue_url", "SQS_QUEUE_URL"),
+    ("inventory_grpc_addr", "INVENTORY_GRPC_ADDR"),
+    ("reservation_api_base", "RESERVATION_API_BASE"),
+    ("otel_endpoint", "OTEL_EXPORTER_OTLP_ENDPOINT"),
+];
+
+/// Reads the two variables; `Some` if a secret is asked for.
+pub(crate) fn describe(env: &mut Env) -> Option<String> {
+    let wanted = env.flag("USE_SECRET_MANAGER", false);
+    env.document(
+        "USE_SECRET_MANAGER",
+        "read sqs_queue_url, inventory_grpc_addr, reservation_api_base and otel_endpoint from a secret; what it holds wins",
+    );
+    let name = env.or("SECRET_NAME", "traffictacos/reservation-worker".to_owned());
+    env.document("SECRET_NAME", "the name or ARN of that secret, one flat JSON object");
+    wanted.then_some(name)
+}
+
+/// Puts what the secret holds into the environment. A secret that is asked for and cannot be read ends the process: what
+/// it would have said is not guessed (trap O2).
+pub(crate) async fn prepare(env: &mut Env) -> Result<(), Failure> {
+    let Some(name) = describe(env) else { return Ok(()) };
+    let aws = AwsSettings::read(env).connect().await;
+    let secret = Secret::read(&aws, &name, "SECRET_NAME").await.map_err(failure)?;
+    for (key, variable) in KEYS {
+        if let Some(value) = secret.get(key) {
+            env.set(variable, value);
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,87 @@
+//! The tables of DynamoDB: one for each service, named by a variable of its own.
+
+use super::{AwsSettings, reach};
+use crate::cli::Failure;
+use adapter_aws::Unusable;
+use core::fmt;
+use ports::{Clock, Entropy, FaultClass, Store};
+use runtime::config::Env;
+use std::sync::Arc;
+
+/// A service's table: the variable that names it, its default, and the indexes that the service uses.
+pub(crate) struct Table {
+    pub(crate) variable: &'static str,
+    pub(crate) default: &'static str,
+    pub(crate) indexes: &'static [&'static str],
+}
+
+/// The table of inventory-api.
+pub(crate) const INVENTORY: Table = Table {
+    variable: "INVENTORY_TABLE",
+    default: "traffic-tacos-inventory",
+    indexes: inventory::rows::INDEXES,
+};
+/// The table of reservation-api.
+pub(crate) const RESERVATION: Table = Table {
+    variable: "RESERVATION_TABLE",
+    default: "traffic-tacos-reservation",
+    indexes: reservation::rows::INDEXES,
+};
+/// The table of payment-sim-api.
+pub(crate) const PAYMENT: Table =
+    Table { variable: "PAYMENT_TABLE", default: "traffic-tacos-payment", indexes: payment::rows::INDEXES };
+
+/// A table as the environment names it.
+pub(crate) struct TableSetting {
+    aws: AwsSettings,
+    table: &'static Table,
+    name: String,
+}
+
+impl Table {
+    /// The table, which has a default name.
+    pub(crate) fn read(&'static self, env: &mut Env) -> TableSetting {
+        let name = env.or(self.variable, self.default.to_owned());
+        env.document(self.variable, "table of DynamoDB; `tacos aws create` makes it");
+        TableSetting { aws: AwsSettings::read(env), table: self, name }
+    }
+
+    /// The table, if it is named.
+    pub(crate) fn read_optional(&'static self, env: &mut Env) -> Option<TableSetting> {
+        let name = env.optional(self.variable);
+        let doc = "table of DynamoDB, which `tacos aws create` makes; unset: rows in DATA_DIR";
+        env.document(self.variable, doc);
+        let aws = AwsSettings::read(env);
+        Some(TableSetting { aws, table: self, name: name? })
+    }
+}
+
+impl TableSetting {
+    /// The store on this table, which is there and as it should be.
+    pub(crate) async fn open(
+        &self,
+        clock: &Arc<dyn Clock>,
+        entropy: &Arc<dyn Entropy>,
+    ) -> Result<Arc<dyn Store>, Failure> {
+        let aws = self.aws.connect().await;
+        let Table { variable, indexes, .. } = self.table;
+        let store = aws.table(&self.name, indexes, clock.clone(), entropy.clone());
+        let check = || async {
+            store.check().await.map_err(|fault| {
+                let words = format!("{variable}: {}", fault.chain());
+                match fault.class {
+                    FaultClass::Unavailable => Unusable::Silent(words),
+                    _ => Unusable::Setting(words),
+                }
+            })
+        };
+        reach(&**clock, check).await?;
+        Ok(Arc::new(store))
+    }
+}
+
+impl fmt::Display for TableSetting {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.name)
+    }
+}

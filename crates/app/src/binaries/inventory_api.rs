@@ -1,0 +1,78 @@
+//! `inventory-api`: the keeper of the seats, on DynamoDB or on a folder of its own.
+
+use super::{Base, Ports, Service, address};
+use crate::cli::Failure;
+use crate::{census, platform, up};
+use ports::Store;
+use runtime::Process;
+use runtime::config::Env;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+pub(super) struct InventoryApi;
+
+pub(super) struct Settings {
+    config: inventory::Config,
+    place: Place,
+    ports: Ports,
+}
+
+/// Where the rows are.
+enum Place {
+    Folder(PathBuf),
+    #[cfg(feature = "aws")]
+    Table(crate::aws::tables::TableSetting),
+}
+
+impl Service for InventoryApi {
+    type Settings = Settings;
+    const NAME: &'static str = "inventory-api";
+    const ABOUT: &'static str =
+        "The only writer of stock: holds, commits and releases seats, and never sells one twice";
+
+    fn read(env: &mut Env) -> Option<Settings> {
+        let config = inventory::Config::from_env(env);
+        let place = place(env);
+        let ports = Ports::read(env, 8020, 8021);
+        Some(Settings { config, place, ports })
+    }
+
+    async fn run(settings: Settings, base: Base) -> Result<(), Failure> {
+        let Settings { config, place, ports } = settings;
+        let process = Process::new(InventoryApi::NAME);
+        let (store, sole_writer, told): (Arc<dyn Store>, bool, String) = match place {
+            Place::Folder(folder) => {
+                let engine = census::open(&folder, base.clock.clone()).await.map_err(up::unusable)?;
+                let healths = vec![process.health.clone()];
+                base.tasks.spawn(platform::watch_engine(&engine, healths, base.stop.clone()));
+                let store = engine.store(census::INVENTORY).map_err(up::unusable)?;
+                // The folder is locked, so there is no other writer.
+                (store, true, engine.folder().display().to_string())
+            }
+            #[cfg(feature = "aws")]
+            Place::Table(table) => {
+                let store = table.open(&base.clock, &base.entropy).await?;
+                (store, config.service.sole_writer, table.to_string())
+            }
+        };
+        let (http, grpc) = ports.bind().await?;
+        tracing::info!(http = address(&http), grpc = address(&grpc), data = told, "inventory-api listens");
+        let listeners = inventory::Listeners { http, grpc };
+        let Base { clock, entropy, tasks, stop } = base;
+        let deps = inventory::Deps { store, clock, entropy, tasks, process };
+        let options = inventory::Options { sole_writer, ..config.service.clone() };
+        let service = inventory::assemble(options, &deps);
+        let served = inventory::run(service, config, deps, listeners, stop).await;
+        served.map_err(|error| Failure::service("go on", error))
+    }
+}
+
+fn place(env: &mut Env) -> Place {
+    let folder: PathBuf = env.or("DATA_DIR", PathBuf::from("./inventory-data"));
+    env.document("DATA_DIR", "folder of the rows without INVENTORY_TABLE; made if it is not there");
+    #[cfg(feature = "aws")]
+    if let Some(table) = crate::aws::tables::INVENTORY.read_optional(env) {
+        return Place::Table(table);
+    }
+    Place::Folder(folder)
+}

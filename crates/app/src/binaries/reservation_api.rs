@@ -1,0 +1,81 @@
+//! `reservation-api` on DynamoDB, with its events on SQS or EventBridge.
+
+use super::{Base, Ports, Service, address};
+use crate::aws::events::EventsSetting;
+use crate::aws::tables::{self, TableSetting};
+use crate::cli::Failure;
+use crate::platform::doors::RemoteDoor;
+use adapter_peers::{InvalidPeer, InventoryClient, PaymentsClient, PeerOptions, ShowsClient};
+use runtime::Process;
+use runtime::config::{Endpoint, Env};
+use secrecy::ExposeSecret;
+use std::sync::Arc;
+
+pub(super) struct ReservationApi;
+
+pub(super) struct Settings {
+    table: TableSetting,
+    events: EventsSetting,
+    shows: Endpoint,
+    ports: Ports,
+    environment: reservation::Environment,
+}
+
+impl Service for ReservationApi {
+    type Settings = Settings;
+    const NAME: &'static str = "reservation-api";
+    const ABOUT: &'static str =
+        "The lifecycle of reservations: holds seats for a buyer, publishes their expiry, records their end";
+
+    fn read(env: &mut Env) -> Option<Settings> {
+        let environment = reservation::Environment::from_env(env);
+        let table = tables::RESERVATION.read(env);
+        let events = EventsSetting::read(env);
+        let default = "http://inventory-svc:8020".parse().expect("a literal that the tests parse");
+        let shows = env.or("INVENTORY_API_BASE", default);
+        env.document(
+            "INVENTORY_API_BASE",
+            "inventory-api's HTTP side, which knows whether a show asks for a pass",
+        );
+        let ports = Ports::read(env, 8010, 8011);
+        Some(Settings { table, events: events?, shows, ports, environment: environment? })
+    }
+
+    async fn run(settings: Settings, base: Base) -> Result<(), Failure> {
+        let Settings { table, events, shows, ports, environment } = settings;
+        let Base { clock, entropy, tasks, stop } = base;
+        let store = table.open(&clock, &entropy).await?;
+        let queue = events.open(&clock).await?;
+        let bad = |error: InvalidPeer| Failure::configuration(error.to_string());
+        let token = environment.config.internal_token.as_ref().map(|token| token.expose_secret());
+        let inventory = environment.inventory.to_string();
+        let payments = environment.payments.to_string();
+        let shows = ShowsClient::new(&shows.to_string(), token, PeerOptions::rest(), clock.clone());
+        let deps = reservation::Deps {
+            store,
+            queue,
+            inventory: Arc::new(
+                InventoryClient::new(&inventory, PeerOptions::grpc(), clock.clone()).map_err(bad)?,
+            ),
+            payments: Arc::new(
+                PaymentsClient::new(&payments, PeerOptions::grpc(), clock.clone()).map_err(bad)?,
+            ),
+            admissions: Arc::new(RemoteDoor::new(shows.map_err(bad)?)),
+            clock,
+            entropy,
+            tasks,
+            process: Process::new(ReservationApi::NAME),
+        };
+        let (http, grpc) = ports.bind().await?;
+        tracing::info!(
+            http = address(&http),
+            grpc = address(&grpc),
+            table = %table,
+            events = %events,
+            "reservation-api listens"
+        );
+        let listeners = reservation::Listeners { http, grpc };
+        let ran = reservation::run(environment.config, deps, listeners, stop).await;
+        ran.map_err(|error| Failure::service("go on", error))
+    }
+}

@@ -1,0 +1,147 @@
+//! What a platform stands on: three tables, the event queue and its dead-letter queue, on whichever engines.
+
+use crate::census::{EVENTS, INVENTORY, LETTERS, PAYMENT, RESERVATION};
+use crate::platform::EmbeddedLetters;
+use adapter_embedded::{EmbeddedQueue, Engine, QueueOptions};
+use anyhow::Result;
+use domain::id::ReservationId;
+use domain::time::Timestamp;
+use ports::{Fault, Queue, Store};
+use std::sync::Arc;
+use worker::DeadLetters;
+
+#[cfg(feature = "aws")]
+mod tally;
+
+#[cfg(feature = "aws")]
+pub(crate) use tally::Tally;
+
+/// The queue's own backstop; the worker counts attempts itself (contracts section 5).
+pub(crate) const RECEIVES_MAX: u32 = 100;
+/// Messages of a queue that are looked through for one reservation.
+const PEEKED_MAX: usize = 10_000;
+
+/// The engines of one platform. Clones are the same engines.
+#[derive(Clone)]
+pub struct Engines {
+    /// The table of inventory-api.
+    pub inventory: Arc<dyn Store>,
+    /// The table of reservation-api.
+    pub reservation: Arc<dyn Store>,
+    /// The table of payment-sim-api.
+    pub payment: Arc<dyn Store>,
+    /// The event queue.
+    pub events: Arc<dyn Queue>,
+    /// Its dead-letter queue.
+    pub letters: Arc<dyn Queue>,
+    /// A look into that.
+    pub dead_letters: Arc<dyn DeadLetters>,
+    kind: Kind,
+}
+
+#[derive(Clone)]
+enum Kind {
+    Embedded {
+        engine: Engine,
+        events: Arc<EmbeddedQueue>,
+        letters: Arc<EmbeddedQueue>,
+    },
+    #[cfg(feature = "aws")]
+    Aws {
+        tally: Arc<Tally>,
+    },
+}
+
+/// Messages that went through the event queue since the platform started.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) struct Passed {
+    /// Different messages that it accepted.
+    pub(crate) sent: u64,
+    /// Messages that were deleted from it.
+    pub(crate) deleted: u64,
+    /// Messages that its redrive policy moved to the dead-letter queue.
+    pub(crate) redriven: u64,
+}
+
+/// A message that lies in a queue.
+pub(crate) struct Lying {
+    pub(crate) layer: &'static str,
+    pub(crate) id: Arc<str>,
+    pub(crate) receive_count: u32,
+    pub(crate) sent_at: Timestamp,
+    pub(crate) reason: Option<String>,
+}
+
+impl Engines {
+    /// The engines in a data folder.
+    pub fn embedded(engine: &Engine) -> Result<Self> {
+        let letters = engine.queue(LETTERS, QueueOptions::fifo())?;
+        let options = QueueOptions::fifo().with_redrive(letters.clone(), RECEIVES_MAX);
+        let events = engine.queue(EVENTS, options)?;
+        Ok(Self {
+            inventory: engine.store(INVENTORY)?,
+            reservation: engine.store(RESERVATION)?,
+            payment: engine.store(PAYMENT)?,
+            events: events.clone(),
+            letters: letters.clone(),
+            dead_letters: Arc::new(EmbeddedLetters::new(letters.clone())),
+            kind: Kind::Embedded { engine: engine.clone(), events, letters },
+        })
+    }
+
+    /// The engines on AWS. The queue's messages are counted by `tally`.
+    #[cfg(feature = "aws")]
+    pub(crate) fn aws(
+        tables: [Arc<dyn Store>; 3],
+        tally: Arc<Tally>,
+        letters: Arc<dyn Queue>,
+        dead_letters: Arc<dyn DeadLetters>,
+    ) -> Self {
+        let [inventory, reservation, payment] = tables;
+        let events: Arc<dyn Queue> = tally.clone();
+        Self { inventory, reservation, payment, events, letters, dead_letters, kind: Kind::Aws { tally } }
+    }
+
+    /// What went through the event queue.
+    pub(crate) fn passed(&self) -> Passed {
+        match &self.kind {
+            Kind::Embedded { events, .. } => {
+                let stats = events.stats();
+                Passed { sent: stats.sent, deleted: stats.deleted, redriven: stats.redriven }
+            }
+            #[cfg(feature = "aws")]
+            Kind::Aws { tally } => tally.passed(),
+        }
+    }
+
+    /// The embedded engine, if that is what this stands on.
+    pub(crate) const fn folder(&self) -> Option<&Engine> {
+        match &self.kind {
+            Kind::Embedded { engine, .. } => Some(engine),
+            #[cfg(feature = "aws")]
+            Kind::Aws { .. } => None,
+        }
+    }
+
+    /// The messages of a reservation that lie in the queues, as far as the engine lets us look without receiving: SQS does
+    /// not.
+    pub(crate) fn messages_of(&self, id: &ReservationId) -> Result<Vec<Lying>, Fault> {
+        let Kind::Embedded { events, letters, .. } = &self.kind else { return Ok(Vec::new()) };
+        let mut found = Vec::new();
+        for (queue, layer) in [(events, "queue"), (letters, "dead-letter queue")] {
+            for message in queue.peek(None, PEEKED_MAX)? {
+                if message.group.as_deref() == Some(id.as_str()) {
+                    let reason = message.attributes.iter().find(|(name, _)| name == "reason");
+                    found.push(Lying {
+                        layer,
+                        id: message.id,
+                        receive_count: message.receive_count,
+                        sent_at: message.sent_at,
+                        reason: reason.map(|(_, reason)| reason.clone()),
+                    });
+                }
+            }
+        }
+        Ok(found)
+    }
+}
