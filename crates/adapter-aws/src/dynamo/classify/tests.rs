@@ -1,0 +1,133 @@
+//! Every answer of the service, and what is made of it.
+
+use super::*;
+
+fn answered(code: &str, status: u16) -> Refusal {
+    Refusal { code: Some(code.to_owned()), status: Some(status), ..Refusal::default() }
+}
+
+fn found(version: u64, operation: &str) -> Found {
+    Found { version, operation: operation.to_owned() }
+}
+
+fn of_reasons(codes: &[&str]) -> Verdict {
+    let reason = |code: &&str| Reason { code: (*code).to_owned(), found: None };
+    let reasons = codes.iter().map(reason).collect();
+    classify(&Refusal { reasons, ..answered("TransactionCanceledException", 400) })
+}
+
+#[test]
+fn what_was_not_sent_is_tried_again_and_what_may_have_arrived_is_lost() {
+    let verdict = |delivery| classify(&Refusal { delivery, ..Refusal::default() });
+    assert_eq!(verdict(Delivery::NotSent), Verdict::Again(FaultClass::Unavailable));
+    assert_eq!(verdict(Delivery::Unknown), Verdict::Lost);
+    assert_eq!(verdict(Delivery::Unsigned), Verdict::Never);
+}
+
+#[test]
+fn each_code_has_its_verdict() {
+    use FaultClass::{Conflict, Transient, Unavailable};
+    for (code, status, verdict) in [
+        ("ThrottlingException", 400, Verdict::Again(Unavailable)),
+        ("ProvisionedThroughputExceededException", 400, Verdict::Again(Unavailable)),
+        ("RequestLimitExceeded", 400, Verdict::Again(Unavailable)),
+        ("SomethingNew", 429, Verdict::Again(Unavailable)),
+        ("LimitExceededException", 400, Verdict::Again(Transient)),
+        ("TransactionConflictException", 400, Verdict::Again(Conflict)),
+        ("ReplicatedWriteConflictException", 400, Verdict::Again(Conflict)),
+        ("TransactionInProgressException", 400, Verdict::Lost),
+        ("InternalServerError", 500, Verdict::Lost),
+        ("ServiceUnavailable", 503, Verdict::Lost),
+        ("", 502, Verdict::Lost),
+        ("ValidationException", 400, Verdict::Never),
+        ("ResourceNotFoundException", 400, Verdict::Never),
+        ("AccessDeniedException", 400, Verdict::Never),
+        ("ExpiredTokenException", 400, Verdict::Never),
+        ("IdempotentParameterMismatchException", 400, Verdict::Never),
+        ("SomethingNew", 400, Verdict::Never),
+    ] {
+        assert_eq!(classify(&answered(code, status)), verdict, "{code} {status}");
+    }
+}
+
+#[test]
+fn a_failed_condition_brings_the_row_that_stands_there() {
+    let refusal = Refusal { found: Some(found(4, "x")), ..answered("ConditionalCheckFailedException", 400) };
+    assert_eq!(classify(&refusal), Verdict::Refused { at: 0, found: Some(found(4, "x")) });
+}
+
+#[test]
+fn a_cancelled_transaction_names_the_first_failed_condition_if_all_before_it_are_right() {
+    assert_eq!(
+        of_reasons(&["None", "ConditionalCheckFailed", "ConditionalCheckFailed"]),
+        Verdict::Refused { at: 1, found: None }
+    );
+    // What comes behind the first failed condition changes nothing.
+    assert_eq!(
+        of_reasons(&["ConditionalCheckFailed", "TransactionConflict", "ValidationError"]),
+        Verdict::Refused { at: 0, found: None }
+    );
+}
+
+#[test]
+fn a_failed_condition_behind_a_write_that_was_not_looked_at_is_tried_again() {
+    for before in ["TransactionConflict", "ThrottlingError", "ProvisionedThroughputExceeded", "SomethingNew"]
+    {
+        assert_eq!(
+            of_reasons(&["None", before, "ConditionalCheckFailed"]),
+            Verdict::Again(FaultClass::Conflict),
+            "{before}"
+        );
+    }
+}
+
+#[test]
+fn a_cancelled_transaction_without_failed_conditions_has_the_class_of_its_reasons() {
+    use FaultClass::{Conflict, Transient, Unavailable};
+    assert_eq!(of_reasons(&["None", "TransactionConflict"]), Verdict::Again(Conflict));
+    assert_eq!(of_reasons(&["ThrottlingError", "None"]), Verdict::Again(Unavailable));
+    assert_eq!(of_reasons(&["ProvisionedThroughputExceeded"]), Verdict::Again(Unavailable));
+    assert_eq!(of_reasons(&["TransactionConflict", "ThrottlingError"]), Verdict::Again(Conflict));
+    assert_eq!(of_reasons(&["ThrottlingError", "TransactionConflict"]), Verdict::Again(Conflict));
+    assert_eq!(of_reasons(&["SomethingNew"]), Verdict::Again(Transient));
+    assert_eq!(of_reasons(&[]), Verdict::Again(Transient));
+    assert_eq!(of_reasons(&["TransactionConflict", "ValidationError"]), Verdict::Never);
+    assert_eq!(of_reasons(&["ItemCollectionSizeLimitExceeded"]), Verdict::Never);
+}
+
+const ALL: [Shape; 3] = [Shape::Put, Shape::Delete, Shape::Transaction];
+
+#[test]
+fn a_refusal_is_a_conflict_if_every_try_was_answered() {
+    for shape in ALL {
+        for expect in [Expect::Absent, Expect::Version(3)] {
+            for there in [None, Some(found(1, "other")), Some(found(4, "other"))] {
+                assert_eq!(meaning(shape, expect, "mine", there.as_ref(), false), Meaning::Conflict);
+            }
+        }
+    }
+}
+
+#[test]
+fn after_a_lost_try_the_operation_tells_that_it_was_applied() {
+    for (expect, version) in [(Expect::Absent, 1), (Expect::Version(3), 4)] {
+        for shape in [Shape::Put, Shape::Transaction] {
+            let there = found(version, "mine");
+            assert_eq!(meaning(shape, expect, "mine", Some(&there), true), Meaning::Done);
+        }
+    }
+}
+
+#[test]
+fn after_a_lost_try_only_a_row_that_somebody_else_moved_on_is_a_conflict() {
+    let with = |shape, expect, version| meaning(shape, expect, "mine", Some(&found(version, "other")), true);
+    assert_eq!(with(Shape::Put, Expect::Version(3), 4), Meaning::Conflict);
+    assert_eq!(with(Shape::Put, Expect::Version(3), 5), Meaning::Unclear, "version 4 may have been ours");
+    assert_eq!(with(Shape::Delete, Expect::Version(3), 5), Meaning::Conflict);
+    assert_eq!(with(Shape::Transaction, Expect::Version(3), 5), Meaning::Conflict);
+    for shape in ALL {
+        assert_eq!(with(shape, Expect::Version(3), 2), Meaning::Unclear, "made anew");
+        assert_eq!(with(shape, Expect::Absent, 1), Meaning::Unclear, "may be gone when ours arrives");
+        assert_eq!(meaning(shape, Expect::Version(3), "mine", None, true), Meaning::Unclear, "gone");
+    }
+}

@@ -1,0 +1,59 @@
+//! The store on DynamoDB Local: the contract suite, what DynamoDB asks of a client besides, and answers that DynamoDB Local
+//! never gives, from a proxy in front of it.
+#![allow(clippy::unwrap_used, reason = "tests")]
+
+mod faults;
+mod lost;
+mod pages;
+mod proxy;
+mod tables;
+mod world;
+
+use adapter_aws::DynamoStore;
+use async_trait::async_trait;
+use ports::Store;
+use ports::contract::store::StoreHarness;
+use std::sync::{Arc, Mutex};
+use world::{Local, opened};
+
+/// A table for each store.
+#[derive(Default)]
+struct Tables {
+    local: Local,
+    last: Mutex<String>,
+}
+
+#[async_trait]
+impl StoreHarness for Tables {
+    async fn store(&self) -> Arc<dyn Store> {
+        let table = self.local.table().await;
+        self.last.lock().unwrap().clone_from(&table);
+        Arc::new(opened(&self.local.client, &table))
+    }
+
+    /// The service is not ours to restart, but a process that comes back to its table is: nothing may live in the store.
+    async fn reopen(&self, store: Arc<dyn Store>) -> Option<Arc<dyn Store>> {
+        drop(store);
+        let table = self.last.lock().unwrap().clone();
+        Some(Arc::new(opened(&self.local.client, &table)))
+    }
+}
+
+ports::store_contract!(Tables::default());
+
+#[tokio::test]
+async fn two_stores_over_one_table_are_one_store() {
+    use ports::store::{Attributes, Expect, Key, Write};
+    let local = Local::default();
+    let table = local.table().await;
+    let (one, two): (DynamoStore, DynamoStore) =
+        (opened(&local.client, &table), opened(&local.client, &table));
+    let put = || Write::Put {
+        key: Key::new("p", "s"),
+        expect: Expect::Absent,
+        attributes: Attributes::new(),
+        indexes: Vec::new(),
+    };
+    let (first, second) = tokio::join!(one.commit(vec![put()]), two.commit(vec![put()]));
+    assert!(first.is_ok() != second.is_ok(), "{first:?} {second:?}");
+}

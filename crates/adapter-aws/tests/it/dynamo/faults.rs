@@ -1,0 +1,182 @@
+//! Answers that say that nothing was written: throttling, conflicts with transactions, unprocessed keys, refusals for good.
+
+use super::proxy::{FOREVER, Fate};
+use super::world::{World, client, delete, failed, key, opened, put};
+use core::time::Duration;
+use ports::store::{CommitError, Expect, Write};
+use ports::{Clock, FaultClass, Store};
+use serde_json::Value;
+use tokio::net::TcpListener;
+
+/// A commit of two rows, which is a transaction.
+fn two(number: u64) -> Vec<Write> {
+    vec![put("a", Expect::Absent, number), put("b", Expect::Absent, number)]
+}
+
+#[tokio::test]
+async fn a_transaction_that_met_another_is_sent_again_under_its_token() {
+    let world = World::new().await;
+    world.proxy.rule("TransactWriteItems", 2, || Fate::cancelled(&["TransactionConflict", "None"]));
+    world.store.commit(two(1)).await.unwrap();
+    assert_eq!((world.number("a").await, world.number("b").await), ((1, 1), (1, 1)));
+    let calls = world.proxy.calls("TransactWriteItems");
+    assert_eq!(calls.len(), 3);
+    assert!(calls.iter().all(|call| call.body == calls[0].body), "the same to the last byte");
+    let body: Value = serde_json::from_slice(&calls[0].body).unwrap();
+    assert_eq!(body["ClientRequestToken"].as_str().map(str::len), Some(32));
+    // Another commit has another token.
+    world.store.commit(vec![delete("a", Expect::Any), delete("b", Expect::Any)]).await.unwrap();
+    let other: Value = serde_json::from_slice(&world.proxy.calls("TransactWriteItems")[3].body).unwrap();
+    assert_ne!(body["ClientRequestToken"], other["ClientRequestToken"]);
+}
+
+#[tokio::test]
+async fn a_transaction_that_meets_others_for_ever_ends_as_a_conflict_without_a_place() {
+    let world = World::new().await;
+    world.proxy.rule("TransactWriteItems", FOREVER, || Fate::cancelled(&["None", "TransactionConflict"]));
+    let fault = failed(world.store.commit(two(1)).await);
+    assert_eq!(fault.class, FaultClass::Conflict);
+    assert!(fault.message.contains("TransactionConflict"), "{fault}");
+    assert_eq!(world.proxy.calls("TransactWriteItems").len(), 8);
+    assert!(world.clock.elapsed() <= Duration::from_secs(2));
+    assert!(world.row("a").await.is_none());
+}
+
+#[tokio::test]
+async fn a_failed_condition_behind_a_row_that_was_not_looked_at_is_asked_again_for_its_place() {
+    let world = World::new().await;
+    world.given(vec![put("a", Expect::Absent, 7), put("b", Expect::Absent, 7)]).await;
+    world
+        .proxy
+        .once("TransactWriteItems", Fate::cancelled(&["TransactionConflict", "ConditionalCheckFailed"]));
+    // Both expectations are wrong; the first is the one to be named.
+    let result = world.store.commit(two(1)).await;
+    assert!(matches!(result, Err(CommitError::Conflict { at: 0 })), "{result:?}");
+    assert_eq!(world.proxy.calls("TransactWriteItems").len(), 2);
+}
+
+#[tokio::test]
+async fn throttled_calls_of_every_kind_are_tried_again() {
+    let world = World::new().await;
+    let throttled = || Fate::error(400, "ThrottlingException");
+    for operation in ["PutItem", "DeleteItem", "GetItem", "BatchGetItem", "Query", "Scan"] {
+        world.proxy.rule(operation, 2, throttled);
+    }
+    world.proxy.rule("TransactWriteItems", 2, || Fate::cancelled(&["None", "ThrottlingError"]));
+    world.store.commit(two(1)).await.unwrap();
+    world.store.commit(vec![put("c", Expect::Absent, 1)]).await.unwrap();
+    world.store.commit(vec![delete("c", Expect::Version(1))]).await.unwrap();
+    assert_eq!(world.store.get(&[key("a")]).await.unwrap().len(), 1);
+    assert_eq!(world.store.get(&[key("a"), key("b")]).await.unwrap().iter().flatten().count(), 2);
+    assert_eq!(world.store.list("p", None, 10).await.unwrap().len(), 2);
+    assert_eq!(world.store.scan(None, 10).await.unwrap().len(), 2);
+    assert_eq!(world.proxy.rules_left(), 0);
+}
+
+#[tokio::test]
+async fn throttling_for_ever_ends_in_a_fault_within_two_seconds_and_writes_nothing() {
+    let world = World::new().await;
+    world.proxy.rule("PutItem", FOREVER, || Fate::error(400, "ProvisionedThroughputExceededException"));
+    let fault = failed(world.store.commit(vec![put("a", Expect::Absent, 1)]).await);
+    assert_eq!(fault.class, FaultClass::Unavailable);
+    assert!(fault.message.contains("throughput"), "{fault}");
+    assert_eq!(world.proxy.calls("PutItem").len(), 8);
+    assert!(world.clock.elapsed() <= Duration::from_secs(2));
+    assert!(world.row("a").await.is_none());
+
+    world.proxy.rule("GetItem", FOREVER, || Fate::error(400, "RequestLimitExceeded"));
+    let fault = world.store.get(&[key("a")]).await.unwrap_err();
+    assert_eq!(fault.class, FaultClass::Unavailable);
+    assert!(world.clock.elapsed() <= Duration::from_secs(4));
+}
+
+#[tokio::test]
+async fn a_put_that_met_a_transaction_is_tried_again_and_ends_as_a_conflict() {
+    let world = World::new().await;
+    world.proxy.once("PutItem", Fate::error(400, "TransactionConflictException"));
+    world.store.commit(vec![put("a", Expect::Absent, 1)]).await.unwrap();
+    assert_eq!(world.number("a").await, (1, 1));
+    world.proxy.rule("PutItem", FOREVER, || Fate::error(400, "TransactionConflictException"));
+    let fault = failed(world.store.commit(vec![put("a", Expect::Version(1), 2)]).await);
+    assert_eq!(fault.class, FaultClass::Conflict);
+    assert_eq!(world.number("a").await, (1, 1));
+}
+
+/// An answer of nothing but unprocessed keys.
+fn unprocessed(table: &str, sorts: &[&str]) -> Fate {
+    let keys: Vec<String> =
+        sorts.iter().map(|sort| format!(r#"{{"pk":{{"S":"p"}},"sk":{{"S":"{sort}"}}}}"#)).collect();
+    let keys = keys.join(",");
+    let body = format!(
+        r#"{{"Responses":{{"{table}":[]}},"UnprocessedKeys":{{"{table}":{{"Keys":[{keys}],"ConsistentRead":true}}}}}}"#
+    );
+    Fate::Answer(hyper::StatusCode::OK, body)
+}
+
+#[tokio::test]
+async fn unprocessed_keys_are_read_again_and_not_for_ever() {
+    let world = World::new().await;
+    world.given(two(5)).await;
+    let table = world.store.definition().name;
+    let name = table.clone();
+    world.proxy.rule("BatchGetItem", 2, move || unprocessed(&name, &["a", "b"]));
+    let rows = world.store.get(&[key("b"), key("nobody"), key("a")]).await.unwrap();
+    let found: Vec<bool> = rows.iter().map(Option::is_some).collect();
+    assert_eq!(found, [true, false, true]);
+    assert_eq!(world.proxy.calls("BatchGetItem").len(), 3);
+
+    world.proxy.rule("BatchGetItem", FOREVER, move || unprocessed(&table, &["a", "b"]));
+    let fault = world.store.get(&[key("a"), key("b")]).await.unwrap_err();
+    assert_eq!(fault.class, FaultClass::Unavailable);
+    assert!(fault.message.contains("leaves 2 rows unread"), "{fault}");
+}
+
+#[tokio::test]
+async fn what_will_never_work_is_refused_at_once_with_what_to_change() {
+    for (code, words) in [
+        ("AccessDeniedException", "allow dynamodb:PutItem"),
+        ("ExpiredTokenException", "renew AWS_SESSION_TOKEN"),
+        ("UnrecognizedClientException", "check AWS_PROFILE"),
+        ("InvalidSignatureException", "this machine's clock"),
+        ("ResourceNotFoundException", "AWS_REGION"),
+        ("ValidationException", "words of ValidationException"),
+    ] {
+        let world = World::new().await;
+        world.proxy.rule("PutItem", FOREVER, move || Fate::error(400, code));
+        world.proxy.rule("Query", FOREVER, move || Fate::error(400, code));
+        let fault = failed(world.store.commit(vec![put("a", Expect::Absent, 1)]).await);
+        assert_eq!(fault.class, FaultClass::Permanent, "{code}");
+        assert!(fault.message.contains(words), "{fault}");
+        assert_eq!(world.proxy.calls("PutItem").len(), 1, "{code}");
+        let fault = world.store.list("p", None, 1).await.unwrap_err();
+        assert_eq!(fault.class, FaultClass::Permanent, "{code}");
+        assert_eq!(world.proxy.calls("Query").len(), 1, "{code}");
+    }
+}
+
+#[tokio::test]
+async fn a_transaction_with_a_row_that_the_service_refuses_fails_for_good() {
+    let world = World::new().await;
+    world.proxy.once("TransactWriteItems", Fate::cancelled(&["None", "ValidationError"]));
+    let fault = failed(world.store.commit(two(1)).await);
+    assert_eq!(fault.class, FaultClass::Permanent);
+    assert!(fault.message.contains("ValidationError"), "{fault}");
+}
+
+/// Nothing was sent, so it is certain that nothing was written.
+#[tokio::test]
+async fn a_service_that_cannot_be_reached_is_unavailable_and_not_ambiguous() {
+    let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
+    let closed = format!("http://{}", listener.local_addr().unwrap());
+    drop(listener);
+    let store = opened(&client(&closed), "nowhere");
+    let fault = failed(store.commit(vec![put("a", Expect::Absent, 1)]).await);
+    assert_eq!(fault.class, FaultClass::Unavailable);
+    assert!(fault.message.contains("AWS_ENDPOINT_URL_DYNAMODB"), "{fault}");
+    let fault = failed(store.commit(two(1)).await);
+    assert_eq!(fault.class, FaultClass::Unavailable);
+    let fault = store.get(&[key("a")]).await.unwrap_err();
+    assert_eq!(fault.class, FaultClass::Unavailable);
+    let fault = store.check().await.unwrap_err();
+    assert_eq!(fault.class, FaultClass::Unavailable);
+}

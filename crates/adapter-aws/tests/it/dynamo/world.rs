@@ -1,0 +1,145 @@
+//! Tables on DynamoDB Local, stores over them, and a clock that lets nobody wait.
+
+use super::proxy::Proxy;
+use adapter_aws::dynamo::table_definition;
+use adapter_aws::{Aws, DynamoStore};
+use async_trait::async_trait;
+use aws_sdk_dynamodb::Client;
+use core::sync::atomic::{AtomicU64, Ordering};
+use core::time::Duration;
+use domain::time::Timestamp;
+use ports::contract::store::{INDEX, OTHER_INDEX};
+use ports::store::{Attributes, CommitError, Expect, Key, Row, Write};
+use ports::{Clock, Store};
+use runtime::SystemEntropy;
+use std::sync::Arc;
+
+/// The indexes of every table here.
+pub(crate) const INDEXES: &[&str] = &[INDEX, OTHER_INDEX];
+
+/// A clock on which a rest is over at once, and counts.
+#[derive(Default)]
+pub(crate) struct FastClock(AtomicU64);
+
+#[async_trait]
+impl Clock for FastClock {
+    fn now(&self) -> Timestamp {
+        Timestamp::from_millis(1_750_000_000_000).plus(self.elapsed())
+    }
+
+    fn elapsed(&self) -> Duration {
+        Duration::from_micros(self.0.load(Ordering::Relaxed))
+    }
+
+    async fn sleep(&self, duration: Duration) {
+        self.0.fetch_add(duration.as_micros() as u64, Ordering::Relaxed);
+        tokio::task::yield_now().await;
+    }
+}
+
+/// DynamoDB Local.
+pub(crate) struct Local {
+    pub(crate) client: Client,
+}
+
+impl Default for Local {
+    fn default() -> Self {
+        Self { client: client(&engines::dynamodb()) }
+    }
+}
+
+impl Local {
+    /// Makes a table whose name nobody has.
+    pub(crate) async fn table(&self) -> String {
+        let name = unique_name();
+        let made = table_definition(name.as_str(), INDEXES)
+            .create_if_absent(&self.client, &FastClock::default(), &SystemEntropy::new())
+            .await;
+        made.expect("a table can be made");
+        name
+    }
+}
+
+pub(crate) fn client(endpoint: &str) -> Client {
+    Client::new(Aws::local(endpoint, "ap-northeast-2").sdk())
+}
+
+/// Engines outlive a run of the tests, so a number that begins at zero is not enough.
+pub(crate) fn unique_name() -> String {
+    use ports::Entropy;
+    format!("test-{:016x}", SystemEntropy::new().next_u64())
+}
+
+/// A store whose rests take no time.
+pub(crate) fn opened(client: &Client, table: &str) -> DynamoStore {
+    opened_on(client, table, Arc::default())
+}
+
+fn opened_on(client: &Client, table: &str, clock: Arc<FastClock>) -> DynamoStore {
+    DynamoStore::new(client, table, INDEXES, clock, Arc::new(SystemEntropy::new()))
+}
+
+/// A table, a store that reaches it through a proxy, and one that reaches it directly.
+pub(crate) struct World {
+    pub(crate) proxy: Proxy,
+    pub(crate) clock: Arc<FastClock>,
+    pub(crate) store: DynamoStore,
+    pub(crate) direct: Arc<DynamoStore>,
+}
+
+impl World {
+    pub(crate) async fn new() -> Self {
+        let local = Local::default();
+        let table = local.table().await;
+        let proxy = Proxy::before(&engines::dynamodb()).await;
+        let clock = Arc::new(FastClock::default());
+        let store = opened_on(&client(&proxy.endpoint()), &table, clock.clone());
+        let direct = Arc::new(opened(&local.client, &table));
+        Self { proxy, clock, store, direct }
+    }
+
+    /// A row as it stands, read past the proxy.
+    pub(crate) async fn row(&self, sort: &str) -> Option<Row> {
+        self.direct.get(&[key(sort)]).await.unwrap().pop().unwrap()
+    }
+
+    /// (version, number) of a row; (0, 0) if there is none.
+    pub(crate) async fn number(&self, sort: &str) -> (u64, i64) {
+        let row = self.row(sort).await;
+        row.map_or((0, 0), |row| (row.version, row.attributes.number("number").unwrap()))
+    }
+
+    /// Writes a row past the proxy.
+    pub(crate) async fn given(&self, writes: Vec<Write>) {
+        self.direct.commit(writes).await.unwrap();
+    }
+}
+
+pub(crate) fn key(sort: &str) -> Key {
+    Key::new("p", sort)
+}
+
+pub(crate) fn put(sort: &str, expect: Expect, number: u64) -> Write {
+    let attributes = Attributes::new().with("number", number);
+    Write::Put { key: key(sort), expect, attributes, indexes: Vec::new() }
+}
+
+pub(crate) fn delete(sort: &str, expect: Expect) -> Write {
+    Write::Delete { key: key(sort), expect }
+}
+
+/// The fault of a commit that surely wrote nothing.
+pub(crate) fn failed(result: Result<(), CommitError>) -> ports::Fault {
+    match result {
+        Err(CommitError::Failed(fault)) => fault,
+        other => panic!("a commit that should have failed: {other:?}"),
+    }
+}
+
+/// The fault of a commit of which nobody knows.
+pub(crate) fn ambiguous(result: Result<(), CommitError>) -> ports::Fault {
+    match result {
+        Err(CommitError::Ambiguous(fault)) => fault,
+        other => panic!("a commit that should be ambiguous: {other:?}"),
+    }
+}
