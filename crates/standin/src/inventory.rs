@@ -1,0 +1,90 @@
+//! An inventory that sells and releases whatever it is asked for: CommitReservation, ReleaseHold, and health over gRPC.
+//!
+//! A reservation that it never heard of has a live hold. After that it answers as contracts 4 say: what was done before is
+//! done, with the same order id, and a commit and a release exclude each other, except that a hold that was released may
+//! be taken again by a late payment unless it is told to be sold out.
+
+mod answers;
+mod grpc;
+
+use crate::door::Door;
+use crate::journal::Journal;
+use crate::peer::{Peer, PeerFaults};
+use domain::hold::ReleaseCause;
+use std::collections::HashMap;
+use std::io;
+use std::net::SocketAddr;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+/// Where the seats of a reservation stand, and what was asked for them.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Hold {
+    /// They are sold.
+    pub committed: bool,
+    /// They went back, and were perhaps taken again after that.
+    pub released: Option<ReleaseCause>,
+    /// Calls of CommitReservation that were carried out or refused.
+    pub commits: u32,
+    /// Calls of ReleaseHold that were carried out or refused.
+    pub releases: u32,
+    /// How often its state changed.
+    pub effects: u32,
+}
+
+/// The inventory server; ends when it is dropped.
+pub struct Inventory {
+    door: Door,
+    stock: Arc<Stock>,
+}
+
+pub(crate) struct Stock {
+    peer: Peer,
+    holds: Mutex<HashMap<String, Hold>>,
+    sold_out: AtomicBool,
+}
+
+impl Inventory {
+    /// Starts it on the current tokio runtime. The seed is of its latencies and failures.
+    pub async fn start(journal: Arc<Journal>, faults: PeerFaults, seed: u64) -> io::Result<Self> {
+        let stock = Arc::new(Stock {
+            peer: Peer::new(journal, faults, seed),
+            holds: Mutex::default(),
+            sold_out: AtomicBool::new(false),
+        });
+        let served = stock.clone();
+        let door = Door::open(move |stream| grpc::serve(stream, served.clone())).await?;
+        Ok(Self { door, stock })
+    }
+
+    /// What `INVENTORY_GRPC_ADDR` is to be, as `host:port`.
+    pub fn address(&self) -> SocketAddr {
+        self.door.address()
+    }
+
+    /// Changes how slow and how unreliable it is.
+    pub fn misbehave(&self, change: impl FnOnce(&mut PeerFaults)) {
+        self.stock.peer.change(change);
+    }
+
+    /// Dead (`false`: connections break, new ones are refused), or back on the same port (`true`).
+    pub fn set_open(&self, open: bool) {
+        self.door.set_open(open);
+    }
+
+    /// From now on released seats are somebody else's: a late commit is refused as expired.
+    pub fn sell_out(&self) {
+        self.stock.sold_out.store(true, Ordering::Relaxed);
+    }
+
+    /// A reservation, if it was ever asked for.
+    pub fn hold(&self, reservation: &str) -> Option<Hold> {
+        self.stock.holds().get(reservation).cloned()
+    }
+}
+
+impl Stock {
+    fn holds(&self) -> MutexGuard<'_, HashMap<String, Hold>> {
+        self.holds.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

@@ -1,0 +1,150 @@
+//! A small SQS: the JSON protocol, standard and FIFO, on loopback, without signatures.
+//!
+//! It does what AWS documents of what the worker uses: leases and their ends, receive counts, group blocking and order,
+//! deduplication, long polls, a result for each entry, redrive to a dead-letter queue. It leaves out `MD5OfBody`, which the
+//! SDKs for Rust and Python do not check, content-based deduplication, and the limits on messages in flight.
+
+mod action;
+mod answer;
+mod faults;
+mod message;
+mod queue;
+mod queues;
+mod refusal;
+mod request;
+mod service;
+
+pub use action::Action;
+pub use faults::{Failure, SqsFaults};
+
+use crate::door::Door;
+use crate::http1;
+use crate::journal::Journal;
+use service::Service;
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// A queue to be created.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct QueueSpec {
+    /// Its name; FIFO if it ends in `.fifo`.
+    pub name: String,
+    /// The lease of a receive that does not say.
+    pub visibility: Duration,
+    /// The name of the dead-letter queue, and the receives after which a message is moved there.
+    pub redrive: Option<(String, u32)>,
+}
+
+/// A message to send without HTTP.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Push {
+    /// The text.
+    pub body: String,
+    /// The message group; required on FIFO.
+    pub group: Option<String>,
+    /// The deduplication id; required on FIFO.
+    pub dedup_id: Option<String>,
+    /// Hidden for so long at first.
+    pub delay: Duration,
+    /// Named texts beside the body.
+    pub attributes: Vec<(String, String)>,
+    /// The system attribute `AWSTraceHeader`.
+    pub trace_header: Option<String>,
+}
+
+/// How many messages a queue has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Depth {
+    /// Ready, or behind one of their group that is leased.
+    pub visible: usize,
+    /// Under a lease.
+    pub in_flight: usize,
+    /// Not yet due.
+    pub delayed: usize,
+    /// The most that were ever under a lease at once.
+    pub in_flight_max: usize,
+}
+
+/// The queue server; ends when it is dropped.
+pub struct Sqs {
+    door: Door,
+    service: Arc<Service>,
+}
+
+impl Sqs {
+    /// Starts it without queues on the current tokio runtime.
+    pub async fn start(journal: Arc<Journal>) -> io::Result<Self> {
+        let service = Arc::new(Service::new(journal));
+        let served = service.clone();
+        let door = Door::open(move |stream| http1::serve(stream, served.clone())).await?;
+        service.set_base(format!("http://{}", door.address()));
+        Ok(Self { door, service })
+    }
+
+    /// What `AWS_ENDPOINT_URL_SQS` is to be.
+    pub fn endpoint(&self) -> String {
+        format!("http://{}", self.door.address())
+    }
+
+    /// Makes a queue; gives its URL. A dead-letter queue is made before the queue that names it.
+    pub fn create(&self, spec: QueueSpec) -> String {
+        let url = self.service.url(&spec.name);
+        self.service.queues().create(spec);
+        url
+    }
+
+    /// Sends a message; gives its id, or `None` if there is no such queue or it has no place for it (a FIFO queue wants a
+    /// group and a deduplication id).
+    pub fn push(&self, queue: &str, push: Push) -> Option<String> {
+        let now = self.service.now();
+        let sent = {
+            let mut queues = self.service.queues();
+            let index = queues.find(queue)?;
+            queues.send(index, push, Vec::new(), now)
+        };
+        self.service.sent(sent.ok()?)
+    }
+
+    /// How many messages the queue has; all zero if there is none of this name.
+    pub fn depth(&self, queue: &str) -> Depth {
+        let now = self.service.now();
+        let mut queues = self.service.queues();
+        queues.find(queue).map(|index| queues.get(index, now).depth()).unwrap_or_default()
+    }
+
+    /// The messages that a queue has, whatever their state, oldest first: bodies and text attributes.
+    pub fn messages(&self, queue: &str) -> Vec<Push> {
+        let now = self.service.now();
+        let mut queues = self.service.queues();
+        let Some(index) = queues.find(queue) else { return Vec::new() };
+        let mut messages: Vec<_> = queues.get(index, now).messages().collect();
+        messages.sort_by_key(|message| message.place);
+        messages.into_iter().map(message::Message::to_push).collect()
+    }
+
+    /// Calls so far, refused ones included.
+    pub fn calls(&self, action: Action) -> u64 {
+        self.service.calls(action)
+    }
+
+    /// Messages that were deleted so far.
+    pub fn deleted(&self) -> u64 {
+        self.service.deleted()
+    }
+
+    /// Changes how it misbehaves.
+    pub fn misbehave(&self, change: impl FnOnce(&mut SqsFaults)) {
+        self.service.change(change);
+    }
+
+    /// Closes all connections and refuses new ones (`false`), or takes them again on the same port (`true`).
+    pub fn set_open(&self, open: bool) {
+        self.door.set_open(open);
+    }
+
+    /// Moves its clock forward: leases, delays and long polls end, the deduplication window passes.
+    pub fn advance(&self, by: Duration) {
+        self.service.advance(by);
+    }
+}
