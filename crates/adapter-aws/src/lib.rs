@@ -3,6 +3,8 @@
 //! - [`Aws`] is where AWS is and who we are there, by the SDK's default chains.
 //! - [`SqsQueue`] is the port [`ports::Queue`], [`LetterBox`] looks into a dead-letter queue.
 //! - [`DynamoStore`] is the port [`ports::Store`].
+//! - [`Secret`] is one JSON secret of Secrets Manager.
+//! - [`setup`] makes tables, queues and rules where they are missing.
 //!
 //! Errors are classified here (`fault`), with words that name what to change. Nothing is retried below the callers of the
 //! queue; the store retries what DynamoDB asks to be retried.
@@ -11,6 +13,7 @@ mod connect;
 pub mod dynamo;
 mod fault;
 mod secrets;
+pub mod setup;
 pub mod sqs;
 
 pub use connect::Aws;

@@ -100,6 +100,27 @@ impl SqsQueue {
         Ok(answer.attributes.unwrap_or_default().into_iter().collect())
     }
 
+    /// Changes those that can be changed; the others are refused with these words.
+    async fn without(
+        &self,
+        entries: Vec<(Receipt, Duration)>,
+        refused: impl Fn(&(Receipt, Duration)) -> bool + Send,
+        why: &str,
+    ) -> Result<Vec<Result<(), Fault>>, Fault> {
+        let is_refused: Vec<bool> = entries.iter().map(refused).collect();
+        let kept: Vec<_> =
+            entries.into_iter().zip(&is_refused).filter(|(_, no)| !**no).map(|(entry, _)| entry).collect();
+        let mut results = match kept.is_empty() {
+            true => Vec::new(),
+            false => Box::pin(self.change_visibility(kept)).await?,
+        }
+        .into_iter();
+        let missing = || Err(Fault::transient("the answer leaves the entry out"));
+        let result =
+            |no: bool| if no { Err(Fault::permanent(why)) } else { results.next().unwrap_or_else(missing) };
+        Ok(is_refused.into_iter().map(result).collect())
+    }
+
     fn failure<E>(
         &self,
         action: &str,
@@ -197,6 +218,11 @@ impl Queue for SqsQueue {
     ) -> Result<Vec<Result<(), Fault>>, Fault> {
         batch::in_range(entries.len())?;
         let count = entries.len();
+        // Servers that are not SQS take more.
+        let too_long = |(_, visibility): &(Receipt, Duration)| *visibility > VISIBILITY_MAX;
+        if entries.iter().any(too_long) {
+            return self.without(entries, too_long, "a message is hidden for at most 12 hours").await;
+        }
         let entries = entries.iter().enumerate().map(|(place, (receipt, visibility))| {
             let entry = ChangeMessageVisibilityBatchRequestEntry::builder()
                 .id(batch::id(place))

@@ -27,7 +27,8 @@ where
         let class = match classify(&refusal) {
             Verdict::Again(class) => class,
             Verdict::Lost => FaultClass::Unavailable,
-            Verdict::Never | Verdict::Refused { .. } => return Err((FaultClass::Permanent, refusal)),
+            Verdict::Never(class) => return Err((class, refusal)),
+            Verdict::Refused { .. } => return Err((FaultClass::Permanent, refusal)),
         };
         if !tries.rest().await {
             return Err((class, refusal));

@@ -2,6 +2,7 @@
 //! every answer that the service can give is a line in a test.
 
 use super::refusal::{Delivery, Found, Reason, Refusal};
+use crate::fault::Kind;
 use ports::FaultClass;
 use ports::store::Expect;
 
@@ -19,15 +20,16 @@ pub(crate) enum Verdict {
     Again(FaultClass),
     /// This try may have been applied, or may be yet.
     Lost,
-    /// This try wrote nothing, and the same request will always fail.
-    Never,
+    /// This try wrote nothing, and another one right now would fail in the same way. The class says whether that is for good
+    /// or somebody can mend it while the process runs.
+    Never(FaultClass),
 }
 
 /// What an answer says about its try.
 pub(crate) fn classify(refusal: &Refusal) -> Verdict {
     match refusal.delivery {
         Delivery::Answered => {}
-        Delivery::Unsigned => return Verdict::Never,
+        Delivery::Unsigned => return Verdict::Never(FaultClass::Transient),
         Delivery::NotSent => return Verdict::Again(FaultClass::Unavailable),
         Delivery::Unknown => return Verdict::Lost,
     }
@@ -49,7 +51,9 @@ pub(crate) fn classify(refusal: &Refusal) -> Verdict {
         _ => match refusal.status {
             Some(500..) => Verdict::Lost,
             Some(429) => Verdict::Again(FaultClass::Unavailable),
-            _ => Verdict::Never,
+            _ => Verdict::Never(
+                refusal.code.as_deref().and_then(Kind::of_code).map_or(FaultClass::Permanent, Kind::class),
+            ),
         },
     }
 }
@@ -68,7 +72,9 @@ fn cancelled(reasons: &[Reason]) -> Verdict {
             }
             "ConditionalCheckFailed" | "TransactionConflict" => FaultClass::Conflict,
             "ThrottlingError" | "ProvisionedThroughputExceeded" => FaultClass::Unavailable,
-            "ValidationError" | "ItemCollectionSizeLimitExceeded" => return Verdict::Never,
+            "ValidationError" | "ItemCollectionSizeLimitExceeded" => {
+                return Verdict::Never(FaultClass::Permanent);
+            }
             _ => FaultClass::Transient,
         };
         if undecided != Some(FaultClass::Conflict) {

@@ -62,7 +62,7 @@ impl DynamoStore {
                 Verdict::Refused { at, found } => {
                     return self.refused(plan, request.shape(), at, found.as_ref(), lost);
                 }
-                Verdict::Never => return self.gave_up(request, FaultClass::Permanent, refusal, lost),
+                Verdict::Never(class) => return self.gave_up(request, class, refusal, lost),
                 Verdict::Again(class) => class,
                 Verdict::Lost => {
                     lost = true;

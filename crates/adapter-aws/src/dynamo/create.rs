@@ -52,6 +52,19 @@ impl TableDefinition {
         Ok(created)
     }
 
+    /// Whether the table is there; one that is there and does not fit is an error.
+    pub async fn is_there(
+        &self,
+        client: &Client,
+        clock: &dyn Clock,
+        entropy: &dyn Entropy,
+    ) -> Result<bool, Fault> {
+        match describe(&with_our_limits(client), self, clock, entropy).await? {
+            Some(there) => compare(self, &there).map(|()| true),
+            None => Ok(false),
+        }
+    }
+
     async fn create(
         &self,
         client: &Client,

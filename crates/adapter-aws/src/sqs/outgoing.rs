@@ -6,9 +6,13 @@ use aws_sdk_sqs::types::{
     MessageAttributeValue, MessageSystemAttributeNameForSends, MessageSystemAttributeValue,
     SendMessageBatchRequestEntry,
 };
+use core::time::Duration;
 use domain::limits::MESSAGE_BYTES_MAX;
 use ports::Fault;
 use ports::queue::{Outgoing, QueueKind, Sent};
+
+/// The longest delay of a message.
+const DELAY_MAX: Duration = Duration::from_secs(15 * 60);
 
 /// Entries that go in one call.
 pub(super) struct Part {
@@ -95,6 +99,9 @@ impl SqsQueue {
                     .message_deduplication_id(dedup_id.ok_or_else(|| missing("deduplication id"))?);
             }
             // On a standard queue a group would only choose a tenant of SQS's fair queues, which a reservation is not.
+            QueueKind::Standard if delay > DELAY_MAX => {
+                return Err(Fault::permanent("a message is delayed by at most 15 minutes"));
+            }
             QueueKind::Standard => call = call.delay_seconds(seconds(delay)),
         }
         for (name, value) in attributes {

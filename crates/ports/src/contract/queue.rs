@@ -67,6 +67,14 @@ pub struct Differences {
     pub stale_fifo_receipt_deletes: bool,
     /// A receipt whose lease has ended may still change the visibility.
     pub stale_receipt_extends: bool,
+    /// An old receipt of a message that was received again is refused on a standard queue.
+    pub old_standard_receipt_is_refused: bool,
+    /// Deleting a message once more is refused.
+    pub repeated_delete_is_refused: bool,
+    /// The twelve hours are counted from the last change of the visibility, not from the receive.
+    pub visibility_is_renewed_for_ever: bool,
+    /// A message that is handed back comes again while another of its group, received with it, is still in flight.
+    pub handing_back_frees_the_group: bool,
     /// `depth` is approximate (SQS itself).
     pub depth_is_approximate: bool,
     /// `send` does not say whether a message was deduplicated (SQS itself).

@@ -21,12 +21,12 @@ fn what_was_not_sent_is_tried_again_and_what_may_have_arrived_is_lost() {
     let verdict = |delivery| classify(&Refusal { delivery, ..Refusal::default() });
     assert_eq!(verdict(Delivery::NotSent), Verdict::Again(FaultClass::Unavailable));
     assert_eq!(verdict(Delivery::Unknown), Verdict::Lost);
-    assert_eq!(verdict(Delivery::Unsigned), Verdict::Never);
+    assert_eq!(verdict(Delivery::Unsigned), Verdict::Never(FaultClass::Transient));
 }
 
 #[test]
 fn each_code_has_its_verdict() {
-    use FaultClass::{Conflict, Transient, Unavailable};
+    use FaultClass::{Conflict, Permanent, Transient, Unavailable};
     for (code, status, verdict) in [
         ("ThrottlingException", 400, Verdict::Again(Unavailable)),
         ("ProvisionedThroughputExceededException", 400, Verdict::Again(Unavailable)),
@@ -39,12 +39,12 @@ fn each_code_has_its_verdict() {
         ("InternalServerError", 500, Verdict::Lost),
         ("ServiceUnavailable", 503, Verdict::Lost),
         ("", 502, Verdict::Lost),
-        ("ValidationException", 400, Verdict::Never),
-        ("ResourceNotFoundException", 400, Verdict::Never),
-        ("AccessDeniedException", 400, Verdict::Never),
-        ("ExpiredTokenException", 400, Verdict::Never),
-        ("IdempotentParameterMismatchException", 400, Verdict::Never),
-        ("SomethingNew", 400, Verdict::Never),
+        ("ValidationException", 400, Verdict::Never(Permanent)),
+        ("ResourceNotFoundException", 400, Verdict::Never(Transient)),
+        ("AccessDeniedException", 400, Verdict::Never(Permanent)),
+        ("ExpiredTokenException", 400, Verdict::Never(Transient)),
+        ("IdempotentParameterMismatchException", 400, Verdict::Never(Permanent)),
+        ("SomethingNew", 400, Verdict::Never(Permanent)),
     ] {
         assert_eq!(classify(&answered(code, status)), verdict, "{code} {status}");
     }
@@ -83,7 +83,7 @@ fn a_failed_condition_behind_a_write_that_was_not_looked_at_is_tried_again() {
 
 #[test]
 fn a_cancelled_transaction_without_failed_conditions_has_the_class_of_its_reasons() {
-    use FaultClass::{Conflict, Transient, Unavailable};
+    use FaultClass::{Conflict, Permanent, Transient, Unavailable};
     assert_eq!(of_reasons(&["None", "TransactionConflict"]), Verdict::Again(Conflict));
     assert_eq!(of_reasons(&["ThrottlingError", "None"]), Verdict::Again(Unavailable));
     assert_eq!(of_reasons(&["ProvisionedThroughputExceeded"]), Verdict::Again(Unavailable));
@@ -91,8 +91,11 @@ fn a_cancelled_transaction_without_failed_conditions_has_the_class_of_its_reason
     assert_eq!(of_reasons(&["ThrottlingError", "TransactionConflict"]), Verdict::Again(Conflict));
     assert_eq!(of_reasons(&["SomethingNew"]), Verdict::Again(Transient));
     assert_eq!(of_reasons(&[]), Verdict::Again(Transient));
-    assert_eq!(of_reasons(&["TransactionConflict", "ValidationError"]), Verdict::Never);
-    assert_eq!(of_reasons(&["ItemCollectionSizeLimitExceeded"]), Verdict::Never);
+    assert_eq!(
+        of_reasons(&["TransactionConflict", "ValidationError"]),
+        Verdict::Never(FaultClass::Permanent)
+    );
+    assert_eq!(of_reasons(&["ItemCollectionSizeLimitExceeded"]), Verdict::Never(FaultClass::Permanent));
 }
 
 const ALL: [Shape; 3] = [Shape::Put, Shape::Delete, Shape::Transaction];

@@ -132,24 +132,25 @@ async fn unprocessed_keys_are_read_again_and_not_for_ever() {
 }
 
 #[tokio::test]
-async fn what_will_never_work_is_refused_at_once_with_what_to_change() {
-    for (code, words) in [
-        ("AccessDeniedException", "allow dynamodb:PutItem"),
-        ("ExpiredTokenException", "renew AWS_SESSION_TOKEN"),
-        ("UnrecognizedClientException", "check AWS_PROFILE"),
-        ("InvalidSignatureException", "this machine's clock"),
-        ("ResourceNotFoundException", "AWS_REGION"),
-        ("ValidationException", "words of ValidationException"),
+async fn what_somebody_must_mend_is_refused_at_once_with_what_to_change() {
+    use FaultClass::{Permanent, Transient};
+    for (code, class, words) in [
+        ("AccessDeniedException", Permanent, "allow dynamodb:PutItem"),
+        ("ExpiredTokenException", Transient, "renew AWS_SESSION_TOKEN"),
+        ("UnrecognizedClientException", Transient, "check AWS_PROFILE"),
+        ("InvalidSignatureException", Transient, "this machine's clock"),
+        ("ResourceNotFoundException", Transient, "AWS_REGION"),
+        ("ValidationException", Permanent, "words of ValidationException"),
     ] {
         let world = World::new().await;
         world.proxy.rule("PutItem", FOREVER, move || Fate::error(400, code));
         world.proxy.rule("Query", FOREVER, move || Fate::error(400, code));
         let fault = failed(world.store.commit(vec![put("a", Expect::Absent, 1)]).await);
-        assert_eq!(fault.class, FaultClass::Permanent, "{code}");
+        assert_eq!(fault.class, class, "{code}");
         assert!(fault.message.contains(words), "{fault}");
         assert_eq!(world.proxy.calls("PutItem").len(), 1, "{code}");
         let fault = world.store.list("p", None, 1).await.unwrap_err();
-        assert_eq!(fault.class, FaultClass::Permanent, "{code}");
+        assert_eq!(fault.class, class, "{code}");
         assert_eq!(world.proxy.calls("Query").len(), 1, "{code}");
     }
 }

@@ -156,7 +156,7 @@ async fn a_write_that_is_never_answered_is_ambiguous_unless_its_row_can_be_read(
 async fn a_refusal_for_good_after_a_lost_try_is_ambiguous() {
     let world = World::new().await;
     world.proxy.once("PutItem", Fate::ApplyThenDrop);
-    world.proxy.once("PutItem", Fate::error(400, "ExpiredTokenException"));
+    world.proxy.once("PutItem", Fate::error(400, "AccessDeniedException"));
     let fault = ambiguous(world.store.commit(vec![put("a", Expect::Absent, 1)]).await);
     assert_eq!(fault.class, FaultClass::Permanent);
     assert_eq!(world.number("a").await, (1, 1));

@@ -67,7 +67,9 @@ pub async fn a_group_flows_again_when_its_last_message_in_flight_is_settled(harn
     deleted(&*queue, &out[..1]).await;
     is_empty(harness, &*queue).await;
     visible_in(&*queue, &out[1], Duration::ZERO).await.expect("a lease in force is given up");
-    is_empty(harness, &*queue).await;
+    if !harness.differences().handing_back_frees_the_group {
+        is_empty(harness, &*queue).await;
+    }
     deleted(&*queue, &out[2..]).await;
     assert_eq!(bodies(&receive(harness, &*queue, 10).await), ["2", "4"]);
 }

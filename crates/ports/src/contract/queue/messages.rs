@@ -137,10 +137,12 @@ pub async fn deleting_what_is_gone_succeeds(harness: &dyn QueueHarness) {
         let queue = harness.queue(kind).await;
         send_one(&*queue, "g", "a").await;
         let got = receive_one(harness, &*queue).await;
-        for _ in 0..3 {
-            deleted(&*queue, core::slice::from_ref(&got)).await;
+        if !harness.differences().repeated_delete_is_refused {
+            for _ in 0..3 {
+                deleted(&*queue, core::slice::from_ref(&got)).await;
+            }
+            let_leases_end(harness).await;
         }
-        let_leases_end(harness).await;
         deleted(&*queue, &[got]).await;
         is_empty(harness, &*queue).await;
     }

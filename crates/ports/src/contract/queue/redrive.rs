@@ -38,7 +38,10 @@ pub async fn a_spent_head_lets_its_group_go_on(harness: &dyn QueueHarness) {
         assert_eq!(bodies(&receive(harness, &*queue, 1).await), ["1"]);
         let_leases_end(harness).await;
     }
-    let next = receive_all(harness, &*queue, 2).await;
+    // One receive may bring both; it may also bring the first alone.
+    let mut next = receive_all(harness, &*queue, 1).await;
+    deleted(&*queue, &next).await;
+    next.extend(receive_all(harness, &*queue, 1).await);
     assert_eq!(bodies(&next), ["2", "3"]);
     assert!(next.iter().all(|message| message.receive_count == 1));
     assert_eq!(bodies(&receive_all(harness, &*dead, 2).await), ["1"]);
