@@ -8,6 +8,7 @@ use runtime::config::Env;
 
 pub(crate) mod events;
 pub(crate) mod letters;
+pub(crate) mod platform;
 pub(crate) mod secret;
 pub(crate) mod tables;
 

@@ -4,6 +4,8 @@ use clap::{Args, Parser, Subcommand};
 use std::path::PathBuf;
 use std::time::Duration;
 
+#[cfg(feature = "aws")]
+mod aws;
 mod dlq;
 mod exit;
 pub mod output;
@@ -57,6 +59,10 @@ enum Command {
     /// Look at, send back or throw away what the worker gave up on.
     #[command(subcommand)]
     Dlq(dlq::DlqCommand),
+    /// Set up what the platform needs on AWS.
+    #[cfg(feature = "aws")]
+    #[command(subcommand)]
+    Aws(aws::AwsCommand),
     /// Make a signed token of a person, for local use.
     ///
     /// Signs with HS256 and the secret in JWT_SECRET, or with the one of the data folder, which is made at first use.
@@ -95,12 +101,27 @@ pub struct DemoArgs {
     /// All choices of the crowd follow from it; drawn if it is not given, and printed.
     #[arg(long, value_name = "N")]
     pub seed: Option<u64>,
+    /// What the platform stands on: a temporary folder, or tables and queues of its own on AWS, which are made under a
+    /// prefix that nobody has and removed at the end. AWS is where the SDK's variables say: AWS_ENDPOINT_URL_SQS, …
+    #[cfg(feature = "aws")]
+    #[arg(long, value_name = "ENGINES", default_value = "embedded")]
+    pub engines: EngineKind,
     /// Print one JSON object instead of the tables.
     #[arg(long)]
     pub json: bool,
     /// Damage the data before the check, so that the test suite can see the named invariant fail.
     #[arg(long, hide = true, value_name = "NAME")]
     pub break_invariant: Option<String>,
+}
+
+/// What a demo stands on.
+#[cfg(feature = "aws")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub enum EngineKind {
+    /// A temporary folder.
+    Embedded,
+    /// SQS and DynamoDB.
+    Aws,
 }
 
 /// `tacos check`.
@@ -168,6 +189,8 @@ async fn run(command: Command) -> Result<Exit, Failure> {
         Command::Seed(args) => seed::run(args).await,
         Command::Trace(args) => trace::run(args).await,
         Command::Dlq(command) => dlq::run(command).await,
+        #[cfg(feature = "aws")]
+        Command::Aws(command) => aws::run(command).await,
         Command::Token(args) => token::run(args),
     }
 }

@@ -1,30 +1,36 @@
 //! `tacos demo`: a crowd buys out a hall, and every invariant is checked from the stores.
 //!
-//! The platform runs whole, on a temporary folder, and the buyers talk to it over its real APIs. The verdict is computed
+//! The platform runs whole, on a temporary folder or on tables and queues of its own, and the buyers talk to it over its real APIs. The verdict is computed
 //! from what is stored after the platform has stopped; what the buyers were told is held against it.
 
 use crate::census;
 use crate::cli::{DemoArgs, Exit, Failure};
 use crate::client::Http;
 use crate::crowd::{Crowd, CrowdOptions, Endpoints, Hall, Receipt};
+use crate::engines::Engines;
 use crate::platform::{EventCounts, Platform, PlatformOptions};
 use crate::promises;
-use anyhow::{Context, Result, ensure};
+use anyhow::{Result, ensure};
 use domain::invariant::{self, Name, Phase, Report, World};
 use domain::payment;
 use domain::reservation::Status;
+use ground::Ground;
 use indicatif::{ProgressBar, ProgressStyle};
 use ports::{Clock, Entropy};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::watch;
 
+mod ground;
 mod report;
 
 /// The show of the demo.
 const SHOW: &str = "tacos-live";
 /// Buyers who are busy at the same time; the others stand outside.
 const AT_ONCE: usize = 192;
+/// The same where a local server stands in for DynamoDB, which does some hundred transactions a second.
+#[cfg(feature = "aws")]
+const AT_ONCE_ON_AWS: usize = 12;
 /// How long the platform may take to come to rest after the last hold ran out.
 const REST_LIMIT: Duration = Duration::from_secs(60);
 
@@ -87,9 +93,15 @@ pub(crate) async fn run(args: DemoArgs) -> Result<Exit, Failure> {
 async fn play(args: &DemoArgs) -> Result<Outcome> {
     let clock: Arc<dyn Clock> = Arc::new(runtime::SystemClock::new());
     let seed = args.seed.unwrap_or_else(|| runtime::SystemEntropy::new().next_u64() >> 16);
-    let folder = tempfile::tempdir().context("make a temporary folder")?;
+    let ground = Ground::make(args, &clock).await?;
+    let outcome = play_on(args, seed, ground.engines.clone(), clock).await;
+    ground.remove().await?;
+    outcome
+}
+
+async fn play_on(args: &DemoArgs, seed: u64, engines: Engines, clock: Arc<dyn Clock>) -> Result<Outcome> {
     let started = clock.elapsed();
-    let platform = Platform::start(PlatformOptions::demo(folder.path(), args.hold)?).await?;
+    let platform = Platform::start_on(engines, clock.clone(), PlatformOptions::demo(args.hold)?).await?;
     let hall = Hall::of(args.seats);
     open_the_sale(&platform, &hall, clock.clone()).await?;
 
@@ -122,6 +134,16 @@ async fn play(args: &DemoArgs) -> Result<Outcome> {
     Ok(Outcome { seats, buyers, seed, wall, world, verdicts, events, receipts, broken_promises })
 }
 
+#[cfg(feature = "aws")]
+fn at_once(args: &DemoArgs) -> usize {
+    if args.engines == crate::cli::EngineKind::Aws { AT_ONCE_ON_AWS } else { AT_ONCE }
+}
+
+#[cfg(not(feature = "aws"))]
+const fn at_once(_: &DemoArgs) -> usize {
+    AT_ONCE
+}
+
 fn crowd(args: &DemoArgs, seed: u64, hall: Hall, platform: &Platform, clock: Arc<dyn Clock>) -> Arc<Crowd> {
     let addresses = platform.addresses();
     let endpoints = Endpoints {
@@ -132,7 +154,7 @@ fn crowd(args: &DemoArgs, seed: u64, hall: Hall, platform: &Platform, clock: Arc
     let options = CrowdOptions {
         show: SHOW.to_owned(),
         buyers: args.buyers,
-        at_once: AT_ONCE,
+        at_once: at_once(args),
         hold: args.hold,
         seed,
         patience: Duration::from_secs(30),

@@ -12,7 +12,6 @@ use ports::{Clock, Tasks};
 use runtime::Health;
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::runtime::{Handle, Runtime};
@@ -33,8 +32,6 @@ pub use sockets::Addresses;
 /// How to run the platform.
 #[derive(Debug, Clone)]
 pub struct PlatformOptions {
-    /// Folder of the data; made if it is not there.
-    pub data: PathBuf,
     /// Free ports instead of those of the contracts.
     pub free_ports: bool,
     /// What the environment and the command line say.
@@ -43,9 +40,9 @@ pub struct PlatformOptions {
 
 impl PlatformOptions {
     /// On free ports, with the defaults and this hold.
-    pub fn demo(data: &Path, hold: Duration) -> Result<Self> {
+    pub fn demo(hold: Duration) -> Result<Self> {
         let settings = Settings::read(&mut runtime::config::Env::from_pairs::<&str, &str>([]), hold)?;
-        Ok(Self { data: data.to_owned(), free_ports: true, settings })
+        Ok(Self { free_ports: true, settings })
     }
 }
 
@@ -97,14 +94,7 @@ pub struct Platform {
 }
 
 impl Platform {
-    /// Opens the folder, binds the sockets and starts every service.
-    pub async fn start(options: PlatformOptions) -> Result<Self> {
-        let clock: Arc<dyn Clock> = Arc::new(runtime::SystemClock::new());
-        let engine = crate::census::open(&options.data, clock.clone()).await?;
-        Self::start_on(Engines::embedded(&engine)?, clock, options).await
-    }
-
-    /// Starts every service on engines that are open already.
+    /// Binds the sockets and starts every service on these engines.
     pub async fn start_on(engines: Engines, clock: Arc<dyn Clock>, options: PlatformOptions) -> Result<Self> {
         let sockets = sockets::bind(options.free_ports).await?;
         let addresses = sockets.addresses()?;

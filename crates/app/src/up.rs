@@ -24,7 +24,7 @@ pub(crate) async fn run(args: UpArgs) -> Result<Exit, Failure> {
 
     let clock: Arc<dyn Clock> = Arc::new(runtime::SystemClock::new());
     let engine = crate::census::open(&args.data, clock.clone()).await.map_err(unusable)?;
-    let options = PlatformOptions { data: args.data, free_ports: args.free_ports, settings };
+    let options = PlatformOptions { free_ports: args.free_ports, settings };
     let engines = Engines::embedded(&engine).map_err(|error| Failure::service("open the data", error))?;
     let platform = Platform::start_on(engines, clock.clone(), options)
         .await

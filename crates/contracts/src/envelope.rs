@@ -31,7 +31,7 @@ const DEPTH_MAX: usize = 128;
 /// Bytes that are kept of a provider's code and words; the rest is of no use to anybody.
 const WORDS_BYTES_MAX: usize = 1024;
 /// The older name of `reservation.expired`.
-const EXPIRED_ALIAS: &str = "reservation.hold.expired";
+pub const EXPIRED_ALIAS: &str = "reservation.hold.expired";
 
 /// Reads a message. `message_id` is the queue's own id, `attributes` its message attributes and system attributes.
 ///

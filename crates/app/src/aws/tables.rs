@@ -8,8 +8,9 @@ use ports::{Clock, Entropy, FaultClass, Store};
 use runtime::config::Env;
 use std::sync::Arc;
 
-/// A service's table: the variable that names it, its default, and the indexes that the service uses.
+/// A service's table: its service, the variable that names it, its default, and the indexes that the service uses.
 pub(crate) struct Table {
+    pub(crate) service: &'static str,
     pub(crate) variable: &'static str,
     pub(crate) default: &'static str,
     pub(crate) indexes: &'static [&'static str],
@@ -17,19 +18,25 @@ pub(crate) struct Table {
 
 /// The table of inventory-api.
 pub(crate) const INVENTORY: Table = Table {
+    service: "inventory",
     variable: "INVENTORY_TABLE",
     default: "traffic-tacos-inventory",
     indexes: inventory::rows::INDEXES,
 };
 /// The table of reservation-api.
 pub(crate) const RESERVATION: Table = Table {
+    service: "reservation",
     variable: "RESERVATION_TABLE",
     default: "traffic-tacos-reservation",
     indexes: reservation::rows::INDEXES,
 };
 /// The table of payment-sim-api.
-pub(crate) const PAYMENT: Table =
-    Table { variable: "PAYMENT_TABLE", default: "traffic-tacos-payment", indexes: payment::rows::INDEXES };
+pub(crate) const PAYMENT: Table = Table {
+    service: "payment",
+    variable: "PAYMENT_TABLE",
+    default: "traffic-tacos-payment",
+    indexes: payment::rows::INDEXES,
+};
 
 /// A table as the environment names it.
 pub(crate) struct TableSetting {

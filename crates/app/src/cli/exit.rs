@@ -4,7 +4,8 @@ pub use runtime::Exit;
 use std::process::ExitCode;
 
 /// A command that could not do what it was asked to do.
-#[derive(Debug)]
+#[derive(Debug, thiserror::Error)]
+#[error("{message}")]
 pub struct Failure {
     exit: Exit,
     message: String,

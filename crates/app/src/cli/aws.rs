@@ -1,0 +1,155 @@
+//! `tacos aws create`: tables, queues, rule and roles' documents, idempotently.
+
+use super::{Exit, Failure, output};
+use crate::aws::platform::{Blueprint, Built};
+use crate::aws::{AwsSettings, failure};
+use adapter_aws::setup::{Done, Mode, Queue, Role, RuleDefinition, policy};
+use clap::{Args, Subcommand};
+use domain::event::Kind;
+use ports::queue::QueueKind;
+use runtime::config::Env;
+use serde_json::{Value, json};
+use std::path::PathBuf;
+
+#[derive(Debug, Subcommand)]
+pub(super) enum AwsCommand {
+    /// Make tables, queues and the rule where they are missing; compare what is there and never change it.
+    ///
+    /// Region, credentials and endpoints come from the SDK's own variables (AWS_REGION, AWS_PROFILE, AWS_ENDPOINT_URL, …).
+    /// May be stopped anywhere and run again.
+    Create(CreateArgs),
+}
+
+#[derive(Debug, Args)]
+pub(super) struct CreateArgs {
+    /// Names begin with it.
+    #[arg(long, value_name = "NAME", default_value = "traffic-tacos", value_parser = prefix)]
+    prefix: String,
+    /// A standard event queue instead of a FIFO one.
+    #[arg(long)]
+    standard: bool,
+    /// Also a rule on this bus of EventBridge that feeds the queue, which must be a standard one.
+    #[arg(long, value_name = "BUS", requires = "standard")]
+    event_bus: Option<String>,
+    /// Write the policy document of each service's role into this folder.
+    #[arg(long, value_name = "DIR")]
+    policies: Option<PathBuf>,
+    /// Only say what is there and what would be made.
+    #[arg(long)]
+    dry_run: bool,
+    /// Print one JSON object.
+    #[arg(long)]
+    json: bool,
+}
+
+/// SQS and DynamoDB both take letters, digits, `-` and `_`; names are at most 80 long.
+fn prefix(text: &str) -> Result<String, String> {
+    let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_');
+    match text.len() {
+        1..=40 if text.chars().all(plain) => Ok(text.to_owned()),
+        _ => Err("1 to 40 letters, digits, - and _".to_owned()),
+    }
+}
+
+pub(super) async fn run(command: AwsCommand) -> Result<Exit, Failure> {
+    let AwsCommand::Create(args) = command;
+    let mut env = Env::process();
+    let settings = AwsSettings::read(&mut env);
+    env.finish().map_err(|problems| Failure::configuration(problems.to_string()))?;
+    let aws = settings.connect().await;
+    let (clock, entropy) = (runtime::SystemClock::new(), runtime::SystemEntropy::new());
+    let mode = if args.dry_run { Mode::DryRun } else { Mode::Make };
+    let kind = if args.standard { QueueKind::Standard } else { QueueKind::Fifo };
+    let blueprint = Blueprint { prefix: args.prefix.clone(), kind };
+    let mut built = blueprint.build(&aws, mode, &clock, &entropy).await.map_err(failure)?;
+    if let Some(bus) = &args.event_bus {
+        let types = Kind::ALL.iter().map(|kind| kind.wire().to_owned());
+        let types = types.chain([contracts::envelope::EXPIRED_ALIAS.to_owned()]).collect();
+        let rule = RuleDefinition { bus: bus.clone(), name: format!("{}-events", args.prefix), types };
+        let done = rule.ensure(&aws, built.events.as_ref(), mode).await.map_err(failure)?;
+        built.told.push(("rule", format!("{bus}/{}", rule.name), done));
+    }
+    let policies = match (&built.events, &built.letters) {
+        (Some(events), Some(letters)) => policies(&args, &blueprint, events, letters)?,
+        _ => Vec::new(),
+    };
+    tell(&args, &blueprint, &built, &policies);
+    Ok(Exit::Done)
+}
+
+/// The documents of the roles, each with the name of its file.
+fn policies(
+    args: &CreateArgs,
+    blueprint: &Blueprint,
+    events: &Queue,
+    letters: &Queue,
+) -> Result<Vec<(String, Value)>, Failure> {
+    // arn:aws:sqs:REGION:ACCOUNT:NAME
+    let parts: Vec<&str> = events.arn.split(':').collect();
+    let (partition, region, account) = match parts.as_slice() {
+        [_, partition, _, region, account, ..] => (*partition, *region, *account),
+        _ => ("aws", "*", "*"),
+    };
+    let bus = args
+        .event_bus
+        .as_ref()
+        .map(|bus| format!("arn:{partition}:events:{region}:{account}:event-bus/{bus}"));
+    let of = |role, table: &str| {
+        let table = format!("arn:{partition}:dynamodb:{region}:{account}:table/{table}");
+        policy(role, &events.arn, &letters.arn, &table, bus.as_deref())
+    };
+    let [(_, inventory), (_, reservation), (_, payment)] = blueprint.tables();
+    let policies = vec![
+        ("reservation-worker.json".to_owned(), of(Role::Worker, "")),
+        ("reservation-api.json".to_owned(), of(Role::Producer, &reservation)),
+        ("payment-sim-api.json".to_owned(), of(Role::Producer, &payment)),
+        ("inventory-api.json".to_owned(), of(Role::Inventory, &inventory)),
+    ];
+    if let Some(folder) = args.policies.as_ref().filter(|_| !args.dry_run) {
+        let failed = |error| Failure::usage(format!("--policies {}: {error}", folder.display()));
+        std::fs::create_dir_all(folder).map_err(failed)?;
+        for (name, document) in &policies {
+            std::fs::write(folder.join(name), format!("{document:#}\n")).map_err(failed)?;
+        }
+    }
+    Ok(policies)
+}
+
+/// The variables by which the services find what was built.
+fn variables(blueprint: &Blueprint, built: &Built) -> Vec<(&'static str, String)> {
+    let tables = blueprint.tables().map(|(table, name)| (table.variable, name));
+    let queues = [("SQS_QUEUE_URL", &built.events), ("SQS_DLQ_URL", &built.letters)];
+    let queues = queues.into_iter().filter_map(|(name, queue)| Some((name, queue.as_ref()?.url.to_string())));
+    tables.into_iter().chain(queues).collect()
+}
+
+fn tell(args: &CreateArgs, blueprint: &Blueprint, built: &Built, policies: &[(String, Value)]) {
+    let variables = variables(blueprint, built);
+    if args.json {
+        let told = built.told.iter().map(|(what, name, done)| {
+            json!({"what": what, "name": name, "made": *done == Done::Made, "missing": *done == Done::Missing})
+        });
+        output::print(json!({
+            "dry_run": args.dry_run,
+            "resources": told.collect::<Vec<_>>(),
+            "environment": variables.into_iter().collect::<std::collections::BTreeMap<_, _>>(),
+            "policies": policies.iter().cloned().collect::<serde_json::Map<_, _>>(),
+        }));
+        return;
+    }
+    let mut table = output::table(&["what", "name", ""]);
+    for (what, name, done) in &built.told {
+        table.add_row([(*what).to_owned(), name.clone(), done.to_string()]);
+    }
+    output::print(table);
+    output::print("\nThe services find it by:");
+    for (name, value) in variables {
+        output::print(format!("  {name}={value}"));
+    }
+    match &args.policies {
+        Some(folder) if !args.dry_run => {
+            output::print(format!("\nThe roles' policy documents are in {}.", folder.display()));
+        }
+        _ => output::print("\n--policies DIR writes the policy document of each service's role."),
+    }
+}

@@ -1,0 +1,56 @@
+//! What a demo stands on: made before it, removed after it.
+
+use crate::census;
+use crate::cli::DemoArgs;
+use crate::engines::Engines;
+use anyhow::{Context, Result};
+use ports::Clock;
+use std::sync::Arc;
+use tempfile::TempDir;
+
+/// The engines of a demo, and how they are removed.
+pub(super) struct Ground {
+    pub(super) engines: Engines,
+    kind: Kind,
+}
+
+enum Kind {
+    Folder(TempDir),
+    #[cfg(feature = "aws")]
+    Aws(crate::aws::platform::OwnEngines),
+}
+
+impl Ground {
+    pub(super) async fn make(args: &DemoArgs, clock: &Arc<dyn Clock>) -> Result<Self> {
+        #[cfg(feature = "aws")]
+        if args.engines == crate::cli::EngineKind::Aws {
+            return Self::on_aws(clock).await;
+        }
+        let _ = args;
+        let folder = tempfile::tempdir().context("make a temporary folder")?;
+        let engine = census::open(folder.path(), clock.clone()).await?;
+        Ok(Self { engines: Engines::embedded(&engine)?, kind: Kind::Folder(folder) })
+    }
+
+    #[cfg(feature = "aws")]
+    async fn on_aws(clock: &Arc<dyn Clock>) -> Result<Self> {
+        use crate::aws::platform::OwnEngines;
+        use ports::Entropy;
+        let entropy: Arc<dyn Entropy> = Arc::new(runtime::SystemEntropy::new());
+        let prefix = format!("tacos-demo-{:08x}", entropy.next_u64() >> 32);
+        let (own, engines) = OwnEngines::make(prefix, clock, &entropy).await?;
+        Ok(Self { engines, kind: Kind::Aws(own) })
+    }
+
+    /// Removes what was made. After a failure it is tried too, so that nothing is left behind.
+    pub(super) async fn remove(self) -> Result<()> {
+        match self.kind {
+            Kind::Folder(folder) => {
+                drop(self.engines);
+                folder.close().context("remove the temporary folder")
+            }
+            #[cfg(feature = "aws")]
+            Kind::Aws(own) => Ok(own.remove().await?),
+        }
+    }
+}
