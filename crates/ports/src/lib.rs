@@ -6,6 +6,7 @@
 //! instance at any await. Two more hooks are its own and cost nothing without it: [`probe`] counts the decisions that the
 //! services acted on, and [`plant`] holds known bugs, to show that it finds them.
 
+pub mod backstop;
 pub mod clock;
 pub mod contract;
 pub mod entropy;
@@ -14,17 +15,20 @@ pub mod inventory;
 pub mod payments;
 pub mod plant;
 pub mod probe;
+pub mod publisher;
 pub mod queue;
 pub mod reservations;
 pub mod store;
 pub mod tasks;
 pub mod trace;
 
+pub use backstop::{Alarm, Backstop};
 pub use clock::Clock;
 pub use entropy::{Dice, Entropy};
 pub use fault::{Fault, FaultClass, PortError};
 pub use inventory::Inventory;
 pub use payments::Payments;
+pub use publisher::Publisher;
 pub use queue::Queue;
 pub use reservations::Reservations;
 pub use store::Store;
