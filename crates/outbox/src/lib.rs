@@ -9,7 +9,11 @@
 //! Rows live in the table of the service that writes them. The relay knows a row by its compact key only, in memory and
 //! ordered by due time; the store's index `outbox` is read to rebuild that order at the start and, slowly, to find the
 //! rows of instances that died.
+//!
+//! Beside the relay and apart from it, [`Alarms`] set a slower timer outside of this process ([`ports::Backstop`]), where one is
+//! configured.
 
+mod alarms;
 mod backoff;
 pub mod due;
 mod id;
@@ -19,6 +23,7 @@ mod relay;
 mod row;
 mod state;
 
+pub use alarms::{AlarmMetrics, AlarmOptions, Alarms, AlarmsHandle};
 pub use backoff::rest;
 pub use id::{expired_event_id, payment_event_id};
 pub use metrics::RelayMetrics;

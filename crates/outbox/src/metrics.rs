@@ -17,7 +17,7 @@ pub struct RelayMetrics {
     pub failures: Counter,
     /// `outbox_pending`: rows that wait or are being published.
     pub pending: Gauge,
-    /// `outbox_publish_lag_seconds`: from an event's due time to the queue's answer.
+    /// `outbox_publish_lag_seconds`: from an event's due time to the queue's answer; zero if that was earlier.
     pub lag: Histogram,
 }
 

@@ -5,7 +5,8 @@
 //! waits for exactly them.
 //!
 //! - A row is taken when it is due by this process's clock, read again, and put into the line of its reservation. A row
-//!   that vanished was withdrawn by its owner and is skipped.
+//!   that vanished was withdrawn by its owner and is skipped. With a lead it is taken that much earlier, and the queue
+//!   keeps it back until it is due.
 //! - Loads are applied in the order they were started, so a line never sees a later row before an earlier one.
 //! - A row is deleted only after the queue confirmed it. A crash between the two publishes it again under the same
 //!   deduplication id.
@@ -25,7 +26,7 @@ use futures_util::future::BoxFuture;
 use futures_util::stream::{FuturesOrdered, FuturesUnordered};
 use ports::plant::{Plant, planted};
 use ports::queue::Sent;
-use ports::{Clock, Dice, Entropy, Fault, Queue, Store};
+use ports::{Clock, Dice, Entropy, Fault, Publisher, Store};
 use std::collections::VecDeque;
 use std::sync::Arc;
 use tokio::sync::watch;
@@ -42,7 +43,7 @@ pub use options::RelayOptions;
 /// The longest sleep: a wall clock that was set forward is noticed within it.
 const SLEEP_MAX: Duration = Duration::from_secs(1);
 
-/// Publishes the outbox of one store to one queue. Made by [`Relay::new`], driven by [`Relay::run`].
+/// Publishes the outbox of one store to one queue or bus. Made by [`Relay::new`], driven by [`Relay::run`].
 pub struct Relay {
     ports: RelayPorts,
     options: RelayOptions,
@@ -65,7 +66,7 @@ pub struct Relay {
 #[derive(Clone)]
 struct RelayPorts {
     store: Arc<dyn Store>,
-    queue: Arc<dyn Queue>,
+    events: Arc<dyn Publisher>,
     clock: Arc<dyn Clock>,
     dice: Dice,
 }
@@ -121,7 +122,7 @@ impl Relay {
     /// A relay that knows no rows yet.
     pub fn new(
         store: Arc<dyn Store>,
-        queue: Arc<dyn Queue>,
+        events: Arc<dyn Publisher>,
         clock: Arc<dyn Clock>,
         entropy: Arc<dyn Entropy>,
         options: RelayOptions,
@@ -134,8 +135,9 @@ impl Relay {
             INDEX,
             options.shards,
         );
+        let options = RelayOptions { lead: options.lead.min(RelayOptions::LEAD_MAX), ..options };
         Self {
-            ports: RelayPorts { store, queue, clock, dice: Dice(entropy) },
+            ports: RelayPorts { store, events, clock, dice: Dice(entropy) },
             rescan: Rescan::new(reader, options.rescan.clone()),
             options,
             inbox: Arc::default(),
@@ -231,7 +233,7 @@ impl Relay {
 
     /// How long nothing has to be started. Names the time to the inbox, so that only an earlier row rings.
     fn sleep(&self) -> Duration {
-        let (now, elapsed) = (self.ports.clock.now(), self.ports.clock.elapsed());
+        let (horizon, elapsed) = (self.horizon(), self.ports.clock.elapsed());
         let mut sleep = SLEEP_MAX;
         if self.rescans.is_empty() {
             sleep = sleep.min(self.rescan.next().saturating_sub(elapsed));
@@ -240,7 +242,7 @@ impl Relay {
         if self.load_room() > 0
             && let Some(due_ms) = self.agenda.next_due()
         {
-            sleep = sleep.min(Timestamp::from_millis(due_ms).since(now));
+            sleep = sleep.min(Timestamp::from_millis(due_ms).since(horizon));
         }
         if let Some(wake) = self.lines.next_wake() {
             sleep = sleep.min(wake.saturating_sub(elapsed));
@@ -251,8 +253,13 @@ impl Relay {
         if !self.sent.is_empty() && self.delete_rest.until > elapsed {
             sleep = sleep.min(self.delete_rest.until - elapsed);
         }
-        self.inbox.sleep_until(now.plus(sleep).as_millis());
+        self.inbox.sleep_until(horizon.plus(sleep).as_millis());
         sleep
+    }
+
+    /// What is due up to here is taken now.
+    fn horizon(&self) -> Timestamp {
+        self.ports.clock.now().plus(self.options.lead)
     }
 
     fn count(&self) {

@@ -7,7 +7,7 @@ use crate::metrics::PaymentMetrics;
 use crate::rows::SHARDS;
 use crate::service::{Service, ServiceOptions, WebhookPost};
 use outbox::{Relay, RelayHandle, RelayOptions};
-use ports::{Clock, Entropy, Queue, Store, Tasks};
+use ports::{Clock, Entropy, Publisher, Store, Tasks};
 use runtime::Process;
 use std::io;
 use std::sync::Arc;
@@ -21,7 +21,7 @@ pub struct Deps {
     /// Its table.
     pub store: Arc<dyn Store>,
     /// Where its events go.
-    pub queue: Arc<dyn Queue>,
+    pub events: Arc<dyn Publisher>,
     /// How webhooks are sent.
     pub webhook: Arc<dyn WebhookPost>,
     /// The time.
@@ -54,10 +54,10 @@ pub struct Background {
 
 /// Puts the service together. It works as soon as the background runs; until then outcomes are stored and wait.
 pub fn assemble(options: ServiceOptions, deps: &Deps) -> (Service, Background) {
-    let Deps { store, queue, webhook, clock, entropy, tasks, process } = deps.clone();
+    let Deps { store, events, webhook, clock, entropy, tasks, process } = deps.clone();
     let relay_options = RelayOptions { shards: SHARDS, ..RelayOptions::default() };
     let relay =
-        Relay::new(Arc::clone(&store), queue, Arc::clone(&clock), Arc::clone(&entropy), relay_options);
+        Relay::new(Arc::clone(&store), events, Arc::clone(&clock), Arc::clone(&entropy), relay_options);
     let numbers = relay.metrics();
     let metrics = &process.metrics;
     metrics.register("outbox_published_total", "Events that the queue accepted.", numbers.published);

@@ -6,8 +6,8 @@ use crate::config::Config;
 use crate::metrics::ServiceMetrics;
 use crate::service::{Service, ServicePorts};
 use crate::sweeper::Sweeper;
-use outbox::{Relay, RelayState};
-use ports::{Clock, Entropy, Inventory, Payments, Queue, Store, Tasks};
+use outbox::{AlarmOptions, Alarms, Relay, RelayState};
+use ports::{Backstop, Clock, Entropy, Inventory, Payments, Publisher, Store, Tasks};
 use runtime::{Health, Metrics, Process};
 use std::sync::Arc;
 use tokio::sync::{oneshot, watch};
@@ -18,8 +18,10 @@ use tokio_util::sync::CancellationToken;
 pub struct Deps {
     /// This service's own table.
     pub store: Arc<dyn Store>,
-    /// The event queue.
-    pub queue: Arc<dyn Queue>,
+    /// Where events go.
+    pub events: Arc<dyn Publisher>,
+    /// A timer outside of this process that sends expiries too, later, if there is one.
+    pub backstop: Option<Arc<dyn Backstop>>,
     /// The keeper of the seats.
     pub inventory: Arc<dyn Inventory>,
     /// The payment provider.
@@ -41,6 +43,7 @@ pub struct Background {
     relay: Relay,
     relay_state: watch::Receiver<RelayState>,
     sweeper: Sweeper,
+    alarms: Option<Alarms>,
     health: Health,
     tasks: Tasks,
 }
@@ -51,7 +54,7 @@ pub fn assemble(config: &Config, deps: &Deps) -> (Service, Background) {
     let (store, clock, entropy) = (Arc::clone(store), Arc::clone(clock), Arc::clone(entropy));
     let relay = Relay::new(
         Arc::clone(&store),
-        Arc::clone(&deps.queue),
+        Arc::clone(&deps.events),
         Arc::clone(&clock),
         Arc::clone(&entropy),
         config.relay.clone(),
@@ -65,6 +68,11 @@ pub fn assemble(config: &Config, deps: &Deps) -> (Service, Background) {
         (config.relay.shards, config.service.store_timeout),
         &config.sweeper,
     );
+    let alarms = deps.backstop.as_ref().map(|backstop| {
+        let alarms = Alarms::new(Arc::clone(backstop), Arc::clone(&clock), AlarmOptions::default());
+        register_alarms(&alarms, &deps.process.metrics);
+        alarms
+    });
     let ports = ServicePorts {
         store,
         inventory: Arc::clone(&deps.inventory),
@@ -73,6 +81,7 @@ pub fn assemble(config: &Config, deps: &Deps) -> (Service, Background) {
         clock,
         entropy,
         relay: handle.clone(),
+        alarms: alarms.as_ref().map(Alarms::handle),
     };
     // One number of shards for writers and reader, whatever the options say of the writers.
     let options = crate::ServiceOptions { outbox_shards: config.relay.shards, ..config.service.clone() };
@@ -80,6 +89,7 @@ pub fn assemble(config: &Config, deps: &Deps) -> (Service, Background) {
         relay,
         relay_state: handle.state(),
         sweeper,
+        alarms,
         health: deps.process.health.clone(),
         tasks: deps.tasks.clone(),
     };
@@ -89,7 +99,7 @@ pub fn assemble(config: &Config, deps: &Deps) -> (Service, Background) {
 impl Background {
     /// Runs until `shutdown`; then waits for the sends in the air and deletes what was sent.
     pub async fn run(self, shutdown: CancellationToken) {
-        let Self { relay, relay_state, sweeper, health, tasks } = self;
+        let Self { relay, relay_state, sweeper, alarms, health, tasks } = self;
         let (ended, relay_ended) = oneshot::channel();
         let stop = shutdown.clone();
         // Due events are promised within milliseconds, whatever the requests and the sweeper do.
@@ -98,6 +108,10 @@ impl Background {
             // Nobody waits for it any more if the whole instance was dropped.
             let _ = ended.send(());
         });
+        if let Some(alarms) = alarms {
+            // It has nothing to end in order, so nobody waits for it here.
+            tasks.spawn(alarms.run(shutdown.clone()));
+        }
         let (_, (), ()) = tokio::join!(
             relay_ended,
             sweeper.run(shutdown.clone()),
@@ -136,5 +150,20 @@ fn register(relay: &Relay, metrics: &Metrics) {
         "outbox_publish_lag_seconds",
         "From an event's due time to the queue's answer",
         numbers.lag,
+    );
+}
+
+fn register_alarms(alarms: &Alarms, metrics: &Metrics) {
+    let numbers = alarms.metrics();
+    metrics.register("backstop_alarms_set_total", "Expiries that the backstop will send too", numbers.set);
+    metrics.register(
+        "backstop_alarms_failed_total",
+        "Expiries that the backstop did not take",
+        numbers.failed,
+    );
+    metrics.register(
+        "backstop_alarms_dropped_total",
+        "Expiries that waited for the backstop in too long a line",
+        numbers.dropped,
     );
 }

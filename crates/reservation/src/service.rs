@@ -14,7 +14,7 @@ use crate::table::Table;
 use core::time::Duration;
 use domain::id::{PersonId, ReservationId};
 use domain::limits;
-use outbox::RelayHandle;
+use outbox::{AlarmsHandle, RelayHandle};
 use ports::{CallContext, Clock, Entropy, Fault, Inventory, Payments, PortError, Store, Trace, clock};
 use secrecy::SecretString;
 use std::sync::Arc;
@@ -86,6 +86,8 @@ pub struct ServicePorts {
     pub entropy: Arc<dyn Entropy>,
     /// The relay of this table's outbox.
     pub relay: RelayHandle,
+    /// The line to the backstop, if there is one.
+    pub alarms: Option<AlarmsHandle>,
 }
 
 /// The keeper of reservations. Cloning gives another handle to the same.
@@ -100,6 +102,7 @@ struct Parts {
     clock: Arc<dyn Clock>,
     entropy: Arc<dyn Entropy>,
     relay: RelayHandle,
+    alarms: Option<AlarmsHandle>,
     options: ServiceOptions,
     metrics: ServiceMetrics,
 }
@@ -107,7 +110,7 @@ struct Parts {
 impl Service {
     /// A service over these ports.
     pub fn new(ports: ServicePorts, options: ServiceOptions, metrics: ServiceMetrics) -> Self {
-        let ServicePorts { store, inventory, payments, admissions, clock, entropy, relay } = ports;
+        let ServicePorts { store, inventory, payments, admissions, clock, entropy, relay, alarms } = ports;
         let table = Table { store, clock: Arc::clone(&clock), call_timeout: options.store_timeout };
         Self(Arc::new(Parts {
             table,
@@ -117,6 +120,7 @@ impl Service {
             clock,
             entropy,
             relay,
+            alarms,
             options,
             metrics,
         }))

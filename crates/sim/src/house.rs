@@ -222,7 +222,8 @@ impl House {
     fn start_reservation(&self, instance: &Instance) {
         let deps = reservation::Deps {
             store: self.store(Service::Reservation),
-            queue: self.queue(instance.id),
+            events: Arc::new(self.queue(instance.id)),
+            backstop: None,
             inventory: Arc::new(self.caller(instance)),
             payments: Arc::new(self.caller(instance)),
             admissions: Arc::new(self.caller(instance)),
@@ -242,7 +243,7 @@ impl House {
     fn start_payments(&self, instance: &Instance) {
         let deps = payment::Deps {
             store: self.store(Service::Payments),
-            queue: self.queue(instance.id),
+            events: Arc::new(self.queue(instance.id)),
             webhook: Arc::new(self.caller(instance)),
             clock: instance.clock.clone() as Arc<dyn Clock>,
             entropy: self.entropy(instance),

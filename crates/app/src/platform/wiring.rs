@@ -51,7 +51,8 @@ pub(super) fn wire(
         Peers { clock, addresses, token: settings.internal_token.as_ref().map(|t| t.expose_secret()) };
     let reservation_deps = reservation::Deps {
         store: engines.reservation.clone(),
-        queue: engines.events.clone(),
+        events: Arc::new(engines.events.clone()),
+        backstop: None,
         inventory: Arc::new(peers.inventory()?),
         payments: Arc::new(peers.payments()?),
         admissions: Arc::new(Door::new(inventory.clone())),
@@ -67,7 +68,7 @@ pub(super) fn wire(
     }
     let payment_deps = payment::Deps {
         store: engines.payment.clone(),
-        queue: engines.events.clone(),
+        events: Arc::new(engines.events.clone()),
         webhook: Arc::new(Post::new(HttpPost::new(PeerOptions::rest(), clock.clone())?)),
         clock: clock.clone(),
         entropy: entropy.clone(),

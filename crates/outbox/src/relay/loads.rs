@@ -24,9 +24,9 @@ impl Relay {
 
     /// Starts reading what is due.
     pub(super) fn start_loads(&mut self) {
-        let now_ms = self.ports.clock.now().as_millis();
+        let horizon_ms = self.horizon().as_millis();
         loop {
-            let ids = self.agenda.take_due(now_ms, self.load_room().min(KEYS_MAX));
+            let ids = self.agenda.take_due(horizon_ms, self.load_room().min(KEYS_MAX));
             if ids.is_empty() {
                 return;
             }
@@ -61,12 +61,12 @@ impl Relay {
 
     /// Puts loaded rows into their lines.
     pub(super) fn loaded(&mut self, rows: LoadAnswer) {
-        let now = self.ports.clock.now();
+        let horizon = self.horizon();
         for (id, row) in rows {
             match row {
                 // Withdrawn by its owner, or published by another instance.
                 None => self.agenda.forget(&id),
-                Some(Loaded::Row(row)) if row.due > now => self.agenda.put_back(row.due.as_millis(), id),
+                Some(Loaded::Row(row)) if row.due > horizon => self.agenda.put_back(row.due.as_millis(), id),
                 Some(Loaded::Row(row)) => self.lines.push(row),
                 Some(Loaded::Unreadable) => {
                     // Nobody but an operator can tell what it was to say. It stays in the store and is told again by each

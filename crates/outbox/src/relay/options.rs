@@ -26,6 +26,15 @@ pub struct RelayOptions {
     pub rescan: RescanOptions,
     /// How long a shutdown waits for sends in the air and for the deletion of what was sent.
     pub drain_max: Duration,
+    /// How long before it is due a row is taken and sent, delayed by what is left: the queue is the timer then, and an
+    /// event comes in time though every instance dies. Zero, or up to [`Self::LEAD_MAX`] where the target is a standard
+    /// queue: FIFO queues and buses refuse delays. What was sent so cannot be withdrawn any more; the consumer answers it.
+    pub lead: Duration,
+}
+
+impl RelayOptions {
+    /// The longest that a standard queue delays a message.
+    pub const LEAD_MAX: Duration = Duration::from_secs(15 * 60);
 }
 
 impl Default for RelayOptions {
@@ -41,6 +50,7 @@ impl Default for RelayOptions {
             rest_max: Duration::from_secs(5),
             rescan: RescanOptions::default(),
             drain_max: Duration::from_secs(10),
+            lead: Duration::ZERO,
         }
     }
 }

@@ -6,6 +6,7 @@ use crate::id::CompactId;
 use crate::row::PendingRow;
 use core::time::Duration;
 use domain::limits::QUEUE_BATCH_MAX;
+use domain::time::Timestamp;
 use ports::plant::{Plant, planted};
 use ports::queue::{Outgoing, Sent};
 use ports::{Fault, FaultClass, clock};
@@ -24,8 +25,8 @@ impl Relay {
             if planted(Plant::DeletedBeforeSend) {
                 self.sent.extend(batch.iter().map(|row| CompactId::new(row.event_id.as_str())));
             }
-            let (ports, limit) = (self.ports.clone(), self.options.call_timeout);
-            self.sends.push(Box::pin(send(ports, limit, batch)));
+            let (ports, options) = (self.ports.clone(), &self.options);
+            self.sends.push(Box::pin(send(ports, options.call_timeout, options.lead, batch)));
         }
     }
 
@@ -51,6 +52,7 @@ impl Relay {
     }
 
     fn entry_sent(&mut self, row: &PendingRow, sent: &Sent) {
+        // Zero for what was sent ahead of its time.
         let lag = self.ports.clock.now().since(row.due);
         self.metrics.published.inc();
         self.metrics.lag.observe(lag.as_secs_f64());
@@ -120,24 +122,26 @@ impl Relay {
     }
 }
 
-async fn send(ports: RelayPorts, limit: Duration, batch: Vec<PendingRow>) -> SendAnswer {
-    let entries = batch.iter().map(outgoing).collect();
+async fn send(ports: RelayPorts, limit: Duration, lead: Duration, batch: Vec<PendingRow>) -> SendAnswer {
+    let now = ports.clock.now();
+    let entries = batch.iter().map(|row| outgoing(row, now, lead)).collect();
     // Dropping a send that takes too long is safe: if it is carried out after all, the retry has the same
     // deduplication id.
-    let answer = clock::timeout(&*ports.clock, limit, ports.queue.send(entries))
+    let answer = clock::timeout(&*ports.clock, limit, ports.events.publish(entries))
         .await
         .unwrap_or_else(|_| Err(Fault::unavailable("sending events took too long")));
     (batch, answer)
 }
 
-fn outgoing(row: &PendingRow) -> Outgoing {
+fn outgoing(row: &PendingRow, now: Timestamp, lead: Duration) -> Outgoing {
     let traceparent = row.traceparent.iter().map(|text| ("traceparent".to_owned(), text.to_string()));
     Outgoing {
         body: row.body.to_string(),
         group: Some(row.reservation.to_string()),
         dedup_id: Some(row.event_id.to_string()),
-        // The row was kept back until it was due, so the message itself waits for nothing.
-        delay: Duration::ZERO,
+        // Without a lead the row was kept back until it was due and the message waits for nothing, whatever the clock was
+        // set to since: a FIFO queue would refuse it.
+        delay: row.due.since(now).min(lead),
         attributes: traceparent.collect(),
     }
 }

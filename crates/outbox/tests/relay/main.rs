@@ -2,9 +2,11 @@
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod alarms;
 mod crash;
 mod faults;
 mod faulty;
+mod lead;
 mod manual;
 mod order;
 mod timing;

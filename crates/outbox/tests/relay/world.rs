@@ -46,11 +46,16 @@ pub(crate) struct Running {
 
 impl World {
     pub(crate) fn new() -> Self {
+        Self::with_queue("events.fifo", QueueOptions::fifo())
+    }
+
+    /// With a queue of another kind.
+    pub(crate) fn with_queue(name: &str, options: QueueOptions) -> Self {
         let clock = Arc::new(ManualClock::default());
         let folder = tempfile::tempdir().unwrap();
         let engine = Engine::open(folder.path(), EngineOptions::default(), clock.clone()).unwrap();
         let store: Arc<dyn Store> = engine.store("reservation").unwrap();
-        let queue = engine.queue("events.fifo", QueueOptions::fifo()).unwrap();
+        let queue = engine.queue(name, options).unwrap();
         let queue = Arc::new(FaultyQueue::new(queue, store.clone()));
         Self { clock, store: Arc::new(FaultyStore::new(store)), queue, _folder: folder }
     }
@@ -67,7 +72,8 @@ impl World {
 
     pub(crate) fn relay_with(&self, options: RelayOptions) -> Running {
         let (store, queue) = (self.store.clone(), self.queue.clone());
-        let relay = Relay::new(store, queue, self.clock.clone(), Arc::new(Counter::default()), options);
+        let relay =
+            Relay::new(store, Arc::new(queue), self.clock.clone(), Arc::new(Counter::default()), options);
         let (handle, metrics) = (relay.handle(), relay.metrics());
         let (shutdown, tasks) = (CancellationToken::new(), Tasks::new());
         tasks.spawn(relay.run(shutdown.clone()));

@@ -81,7 +81,7 @@ impl World {
     pub(crate) fn deps(&self, tasks: &Tasks) -> Deps {
         Deps {
             store: self.store.clone(),
-            queue: self.queue.clone(),
+            events: Arc::new(self.queue.clone()),
             webhook: Arc::new(HttpPost::new()),
             clock: self.clock.clone(),
             entropy: self.entropy.clone(),

@@ -14,6 +14,7 @@ use crate::refusal::{Peer, Refusal};
 use crate::request::{Create, Fingerprint, Origin, reservation_id};
 use crate::rows::{IdempotencyRow, Placed, Stored, reservation_key};
 use contracts::inventory_wire::{Subject, rejection_to_error};
+use core::time::Duration;
 use domain::event::{Event, Fact, SeatsHint};
 use domain::hold::{BadRequest, Rejection};
 use domain::id::{ReservationId, SectionId};
@@ -24,6 +25,9 @@ use ports::inventory::{Held, HeldState, HoldSeats};
 use ports::plant::{Plant, planted};
 use ports::store::{CommitError, Write};
 use ports::{CallContext, Trace};
+
+/// How long after the hold ran out the backstop sends its expiry once more.
+const BACKSTOP_AFTER: Duration = Duration::from_secs(60);
 
 /// The answer to a create.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -153,14 +157,14 @@ impl Service {
             let writes = self.writes(create, &reservation, &placed, &event, keyed, now, trace);
             match self.commit_placed(writes, keyed).await {
                 Ok(()) => {
-                    self.0.relay.notify(until, &event.id);
+                    self.announce(until, &event);
                     tell_placed(&reservation, trace);
                     return Ok(CreateAnswer { placed, recorded: false });
                 }
                 // Somebody stored it: another try of the same request, or this one with a lost answer (trap S9).
                 Err(CommitError::Conflict { .. }) => match self.stored(&id, create, &placed, keyed).await? {
                     Some(answer) => {
-                        self.0.relay.notify(until, &event.id);
+                        self.announce(until, &event);
                         return Ok(answer);
                     }
                     // Conflicts with rows that are not there: an engine that lags behind its own commits.
@@ -174,6 +178,15 @@ impl Service {
             }
         }
         Err(Refusal::Contended(id))
+    }
+
+    /// Tells the relay of the expiry, and the backstop where there is one. The backstop comes later, so that it finds nothing
+    /// left to do unless nobody published the row.
+    fn announce(&self, until: Timestamp, event: &Event) {
+        self.0.relay.notify(until, &event.id);
+        if let Some(alarms) = &self.0.alarms {
+            alarms.set(event, until.plus(BACKSTOP_AFTER));
+        }
     }
 
     /// Commits a reservation, its event and, where there is a key, the record of the answer: all or none (trap T14).

@@ -118,7 +118,7 @@ async fn the_sweeper_leaves_alone_what_ended_or_still_waits_in_the_outbox() {
     let (store, clock, entropy) = (deps.store, deps.clock, deps.entropy);
     // A relay that does not run: what waits stays.
     let options = world.config.relay.clone();
-    let relay = outbox::Relay::new(store.clone(), deps.queue, clock.clone(), entropy.clone(), options);
+    let relay = outbox::Relay::new(store.clone(), deps.events, clock.clone(), entropy.clone(), options);
     let metrics = ServiceMetrics::default();
     let mut sweeper = Sweeper::new(
         (store, clock, entropy),

@@ -218,7 +218,8 @@ fn deps(
 ) -> Deps {
     Deps {
         store: Arc::new(FusedStore { inner: store.clone(), fuse: fuse.clone() }),
-        queue: queue.clone(),
+        events: Arc::new(queue.clone()),
+        backstop: None,
         inventory: stock.clone(),
         payments: till.clone(),
         admissions: doors.clone(),
