@@ -3,21 +3,26 @@
 //! - [`Aws`] is where AWS is and who we are there, by the SDK's default chains.
 //! - [`SqsQueue`] is the port [`ports::Queue`], [`LetterBox`] looks into a dead-letter queue.
 //! - [`DynamoStore`] is the port [`ports::Store`].
+//! - [`EventBus`] is the port [`ports::Publisher`], [`Schedules`] is [`ports::Backstop`].
 //! - [`Secret`] is one JSON secret of Secrets Manager.
 //! - [`setup`] makes tables, queues and rules where they are missing.
 //!
 //! Errors are classified here (`fault`), with words that name what to change. Nothing is retried below the callers of the
 //! queue; the store retries what DynamoDB asks to be retried.
 
+mod bus;
 mod connect;
 pub mod dynamo;
 mod fault;
+mod schedules;
 mod secrets;
 pub mod setup;
 pub mod sqs;
 
+pub use bus::EventBus;
 pub use connect::Aws;
 pub use dynamo::DynamoStore;
 pub use fault::Unusable;
+pub use schedules::Schedules;
 pub use secrets::Secret;
 pub use sqs::{LetterBox, QueueUrl, SqsQueue};

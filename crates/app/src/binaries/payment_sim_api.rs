@@ -37,12 +37,12 @@ impl Service for PaymentSimApi {
         let Settings { config, table, events, ports } = settings;
         let Base { clock, entropy, tasks, stop } = base;
         let store = table.open(&clock, &entropy).await?;
-        let queue = events.open(&clock).await?;
+        let publisher = events.open(&clock).await?;
         let post = HttpPost::new(PeerOptions::rest(), clock.clone());
         let post = post.map_err(|error| Failure::configuration(error.to_string()))?;
         let process = Process::new(PaymentSimApi::NAME);
         let webhook = Arc::new(Post::new(post));
-        let deps = payment::Deps { store, queue, webhook, clock, entropy, tasks, process };
+        let deps = payment::Deps { store, events: publisher, webhook, clock, entropy, tasks, process };
         let (http, grpc) = ports.bind().await?;
         tracing::info!(
             http = address(&http),

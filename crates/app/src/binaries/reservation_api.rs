@@ -1,7 +1,7 @@
 //! `reservation-api` on DynamoDB, with its events on SQS or EventBridge.
 
 use super::{Base, Ports, Service, address};
-use crate::aws::events::EventsSetting;
+use crate::aws::events::{BackstopSetting, EventsSetting};
 use crate::aws::tables::{self, TableSetting};
 use crate::cli::Failure;
 use crate::platform::doors::RemoteDoor;
@@ -16,6 +16,7 @@ pub(super) struct ReservationApi;
 pub(super) struct Settings {
     table: TableSetting,
     events: EventsSetting,
+    backstop: Option<BackstopSetting>,
     shows: Endpoint,
     ports: Ports,
     environment: reservation::Environment,
@@ -28,9 +29,14 @@ impl Service for ReservationApi {
         "The lifecycle of reservations: holds seats for a buyer, publishes their expiry, records their end";
 
     fn read(env: &mut Env) -> Option<Settings> {
-        let environment = reservation::Environment::from_env(env);
+        let mut environment = reservation::Environment::from_env(env);
         let table = tables::RESERVATION.read(env);
         let events = EventsSetting::read(env);
+        let lead = EventsSetting::lead(events.as_ref(), env);
+        if let Some(environment) = &mut environment {
+            environment.config.relay.lead = lead;
+        }
+        let backstop = BackstopSetting::read(env);
         let default = "http://inventory-svc:8020".parse().expect("a literal that the tests parse");
         let shows = env.or("INVENTORY_API_BASE", default);
         env.document(
@@ -38,14 +44,18 @@ impl Service for ReservationApi {
             "inventory-api's HTTP side, which knows whether a show asks for a pass",
         );
         let ports = Ports::read(env, 8010, 8011);
-        Some(Settings { table, events: events?, shows, ports, environment: environment? })
+        Some(Settings { table, events: events?, backstop, shows, ports, environment: environment? })
     }
 
     async fn run(settings: Settings, base: Base) -> Result<(), Failure> {
-        let Settings { table, events, shows, ports, environment } = settings;
+        let Settings { table, events, backstop, shows, ports, environment } = settings;
         let Base { clock, entropy, tasks, stop } = base;
         let store = table.open(&clock, &entropy).await?;
-        let queue = events.open(&clock).await?;
+        let publisher = events.open(&clock).await?;
+        let backstop = match backstop {
+            Some(backstop) => Some(backstop.open().await),
+            None => None,
+        };
         let bad = |error: InvalidPeer| Failure::configuration(error.to_string());
         let token = environment.config.internal_token.as_ref().map(|token| token.expose_secret());
         let inventory = environment.inventory.to_string();
@@ -53,7 +63,8 @@ impl Service for ReservationApi {
         let shows = ShowsClient::new(&shows.to_string(), token, PeerOptions::rest(), clock.clone());
         let deps = reservation::Deps {
             store,
-            queue,
+            events: publisher,
+            backstop,
             inventory: Arc::new(
                 InventoryClient::new(&inventory, PeerOptions::grpc(), clock.clone()).map_err(bad)?,
             ),
