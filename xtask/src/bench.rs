@@ -30,8 +30,9 @@ pub(crate) fn run(root: &Path, options: &Options) -> Result<bool> {
     let names = known.join(", ");
     ensure!(known.contains(&options.name), "there is no benchmark `{}`; there is: {names}", options.name);
     // The generators start the shipped binary, which lies beside them.
-    let built =
-        shown(&mut cargo(root, &["build", "--release", "-p", "app", "--bin", "tacos", "-p", "bench"]))?;
+    let shipped = if options.name == "worker" { "reservation-worker" } else { "tacos" };
+    let wanted = ["build", "--release", "-p", "app", "--bin", shipped, "-p", "bench", "--bin", &options.name];
+    let built = shown(&mut cargo(root, &wanted))?;
     ensure!(built, "the build failed");
     let mut command =
         cargo(root, &["run", "--release", "--quiet", "-p", "bench", "--bin", &options.name, "--"]);

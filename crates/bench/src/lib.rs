@@ -5,6 +5,7 @@
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "these are command-line tools")]
 
 pub mod calls;
+pub mod worker;
 
 use anyhow::{Context, Result, ensure};
 use domain::random::{Random, SplitMix64};
@@ -71,7 +72,7 @@ impl Drop for Platform {
 }
 
 /// A binary that was built beside this one.
-fn sibling(name: &str) -> Result<PathBuf> {
+pub(crate) fn sibling(name: &str) -> Result<PathBuf> {
     let path = std::env::current_exe()?.with_file_name(name);
     ensure!(path.exists(), "{} is not built; run: cargo build --release -p app --bin {name}", path.display());
     Ok(path)
