@@ -52,7 +52,9 @@ pub fn policy(role: Role, queue: &str, dead_letter_queue: &str, table: &str, bus
         Role::Producer => {
             let mut statements =
                 vec![rows(), allow("Send", &["sqs:GetQueueAttributes", "sqs:SendMessage"], json!(queue))];
-            statements.extend(bus.map(|bus| allow("Publish", &["events:PutEvents"], json!(bus))));
+            statements.extend(
+                bus.map(|bus| allow("Publish", &["events:DescribeEventBus", "events:PutEvents"], json!(bus))),
+            );
             statements
         }
         Role::Inventory => vec![rows()],
