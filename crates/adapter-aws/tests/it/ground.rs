@@ -1,4 +1,5 @@
 //! What these tests stand on: a server, names that nobody has, queues, and a bounded wait for messages.
+#![allow(clippy::unwrap_used, reason = "tests")]
 
 use adapter_aws::setup::{Mode, Queue, QueueDefinition};
 use adapter_aws::{Aws, SqsQueue};
