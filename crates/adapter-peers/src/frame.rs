@@ -2,12 +2,12 @@
 
 use crate::options::PeerOptions;
 use core::time::Duration;
-use http::{HeaderMap, HeaderValue};
+use http::{HeaderMap, HeaderName, HeaderValue};
 use ports::{CallContext, Trace};
-use tonic::metadata::{MetadataMap, MetadataValue};
+use tonic::metadata::MetadataMap;
 
 /// Carries the token of internal interfaces.
-pub(crate) const TOKEN_HEADER: &str = "x-internal-token";
+pub(crate) const TOKEN_HEADER: HeaderName = HeaderName::from_static("x-internal-token");
 /// The content type of all REST bodies.
 pub(crate) const JSON: HeaderValue = HeaderValue::from_static("application/json");
 
@@ -25,26 +25,18 @@ pub(crate) fn limit(cx: &CallContext, options: &PeerOptions) -> Duration {
     cx.timeout.map_or(options.timeout, |asked| asked.min(options.timeout))
 }
 
-/// The headers of a trace. A trace id that is no header value (it may be any text) is left out.
-fn values(trace: &Trace) -> impl Iterator<Item = (&'static str, &str)> {
-    let traceparent = trace.traceparent.as_deref().map(|text| (contracts::trace::TRACEPARENT, text));
-    let trace_id = trace.trace_id.as_deref().map(|text| (contracts::trace::TRACE_ID, text));
-    traceparent.into_iter().chain(trace_id)
-}
-
-/// Puts the trace into gRPC metadata.
+/// Puts the trace into gRPC metadata, which are headers.
 pub(crate) fn trace_metadata(trace: &Trace, metadata: &mut MetadataMap) {
-    for (name, text) in values(trace) {
-        if let Ok(value) = MetadataValue::try_from(text) {
-            metadata.insert(name, value);
-        }
-    }
+    trace_headers(trace, metadata.as_mut());
 }
 
-/// Puts the trace into HTTP headers.
+/// Puts the trace into HTTP headers. A trace id that is no header value (it may be any text) is left out.
 pub(crate) fn trace_headers(trace: &Trace, headers: &mut HeaderMap) {
-    for (name, text) in values(trace) {
-        if let Ok(value) = HeaderValue::from_str(text) {
+    // A name given as text is parsed at each use.
+    const TRACEPARENT: HeaderName = HeaderName::from_static(contracts::trace::TRACEPARENT);
+    const TRACE_ID: HeaderName = HeaderName::from_static(contracts::trace::TRACE_ID);
+    for (name, text) in [(TRACEPARENT, &trace.traceparent), (TRACE_ID, &trace.trace_id)] {
+        if let Some(value) = text.as_deref().and_then(|text| HeaderValue::from_str(text).ok()) {
             headers.insert(name, value);
         }
     }

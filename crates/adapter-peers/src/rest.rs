@@ -1,16 +1,25 @@
 //! HTTP/1.1 calls on connections that are kept alive, so many at once and no more.
+//!
+//! A call drives its connection itself: it writes its request and reads its answer in the task that waits for it. A
+//! connection task of its own would be woken for each of both and wake the caller again, which costs as much as the
+//! call. Between calls nobody looks at a connection; that its server has closed it is seen when it is taken.
 
 use crate::options::PeerOptions;
 use bytes::Bytes;
+use core::future::poll_fn;
+use core::pin::Pin;
+use core::task::Poll;
 use core::time::Duration;
-use http::{HeaderMap, Method, Request, StatusCode, Uri};
+use http::header::HOST;
+use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Uri};
 use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
-use hyper_util::client::legacy::Client;
-use hyper_util::client::legacy::connect::HttpConnector;
-use hyper_util::rt::{TokioExecutor, TokioTimer};
+use hyper::body::Incoming;
+use hyper::client::conn::http1;
+use hyper_util::rt::TokioIo;
 use ports::clock::timeout;
 use ports::{Clock, Fault};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use tokio::net::TcpStream;
 use tokio::sync::Semaphore;
 
 /// Shorter than the idle limits of common servers and balancers (60 s and more), so that this side closes first.
@@ -18,8 +27,9 @@ const IDLE_MAX: Duration = Duration::from_secs(20);
 
 /// A bounded HTTP client. Waiting for a turn counts against the deadline of the call.
 pub(crate) struct Http {
-    client: Client<HttpConnector, Full<Bytes>>,
+    idle: Mutex<Vec<Idle>>,
     turns: Semaphore,
+    connect_timeout: Duration,
     answer_bytes_max: usize,
     clock: Arc<dyn Clock>,
 }
@@ -32,19 +42,25 @@ pub(crate) struct Call {
     pub(crate) body: Bytes,
 }
 
+/// A connection that nobody uses, and since when.
+struct Idle {
+    authority: Box<str>,
+    connection: Connection,
+    since: Duration,
+}
+
+/// Both halves of a connection: what takes requests, and what moves bytes when it is polled.
+struct Connection {
+    requests: http1::SendRequest<Full<Bytes>>,
+    bytes: Pin<Box<http1::Connection<TokioIo<TcpStream>, Full<Bytes>>>>,
+}
+
 impl Http {
     pub(crate) fn new(options: &PeerOptions, clock: Arc<dyn Clock>) -> Self {
-        let mut connector = HttpConnector::new();
-        connector.set_nodelay(true);
-        connector.set_connect_timeout(Some(options.connect_timeout));
-        let client = Client::builder(TokioExecutor::new())
-            .pool_timer(TokioTimer::new())
-            .pool_idle_timeout(IDLE_MAX)
-            .pool_max_idle_per_host(options.connections)
-            .build(connector);
         Self {
-            client,
+            idle: Mutex::default(),
             turns: Semaphore::new(options.connections),
+            connect_timeout: options.connect_timeout,
             answer_bytes_max: options.answer_bytes_max,
             clock,
         }
@@ -85,17 +101,24 @@ impl Http {
 
     async fn exchange(&self, what: &str, call: Call) -> Result<(StatusCode, Result<Bytes, Fault>), Fault> {
         let _turn = self.turns.acquire().await.expect("the semaphore is never closed");
-        let mut request = Request::new(Full::new(call.body));
-        *request.method_mut() = call.method;
-        *request.uri_mut() = call.url;
-        *request.headers_mut() = call.headers;
-        let answer = self
-            .client
-            .request(request)
-            .await
-            .map_err(|why| Fault::unavailable(format!("{what}: no answer")).because(why))?;
+        let no_answer = |why: hyper::Error| Fault::unavailable(format!("{what}: no answer")).because(why);
+        let authority: Box<str> = call.url.authority().map_or("", |authority| authority.as_str()).into();
+        let mut request = request(what, call)?;
+        let (mut connection, answer) = loop {
+            let (mut connection, is_new) = match self.take_idle(&authority).await {
+                Some(connection) => (connection, false),
+                None => (self.connect(what, &authority).await?, true),
+            };
+            match connection.send(request).await {
+                Ok(answer) => break (connection, answer),
+                // Closed by its server between two calls; nothing of the request was sent.
+                Err((_, Some(back))) if !is_new => request = back,
+                Err((why, _)) => return Err(no_answer(why)),
+            }
+        };
         let status = answer.status();
-        let body = Limited::new(answer.into_body(), self.answer_bytes_max).collect().await;
+        let body = Limited::new(answer.into_body(), self.answer_bytes_max).collect();
+        let body = connection.while_driven(body).await;
         let body = body.map(|body| body.to_bytes()).map_err(|why| {
             if why.is::<LengthLimitError>() {
                 Fault::transient(format!(
@@ -106,6 +129,113 @@ impl Http {
                 Fault::unavailable(format!("{what}: status {status}, then the connection broke")).because(why)
             }
         });
+        if body.is_ok() && connection.is_usable().await {
+            let since = self.clock.elapsed();
+            self.idle().push(Idle { authority, connection, since });
+        }
         Ok((status, body))
     }
+
+    /// The connection that was used last, if it is still open.
+    async fn take_idle(&self, authority: &str) -> Option<Connection> {
+        let oldest = self.clock.elapsed().saturating_sub(IDLE_MAX);
+        loop {
+            let mut connection = {
+                let mut idle = self.idle();
+                if idle.first().is_some_and(|first| first.since < oldest) {
+                    idle.retain(|idle| idle.since >= oldest);
+                }
+                let at = idle.iter().rposition(|idle| *idle.authority == *authority)?;
+                idle.remove(at).connection
+            };
+            if connection.is_usable().await {
+                return Some(connection);
+            }
+        }
+    }
+
+    async fn connect(&self, what: &str, authority: &str) -> Result<Connection, Fault> {
+        let address = if has_port(authority) { authority.to_owned() } else { format!("{authority}:80") };
+        let connecting = async {
+            let stream = TcpStream::connect(&address).await?;
+            stream.set_nodelay(true)?;
+            Ok::<_, std::io::Error>(stream)
+        };
+        let failed =
+            |why: &str| Fault::unavailable(format!("{what}: no answer: cannot connect to {address}{why}"));
+        let stream = match timeout(self.clock.as_ref(), self.connect_timeout, connecting).await {
+            Ok(Ok(stream)) => stream,
+            Ok(Err(why)) => return Err(failed("").because(why)),
+            Err(_) => return Err(failed(&format!(" within {:?}", self.connect_timeout))),
+        };
+        let (requests, bytes) =
+            http1::handshake(TokioIo::new(stream)).await.map_err(|why| failed("").because(why))?;
+        Ok(Connection { requests, bytes: Box::pin(bytes) })
+    }
+
+    fn idle(&self) -> MutexGuard<'_, Vec<Idle>> {
+        self.idle.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Connection {
+    /// The answer's head; or why there is none, with the request if nothing of it was sent.
+    async fn send(
+        &mut self,
+        request: Request<Full<Bytes>>,
+    ) -> Result<Response<Incoming>, (hyper::Error, Option<Request<Full<Bytes>>>)> {
+        let answer = self.requests.try_send_request(request);
+        drive(&mut self.bytes, answer).await.map_err(|mut why| {
+            let unsent = why.take_message();
+            (why.into_error(), unsent)
+        })
+    }
+
+    async fn while_driven<F: Future>(&mut self, work: F) -> F::Output {
+        drive(&mut self.bytes, work).await
+    }
+
+    /// Whether the next request may go over it: neither side has closed it, and the answer before was read to its end.
+    async fn is_usable(&mut self) -> bool {
+        poll_fn(|cx| {
+            let closed = self.bytes.as_mut().poll(cx).is_ready();
+            Poll::Ready(!closed && self.requests.is_ready())
+        })
+        .await
+    }
+}
+
+/// Waits for `work` while moving the connection's bytes, all in this task.
+async fn drive<B: Future + Unpin, F: Future>(bytes: &mut B, work: F) -> F::Output {
+    let mut work = core::pin::pin!(work);
+    let mut open = true;
+    poll_fn(|cx| {
+        if let Poll::Ready(output) = work.as_mut().poll(cx) {
+            return Poll::Ready(output);
+        }
+        if open && Pin::new(&mut *bytes).poll(cx).is_ready() {
+            open = false;
+        }
+        // What the bytes brought, or that there will be none.
+        work.as_mut().poll(cx)
+    })
+    .await
+}
+
+fn request(what: &str, call: Call) -> Result<Request<Full<Bytes>>, Fault> {
+    let Call { method, url, mut headers, body } = call;
+    let odd = || Fault::permanent(format!("{what}: {url} is no URL"));
+    let authority = url.authority().ok_or_else(odd)?;
+    headers.insert(HOST, HeaderValue::from_str(authority.as_str()).map_err(|_| odd())?);
+    // A request to the server itself names the path only.
+    let path = url.path_and_query().cloned().map(Uri::from).ok_or_else(odd)?;
+    let mut request = Request::new(Full::new(body));
+    *request.method_mut() = method;
+    *request.uri_mut() = path;
+    *request.headers_mut() = headers;
+    Ok(request)
+}
+
+fn has_port(authority: &str) -> bool {
+    authority.rsplit(']').next().is_some_and(|tail| tail.contains(':'))
 }
