@@ -2,23 +2,18 @@
 
 use crate::address;
 use crate::frame;
+use crate::line::Line;
 use crate::options::{InvalidPeer, PeerOptions};
 use core::sync::atomic::{AtomicUsize, Ordering};
-use core::time::Duration;
 use ports::clock::timeout;
 use ports::{CallContext, Clock, Fault};
 use std::sync::Arc;
-use tonic::transport::{Channel, Endpoint};
 use tonic::{Request, Response, Status};
-
-/// How often a connection with calls on it is asked whether it is alive, and how long it may take to say so.
-const PING_EVERY: Duration = Duration::from_secs(10);
-const PONG_WITHIN: Duration = Duration::from_secs(5);
 
 /// Connections to one peer, taken in turn.
 pub(crate) struct Pool {
     peer: &'static str,
-    channels: Box<[Channel]>,
+    lines: Box<[Line]>,
     next: AtomicUsize,
     options: PeerOptions,
     clock: Arc<dyn Clock>,
@@ -39,13 +34,9 @@ impl Pool {
         });
         match url {
             Ok(url) if problems.is_empty() => {
-                let endpoint = Endpoint::from(url)
-                    .connect_timeout(options.connect_timeout)
-                    .tcp_nodelay(true)
-                    .http2_keep_alive_interval(PING_EVERY)
-                    .keep_alive_timeout(PONG_WITHIN);
-                let channels = (0..options.connections).map(|_| endpoint.connect_lazy()).collect();
-                Ok(Self { peer, channels, next: AtomicUsize::new(0), options, clock })
+                let line = |_| Line::new(&url, options.connect_timeout, clock.clone());
+                let lines = (0..options.connections).map(line).collect();
+                Ok(Self { peer, lines, next: AtomicUsize::new(0), options, clock })
             }
             Ok(_) => Err(InvalidPeer { peer, problems }),
             Err(problem) => {
@@ -61,7 +52,7 @@ impl Pool {
         cx: &CallContext,
         method: &str,
         message: M,
-        send: impl FnOnce(Channel, Request<M>) -> F + Send,
+        send: impl FnOnce(Line, Request<M>) -> F + Send,
     ) -> Result<Result<A, Status>, Fault>
     where
         F: Future<Output = Result<Response<A>, Status>> + Send,
@@ -72,8 +63,8 @@ impl Pool {
         let mut request = Request::new(message);
         request.set_timeout(limit);
         frame::trace_metadata(&cx.trace, request.metadata_mut());
-        let turn = self.next.fetch_add(1, Ordering::Relaxed) % self.channels.len();
-        match timeout(self.clock.as_ref(), limit, send(self.channels[turn].clone(), request)).await {
+        let turn = self.next.fetch_add(1, Ordering::Relaxed) % self.lines.len();
+        match timeout(self.clock.as_ref(), limit, send(self.lines[turn].clone(), request)).await {
             Ok(answer) => Ok(answer.map(Response::into_inner)),
             Err(_) => Err(Fault::unavailable(format!("{} {method}: no answer within {limit:?}", self.peer))),
         }

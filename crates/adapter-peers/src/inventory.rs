@@ -29,8 +29,8 @@ impl Inventory for InventoryClient {
         let max = self.pool.answer_bytes_max();
         let answer = self
             .pool
-            .call(cx, "ReserveSeat", wire::hold_to_proto(&command), |channel, request| async move {
-                Rpc::new(channel).max_decoding_message_size(max).reserve_seat(request).await
+            .call(cx, "ReserveSeat", wire::hold_to_proto(&command), |line, request| async move {
+                Rpc::new(line).max_decoding_message_size(max).reserve_seat(request).await
             })
             .await?;
         let what = self.pool.what("ReserveSeat");
@@ -50,8 +50,8 @@ impl Inventory for InventoryClient {
         let max = self.pool.answer_bytes_max();
         let answer = self
             .pool
-            .call(cx, "CommitReservation", wire::commit_to_proto(&command), |channel, request| async move {
-                Rpc::new(channel).max_decoding_message_size(max).commit_reservation(request).await
+            .call(cx, "CommitReservation", wire::commit_to_proto(&command), |line, request| async move {
+                Rpc::new(line).max_decoding_message_size(max).commit_reservation(request).await
             })
             .await?;
         let what = self.pool.what("CommitReservation");
@@ -73,8 +73,8 @@ impl Inventory for InventoryClient {
         let max = self.pool.answer_bytes_max();
         let answer = self
             .pool
-            .call(cx, "ReleaseHold", wire::release_to_proto(&command), |channel, request| async move {
-                Rpc::new(channel).max_decoding_message_size(max).release_hold(request).await
+            .call(cx, "ReleaseHold", wire::release_to_proto(&command), |line, request| async move {
+                Rpc::new(line).max_decoding_message_size(max).release_hold(request).await
             })
             .await?;
         let what = self.pool.what("ReleaseHold");

@@ -16,6 +16,7 @@ mod fault;
 mod frame;
 mod grpc;
 mod inventory;
+mod line;
 mod options;
 mod payments;
 mod post;

@@ -36,8 +36,8 @@ impl Payments for PaymentsClient {
             GetPaymentStatusRequest { payment_intent_id: intent.as_str().to_owned(), user_id: String::new() };
         let answer = self
             .pool
-            .call(cx, "GetPaymentStatus", message, |channel, request| async move {
-                Rpc::new(channel).max_decoding_message_size(max).get_payment_status(request).await
+            .call(cx, "GetPaymentStatus", message, |line, request| async move {
+                Rpc::new(line).max_decoding_message_size(max).get_payment_status(request).await
             })
             .await?;
         let what = self.pool.what("GetPaymentStatus");
@@ -55,8 +55,8 @@ impl Payments for PaymentsClient {
         let max = self.pool.answer_bytes_max();
         let answer = self
             .pool
-            .call(cx, "CancelPayment", wire::cancel_to_proto(&command), |channel, request| async move {
-                Rpc::new(channel).max_decoding_message_size(max).cancel_payment(request).await
+            .call(cx, "CancelPayment", wire::cancel_to_proto(&command), |line, request| async move {
+                Rpc::new(line).max_decoding_message_size(max).cancel_payment(request).await
             })
             .await?;
         let what = self.pool.what("CancelPayment");

@@ -17,7 +17,7 @@ pub(super) struct Ground {
 enum Kind {
     Folder(TempDir),
     #[cfg(feature = "aws")]
-    Aws(crate::aws::platform::OwnEngines),
+    Aws(Box<crate::aws::platform::OwnEngines>),
 }
 
 impl Ground {
@@ -39,7 +39,7 @@ impl Ground {
         let entropy: Arc<dyn Entropy> = Arc::new(runtime::SystemEntropy::new());
         let prefix = format!("tacos-demo-{:08x}", entropy.next_u64() >> 32);
         let (own, engines) = OwnEngines::make(prefix, clock, &entropy).await?;
-        Ok(Self { engines, kind: Kind::Aws(own) })
+        Ok(Self { engines, kind: Kind::Aws(Box::new(own)) })
     }
 
     /// Removes what was made. After a failure it is tried too, so that nothing is left behind.

@@ -49,15 +49,18 @@ async fn every_binary_tells_all_its_configuration_mistakes_at_once() -> Result<(
 }
 
 #[tokio::test]
-async fn a_binary_that_needs_a_queue_says_what_runs_it() -> Result<()> {
+async fn a_binary_that_needs_a_queue_says_which_setting_names_it() -> Result<()> {
     let secret = ("PAYMENT_WEBHOOK_SECRET", "0123456789abcdef");
-    for (binary, env) in [
-        (RESERVATION_API, &[secret][..]),
-        (PAYMENT_SIM_API, &[]),
-        (RESERVATION_WORKER, &[("SQS_QUEUE_URL", "http://127.0.0.1:9/queue")]),
+    for (binary, env, names) in [
+        (RESERVATION_API, &[secret][..], &["SQS_QUEUE_URL", "EVENT_BUS_NAME"][..]),
+        (PAYMENT_SIM_API, &[], &["SQS_QUEUE_URL", "EVENT_BUS_NAME"]),
+        (RESERVATION_WORKER, &[], &["SQS_QUEUE_URL"]),
     ] {
         let (code, said) = ended(binary, env).await?;
-        ensure!(code == Some(64) && said.contains("tacos up"), "{binary}: {code:?} {said}");
+        ensure!(code == Some(64), "{binary}: {code:?} {said}");
+        for name in names {
+            ensure!(said.contains(name), "{binary} does not name {name}: {said}");
+        }
     }
     Ok(())
 }

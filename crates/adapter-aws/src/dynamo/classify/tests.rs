@@ -83,7 +83,7 @@ fn a_failed_condition_behind_a_write_that_was_not_looked_at_is_tried_again() {
 
 #[test]
 fn a_cancelled_transaction_without_failed_conditions_has_the_class_of_its_reasons() {
-    use FaultClass::{Conflict, Permanent, Transient, Unavailable};
+    use FaultClass::{Conflict, Transient, Unavailable};
     assert_eq!(of_reasons(&["None", "TransactionConflict"]), Verdict::Again(Conflict));
     assert_eq!(of_reasons(&["ThrottlingError", "None"]), Verdict::Again(Unavailable));
     assert_eq!(of_reasons(&["ProvisionedThroughputExceeded"]), Verdict::Again(Unavailable));
