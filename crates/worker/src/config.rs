@@ -111,7 +111,11 @@ impl Config {
         let defaults = PipelineOptions::default();
         let mut pipeline = defaults.clone();
         pipeline.wait = Duration::from_secs(env.in_range("SQS_WAIT_TIME", 20u64, 0..=20));
-        let in_flight: Option<Concurrency> = checked(env, "WORKER_CONCURRENCY");
+        let default = match defaults.in_flight {
+            InFlight::Fixed(limit) => limit.to_string(),
+            InFlight::Auto => "auto".to_owned(),
+        };
+        let in_flight: Option<Concurrency> = checked(env, "WORKER_CONCURRENCY", default);
         pipeline.in_flight = in_flight.map_or(defaults.in_flight, |found| found.0);
         pipeline.retry.max_retries = env.in_range("MAX_RETRIES", defaults.retry.max_retries, 0..=100);
         let base = env.in_range("BACKOFF_BASE_MS", defaults.retry.base.as_millis() as u64, 1..=600_000);
@@ -129,8 +133,8 @@ impl Config {
 }
 
 /// A variable whose type says itself what would be right.
-fn checked<T: FromStr<Err = String>>(env: &mut Env, name: &str) -> Option<T> {
-    let text: String = env.optional(name)?;
+fn checked<T: FromStr<Err = String>>(env: &mut Env, name: &str, default: String) -> Option<T> {
+    let text = env.or(name, default);
     match text.parse() {
         Ok(value) => Some(value),
         Err(expected) => {

@@ -3,7 +3,7 @@
 //! Without a dead-letter queue of ours the message is left to the queue's own redrive policy: it is hidden for the longest
 //! wait and comes back until the policy moves it. The same if the queue refuses our copy for good.
 
-use super::settle::again_after;
+use super::settle::{again_after, is_denied};
 use super::signal::{Answers, Signal, per_entry};
 use super::table::{Action, Copying, Stage, Then, Ticket};
 use super::{Pipeline, What};
@@ -107,6 +107,7 @@ impl Pipeline {
 
     pub(super) fn copied(&mut self, tickets: Vec<Ticket>, results: Answers<Sent>, now: Duration) {
         self.tell_denied(Operation::SendDeadLetter, results.as_ref().err());
+        let told = results.as_ref().is_err_and(is_denied);
         let results = per_entry(results, tickets.len());
         for (ticket, result) in tickets.into_iter().zip(results) {
             let Some(delivery) = self.table.get_mut(ticket) else { continue };
@@ -122,10 +123,13 @@ impl Pipeline {
                     self.settle(ticket, Action::Delete, Then::LaneGoesOn, now);
                 }
                 Err(fault) if fault.class == FaultClass::Permanent => {
+                    let (message_id, reason) = (&*delivery.message.id, copying.reason.as_str());
+                    let error = (!told).then(|| fault.chain());
                     tracing::error!(
-                        message_id = &*delivery.message.id,
-                        error = fault.chain(),
-                        "cannot be buried"
+                        message_id,
+                        reason,
+                        error,
+                        "cannot be buried; left to the queue's redrive policy"
                     );
                     self.leave_to_redrive(ticket, now);
                 }

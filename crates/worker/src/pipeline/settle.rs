@@ -129,6 +129,7 @@ impl Pipeline {
         now: Duration,
     ) {
         self.tell_denied(operation, results.as_ref().err());
+        let told = results.as_ref().is_err_and(is_denied);
         let results = match results {
             Ok(unread) if planted(Plant::BatchResultsIgnored) => Ok(unread.iter().map(|_| Ok(())).collect()),
             results => results,
@@ -147,11 +148,12 @@ impl Pipeline {
                 }
                 Ok(()) => self.over(ticket, true, now),
                 Err(fault) if now >= lease_until || (fault.class == FaultClass::Permanent && !newer) => {
-                    tracing::warn!(
-                        message_id = &*delivery.message.id,
-                        error = fault.chain(),
-                        "a settlement failed for good"
-                    );
+                    let message_id = &*delivery.message.id;
+                    if told {
+                        tracing::debug!(message_id, "a settlement was refused; the lease runs out");
+                    } else {
+                        tracing::warn!(message_id, error = fault.chain(), "a settlement failed for good");
+                    }
                     self.over(ticket, false, now);
                 }
                 Err(_) => {
@@ -261,7 +263,7 @@ impl Pipeline {
     /// A missing permission is told once for each kind of call; the messages are left to the queue's own timeout and
     /// redrive.
     pub(super) fn tell_denied(&mut self, operation: Operation, fault: Option<&Fault>) {
-        if let Some(fault) = fault.filter(|fault| fault.class == FaultClass::Permanent)
+        if let Some(fault) = fault.filter(|fault| is_denied(fault))
             && self.denied_told.insert(operation.label())
         {
             let call = operation.label();
@@ -272,4 +274,9 @@ impl Pipeline {
             );
         }
     }
+}
+
+/// Whether a whole call was refused for good, which every other call of its kind will be as well.
+pub(super) fn is_denied(fault: &Fault) -> bool {
+    fault.class == FaultClass::Permanent
 }
