@@ -11,6 +11,7 @@ use aws_smithy_http_client::tls::rustls_provider::CryptoMode;
 use aws_smithy_runtime_api::client::http::SharedHttpClient;
 use aws_smithy_types::retry::RetryConfig;
 use aws_smithy_types::timeout::TimeoutConfig;
+use aws_types::service_config::ServiceConfigKey;
 use core::time::Duration;
 use ports::{Clock, Entropy};
 use std::sync::Arc;
@@ -65,9 +66,16 @@ impl Aws {
         self.config.region().map_or("", |region| region.as_ref())
     }
 
-    /// Where a service is, if a variable or the profile says so; `None`: at AWS.
-    pub fn endpoint(&self) -> Option<&str> {
-        self.config.endpoint_url()
+    /// Where SQS is, if a variable or the profile says so, for SQS alone or for every service; `None`: at AWS.
+    pub(crate) fn sqs_endpoint(&self) -> Option<String> {
+        let key = ServiceConfigKey::builder()
+            .service_id("SQS")
+            .env("AWS_ENDPOINT_URL")
+            .profile("endpoint_url")
+            .build();
+        let own =
+            self.config.service_config().zip(key.ok()).and_then(|(config, key)| config.load_config(key));
+        own.or_else(|| self.config.endpoint_url().map(str::to_owned))
     }
 
     /// The store on one table of DynamoDB, which has these indexes. Nothing is called; see [`DynamoStore::check`].

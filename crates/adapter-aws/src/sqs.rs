@@ -55,9 +55,10 @@ pub struct SqsQueue {
 impl SqsQueue {
     /// The queue at `url`, which is FIFO if its name says so. Nothing is called; see [`check`](Self::check).
     pub fn new(aws: &Aws, url: &QueueUrl) -> Self {
+        let configured = aws.sqs_endpoint();
         let config = |limit| {
             let mut builder = aws_sdk_sqs::config::Builder::from(aws.sdk()).timeout_config(timeouts(limit));
-            if let Some(endpoint) = url.endpoint_beside(aws.endpoint()) {
+            if let Some(endpoint) = url.endpoint_beside(configured.as_deref()) {
                 builder = builder.endpoint_url(endpoint);
             }
             Client::from_conf(builder.build())
