@@ -74,6 +74,7 @@ impl Service for ReservationWorker {
         let dead_letters = letters
             .clone()
             .map(|letters| Arc::new(SqsLetters::new(letters, base.clock.clone())) as Arc<dyn DeadLetters>);
+        let tasks = base.tasks.clone();
         let deps = worker::Deps {
             queue: Arc::new(queue),
             dead_letter_queue: letters.map(|letters| Arc::new(letters) as Arc<dyn Queue>),
@@ -85,6 +86,9 @@ impl Service for ReservationWorker {
             process: Process::new(ReservationWorker::NAME),
         };
         let ran = worker::run(environment.config, deps, listeners, base.stop).await;
+        // The worker has waited for its polls as long as SHUTDOWN_TIMEOUT allows. One that is still in the air would keep the
+        // process for the rest of its wait; what it brings could not be handed back any more.
+        tasks.abort_all();
         ran.map_err(|error| Failure::service("go on", error))
     }
 }
