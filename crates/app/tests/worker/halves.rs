@@ -1,0 +1,54 @@
+//! Half of all calls downstream fail, some of them after they were done, in every manner there is: UNAVAILABLE, in-band
+//! errors, 500 and 503. Every event ends in its effect.
+
+use crate::fickle::{Fronts, Share};
+use crate::process::Worker;
+use crate::stage::{Kind, Runs, Setting, Stage, seed};
+use anyhow::{Result, ensure};
+use standin::{Entry, Outcome, PeerFaults, Step};
+
+const EVENTS: u64 = 90;
+/// So that half of the calls fail: 0.25 at the front, and a third of those that pass it.
+const IN_BAND: f64 = 0.25;
+const FAILING: f64 = 0.2;
+const LOSING: f64 = 0.134;
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn every_event_is_settled_by_its_effect_on_a_standard_queue() -> Result<()> {
+    halves(Kind::Standard).await
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn every_event_is_settled_by_its_effect_on_a_fifo_queue() -> Result<()> {
+    halves(Kind::Fifo).await
+}
+
+/// The limits on retries and receives are out of the way: what is shown is that nothing but an effect settles an event.
+async fn halves(kind: Kind) -> Result<()> {
+    let seed = seed("half of all calls fail");
+    let mut stage = Stage::new(Setting { receives_max: 1_000, ..Setting::of(kind, seed) }).await?;
+    let unsteady = |faults: &mut PeerFaults| (faults.failing, faults.losing) = (FAILING, LOSING);
+    stage.inventory.misbehave(unsteady);
+    stage.reservations.misbehave(unsteady);
+    let share = Share::new(IN_BAND, seed);
+    let fronts = Fronts::start(stage.inventory.address(), &stage.reservations.base(), &share).await?;
+    stage.push(EVENTS)?;
+    let env = [
+        ("INVENTORY_GRPC_ADDR", &*fronts.inventory),
+        ("RESERVATION_API_BASE", &fronts.reservations),
+        ("BACKOFF_BASE_MS", "1"),
+        ("MAX_RETRIES", "100"),
+    ];
+    let mut worker = Worker::start(&stage, &env).await?;
+    stage.emptied(&mut worker).await?;
+    let log = worker.stop(&stage).await?;
+    stage.all_is_well(Runs::Once)?;
+    let ended = |wanted: Outcome| {
+        let is = |entry: &&Entry| matches!(entry.step, Step::Ended(_, outcome) if outcome == wanted);
+        stage.journal.read(|entries| entries.iter().filter(is).count())
+    };
+    let (failed, lost) = (ended(Outcome::Failed), ended(Outcome::Lost));
+    let in_band = log.count("in-band, as it was told");
+    ensure!(failed > 0 && lost > 0 && in_band > 0, "{failed} failed, {lost} lost, {in_band} in-band");
+    Ok(())
+}

@@ -1,0 +1,69 @@
+//! `--check-config` and `--help`: what the worker says of its settings without doing anything.
+
+use crate::process::{command, environment};
+use crate::stage::{Kind, Setting, Stage};
+use anyhow::{Result, ensure};
+use standin::Action;
+
+/// The variables of contracts section 5, and the default of each that has one.
+const VARIABLES: [(&str, &str); 28] = [
+    ("AWS_PROFILE", ""),
+    ("AWS_REGION", "ap-northeast-2"),
+    ("AWS_ENDPOINT_URL", ""),
+    ("AWS_ENDPOINT_URL_SQS", ""),
+    ("AWS_ACCESS_KEY_ID", ""),
+    ("AWS_SECRET_ACCESS_KEY", ""),
+    ("AWS_SESSION_TOKEN", ""),
+    ("USE_SECRET_MANAGER", "false"),
+    ("SECRET_NAME", "traffictacos/reservation-worker"),
+    ("SQS_QUEUE_URL", "(required)"),
+    ("SQS_DLQ_URL", ""),
+    ("SQS_WAIT_TIME", "20"),
+    ("WORKER_CONCURRENCY", "20"),
+    ("MAX_RETRIES", "5"),
+    ("BACKOFF_BASE_MS", "1000"),
+    ("MAX_WRITE_RPS", ""),
+    ("INVENTORY_GRPC_ADDR", "inventory-svc:8021"),
+    ("RESERVATION_API_BASE", "http://reservation-api:8010"),
+    ("PAYMENT_GRPC_ADDR", ""),
+    ("INTERNAL_API_TOKEN", ""),
+    ("DOWNSTREAM_TIMEOUT_MS", "10000"),
+    ("ADMIN_ADDR", "127.0.0.1:8042"),
+    ("ADMIN_TOKEN", ""),
+    ("LOG_LEVEL", "info"),
+    ("SERVER_PORT", "8040"),
+    ("GRPC_DEBUG_PORT", "8041"),
+    ("SHUTDOWN_TIMEOUT", "30s"),
+    ("LISTEN_IP", "127.0.0.1"),
+];
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn help_lists_every_variable_with_its_default() -> Result<()> {
+    let output = command(&[], &[]).arg("--help").output().await?;
+    let said = String::from_utf8(output.stdout)?;
+    ensure!(output.status.code() == Some(0), "{said}");
+    for (name, default) in VARIABLES {
+        let mut lines = said.lines().map(str::trim);
+        let line = lines.find(|line| line.split(' ').next() == Some(name));
+        ensure!(line.is_some_and(|line| line.contains(default)), "{name}, {default:?}: {line:?} in\n{said}");
+    }
+    ensure!(["64", "69", "--check-config"].iter().all(|word| said.contains(word)), "{said}");
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn check_config_says_that_settings_are_good_and_asks_nobody() -> Result<()> {
+    let stage = Stage::new(Setting::of(Kind::Fifo, 1)).await?;
+    let env = environment(&stage);
+    let good = [("SQS_DLQ_URL", stage.letters_url.as_str()), ("WORKER_CONCURRENCY", "auto")];
+    let output = command(&env, &good).arg("--check-config").output().await?;
+    let said = String::from_utf8(output.stdout)?;
+    ensure!(output.status.code() == Some(0) && said.contains("good"), "{said} {:?}", output.stderr);
+    let calls: u64 = Action::ALL.into_iter().map(|action| stage.sqs.calls(action)).sum();
+    ensure!(calls == 0 && stage.journal.is_empty(), "the queue was asked {calls} times");
+
+    let output = command(&env, &[("MAX_RETRIES", "many")]).arg("--check-config").output().await?;
+    let said = String::from_utf8(output.stderr)?;
+    ensure!(output.status.code() == Some(64) && said.contains("MAX_RETRIES"), "{said}");
+    Ok(())
+}

@@ -1,0 +1,112 @@
+//! Messages that are no events, and events that fail for good, in the middle of groups: buried with their reason, their
+//! lanes go on, nobody else is touched. A redrive puts them back in the order of their groups.
+
+use crate::fickle::{Fronts, Share};
+use crate::process::Worker;
+use crate::stage::{Kind, Setting, Stage};
+use anyhow::{Context, Result, ensure};
+use serde_json::json;
+use standin::{Journal, Lane, Ledger, Push, Step, Tag};
+use std::collections::BTreeMap;
+
+/// Trap T4.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_poison_message_is_buried_with_its_reason_and_its_lane_goes_on() -> Result<()> {
+    let mut stage = Stage::new(Setting::of(Kind::Fifo, 1)).await?;
+    let group = "rsv_000000000000";
+    let poison = Push {
+        body: r#"{"type":"reservation.renamed","detail":{}}"#.to_owned(),
+        group: Some(group.to_owned()),
+        dedup_id: Some("poison".to_owned()),
+        attributes: vec![("colour".to_owned(), "green".to_owned())],
+        ..Push::default()
+    };
+    // Three reservations with three events each, of the first of them the poison is the third message.
+    let mut messages = crate::events::Events::new(true, 3, 1, stage.clock.now()).take(9)?;
+    messages.insert(6, poison.clone());
+    let (sent, of_group) = (messages.len(), |push: &&Push| push.group.as_deref() == Some(group));
+    ensure!(
+        messages.iter().filter(of_group).nth(2) == Some(&poison),
+        "the poison is in the middle of its group"
+    );
+    for message in messages {
+        stage.send(message)?;
+    }
+    let mut worker = Worker::start(&stage, &[]).await?;
+    stage.emptied(&mut worker).await?;
+    worker.stop(&stage).await?;
+
+    let letters = stage.sqs.messages(Kind::Fifo.letters());
+    let [letter] = &letters[..] else { anyhow::bail!("buried: {letters:#?}") };
+    let told: BTreeMap<&str, &str> =
+        letter.attributes.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+    ensure!(letter.body == poison.body && letter.group.as_deref() == Some(group), "{letter:?}");
+    ensure!(told["reason"] == "undecodable" && told["attempts"] == "0", "{told:?}");
+    ensure!(told["error"].contains("reservation.renamed"), "{told:?}");
+    for name in ["first_seen", "last_seen", "original_message_id", "original_dedup_id", "original_group"] {
+        ensure!(told.contains_key(name), "no {name} in {told:?}");
+    }
+    let ledger = Ledger::of(&stage.journal);
+    let settled = ledger.settled();
+    // The poison's own delete is one of them, and the one without an effect.
+    ensure!(settled == sent, "{settled} of {sent} are off the queue");
+    ensure!(
+        crate::order::overtaken(&stage.journal).is_empty(),
+        "{:?}",
+        crate::order::overtaken(&stage.journal)
+    );
+    Ok(())
+}
+
+/// Trap T13.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_redrive_puts_dead_letters_back_in_the_order_of_their_groups() -> Result<()> {
+    let mut stage = Stage::new(Setting { per_reservation: 4, ..Setting::of(Kind::Fifo, 2) }).await?;
+    let share = Share::new(1.0, 2);
+    let fronts = Fronts::start(stage.inventory.address(), &stage.reservations.base(), &share).await?;
+    stage.push(20)?;
+    let env = [
+        ("INVENTORY_GRPC_ADDR", &*fronts.inventory),
+        ("RESERVATION_API_BASE", &fronts.reservations),
+        ("MAX_RETRIES", "0"),
+    ];
+    let mut worker = Worker::start(&stage, &env).await?;
+    stage.emptied(&mut worker).await?;
+    let letters = stage.sqs.messages(Kind::Fifo.letters());
+    ensure!(letters.len() == 20, "{letters:#?}");
+    let reason = |letter: &Push| letter.attributes.contains(&("reason".into(), "retries_exhausted".into()));
+    ensure!(letters.iter().all(reason), "{letters:#?}");
+
+    share.set(0.0);
+    let rehearsed = worker.tell(&stage, "/admin/dlq/redrive", &json!({"dry_run": true})).await?;
+    // Looking is receiving: of a group that is looked at SQS shows no more meanwhile, so a rehearsal may see fewer.
+    ensure!(rehearsed["entries"].as_array().is_some_and(|entries| !entries.is_empty()), "{rehearsed}");
+    ensure!(stage.sqs.messages(Kind::Fifo.letters()).len() == 20, "a rehearsal changes nothing");
+    let done = worker.tell(&stage, "/admin/dlq/redrive", &json!({"rate": 1_000})).await?;
+    ensure!(done["entries"].as_array().map(Vec::len) == Some(20), "{done}");
+    stage.emptied(&mut worker).await?;
+    worker.stop(&stage).await?;
+
+    ensure!(stage.sqs.messages(Kind::Fifo.letters()).is_empty(), "a dead letter was left behind");
+    let sends = sends(&stage.journal).context("sends")?;
+    for (lane, sends) in sends {
+        let (first, again) = sends.split_at(sends.len() / 2);
+        ensure!(first == again, "{lane:?} was sent as {first:?} and put back as {again:?}");
+    }
+    let ledger = Ledger::of(&stage.journal);
+    ensure!(ledger.settled() == 20, "{} were settled", ledger.settled());
+    Ok(())
+}
+
+/// The events of each group in the order in which they were put into the event queue, the second of the two queues.
+fn sends(journal: &Journal) -> Option<BTreeMap<Lane, Vec<Tag>>> {
+    let mut lanes: BTreeMap<Lane, Vec<Tag>> = BTreeMap::new();
+    journal.read(|entries| {
+        for entry in entries {
+            if matches!(entry.step, Step::Sent { queue: 1, .. }) {
+                lanes.entry(entry.lane).or_default().push(entry.tag);
+            }
+        }
+    });
+    (lanes.len() == 5).then_some(lanes)
+}

@@ -1,0 +1,58 @@
+//! An IAM policy that allows ReceiveMessage, DeleteMessage and GetQueueAttributes and nothing else: the worker works, says
+//! once what it lacks, and leaves what fails to the queue's own timeout and redrive.
+
+use crate::process::Worker;
+use crate::stage::{Kind, LEASE, Setting, Stage};
+use anyhow::{Result, ensure};
+use standin::{Action, Ledger, Push};
+
+const EVENTS: u64 = 60;
+const POISON: u64 = 3;
+const RECEIVES_MAX: u32 = 3;
+const TOLD_ONCE: &str = "told once";
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn three_permissions_are_enough_and_what_is_lacking_is_told_once() -> Result<()> {
+    let mut stage =
+        Stage::new(Setting { receives_max: RECEIVES_MAX, ..Setting::of(Kind::Standard, 1) }).await?;
+    let allowed = vec![Action::ReceiveMessage, Action::DeleteMessage, Action::GetQueueAttributes];
+    stage.sqs.misbehave(|faults| faults.allowed = Some(allowed));
+    stage.push(EVENTS)?;
+    let mut worker = Worker::start(&stage, &[]).await?;
+    stage.emptied(&mut worker).await?;
+    ensure!(worker.log().count(TOLD_ONCE) == 0, "nothing was lacking: {:#?}", worker.log().lines(TOLD_ONCE));
+    stage.all_is_well(crate::stage::Runs::Once)?;
+
+    for n in 0..POISON {
+        stage.send(Push { body: format!("poison {n}"), ..Push::default() })?;
+    }
+    let log = worker.log();
+    for receive in 1..=u64::from(RECEIVES_MAX) {
+        let told = || log.count("not an event") as u64 >= receive * POISON;
+        worker.until(&stage, "each poison message was looked at", told).await?;
+        let kept = stage.depth().in_flight as u64;
+        ensure!(kept == POISON, "{kept} are left to the queue's own timeout");
+        stage.sqs.advance(LEASE);
+    }
+    stage.emptied(&mut worker).await?;
+    let buried = Ledger::of(&stage.journal).buried();
+    ensure!(stage.sqs.messages(Kind::Standard.letters()).len() as u64 == POISON, "moved by the policy");
+
+    // A retry cannot be put off either: the event waits for the end of its lease and is settled then.
+    stage.reservations.misbehave(|faults| faults.failing = 1.0);
+    stage.push(1)?;
+    worker.until(&stage, "a run failed", || log.count("downstream_error") > 0).await?;
+    stage.reservations.misbehave(|faults| faults.failing = 0.0);
+    stage.sqs.advance(LEASE);
+    stage.emptied(&mut worker).await?;
+    ensure!(Ledger::of(&stage.journal).buried() == buried, "an outage buries nothing");
+
+    let log = worker.stop(&stage).await?;
+    for lacking in ["ChangeMessageVisibility", "SendMessage"] {
+        let told = log.lines(TOLD_ONCE).iter().filter(|line| line.contains(lacking)).count();
+        ensure!(told == 1, "{lacking}: told {told} times: {:#?}", log.lines(TOLD_ONCE));
+    }
+    let told = log.count("not authorized");
+    ensure!(told == 2, "denied calls are told {told} times: {:#?}", log.lines("not authorized"));
+    Ok(())
+}

@@ -1,0 +1,41 @@
+//! Two workers on one FIFO queue: the runs of a group stand in order and apart, whoever has them.
+//!
+//! `TACOS_RIVALS_EVENTS` sets the number of events (default 5,000; `cargo xtask soak` asks for 100,000).
+
+use crate::process::Worker;
+use crate::stage::{Kind, Runs, Setting, Stage, number, seed};
+use anyhow::{Result, ensure};
+use standin::Latency;
+use std::time::Duration;
+
+const PER_RESERVATION: u64 = 20;
+
+/// Invariants Q2 and Q3, over two processes.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn two_workers_keep_the_order_of_every_group() -> Result<()> {
+    let events = number("TACOS_RIVALS_EVENTS").unwrap_or(5_000);
+    let seed = seed("two workers");
+    let latency = Latency::Exponential(Duration::from_millis(5));
+    let setting = Setting { latency, per_reservation: PER_RESERVATION, ..Setting::of(Kind::Fifo, seed) };
+    let mut stage = Stage::new(setting).await?;
+    stage.push(events)?;
+    let began = stage.journal.now();
+    let mut one = Worker::start(&stage, &[]).await?;
+    let other = Worker::start(&stage, &[]).await?;
+    stage.emptied(&mut one).await?;
+    let took = stage.journal.now() - began;
+    let mut handled = Vec::new();
+    for worker in [one, other] {
+        let numbers = worker.ask(&stage, "/admin/status").await?;
+        handled.push(numbers["worker"]["succeeded"].as_u64().unwrap_or_default());
+        worker.stop(&stage).await?;
+    }
+    ensure!(handled.iter().all(|handled| *handled > 0), "one did all the work: {handled:?}");
+    stage.all_is_well(Runs::Once)?;
+    println!(
+        "summary: two workers, FIFO: {} events in {:.1} s, {handled:?} by each; no inversion, no overlap",
+        stage.sent(),
+        took.as_secs_f64()
+    );
+    Ok(())
+}
