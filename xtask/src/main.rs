@@ -47,7 +47,7 @@ enum Chore {
     Engines(engines::Options),
     /// A load generator against the shipped binary, built for release.
     Bench(bench::Options),
-    /// kill -9 under load, 50 times on one folder.
+    /// The long tests at their full counts, built for release: crashes of the platform, signals, outages and rivals of the worker.
     Soak(bench::Soak),
 }
 
