@@ -1,10 +1,13 @@
-//! A `tacos up` of its own for a test: started on a folder, on free ports, ended by its id.
+//! A platform of its own for a test: `tacos up` on a folder, or every service as a process on SQS and DynamoDB; on free ports,
+//! ended by its id.
 
+use adapter_aws::SqsQueue;
 use anyhow::{Context, Result, ensure};
 use app::client::{Answer, Http};
 use app::crowd::Endpoints;
-use ports::Clock;
-use serde_json::Value;
+use ports::queue::Depth;
+use ports::{Clock, Queue};
+use serde_json::{Value, json};
 use std::path::Path;
 use std::process::Stdio;
 use std::sync::Arc;
@@ -12,12 +15,17 @@ use std::time::Duration;
 use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::process::{Child, Command};
 
+mod processes;
+
 /// How long a start, a stop or a condition may take before the test gives up; no test waits this long when it passes.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(90);
 
-/// A platform in a process of its own.
+/// A platform in a process of its own, or in several.
 pub(crate) struct Running {
     child: Child,
+    /// The other services, where each is a process.
+    others: Vec<Child>,
+    queue: Option<SqsQueue>,
     ready: Value,
     pub(crate) http: Http,
     clock: Arc<dyn Clock>,
@@ -61,7 +69,18 @@ impl Running {
             .context("tacos ended before it was ready")?;
         let ready: Value = serde_json::from_str(&line).with_context(|| format!("not JSON: {line}"))?;
         ensure!(ready["ready"] == true, "{line}");
-        Ok(Self { child, ready, http: Http::new(clock.clone()), clock })
+        Ok(Self { child, others: Vec::new(), queue: None, ready, http: Http::new(clock.clone()), clock })
+    }
+
+    /// Starts every service as a process of its own, on ElasticMQ and DynamoDB Local.
+    pub(crate) async fn start_on_aws(hold: &str) -> Result<Self> {
+        let clock: Arc<dyn Clock> = Arc::new(runtime::SystemClock::new());
+        let processes = processes::start(hold, &*clock).await?;
+        let processes::Processes { mut children, addresses, queue } = processes;
+        let child = children.pop().context("a process")?;
+        let ready = json!({"addresses": addresses});
+        let http = Http::new(clock.clone());
+        Ok(Self { child, others: children, queue: Some(queue), ready, http, clock })
     }
 
     /// The line that it printed.
@@ -104,6 +123,9 @@ impl Running {
     /// Waits until nothing is on its way: no timer, no unpublished event, nothing in the queue.
     pub(crate) async fn at_rest(&self) -> Result<()> {
         self.until("everything is at rest", async || {
+            if let Some(queue) = &self.queue {
+                return Ok(queue.depth().await? == Depth::default());
+            }
             let answer = self.get("admin_http", "/admin/rest").await?;
             Ok(answer.body["at_rest"] == true)
         })
@@ -122,6 +144,7 @@ impl Running {
 
     /// kill -9.
     pub(crate) async fn kill(mut self) -> Result<()> {
+        ensure!(self.others.is_empty(), "one of several processes is not the platform");
         self.child.kill().await.context("kill tacos")
     }
 

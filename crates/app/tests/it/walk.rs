@@ -1,4 +1,5 @@
-//! The three walks of ARCHITECTURE.md, over real sockets: a buyer gets a seat, a hold expires, money comes too late.
+//! The three walks of ARCHITECTURE.md, over real sockets: a buyer gets a seat, a hold expires, money comes too late. Each on
+//! `tacos up`, and on one process a service with SQS and DynamoDB.
 
 use crate::running::Running;
 use anyhow::{Result, ensure};
@@ -12,16 +13,29 @@ use http::StatusCode;
 use serde_json::{Value, json};
 use tonic::transport::{Channel, Endpoint};
 
+/// What the platform of a walk stands on.
+#[derive(Clone, Copy)]
+enum On {
+    Folder,
+    Aws,
+}
+
 struct Stage {
-    _folder: tempfile::TempDir,
+    _folder: Option<tempfile::TempDir>,
     platform: Running,
     payments: PaymentServiceClient<Channel>,
 }
 
 /// A show of one named row and a floor.
-async fn stage(hold: &str) -> Result<Stage> {
-    let folder = tempfile::tempdir()?;
-    let platform = Running::start(folder.path(), hold).await?;
+async fn stage(on: On, hold: &str) -> Result<Stage> {
+    let (folder, platform) = match on {
+        On::Folder => {
+            let folder = tempfile::tempdir()?;
+            let platform = Running::start(folder.path(), hold).await?;
+            (Some(folder), platform)
+        }
+        On::Aws => (None, Running::start_on_aws(hold).await?),
+    };
     let show = json!({"event_id": "s", "name": "S", "sections": [
         {"id": "A", "price": 100, "rows": [{"row": "1", "from": 1, "to": 4}]},
         {"id": "F", "price": 50, "capacity": 3}]});
@@ -91,9 +105,8 @@ impl Stage {
     }
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn an_approved_payment_sells_the_seats_once() -> Result<()> {
-    let mut stage = stage("60s").await?;
+async fn an_approved_payment_sells_the_seats_once(on: On) -> Result<()> {
+    let mut stage = stage(on, "60s").await?;
     let held = stage.reserve("buyer", &["A-1-1", "A-1-2"]).await?;
     ensure!(held["total_amount"] == 200, "{held}");
     ensure!(stage.remaining("A").await? == 2, "two are held");
@@ -112,18 +125,16 @@ async fn an_approved_payment_sells_the_seats_once() -> Result<()> {
     Ok(())
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_hold_that_runs_out_gives_its_seats_back() -> Result<()> {
-    let stage = stage("1s").await?;
+async fn a_hold_that_runs_out_gives_its_seats_back(on: On) -> Result<()> {
+    let stage = stage(on, on.short_hold()).await?;
     let held = stage.reserve("walker", &["A-1-1"]).await?;
     stage.becomes(&held, "EXPIRED").await?;
     ensure!(stage.remaining("A").await? == 4, "all are free again");
     stage.platform.at_rest().await
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_declined_payment_gives_the_seats_back_and_a_second_card_takes_them_again() -> Result<()> {
-    let mut stage = stage("60s").await?;
+async fn a_declined_payment_gives_the_seats_back_and_a_second_card_takes_them_again(on: On) -> Result<()> {
+    let mut stage = stage(on, "60s").await?;
     let held = stage.reserve("buyer", &["A-1-1"]).await?;
     let (_, status) = stage.pay(&held, PaymentScenario::Fail, "first").await?;
     ensure!(status == PaymentStatus::Failed, "{status:?}");
@@ -136,9 +147,8 @@ async fn a_declined_payment_gives_the_seats_back_and_a_second_card_takes_them_ag
 }
 
 /// Trap M1: the money of a late payment becomes the seats again, if they are free.
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_late_payment_takes_the_seats_again_if_they_are_free() -> Result<()> {
-    let mut stage = stage("1s").await?;
+async fn a_late_payment_takes_the_seats_again_if_they_are_free(on: On) -> Result<()> {
+    let mut stage = stage(on, on.short_hold()).await?;
     let held = stage.reserve("late", &["A-1-1"]).await?;
     stage.becomes(&held, "EXPIRED").await?;
     stage.pay(&held, PaymentScenario::Approve, "k").await?;
@@ -148,9 +158,8 @@ async fn a_late_payment_takes_the_seats_again_if_they_are_free() -> Result<()> {
 }
 
 /// Trap M1: and it is given back if they are gone.
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_late_payment_for_seats_that_are_gone_is_given_back_once() -> Result<()> {
-    let mut stage = stage("1s").await?;
+async fn a_late_payment_for_seats_that_are_gone_is_given_back_once(on: On) -> Result<()> {
+    let mut stage = stage(on, on.short_hold()).await?;
     let late = stage.reserve("late", &["A-1-1"]).await?;
     stage.becomes(&late, "EXPIRED").await?;
     let other = stage.reserve("quick", &["A-1-1"]).await?;
@@ -165,9 +174,8 @@ async fn a_late_payment_for_seats_that_are_gone_is_given_back_once() -> Result<(
 }
 
 /// Trap M1: of two payments for the same seats one is given back.
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn who_pays_twice_gets_one_payment_back() -> Result<()> {
-    let mut stage = stage("60s").await?;
+async fn who_pays_twice_gets_one_payment_back(on: On) -> Result<()> {
+    let mut stage = stage(on, "60s").await?;
     let held = stage.reserve("twice", &["A-1-1"]).await?;
     let (first, _) = stage.pay(&held, PaymentScenario::Approve, "first").await?;
     let (second, _) = stage.pay(&held, PaymentScenario::Approve, "second").await?;
@@ -184,9 +192,8 @@ async fn who_pays_twice_gets_one_payment_back() -> Result<()> {
 }
 
 /// Trap W1, as far as this platform goes: a show behind a waiting room sells nothing without a pass.
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_show_behind_a_waiting_room_refuses_who_has_no_pass() -> Result<()> {
-    let stage = stage("60s").await?;
+async fn a_show_behind_a_waiting_room_refuses_who_has_no_pass(on: On) -> Result<()> {
+    let stage = stage(on, "60s").await?;
     let show = json!({"event_id": "w", "name": "W", "sections": [{"id": "A", "price": 1, "capacity": 5}],
                       "waiting_room": {"rate_per_sec": 10, "required": true}});
     let opened = stage.platform.post("inventory_http", "/admin/shows", &[], &show).await?;
@@ -200,4 +207,43 @@ async fn a_show_behind_a_waiting_room_refuses_who_has_no_pass() -> Result<()> {
         ensure!(answer.status == StatusCode::FORBIDDEN, "{answer:?}");
     }
     Ok(())
+}
+
+impl On {
+    /// A hold that runs out soon, and not before a buyer has been answered: DynamoDB Local takes its time.
+    const fn short_hold(self) -> &'static str {
+        match self {
+            Self::Folder => "1s",
+            Self::Aws => "3s",
+        }
+    }
+}
+
+macro_rules! walks {
+    ($($walk:ident),* $(,)?) => {
+        mod on_a_folder {
+            use super::On;
+            $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn $walk() -> anyhow::Result<()> {
+                super::$walk(On::Folder).await
+            })*
+        }
+        mod on_aws {
+            use super::On;
+            $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn $walk() -> anyhow::Result<()> {
+                super::$walk(On::Aws).await
+            })*
+        }
+    };
+}
+
+walks! {
+    an_approved_payment_sells_the_seats_once,
+    a_hold_that_runs_out_gives_its_seats_back,
+    a_declined_payment_gives_the_seats_back_and_a_second_card_takes_them_again,
+    a_late_payment_takes_the_seats_again_if_they_are_free,
+    a_late_payment_for_seats_that_are_gone_is_given_back_once,
+    who_pays_twice_gets_one_payment_back,
+    a_show_behind_a_waiting_room_refuses_who_has_no_pass,
 }
