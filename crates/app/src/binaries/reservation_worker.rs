@@ -13,6 +13,9 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use worker::{DeadLetters, Environment, InFlight};
 
+/// Where spans would go.
+const TRACES_TO: &str = "OTEL_EXPORTER_OTLP_ENDPOINT";
+
 pub(super) struct ReservationWorker;
 
 pub(super) struct Settings {
@@ -21,6 +24,7 @@ pub(super) struct Settings {
     dead_letter_queue: Option<QueueUrl>,
     ip: IpAddr,
     environment: Environment,
+    traces_to: Option<String>,
 }
 
 impl Service for ReservationWorker {
@@ -38,6 +42,11 @@ impl Service for ReservationWorker {
         let aws = AwsSettings::read(env);
         let environment = Environment::read(env);
         let ip = listen_ip(env);
+        let traces_to = env.optional(TRACES_TO);
+        env.document(
+            TRACES_TO,
+            "read, and not used yet: trace contexts are passed on, spans are not exported",
+        );
         let environment = environment?;
         let queue = aws.queue_url(env, "SQS_QUEUE_URL", &environment.queue_url);
         let dead = environment.dead_letter_queue_url.clone();
@@ -49,11 +58,14 @@ impl Service for ReservationWorker {
             let text = "must be a FIFO queue exactly if SQS_QUEUE_URL is one: SQS moves messages between queues of one kind only";
             env.problem("SQS_DLQ_URL", text);
         }
-        Some(Settings { aws, queue, dead_letter_queue, ip, environment })
+        Some(Settings { aws, queue, dead_letter_queue, ip, environment, traces_to })
     }
 
     async fn run(settings: Settings, base: Base) -> Result<(), Failure> {
-        let Settings { aws, queue, dead_letter_queue, ip, environment } = settings;
+        let Settings { aws, queue, dead_letter_queue, ip, environment, traces_to } = settings;
+        if let Some(endpoint) = traces_to {
+            tracing::warn!(endpoint, "spans are not exported yet; {TRACES_TO} has no effect");
+        }
         let aws = aws.connect().await;
         let (queue, letters) = queues(&aws, &queue, dead_letter_queue.as_ref(), &base).await?;
         let listeners = worker::Listeners {

@@ -146,6 +146,11 @@ fn tell(args: &CreateArgs, blueprint: &Blueprint, built: &Built, policies: &[(St
     for (name, value) in variables {
         output::print(format!("  {name}={value}"));
     }
+    if let Some(bus) = &args.event_bus {
+        output::print(format!(
+            "and reservation-api and payment-sim-api, instead of SQS_QUEUE_URL, by:\n  EVENT_BUS_NAME={bus}"
+        ));
+    }
     match &args.policies {
         Some(folder) if !args.dry_run => {
             output::print(format!("\nThe roles' policy documents are in {}.", folder.display()));
