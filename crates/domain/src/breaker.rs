@@ -3,7 +3,7 @@
 //! It opens on silence, not on answers: only calls that nobody answered count. Two signs open it: three of those
 //! in a row and no answer for a second (a dead downstream, at any traffic), or half of at least twenty calls within ten
 //! seconds (a dying one). While it is open one call at a time is let through as a probe, first after a second, then
-//! after twice the interval up to thirty seconds. The probe alone decides: its answer closes the breaker, its silence
+//! after twice the interval up to four seconds; an outage that has lasted two minutes is probed every thirty. The probe alone decides: its answer closes the breaker, its silence
 //! opens it for the next interval. Results of calls that began before it opened change nothing.
 //!
 //! Time is an argument and comes from a monotonic clock.
@@ -25,7 +25,11 @@ pub struct Policy {
     pub silent_percent: u32,
     /// The first interval between opening and the probe.
     pub probe_after: Duration,
-    /// The longest interval.
+    /// The longest interval while the outage is young: as long as this it is not noticed that it is over.
+    pub probe_after_young_max: Duration,
+    /// How long an outage is young. Each probe is a receive, of which a message has a bounded number.
+    pub young_for: Duration,
+    /// The longest interval after that.
     pub probe_after_max: Duration,
 }
 
@@ -38,6 +42,8 @@ impl Default for Policy {
             calls_min: 20,
             silent_percent: 50,
             probe_after: Duration::from_secs(1),
+            probe_after_young_max: Duration::from_secs(4),
+            young_for: Duration::from_secs(120),
             probe_after_max: Duration::from_secs(30),
         }
     }
@@ -74,6 +80,8 @@ pub struct Breaker {
     state: State,
     silent_in_a_row: u32,
     answered_at: Option<Duration>,
+    /// When it opened last.
+    opened_at: Duration,
     half_since: Duration,
     halves: [Half; 2],
 }
@@ -86,6 +94,7 @@ impl Breaker {
             state: State::Closed,
             silent_in_a_row: 0,
             answered_at: None,
+            opened_at: now,
             half_since: now,
             halves: [Half::default(); 2],
         }
@@ -123,7 +132,9 @@ impl Breaker {
     /// The probe was not answered: open for twice the interval.
     pub fn probe_silent(&mut self, now: Duration) {
         if let State::Probing { interval } = self.state {
-            let interval = (interval * 2).min(self.policy.probe_after_max);
+            let is_young = now.saturating_sub(self.opened_at) < self.policy.young_for;
+            let max = if is_young { self.policy.probe_after_young_max } else { self.policy.probe_after_max };
+            let interval = (interval * 2).min(max);
             self.state = State::Open { probe_at: now + interval, interval };
         }
     }
@@ -162,6 +173,7 @@ impl Breaker {
             && u64::from(silent) * 100 >= u64::from(calls) * u64::from(self.policy.silent_percent);
         if dead || dying {
             let interval = self.policy.probe_after;
+            self.opened_at = now;
             self.state = State::Open { probe_at: now + interval, interval };
         }
         dead || dying
@@ -239,14 +251,20 @@ mod tests {
     }
 
     #[test]
-    fn the_probe_interval_doubles_up_to_thirty_seconds() {
+    fn the_probe_interval_doubles_up_to_four_seconds_and_after_two_minutes_up_to_thirty() {
         let mut breaker = opened(Duration::ZERO);
         let mut now = secs(1);
-        for wait in [2, 4, 8, 16, 30, 30] {
+        let mut wait = |wait: u64| {
             assert!(breaker.probe(now));
             breaker.probe_silent(now);
             assert_eq!(breaker.admission(now), Admission::Shut(Some(now + secs(wait))));
             now += secs(wait);
+            now
+        };
+        wait(2);
+        while wait(4) < secs(120) {}
+        for later in [8, 16, 30, 30] {
+            wait(later);
         }
     }
 
