@@ -17,8 +17,9 @@ use std::collections::BTreeMap;
 const IN_AIR_MAX: usize = 32;
 /// Messages that are asked for beyond the free places, at most.
 const AHEAD_MAX: usize = 1_000;
-/// How far ahead of the starts messages are fetched, besides the time that a poll takes.
-const AHEAD: Duration = Duration::from_millis(50);
+/// How far ahead of the starts messages are fetched, besides the time that a poll takes. What waits here is memory, and
+/// hidden from other workers.
+const AHEAD: Duration = Duration::from_millis(20);
 /// The window in which starts are counted.
 const RATE_WINDOW: Duration = Duration::from_millis(100);
 /// How long a receive may take beyond its wait before the queue counts as hanging.
@@ -159,7 +160,7 @@ impl Polls {
     }
 
     fn ahead(&self) -> usize {
-        let horizon = AHEAD + self.took * 2;
+        let horizon = AHEAD + self.took;
         ((self.start_rate * horizon.as_secs_f64()).ceil() as usize).clamp(1, AHEAD_MAX)
     }
 
