@@ -170,7 +170,8 @@ impl Worker {
         let close = CancellationToken::new();
         let drained = close.clone().drop_guard();
         let work = async {
-            pipeline.run(shutdown).await;
+            // Its tables are kilobytes, which do not belong into the future of every caller.
+            Box::pin(pipeline.run(shutdown)).await;
             drop(drained);
         };
         let http = http::serve(listeners.http, &process, close.clone(), &tasks);
