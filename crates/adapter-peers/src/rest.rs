@@ -28,6 +28,7 @@ const IDLE_MAX: Duration = Duration::from_secs(20);
 /// A bounded HTTP client. Waiting for a turn counts against the deadline of the call.
 pub(crate) struct Http {
     idle: Mutex<Vec<Idle>>,
+    idle_max: usize,
     turns: Semaphore,
     connect_timeout: Duration,
     answer_bytes_max: usize,
@@ -59,6 +60,7 @@ impl Http {
     pub(crate) fn new(options: &PeerOptions, clock: Arc<dyn Clock>) -> Self {
         Self {
             idle: Mutex::default(),
+            idle_max: options.connections,
             turns: Semaphore::new(options.connections),
             connect_timeout: options.connect_timeout,
             answer_bytes_max: options.answer_bytes_max,
@@ -130,8 +132,7 @@ impl Http {
             }
         });
         if body.is_ok() && connection.is_usable().await {
-            let since = self.clock.elapsed();
-            self.idle().push(Idle { authority, connection, since });
+            self.keep(Idle { authority, connection, since: self.clock.elapsed() });
         }
         Ok((status, body))
     }
@@ -152,6 +153,15 @@ impl Http {
                 return Some(connection);
             }
         }
+    }
+
+    /// Keeps a connection for the next call; of too many the one that was used longest ago is closed.
+    fn keep(&self, idle: Idle) {
+        let mut kept = self.idle();
+        if kept.len() >= self.idle_max {
+            kept.remove(0);
+        }
+        kept.push(idle);
     }
 
     async fn connect(&self, what: &str, authority: &str) -> Result<Connection, Fault> {
