@@ -33,7 +33,7 @@ fn the_printed_command_replays_a_world_that_was_made_small() {
 #[test]
 fn a_narrow_world_of_a_few_faults_is_replayed_as_one() {
     let faults = "queue_slow,receive_late,peer_failing,lease_lost";
-    let found_with = ["--plant", "comes_again_alone", "--narrow", "--only", faults, "--seeds", "9..10"];
+    let found_with = ["--plant", "comes_again_alone", "--narrow", "--only", faults, "--seeds", "200..400"];
     let command = is_replayed(&found_with, "Q3");
     assert!(command.contains(" --narrow --only "), "{command}");
 }
