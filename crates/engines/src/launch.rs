@@ -200,6 +200,7 @@ fn wait(entry: &Entry, children: &mut [Child], holds: impl Fn() -> Result<()>) -
             let told = format!("no answer after {} s (process {pids:?})", PATIENCE.as_secs());
             return Err(Failed::Engine(missing.context(told)));
         }
+        // A server tells nobody that it is ready: it is asked until it answers. Nothing else runs in this process meanwhile.
         std::thread::sleep(POLL);
     }
 }

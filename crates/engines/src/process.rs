@@ -74,6 +74,7 @@ pub(crate) fn end(processes: &[Process]) -> Result<()> {
         }
         let deadline = Instant::now() + patience;
         while processes.iter().any(Process::is_running) && Instant::now() < deadline {
+            // They are not our children where another run started them, so their end wakes nobody: it is looked for.
             std::thread::sleep(POLL);
         }
     }
