@@ -193,6 +193,15 @@ impl fmt::Display for Unusable {
 impl Error for Unusable {}
 
 impl Unusable {
+    /// What a store says at the start. `setting` is the variable that names the table.
+    pub fn from_fault(setting: &str, fault: &Fault) -> Self {
+        let words = format!("{setting}: {}", fault.chain());
+        match fault.class {
+            FaultClass::Unavailable => Self::Silent(words),
+            FaultClass::Transient | FaultClass::Conflict | FaultClass::Permanent => Self::Setting(words),
+        }
+    }
+
     /// Names the setting for a call that failed at the start. `setting` is the variable that names the thing asked for,
     /// `allow` the permissions that are needed on it.
     pub(crate) fn of(failure: &Failure, setting: &str, allow: &str, region: &str) -> Self {

@@ -5,7 +5,7 @@ use crate::connect::Aws;
 use crate::dynamo::{Created, TableDefinition};
 use crate::fault::{Failure, Kind, Unusable};
 use core::fmt;
-use ports::{Clock, Entropy, FaultClass};
+use ports::{Clock, Entropy};
 
 mod policies;
 mod queues;
@@ -67,10 +67,7 @@ pub async fn table(
             there.map(|there| if there { Done::WasThere } else { Done::Missing })
         }
     };
-    done.map_err(|fault| match fault.class {
-        FaultClass::Unavailable => Unusable::Silent(fault.chain()),
-        _ => Unusable::Setting(fault.chain()),
-    })
+    done.map_err(|fault| Unusable::from_fault("--prefix", &fault))
 }
 
 /// Removes a table and its rows.

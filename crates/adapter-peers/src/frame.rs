@@ -6,20 +6,6 @@ use http::{HeaderMap, HeaderName, HeaderValue};
 use ports::{CallContext, Trace};
 use tonic::metadata::MetadataMap;
 
-/// Carries the token of internal interfaces.
-pub(crate) const TOKEN_HEADER: HeaderName = HeaderName::from_static("x-internal-token");
-/// The content type of all REST bodies.
-pub(crate) const JSON: HeaderValue = HeaderValue::from_static("application/json");
-
-/// The header that an internal token makes, kept out of logs.
-pub(crate) fn token(token: Option<&str>) -> Result<Option<HeaderValue>, String> {
-    let Some(token) = token else { return Ok(None) };
-    let mut value = HeaderValue::from_str(token)
-        .map_err(|_| "the internal token has characters that no header can carry".to_owned())?;
-    value.set_sensitive(true);
-    Ok(Some(value))
-}
-
 /// The shorter of the caller's limit and the client's own.
 pub(crate) fn limit(cx: &CallContext, options: &PeerOptions) -> Duration {
     cx.timeout.map_or(options.timeout, |asked| asked.min(options.timeout))

@@ -15,6 +15,7 @@ mod address;
 mod fault;
 mod frame;
 mod grpc;
+mod internal;
 mod inventory;
 mod line;
 mod options;

@@ -1,32 +1,22 @@
 //! [`ports::Reservations`] over the internal REST of contracts 3.2.
 
-use crate::address;
 use crate::fault::of_refusal;
-use crate::frame;
+use crate::internal::Internal;
 use crate::options::{InvalidPeer, PeerOptions};
-use crate::rest::{Call, Http};
 use async_trait::async_trait;
 use bytes::Bytes;
 use contracts::reservation_wire as wire;
 use contracts::wire::Refusal;
 use domain::id::ReservationId;
-use http::header::{ACCEPT, CONTENT_TYPE};
-use http::{HeaderMap, HeaderValue, Method, StatusCode, Uri};
+use http::{Method, StatusCode};
 use ports::reservations::{
     EndRejection, EndReservation, Ended, NoSuchReservation, ReservationView, Reservations,
 };
 use ports::{CallContext, Clock, Fault, PortError};
 use std::sync::Arc;
 
-const PEER: &str = "reservation";
-
 /// reservation-api at the other end of a wire.
-pub struct ReservationsClient {
-    http: Http,
-    base: Uri,
-    token: Option<HeaderValue>,
-    options: PeerOptions,
-}
+pub struct ReservationsClient(Internal);
 
 impl ReservationsClient {
     /// A client of reservation-api at `base` (a URL or `host:port`, a path prefix is kept). `token` is sent as
@@ -37,15 +27,7 @@ impl ReservationsClient {
         options: PeerOptions,
         clock: Arc<dyn Clock>,
     ) -> Result<Self, InvalidPeer> {
-        let mut problems = options.problems();
-        let base = address::parse(base).map_err(|problem| problems.insert(0, problem)).ok();
-        let token = frame::token(token).map_err(|problem| problems.push(problem)).ok();
-        match (base, token) {
-            (Some(base), Some(token)) if problems.is_empty() => {
-                Ok(Self { http: Http::new(&options, clock), base, token, options })
-            }
-            _ => Err(InvalidPeer { peer: PEER, problems }),
-        }
+        Internal::new("reservation", base, token, options, clock).map(Self)
     }
 
     async fn call(
@@ -56,19 +38,7 @@ impl ReservationsClient {
         id: &ReservationId,
         body: Bytes,
     ) -> Result<(StatusCode, Bytes), Fault> {
-        let path = format!("/internal/reservations/{}", address::segment(id.as_str()));
-        let url = address::below(&self.base, &path)
-            .ok_or_else(|| Fault::permanent(format!("{what}: {id} makes no URL")))?;
-        let mut headers = HeaderMap::new();
-        headers.insert(ACCEPT, frame::JSON);
-        if !body.is_empty() {
-            headers.insert(CONTENT_TYPE, frame::JSON);
-        }
-        if let Some(token) = &self.token {
-            headers.insert(frame::TOKEN_HEADER, token.clone());
-        }
-        frame::trace_headers(&cx.trace, &mut headers);
-        self.http.send(what, frame::limit(cx, &self.options), Call { method, url, headers, body }).await
+        self.0.call(cx, what, method, ("/internal/reservations", id.as_str()), body).await
     }
 }
 

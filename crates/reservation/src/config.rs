@@ -28,7 +28,7 @@ pub struct Config {
     pub internal_token: Option<SecretString>,
 }
 
-/// The configuration of the process: the service's, and where its peers and its ports are.
+/// The configuration of the process: the service's, and where its peers are.
 #[derive(Debug, Clone)]
 pub struct Environment {
     /// The service's own.
@@ -37,10 +37,6 @@ pub struct Environment {
     pub inventory: Endpoint,
     /// `PAYMENT_GRPC_ADDR`.
     pub payments: Endpoint,
-    /// `SERVER_PORT`.
-    pub http_port: u16,
-    /// `GRPC_PORT`.
-    pub grpc_port: u16,
 }
 
 impl Config {
@@ -96,8 +92,7 @@ impl Environment {
         let default = |text: &str| text.parse::<Endpoint>().expect("a literal that the tests parse");
         let inventory = env.or("INVENTORY_GRPC_ADDR", default("inventory-svc:8021"));
         let payments = env.or("PAYMENT_GRPC_ADDR", default("payment-sim-api:8031"));
-        let (http_port, grpc_port) = (env.or("SERVER_PORT", 8010), env.or("GRPC_PORT", 8011));
-        Some(Self { config: config?, inventory, payments, http_port, grpc_port })
+        Some(Self { config: config?, inventory, payments })
     }
 }
 
@@ -130,7 +125,6 @@ mod tests {
         assert_eq!(environment.config.service.hold_ttl, Duration::from_secs(60));
         assert_eq!(environment.config.service.inventory_timeout, Duration::from_millis(250));
         assert_eq!(environment.config.service.outbox_shards, environment.config.relay.shards);
-        assert_eq!((environment.http_port, environment.grpc_port), (8010, 8011));
         assert!(!format!("{environment:?}").contains("whsec_"));
     }
 

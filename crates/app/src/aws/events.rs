@@ -2,7 +2,7 @@
 
 use super::{AwsSettings, QueueSetting, reach};
 use crate::cli::Failure;
-use adapter_aws::{EventBus, QueueUrl, SqsQueue};
+use adapter_aws::{Aws, EventBus, QueueUrl, SqsQueue};
 use core::fmt;
 use core::time::Duration;
 use outbox::RelayOptions;
@@ -20,7 +20,6 @@ const TIMER: &str = "EXPIRY_TIMER";
 
 /// The queue or the bus that events are sent to.
 pub(crate) struct EventsSetting {
-    aws: AwsSettings,
     target: Target,
 }
 
@@ -31,8 +30,7 @@ enum Target {
 
 impl EventsSetting {
     /// Reads both variables, of which exactly one is to be set.
-    pub(crate) fn read(env: &mut Env) -> Option<Self> {
-        let aws = AwsSettings::read(env);
+    pub(crate) fn read(aws: &AwsSettings, env: &mut Env) -> Option<Self> {
         let (queue, bus) = (env.optional::<String>(QueueSetting::EVENTS), env.optional::<String>(BUS));
         env.document(
             QueueSetting::EVENTS,
@@ -57,7 +55,7 @@ impl EventsSetting {
                 return None;
             }
         };
-        Some(Self { aws, target })
+        Some(Self { target })
     }
 
     /// How long before it is due an expiry is handed over, by `EXPIRY_TIMER`: not at all, or as early as the queue keeps it
@@ -84,17 +82,16 @@ impl EventsSetting {
     }
 
     /// Reaches it, and hands out the way there.
-    pub(crate) async fn open(&self, clock: &Arc<dyn Clock>) -> Result<Arc<dyn Publisher>, Failure> {
-        let aws = self.aws.connect().await;
+    pub(crate) async fn open(&self, aws: &Aws, clock: &dyn Clock) -> Result<Arc<dyn Publisher>, Failure> {
         match &self.target {
             Target::Queue(url) => {
-                let queue = SqsQueue::new(&aws, url);
-                reach(&**clock, || queue.check(QueueSetting::EVENTS)).await?;
+                let queue = SqsQueue::new(aws, url);
+                reach(clock, || queue.check(QueueSetting::EVENTS)).await?;
                 Ok(Arc::new(Arc::new(queue)))
             }
             Target::Bus(name) => {
-                let bus = EventBus::new(&aws, name);
-                reach(&**clock, || bus.check(BUS)).await?;
+                let bus = EventBus::new(aws, name);
+                reach(clock, || bus.check(BUS)).await?;
                 Ok(Arc::new(bus))
             }
         }
@@ -122,7 +119,8 @@ mod tests {
     /// The problems and the lead of an environment.
     fn read(pairs: &[(&str, &str)]) -> (String, Duration) {
         let mut env = Env::from_pairs(pairs.iter().copied());
-        let events = EventsSetting::read(&mut env);
+        let aws = AwsSettings::read(&mut env);
+        let events = EventsSetting::read(&aws, &mut env);
         let lead = EventsSetting::lead(events.as_ref(), &mut env);
         (env.finish().err().map(|problems| problems.to_string()).unwrap_or_default(), lead)
     }

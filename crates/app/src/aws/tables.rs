@@ -1,10 +1,10 @@
 //! The tables of DynamoDB: one for each service, named by a variable of its own.
 
-use super::{AwsSettings, reach};
+use super::reach;
 use crate::cli::Failure;
-use adapter_aws::Unusable;
+use adapter_aws::{Aws, Unusable};
 use core::fmt;
-use ports::{Clock, Entropy, FaultClass, Store};
+use ports::{Clock, Entropy, Store};
 use runtime::config::Env;
 use std::sync::Arc;
 
@@ -40,7 +40,6 @@ pub(crate) const PAYMENT: Table = Table {
 
 /// A table as the environment names it.
 pub(crate) struct TableSetting {
-    aws: AwsSettings,
     table: &'static Table,
     name: String,
 }
@@ -50,7 +49,7 @@ impl Table {
     pub(crate) fn read(&'static self, env: &mut Env) -> TableSetting {
         let name = env.or(self.variable, self.default.to_owned());
         env.document(self.variable, "table of DynamoDB; `tacos aws create` makes it");
-        TableSetting { aws: AwsSettings::read(env), table: self, name }
+        TableSetting { table: self, name }
     }
 
     /// The table, if it is named.
@@ -58,8 +57,7 @@ impl Table {
         let name = env.optional(self.variable);
         let doc = "table of DynamoDB, which `tacos aws create` makes; unset: rows in DATA_DIR";
         env.document(self.variable, doc);
-        let aws = AwsSettings::read(env);
-        Some(TableSetting { aws, table: self, name: name? })
+        Some(TableSetting { table: self, name: name? })
     }
 }
 
@@ -67,21 +65,13 @@ impl TableSetting {
     /// The store on this table, which is there and as it should be.
     pub(crate) async fn open(
         &self,
+        aws: &Aws,
         clock: &Arc<dyn Clock>,
         entropy: &Arc<dyn Entropy>,
     ) -> Result<Arc<dyn Store>, Failure> {
-        let aws = self.aws.connect().await;
         let Table { variable, indexes, .. } = self.table;
         let store = aws.table(&self.name, indexes, clock.clone(), entropy.clone());
-        let check = || async {
-            store.check().await.map_err(|fault| {
-                let words = format!("{variable}: {}", fault.chain());
-                match fault.class {
-                    FaultClass::Unavailable => Unusable::Silent(words),
-                    _ => Unusable::Setting(words),
-                }
-            })
-        };
+        let check = || async { store.check().await.map_err(|fault| Unusable::from_fault(variable, &fault)) };
         reach(&**clock, check).await?;
         Ok(Arc::new(store))
     }

@@ -21,7 +21,7 @@ pub(super) struct Settings {
 enum Place {
     Folder(PathBuf),
     #[cfg(feature = "aws")]
-    Table(crate::aws::tables::TableSetting),
+    Table(crate::aws::AwsSettings, crate::aws::tables::TableSetting),
 }
 
 impl Service for InventoryApi {
@@ -50,8 +50,8 @@ impl Service for InventoryApi {
                 (store, true, engine.folder().display().to_string())
             }
             #[cfg(feature = "aws")]
-            Place::Table(table) => {
-                let store = table.open(&base.clock, &base.entropy).await?;
+            Place::Table(aws, table) => {
+                let store = table.open(&aws.connect().await, &base.clock, &base.entropy).await?;
                 (store, config.service.sole_writer, table.to_string())
             }
         };
@@ -71,8 +71,12 @@ fn place(env: &mut Env) -> Place {
     let folder: PathBuf = env.or("DATA_DIR", PathBuf::from("./inventory-data"));
     env.document("DATA_DIR", "folder of the rows without INVENTORY_TABLE; made if it is not there");
     #[cfg(feature = "aws")]
-    if let Some(table) = crate::aws::tables::INVENTORY.read_optional(env) {
-        return Place::Table(table);
+    {
+        let table = crate::aws::tables::INVENTORY.read_optional(env);
+        let aws = crate::aws::AwsSettings::read(env);
+        if let Some(table) = table {
+            return Place::Table(aws, table);
+        }
     }
     Place::Folder(folder)
 }

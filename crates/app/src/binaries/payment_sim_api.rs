@@ -1,6 +1,7 @@
 //! `payment-sim-api` on DynamoDB, with its events on SQS or EventBridge.
 
 use super::{Base, Ports, Service, address};
+use crate::aws::AwsSettings;
 use crate::aws::events::EventsSetting;
 use crate::aws::tables::{self, TableSetting};
 use crate::cli::Failure;
@@ -13,6 +14,7 @@ use std::sync::Arc;
 pub(super) struct PaymentSimApi;
 
 pub(super) struct Settings {
+    aws: AwsSettings,
     config: payment::Config,
     table: TableSetting,
     events: EventsSetting,
@@ -28,16 +30,18 @@ impl Service for PaymentSimApi {
     fn read(env: &mut Env) -> Option<Settings> {
         let config = payment::Config::from_env(env);
         let table = tables::PAYMENT.read(env);
-        let events = EventsSetting::read(env);
+        let aws = AwsSettings::read(env);
+        let events = EventsSetting::read(&aws, env);
         let ports = Ports::read(env, 8030, 8031);
-        Some(Settings { config, table, events: events?, ports })
+        Some(Settings { aws, config, table, events: events?, ports })
     }
 
     async fn run(settings: Settings, base: Base) -> Result<(), Failure> {
-        let Settings { config, table, events, ports } = settings;
+        let Settings { aws, config, table, events, ports } = settings;
         let Base { clock, entropy, tasks, stop } = base;
-        let store = table.open(&clock, &entropy).await?;
-        let publisher = events.open(&clock).await?;
+        let aws = aws.connect().await;
+        let store = table.open(&aws, &clock, &entropy).await?;
+        let publisher = events.open(&aws, &*clock).await?;
         let post = HttpPost::new(PeerOptions::rest(), clock.clone());
         let post = post.map_err(|error| Failure::configuration(error.to_string()))?;
         let process = Process::new(PaymentSimApi::NAME);

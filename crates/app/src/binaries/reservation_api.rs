@@ -1,6 +1,7 @@
 //! `reservation-api` on DynamoDB, with its events on SQS or EventBridge.
 
 use super::{Base, Ports, Service, address};
+use crate::aws::AwsSettings;
 use crate::aws::events::{BackstopSetting, EventsSetting};
 use crate::aws::tables::{self, TableSetting};
 use crate::cli::Failure;
@@ -14,6 +15,7 @@ use std::sync::Arc;
 pub(super) struct ReservationApi;
 
 pub(super) struct Settings {
+    aws: AwsSettings,
     table: TableSetting,
     events: EventsSetting,
     backstop: Option<BackstopSetting>,
@@ -31,7 +33,8 @@ impl Service for ReservationApi {
     fn read(env: &mut Env) -> Option<Settings> {
         let mut environment = reservation::Environment::from_env(env);
         let table = tables::RESERVATION.read(env);
-        let events = EventsSetting::read(env);
+        let aws = AwsSettings::read(env);
+        let events = EventsSetting::read(&aws, env);
         let lead = EventsSetting::lead(events.as_ref(), env);
         if let Some(environment) = &mut environment {
             environment.config.relay.lead = lead;
@@ -44,18 +47,16 @@ impl Service for ReservationApi {
             "inventory-api's HTTP side, which knows whether a show asks for a pass",
         );
         let ports = Ports::read(env, 8010, 8011);
-        Some(Settings { table, events: events?, backstop, shows, ports, environment: environment? })
+        Some(Settings { aws, table, events: events?, backstop, shows, ports, environment: environment? })
     }
 
     async fn run(settings: Settings, base: Base) -> Result<(), Failure> {
-        let Settings { table, events, backstop, shows, ports, environment } = settings;
+        let Settings { aws, table, events, backstop, shows, ports, environment } = settings;
         let Base { clock, entropy, tasks, stop } = base;
-        let store = table.open(&clock, &entropy).await?;
-        let publisher = events.open(&clock).await?;
-        let backstop = match backstop {
-            Some(backstop) => Some(backstop.open().await),
-            None => None,
-        };
+        let aws = aws.connect().await;
+        let store = table.open(&aws, &clock, &entropy).await?;
+        let publisher = events.open(&aws, &*clock).await?;
+        let backstop = backstop.map(|backstop| backstop.open(&aws));
         let bad = |error: InvalidPeer| Failure::configuration(error.to_string());
         let token = environment.config.internal_token.as_ref().map(|token| token.expose_secret());
         let inventory = environment.inventory.to_string();

@@ -110,7 +110,10 @@ fn write_all(lines: &Receiver<Message>, mut sink: Box<dyn Write + Send>, dropped
     }
 }
 
-#[allow(clippy::disallowed_methods, reason = "the log's own thread, outside of any runtime; it waits for nothing")]
+#[allow(
+    clippy::disallowed_methods,
+    reason = "the log's own thread, outside of any runtime; it waits for nothing"
+)]
 fn rest() {
     // Not for a condition but to gather: lines that come meanwhile find no thread that they would have to wake.
     std::thread::sleep(REST);

@@ -1,7 +1,6 @@
 //! EventBridge Scheduler as the backstop of expiry, where it is configured.
 
-use super::AwsSettings;
-use adapter_aws::Schedules;
+use adapter_aws::{Aws, Schedules};
 use ports::Backstop;
 use runtime::config::Env;
 use std::sync::Arc;
@@ -11,7 +10,6 @@ const TARGET: &str = "SCHEDULER_TARGET_ARN";
 
 /// Whom schedules send to, and as whom.
 pub(crate) struct BackstopSetting {
-    aws: AwsSettings,
     target: String,
     role: String,
 }
@@ -54,12 +52,12 @@ impl BackstopSetting {
                  standard queue, or set neither it nor SCHEDULER_ROLE_ARN",
             );
         }
-        Some(Self { aws: AwsSettings::read(env), target, role })
+        Some(Self { target, role })
     }
 
     /// The backstop. Nothing is called: it is not needed for the service to work.
-    pub(crate) async fn open(&self) -> Arc<dyn Backstop> {
-        Arc::new(Schedules::new(&self.aws.connect().await, &self.target, &self.role))
+    pub(crate) fn open(&self, aws: &Aws) -> Arc<dyn Backstop> {
+        Arc::new(Schedules::new(aws, &self.target, &self.role))
     }
 }
 

@@ -1,0 +1,71 @@
+//! Calls to the internal REST interfaces of our own services (contracts 3.2 and 3.4).
+
+use crate::address;
+use crate::frame;
+use crate::options::{InvalidPeer, PeerOptions};
+use crate::rest::{Call, Http};
+use bytes::Bytes;
+use http::header::{ACCEPT, CONTENT_TYPE};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri};
+use ports::{CallContext, Clock, Fault};
+use std::sync::Arc;
+
+const TOKEN_HEADER: HeaderName = HeaderName::from_static("x-internal-token");
+const JSON: HeaderValue = HeaderValue::from_static("application/json");
+
+/// One service's internal interface: where it is, and the token that it asks for.
+pub(crate) struct Internal {
+    http: Http,
+    base: Uri,
+    token: Option<HeaderValue>,
+    options: PeerOptions,
+}
+
+impl Internal {
+    /// The interface at `base` (a URL or `host:port`, a path prefix is kept). `token` is sent as `X-Internal-Token`.
+    pub(crate) fn new(
+        peer: &'static str,
+        base: &str,
+        token: Option<&str>,
+        options: PeerOptions,
+        clock: Arc<dyn Clock>,
+    ) -> Result<Self, InvalidPeer> {
+        let mut problems = options.problems();
+        let base = address::parse(base).map_err(|problem| problems.insert(0, problem)).ok();
+        let token = token.map(HeaderValue::from_str).transpose().map_err(|_| {
+            problems.push("the internal token has characters that no header can carry".to_owned());
+        });
+        match (base, token) {
+            (Some(base), Ok(mut token)) if problems.is_empty() => {
+                if let Some(token) = &mut token {
+                    token.set_sensitive(true);
+                }
+                Ok(Self { http: Http::new(&options, clock), base, token, options })
+            }
+            _ => Err(InvalidPeer { peer, problems }),
+        }
+    }
+
+    /// One call at the path of `collection` and one `id` in it. `what` begins the message of a fault; an empty body is none.
+    pub(crate) async fn call(
+        &self,
+        cx: &CallContext,
+        what: &str,
+        method: Method,
+        (collection, id): (&str, &str),
+        body: Bytes,
+    ) -> Result<(StatusCode, Bytes), Fault> {
+        let url = address::below(&self.base, &format!("{collection}/{}", address::segment(id)))
+            .ok_or_else(|| Fault::permanent(format!("{what}: {id} makes no URL")))?;
+        let mut headers = HeaderMap::new();
+        headers.insert(ACCEPT, JSON);
+        if !body.is_empty() {
+            headers.insert(CONTENT_TYPE, JSON);
+        }
+        if let Some(token) = &self.token {
+            headers.insert(TOKEN_HEADER, token.clone());
+        }
+        frame::trace_headers(&cx.trace, &mut headers);
+        self.http.send(what, frame::limit(cx, &self.options), Call { method, url, headers, body }).await
+    }
+}
