@@ -1,7 +1,7 @@
 //! One HTTP/2 connection to one gRPC peer: made when it is first needed, made again after it broke, used by all calls.
 //!
 //! tonic's own channel passes each call through a task of its own before the connection's. Here a call goes straight to
-//! the connection, which is a fifth of what a call costs.
+//! the connection.
 
 use core::future::poll_fn;
 use core::pin::Pin;
