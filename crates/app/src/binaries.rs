@@ -30,7 +30,7 @@ trait Service {
     const ABOUT: &'static str;
 
     /// Puts settings from elsewhere into the environment before it is read.
-    fn prepare(_env: &mut Env) -> impl Future<Output = Result<(), Failure>> {
+    fn prepare(_env: &mut Env) -> impl Future<Output = Result<(), Failure>> + Send {
         async { Ok(()) }
     }
 
@@ -38,7 +38,7 @@ trait Service {
     fn read(env: &mut Env) -> Option<Self::Settings>;
 
     /// Runs until `stop`.
-    fn run(settings: Self::Settings, base: Base) -> impl Future<Output = Result<(), Failure>>;
+    fn run(settings: Self::Settings, base: Base) -> impl Future<Output = Result<(), Failure>> + Send;
 }
 
 /// What every process has.
@@ -69,7 +69,7 @@ pub fn reservation_worker() -> ExitCode {
     process::<reservation_worker::ReservationWorker>()
 }
 
-fn process<S: Service>() -> ExitCode {
+fn process<S: Service + 'static>() -> ExitCode {
     let arguments = Command::new(S::NAME)
         .version(env!("CARGO_PKG_VERSION"))
         .about(S::ABOUT)
@@ -85,13 +85,19 @@ fn process<S: Service>() -> ExitCode {
         Ok(runtime) => runtime,
         Err(error) => return Failure::service("start the runtime", error).report(),
     };
-    match runtime.block_on(start::<S>(arguments.get_flag("check-config"))) {
-        Ok(()) => Exit::Done.into(),
-        Err(failure) => failure.report(),
+    // As a task: what the runtime polls in this thread would be woken across threads for every message.
+    let running = runtime.spawn(start::<S>(arguments.get_flag("check-config")));
+    match runtime.block_on(running) {
+        Ok(Ok(())) => Exit::Done.into(),
+        Ok(Err(failure)) => failure.report(),
+        Err(gone) => match gone.try_into_panic() {
+            Ok(panic) => std::panic::resume_unwind(panic),
+            Err(gone) => Failure::service("go on", gone).report(),
+        },
     }
 }
 
-async fn start<S: Service>(only_check: bool) -> Result<(), Failure> {
+async fn start<S: Service + 'static>(only_check: bool) -> Result<(), Failure> {
     let mut env = Env::process();
     let logs = telemetry::Options::from_env(&mut env);
     S::prepare(&mut env).await?;
