@@ -27,6 +27,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         .build_server(true)
         .build_transport(true)
         .btree_map(".")
+        .codec_path("crate::codec::SmallMessages")
         .emit_rerun_if_changed(false)
         .compile_fds(descriptors)?;
     Ok(())

@@ -1,17 +1,19 @@
 //! One HTTP/2 connection to one gRPC peer: made when it is first needed, made again after it broke, used by all calls.
 //!
-//! tonic's own channel passes each call through a task of its own before the connection's. Here a call goes straight to
-//! the connection.
+//! tonic's own channel passes each call through a task of its own, and hyper's client gives each request one more. Here a
+//! call opens its stream on the connection itself and is woken by it alone.
 
+use bytes::Bytes;
 use core::future::poll_fn;
 use core::pin::Pin;
-use core::task::{Context, Poll};
+use core::task::{Context, Poll, ready};
 use core::time::Duration;
+use h2::client::{self, SendRequest};
+use h2::{Ping, PingPong, RecvStream};
 use http::uri::{Authority, Scheme};
 use http::{Request, Response, Uri};
-use hyper::body::Incoming;
-use hyper::client::conn::http2;
-use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use http_body::Frame;
+use http_body_util::BodyExt;
 use ports::Clock;
 use ports::clock::timeout;
 use std::error::Error;
@@ -23,8 +25,10 @@ use tower_service::Service;
 /// How often a connection with calls on it is asked whether it is alive, and how long it may take to say so.
 const PING_EVERY: Duration = Duration::from_secs(10);
 const PONG_WITHIN: Duration = Duration::from_secs(5);
+/// Bytes that the peer may send ahead, on each stream and on the connection: so many that credit is given back seldom.
+const WINDOW: u32 = 1 << 20;
 
-type Requests = http2::SendRequest<Body>;
+type Problem = Box<dyn Error + Send + Sync>;
 
 /// A connection. Clones are the same one.
 #[derive(Clone)]
@@ -42,10 +46,25 @@ struct Shared {
 
 #[derive(Default)]
 struct State {
-    open: Option<Requests>,
+    open: Option<Open>,
     /// How often connecting has failed, and how the last time.
     failures: u64,
     failure: String,
+}
+
+/// A connection that takes calls.
+#[derive(Clone)]
+struct Open {
+    requests: SendRequest<Bytes>,
+    /// Here once, and once for each call that is in the air.
+    calls: Arc<()>,
+}
+
+/// The body of an answer: its data, then its trailers.
+pub(crate) struct Answer {
+    stream: RecvStream,
+    data_ended: bool,
+    _call: Arc<()>,
 }
 
 impl Line {
@@ -68,12 +87,20 @@ impl Shared {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn open(&self) -> Option<Requests> {
-        self.state().open.as_ref().filter(|requests| !requests.is_closed()).cloned()
+    fn open(&self) -> Option<Open> {
+        self.state().open.clone()
+    }
+
+    /// Forgets a connection that takes no more calls, so that the next one is made.
+    fn forget(&self, broken: &Open) {
+        let mut state = self.state();
+        if state.open.as_ref().is_some_and(|open| Arc::ptr_eq(&open.calls, &broken.calls)) {
+            state.open = None;
+        }
     }
 
     /// The connection, made by whoever comes first. Who waited for an attempt that failed has failed with it.
-    async fn requests(&self) -> Result<Requests, Box<dyn Error + Send + Sync>> {
+    async fn connection(self: &Arc<Self>) -> Result<Open, Problem> {
         if let Some(open) = self.open() {
             return Ok(open);
         }
@@ -86,9 +113,9 @@ impl Shared {
             return Err(self.state().failure.clone().into());
         }
         match self.connect().await {
-            Ok(requests) => {
-                self.state().open = Some(requests.clone());
-                Ok(requests)
+            Ok(open) => {
+                self.state().open = Some(open.clone());
+                Ok(open)
             }
             Err(why) => {
                 let mut state = self.state();
@@ -99,54 +126,124 @@ impl Shared {
         }
     }
 
-    async fn connect(&self) -> Result<Requests, Box<dyn Error + Send + Sync>> {
+    async fn connect(self: &Arc<Self>) -> Result<Open, Problem> {
         let authority = &self.authority;
         let address = match authority.port() {
             Some(_) => authority.to_string(),
             None => format!("{authority}:80"),
         };
-        let connecting =
-            timeout(self.clock.as_ref(), self.connect_timeout, TcpStream::connect(&address)).await;
-        let stream = match connecting {
-            Ok(Ok(stream)) => stream,
-            Ok(Err(why)) => return Err(format!("cannot connect to {address}: {why}").into()),
-            Err(_) => {
-                return Err(format!("cannot connect to {address} within {:?}", self.connect_timeout).into());
-            }
+        let connecting = async {
+            let stream = TcpStream::connect(&address).await?;
+            stream.set_nodelay(true)?;
+            let settings = client::Builder::new()
+                .initial_window_size(WINDOW)
+                .initial_connection_window_size(WINDOW)
+                .enable_push(false)
+                .handshake::<_, Bytes>(stream);
+            Ok::<_, Problem>(settings.await?)
         };
-        stream.set_nodelay(true)?;
-        let (requests, connection) = http2::Builder::new(TokioExecutor::new())
-            .timer(TokioTimer::new())
-            .keep_alive_interval(PING_EVERY)
-            .keep_alive_timeout(PONG_WITHIN)
-            .handshake(TokioIo::new(stream))
-            .await?;
+        let (requests, mut connection) =
+            match timeout(self.clock.as_ref(), self.connect_timeout, connecting).await {
+                Ok(Ok(open)) => open,
+                Ok(Err(why)) => return Err(format!("cannot connect to {address}: {why}").into()),
+                Err(_) => {
+                    return Err(
+                        format!("cannot connect to {address} within {:?}", self.connect_timeout).into()
+                    );
+                }
+            };
+        let open = Open { requests, calls: Arc::new(()) };
+        let calls = Arc::downgrade(&open.calls);
+        let pings = connection.ping_pong().expect("it is taken once");
+        let clock = self.clock.clone();
         #[allow(
             clippy::disallowed_methods,
             reason = "it ends with the line, and its calls say why it broke"
         )]
-        tokio::spawn(connection);
-        Ok(requests)
+        tokio::spawn(async move {
+            tokio::select! {
+                // Its end, good or bad, reaches every call that is on it.
+                _ = connection => {}
+                // As does its being dropped.
+                () = until_silent(pings, || calls.strong_count() > 1, &*clock) => {}
+            }
+        });
+        Ok(open)
     }
 
-    async fn send(
-        &self,
-        mut request: Request<Body>,
-    ) -> Result<Response<Incoming>, Box<dyn Error + Send + Sync>> {
+    async fn send(self: Arc<Self>, mut request: Request<Body>) -> Result<Response<Answer>, Problem> {
         let mut parts = http::uri::Parts::default();
         parts.scheme = Some(self.scheme.clone());
         parts.authority = Some(self.authority.clone());
         parts.path_and_query = request.uri().path_and_query().cloned();
         *request.uri_mut() = Uri::from_parts(parts)?;
-        let mut requests = self.requests().await?;
-        poll_fn(|cx| requests.poll_ready(cx)).await?;
-        Ok(requests.send_request(request).await?)
+        let (head, mut body) = request.into_parts();
+        let head = Request::from_parts(head, ());
+
+        let mut open = self.connection().await?;
+        if poll_fn(|cx| open.requests.poll_ready(cx)).await.is_err() {
+            // It broke, or its peer is going away, since the last call; nothing was sent.
+            self.forget(&open);
+            open = self.connection().await?;
+            poll_fn(|cx| open.requests.poll_ready(cx)).await?;
+        }
+        let Open { mut requests, calls } = open;
+        let (answer, mut stream) = requests.send_request(head, false)?;
+        // Messages are small, so none is held back for credit: what has to wait, waits in the connection.
+        let mut last = Bytes::new();
+        while let Some(frame) = body.frame().await {
+            if let Ok(data) = frame?.into_data() {
+                let before = core::mem::replace(&mut last, data);
+                if !before.is_empty() {
+                    stream.send_data(before, false)?;
+                }
+            }
+        }
+        stream.send_data(last, true)?;
+        let answer = answer.await?;
+        Ok(answer.map(|stream| Answer { stream, data_ended: false, _call: calls }))
+    }
+}
+
+/// Returns when a ping was not answered in time while there were calls.
+async fn until_silent(mut pings: PingPong, has_calls: impl Fn() -> bool, clock: &dyn Clock) {
+    loop {
+        clock.sleep(PING_EVERY).await;
+        if has_calls() && !matches!(timeout(clock, PONG_WITHIN, pings.ping(Ping::opaque())).await, Ok(Ok(_))) {
+            return;
+        }
+    }
+}
+
+impl http_body::Body for Answer {
+    type Data = Bytes;
+    type Error = h2::Error;
+
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, h2::Error>>> {
+        let this = self.get_mut();
+        if !this.data_ended {
+            if let Some(data) = ready!(this.stream.poll_data(cx)) {
+                let data = data?;
+                this.stream.flow_control().release_capacity(data.len())?;
+                return Poll::Ready(Some(Ok(Frame::data(data))));
+            }
+            this.data_ended = true;
+        }
+        let trailers = ready!(this.stream.poll_trailers(cx))?;
+        Poll::Ready(trailers.map(|trailers| Ok(Frame::trailers(trailers))))
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.stream.is_end_stream()
     }
 }
 
 impl Service<Request<Body>> for Line {
-    type Response = Response<Incoming>;
-    type Error = Box<dyn Error + Send + Sync>;
+    type Response = Response<Answer>;
+    type Error = Problem;
     type Future = Pin<Box<dyn Future<Output = Result<Self::Response, Self::Error>> + Send>>;
 
     fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
@@ -154,7 +251,6 @@ impl Service<Request<Body>> for Line {
     }
 
     fn call(&mut self, request: Request<Body>) -> Self::Future {
-        let line = self.0.clone();
-        Box::pin(async move { line.send(request).await })
+        Box::pin(self.0.clone().send(request))
     }
 }

@@ -7,6 +7,7 @@
 //! Where a business answer has a wire form (`inventory_wire`, `payment_wire`, `reservation_wire`), both directions
 //! stand in one module: the service encodes with it and the client decodes with it.
 
+pub mod codec;
 pub mod envelope;
 pub mod error;
 pub mod inventory_wire;

@@ -168,6 +168,41 @@ async fn one_connections_limit_of_streams_is_not_the_limit() {
     }
 }
 
+/// A server that is replaced tells its clients to go (GOAWAY) and finishes what it has. No call may fail by that.
+#[tokio::test]
+async fn a_peer_that_goes_away_in_good_order_costs_no_call() {
+    let (listener, address) = listen().await;
+    let (connections, seen) = tokio::sync::watch::channel(0);
+    go(async move {
+        loop {
+            let (stream, _) = listener.accept().await.unwrap();
+            connections.send_modify(|count| *count += 1);
+            go(async move {
+                let mut connection = h2::server::handshake(stream).await.unwrap();
+                while let Some(Ok((_, mut respond))) = connection.accept().await {
+                    let message = prost::Message::encode_to_vec(&released());
+                    let mut framed = vec![0, 0, 0, 0, message.len() as u8];
+                    framed.extend(message);
+                    let head = http::Response::builder().header("content-type", "application/grpc");
+                    let mut body = respond.send_response(head.body(()).unwrap(), false).unwrap();
+                    body.send_data(framed.into(), false).unwrap();
+                    let ok = [("grpc-status".parse().unwrap(), "0".parse().unwrap())];
+                    body.send_trailers(ok.into_iter().collect()).unwrap();
+                    connection.graceful_shutdown();
+                }
+            });
+        }
+    });
+    let options = PeerOptions { connections: 1, ..patient() };
+    let client = InventoryClient::new(&address.to_string(), options, clock()).unwrap();
+    let mut calls = 0;
+    while *seen.borrow() < 4 {
+        client.release(&CallContext::default(), release()).await.expect("served by one or the other");
+        calls += 1;
+        assert!(calls < 10_000, "it stays on a connection that goes away");
+    }
+}
+
 /// Trap O2: every mistake of a configuration is told at once.
 #[tokio::test]
 async fn everything_wrong_with_a_peer_is_told_at_once() {
