@@ -83,6 +83,8 @@ impl Tasks {
         F: Future<Output = ()> + Send + 'static,
     {
         let abort = self.abort.clone();
+        // In a box of its own, because each layer around a future keeps it twice: as what came in and as what is awaited.
+        let future = Box::pin(future);
         async move {
             let _ = abort.run_until_cancelled_owned(future).await;
         }
