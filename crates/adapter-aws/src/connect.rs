@@ -2,19 +2,20 @@
 //! and endpoints, one HTTP client with rustls, and no retries below ours.
 
 use crate::dynamo::DynamoStore;
+use crate::keys::Keys;
 use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_credential_types::Credentials;
 use aws_sdk_sqs::config::{SharedCredentialsProvider, StalledStreamProtectionConfig};
-use aws_smithy_http_client::Builder;
+use aws_smithy_http_client::{Builder, Connector};
 use aws_smithy_http_client::tls::Provider;
 use aws_smithy_http_client::tls::rustls_provider::CryptoMode;
-use aws_smithy_runtime_api::client::http::SharedHttpClient;
+use aws_smithy_runtime_api::client::http::{HttpConnectorSettings, SharedHttpClient};
 use aws_smithy_types::retry::RetryConfig;
 use aws_smithy_types::timeout::TimeoutConfig;
 use aws_types::service_config::ServiceConfigKey;
 use core::time::Duration;
 use ports::{Clock, Entropy};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 /// The longest that connecting may take.
 const CONNECT_MAX: Duration = Duration::from_secs(3);
@@ -27,6 +28,8 @@ const IDLE_MAX: Duration = Duration::from_secs(20);
 #[derive(Debug, Clone)]
 pub struct Aws {
     config: SdkConfig,
+    keys: Arc<Keys>,
+    connector: Arc<OnceLock<Connector>>,
 }
 
 impl Aws {
@@ -42,7 +45,7 @@ impl Aws {
             .stalled_stream_protection(StalledStreamProtectionConfig::disabled())
             .load()
             .await;
-        Self { config }
+        Self::new(config)
     }
 
     /// One server at `endpoint` for every service, with credentials that only local servers take. For tests and tools.
@@ -58,7 +61,12 @@ impl Aws {
             .timeout_config(timeouts(CALL_MAX))
             .stalled_stream_protection(StalledStreamProtectionConfig::disabled())
             .build();
-        Self { config }
+        Self::new(config)
+    }
+
+    fn new(config: SdkConfig) -> Self {
+        let keys = Arc::new(Keys::new(config.credentials_provider()));
+        Self { config, keys, connector: Arc::default() }
     }
 
     /// The region that requests are signed for.
@@ -87,6 +95,23 @@ impl Aws {
         entropy: Arc<dyn Entropy>,
     ) -> DynamoStore {
         DynamoStore::new(&aws_sdk_dynamodb::Client::new(&self.config), name, indexes, clock, entropy)
+    }
+
+    /// The credentials, for calls that do not go through a client of the SDK.
+    pub(crate) fn keys(&self) -> &Keys {
+        &self.keys
+    }
+
+    /// Connections as the SDK's clients have them, for the same.
+    pub(crate) fn connector(&self) -> &Connector {
+        let settings = || HttpConnectorSettings::builder().connect_timeout(CONNECT_MAX).build();
+        self.connector.get_or_init(|| {
+            Connector::builder()
+                .tls_provider(Provider::Rustls(CryptoMode::Ring))
+                .pool_idle_timeout(Some(IDLE_MAX))
+                .connector_settings(settings())
+                .build()
+        })
     }
 
     /// The SDK's own form, from which its clients are made.

@@ -86,7 +86,7 @@ impl Kind {
     }
 
     /// Of an answer's status, where its code says nothing.
-    fn of_status(status: u16) -> Self {
+    pub(crate) fn of_status(status: u16) -> Self {
         match status {
             429 => Self::Throttled,
             403 => Self::Denied,
@@ -128,7 +128,7 @@ impl Failure {
                 let kind = kind.unwrap_or_else(|| Kind::of_status(service.raw().status().as_u16()));
                 (kind, meta.code(), meta.message().unwrap_or_default().to_owned())
             }
-            SdkError::TimeoutError(_) => (Kind::Silent, None, "no answer in time".to_owned()),
+            SdkError::TimeoutError(_) => return Self::late(what),
             SdkError::DispatchFailure(failure) => {
                 let told = failure.as_connector_error().map_or_else(|| chain(error), |error| chain(error));
                 let kind = if told.contains("credential") { Kind::Credentials } else { Kind::Silent };
@@ -137,12 +137,22 @@ impl Failure {
             SdkError::ResponseError(_) => (Kind::Garbled, None, chain(error)),
             _ => (Kind::Refused, None, chain(error)),
         };
-        let said = match (code, told.as_str()) {
-            (Some(code), "") => code.to_owned(),
-            (Some(code), told) => format!("{code}: {told}"),
-            (None, told) => told.to_owned(),
+        Self::new(what, kind, code, &told)
+    }
+
+    /// `told` is what AWS said or what happened.
+    pub(crate) fn new(what: &str, kind: Kind, code: Option<&str>, told: &str) -> Self {
+        let message = match (code, told) {
+            (Some(code), "") => format!("{what}: {code}"),
+            (Some(code), told) => format!("{what}: {code}: {told}"),
+            (None, told) => format!("{what}: {told}"),
         };
-        Self { kind, message: format!("{what}: {said}") }
+        Self { kind, message }
+    }
+
+    /// There was no answer within the limit of the call.
+    pub(crate) fn late(what: &str) -> Self {
+        Self::new(what, Kind::Silent, None, "no answer in time")
     }
 }
 
@@ -159,7 +169,7 @@ impl From<Failure> for Fault {
 }
 
 /// An error and every error below it.
-fn chain(error: &dyn Error) -> String {
+pub(crate) fn chain(error: &dyn Error) -> String {
     let mut text = error.to_string();
     let mut below = error.source();
     while let Some(error) = below {

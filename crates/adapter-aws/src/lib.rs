@@ -14,6 +14,7 @@ mod bus;
 mod connect;
 pub mod dynamo;
 mod fault;
+mod keys;
 mod schedules;
 mod secrets;
 pub mod setup;

@@ -3,26 +3,27 @@
 //! What SQS calls things is mapped to the port here and nowhere else. Calls are not retried below the callers of the port,
 //! which know what a repetition means; each has a limit, that of a receive is longer than its long poll. A receive
 //! future must be run to its end: SQS may have handed messages to a connection that nobody reads (trap T2).
+//!
+//! Receiving and deleting, which every message costs, go over our own [`wire`]; the rest goes through the SDK's client.
 
 use crate::connect::{Aws, CALL_MAX, timeouts};
 use crate::fault::{Failure, Kind, Unusable};
 use async_trait::async_trait;
 use aws_sdk_sqs::Client;
-use aws_sdk_sqs::types::{
-    ChangeMessageVisibilityBatchRequestEntry, DeleteMessageBatchRequestEntry, MessageSystemAttributeName,
-    QueueAttributeName,
-};
+use aws_sdk_sqs::types::{BatchResultErrorEntry, ChangeMessageVisibilityBatchRequestEntry, QueueAttributeName};
 use core::time::Duration;
 use domain::limits::QUEUE_BATCH_MAX;
 use ports::queue::{Depth, Message, Outgoing, QueueKind, Receipt, Receive, RedrivePolicy, Sent};
 use ports::{Fault, Queue};
 use std::sync::Arc;
+use wire::{DeleteEntry, DeleteMessageBatch, Deleted, ReceivedMessages, Wire};
 
 mod address;
 mod batch;
 mod incoming;
 mod letters;
 mod outgoing;
+mod wire;
 
 pub use address::{InvalidQueueUrl, QueueUrl};
 pub use letters::LetterBox;
@@ -32,21 +33,19 @@ const WAIT_MAX: Duration = Duration::from_secs(20);
 /// How long a message may stay hidden after its receive, at most.
 const VISIBILITY_MAX: Duration = Duration::from_secs(12 * 3_600);
 /// What a receive asks for beside the body.
-const SYSTEM_ATTRIBUTES: [MessageSystemAttributeName; 5] = [
-    MessageSystemAttributeName::ApproximateReceiveCount,
-    MessageSystemAttributeName::ApproximateFirstReceiveTimestamp,
-    MessageSystemAttributeName::AwsTraceHeader,
-    MessageSystemAttributeName::MessageGroupId,
-    MessageSystemAttributeName::SentTimestamp,
+const SYSTEM_ATTRIBUTES: [&str; 5] = [
+    "ApproximateReceiveCount",
+    "ApproximateFirstReceiveTimestamp",
+    "AWSTraceHeader",
+    "MessageGroupId",
+    "SentTimestamp",
 ];
 
 /// One SQS queue.
 #[derive(Debug, Clone)]
 pub struct SqsQueue {
-    /// For calls that answer at once.
     client: Client,
-    /// For receives, which wait.
-    poller: Client,
+    wire: Arc<Wire>,
     url: Arc<str>,
     kind: QueueKind,
     region: Arc<str>,
@@ -56,16 +55,12 @@ impl SqsQueue {
     /// The queue at `url`, which is FIFO if its name says so. Nothing is called; see [`check`](Self::check).
     pub fn new(aws: &Aws, url: &QueueUrl) -> Self {
         let configured = aws.sqs_endpoint();
-        let config = |limit| {
-            let mut builder = aws_sdk_sqs::config::Builder::from(aws.sdk()).timeout_config(timeouts(limit));
-            if let Some(endpoint) = url.endpoint_beside(configured.as_deref()) {
-                builder = builder.endpoint_url(endpoint);
-            }
-            Client::from_conf(builder.build())
-        };
+        let beside = url.endpoint_beside(configured.as_deref());
+        let mut builder = aws_sdk_sqs::config::Builder::from(aws.sdk()).timeout_config(timeouts(CALL_MAX));
+        builder.set_endpoint_url(beside.or(configured.as_deref()).map(str::to_owned));
         Self {
-            client: config(CALL_MAX),
-            poller: config(WAIT_MAX + CALL_MAX),
+            client: Client::from_conf(builder.build()),
+            wire: Arc::new(Wire::new(aws, beside.or(configured.as_deref()))),
             url: url.as_str().into(),
             kind: url.kind(),
             region: aws.region().into(),
@@ -134,36 +129,32 @@ impl SqsQueue {
             + Sync
             + 'static,
     {
-        Failure::of(&format!("sqs:{action} on {}", self.url), error)
+        Failure::of(&self.what(action), error)
     }
 
-    /// Receives with more attributes than a worker needs: for looking at dead letters.
-    async fn receive_with(
-        &self,
-        request: Receive,
-        attributes: &[MessageSystemAttributeName],
-    ) -> Result<Vec<aws_sdk_sqs::types::Message>, Fault> {
+    fn what(&self, action: &str) -> String {
+        format!("sqs:{action} on {}", self.url)
+    }
+
+    /// Receives with these system attributes: the messages as [`wire::ReceivedMessages`].
+    async fn receive_with(&self, request: Receive, attributes: &[&str]) -> Result<Vec<u8>, Fault> {
         if !(1..=QUEUE_BATCH_MAX).contains(&request.max) || request.wait > WAIT_MAX {
             return Err(Fault::permanent(format!(
                 "a receive of {} messages with a wait of {:?}: SQS gives 1 to 10 and waits up to 20 s",
                 request.max, request.wait
             )));
         }
-        let mut call = self
-            .poller
-            .receive_message()
-            .queue_url(&*self.url)
-            .max_number_of_messages(request.max as i32)
-            .wait_time_seconds(seconds(request.wait))
-            .message_attribute_names("All")
-            .set_message_system_attribute_names(Some(attributes.to_vec()));
-        if let Some(visibility) = request.visibility {
-            call = call.visibility_timeout(seconds(visibility.min(VISIBILITY_MAX)));
-        }
-        match call.send().await {
-            Ok(answer) => Ok(answer.messages.unwrap_or_default()),
-            Err(error) => Err(self.failure("ReceiveMessage", &error).into()),
-        }
+        let action = "ReceiveMessage";
+        let body = wire::ReceiveMessage {
+            queue_url: &self.url,
+            max_number_of_messages: request.max,
+            wait_time_seconds: seconds(request.wait),
+            visibility_timeout: request.visibility.map(|visibility| seconds(visibility.min(VISIBILITY_MAX))),
+            message_attribute_names: ["All"],
+            message_system_attribute_names: attributes,
+        };
+        let limit = request.wait + CALL_MAX;
+        Ok(self.wire.call(|| self.what(action), action, limit, &body).await?)
     }
 }
 
@@ -194,23 +185,23 @@ impl Queue for SqsQueue {
     }
 
     async fn receive(&self, request: Receive) -> Result<Vec<Message>, Fault> {
-        let messages = self.receive_with(request, &SYSTEM_ATTRIBUTES).await?;
-        Ok(messages.into_iter().filter_map(incoming::message).collect())
+        let answer = self.receive_with(request, &SYSTEM_ATTRIBUTES).await?;
+        let answer: ReceivedMessages<'_> = wire::read(&self.what("ReceiveMessage"), &answer)?;
+        Ok(answer.messages.unwrap_or_default().into_iter().filter_map(incoming::message).collect())
     }
 
     async fn delete(&self, receipts: Vec<Receipt>) -> Result<Vec<Result<(), Fault>>, Fault> {
         batch::in_range(receipts.len())?;
-        let count = receipts.len();
-        let entries = receipts.iter().enumerate().map(|(place, receipt)| {
-            let entry =
-                DeleteMessageBatchRequestEntry::builder().id(batch::id(place)).receipt_handle(&*receipt.0);
-            entry.build().expect("id and receipt are set")
-        });
-        let call = self.client.delete_message_batch().queue_url(&*self.url);
-        let answer = call.set_entries(Some(entries.collect())).send().await;
-        let answer = answer.map_err(|error| self.failure("DeleteMessageBatch", &error))?;
-        let done = answer.successful.into_iter().map(|entry| (entry.id, ()));
-        Ok(batch::results("sqs:DeleteMessage", count, done, answer.failed))
+        let entries = receipts.iter().enumerate();
+        let entries =
+            entries.map(|(place, receipt)| DeleteEntry { id: batch::id(place), receipt_handle: &receipt.0 });
+        let action = "DeleteMessageBatch";
+        let body = DeleteMessageBatch { queue_url: &self.url, entries: entries.collect() };
+        let answer = self.wire.call(|| self.what(action), action, CALL_MAX, &body).await?;
+        let answer: Deleted = wire::read(&self.what(action), &answer)?;
+        let done = answer.successful.unwrap_or_default().into_iter().map(|entry| (entry.id, ()));
+        let failed = answer.failed.unwrap_or_default().into_iter().map(failed_entry).collect();
+        Ok(batch::results("sqs:DeleteMessage", receipts.len(), done, failed))
     }
 
     async fn change_visibility(
@@ -262,6 +253,17 @@ impl Queue for SqsQueue {
             Err(failure) => Err(failure.into()),
         }
     }
+}
+
+/// In the SDK's form, which the other batches have.
+fn failed_entry(entry: wire::Failed) -> BatchResultErrorEntry {
+    BatchResultErrorEntry::builder()
+        .id(entry.id)
+        .code(entry.code)
+        .set_message(entry.message)
+        .sender_fault(entry.sender_fault)
+        .build()
+        .expect("id, code and fault are set")
 }
 
 /// SQS counts in whole seconds; rounded up, so that nothing comes back before its time.

@@ -5,8 +5,8 @@
 //! found them and then by SQS's sequence number (FIFO) or sent time. On a FIFO queue SQS shows at most ten of a group at a
 //! time: the next are found by a sweep after those were removed, and so come behind them.
 
-use super::{SqsQueue, incoming};
-use aws_sdk_sqs::types::MessageSystemAttributeName as Name;
+use super::wire::{self, ReceivedMessages};
+use super::{SYSTEM_ATTRIBUTES, SqsQueue, incoming};
 use core::time::Duration;
 use domain::limits::QUEUE_BATCH_MAX;
 use ports::queue::{Message, Receive};
@@ -119,25 +119,20 @@ impl LetterBox {
     async fn sweep(&self, seen: &mut Seen) -> Result<(), Fault> {
         seen.sweeps += 1;
         let request = Receive { max: QUEUE_BATCH_MAX, wait: SWEEP_WAIT, visibility: Some(LEASE) };
-        let wanted = [
-            Name::ApproximateReceiveCount,
-            Name::ApproximateFirstReceiveTimestamp,
-            Name::AwsTraceHeader,
-            Name::MessageGroupId,
-            Name::SentTimestamp,
-            Name::SequenceNumber,
-        ];
+        let wanted = [&SYSTEM_ATTRIBUTES[..], &["SequenceNumber"]].concat();
         let mut taken = 0;
         while taken < SWEEP_MAX {
             let asked_at = self.clock.elapsed();
-            let messages = self.queue.receive_with(request, &wanted).await?;
+            let answer = self.queue.receive_with(request, &wanted).await?;
+            let answer: ReceivedMessages<'_> = wire::read(&self.queue.what("ReceiveMessage"), &answer)?;
+            let messages = answer.messages.unwrap_or_default();
             if messages.is_empty() {
                 break;
             }
             taken += messages.len();
             for raw in messages {
-                let sequence = raw.attributes.as_ref().and_then(|all| all.get(&Name::SequenceNumber));
-                let sequence: Option<u128> = sequence.and_then(|text| text.parse().ok());
+                let sequence = raw.attributes.as_ref().map(|all| all.sequence_number.parse::<u128>());
+                let sequence = sequence.and_then(Result::ok);
                 let Some(message) = incoming::message(raw) else { continue };
                 let at = sequence.unwrap_or_else(|| u128::from(message.sent_at.as_millis()));
                 let (id, sweeps) = (message.id.clone(), seen.sweeps);

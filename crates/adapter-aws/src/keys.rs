@@ -1,0 +1,139 @@
+//! The credentials of this process, fetched once and kept until shortly before they expire.
+
+use crate::fault::chain;
+use aws_credential_types::Credentials;
+use aws_credential_types::provider::{ProvideCredentials, SharedCredentialsProvider};
+use core::time::Duration;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::SystemTime;
+
+/// So long before their end credentials are fetched again: longer than any call may take.
+const MARGIN: Duration = Duration::from_secs(60);
+/// Credentials that do not tell their end are fetched again after this, as the SDK does.
+const UNTOLD: Duration = Duration::from_secs(15 * 60);
+
+#[derive(Debug)]
+pub(crate) struct Keys {
+    provider: Option<SharedCredentialsProvider>,
+    held: Mutex<Option<Held>>,
+    /// Held by the one that fetches.
+    fetching: tokio::sync::Mutex<()>,
+}
+
+#[derive(Debug, Clone)]
+struct Held {
+    keys: Credentials,
+    renew_at: SystemTime,
+}
+
+impl Keys {
+    /// Those of `provider`. Nothing is fetched before it is needed.
+    pub(crate) fn new(provider: Option<SharedCredentialsProvider>) -> Self {
+        Self { provider, held: Mutex::default(), fetching: tokio::sync::Mutex::new(()) }
+    }
+
+    /// The credentials, or why there are none.
+    pub(crate) async fn get(&self) -> Result<Credentials, String> {
+        if let Some(held) = self.fresh() {
+            return Ok(held);
+        }
+        let _fetching = self.fetching.lock().await;
+        if let Some(held) = self.fresh() {
+            return Ok(held);
+        }
+        let provider = self.provider.as_ref().ok_or("there is no provider of credentials")?;
+        match provider.provide_credentials().await {
+            Ok(keys) => {
+                let end = keys.expiry().map(|end| end - MARGIN);
+                let renew_at = end.unwrap_or_else(|| real_now() + UNTOLD);
+                *self.held() = Some(Held { keys: keys.clone(), renew_at });
+                Ok(keys)
+            }
+            // Who gives them out may be away for a moment; these are still good for a while.
+            Err(why) => match self.held().clone() {
+                Some(held) if held.keys.expiry().is_none_or(|end| end > real_now()) => Ok(held.keys),
+                _ => Err(chain(&why)),
+            },
+        }
+    }
+
+    /// Fetches again before the next use: AWS did not take what we hold.
+    pub(crate) fn forget(&self) {
+        *self.held() = None;
+    }
+
+    fn fresh(&self) -> Option<Credentials> {
+        self.held().as_ref().filter(|held| held.renew_at > real_now()).map(|held| held.keys.clone())
+    }
+
+    fn held(&self) -> MutexGuard<'_, Option<Held>> {
+        self.held.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[allow(clippy::disallowed_methods, reason = "credentials and signatures are of real time")]
+pub(crate) fn real_now() -> SystemTime {
+    SystemTime::now()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use aws_credential_types::provider::error::CredentialsError;
+    use aws_credential_types::provider::future::ProvideCredentials as Provided;
+    use core::sync::atomic::{AtomicU32, Ordering};
+    use std::sync::Arc;
+
+    /// Gives credentials that end after so long, until it has none any more.
+    #[derive(Debug, Clone)]
+    struct Provider {
+        given: Arc<AtomicU32>,
+        end_after: Option<Duration>,
+        has: u32,
+    }
+
+    impl ProvideCredentials for Provider {
+        fn provide_credentials<'a>(&'a self) -> Provided<'a>
+        where
+            Self: 'a,
+        {
+            let number = self.given.fetch_add(1, Ordering::Relaxed);
+            let end = self.end_after.map(|after| real_now() + after);
+            Provided::ready(if number < self.has {
+                Ok(Credentials::new(format!("key-{number}"), "secret", None, end, "test"))
+            } else {
+                Err(CredentialsError::not_loaded("no more"))
+            })
+        }
+    }
+
+    fn keys(end_after: Option<Duration>, has: u32) -> Keys {
+        Keys::new(Some(SharedCredentialsProvider::new(Provider { given: Arc::default(), end_after, has })))
+    }
+
+    async fn id(keys: &Keys) -> Result<String, String> {
+        keys.get().await.map(|keys| keys.access_key_id().to_owned())
+    }
+
+    #[tokio::test]
+    async fn they_are_fetched_once_and_again_when_aws_does_not_take_them() {
+        for end_after in [None, Some(MARGIN * 2)] {
+            let keys = keys(end_after, 9);
+            for _ in 0..3 {
+                assert_eq!(id(&keys).await.unwrap(), "key-0");
+            }
+            keys.forget();
+            assert_eq!(id(&keys).await.unwrap(), "key-1");
+        }
+    }
+
+    #[tokio::test]
+    async fn they_are_renewed_before_their_end_and_used_up_to_it() {
+        let keys = keys(Some(MARGIN / 2), 2);
+        assert_eq!(id(&keys).await.unwrap(), "key-0");
+        assert_eq!(id(&keys).await.unwrap(), "key-1");
+        assert_eq!(id(&keys).await.unwrap(), "key-1", "the provider has no more, and these are still good");
+        keys.forget();
+        assert!(id(&keys).await.unwrap_err().contains("no more"));
+    }
+}

@@ -1,0 +1,307 @@
+//! Receiving and deleting, the two calls that every message costs, in SQS's JSON protocol.
+//!
+//! The SDK passes each call through endpoint rules, interceptors and a bag of configuration, which costs several times what
+//! the call itself does (docs/measurements.md). Here the SDK gives what must not be written twice: connections, TLS,
+//! credentials and signatures. Everything else about SQS still goes through its client.
+
+use crate::connect::Aws;
+use crate::fault::{Failure, Kind};
+use crate::keys::real_now;
+use aws_credential_types::Credentials;
+use aws_sdk_sqs::config::endpoint::{DefaultResolver, Params, ResolveEndpoint};
+use aws_sigv4::http_request::{SignableBody, SignableRequest, SigningSettings, sign};
+use aws_sigv4::sign::v4;
+use aws_smithy_runtime_api::client::http::HttpConnector;
+use aws_smithy_runtime_api::client::orchestrator::HttpRequest;
+use aws_smithy_types::body::SdkBody;
+use aws_smithy_types::byte_stream::ByteStream;
+use aws_smithy_types::date_time::{DateTime, Format};
+use core::sync::atomic::{AtomicI64, Ordering};
+use core::time::Duration;
+use futures_util::FutureExt;
+use serde::{Deserialize, Serialize};
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+use std::time::SystemTime;
+
+const CONTENT_TYPE: &str = "application/x-amz-json-1.0";
+/// Of an error: the code of the older query protocol, which says more than the shape's name.
+const QUERY_ERROR: &str = "x-amzn-query-error";
+
+/// One queue's server, as this process calls it.
+#[derive(Debug)]
+pub(super) struct Wire {
+    aws: Aws,
+    /// Absent where the configuration makes none; each call says so.
+    endpoint: Result<String, String>,
+    /// What the server's clock is ahead of ours, in milliseconds, learnt from a signature that it found too old or too new.
+    ahead_ms: AtomicI64,
+}
+
+impl Wire {
+    /// Calls SQS at `endpoint`, or without one where SQS is in this region.
+    pub(super) fn new(aws: &Aws, endpoint: Option<&str>) -> Self {
+        Self {
+            aws: aws.clone(),
+            endpoint: endpoint.map_or_else(|| endpoint_of_region(aws), |own| Ok(own.to_owned())).map(slashed),
+            ahead_ms: AtomicI64::new(0),
+        }
+    }
+
+    /// One attempt of one call: the answer's body.
+    ///
+    /// `what` says in a failure what was being done.
+    pub(super) async fn call(
+        &self,
+        what: impl Fn() -> String,
+        action: &str,
+        limit: Duration,
+        body: &impl Serialize,
+    ) -> Result<Vec<u8>, Failure> {
+        let body = serde_json::to_vec(body)
+            .map_err(|why| Failure::new(&what(), Kind::Refused, None, &why.to_string()))?;
+        #[allow(clippy::disallowed_methods, reason = "the answer comes in real time")]
+        match tokio::time::timeout(limit, self.exchange(&what, action, body)).await {
+            Ok(answer) => answer,
+            Err(_) => Err(Failure::late(&what())),
+        }
+    }
+
+    async fn exchange(
+        &self,
+        what: &impl Fn() -> String,
+        action: &str,
+        body: Vec<u8>,
+    ) -> Result<Vec<u8>, Failure> {
+        let failed = |kind, told: &str| Failure::new(&what(), kind, None, told);
+        let endpoint = self.endpoint.as_deref().map_err(|why| failed(Kind::Refused, why))?;
+        let keys = self.aws.keys().get().await.map_err(|why| failed(Kind::Credentials, &why))?;
+        let request = self.signed(endpoint, action, body, &keys).map_err(|why| failed(Kind::Refused, &why))?;
+        let answer = self.aws.connector().call(request).await;
+        let answer = answer.map_err(|why| failed(Kind::Silent, &crate::fault::chain(&why)))?;
+        let (status, headers) = (answer.status().as_u16(), answer.headers().clone());
+        let body = ByteStream::new(answer.into_body()).collect().await;
+        let body = body.map_err(|why| failed(Kind::Silent, &crate::fault::chain(&why)))?.to_vec();
+        if (200..300).contains(&status) {
+            return Ok(body);
+        }
+        let told = Refusal::read(&body);
+        let query = headers.get(QUERY_ERROR).and_then(|text| text.split(';').next());
+        let code = query.or_else(|| told.kind.rsplit('#').next().filter(|code| !code.is_empty()));
+        let kind = code.and_then(Kind::of_code).unwrap_or_else(|| Kind::of_status(status));
+        match kind {
+            Kind::Expired | Kind::Credentials => self.aws.keys().forget(),
+            Kind::Signature => self.learn_the_time(headers.get("date")),
+            _ => {}
+        }
+        Err(Failure::new(&what(), kind, code, &told.message))
+    }
+
+    fn signed(
+        &self,
+        endpoint: &str,
+        action: &str,
+        body: Vec<u8>,
+        keys: &Credentials,
+    ) -> Result<HttpRequest, String> {
+        let target = format!("AmazonSQS.{action}");
+        let headers =
+            [("content-type", CONTENT_TYPE), ("x-amz-target", &*target), ("x-amzn-query-mode", "true")];
+        let identity = keys.clone().into();
+        let params = v4::SigningParams::builder()
+            .identity(&identity)
+            .region(self.aws.region())
+            .name("sqs")
+            .time(self.now())
+            .settings(SigningSettings::default())
+            .build()
+            .map_err(|why| why.to_string())?
+            .into();
+        let signable =
+            SignableRequest::new("POST", endpoint, headers.into_iter(), SignableBody::Bytes(&body))
+                .map_err(|why| why.to_string())?;
+        let (signature, _) = sign(signable, &params).map_err(|why| why.to_string())?.into_parts();
+        let mut request = HttpRequest::new(SdkBody::from(body));
+        request.set_method("POST").map_err(|why| why.to_string())?;
+        request.set_uri(endpoint).map_err(|why| why.to_string())?;
+        let all = request.headers_mut();
+        all.insert("content-type", CONTENT_TYPE);
+        all.insert("x-amz-target", target);
+        all.insert("x-amzn-query-mode", "true");
+        for header in signature.into_parts().0 {
+            all.insert(header.name(), header.value().to_owned());
+        }
+        Ok(request)
+    }
+
+    /// The server's time, as far as it is known.
+    fn now(&self) -> SystemTime {
+        let ahead = self.ahead_ms.load(Ordering::Relaxed);
+        let by = Duration::from_millis(ahead.unsigned_abs());
+        if ahead < 0 { real_now() - by } else { real_now() + by }
+    }
+
+    /// A signature that was refused may have been made by a wrong clock: the next one is made by the server's.
+    fn learn_the_time(&self, date: Option<&str>) {
+        let told = date.and_then(|date| DateTime::from_str(date, Format::HttpDate).ok());
+        let Some(told) = told.and_then(|told| told.to_millis().ok()) else { return };
+        let ours = real_now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_millis() as i64;
+        self.ahead_ms.store(told - ours, Ordering::Relaxed);
+    }
+}
+
+/// Where SQS is in this region, by the SDK's rules.
+fn endpoint_of_region(aws: &Aws) -> Result<String, String> {
+    let params = Params::builder()
+        .region(aws.region())
+        .use_fips(aws.sdk().use_fips().unwrap_or_default())
+        .use_dual_stack(aws.sdk().use_dual_stack().unwrap_or_default())
+        .build()
+        .map_err(|why| why.to_string())?;
+    // The rules are code: the answer is there at once.
+    let endpoint = DefaultResolver::new().resolve_endpoint(&params).now_or_never();
+    match endpoint {
+        Some(Ok(endpoint)) => Ok(endpoint.url().to_owned()),
+        Some(Err(why)) => Err(why.to_string()),
+        None => Err("the endpoint of SQS is not known at once".to_owned()),
+    }
+}
+
+fn slashed(mut endpoint: String) -> String {
+    if !endpoint.ends_with('/') {
+        endpoint.push('/');
+    }
+    endpoint
+}
+
+/// What a receive asks for.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub(super) struct ReceiveMessage<'a> {
+    pub(super) queue_url: &'a str,
+    pub(super) max_number_of_messages: usize,
+    pub(super) wait_time_seconds: i32,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) visibility_timeout: Option<i32>,
+    pub(super) message_attribute_names: [&'a str; 1],
+    pub(super) message_system_attribute_names: &'a [&'a str],
+}
+
+/// What it brings.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub(super) struct ReceivedMessages<'a> {
+    #[serde(borrow, default)]
+    pub(super) messages: Option<Vec<Received<'a>>>,
+}
+
+/// A message. What is missing is empty.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub(super) struct Received<'a> {
+    #[serde(borrow, default)]
+    pub(super) message_id: Cow<'a, str>,
+    #[serde(borrow, default)]
+    pub(super) receipt_handle: Cow<'a, str>,
+    #[serde(default)]
+    pub(super) body: Option<String>,
+    #[serde(borrow, default)]
+    pub(super) attributes: Option<SystemAttributes<'a>>,
+    /// By name, so that their order is always the same.
+    #[serde(default)]
+    pub(super) message_attributes: Option<BTreeMap<String, AttributeValue>>,
+}
+
+/// What SQS itself says of a message; numbers come as text.
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub(super) struct SystemAttributes<'a> {
+    #[serde(borrow, default)]
+    pub(super) approximate_receive_count: Cow<'a, str>,
+    #[serde(borrow, default)]
+    pub(super) approximate_first_receive_timestamp: Cow<'a, str>,
+    #[serde(borrow, default)]
+    pub(super) sent_timestamp: Cow<'a, str>,
+    #[serde(borrow, default)]
+    pub(super) message_group_id: Cow<'a, str>,
+    #[serde(borrow, default)]
+    pub(super) sequence_number: Cow<'a, str>,
+    #[serde(default, rename = "AWSTraceHeader")]
+    pub(super) trace_header: Option<String>,
+}
+
+/// The value of a sender's attribute; one that is no text has none.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub(super) struct AttributeValue {
+    #[serde(default)]
+    pub(super) string_value: Option<String>,
+}
+
+/// What a delete asks for.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub(super) struct DeleteMessageBatch<'a> {
+    pub(super) queue_url: &'a str,
+    pub(super) entries: Vec<DeleteEntry<'a>>,
+}
+
+/// One message to delete.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub(super) struct DeleteEntry<'a> {
+    pub(super) id: &'static str,
+    pub(super) receipt_handle: &'a str,
+}
+
+/// What became of each.
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub(super) struct Deleted {
+    #[serde(default)]
+    pub(super) successful: Option<Vec<Done>>,
+    #[serde(default)]
+    pub(super) failed: Option<Vec<Failed>>,
+}
+
+/// An entry that worked.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub(super) struct Done {
+    pub(super) id: String,
+}
+
+/// An entry that did not.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub(super) struct Failed {
+    pub(super) id: String,
+    #[serde(default)]
+    pub(super) code: String,
+    #[serde(default)]
+    pub(super) message: Option<String>,
+    #[serde(default)]
+    pub(super) sender_fault: bool,
+}
+
+/// Reads an answer; one without a body is empty.
+pub(super) fn read<'a, T: Deserialize<'a>>(what: &str, body: &'a [u8]) -> Result<T, Failure> {
+    let body = if body.is_empty() { b"{}" } else { body };
+    serde_json::from_slice(body).map_err(|why| Failure::new(what, Kind::Garbled, None, &why.to_string()))
+}
+
+/// The body of an error.
+#[derive(Debug, Default, Deserialize)]
+struct Refusal {
+    #[serde(default, rename = "__type")]
+    kind: String,
+    #[serde(default, alias = "Message")]
+    message: String,
+}
+
+impl Refusal {
+    /// From what is in front of SQS there may come anything.
+    fn read(body: &[u8]) -> Self {
+        serde_json::from_slice(body).unwrap_or_default()
+    }
+}
