@@ -51,17 +51,25 @@ impl Aws {
     /// One server at `endpoint` for every service, with credentials that only local servers take. For tests and tools.
     pub fn local(endpoint: &str, region: &str) -> Self {
         let credentials = Credentials::new("local", "local-secret", None, None, "local");
-        let config = SdkConfig::builder()
+        let credentials = SharedCredentialsProvider::new(credentials);
+        Self::new(Self::bare(region, credentials).endpoint_url(endpoint).build())
+    }
+
+    /// AWS itself, with these credentials.
+    #[cfg(test)]
+    pub(crate) fn with(region: &str, credentials: SharedCredentialsProvider) -> Self {
+        Self::new(Self::bare(region, credentials).build())
+    }
+
+    fn bare(region: &str, credentials: SharedCredentialsProvider) -> aws_types::sdk_config::Builder {
+        SdkConfig::builder()
             .behavior_version(BehaviorVersion::latest())
             .region(Region::new(region.to_owned()))
-            .endpoint_url(endpoint)
-            .credentials_provider(SharedCredentialsProvider::new(credentials))
+            .credentials_provider(credentials)
             .http_client(https())
             .retry_config(RetryConfig::disabled())
             .timeout_config(timeouts(CALL_MAX))
             .stalled_stream_protection(StalledStreamProtectionConfig::disabled())
-            .build();
-        Self::new(config)
     }
 
     fn new(config: SdkConfig) -> Self {

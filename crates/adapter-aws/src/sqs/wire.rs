@@ -305,3 +305,6 @@ impl Refusal {
         serde_json::from_slice(body).unwrap_or_default()
     }
 }
+
+#[cfg(test)]
+mod tests;
