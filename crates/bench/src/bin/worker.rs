@@ -1,7 +1,8 @@
 //! The unmodified `reservation-worker` under load: events a second, what each costs, and how long each takes.
 //!
 //! The worker runs in a process of its own against stand-ins for SQS, the inventory and reservation-api in this one, on the
-//! same cores. Each run starts a fresh worker on a fresh queue, lets it run warm, and then measures.
+//! same cores. Each run starts a fresh worker on a fresh queue, lets it run warm, and then measures. `--binary` measures
+//! another program in its place, so that both are seen on the same machine in the same hour.
 
 use anyhow::{Context, Result, bail, ensure};
 use bench::worker::{Conditions, Kind, burst, figures, plot, run};
@@ -26,6 +27,9 @@ struct Options {
     /// Write throughput over time as an SVG to this file.
     #[arg(long)]
     svg: Option<PathBuf>,
+    /// Another program to measure, which reads the same variables (peers/go is one); left out: reservation-worker.
+    #[arg(long)]
+    binary: Option<PathBuf>,
     /// Values of WORKER_CONCURRENCY, a run for each on either kind of queue.
     #[arg(long, value_delimiter = ',', default_values = ["20", "auto"])]
     concurrency: Vec<String>,
@@ -102,17 +106,18 @@ async fn measure(options: &Options) -> Result<()> {
         "that takes more than {WHOLE_MAX:?}; ask for fewer --seconds or name the runs with --only"
     );
 
+    let binary = options.binary.as_deref();
     let began = now();
     let mut seen = Vec::new();
     for (kind, concurrency) in runs {
         say(&format!("{:>4} s  {}-{concurrency} …", (now() - began).as_secs(), kind.name()));
-        seen.push(run::run(kind, concurrency, &conditions).await?);
+        seen.push(run::run(kind, binary, concurrency, &conditions).await?);
     }
     let mut thousand = Vec::new();
     if bursts {
         for kind in Kind::ALL {
             say(&format!("{:>4} s  burst-1000-{} …", (now() - began).as_secs(), kind.name()));
-            thousand.push(burst::run(kind, "auto", &conditions).await?);
+            thousand.push(burst::run(kind, binary, "auto", &conditions).await?);
         }
     }
     let runs: Vec<_> = seen.iter().map(figures::of).collect();
@@ -122,7 +127,8 @@ async fn measure(options: &Options) -> Result<()> {
             .with_context(|| format!("write {}", path.display()))?;
     }
     bench::worker::print(options.json, &conditions, &runs, &thousand);
-    for run in &seen {
+    // What another program promises is its own affair.
+    for run in seen.iter().filter(|_| binary.is_none()) {
         if let Some(first) = run.broken.first() {
             bail!("{}: {} promises were broken; the first: {first}", run.name, run.broken.len());
         }

@@ -5,6 +5,7 @@ use crate::{cpu_of, now, sibling};
 use anyhow::{Context, Result, ensure};
 use std::fs::File;
 use std::os::unix::fs::FileExt;
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
@@ -13,7 +14,7 @@ const START_MAX: Duration = Duration::from_secs(20);
 /// What of its log is shown when it fails.
 const TAIL_BYTES: u64 = 4_000;
 
-/// `reservation-worker` in a process of its own; ended when dropped.
+/// `reservation-worker`, or another program that reads the same variables, in a process of its own; ended when dropped.
 pub struct Worker {
     child: Child,
     log: File,
@@ -22,9 +23,10 @@ pub struct Worker {
 }
 
 impl Worker {
-    /// Starts it on the rig's queue and waits for its first poll. Its log goes to a file that nobody else sees.
-    pub async fn start(rig: &Rig, concurrency: &str) -> Result<Self> {
-        let binary = sibling("reservation-worker")?;
+    /// Starts `binary`, or the `reservation-worker` beside us, on the rig's queue and waits for its first poll. Its log goes
+    /// to a file that nobody else sees.
+    pub async fn start(rig: &Rig, binary: Option<&Path>, concurrency: &str) -> Result<Self> {
+        let binary = binary.map_or_else(|| sibling("reservation-worker"), |binary| Ok(binary.to_owned()))?;
         let log = tempfile::tempfile()?;
         let started = now();
         let child = Command::new(&binary)

@@ -6,6 +6,7 @@ use super::{Conditions, Kind};
 use crate::{cpu_of, now};
 use anyhow::Result;
 use standin::{Broken, Ledger};
+use std::path::Path;
 use std::time::Duration;
 
 /// How often events are added and the throughput is looked at.
@@ -99,13 +100,18 @@ impl Counters {
     }
 }
 
-/// Runs the worker for as long as the conditions say.
-pub async fn run(kind: Kind, concurrency: &str, conditions: &Conditions) -> Result<Seen> {
+/// Runs the worker (`binary`, or ours) for as long as the conditions say.
+pub async fn run(
+    kind: Kind,
+    binary: Option<&Path>,
+    concurrency: &str,
+    conditions: &Conditions,
+) -> Result<Seen> {
     let mut rig = Rig::start(kind, conditions).await?;
     if conditions.arrivals.is_none() {
         rig.push(BACKLOG)?;
     }
-    let worker = Worker::start(&rig, concurrency).await?;
+    let worker = Worker::start(&rig, binary, concurrency).await?;
     let mut settled = Vec::new();
     feed(&mut rig, conditions, conditions.warm_up, &mut settled).await?;
     let (journal_before, before) = (rig.journal.now(), Counters::read(&rig, &worker)?);
