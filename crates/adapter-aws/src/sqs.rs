@@ -10,7 +10,9 @@ use crate::connect::{Aws, CALL_MAX, timeouts};
 use crate::fault::{Failure, Kind, Unusable};
 use async_trait::async_trait;
 use aws_sdk_sqs::Client;
-use aws_sdk_sqs::types::{BatchResultErrorEntry, ChangeMessageVisibilityBatchRequestEntry, QueueAttributeName};
+use aws_sdk_sqs::types::{
+    BatchResultErrorEntry, ChangeMessageVisibilityBatchRequestEntry, QueueAttributeName,
+};
 use core::time::Duration;
 use domain::limits::QUEUE_BATCH_MAX;
 use ports::queue::{Depth, Message, Outgoing, QueueKind, Receipt, Receive, RedrivePolicy, Sent};

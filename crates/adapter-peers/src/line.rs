@@ -142,16 +142,15 @@ impl Shared {
                 .handshake::<_, Bytes>(stream);
             Ok::<_, Problem>(settings.await?)
         };
-        let (requests, mut connection) =
-            match timeout(self.clock.as_ref(), self.connect_timeout, connecting).await {
-                Ok(Ok(open)) => open,
-                Ok(Err(why)) => return Err(format!("cannot connect to {address}: {why}").into()),
-                Err(_) => {
-                    return Err(
-                        format!("cannot connect to {address} within {:?}", self.connect_timeout).into()
-                    );
-                }
-            };
+        let (requests, mut connection) = match timeout(self.clock.as_ref(), self.connect_timeout, connecting)
+            .await
+        {
+            Ok(Ok(open)) => open,
+            Ok(Err(why)) => return Err(format!("cannot connect to {address}: {why}").into()),
+            Err(_) => {
+                return Err(format!("cannot connect to {address} within {:?}", self.connect_timeout).into());
+            }
+        };
         let open = Open { requests, calls: Arc::new(()) };
         let calls = Arc::downgrade(&open.calls);
         let pings = connection.ping_pong().expect("it is taken once");
@@ -209,7 +208,8 @@ impl Shared {
 async fn until_silent(mut pings: PingPong, has_calls: impl Fn() -> bool, clock: &dyn Clock) {
     loop {
         clock.sleep(PING_EVERY).await;
-        if has_calls() && !matches!(timeout(clock, PONG_WITHIN, pings.ping(Ping::opaque())).await, Ok(Ok(_))) {
+        if has_calls() && !matches!(timeout(clock, PONG_WITHIN, pings.ping(Ping::opaque())).await, Ok(Ok(_)))
+        {
             return;
         }
     }

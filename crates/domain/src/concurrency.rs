@@ -5,7 +5,7 @@
 //! throughput, less and less. So nothing is read off the latency. The limit is tried out: every now and then one window
 //! runs with half as many in flight, and the loss of throughput tells what the other half is worth.
 //!
-//! - The worker starts at 20 and doubles while that brings a fifth more throughput a window.
+//! - The worker starts at 40 and doubles while that brings a fifth more throughput a window.
 //! - A trial at half that loses more than a fifth: all were needed, and the limit grows by half (to double where the
 //!   throughput halved, for then nothing waits at all).
 //! - A trial at half that loses less than a tenth: a quarter only waited, and the limit falls by that.
@@ -23,8 +23,8 @@ use core::time::Duration;
 pub const IN_FLIGHT_MIN: usize = 4;
 /// Most handlers in flight that `auto` goes up to.
 pub const IN_FLIGHT_MAX: usize = 2_000;
-/// In flight at the start.
-const IN_FLIGHT_FIRST: usize = 20;
+/// In flight at the start: a burst of a thousand short runs on a worker that has just started is done within half a second.
+const IN_FLIGHT_FIRST: usize = 40;
 /// The shortest window.
 const WINDOW_MIN: Duration = Duration::from_millis(100);
 /// A window ends after this long whatever it saw.
@@ -73,7 +73,7 @@ struct Window {
 }
 
 impl Concurrency {
-    /// Starts at 20.
+    /// Starts at 40.
     pub fn new(now: Duration) -> Self {
         Self {
             limit: IN_FLIGHT_FIRST,

@@ -76,7 +76,8 @@ impl Wire {
         let failed = |kind, told: &str| Failure::new(&what(), kind, None, told);
         let endpoint = self.endpoint.as_deref().map_err(|why| failed(Kind::Refused, why))?;
         let keys = self.aws.keys().get().await.map_err(|why| failed(Kind::Credentials, &why))?;
-        let request = self.signed(endpoint, action, body, &keys).map_err(|why| failed(Kind::Refused, &why))?;
+        let request =
+            self.signed(endpoint, action, body, &keys).map_err(|why| failed(Kind::Refused, &why))?;
         let answer = self.aws.connector().call(request).await;
         let answer = answer.map_err(|why| failed(Kind::Silent, &crate::fault::chain(&why)))?;
         let (status, headers) = (answer.status().as_u16(), answer.headers().clone());

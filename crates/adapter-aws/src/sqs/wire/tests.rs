@@ -155,7 +155,11 @@ async fn a_refusal_has_its_kind_and_its_words() {
     );
     let cases = [
         (by_header, r#"{"__type":"com.amazonaws.sqs#QueueDoesNotExist","message":"gone"}"#, Kind::Missing),
-        (by_body, r#"{"__type":"com.amazon.coral.service#AccessDeniedException","Message":"no"}"#, Kind::Denied),
+        (
+            by_body,
+            r#"{"__type":"com.amazon.coral.service#AccessDeniedException","Message":"no"}"#,
+            Kind::Denied,
+        ),
         (by_body, r#"{"__type":"NeverHeardOf","message":"odd"}"#, Kind::Refused),
         ("HTTP/1.1 429 Too Many Requests", "", Kind::Throttled),
         ("HTTP/1.1 503 Service Unavailable", "<html>no JSON at all</html>", Kind::Silent),
@@ -211,9 +215,8 @@ async fn a_signature_from_a_wrong_clock_is_made_again_by_the_servers() {
         call(&wire).await.expect("the server's own time is right");
         let seen = served.await.unwrap();
         let signed_on = &seen[1].headers["x-amz-date"][..8];
-        let days = [date(ahead), date(ahead - 3_600)].map(|date| {
-            date.fmt(Format::DateTime).unwrap()[..10].replace('-', "")
-        });
+        let days = [date(ahead), date(ahead - 3_600)]
+            .map(|date| date.fmt(Format::DateTime).unwrap()[..10].replace('-', ""));
         assert!(days.iter().any(|day| day == signed_on), "{signed_on}, not {days:?}");
     }
 }
