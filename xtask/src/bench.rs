@@ -7,7 +7,7 @@ use std::path::Path;
 
 #[derive(Args)]
 pub(crate) struct Options {
-    /// Build as what is shipped, with the profile `dist`: minutes longer, a fifth less of processor time.
+    /// Build as what is shipped, with the profile `dist`: minutes longer, a tenth less of processor time.
     #[arg(long)]
     dist: bool,
     /// A binary of the package `bench`: hold, expiry, queue, …

@@ -7,10 +7,12 @@ use core::time::Duration;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::SystemTime;
 
-/// So long before their end credentials are fetched again: longer than any call may take.
+/// So long before their end credentials are fetched again.
 const MARGIN: Duration = Duration::from_secs(60);
 /// Credentials that do not tell their end are fetched again after this, as the SDK does.
 const UNTOLD: Duration = Duration::from_secs(15 * 60);
+/// How long fetching them may take, and how long it is left alone after it was tried.
+const FETCH_MAX: Duration = Duration::from_secs(5);
 
 #[derive(Debug)]
 pub(crate) struct Keys {
@@ -42,33 +44,46 @@ impl Keys {
             return Ok(held);
         }
         let provider = self.provider.as_ref().ok_or("there is no provider of credentials")?;
-        match provider.provide_credentials().await {
-            Ok(keys) => {
-                let end = keys.expiry().map(|end| end - MARGIN);
-                let renew_at = end.unwrap_or_else(|| real_now() + UNTOLD);
-                *self.held() = Some(Held { keys: keys.clone(), renew_at });
-                Ok(keys)
-            }
-            // Who gives them out may be away for a moment; these are still good for a while.
-            Err(why) => match self.held().clone() {
-                Some(held) if held.keys.expiry().is_none_or(|end| end > real_now()) => Ok(held.keys),
-                _ => Err(chain(&why)),
-            },
+        #[allow(clippy::disallowed_methods, reason = "who gives them out answers in real time")]
+        let fetched = tokio::time::timeout(FETCH_MAX, provider.provide_credentials()).await;
+        let why = match fetched {
+            Ok(Ok(keys)) => return Ok(self.hold(keys)),
+            Ok(Err(why)) => chain(&why),
+            Err(_) => format!("no credentials within {FETCH_MAX:?}"),
+        };
+        // Who gives them out may be away for a moment; what we hold, or they, may still be good for a while.
+        let held = self.held().as_ref().map(|held| held.keys.clone()).filter(is_good);
+        match held.or_else(|| provider.as_ref().fallback_on_interrupt()) {
+            Some(keys) => Ok(self.hold(keys)),
+            None => Err(why),
         }
     }
 
-    /// Fetches again before the next use: AWS did not take what we hold.
-    pub(crate) fn forget(&self) {
-        *self.held() = None;
+    fn hold(&self, keys: Credentials) -> Credentials {
+        let (now, end) = (real_now(), keys.expiry().map(|end| end - MARGIN));
+        let renew_at = end.unwrap_or(now + UNTOLD).max(now + FETCH_MAX);
+        *self.held() = Some(Held { keys: keys.clone(), renew_at });
+        keys
+    }
+
+    /// Fetches again before the next use: AWS did not take these.
+    pub(crate) fn forget(&self, refused: &Credentials) {
+        self.held().take_if(|held| held.keys.access_key_id() == refused.access_key_id());
     }
 
     fn fresh(&self) -> Option<Credentials> {
-        self.held().as_ref().filter(|held| held.renew_at > real_now()).map(|held| held.keys.clone())
+        let held =
+            self.held().as_ref().filter(|held| held.renew_at > real_now()).map(|held| held.keys.clone());
+        held.filter(is_good)
     }
 
     fn held(&self) -> MutexGuard<'_, Option<Held>> {
         self.held.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+fn is_good(keys: &Credentials) -> bool {
+    keys.expiry().is_none_or(|end| end > real_now())
 }
 
 #[allow(clippy::disallowed_methods, reason = "credentials and signatures are of real time")]
@@ -122,8 +137,11 @@ mod tests {
             for _ in 0..3 {
                 assert_eq!(id(&keys).await.unwrap(), "key-0");
             }
-            keys.forget();
+            let refused = keys.get().await.unwrap();
+            keys.forget(&refused);
             assert_eq!(id(&keys).await.unwrap(), "key-1");
+            keys.forget(&refused);
+            assert_eq!(id(&keys).await.unwrap(), "key-1", "a late refusal of the old ones");
         }
     }
 
@@ -131,9 +149,48 @@ mod tests {
     async fn they_are_renewed_before_their_end_and_used_up_to_it() {
         let keys = keys(Some(MARGIN / 2), 2);
         assert_eq!(id(&keys).await.unwrap(), "key-0");
+        assert_eq!(id(&keys).await.unwrap(), "key-0", "just tried");
+        keys.renew_now();
         assert_eq!(id(&keys).await.unwrap(), "key-1");
+        keys.renew_now();
         assert_eq!(id(&keys).await.unwrap(), "key-1", "the provider has no more, and these are still good");
-        keys.forget();
+        keys.forget(&keys.get().await.unwrap());
         assert!(id(&keys).await.unwrap_err().contains("no more"));
+    }
+
+    #[tokio::test]
+    async fn what_has_ended_is_not_used() {
+        let keys = keys(Some(Duration::ZERO), 1);
+        assert_eq!(id(&keys).await.unwrap(), "key-0", "AWS will say so");
+        assert!(id(&keys).await.unwrap_err().contains("no more"));
+    }
+
+    /// A provider that never answers.
+    #[derive(Debug)]
+    struct Hangs;
+
+    impl ProvideCredentials for Hangs {
+        fn provide_credentials<'a>(&'a self) -> Provided<'a>
+        where
+            Self: 'a,
+        {
+            Provided::new(core::future::pending())
+        }
+
+        fn fallback_on_interrupt(&self) -> Option<Credentials> {
+            Some(Credentials::new("key-before", "secret", None, None, "test"))
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_provider_that_hangs_is_given_up_for_what_it_gave_before() {
+        let keys = Keys::new(Some(SharedCredentialsProvider::new(Hangs)));
+        assert_eq!(id(&keys).await.unwrap(), "key-before");
+    }
+
+    impl Keys {
+        fn renew_now(&self) {
+            self.held().as_mut().unwrap().renew_at = SystemTime::UNIX_EPOCH;
+        }
     }
 }

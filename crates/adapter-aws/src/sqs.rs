@@ -201,7 +201,8 @@ impl Queue for SqsQueue {
         let body = DeleteMessageBatch { queue_url: &self.url, entries: entries.collect() };
         let answer = self.wire.call(|| self.what(action), action, CALL_MAX, &body).await?;
         let answer: Deleted = wire::read(&self.what(action), &answer)?;
-        let done = answer.successful.unwrap_or_default().into_iter().map(|entry| (entry.id, ()));
+        let done = answer.successful.unwrap_or_default();
+        let done = done.into_iter().filter_map(|entry| Some((entry.id?, ())));
         let failed = answer.failed.unwrap_or_default().into_iter().map(failed_entry).collect();
         Ok(batch::results("sqs:DeleteMessage", receipts.len(), done, failed))
     }
@@ -260,10 +261,10 @@ impl Queue for SqsQueue {
 /// In the SDK's form, which the other batches have.
 fn failed_entry(entry: wire::Failed) -> BatchResultErrorEntry {
     BatchResultErrorEntry::builder()
-        .id(entry.id)
-        .code(entry.code)
+        .id(entry.id.unwrap_or_default())
+        .code(entry.code.unwrap_or_default())
         .set_message(entry.message)
-        .sender_fault(entry.sender_fault)
+        .sender_fault(entry.sender_fault.unwrap_or_default())
         .build()
         .expect("id, code and fault are set")
 }

@@ -9,7 +9,7 @@ use core::pin::Pin;
 use core::task::{Context, Poll, ready};
 use core::time::Duration;
 use h2::client::{self, SendRequest};
-use h2::{Ping, PingPong, RecvStream};
+use h2::{Ping, PingPong, Reason, RecvStream};
 use http::uri::{Authority, Scheme};
 use http::{Request, Response, Uri};
 use http_body::Frame;
@@ -19,14 +19,19 @@ use ports::clock::timeout;
 use std::error::Error;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::net::TcpStream;
+use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
 use tonic::body::Body;
 use tower_service::Service;
 
-/// How often a connection with calls on it is asked whether it is alive, and how long it may take to say so.
+/// How often a connection that is called is asked whether it is alive, and how long it may take to say so.
 const PING_EVERY: Duration = Duration::from_secs(10);
 const PONG_WITHIN: Duration = Duration::from_secs(5);
 /// Bytes that the peer may send ahead, on each stream and on the connection: so many that credit is given back seldom.
 const WINDOW: u32 = 1 << 20;
+/// Bytes of an answer's headers, at most.
+const HEADERS_MAX: u32 = 16 * 1024;
+/// Calls on one connection at once, whatever its peer takes.
+const STREAMS_MAX: usize = 1 << 20;
 
 type Problem = Box<dyn Error + Send + Sync>;
 
@@ -56,15 +61,48 @@ struct State {
 #[derive(Clone)]
 struct Open {
     requests: SendRequest<Bytes>,
-    /// Here once, and once for each call that is in the air.
-    calls: Arc<()>,
+    turns: Arc<Turns>,
+}
+
+/// As many calls at once as the peer takes streams. Those beyond that wait here, where one that is given up is simply gone.
+struct Turns {
+    free: Arc<Semaphore>,
+    given: Mutex<usize>,
+    /// Told of each call.
+    called: Notify,
 }
 
 /// The body of an answer: its data, then its trailers.
 pub(crate) struct Answer {
     stream: RecvStream,
     data_ended: bool,
-    _call: Arc<()>,
+    _turn: OwnedSemaphorePermit,
+}
+
+impl Turns {
+    fn new() -> Arc<Self> {
+        let free = Arc::new(Semaphore::new(0));
+        Arc::new(Self { free, given: Mutex::default(), called: Notify::new() })
+    }
+
+    /// Follows what the peer takes, which it may change while the connection lasts.
+    fn follow(&self, streams: usize) {
+        let streams = streams.min(STREAMS_MAX);
+        let mut given = self.given.lock().unwrap_or_else(PoisonError::into_inner);
+        if streams > *given {
+            self.free.add_permits(streams - *given);
+            *given = streams;
+        } else {
+            // Those that are in use are taken back when they are free, by a later call.
+            *given -= self.free.forget_permits(*given - streams);
+        }
+    }
+
+    async fn take(&self, streams: usize) -> OwnedSemaphorePermit {
+        self.called.notify_one();
+        self.follow(streams);
+        self.free.clone().acquire_owned().await.expect("it is never closed")
+    }
 }
 
 impl Line {
@@ -94,7 +132,7 @@ impl Shared {
     /// Forgets a connection that takes no more calls, so that the next one is made.
     fn forget(&self, broken: &Open) {
         let mut state = self.state();
-        if state.open.as_ref().is_some_and(|open| Arc::ptr_eq(&open.calls, &broken.calls)) {
+        if state.open.as_ref().is_some_and(|open| Arc::ptr_eq(&open.turns, &broken.turns)) {
             state.open = None;
         }
     }
@@ -138,6 +176,7 @@ impl Shared {
             let settings = client::Builder::new()
                 .initial_window_size(WINDOW)
                 .initial_connection_window_size(WINDOW)
+                .max_header_list_size(HEADERS_MAX)
                 .enable_push(false)
                 .handshake::<_, Bytes>(stream);
             Ok::<_, Problem>(settings.await?)
@@ -151,8 +190,8 @@ impl Shared {
                 return Err(format!("cannot connect to {address} within {:?}", self.connect_timeout).into());
             }
         };
-        let open = Open { requests, calls: Arc::new(()) };
-        let calls = Arc::downgrade(&open.calls);
+        let turns = Turns::new();
+        let open = Open { requests, turns: turns.clone() };
         let pings = connection.ping_pong().expect("it is taken once");
         let clock = self.clock.clone();
         #[allow(
@@ -164,7 +203,7 @@ impl Shared {
                 // Its end, good or bad, reaches every call that is on it.
                 _ = connection => {}
                 // As does its being dropped.
-                () = until_silent(pings, || calls.strong_count() > 1, &*clock) => {}
+                () = until_silent(pings, &turns.called, &*clock) => {}
             }
         });
         Ok(open)
@@ -186,7 +225,8 @@ impl Shared {
             open = self.connection().await?;
             poll_fn(|cx| open.requests.poll_ready(cx)).await?;
         }
-        let Open { mut requests, calls } = open;
+        let Open { mut requests, turns } = open;
+        let turn = turns.take(requests.current_max_send_streams()).await;
         let (answer, mut stream) = requests.send_request(head, false)?;
         // Messages are small, so none is held back for credit: what has to wait, waits in the connection.
         let mut last = Bytes::new();
@@ -200,18 +240,19 @@ impl Shared {
         }
         stream.send_data(last, true)?;
         let answer = answer.await?;
-        Ok(answer.map(|stream| Answer { stream, data_ended: false, _call: calls }))
+        Ok(answer.map(|stream| Answer { stream, data_ended: false, _turn: turn }))
     }
 }
 
-/// Returns when a ping was not answered in time while there were calls.
-async fn until_silent(mut pings: PingPong, has_calls: impl Fn() -> bool, clock: &dyn Clock) {
+/// Returns when a ping was not answered in time. The first call after a pause is followed by one, and while calls go on there is
+/// one every so often.
+async fn until_silent(mut pings: PingPong, called: &Notify, clock: &dyn Clock) {
     loop {
-        clock.sleep(PING_EVERY).await;
-        if has_calls() && !matches!(timeout(clock, PONG_WITHIN, pings.ping(Ping::opaque())).await, Ok(Ok(_)))
-        {
+        called.notified().await;
+        if !matches!(timeout(clock, PONG_WITHIN, pings.ping(Ping::opaque())).await, Ok(Ok(_))) {
             return;
         }
+        clock.sleep(PING_EVERY).await;
     }
 }
 
@@ -225,12 +266,16 @@ impl http_body::Body for Answer {
     ) -> Poll<Option<Result<Frame<Bytes>, h2::Error>>> {
         let this = self.get_mut();
         if !this.data_ended {
-            if let Some(data) = ready!(this.stream.poll_data(cx)) {
-                let data = data?;
-                this.stream.flow_control().release_capacity(data.len())?;
-                return Poll::Ready(Some(Ok(Frame::data(data))));
+            match ready!(this.stream.poll_data(cx)) {
+                Some(Ok(data)) => {
+                    this.stream.flow_control().release_capacity(data.len())?;
+                    return Poll::Ready(Some(Ok(Frame::data(data))));
+                }
+                // The peer has said everything and wants to hear no more.
+                Some(Err(why)) if why.reason() == Some(Reason::NO_ERROR) => return Poll::Ready(None),
+                Some(Err(why)) => return Poll::Ready(Some(Err(why))),
+                None => this.data_ended = true,
             }
-            this.data_ended = true;
         }
         let trailers = ready!(this.stream.poll_trailers(cx))?;
         Poll::Ready(trailers.map(|trailers| Ok(Frame::trailers(trailers))))

@@ -157,7 +157,8 @@ fn wrong_in(tree: &Tree, command: &str) -> Option<String> {
         }
         let benches =
             tree.packages.get("bench").map(|package| package.binaries.as_slice()).unwrap_or_default();
-        let named = rest.get(1).filter(|name| *chore == "bench" && !is_placeholder(name));
+        let name = rest.iter().skip(1).find(|word| !word.starts_with("--"));
+        let named = name.filter(|name| *chore == "bench" && !is_placeholder(name));
         let missing =
             named.filter(|name| !name.split('|').all(|name| benches.iter().any(|known| known == name)));
         return missing.map(|name| format!("there is no benchmark `{name}`"));

@@ -290,6 +290,7 @@ fn commands_in_documents_are_real() {
     let say = |text: &'static str| move |t: &mut Tree| put(t, "docs/more.md", text);
     reports(say("    cargo xtask fly"), &["`cargo xtask fly`: xtask has no `fly`"]);
     reports(say("`cargo xtask bench swim`"), &["there is no benchmark `swim`"]);
+    reports(say("`cargo xtask bench --dist swim --json`"), &["there is no benchmark `swim`"]);
     reports(say("`cargo xtask bench NAME` and `cargo xtask bench hold --json`"), &[]);
     reports(say("`cargo test -p nobody`"), &["there is no package `nobody`"]);
     reports(say("    $ X=1 cargo run --bin nothing -- demo"), &["there is no program `nothing`"]);

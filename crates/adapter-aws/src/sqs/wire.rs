@@ -11,15 +11,18 @@ use aws_credential_types::Credentials;
 use aws_sdk_sqs::config::endpoint::{DefaultResolver, Params, ResolveEndpoint};
 use aws_sigv4::http_request::{SignableBody, SignableRequest, SigningSettings, sign};
 use aws_sigv4::sign::v4;
+use aws_smithy_runtime_api::client::connection::CaptureSmithyConnection;
 use aws_smithy_runtime_api::client::http::HttpConnector;
 use aws_smithy_runtime_api::client::orchestrator::HttpRequest;
 use aws_smithy_types::body::SdkBody;
 use aws_smithy_types::byte_stream::ByteStream;
 use aws_smithy_types::date_time::{DateTime, Format};
+use core::fmt;
 use core::sync::atomic::{AtomicI64, Ordering};
 use core::time::Duration;
 use futures_util::FutureExt;
-use serde::{Deserialize, Serialize};
+use serde::de::Visitor;
+use serde::{Deserialize, Deserializer, Serialize};
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::time::SystemTime;
@@ -27,6 +30,10 @@ use std::time::SystemTime;
 const CONTENT_TYPE: &str = "application/x-amz-json-1.0";
 /// Of an error: the code of the older query protocol, which says more than the shape's name.
 const QUERY_ERROR: &str = "x-amzn-query-error";
+/// Of an error from in front of the service: its code.
+const ERROR_TYPE: &str = "x-amzn-errortype";
+/// Shown in CloudTrail.
+const USER_AGENT: &str = concat!("traffic-tacos/", env!("CARGO_PKG_VERSION"));
 
 /// One queue's server, as this process calls it.
 #[derive(Debug)]
@@ -76,8 +83,10 @@ impl Wire {
         let failed = |kind, told: &str| Failure::new(&what(), kind, None, told);
         let endpoint = self.endpoint.as_deref().map_err(|why| failed(Kind::Refused, why))?;
         let keys = self.aws.keys().get().await.map_err(|why| failed(Kind::Credentials, &why))?;
-        let request =
+        let mut request =
             self.signed(endpoint, action, body, &keys).map_err(|why| failed(Kind::Refused, &why))?;
+        let connection = CaptureSmithyConnection::new();
+        request.add_extension(connection.clone());
         let answer = self.aws.connector().call(request).await;
         let answer = answer.map_err(|why| failed(Kind::Silent, &crate::fault::chain(&why)))?;
         let (status, headers) = (answer.status().as_u16(), answer.headers().clone());
@@ -86,16 +95,25 @@ impl Wire {
         if (200..300).contains(&status) {
             return Ok(body);
         }
-        let told = Refusal::read(&body);
-        let query = headers.get(QUERY_ERROR).and_then(|text| text.split(';').next());
-        let code = query.or_else(|| told.kind.rsplit('#').next().filter(|code| !code.is_empty()));
-        let kind = code.and_then(Kind::of_code).unwrap_or_else(|| Kind::of_status(status));
-        match kind {
-            Kind::Expired | Kind::Credentials => self.aws.keys().forget(),
-            Kind::Signature => self.learn_the_time(headers.get("date")),
-            _ => {}
+        // Whoever answers so may be behind this connection only.
+        if let (500.., Some(connection)) = (status, connection.get()) {
+            connection.poison();
         }
-        Err(Failure::new(&what(), kind, code, &told.message))
+        // A signature may have been refused for a wrong clock, under any of several codes. What a cache says is not now.
+        if headers.get("age").is_none() {
+            self.learn_the_time(headers.get("date"));
+        }
+        let (shape, message) = refusal(&body);
+        let code = headers.get(QUERY_ERROR).and_then(|text| text.split(';').next()).map(str::to_owned);
+        let code = code.or_else(|| headers.get(ERROR_TYPE).map(str::to_owned)).or(shape);
+        // `namespace#Name:http://…`, of which all but the name may be missing.
+        let code = code.as_deref().map(|code| code.rsplit('#').next().unwrap_or(code));
+        let code = code.and_then(|code| code.split(':').next()).filter(|code| !code.is_empty());
+        let kind = code.and_then(Kind::of_code).unwrap_or_else(|| Kind::of_status(status));
+        if matches!(kind, Kind::Expired | Kind::Credentials) {
+            self.aws.keys().forget(&keys);
+        }
+        Err(Failure::new(&what(), kind, code, &message))
     }
 
     fn signed(
@@ -129,8 +147,10 @@ impl Wire {
         all.insert("content-type", CONTENT_TYPE);
         all.insert("x-amz-target", target);
         all.insert("x-amzn-query-mode", "true");
+        all.insert("user-agent", USER_AGENT);
         for header in signature.into_parts().0 {
-            all.insert(header.name(), header.value().to_owned());
+            // Credentials may have been copied with a line break.
+            all.try_insert(header.name(), header.value().to_owned()).map_err(|why| why.to_string())?;
         }
         Ok(request)
     }
@@ -142,7 +162,7 @@ impl Wire {
         if ahead < 0 { real_now() - by } else { real_now() + by }
     }
 
-    /// A signature that was refused may have been made by a wrong clock: the next one is made by the server's.
+    /// The next signature is made by the server's clock.
     fn learn_the_time(&self, date: Option<&str>) {
         let told = date.and_then(|date| DateTime::from_str(date, Format::HttpDate).ok());
         let Some(told) = told.and_then(|told| told.to_millis().ok()) else { return };
@@ -196,13 +216,13 @@ pub(super) struct ReceivedMessages<'a> {
     pub(super) messages: Option<Vec<Received<'a>>>,
 }
 
-/// A message. What is missing is empty.
+/// A message. What is missing or null is empty.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub(super) struct Received<'a> {
-    #[serde(borrow, default)]
+    #[serde(borrow, default, deserialize_with = "text")]
     pub(super) message_id: Cow<'a, str>,
-    #[serde(borrow, default)]
+    #[serde(borrow, default, deserialize_with = "text")]
     pub(super) receipt_handle: Cow<'a, str>,
     #[serde(default)]
     pub(super) body: Option<String>,
@@ -217,15 +237,15 @@ pub(super) struct Received<'a> {
 #[derive(Debug, Default, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub(super) struct SystemAttributes<'a> {
-    #[serde(borrow, default)]
+    #[serde(borrow, default, deserialize_with = "text")]
     pub(super) approximate_receive_count: Cow<'a, str>,
-    #[serde(borrow, default)]
+    #[serde(borrow, default, deserialize_with = "text")]
     pub(super) approximate_first_receive_timestamp: Cow<'a, str>,
-    #[serde(borrow, default)]
+    #[serde(borrow, default, deserialize_with = "text")]
     pub(super) sent_timestamp: Cow<'a, str>,
-    #[serde(borrow, default)]
+    #[serde(borrow, default, deserialize_with = "text")]
     pub(super) message_group_id: Cow<'a, str>,
-    #[serde(borrow, default)]
+    #[serde(borrow, default, deserialize_with = "text")]
     pub(super) sequence_number: Cow<'a, str>,
     #[serde(default, rename = "AWSTraceHeader")]
     pub(super) trace_header: Option<String>,
@@ -269,20 +289,47 @@ pub(super) struct Deleted {
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub(super) struct Done {
-    pub(super) id: String,
+    #[serde(default)]
+    pub(super) id: Option<String>,
 }
 
 /// An entry that did not.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub(super) struct Failed {
-    pub(super) id: String,
     #[serde(default)]
-    pub(super) code: String,
+    pub(super) id: Option<String>,
+    #[serde(default)]
+    pub(super) code: Option<String>,
     #[serde(default)]
     pub(super) message: Option<String>,
     #[serde(default)]
-    pub(super) sender_fault: bool,
+    pub(super) sender_fault: Option<bool>,
+}
+
+/// A text that borrows from the answer unless it has escapes; null is empty.
+fn text<'de: 'a, 'a, D: Deserializer<'de>>(deserializer: D) -> Result<Cow<'a, str>, D::Error> {
+    struct Reader;
+    impl<'de> Visitor<'de> for Reader {
+        type Value = Cow<'de, str>;
+
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("a text or null")
+        }
+
+        fn visit_borrowed_str<E>(self, text: &'de str) -> Result<Cow<'de, str>, E> {
+            Ok(Cow::Borrowed(text))
+        }
+
+        fn visit_str<E>(self, text: &str) -> Result<Cow<'de, str>, E> {
+            Ok(Cow::Owned(text.to_owned()))
+        }
+
+        fn visit_unit<E>(self) -> Result<Cow<'de, str>, E> {
+            Ok(Cow::Borrowed(""))
+        }
+    }
+    deserializer.deserialize_any(Reader)
 }
 
 /// Reads an answer; one without a body is empty.
@@ -291,20 +338,11 @@ pub(super) fn read<'a, T: Deserialize<'a>>(what: &str, body: &'a [u8]) -> Result
     serde_json::from_slice(body).map_err(|why| Failure::new(what, Kind::Garbled, None, &why.to_string()))
 }
 
-/// The body of an error.
-#[derive(Debug, Default, Deserialize)]
-struct Refusal {
-    #[serde(default, rename = "__type")]
-    kind: String,
-    #[serde(default, alias = "Message")]
-    message: String,
-}
-
-impl Refusal {
-    /// From what is in front of SQS there may come anything.
-    fn read(body: &[u8]) -> Self {
-        serde_json::from_slice(body).unwrap_or_default()
-    }
+/// The name and the words in the body of an error. From what is in front of SQS there may come anything.
+fn refusal(body: &[u8]) -> (Option<String>, String) {
+    let body: serde_json::Value = serde_json::from_slice(body).unwrap_or_default();
+    let field = |names: &[&str]| names.iter().find_map(|name| body[*name].as_str()).map(str::to_owned);
+    (field(&["__type", "code"]), field(&["message", "Message", "errorMessage"]).unwrap_or_default())
 }
 
 #[cfg(test)]

@@ -5,6 +5,7 @@
 //! another program in its place, so that both are seen on the same machine in the same hour.
 
 use anyhow::{Context, Result, bail, ensure};
+use bench::worker::process::Program;
 use bench::worker::{Conditions, Kind, burst, figures, plot, run};
 use bench::{now, say};
 use clap::Parser;
@@ -30,6 +31,9 @@ struct Options {
     /// Another program to measure, which reads the same variables (peers/go is one); left out: reservation-worker.
     #[arg(long)]
     binary: Option<PathBuf>,
+    /// A variable of the worker's environment, NAME=VALUE; may be given more than once.
+    #[arg(long, value_name = "NAME=VALUE", value_parser = variable)]
+    set: Vec<(String, String)>,
     /// Values of WORKER_CONCURRENCY, a run for each on either kind of queue.
     #[arg(long, value_delimiter = ',', default_values = ["20", "auto"])]
     concurrency: Vec<String>,
@@ -106,18 +110,18 @@ async fn measure(options: &Options) -> Result<()> {
         "that takes more than {WHOLE_MAX:?}; ask for fewer --seconds or name the runs with --only"
     );
 
-    let binary = options.binary.as_deref();
+    let program = Program { binary: options.binary.clone(), set: options.set.clone() };
     let began = now();
     let mut seen = Vec::new();
     for (kind, concurrency) in runs {
         say(&format!("{:>4} s  {}-{concurrency} …", (now() - began).as_secs(), kind.name()));
-        seen.push(run::run(kind, binary, concurrency, &conditions).await?);
+        seen.push(run::run(kind, &program, concurrency, &conditions).await?);
     }
     let mut thousand = Vec::new();
     if bursts {
         for kind in Kind::ALL {
             say(&format!("{:>4} s  burst-1000-{} …", (now() - began).as_secs(), kind.name()));
-            thousand.push(burst::run(kind, binary, "auto", &conditions).await?);
+            thousand.push(burst::run(kind, &program, "auto", &conditions).await?);
         }
     }
     let runs: Vec<_> = seen.iter().map(figures::of).collect();
@@ -128,12 +132,17 @@ async fn measure(options: &Options) -> Result<()> {
     }
     bench::worker::print(options.json, &conditions, &runs, &thousand);
     // What another program promises is its own affair.
-    for run in seen.iter().filter(|_| binary.is_none()) {
+    for run in seen.iter().filter(|_| program.binary.is_none()) {
         if let Some(first) = run.broken.first() {
             bail!("{}: {} promises were broken; the first: {first}", run.name, run.broken.len());
         }
     }
     Ok(())
+}
+
+fn variable(text: &str) -> Result<(String, String), String> {
+    let (name, value) = text.split_once('=').ok_or_else(|| format!("\"{text}\" is not NAME=VALUE"))?;
+    Ok((name.to_owned(), value.to_owned()))
 }
 
 /// `6ms` or `6`.

@@ -1,26 +1,20 @@
 //! A thousand events at once on an idle worker: how long until all are settled.
 
-use super::process::Worker;
+use super::process::{Program, Worker};
 use super::rig::Rig;
 use super::{Conditions, Kind};
 use crate::{now, round};
 use anyhow::{Result, ensure};
 use serde_json::{Value, json};
-use std::path::Path;
 use std::time::Duration;
 
 const EVENTS: usize = 1_000;
 const BURST_MAX: Duration = Duration::from_secs(60);
 
 /// Measures it twice: on a worker that has just started and has no connection yet, and again on the same one.
-pub async fn run(
-    kind: Kind,
-    binary: Option<&Path>,
-    concurrency: &str,
-    conditions: &Conditions,
-) -> Result<Value> {
+pub async fn run(kind: Kind, program: &Program, concurrency: &str, conditions: &Conditions) -> Result<Value> {
     let mut rig = Rig::start(kind, conditions).await?;
-    let worker = Worker::start(&rig, binary, concurrency).await?;
+    let worker = Worker::start(&rig, program, concurrency).await?;
     let cold = burst(&mut rig, &worker).await?;
     let warm = burst(&mut rig, &worker).await?;
     drop(worker);

@@ -20,10 +20,10 @@ type Line = Vec<(f64, f64)>;
 pub fn svg(title: &str, runs: &[Seen]) -> String {
     let lines: Vec<Line> = runs.iter().map(|run| rates(&run.settled)).collect();
     let points = || lines.iter().flatten();
-    let x_max = points().map(|(x, _)| *x).fold(1.0, f64::max).ceil();
-    let y_max = round_up(points().map(|(_, y)| *y).fold(1.0, f64::max));
-    let x = |at: f64| LEFT + at / x_max * (WIDTH - LEFT - RIGHT);
-    let y = |rate: f64| HEIGHT - BOTTOM - rate / y_max * (HEIGHT - TOP - BOTTOM);
+    let seconds = Axis::up_to(points().map(|(x, _)| *x).fold(1.0, f64::max));
+    let rates = Axis::up_to(points().map(|(_, y)| *y).fold(1.0, f64::max));
+    let x = |at: f64| LEFT + at / seconds.end() * (WIDTH - LEFT - RIGHT);
+    let y = |rate: f64| HEIGHT - BOTTOM - rate / rates.end() * (HEIGHT - TOP - BOTTOM);
 
     let mut out = format!(
         "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {WIDTH} {HEIGHT}\" font-family=\"sans-serif\" \
@@ -31,20 +31,20 @@ pub fn svg(title: &str, runs: &[Seen]) -> String {
          <text x=\"{LEFT}\" y=\"24\" font-size=\"16\">{}</text>\n",
         escaped(title)
     );
-    for step in 0..=5 {
-        let rate = y_max * f64::from(step) / 5.0;
+    for rate in rates.ticks() {
         let (end, at) = (WIDTH - RIGHT, y(rate));
         let _ = writeln!(
             out,
             "<line x1=\"{LEFT}\" y1=\"{at:.1}\" x2=\"{end}\" y2=\"{at:.1}\" stroke=\"#dddddd\"/>\n\
-             <text x=\"{}\" y=\"{:.1}\" text-anchor=\"end\">{rate:.0}</text>",
+             <text x=\"{}\" y=\"{:.1}\" text-anchor=\"end\">{rate}</text>",
             LEFT - 8.0,
             at + 4.0
         );
-        let second = x_max * f64::from(step) / 5.0;
+    }
+    for second in seconds.ticks() {
         let _ = writeln!(
             out,
-            "<text x=\"{:.1}\" y=\"{}\" text-anchor=\"middle\">{second:.0} s</text>",
+            "<text x=\"{:.1}\" y=\"{}\" text-anchor=\"middle\">{second} s</text>",
             x(second),
             HEIGHT - BOTTOM + 20.0
         );
@@ -83,10 +83,29 @@ fn rates(settled: &[(std::time::Duration, u64)]) -> Line {
         .collect()
 }
 
-/// To 1, 2 or 5 times a power of ten.
-fn round_up(value: f64) -> f64 {
-    let power = 10f64.powf(value.log10().floor());
-    [1.0, 2.0, 5.0, 10.0].into_iter().map(|n| n * power).find(|n| *n >= value).unwrap_or(value)
+/// From zero in equal steps to beyond the largest value.
+struct Axis {
+    step: f64,
+    steps: u32,
+}
+
+impl Axis {
+    /// Four to eight steps of 1, 2 or 5 times a power of ten.
+    fn up_to(value: f64) -> Self {
+        let power = 10f64.powf((value / 8.0).log10().floor());
+        let step = [1.0, 2.0, 5.0, 10.0].into_iter().map(|n| n * power).find(|step| value / step <= 8.0);
+        let step = step.unwrap_or(value);
+        // The last sample may lie a little behind a whole second.
+        Self { step, steps: (value / step - 0.05).ceil() as u32 }
+    }
+
+    fn end(&self) -> f64 {
+        self.step * f64::from(self.steps)
+    }
+
+    fn ticks(&self) -> impl Iterator<Item = f64> {
+        (0..=self.steps).map(|n| self.step * f64::from(n))
+    }
 }
 
 fn escaped(text: &str) -> String {
@@ -103,6 +122,18 @@ mod tests {
         let at = |ms| Duration::from_millis(ms);
         let line = rates(&[(at(0), 0), (at(250), 1_000), (at(250), 1_000), (at(750), 1_500)]);
         assert_eq!(line, [(0.25, 4_000.0), (0.75, 1_000.0)]);
-        assert_eq!([round_up(1.0), round_up(11_234.0), round_up(450.0)], [1.0, 20_000.0, 500.0]);
+    }
+
+    #[test]
+    fn an_axis_has_round_steps_and_room_for_the_largest_value() {
+        let axis = |value| {
+            let axis = Axis::up_to(value);
+            (axis.step, axis.end())
+        };
+        assert_eq!(
+            [axis(20.0), axis(11_234.0), axis(450.0)],
+            [(5.0, 20.0), (2_000.0, 12_000.0), (100.0, 500.0)]
+        );
+        assert_eq!(Axis::up_to(20.0).ticks().collect::<Vec<_>>(), [0.0, 5.0, 10.0, 15.0, 20.0]);
     }
 }

@@ -5,7 +5,7 @@ use crate::{cpu_of, now, sibling};
 use anyhow::{Context, Result, ensure};
 use std::fs::File;
 use std::os::unix::fs::FileExt;
-use std::path::Path;
+use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
@@ -14,7 +14,16 @@ const START_MAX: Duration = Duration::from_secs(20);
 /// What of its log is shown when it fails.
 const TAIL_BYTES: u64 = 4_000;
 
-/// `reservation-worker`, or another program that reads the same variables, in a process of its own; ended when dropped.
+/// What is run as the worker.
+#[derive(Debug, Clone, Default)]
+pub struct Program {
+    /// A program that reads the worker's variables; `None`: the `reservation-worker` beside us.
+    pub binary: Option<PathBuf>,
+    /// Variables beyond those of the rig.
+    pub set: Vec<(String, String)>,
+}
+
+/// The program in a process of its own; ended when dropped.
 pub struct Worker {
     child: Child,
     log: File,
@@ -23,10 +32,9 @@ pub struct Worker {
 }
 
 impl Worker {
-    /// Starts `binary`, or the `reservation-worker` beside us, on the rig's queue and waits for its first poll. Its log goes
-    /// to a file that nobody else sees.
-    pub async fn start(rig: &Rig, binary: Option<&Path>, concurrency: &str) -> Result<Self> {
-        let binary = binary.map_or_else(|| sibling("reservation-worker"), |binary| Ok(binary.to_owned()))?;
+    /// Starts it on the rig's queue and waits for its first poll. Its log goes to a file that nobody else sees.
+    pub async fn start(rig: &Rig, program: &Program, concurrency: &str) -> Result<Self> {
+        let binary = program.binary.clone().map_or_else(|| sibling("reservation-worker"), Ok)?;
         let log = tempfile::tempfile()?;
         let started = now();
         let child = Command::new(&binary)
@@ -46,6 +54,7 @@ impl Worker {
                 ("ADMIN_ADDR", "127.0.0.1:0"),
                 ("LOG_LEVEL", "info"),
             ])
+            .envs(program.set.iter().cloned())
             .stdin(Stdio::null())
             .stdout(log.try_clone()?)
             .stderr(log.try_clone()?)

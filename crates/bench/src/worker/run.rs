@@ -1,12 +1,11 @@
 //! One run: a worker on a queue that events keep coming to, and what was seen of it.
 
-use super::process::Worker;
+use super::process::{Program, Worker};
 use super::rig::Rig;
 use super::{Conditions, Kind};
 use crate::{cpu_of, now};
 use anyhow::Result;
 use standin::{Broken, Ledger};
-use std::path::Path;
 use std::time::Duration;
 
 /// How often events are added and the throughput is looked at.
@@ -100,18 +99,13 @@ impl Counters {
     }
 }
 
-/// Runs the worker (`binary`, or ours) for as long as the conditions say.
-pub async fn run(
-    kind: Kind,
-    binary: Option<&Path>,
-    concurrency: &str,
-    conditions: &Conditions,
-) -> Result<Seen> {
+/// Runs the program for as long as the conditions say.
+pub async fn run(kind: Kind, program: &Program, concurrency: &str, conditions: &Conditions) -> Result<Seen> {
     let mut rig = Rig::start(kind, conditions).await?;
     if conditions.arrivals.is_none() {
         rig.push(BACKLOG)?;
     }
-    let worker = Worker::start(&rig, binary, concurrency).await?;
+    let worker = Worker::start(&rig, program, concurrency).await?;
     let mut settled = Vec::new();
     feed(&mut rig, conditions, conditions.warm_up, &mut settled).await?;
     let (journal_before, before) = (rig.journal.now(), Counters::read(&rig, &worker)?);
@@ -144,7 +138,8 @@ async fn feed(
 ) -> Result<()> {
     let began = now();
     let offset = settled.last().map_or(Duration::ZERO, |(at, _)| *at);
-    let (mut pushed, mut sampled) = (0, Duration::ZERO);
+    // The last sample of the feed before this one is the first of this one.
+    let (mut pushed, mut sampled) = (0, if settled.is_empty() { Duration::ZERO } else { SAMPLE_EVERY });
     loop {
         let elapsed = now() - began;
         if elapsed >= sampled {

@@ -161,6 +161,12 @@ async fn a_refusal_has_its_kind_and_its_words() {
             Kind::Denied,
         ),
         (by_body, r#"{"__type":"NeverHeardOf","message":"odd"}"#, Kind::Refused),
+        (
+            by_body,
+            r#"{"__type":"x#ThrottlingException:http://aws","message":null,"Message":"slow"}"#,
+            Kind::Throttled,
+        ),
+        ("HTTP/1.1 403 Forbidden\r\nx-amzn-errortype: ExpiredTokenException:http://aws", "{}", Kind::Expired),
         ("HTTP/1.1 429 Too Many Requests", "", Kind::Throttled),
         ("HTTP/1.1 503 Service Unavailable", "<html>no JSON at all</html>", Kind::Silent),
     ];
@@ -203,15 +209,16 @@ async fn a_signature_from_a_wrong_clock_is_made_again_by_the_servers() {
         let now = real_now().duration_since(SystemTime::UNIX_EPOCH).unwrap().as_secs() as i64;
         DateTime::from_secs(now + ahead_secs)
     };
-    for ahead in [86_400, -86_400] {
+    let codes = ["InvalidSignatureException", "RequestExpired", "AuthFailure"];
+    for (code, ahead) in codes.into_iter().flat_map(|code| [(code, 86_400), (code, -86_400)]) {
         let told = date(ahead).fmt(Format::HttpDate).unwrap();
         let refused = (
             format!("HTTP/1.1 403 Forbidden\r\ndate: {told}"),
-            r#"{"__type":"InvalidSignatureException","message":"Signature expired"}"#.to_owned(),
+            format!(r#"{{"__type":"{code}","message":"Signature expired"}}"#),
         );
         let (endpoint, served) = server(vec![refused, (OK.to_owned(), "{}".to_owned())]).await;
         let wire = wire(&endpoint, Numbered::default());
-        assert_eq!(call(&wire).await.unwrap_err().kind, Kind::Signature);
+        call(&wire).await.expect_err("signed by a wrong clock");
         call(&wire).await.expect("the server's own time is right");
         let seen = served.await.unwrap();
         let signed_on = &seen[1].headers["x-amz-date"][..8];
@@ -219,6 +226,13 @@ async fn a_signature_from_a_wrong_clock_is_made_again_by_the_servers() {
             .map(|date| date.fmt(Format::DateTime).unwrap()[..10].replace('-', ""));
         assert!(days.iter().any(|day| day == signed_on), "{signed_on}, not {days:?}");
     }
+}
+
+#[tokio::test]
+async fn credentials_that_no_header_can_carry_are_told() {
+    let broken = Credentials::new("key\n", "secret", None, None, "test");
+    let failure = call(&wire("http://127.0.0.1:1", broken)).await.unwrap_err();
+    assert_eq!(failure.kind, Kind::Refused, "{failure}");
 }
 
 #[test]
@@ -241,5 +255,14 @@ fn an_answer_is_read_with_everything_and_with_nothing() {
     assert_eq!((message.receive_count, message.sent_at.as_millis(), message.group), (3, 5, None));
     let attributes = [("b".to_owned(), "2".to_owned()), ("AWSTraceHeader".to_owned(), "t".to_owned())];
     assert_eq!(message.attributes, attributes);
+    let nulls =
+        br#"{"Messages":[{"MessageId":"m","ReceiptHandle":"r","Body":"b","Attributes":{"SentTimestamp":null,
+        "AWSTraceHeader":null,"MessageGroupId":null},"MessageAttributes":null},{"MessageId":null}]}"#;
+    let answer: ReceivedMessages<'_> = read("q", nulls).unwrap();
+    let messages: Vec<_> =
+        answer.messages.unwrap().into_iter().filter_map(crate::sqs::incoming::message).collect();
+    assert_eq!((messages.len(), &messages[0].group, &*messages[0].body), (1, &None, "b"));
+    let entries: Deleted = read("q", br#"{"Failed":[{"Id":"0","Code":null,"SenderFault":null}]}"#).unwrap();
+    assert_eq!(entries.failed.unwrap()[0].id.as_deref(), Some("0"));
     assert_eq!(read::<Deleted>("q", b"[").unwrap_err().kind, Kind::Garbled);
 }
