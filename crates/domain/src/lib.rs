@@ -23,3 +23,4 @@ pub mod seat;
 pub mod show;
 pub mod time;
 pub mod valve;
+pub mod waiting_room;
