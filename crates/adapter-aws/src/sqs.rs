@@ -4,7 +4,7 @@
 //! which know what a repetition means; each has a limit, that of a receive is longer than its long poll. A receive
 //! future must be run to its end: SQS may have handed messages to a connection that nobody reads (trap T2).
 //!
-//! Receiving and deleting, which every message costs, go over our own [`wire`]; the rest goes through the SDK's client.
+//! Receiving and deleting, which every message costs, go over a wire of our own; the rest goes through the SDK's client.
 
 use crate::connect::{Aws, CALL_MAX, timeouts};
 use crate::fault::{Failure, Kind, Unusable};
