@@ -110,14 +110,13 @@ impl Aws {
         &self.keys
     }
 
-    /// Connections as the SDK's clients have them, for the same.
+    /// Connections with the settings of [`https`], which is for clients of the SDK only. Made when they are first needed.
     pub(crate) fn connector(&self) -> &Connector {
-        let settings = || HttpConnectorSettings::builder().connect_timeout(CONNECT_MAX).build();
         self.connector.get_or_init(|| {
             Connector::builder()
                 .tls_provider(Provider::Rustls(CryptoMode::Ring))
                 .pool_idle_timeout(Some(IDLE_MAX))
-                .connector_settings(settings())
+                .connector_settings(HttpConnectorSettings::builder().connect_timeout(CONNECT_MAX).build())
                 .build()
         })
     }

@@ -3,6 +3,7 @@
 use crate::fault::chain;
 use aws_credential_types::Credentials;
 use aws_credential_types::provider::{ProvideCredentials, SharedCredentialsProvider};
+use core::sync::atomic::{AtomicU64, Ordering};
 use core::time::Duration;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::SystemTime;
@@ -18,8 +19,10 @@ const FETCH_MAX: Duration = Duration::from_secs(5);
 pub(crate) struct Keys {
     provider: Option<SharedCredentialsProvider>,
     held: Mutex<Option<Held>>,
-    /// Held by the one that fetches.
-    fetching: tokio::sync::Mutex<()>,
+    /// Held by the one that fetches: how fetching failed the last time.
+    fetching: tokio::sync::Mutex<String>,
+    /// How often it did.
+    failures: AtomicU64,
 }
 
 #[derive(Debug, Clone)]
@@ -31,17 +34,26 @@ struct Held {
 impl Keys {
     /// Those of `provider`. Nothing is fetched before it is needed.
     pub(crate) fn new(provider: Option<SharedCredentialsProvider>) -> Self {
-        Self { provider, held: Mutex::default(), fetching: tokio::sync::Mutex::new(()) }
+        Self {
+            provider,
+            held: Mutex::default(),
+            fetching: tokio::sync::Mutex::default(),
+            failures: AtomicU64::new(0),
+        }
     }
 
-    /// The credentials, or why there are none.
+    /// The credentials, or why there are none. Who waited for an attempt that failed has failed with it.
     pub(crate) async fn get(&self) -> Result<Credentials, String> {
         if let Some(held) = self.fresh() {
             return Ok(held);
         }
-        let _fetching = self.fetching.lock().await;
+        let before = self.failures.load(Ordering::Relaxed);
+        let mut failure = self.fetching.lock().await;
         if let Some(held) = self.fresh() {
             return Ok(held);
+        }
+        if self.failures.load(Ordering::Relaxed) > before {
+            return Err(failure.clone());
         }
         let provider = self.provider.as_ref().ok_or("there is no provider of credentials")?;
         #[allow(clippy::disallowed_methods, reason = "who gives them out answers in real time")]
@@ -55,7 +67,11 @@ impl Keys {
         let held = self.held().as_ref().map(|held| held.keys.clone()).filter(is_good);
         match held.or_else(|| provider.as_ref().fallback_on_interrupt()) {
             Some(keys) => Ok(self.hold(keys)),
-            None => Err(why),
+            None => {
+                self.failures.fetch_add(1, Ordering::Relaxed);
+                failure.clone_from(&why);
+                Err(why)
+            }
         }
     }
 
@@ -96,7 +112,7 @@ mod tests {
     use super::*;
     use aws_credential_types::provider::error::CredentialsError;
     use aws_credential_types::provider::future::ProvideCredentials as Provided;
-    use core::sync::atomic::{AtomicU32, Ordering};
+    use core::sync::atomic::AtomicU32;
     use std::sync::Arc;
 
     /// Gives credentials that end after so long, until it has none any more.
@@ -186,6 +202,33 @@ mod tests {
     async fn a_provider_that_hangs_is_given_up_for_what_it_gave_before() {
         let keys = Keys::new(Some(SharedCredentialsProvider::new(Hangs)));
         assert_eq!(id(&keys).await.unwrap(), "key-before");
+    }
+
+    /// A provider that never answers, and has nothing from before.
+    #[derive(Debug)]
+    struct Away(Arc<AtomicU32>);
+
+    impl ProvideCredentials for Away {
+        fn provide_credentials<'a>(&'a self) -> Provided<'a>
+        where
+            Self: 'a,
+        {
+            self.0.fetch_add(1, Ordering::Relaxed);
+            Provided::new(core::future::pending())
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn who_waits_for_a_fetch_fails_with_it() {
+        let asked = Arc::new(AtomicU32::new(0));
+        let keys = Keys::new(Some(SharedCredentialsProvider::new(Away(asked.clone()))));
+        let (one, two, three) = tokio::join!(id(&keys), id(&keys), id(&keys));
+        assert!(
+            [one, two, three].iter().all(|none| none.as_ref().is_err_and(|why| why.contains("within 5s")))
+        );
+        assert_eq!(asked.load(Ordering::Relaxed), 1);
+        id(&keys).await.expect_err("asked again");
+        assert_eq!(asked.load(Ordering::Relaxed), 2);
     }
 
     impl Keys {

@@ -13,6 +13,7 @@ use aws_sdk_sqs::Client;
 use aws_sdk_sqs::types::{
     BatchResultErrorEntry, ChangeMessageVisibilityBatchRequestEntry, QueueAttributeName,
 };
+use bytes::Bytes;
 use core::time::Duration;
 use domain::limits::QUEUE_BATCH_MAX;
 use ports::queue::{Depth, Message, Outgoing, QueueKind, Receipt, Receive, RedrivePolicy, Sent};
@@ -57,12 +58,12 @@ impl SqsQueue {
     /// The queue at `url`, which is FIFO if its name says so. Nothing is called; see [`check`](Self::check).
     pub fn new(aws: &Aws, url: &QueueUrl) -> Self {
         let configured = aws.sqs_endpoint();
-        let beside = url.endpoint_beside(configured.as_deref());
+        let endpoint = url.endpoint(configured.as_deref());
         let mut builder = aws_sdk_sqs::config::Builder::from(aws.sdk()).timeout_config(timeouts(CALL_MAX));
-        builder.set_endpoint_url(beside.or(configured.as_deref()).map(str::to_owned));
+        builder.set_endpoint_url(endpoint.map(str::to_owned));
         Self {
             client: Client::from_conf(builder.build()),
-            wire: Arc::new(Wire::new(aws, beside.or(configured.as_deref()))),
+            wire: Arc::new(Wire::new(aws, endpoint)),
             url: url.as_str().into(),
             kind: url.kind(),
             region: aws.region().into(),
@@ -139,7 +140,7 @@ impl SqsQueue {
     }
 
     /// Receives with these system attributes: the messages as [`wire::ReceivedMessages`].
-    async fn receive_with(&self, request: Receive, attributes: &[&str]) -> Result<Vec<u8>, Fault> {
+    async fn receive_with(&self, request: Receive, attributes: &[&str]) -> Result<Bytes, Fault> {
         if !(1..=QUEUE_BATCH_MAX).contains(&request.max) || request.wait > WAIT_MAX {
             return Err(Fault::permanent(format!(
                 "a receive of {} messages with a wait of {:?}: SQS gives 1 to 10 and waits up to 20 s",
@@ -259,7 +260,7 @@ impl Queue for SqsQueue {
 }
 
 /// In the SDK's form, which the other batches have.
-fn failed_entry(entry: wire::Failed) -> BatchResultErrorEntry {
+fn failed_entry(entry: wire::DeletedEntry) -> BatchResultErrorEntry {
     BatchResultErrorEntry::builder()
         .id(entry.id.unwrap_or_default())
         .code(entry.code.unwrap_or_default())

@@ -88,7 +88,7 @@ impl Turns {
     /// Follows what the peer takes, which it may change while the connection lasts.
     fn follow(&self, streams: usize) {
         let streams = streams.min(STREAMS_MAX);
-        let mut given = self.given.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut given = self.given();
         if streams > *given {
             self.free.add_permits(streams - *given);
             *given = streams;
@@ -96,6 +96,14 @@ impl Turns {
             // Those that are in use are taken back when they are free, by a later call.
             *given -= self.free.forget_permits(*given - streams);
         }
+    }
+
+    fn any_taken(&self) -> bool {
+        self.free.available_permits() < *self.given()
+    }
+
+    fn given(&self) -> MutexGuard<'_, usize> {
+        self.given.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     async fn take(&self, streams: usize) -> OwnedSemaphorePermit {
@@ -138,7 +146,7 @@ impl Shared {
     }
 
     /// The connection, made by whoever comes first. Who waited for an attempt that failed has failed with it.
-    async fn connection(self: &Arc<Self>) -> Result<Open, Problem> {
+    async fn connection(&self) -> Result<Open, Problem> {
         if let Some(open) = self.open() {
             return Ok(open);
         }
@@ -164,7 +172,7 @@ impl Shared {
         }
     }
 
-    async fn connect(self: &Arc<Self>) -> Result<Open, Problem> {
+    async fn connect(&self) -> Result<Open, Problem> {
         let authority = &self.authority;
         let address = match authority.port() {
             Some(_) => authority.to_string(),
@@ -203,13 +211,13 @@ impl Shared {
                 // Its end, good or bad, reaches every call that is on it.
                 _ = connection => {}
                 // As does its being dropped.
-                () = until_silent(pings, &turns.called, &*clock) => {}
+                () = until_silent(pings, &turns, &*clock) => {}
             }
         });
         Ok(open)
     }
 
-    async fn send(self: Arc<Self>, mut request: Request<Body>) -> Result<Response<Answer>, Problem> {
+    async fn send(&self, mut request: Request<Body>) -> Result<Response<Answer>, Problem> {
         let mut parts = http::uri::Parts::default();
         parts.scheme = Some(self.scheme.clone());
         parts.authority = Some(self.authority.clone());
@@ -244,11 +252,13 @@ impl Shared {
     }
 }
 
-/// Returns when a ping was not answered in time. The first call after a pause is followed by one, and while calls go on there is
-/// one every so often.
-async fn until_silent(mut pings: PingPong, called: &Notify, clock: &dyn Clock) {
+/// Returns when a ping was not answered in time. The first call after a pause is followed by one, and as long as there are calls
+/// there is one every so often.
+async fn until_silent(mut pings: PingPong, turns: &Turns, clock: &dyn Clock) {
     loop {
-        called.notified().await;
+        if !turns.any_taken() {
+            turns.called.notified().await;
+        }
         if !matches!(timeout(clock, PONG_WITHIN, pings.ping(Ping::opaque())).await, Ok(Ok(_))) {
             return;
         }
@@ -296,6 +306,7 @@ impl Service<Request<Body>> for Line {
     }
 
     fn call(&mut self, request: Request<Body>) -> Self::Future {
-        Box::pin(self.0.clone().send(request))
+        let line = self.0.clone();
+        Box::pin(async move { line.send(request).await })
     }
 }

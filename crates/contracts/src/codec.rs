@@ -5,7 +5,7 @@ use prost::Message;
 use tonic::codec::{BufferSettings, Codec};
 use tonic_prost::ProstCodec;
 
-/// Bytes that a message is given room for at first; tonic's own 8 KiB, twice a call, are most of a call's memory.
+/// Bytes that a message is given room for at first. tonic's own are 8 KiB, in each direction of each call.
 const AT_FIRST: usize = 512;
 /// tonic's own: so many bytes of a stream are sent in one piece.
 const TOGETHER: usize = 32 * 1024;

@@ -23,7 +23,7 @@ use core::time::Duration;
 pub const IN_FLIGHT_MIN: usize = 4;
 /// Most handlers in flight that `auto` goes up to.
 pub const IN_FLIGHT_MAX: usize = 2_000;
-/// In flight at the start: a burst of a thousand short runs on a worker that has just started is done within half a second.
+/// In flight at the start: twice the default of `WORKER_CONCURRENCY`, since each doubling costs a burst another window.
 const IN_FLIGHT_FIRST: usize = 40;
 /// The shortest window.
 const WINDOW_MIN: Duration = Duration::from_millis(100);

@@ -71,9 +71,9 @@ impl QueueUrl {
         rest.strip_prefix("sqs.").or_else(|| rest.strip_suffix(".queue"))
     }
 
-    /// Where to call this queue if the environment does not say it: a URL beyond AWS names its own server.
-    pub(crate) fn endpoint_beside<'u>(&'u self, configured: Option<&str>) -> Option<&'u str> {
-        (configured.is_none() && !self.is_aws()).then(|| &self.text[..self.origin])
+    /// Where to call this queue: as the environment says, else a URL beyond AWS names its own server; `None`: at AWS.
+    pub(crate) fn endpoint<'u>(&'u self, configured: Option<&'u str>) -> Option<&'u str> {
+        configured.or_else(|| (!self.is_aws()).then(|| &self.text[..self.origin]))
     }
 
     /// The URL of another queue, given by its ARN, at the same server.
@@ -134,12 +134,12 @@ mod tests {
             (aws.name(), aws.kind(), aws.region()),
             ("events.fifo", QueueKind::Fifo, Some("ap-northeast-2"))
         );
-        assert_eq!(aws.endpoint_beside(None), None);
+        assert_eq!(aws.endpoint(None), None);
         let old = url("https://eu-west-1.queue.amazonaws.com/1/events");
         assert_eq!((old.kind(), old.region()), (QueueKind::Standard, Some("eu-west-1")));
         let local = url("http://localhost:9324/000000000000/events");
-        assert_eq!((local.region(), local.endpoint_beside(None)), (None, Some("http://localhost:9324")));
-        assert_eq!(local.endpoint_beside(Some("http://elsewhere")), None);
+        assert_eq!((local.region(), local.endpoint(None)), (None, Some("http://localhost:9324")));
+        assert_eq!(local.endpoint(Some("http://elsewhere")), Some("http://elsewhere"));
     }
 
     #[test]

@@ -5,7 +5,7 @@
 //! credentials and signatures. Everything else about SQS still goes through its client.
 
 use crate::connect::Aws;
-use crate::fault::{Failure, Kind};
+use crate::fault::{Failure, Kind, chain};
 use crate::keys::real_now;
 use aws_credential_types::Credentials;
 use aws_sdk_sqs::config::endpoint::{DefaultResolver, Params, ResolveEndpoint};
@@ -17,6 +17,7 @@ use aws_smithy_runtime_api::client::orchestrator::HttpRequest;
 use aws_smithy_types::body::SdkBody;
 use aws_smithy_types::byte_stream::ByteStream;
 use aws_smithy_types::date_time::{DateTime, Format};
+use bytes::Bytes;
 use core::fmt;
 use core::sync::atomic::{AtomicI64, Ordering};
 use core::time::Duration;
@@ -41,7 +42,7 @@ pub(super) struct Wire {
     aws: Aws,
     /// Absent where the configuration makes none; each call says so.
     endpoint: Result<String, String>,
-    /// What the server's clock is ahead of ours, in milliseconds, learnt from a signature that it found too old or too new.
+    /// What the server's clock is ahead of ours, in milliseconds, learnt whenever it refuses something.
     ahead_ms: AtomicI64,
 }
 
@@ -64,7 +65,7 @@ impl Wire {
         action: &str,
         limit: Duration,
         body: &impl Serialize,
-    ) -> Result<Vec<u8>, Failure> {
+    ) -> Result<Bytes, Failure> {
         let body = serde_json::to_vec(body)
             .map_err(|why| Failure::new(&what(), Kind::Refused, None, &why.to_string()))?;
         #[allow(clippy::disallowed_methods, reason = "the answer comes in real time")]
@@ -79,7 +80,7 @@ impl Wire {
         what: &impl Fn() -> String,
         action: &str,
         body: Vec<u8>,
-    ) -> Result<Vec<u8>, Failure> {
+    ) -> Result<Bytes, Failure> {
         let failed = |kind, told: &str| Failure::new(&what(), kind, None, told);
         let endpoint = self.endpoint.as_deref().map_err(|why| failed(Kind::Refused, why))?;
         let keys = self.aws.keys().get().await.map_err(|why| failed(Kind::Credentials, &why))?;
@@ -88,10 +89,10 @@ impl Wire {
         let connection = CaptureSmithyConnection::new();
         request.add_extension(connection.clone());
         let answer = self.aws.connector().call(request).await;
-        let answer = answer.map_err(|why| failed(Kind::Silent, &crate::fault::chain(&why)))?;
-        let (status, headers) = (answer.status().as_u16(), answer.headers().clone());
-        let body = ByteStream::new(answer.into_body()).collect().await;
-        let body = body.map_err(|why| failed(Kind::Silent, &crate::fault::chain(&why)))?.to_vec();
+        let mut answer = answer.map_err(|why| failed(Kind::Silent, &chain(&why)))?;
+        let body = ByteStream::new(answer.take_body()).collect().await;
+        let body = body.map_err(|why| failed(Kind::Silent, &chain(&why)))?.into_bytes();
+        let (status, headers) = (answer.status().as_u16(), answer.headers());
         if (200..300).contains(&status) {
             return Ok(body);
         }
@@ -124,7 +125,7 @@ impl Wire {
         keys: &Credentials,
     ) -> Result<HttpRequest, String> {
         let target = format!("AmazonSQS.{action}");
-        let headers =
+        let ours =
             [("content-type", CONTENT_TYPE), ("x-amz-target", &*target), ("x-amzn-query-mode", "true")];
         let identity = keys.clone().into();
         let params = v4::SigningParams::builder()
@@ -136,21 +137,18 @@ impl Wire {
             .build()
             .map_err(|why| why.to_string())?
             .into();
-        let signable =
-            SignableRequest::new("POST", endpoint, headers.into_iter(), SignableBody::Bytes(&body))
-                .map_err(|why| why.to_string())?;
+        let signable = SignableRequest::new("POST", endpoint, ours.into_iter(), SignableBody::Bytes(&body))
+            .map_err(|why| why.to_string())?;
         let (signature, _) = sign(signable, &params).map_err(|why| why.to_string())?.into_parts();
         let mut request = HttpRequest::new(SdkBody::from(body));
         request.set_method("POST").map_err(|why| why.to_string())?;
         request.set_uri(endpoint).map_err(|why| why.to_string())?;
-        let all = request.headers_mut();
-        all.insert("content-type", CONTENT_TYPE);
-        all.insert("x-amz-target", target);
-        all.insert("x-amzn-query-mode", "true");
-        all.insert("user-agent", USER_AGENT);
-        for header in signature.into_parts().0 {
+        let (signature, _) = signature.into_parts();
+        let signature = signature.iter().map(|header| (header.name(), header.value()));
+        for (name, value) in ours.into_iter().chain([("user-agent", USER_AGENT)]).chain(signature) {
             // Credentials may have been copied with a line break.
-            all.try_insert(header.name(), header.value().to_owned()).map_err(|why| why.to_string())?;
+            let inserted = request.headers_mut().try_insert(name, value.to_owned());
+            inserted.map_err(|why| why.to_string())?;
         }
         Ok(request)
     }
@@ -212,7 +210,7 @@ pub(super) struct ReceiveMessage<'a> {
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub(super) struct ReceivedMessages<'a> {
-    #[serde(borrow, default)]
+    #[serde(borrow)]
     pub(super) messages: Option<Vec<Received<'a>>>,
 }
 
@@ -224,12 +222,10 @@ pub(super) struct Received<'a> {
     pub(super) message_id: Cow<'a, str>,
     #[serde(borrow, default, deserialize_with = "text")]
     pub(super) receipt_handle: Cow<'a, str>,
-    #[serde(default)]
     pub(super) body: Option<String>,
-    #[serde(borrow, default)]
+    #[serde(borrow)]
     pub(super) attributes: Option<SystemAttributes<'a>>,
     /// By name, so that their order is always the same.
-    #[serde(default)]
     pub(super) message_attributes: Option<BTreeMap<String, AttributeValue>>,
 }
 
@@ -247,7 +243,7 @@ pub(super) struct SystemAttributes<'a> {
     pub(super) message_group_id: Cow<'a, str>,
     #[serde(borrow, default, deserialize_with = "text")]
     pub(super) sequence_number: Cow<'a, str>,
-    #[serde(default, rename = "AWSTraceHeader")]
+    #[serde(rename = "AWSTraceHeader")]
     pub(super) trace_header: Option<String>,
 }
 
@@ -255,7 +251,6 @@ pub(super) struct SystemAttributes<'a> {
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub(super) struct AttributeValue {
-    #[serde(default)]
     pub(super) string_value: Option<String>,
 }
 
@@ -276,34 +271,20 @@ pub(super) struct DeleteEntry<'a> {
 }
 
 /// What became of each.
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub(super) struct Deleted {
-    #[serde(default)]
-    pub(super) successful: Option<Vec<Done>>,
-    #[serde(default)]
-    pub(super) failed: Option<Vec<Failed>>,
+    pub(super) successful: Option<Vec<DeletedEntry>>,
+    pub(super) failed: Option<Vec<DeletedEntry>>,
 }
 
-/// An entry that worked.
+/// One message; all but the id is of one that was not deleted.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "PascalCase")]
-pub(super) struct Done {
-    #[serde(default)]
+pub(super) struct DeletedEntry {
     pub(super) id: Option<String>,
-}
-
-/// An entry that did not.
-#[derive(Debug, Deserialize)]
-#[serde(rename_all = "PascalCase")]
-pub(super) struct Failed {
-    #[serde(default)]
-    pub(super) id: Option<String>,
-    #[serde(default)]
     pub(super) code: Option<String>,
-    #[serde(default)]
     pub(super) message: Option<String>,
-    #[serde(default)]
     pub(super) sender_fault: Option<bool>,
 }
 

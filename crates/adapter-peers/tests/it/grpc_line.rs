@@ -5,11 +5,15 @@ use crate::stage::{
     Answer, Peer, TRACEPARENT, class, clock, fault, go, hasty, listen, nobody, patient, rude, traced,
 };
 use adapter_peers::{InventoryClient, PaymentsClient, PeerOptions};
+use async_trait::async_trait;
+use bytes::Bytes;
 use contracts::reservation::v1::inventory_service_server::{InventoryService, InventoryServiceServer};
 use contracts::reservation::v1::{self as rsv, ReleaseHoldResponse, ReleaseStatus};
 use core::time::Duration;
+use domain::time::Timestamp;
+use h2::server::SendResponse;
 use ports::inventory::Inventory;
-use ports::{CallContext, FaultClass};
+use ports::{CallContext, Clock, FaultClass};
 use std::sync::Arc;
 use tokio::sync::Barrier;
 use tokio_stream::wrappers::TcpListenerStream;
@@ -168,6 +172,18 @@ async fn one_connections_limit_of_streams_is_not_the_limit() {
     }
 }
 
+/// Answers a call as an inventory that has released the seats.
+fn reply(respond: &mut SendResponse<Bytes>) -> Result<(), h2::Error> {
+    let message = prost::Message::encode_to_vec(&released());
+    let mut framed = vec![0, 0, 0, 0, message.len() as u8];
+    framed.extend(message);
+    let head = http::Response::builder().header("content-type", "application/grpc").body(()).unwrap();
+    let mut body = respond.send_response(head, false)?;
+    body.send_data(framed.into(), false)?;
+    let ok = [("grpc-status".parse().unwrap(), "0".parse().unwrap())];
+    body.send_trailers(ok.into_iter().collect())
+}
+
 /// A server that is replaced tells its clients to go (GOAWAY) and finishes what it has. No call may fail by that.
 #[tokio::test]
 async fn a_peer_that_goes_away_in_good_order_costs_no_call() {
@@ -180,14 +196,7 @@ async fn a_peer_that_goes_away_in_good_order_costs_no_call() {
             go(async move {
                 let mut connection = h2::server::handshake(stream).await.unwrap();
                 while let Some(Ok((_, mut respond))) = connection.accept().await {
-                    let message = prost::Message::encode_to_vec(&released());
-                    let mut framed = vec![0, 0, 0, 0, message.len() as u8];
-                    framed.extend(message);
-                    let head = http::Response::builder().header("content-type", "application/grpc");
-                    let mut body = respond.send_response(head.body(()).unwrap(), false).unwrap();
-                    body.send_data(framed.into(), false).unwrap();
-                    let ok = [("grpc-status".parse().unwrap(), "0".parse().unwrap())];
-                    body.send_trailers(ok.into_iter().collect()).unwrap();
+                    reply(&mut respond).unwrap();
                     connection.graceful_shutdown();
                 }
             });
@@ -201,6 +210,86 @@ async fn a_peer_that_goes_away_in_good_order_costs_no_call() {
         calls += 1;
         assert!(calls < 10_000, "it stays on a connection that goes away");
     }
+}
+
+/// A clock on which a second takes ten milliseconds.
+struct Fast(Arc<dyn Clock>);
+
+#[async_trait]
+impl Clock for Fast {
+    fn now(&self) -> Timestamp {
+        self.0.now()
+    }
+
+    fn elapsed(&self) -> Duration {
+        self.0.elapsed() * 100
+    }
+
+    async fn sleep(&self, duration: Duration) {
+        self.0.sleep(duration / 100).await;
+    }
+}
+
+/// Trap T11: a machine that is gone closes no connection. The call ends long before its deadline of an hour, and the next
+/// one finds the peer that has come in its place.
+#[tokio::test]
+async fn a_line_that_has_gone_silent_is_given_up() {
+    let (listener, address) = listen().await;
+    let peer = Arc::new(Peer::default());
+    peer.release.message(released());
+    let service = InventoryServiceServer::from_arc(Arc::clone(&peer));
+    go(async move {
+        let (silent, _) = listener.accept().await.unwrap();
+        let mut connection = h2::server::handshake(silent).await.unwrap();
+        let _call = connection.accept().await;
+        // From here on nobody looks at the connection, which stays open.
+        let incoming = TcpListenerStream::new(listener);
+        Server::builder().add_service(service).serve_with_incoming(incoming).await.unwrap();
+        drop(connection);
+    });
+    let hour = Duration::from_secs(3_600);
+    let options = PeerOptions { connections: 1, timeout: hour, connect_timeout: hour, ..PeerOptions::grpc() };
+    let client = InventoryClient::new(&address.to_string(), options, Arc::new(Fast(clock()))).unwrap();
+    let cx = CallContext::default();
+    let fault = fault(client.release(&cx, release()).await);
+    assert_eq!(fault.class, FaultClass::Unavailable, "{}", fault.chain());
+    assert!(!fault.chain().contains("no answer within"), "it waited for its deadline: {}", fault.chain());
+    client.release(&cx, release()).await.expect("on a new connection");
+}
+
+/// Beyond the streams that the peer takes, calls wait on this side: one that is given up there never reaches the peer.
+#[tokio::test]
+async fn a_call_that_is_given_up_before_its_turn_is_not_sent() {
+    let (listener, address) = listen().await;
+    let (streams, mut seen) = tokio::sync::watch::channel(0);
+    go(async move {
+        let (stream, _) = listener.accept().await.unwrap();
+        let handshake = h2::server::Builder::new().max_concurrent_streams(1).handshake(stream);
+        let mut connection = handshake.await.unwrap();
+        let mut held = Vec::new();
+        while let Some(Ok((_, mut respond))) = connection.accept().await {
+            streams.send_modify(|count| *count += 1);
+            if *streams.borrow() == 2 {
+                held.push(respond);
+            } else {
+                // One that was reset meanwhile hears nothing.
+                let _ = reply(&mut respond);
+            }
+        }
+    });
+    let options = PeerOptions { connections: 1, ..patient() };
+    let client = Arc::new(InventoryClient::new(&address.to_string(), options, clock()).unwrap());
+    // After this the client knows that the peer takes one.
+    client.release(&CallContext::default(), release()).await.unwrap();
+    let holding = Arc::clone(&client);
+    let holding = go(async move { drop(holding.release(&CallContext::default(), release()).await) });
+    seen.wait_for(|count| *count == 2).await.unwrap();
+    for _ in 0..3 {
+        assert_eq!(class(client.release(&hasty(), release()).await), FaultClass::Unavailable);
+    }
+    holding.abort();
+    client.release(&CallContext::default(), release()).await.unwrap();
+    assert_eq!(*seen.borrow(), 3, "those that were given up were sent");
 }
 
 /// Trap O2: every mistake of a configuration is told at once.

@@ -16,20 +16,15 @@ pub struct Absences {
     watermark: u64,
     /// Absent numbers beyond the watermark; a block without any has no entry.
     blocks: BTreeMap<u64, u64>,
-    total: u64,
 }
 
 impl Absences {
     /// From what a store keeps: the watermark, and of each block how many numbers beyond the watermark are absent. A count
     /// that no block can have is cut to what it can.
     pub fn new(watermark: u64, blocks: impl IntoIterator<Item = (u64, u64)>) -> Self {
-        let mut this = Self { watermark, ..Self::default() };
-        for (block, count) in blocks {
-            let count = count.min(this.room(block));
-            if count > 0 {
-                this.total += count - this.blocks.insert(block, count).unwrap_or(0);
-            }
-        }
+        let mut this = Self { watermark, blocks: BTreeMap::new() };
+        let blocks = blocks.into_iter().map(|(block, count)| (block, count.min(this.room(block))));
+        this.blocks = blocks.filter(|(_, count)| *count > 0).collect();
         this
     }
 
@@ -44,8 +39,8 @@ impl Absences {
     }
 
     /// Absent numbers beyond the watermark.
-    pub const fn total(&self) -> u64 {
-        self.total
+    pub fn total(&self) -> u64 {
+        self.blocks.values().sum()
     }
 
     /// How many are ahead of `number` and still there; 0 for a number that was let in. At most `BLOCK - 1` more than there are.
@@ -56,8 +51,8 @@ impl Absences {
     }
 
     /// How many of the numbers up to `last` are waiting: neither let in nor absent.
-    pub const fn waiting(&self, last: u64) -> u64 {
-        last.saturating_sub(self.watermark).saturating_sub(self.total)
+    pub fn waiting(&self, last: u64) -> u64 {
+        last.saturating_sub(self.watermark).saturating_sub(self.total())
     }
 
     /// A number beyond the watermark became absent. Whoever calls this knows that it was not absent before.
@@ -65,28 +60,25 @@ impl Absences {
         let block = Self::block(number);
         if number > self.watermark && self.in_block(block) < self.room(block) {
             *self.blocks.entry(block).or_default() += 1;
-            self.total += 1;
         }
     }
 
     /// A number that was absent is there again.
     pub fn came_back(&mut self, number: u64) {
         let block = Self::block(number);
-        if number > self.watermark && self.in_block(block) > 0 {
-            self.take(block, 1);
+        if number > self.watermark {
+            self.take_one(block);
         }
     }
 
     /// The watermark moves on to `to`, over `skipped` absent numbers, each with its block.
     pub fn advance(&mut self, to: u64, skipped: impl IntoIterator<Item = u64>) {
         for number in skipped {
-            self.take(Self::block(number), 1);
+            self.take_one(Self::block(number));
         }
         self.watermark = self.watermark.max(to);
         // Of blocks that are behind nothing is beyond the watermark.
-        let ahead = self.blocks.split_off(&Self::block(self.watermark + 1));
-        let behind = core::mem::replace(&mut self.blocks, ahead);
-        self.total -= behind.values().sum::<u64>();
+        self.blocks = self.blocks.split_off(&Self::block(self.watermark + 1));
     }
 
     fn in_block(&self, block: u64) -> u64 {
@@ -95,16 +87,14 @@ impl Absences {
 
     /// Numbers of a block that are beyond the watermark.
     const fn room(&self, block: u64) -> u64 {
-        let end = (block + 1) * BLOCK;
+        let end = block.saturating_add(1).saturating_mul(BLOCK);
         let rest = end.saturating_sub(self.watermark);
         if rest < BLOCK { rest } else { BLOCK }
     }
 
-    fn take(&mut self, block: u64, count: u64) {
+    fn take_one(&mut self, block: u64) {
         if let Some(there) = self.blocks.get_mut(&block) {
-            let taken = count.min(*there);
-            *there -= taken;
-            self.total -= taken;
+            *there -= 1;
             if *there == 0 {
                 self.blocks.remove(&block);
             }
@@ -238,7 +228,7 @@ mod tests {
 
     #[test]
     fn a_store_that_tells_nonsense_moves_nobody_behind_their_number() {
-        let absences = Absences::new(70, [(0, 9), (1, 1_000), (5, 64)]);
+        let absences = Absences::new(70, [(0, 9), (1, 9), (1, 1_000), (5, 64)]);
         assert_eq!(absences.total(), 58 + 64, "block 0 is behind the watermark, block 1 has 58 beyond it");
         assert_eq!(absences.ahead_of(71), 0);
         assert_eq!(absences.ahead_of(129), 0);

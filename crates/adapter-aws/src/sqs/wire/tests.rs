@@ -16,22 +16,34 @@ const OK: &str = "HTTP/1.1 200 OK";
 
 /// A request as it came.
 struct Seen {
+    /// On which connection, counted from 1.
+    connection: usize,
     headers: BTreeMap<String, String>,
     body: Vec<u8>,
 }
 
-/// Answers one request after the other, each on a connection of its own.
+/// Answers one request after the other, on as many connections as the client makes.
 async fn server(answers: Vec<(String, String)>) -> (String, tokio::task::JoinHandle<Vec<Seen>>) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let endpoint = format!("http://{}", listener.local_addr().unwrap());
     #[allow(clippy::disallowed_methods, reason = "a server of this test, which waits for its end")]
     let served = tokio::spawn(async move {
-        let mut seen = Vec::new();
+        let mut seen: Vec<Seen> = Vec::new();
+        let (mut stream, _) = listener.accept().await.unwrap();
+        let mut connection = 1;
         for (head, body) in answers {
-            let (mut stream, _) = listener.accept().await.unwrap();
             let mut bytes = Vec::new();
             let (at, length) = loop {
-                stream.read_buf(&mut bytes).await.unwrap();
+                tokio::select! {
+                    read = stream.read_buf(&mut bytes) => {
+                        if read.unwrap() == 0 {
+                            (stream, connection) = (listener.accept().await.unwrap().0, connection + 1);
+                        }
+                    }
+                    accepted = listener.accept() => {
+                        (stream, connection) = (accepted.unwrap().0, connection + 1);
+                    }
+                }
                 let text = String::from_utf8_lossy(&bytes);
                 let Some(at) = text.find("\r\n\r\n") else { continue };
                 let length = text.lines().find_map(|line| line.strip_prefix("content-length: "));
@@ -45,8 +57,8 @@ async fn server(answers: Vec<(String, String)>) -> (String, tokio::task::JoinHan
                 let (name, value) = line.split_once(": ").unwrap();
                 (name.to_lowercase(), value.to_owned())
             });
-            seen.push(Seen { headers: headers.collect(), body: bytes[at + 4..].to_vec() });
-            let head = format!("{head}\r\ncontent-length: {}\r\nconnection: close\r\n\r\n", body.len());
+            seen.push(Seen { connection, headers: headers.collect(), body: bytes[at + 4..].to_vec() });
+            let head = format!("{head}\r\ncontent-length: {}\r\n\r\n", body.len());
             stream.write_all(format!("{head}{body}").as_bytes()).await.unwrap();
         }
         seen
@@ -95,7 +107,7 @@ fn wire(endpoint: &str, provider: impl ProvideCredentials + 'static) -> Wire {
     Wire::new(&Aws::with("eu-west-3", SharedCredentialsProvider::new(provider)), Some(endpoint))
 }
 
-async fn call(wire: &Wire) -> Result<Vec<u8>, Failure> {
+async fn call(wire: &Wire) -> Result<Bytes, Failure> {
     let body = serde_json::json!({"QueueUrl": "q"});
     wire.call(|| "sqs:Test on q".to_owned(), "ReceiveMessage", Duration::from_secs(20), &body).await
 }
@@ -138,7 +150,7 @@ fn assert_is_signed(seen: &Seen, key: &str, secret: &str, region: &str) {
 #[tokio::test]
 async fn a_call_is_signed_and_says_what_it_is() {
     let (endpoint, served) = server(answers([(OK, "{}")])).await;
-    assert_eq!(call(&wire(&endpoint, Numbered::default())).await.unwrap(), b"{}");
+    assert_eq!(call(&wire(&endpoint, Numbered::default())).await.unwrap(), "{}");
     let seen = served.await.unwrap();
     assert_is_signed(&seen[0], "key-0", "secret", "eu-west-3");
     assert_eq!(seen[0].headers["x-amz-target"], "AmazonSQS.ReceiveMessage");
@@ -179,6 +191,20 @@ async fn a_refusal_has_its_kind_and_its_words() {
     let (endpoint, _served) = server(answers([(cases[0].0, cases[0].1)])).await;
     let failure = call(&wire(&endpoint, Numbered::default())).await.unwrap_err();
     assert_eq!(failure.to_string(), "sqs:Test on q: AWS.SimpleQueueService.NonExistentQueue: gone");
+}
+
+/// What is behind a connection may be the only part of the service that is ill.
+#[tokio::test]
+async fn a_connection_that_answers_5xx_is_not_used_again() {
+    let (refused, ill) = ("HTTP/1.1 400 Bad Request", "HTTP/1.1 503 Service Unavailable");
+    for (head, connections) in [(OK, [1, 1]), (refused, [1, 1]), (ill, [1, 2])] {
+        let (endpoint, served) = server(answers([(head, "{}"), (OK, "{}")])).await;
+        let wire = wire(&endpoint, Numbered::default());
+        let _ = call(&wire).await;
+        call(&wire).await.expect("the second is answered well");
+        let seen: Vec<_> = served.await.unwrap().iter().map(|seen| seen.connection).collect();
+        assert_eq!(seen, connections, "after {head}");
+    }
 }
 
 #[tokio::test]
