@@ -3,8 +3,9 @@
 //! It opens on silence, not on answers: only calls that nobody answered count. Two signs open it: three of those
 //! in a row and no answer for a second (a dead downstream, at any traffic), or half of at least twenty calls within ten
 //! seconds (a dying one). While it is open one call at a time is let through as a probe, first after a second, then
-//! after twice the interval up to four seconds; an outage that has lasted two minutes is probed every thirty. The probe alone decides: its answer closes the breaker, its silence
-//! opens it for the next interval. Results of calls that began before it opened change nothing.
+//! after twice the interval up to three seconds; an outage that has lasted two minutes is probed every thirty. The probe
+//! alone decides: its answer closes the breaker, its silence opens it for the next interval. Results of calls that began
+//! before it opened change nothing.
 //!
 //! Time is an argument and comes from a monotonic clock.
 
@@ -42,7 +43,7 @@ impl Default for Policy {
             calls_min: 20,
             silent_percent: 50,
             probe_after: Duration::from_secs(1),
-            probe_after_young_max: Duration::from_secs(4),
+            probe_after_young_max: Duration::from_secs(3),
             young_for: Duration::from_secs(120),
             probe_after_max: Duration::from_secs(30),
         }
@@ -251,7 +252,7 @@ mod tests {
     }
 
     #[test]
-    fn the_probe_interval_doubles_up_to_four_seconds_and_after_two_minutes_up_to_thirty() {
+    fn the_probe_interval_doubles_up_to_three_seconds_and_after_two_minutes_up_to_thirty() {
         let mut breaker = opened(Duration::ZERO);
         let mut now = secs(1);
         let mut wait = |wait: u64| {
@@ -262,8 +263,8 @@ mod tests {
             now
         };
         wait(2);
-        while wait(4) < secs(120) {}
-        for later in [8, 16, 30, 30] {
+        while wait(3) < secs(120) {}
+        for later in [6, 12, 24, 30, 30] {
             wait(later);
         }
     }
