@@ -1,14 +1,20 @@
 //! The waiting room: one line of numbers for each show (design part 6).
 //!
-//! Whoever joins takes the next number. A **watermark** says up to which number people were let in; it only grows, and so
-//! does nobody's place get worse while nobody comes back. Who leaves or falls silent is **absent**: counted for each block
-//! of numbers, so that a place can be told without looking at the people in front of it.
-//!
-//! - [`Absences`] counts the absent and tells places.
+//! - [`Line`] is the line itself: who waits, whose turn it is, who has gone. A store runs it, once for all gateways.
+//! - [`Bucket`] is the rate at which it lets people in.
+//! - [`Places`] tells places from counts, without looking at the people in front.
 //! - [`Pace`] measures how fast the line moves and tells how long is left.
 
-mod absences;
+mod bucket;
+mod line;
 mod pace;
+mod places;
+mod rules;
+mod snapshot;
 
-pub use absences::{Absences, BLOCK};
+pub use bucket::{BURST_MAX, Bucket, RATE_MAX};
+pub use line::{BLOCKS_MAX, HOLD, Line, MISSED_MAX, Refusal, STEPS_MAX, Standing, Ticket};
 pub use pace::Pace;
+pub use places::{BLOCK, Places, block_of};
+pub use rules::{CAPACITY_MAX, Patience, RuleChange, Rules};
+pub use snapshot::{Snapshot, Totals};

@@ -1,0 +1,130 @@
+//! What time does to a line.
+
+use super::{Line, MISSED_MAX, STALL, STEPS_MAX, State};
+use crate::time::Timestamp;
+use crate::waiting_room::places::block_of;
+
+impl Line {
+    /// Lets time pass: takes unused turns back, notices who is silent, forgets, and gives the turns that are due. `true`: there is
+    /// more to do at once.
+    pub fn tick(&mut self, now: Timestamp) -> bool {
+        if now.since(self.ticked_at) > STALL {
+            self.nobody_absent_before = now.plus(self.patience.grace);
+        }
+        self.ticked_at = self.ticked_at.max(now);
+        let unused = self.return_tokens(now);
+        let missed = self.end_turns(now);
+        let silent = now >= self.nobody_absent_before && self.find_silent(now);
+        let forgotten = self.forget(now);
+        let given = self.give_turns(now);
+        unused || missed || silent || forgotten || given
+    }
+
+    /// Turns that were not used promptly give their tokens back.
+    fn return_tokens(&mut self, now: Timestamp) -> bool {
+        for step in 0..=STEPS_MAX {
+            let Some((since, number)) = self.held.first().copied() else { break };
+            if now.since(since) < self.patience.prompt {
+                break;
+            }
+            if step == STEPS_MAX {
+                return true;
+            }
+            self.turns.give_back(1, now);
+            self.set(number, State::Ready { since, held: false });
+        }
+        false
+    }
+
+    /// Turns that were not used at all.
+    fn end_turns(&mut self, now: Timestamp) -> bool {
+        for step in 0..=STEPS_MAX {
+            let Some((since, number)) = self.unheld.first().copied() else { break };
+            if now.since(since) < self.patience.ready_for {
+                break;
+            }
+            if step == STEPS_MAX {
+                return true;
+            }
+            let Some(person) = self.people.get_mut(&number) else { break };
+            person.missed += 1;
+            let is_over = person.missed >= MISSED_MAX;
+            self.set(number, if is_over { State::Expired { at: now } } else { State::Absent { since: now } });
+        }
+        false
+    }
+
+    fn find_silent(&mut self, now: Timestamp) -> bool {
+        for step in 0..=STEPS_MAX {
+            let Some((seen, number)) = self.seen.first().copied() else { break };
+            if now.since(seen) <= self.patience.grace {
+                break;
+            }
+            if step == STEPS_MAX {
+                return true;
+            }
+            self.set(number, State::Absent { since: now });
+        }
+        false
+    }
+
+    fn forget(&mut self, now: Timestamp) -> bool {
+        for step in 0..=STEPS_MAX {
+            let Some((at, number)) = self.remembered.first().copied() else { break };
+            if now.since(at) < self.patience.memory {
+                break;
+            }
+            if step == STEPS_MAX {
+                return true;
+            }
+            self.remembered.remove(&(at, number));
+            let Some(person) = self.people.remove(&number) else { break };
+            if matches!(person.state, State::Absent { .. }) {
+                self.totals.absent -= 1;
+                self.totals.expired += 1;
+            }
+            if self.numbers.get(&person.ticket.key) == Some(&number) {
+                self.numbers.remove(&person.ticket.key);
+            }
+        }
+        self.clear_blocks();
+        false
+    }
+
+    /// Nobody waits in the blocks before the head. Who had not heard that of one of them yet is told of all.
+    fn clear_blocks(&mut self) {
+        let head = block_of(self.head());
+        if head > self.cleared.0 {
+            self.cleared = (head, self.version);
+        }
+        for _ in 0..STEPS_MAX {
+            match self.blocks.first_key_value() {
+                Some((block, (0, version))) if *block < self.cleared.0 && *version <= self.cleared.1 => {
+                    self.changes.remove(version);
+                    self.blocks.pop_first();
+                }
+                _ => break,
+            }
+        }
+    }
+
+    fn give_turns(&mut self, now: Timestamp) -> bool {
+        if self.rules.paused || now < self.no_turns_before {
+            return false;
+        }
+        let seconds = self.patience.ready_for.as_secs().max(1);
+        let ready_max = u64::from(self.rules.rate).saturating_mul(seconds);
+        let tokens = self.turns.available(now).min(ready_max.saturating_sub(self.totals.ready));
+        let due = tokens.min(self.totals.waiting);
+        let count = due.min(STEPS_MAX as u64);
+        for _ in 0..count {
+            let Some(number) = self.waiting.first().copied() else { break };
+            let held = self.people.get(&number).is_some_and(|person| person.missed == 0);
+            self.turns.take(held.into(), now);
+            self.set(number, State::Ready { since: now, held });
+            self.high = self.high.max(number);
+            self.totals.turns += 1;
+        }
+        due > count
+    }
+}
