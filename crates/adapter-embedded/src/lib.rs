@@ -1,4 +1,5 @@
-//! Durable engines in one process and one folder: the `Store` and `Queue` ports on an embedded log-structured tree.
+//! Engines in one process: the `Store` and `Queue` ports on an embedded log-structured tree in one folder, and the
+//! `WaitingRoomStore` in memory.
 //!
 //! One [`Engine`] owns the folder. Every write of every store and queue in it goes through one writer thread, which takes
 //! all that waits, checks versions, writes one batch, syncs once, and then answers. Readers read in place.
@@ -10,9 +11,11 @@
 pub mod engine;
 pub mod queue;
 pub mod store;
+pub mod waiting_room;
 
 mod codec;
 
 pub use engine::{Engine, EngineOptions, OpenError};
 pub use queue::{Browsed, EmbeddedQueue, QueueOptions, QueueStats, Redrive};
 pub use store::EmbeddedStore;
+pub use waiting_room::MemoryWaitingRoom;

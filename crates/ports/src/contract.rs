@@ -3,3 +3,5 @@
 pub mod peers;
 pub mod queue;
 pub mod store;
+mod together;
+pub mod waiting_room;

@@ -21,6 +21,7 @@ pub mod reservations;
 pub mod store;
 pub mod tasks;
 pub mod trace;
+pub mod waiting_room;
 
 pub use backstop::{Alarm, Backstop};
 pub use clock::Clock;
@@ -34,3 +35,4 @@ pub use reservations::Reservations;
 pub use store::Store;
 pub use tasks::Tasks;
 pub use trace::{CallContext, Trace};
+pub use waiting_room::WaitingRoomStore;

@@ -6,6 +6,7 @@ mod child;
 mod clock;
 mod contract_queue;
 mod contract_store;
+mod contract_waiting_room;
 mod crash;
 mod folder;
 mod full_disk;

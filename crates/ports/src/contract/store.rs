@@ -7,7 +7,6 @@
 mod commits;
 mod indexes;
 mod reads;
-mod together;
 mod writers;
 
 pub use commits::*;
@@ -15,7 +14,7 @@ pub use indexes::*;
 pub use reads::*;
 pub use writers::*;
 
-pub(crate) use together::together;
+use super::together::together;
 
 use crate::store::{Attributes, CommitError, Entry, Expect, IndexEntry, Key, Row, Store, Write};
 use async_trait::async_trait;

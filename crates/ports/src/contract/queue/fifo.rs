@@ -4,7 +4,7 @@ use super::{
     QueueHarness, bodies, deleted, is_empty, is_permanent, let_leases_end, message, receive, receive_all,
     receive_one, send_one, sent, visible_in,
 };
-use crate::contract::store::together;
+use crate::contract::together::together;
 use crate::queue::{Message, Outgoing, Queue, QueueKind, Sent};
 use core::pin::Pin;
 use core::time::Duration;

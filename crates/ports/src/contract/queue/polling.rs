@@ -6,7 +6,7 @@
 use super::{
     QueueHarness, VISIBILITY, bodies, deleted, message, receive, receive_one, send_one, sent, visible_in,
 };
-use crate::contract::store::together;
+use crate::contract::together::together;
 use crate::queue::{Message, Outgoing, Queue, QueueKind, Receive};
 use core::pin::Pin;
 use core::time::Duration;

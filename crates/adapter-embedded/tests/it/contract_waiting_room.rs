@@ -1,0 +1,48 @@
+//! The waiting room suite on the lines in memory.
+
+use adapter_embedded::MemoryWaitingRoom;
+use async_trait::async_trait;
+use core::sync::atomic::{AtomicU64, Ordering};
+use domain::waiting_room::Patience;
+use ports::contract::waiting_room::{SuiteClock, WaitingRoomHarness};
+use ports::{Entropy, WaitingRoomStore};
+use std::sync::Arc;
+
+struct Memory {
+    clock: Arc<SuiteClock>,
+    entropy: Arc<Counter>,
+}
+
+#[derive(Default)]
+struct Counter(AtomicU64);
+
+impl Entropy for Counter {
+    fn next_u64(&self) -> u64 {
+        self.0.fetch_add(1, Ordering::Relaxed)
+    }
+}
+
+impl Memory {
+    fn new() -> Self {
+        Self { clock: SuiteClock::new(), entropy: Arc::default() }
+    }
+}
+
+#[async_trait]
+impl WaitingRoomHarness for Memory {
+    async fn room(&self) -> Arc<dyn WaitingRoomStore> {
+        let (clock, entropy) = (self.clock.clone(), self.entropy.clone());
+        Arc::new(MemoryWaitingRoom::new(Patience::default(), clock, entropy))
+    }
+
+    async fn emptied(&self, room: Arc<dyn WaitingRoomStore>) -> Arc<dyn WaitingRoomStore> {
+        drop(room);
+        self.room().await
+    }
+
+    fn clock(&self) -> &SuiteClock {
+        &self.clock
+    }
+}
+
+ports::waiting_room_contract!(Memory::new());

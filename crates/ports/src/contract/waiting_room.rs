@@ -1,0 +1,478 @@
+//! The contract suite of the [`WaitingRoomStore`] port.
+//!
+//! The rules of a line are tested where they are, in `domain::waiting_room`. The suite says that a store answers as the line
+//! does, to any commands in any order, that its steps are atomic, and what it does when it has lost something.
+//! [`crate::waiting_room_contract!`] turns every case into a test.
+
+use super::together::together;
+use crate::waiting_room::{BEATS_MAX, KEY_BYTES_MAX, WaitingRoomStore};
+use crate::{Clock, FaultClass, PortError};
+use async_trait::async_trait;
+use core::pin::Pin;
+use core::sync::atomic::{AtomicU64, Ordering};
+use core::time::Duration;
+use domain::id::ShowId;
+use domain::random::{Random, SplitMix64};
+use domain::time::Timestamp;
+use domain::waiting_room::{
+    BLOCK, BLOCKS_MAX, Line, Patience, Places, Refusal, RuleChange, Rules, Snapshot, Standing, Ticket,
+};
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+/// What an engine's tests bring to the suite. A new one for each case.
+#[async_trait]
+pub trait WaitingRoomHarness: Send + Sync {
+    /// The store, without any line, with [`Patience::default`], on the clock of the harness.
+    async fn room(&self) -> Arc<dyn WaitingRoomStore>;
+    /// The store after it has lost everything.
+    async fn emptied(&self, room: Arc<dyn WaitingRoomStore>) -> Arc<dyn WaitingRoomStore>;
+    /// The clock that decides in it.
+    fn clock(&self) -> &SuiteClock;
+}
+
+/// A clock that only moves when a case says so.
+pub struct SuiteClock(AtomicU64);
+
+impl SuiteClock {
+    /// Some time in 2025.
+    pub fn new() -> Arc<Self> {
+        Arc::new(Self(AtomicU64::new(1_750_000_000_000)))
+    }
+
+    /// Moves it on.
+    pub fn pass(&self, time: Duration) {
+        self.0.fetch_add(time.as_millis() as u64, Ordering::Relaxed);
+    }
+}
+
+#[async_trait]
+impl Clock for SuiteClock {
+    fn now(&self) -> Timestamp {
+        Timestamp::from_millis(self.0.load(Ordering::Relaxed))
+    }
+
+    fn elapsed(&self) -> Duration {
+        self.now().since(Timestamp::EPOCH)
+    }
+
+    /// No store of lines waits for anything.
+    async fn sleep(&self, _: Duration) {
+        core::future::pending().await
+    }
+}
+
+/// Turns every case into a test. The argument makes a harness; the calling crate needs tokio with `macros`.
+#[macro_export]
+macro_rules! waiting_room_contract {
+    ($harness:expr) => {
+        $crate::waiting_room_contract!(@cases $harness;
+            a_store_answers_as_the_line_does,
+            a_long_line_is_told_page_by_page,
+            everybody_who_joins_at_once_has_a_number_of_their_own,
+            one_ticket_has_one_pass_however_often_it_enters_at_once,
+            over_many_gateways_no_more_enter_than_the_rate_and_the_burst,
+            a_line_that_is_there_keeps_its_rules,
+            a_rule_is_changed_alone,
+            shows_share_nothing,
+            a_show_that_was_not_opened_is_refused,
+            an_empty_or_an_oversized_request_is_refused,
+            keys_may_be_any_unicode,
+            a_store_that_was_emptied_takes_everybody_back_in_order,
+            a_store_that_was_emptied_keeps_the_rules_it_was_told,
+        );
+    };
+    (@cases $harness:expr; $($case:ident),* $(,)?) => {
+        $(
+            #[tokio::test]
+            async fn $case() {
+                $crate::contract::waiting_room::$case(&$harness).await;
+            }
+        )*
+    };
+}
+
+type Harness<'h> = &'h dyn WaitingRoomHarness;
+
+fn show() -> ShowId {
+    ShowId::parse("show").expect("an id")
+}
+
+async fn opened(harness: Harness<'_>, rules: Rules) -> Arc<dyn WaitingRoomStore> {
+    let room = harness.room().await;
+    room.open(&show(), rules).await.expect("opened");
+    room
+}
+
+fn assert_permanent<T>(answer: Result<T, crate::Fault>) {
+    assert_eq!(answer.err().expect("refused").class, FaultClass::Permanent);
+}
+
+/// For [`together`].
+fn at_once<'f, T>(
+    future: impl Future<Output = T> + Send + 'f,
+) -> Pin<Box<dyn Future<Output = T> + Send + 'f>> {
+    Box::pin(future)
+}
+
+/// A store and the line that it should be, side by side.
+struct Pair<'h> {
+    harness: Harness<'h>,
+    room: Arc<dyn WaitingRoomStore>,
+    line: Line,
+    tickets: Vec<Ticket>,
+    known: [Option<(u64, u64)>; 2],
+    /// Where each stood when they were last looked at, so that a run can be seen to have been everywhere.
+    seen: BTreeSet<&'static str>,
+}
+
+impl Pair<'_> {
+    fn ticket(&self, dice: &mut SplitMix64) -> Ticket {
+        let luck = dice.below(self.tickets.len() as u64) as usize;
+        self.tickets[luck].clone()
+    }
+
+    fn note(&mut self, standing: Standing) {
+        self.seen.insert(match standing {
+            Standing::Waiting => "waiting",
+            Standing::Ready { .. } => "ready",
+            Standing::Entered { .. } => "entered",
+            Standing::Left => "left",
+            Standing::Expired => "expired",
+        });
+    }
+
+    async fn join(&mut self, key: &str) {
+        let is = self.line.join(key, self.harness.clock().now());
+        match (self.room.join(&show(), key).await, is) {
+            (Ok(ticket), Ok(is)) => {
+                assert_eq!(ticket, is);
+                if !self.tickets.contains(&ticket) {
+                    self.tickets.push(ticket);
+                }
+            }
+            (Err(PortError::Rejected(why)), Err(is)) => assert_eq!(why, is),
+            (told, is) => panic!("{told:?}, but the line says {is:?}"),
+        }
+    }
+
+    async fn beat(&mut self, tickets: Vec<Ticket>) {
+        let now = self.harness.clock().now();
+        let told = self.room.beat(&show(), &tickets).await.expect("beats");
+        let is: Vec<_> = tickets.iter().map(|ticket| self.line.beat(ticket, now)).collect();
+        assert_eq!((told.at, &told.answer), (now, &is));
+        is.into_iter().for_each(|standing| self.note(standing));
+    }
+
+    async fn enter(&mut self, ticket: &Ticket) {
+        let now = self.harness.clock().now();
+        let told = self.room.enter(&show(), ticket).await.expect("entered or not");
+        let is = self.line.enter(ticket, now);
+        assert_eq!((told.at, told.answer), (now, is));
+        self.note(is);
+    }
+
+    async fn leave(&mut self, ticket: &Ticket) {
+        let told = self.room.leave(&show(), ticket).await.expect("left");
+        assert_eq!(told, self.line.leave(ticket, self.harness.clock().now()));
+    }
+
+    /// One of two gateways looks.
+    async fn tick(&mut self, gateway: usize) {
+        let now = self.harness.clock().now();
+        let told = self.room.tick(&show(), self.known[gateway]).await.expect("ticked");
+        let is_busy = self.line.tick(now);
+        let line_since = self.known[gateway].map(|(_, version)| (1, version));
+        let is = self.line.snapshot(line_since, now);
+        self.known[gateway] = Some((told.snapshot.incarnation, told.snapshot.version));
+        let incarnation = told.snapshot.incarnation;
+        assert_eq!((told.snapshot, told.is_busy), (Snapshot { incarnation, ..is }, is_busy));
+    }
+
+    async fn rule(&mut self, change: RuleChange) {
+        let told = self.room.rule(&show(), change).await.expect("ruled");
+        assert_eq!(told, self.line.rule(change, self.harness.clock().now()));
+    }
+}
+
+/// Any commands in any order: every answer is the one that [`Line`] gives.
+pub async fn a_store_answers_as_the_line_does(harness: &dyn WaitingRoomHarness) {
+    let mut dice = SplitMix64::new(0x7AC0);
+    let rules = Rules { burst: 3, ..Rules::at(4) };
+    let room = opened(harness, rules).await;
+    let line = Line::new(1, rules, Patience::default(), harness.clock().now());
+    let (tickets, known, seen) = (Vec::new(), [None; 2], BTreeSet::new());
+    let mut pair = Pair { harness, room, line, tickets, known, seen };
+    pair.join("first").await;
+    for _ in 0..1_500 {
+        match dice.below(20) {
+            0..=4 => pair.join(&dice.below(120).to_string()).await,
+            5..=7 => {
+                let tickets = (0..=dice.below(20)).map(|_| pair.ticket(&mut dice)).collect();
+                pair.beat(tickets).await;
+            }
+            8..=10 => {
+                let ticket = pair.ticket(&mut dice);
+                pair.enter(&ticket).await;
+            }
+            11 => {
+                let ticket = pair.ticket(&mut dice);
+                pair.leave(&ticket).await;
+            }
+            12 => {
+                let is_paused = dice.below(3) == 0;
+                let change = RuleChange {
+                    rate: (dice.below(2) == 0).then(|| 1 + dice.below(8) as u32),
+                    burst: (dice.below(4) == 0).then(|| 1 + dice.below(5) as u32),
+                    paused: Some(is_paused),
+                    closed: Some(dice.below(8) == 0),
+                    capacity: (dice.below(8) == 0).then(|| 1 + dice.below(60)),
+                };
+                pair.rule(change).await;
+            }
+            13 if dice.below(6) == 0 => harness.clock().pass(Duration::from_millis(dice.below(1_900_000))),
+            13..=16 => {
+                harness.clock().pass(Duration::from_millis(dice.below(2_500)));
+                pair.tick(0).await;
+            }
+            _ => pair.tick(dice.below(2) as usize).await,
+        }
+    }
+    assert_eq!(pair.seen.len(), 5, "not everything happened: {:?}", pair.seen);
+}
+
+/// More blocks than one snapshot tells.
+pub async fn a_long_line_is_told_page_by_page(harness: &dyn WaitingRoomHarness) {
+    let room = opened(harness, Rules::at(1)).await;
+    // Somebody in each of so many blocks: tickets from before the line was begun.
+    let first = harness.clock().now().as_millis() * BLOCK - (BLOCKS_MAX as u64 * 2 + 10) * BLOCK;
+    let old = |block: u64| Ticket {
+        number: first + block * BLOCK + 1,
+        key: format!("old-{block}").into(),
+        joined_at: harness.clock().now(),
+    };
+    let count = BLOCKS_MAX as u64 * 2 + 3;
+    let tickets: Vec<_> = (0..count).map(old).collect();
+    for tickets in tickets.chunks(BEATS_MAX) {
+        room.beat(&show(), tickets).await.expect("taken back");
+    }
+    let (mut places, mut since, mut pages) = (Places::default(), None, 0);
+    loop {
+        let Snapshot { incarnation, version, head, cleared, blocks, more, .. } =
+            room.tick(&show(), since).await.expect("ticked").snapshot;
+        pages += 1;
+        assert!(blocks.len() <= BLOCKS_MAX);
+        places.update(head, cleared, blocks);
+        since = Some((incarnation, version));
+        if !more {
+            break;
+        }
+    }
+    assert_eq!((pages, places.total()), (3, count));
+    for (ahead, ticket) in tickets.iter().enumerate() {
+        assert_eq!(places.ahead_of(ticket.number), ahead as u64);
+    }
+}
+
+/// Invariant W1.
+pub async fn everybody_who_joins_at_once_has_a_number_of_their_own(harness: &dyn WaitingRoomHarness) {
+    let room = opened(harness, Rules::at(1_000)).await;
+    // Everybody twice.
+    let joins = (0..200).map(|who| {
+        let room = &room;
+        at_once(async move { room.join(&show(), &format!("who-{}", who / 2)).await.expect("joined").number })
+    });
+    let numbers = together(joins.collect()).await;
+    for twice in numbers.chunks(2) {
+        assert_eq!(twice[0], twice[1]);
+    }
+    assert_eq!(numbers.iter().collect::<BTreeSet<_>>().len(), 100);
+    assert_eq!(numbers.iter().max(), numbers.iter().min().map(|first| first + 99).as_ref());
+}
+
+/// Trap W8.
+pub async fn one_ticket_has_one_pass_however_often_it_enters_at_once(harness: &dyn WaitingRoomHarness) {
+    let room = opened(harness, Rules::at(1_000)).await;
+    let ticket = room.join(&show(), "one").await.expect("joined");
+    harness.clock().pass(Duration::from_secs(1));
+    room.tick(&show(), None).await.expect("ticked");
+    let enters = (0..20).map(|_| {
+        let (room, ticket) = (&room, &ticket);
+        at_once(async move { room.enter(&show(), ticket).await.expect("entered").answer })
+    });
+    let at = harness.clock().now();
+    let entered = Standing::Entered { at, until: at.plus(Patience::default().pass_for) };
+    assert_eq!(together(enters.collect()).await, vec![entered; 20]);
+    let totals = room.tick(&show(), None).await.expect("ticked").snapshot.totals;
+    assert_eq!((totals.entered, totals.ready), (1, 0));
+}
+
+/// Invariant W2, with four that let people in.
+pub async fn over_many_gateways_no_more_enter_than_the_rate_and_the_burst(harness: &dyn WaitingRoomHarness) {
+    let room = opened(harness, Rules { burst: 10, ..Rules::at(50) }).await;
+    let mut tickets = Vec::new();
+    for who in 0..300 {
+        tickets.push(room.join(&show(), &who.to_string()).await.expect("joined"));
+    }
+    let began = harness.clock().now();
+    let mut passes = BTreeSet::new();
+    for _ in 0..40 {
+        harness.clock().pass(Duration::from_millis(100));
+        let gateways = (0..4).map(|gateway| {
+            let (room, tickets) = (&room, &tickets);
+            at_once(async move {
+                room.tick(&show(), None).await.expect("ticked");
+                let mut entered = Vec::new();
+                for ticket in tickets.iter().skip(gateway).step_by(4) {
+                    if let Standing::Entered { at, .. } =
+                        room.enter(&show(), ticket).await.expect("an answer").answer
+                    {
+                        entered.push((at, ticket.number));
+                    }
+                }
+                entered
+            })
+        });
+        passes.extend(together(gateways.collect()).await.into_iter().flatten());
+    }
+    assert!(passes.len() >= 190, "{} of 200", passes.len());
+    for (from, _) in &passes {
+        let within = passes.iter().filter(|(at, _)| at >= from && at.since(*from) < Duration::from_secs(1));
+        assert!(within.count() <= 60, "from {:?} on", from.since(began));
+    }
+}
+
+/// Which of several gateways opens a line first makes no difference.
+pub async fn a_line_that_is_there_keeps_its_rules(harness: &dyn WaitingRoomHarness) {
+    let room = harness.room().await;
+    assert_eq!(room.open(&show(), Rules::at(10)).await.expect("opened"), Rules::at(10));
+    let ticket = room.join(&show(), "one").await.expect("joined");
+    assert_eq!(room.open(&show(), Rules::at(99)).await.expect("opened"), Rules::at(10));
+    assert_eq!(room.join(&show(), "one").await.expect("joined"), ticket);
+}
+
+/// Two operators who change different things do not undo each other.
+pub async fn a_rule_is_changed_alone(harness: &dyn WaitingRoomHarness) {
+    let room = opened(harness, Rules::at(10)).await;
+    let change = RuleChange { paused: Some(true), ..RuleChange::default() };
+    let rules = room.rule(&show(), change).await.expect("ruled");
+    assert_eq!(rules, Rules { paused: true, ..Rules::at(10) });
+    let change = RuleChange { rate: Some(20), capacity: Some(1), ..RuleChange::default() };
+    let rules = room.rule(&show(), change).await.expect("ruled");
+    assert_eq!(rules, Rules { rate: 20, capacity: 1, ..rules });
+    assert_eq!(room.tick(&show(), None).await.expect("ticked").snapshot.rules, rules);
+    room.join(&show(), "one").await.expect("joined");
+    let two = room.join(&show(), "two").await;
+    assert!(matches!(two, Err(PortError::Rejected(Refusal::Full))), "{two:?}");
+}
+
+/// Trap W7: also two whose names begin alike, or have what separates.
+pub async fn shows_share_nothing(harness: &dyn WaitingRoomHarness) {
+    let room = harness.room().await;
+    let names = ["show", "show:2", "{show}", "}", "show}2", "a{", "쇼"];
+    for (index, name) in names.iter().enumerate() {
+        let show = ShowId::parse(name).expect("an id");
+        room.open(&show, Rules::at(1_000 + index as u32)).await.expect("opened");
+        for who in 0..=index {
+            room.join(&show, &who.to_string()).await.expect("joined");
+        }
+    }
+    for (index, name) in names.iter().enumerate() {
+        let show = ShowId::parse(name).expect("an id");
+        let snapshot = room.tick(&show, None).await.expect("ticked").snapshot;
+        assert_eq!((snapshot.rules.rate, snapshot.totals.joined), (1_000 + index as u32, index as u64 + 1));
+    }
+}
+
+/// A mistake of ours, which no retry mends.
+pub async fn a_show_that_was_not_opened_is_refused(harness: &dyn WaitingRoomHarness) {
+    let room = opened(harness, Rules::at(1)).await;
+    let ticket = room.join(&show(), "one").await.expect("joined");
+    let other = ShowId::parse("another").expect("an id");
+    assert_permanent(room.tick(&other, None).await);
+    assert_permanent(room.beat(&other, std::slice::from_ref(&ticket)).await);
+    assert_permanent(room.enter(&other, &ticket).await);
+    assert_permanent(room.leave(&other, &ticket).await);
+    assert_permanent(room.rule(&other, RuleChange::default()).await);
+    let join = room.join(&other, "one").await;
+    assert!(
+        matches!(&join, Err(PortError::Failed(fault)) if fault.class == FaultClass::Permanent),
+        "{join:?}"
+    );
+}
+
+/// The limits of the port.
+pub async fn an_empty_or_an_oversized_request_is_refused(harness: &dyn WaitingRoomHarness) {
+    let room = opened(harness, Rules::at(1)).await;
+    let ticket = room.join(&show(), &"k".repeat(KEY_BYTES_MAX)).await.expect("joined");
+    assert_permanent(room.beat(&show(), &[]).await);
+    room.beat(&show(), &vec![ticket.clone(); BEATS_MAX]).await.expect("as many as may");
+    assert_permanent(room.beat(&show(), &vec![ticket; BEATS_MAX + 1]).await);
+    for key in [String::new(), "k".repeat(KEY_BYTES_MAX + 1)] {
+        let join = room.join(&show(), &key).await;
+        assert!(
+            matches!(&join, Err(PortError::Failed(fault)) if fault.class == FaultClass::Permanent),
+            "{join:?}"
+        );
+    }
+}
+
+/// Whatever separates things inside a store may be in a key.
+pub async fn keys_may_be_any_unicode(harness: &dyn WaitingRoomHarness) {
+    let room = opened(harness, Rules::at(1)).await;
+    let keys = ["|", "w|1|2", "a\nb", "손님", "\u{1F32E}", "%d", "'; --", " ", "1", "01"];
+    let mut tickets = Vec::new();
+    for key in keys {
+        tickets.push(room.join(&show(), key).await.expect("joined"));
+    }
+    for (key, ticket) in keys.iter().zip(&tickets) {
+        assert_eq!(&*ticket.key, *key);
+        assert_eq!(&room.join(&show(), key).await.expect("joined"), ticket);
+    }
+    room.beat(&show(), &tickets).await.expect("beats");
+    assert_eq!(room.tick(&show(), None).await.expect("ticked").snapshot.totals.waiting, keys.len() as u64);
+}
+
+/// Trap W10.
+pub async fn a_store_that_was_emptied_takes_everybody_back_in_order(harness: &dyn WaitingRoomHarness) {
+    let room = opened(harness, Rules::at(10)).await;
+    let mut old = Vec::new();
+    for who in 0..50 {
+        old.push(room.join(&show(), &format!("old-{who}")).await.expect("joined"));
+    }
+    let before = room.tick(&show(), None).await.expect("ticked").snapshot;
+    harness.clock().pass(Duration::from_millis(500));
+    let room = harness.emptied(room).await;
+    room.open(&show(), Rules::at(10)).await.expect("opened");
+    let new = room.join(&show(), "new").await.expect("joined");
+    assert!(new.number > old[49].number, "behind everybody who was there");
+    let back: Vec<_> = old.iter().rev().cloned().collect();
+    assert_eq!(room.beat(&show(), &back).await.expect("beats").answer, vec![Standing::Waiting; 50]);
+    let after =
+        room.tick(&show(), Some((before.incarnation, before.version))).await.expect("ticked").snapshot;
+    assert_ne!(after.incarnation, before.incarnation);
+    assert_eq!((after.totals.waiting, after.totals.ready), (51, 0), "nobody gets a turn for a moment");
+    let mut entered = Vec::new();
+    for _ in 0..100 {
+        harness.clock().pass(Duration::from_millis(100));
+        room.tick(&show(), None).await.expect("ticked");
+        for ticket in old.iter().chain([&new]) {
+            let standing = room.enter(&show(), ticket).await.expect("an answer").answer;
+            if matches!(standing, Standing::Entered { .. }) && !entered.contains(&ticket.number) {
+                entered.push(ticket.number);
+            }
+        }
+    }
+    assert_eq!(entered, old.iter().chain([&new]).map(|ticket| ticket.number).collect::<Vec<_>>());
+}
+
+/// An operator's decision outlives the store.
+pub async fn a_store_that_was_emptied_keeps_the_rules_it_was_told(harness: &dyn WaitingRoomHarness) {
+    let room = opened(harness, Rules::at(10)).await;
+    let change = RuleChange { rate: Some(3), closed: Some(true), ..RuleChange::default() };
+    let rules = room.rule(&show(), change).await.expect("ruled");
+    let room = harness.emptied(room).await;
+    // As a gateway does it that has seen the rules in its last snapshot.
+    assert_eq!(room.open(&show(), rules).await.expect("opened"), rules);
+    assert_eq!(room.tick(&show(), None).await.expect("ticked").snapshot.rules, rules);
+}
