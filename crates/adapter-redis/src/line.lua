@@ -1,0 +1,440 @@
+-- One step of the line of one show. The rules are those of `domain::waiting_room::Line`, name for name, and the contract suite
+-- compares every answer. All keys share one hash tag.
+--
+-- line        hash  the scalars of the line
+-- people      hash  number -> state|at|missed|joined_at|key; state: w waiting, a absent, r ready with its token, u ready
+--                   without, e entered, l left, x expired. Of who waits `at` is kept in `seen` alone
+-- numbers     hash  key -> number
+-- waiting     zset  number by number
+-- seen, held, unheld, remembered   zset  number by time
+-- blocks      hash  block -> how many wait in it
+-- changes     zset  block by the version at which that changed
+-- known       zset  block by block
+local LINE, PEOPLE, NUMBERS, WAITING, SEEN, HELD, UNHELD, REMEMBERED, BLOCKS, CHANGES, KNOWN = unpack(KEYS)
+
+local BLOCK, STEPS_MAX, BLOCKS_MAX = 64, 500, 1000
+local JUMP, HOLD, STALL, MISSED_MAX, COST = 1048576, 3000, 2000, 3, 1000
+
+local op, incarnation = ARGV[1], ARGV[3]
+local now = tonumber(ARGV[2])
+if not now then
+  local time = redis.call('TIME')
+  now = tonumber(time[1]) * 1000 + math.floor(tonumber(time[2]) / 1000)
+end
+local grace, prompt, ready_for, pass_for, memory =
+  tonumber(ARGV[9]), tonumber(ARGV[10]), tonumber(ARGV[11]), tonumber(ARGV[12]), tonumber(ARGV[13])
+local FIRST = 14 -- what belongs to the command
+-- A line that nobody has looked at for a day is gone.
+local LIFE = 24 * 3600 * 1000
+
+-- Lua would write 1.1e+14.
+local function text(number)
+  return string.format('%.0f', number)
+end
+
+local function block_of(number)
+  return math.floor((number - 1) / BLOCK)
+end
+
+local function next_block(number)
+  return math.ceil(number / BLOCK) * BLOCK
+end
+
+-- The scalars, and what they were.
+local S, stored = {}, {}
+local raw = redis.call('HGETALL', LINE)
+for at = 1, #raw, 2 do
+  stored[raw[at]] = raw[at + 1]
+  S[raw[at]] = tonumber(raw[at + 1])
+end
+S.incarnation = stored.incarnation
+local is_new = #raw == 0
+if is_new then
+  S.incarnation = incarnation
+  S.rate, S.burst, S.paused, S.closed, S.capacity =
+    tonumber(ARGV[4]), tonumber(ARGV[5]), tonumber(ARGV[6]), tonumber(ARGV[7]), tonumber(ARGV[8])
+  S.base, S.last, S.high = now * BLOCK, now * BLOCK, 0
+  S.founded_at, S.no_turns_before, S.nobody_absent_before, S.ticked_at = now, now, now, now
+  S.turns_units, S.turns_at, S.passes_units, S.passes_at = 0, now, 0, now
+  S.version, S.cleared, S.cleared_at = 0, 0, 0
+  for _, total in ipairs({ 'joined', 'waiting', 'absent', 'ready', 'entered', 'left', 'expired', 'turns' }) do
+    S[total] = 0
+  end
+end
+
+local function refill(bucket)
+  local units, at = bucket .. '_units', bucket .. '_at'
+  if now > S[at] then
+    S[units] = S[units] + (now - S[at]) * S.rate
+    S[at] = now
+  end
+  S[units] = math.min(S[units], S.burst * COST)
+end
+
+local function take(bucket)
+  refill(bucket)
+  S[bucket .. '_units'] = S[bucket .. '_units'] - COST
+end
+
+local function give_back(bucket)
+  refill(bucket)
+  S[bucket .. '_units'] = math.min(S[bucket .. '_units'] + COST, S.burst * COST)
+end
+
+local function empty(bucket)
+  S[bucket .. '_units'] = math.min(S[bucket .. '_units'], 0)
+  S[bucket .. '_at'] = math.max(S[bucket .. '_at'], now)
+end
+
+local function book(bucket)
+  take(bucket)
+  local owed = math.max(-S[bucket .. '_units'], 0)
+  return math.max(S[bucket .. '_at'], now) + math.ceil(owed / S.rate)
+end
+
+local function person(number)
+  local packed = redis.call('HGET', PEOPLE, text(number))
+  if not packed then
+    return nil
+  end
+  local state, at, missed, joined_at, key = string.match(packed, '^(%a)|(%d+)|(%d+)|(%d+)|(.*)$')
+  return { number = number, state = state, at = tonumber(at), missed = tonumber(missed), joined_at = joined_at, key = key }
+end
+
+local function keep(one)
+  local packed = table.concat({ one.state, text(one.at), one.missed, one.joined_at, one.key }, '|')
+  redis.call('HSET', PEOPLE, text(one.number), packed)
+end
+
+local INDEX = { w = SEEN, a = REMEMBERED, r = HELD, u = UNHELD, e = REMEMBERED, l = REMEMBERED, x = REMEMBERED }
+local TOTAL = { w = 'waiting', a = 'absent', r = 'ready', u = 'ready', e = 'entered', l = 'left', x = 'expired' }
+
+local function count(block, by)
+  S.version = S.version + 1
+  redis.call('HINCRBY', BLOCKS, text(block), by)
+  redis.call('ZADD', CHANGES, text(S.version), text(block))
+  if by > 0 then
+    redis.call('ZADD', KNOWN, text(block), text(block))
+  end
+end
+
+local function file(one)
+  redis.call('ZADD', INDEX[one.state], text(one.at), text(one.number))
+  S[TOTAL[one.state]] = S[TOTAL[one.state]] + 1
+  if one.state == 'w' then
+    redis.call('ZADD', WAITING, text(one.number), text(one.number))
+    count(block_of(one.number), 1)
+  end
+end
+
+local function unfile(one)
+  redis.call('ZREM', INDEX[one.state], text(one.number))
+  S[TOTAL[one.state]] = S[TOTAL[one.state]] - 1
+  if one.state == 'w' then
+    redis.call('ZREM', WAITING, text(one.number))
+    count(block_of(one.number), -1)
+  end
+end
+
+local function set(one, state, at)
+  if one.state == 'w' and state == 'w' then
+    redis.call('ZADD', SEEN, text(at), text(one.number))
+    return
+  end
+  unfile(one)
+  one.state, one.at = state, at
+  keep(one)
+  file(one)
+end
+
+local function hold(from)
+  S.no_turns_before = math.max(S.no_turns_before, from + HOLD)
+  S.nobody_absent_before = math.max(S.nobody_absent_before, from + grace)
+end
+
+local function lost()
+  S.incarnation = incarnation
+  S.last = next_block(math.max(S.last + JUMP, now * BLOCK))
+  S.base = S.last
+  S.founded_at = now
+  hold(now)
+  empty('turns')
+  empty('passes')
+end
+
+local function add(number, key, joined_at)
+  local one = { number = number, state = 'w', at = now, missed = 0, joined_at = joined_at, key = key }
+  redis.call('HSET', NUMBERS, key, text(number))
+  keep(one)
+  S.joined = S.joined + 1
+  file(one)
+end
+
+local function take_back(number, key, joined_at)
+  if number > S.base and number <= S.last then
+    return false
+  end
+  local other = redis.call('HGET', NUMBERS, key)
+  if other then
+    other = person(tonumber(other))
+    if (other.state == 'w' or other.state == 'a') and other.number > number then
+      set(other, 'l', now)
+    else
+      return false
+    end
+  end
+  if number > S.last then
+    S.last = next_block(number + JUMP)
+    S.base = S.last
+  end
+  if now - S.founded_at < HOLD then
+    hold(S.founded_at)
+  end
+  add(number, key, joined_at)
+  return true
+end
+
+-- Where somebody stands: 0 waiting, 1 ready until, 2 entered from and until, 3 left, 4 expired.
+local function beat(number, key, joined_at)
+  local one = person(number)
+  if not one then
+    return take_back(number, key, joined_at) and 0 or 4, 0, 0
+  end
+  if one.state == 'w' or one.state == 'a' then
+    set(one, 'w', now)
+    return 0, 0, 0
+  elseif one.state == 'r' or one.state == 'u' then
+    return 1, 0, one.at + ready_for
+  elseif one.state == 'e' then
+    return 2, one.at, one.at + pass_for
+  end
+  return one.state == 'l' and 3 or 4, 0, 0
+end
+
+local function join(key)
+  local known = redis.call('HGET', NUMBERS, key)
+  if known then
+    local one = person(tonumber(known))
+    local is_over = one.state == 'l' or one.state == 'x' or (one.state == 'e' and now >= one.at + pass_for)
+    if not is_over then
+      beat(one.number, one.key, one.joined_at)
+      return { 0, one.number, tonumber(one.joined_at) }
+    end
+  end
+  if S.closed == 1 then
+    return { 1 }
+  elseif S.waiting >= S.capacity then
+    return { 2 }
+  end
+  S.last = S.last + 1
+  add(S.last, key, text(now))
+  return { 0, S.last, now }
+end
+
+local function enter(number, key, joined_at)
+  local one = person(number)
+  if one and (one.state == 'r' or one.state == 'u') then
+    if one.state == 'u' then
+      take('turns')
+    end
+    set(one, 'e', book('passes'))
+  end
+  return beat(number, key, joined_at)
+end
+
+local function leave(number, key, joined_at)
+  local standing, from, till = beat(number, key, joined_at)
+  if standing <= 1 then
+    local one = person(number)
+    if one.state == 'r' then
+      give_back('turns')
+    end
+    set(one, 'l', now)
+    return 3, 0, 0
+  end
+  return standing, from, till
+end
+
+-- Calls `act` with each number of an index that has been there for `long`, oldest first. Says whether there are more.
+local function oldest(index, is_due, act)
+  local found = redis.call('ZRANGE', index, 0, STEPS_MAX, 'WITHSCORES')
+  for at = 1, #found, 2 do
+    if not is_due(now - tonumber(found[at + 1])) then
+      return false
+    elseif at > 2 * STEPS_MAX then
+      return true
+    end
+    act(person(tonumber(found[at])))
+  end
+  return false
+end
+
+local function for_long(long)
+  return function(passed) return passed >= long end
+end
+
+local function head()
+  local first = redis.call('ZRANGE', WAITING, 0, 0)[1]
+  return first and tonumber(first) or S.last + 1
+end
+
+local function clear_blocks()
+  local first = block_of(head())
+  if first > S.cleared then
+    S.cleared, S.cleared_at = first, S.version
+  end
+  for _, block in ipairs(redis.call('ZRANGE', KNOWN, 0, STEPS_MAX - 1)) do
+    local is_old = tonumber(block) < S.cleared and tonumber(redis.call('ZSCORE', CHANGES, block)) <= S.cleared_at
+    if not is_old or redis.call('HGET', BLOCKS, block) ~= '0' then
+      return
+    end
+    redis.call('ZREM', KNOWN, block)
+    redis.call('ZREM', CHANGES, block)
+    redis.call('HDEL', BLOCKS, block)
+  end
+end
+
+local function forget()
+  local more = oldest(REMEMBERED, for_long(memory), function(one)
+    redis.call('ZREM', REMEMBERED, text(one.number))
+    redis.call('HDEL', PEOPLE, text(one.number))
+    if one.state == 'a' then
+      S.absent = S.absent - 1
+      S.expired = S.expired + 1
+    end
+    if redis.call('HGET', NUMBERS, one.key) == text(one.number) then
+      redis.call('HDEL', NUMBERS, one.key)
+    end
+  end)
+  if not more then
+    clear_blocks()
+  end
+  return more
+end
+
+local function give_turns()
+  if S.paused == 1 or now < S.no_turns_before then
+    return false
+  end
+  refill('turns')
+  local available = math.max(math.floor(S.turns_units / COST), 0)
+  local ready_max = S.rate * math.max(math.floor(ready_for / 1000), 1)
+  local due = math.min(available, math.max(ready_max - S.ready, 0), S.waiting)
+  local given = math.min(due, STEPS_MAX)
+  if given > 0 then
+    for _, number in ipairs(redis.call('ZRANGE', WAITING, 0, given - 1)) do
+      local one = person(tonumber(number))
+      if one.missed == 0 then
+        take('turns')
+      end
+      set(one, one.missed == 0 and 'r' or 'u', now)
+      S.high = math.max(S.high, one.number)
+      S.turns = S.turns + 1
+    end
+  end
+  return due > given
+end
+
+local function tick()
+  if now - S.ticked_at > STALL then
+    S.nobody_absent_before = now + grace
+  end
+  S.ticked_at = math.max(S.ticked_at, now)
+  local unused = oldest(HELD, for_long(prompt), function(one)
+    give_back('turns')
+    set(one, 'u', one.at)
+  end)
+  local missed = oldest(UNHELD, for_long(ready_for), function(one)
+    one.missed = one.missed + 1
+    set(one, one.missed >= MISSED_MAX and 'x' or 'a', now)
+  end)
+  local is_silent = function(passed) return passed > grace end
+  local silent = now >= S.nobody_absent_before and oldest(SEEN, is_silent, function(one)
+    set(one, 'a', now)
+  end)
+  local forgotten = forget()
+  local given = give_turns()
+  return unused or missed or silent or forgotten or given
+end
+
+local function snapshot(incarnation_known, version_known, is_busy)
+  local from = 0
+  if incarnation_known == S.incarnation then
+    from = math.min(tonumber(version_known), S.version)
+  end
+  local changed = redis.call(
+    'ZRANGEBYSCORE', CHANGES, text(from + 1), '+inf', 'WITHSCORES', 'LIMIT', 0, BLOCKS_MAX + 1)
+  local more = #changed > 2 * BLOCKS_MAX
+  local told = {
+    S.incarnation, more and tonumber(changed[2 * BLOCKS_MAX]) or S.version, head(), S.high, S.last,
+    S.rate, S.burst, S.paused, S.closed, S.capacity,
+    S.joined, S.waiting, S.absent, S.ready, S.entered, S.left, S.expired, S.turns,
+    from < S.cleared_at and S.cleared or 0, more and 1 or 0, is_busy and 1 or 0,
+  }
+  for at = 1, math.min(#changed, 2 * BLOCKS_MAX), 2 do
+    told[#told + 1] = tonumber(changed[at])
+    told[#told + 1] = tonumber(redis.call('HGET', BLOCKS, changed[at]))
+  end
+  return told
+end
+
+local function rule()
+  refill('turns')
+  refill('passes')
+  for at, name in ipairs({ 'rate', 'burst', 'paused', 'closed', 'capacity' }) do
+    S[name] = tonumber(ARGV[FIRST + at - 1]) or S[name]
+  end
+  refill('turns')
+  refill('passes')
+end
+
+local answer
+if op == 'open' then
+  answer = {}
+elseif op == 'lost' then
+  if not is_new then
+    lost()
+  end
+  answer = {}
+elseif op == 'join' then
+  answer = join(ARGV[FIRST])
+elseif op == 'beat' then
+  answer = {}
+  for at = FIRST, #ARGV, 3 do
+    local standing, from, till = beat(tonumber(ARGV[at]), ARGV[at + 1], ARGV[at + 2])
+    answer[#answer + 1], answer[#answer + 2], answer[#answer + 3] = standing, from, till
+  end
+elseif op == 'enter' then
+  answer = { enter(tonumber(ARGV[FIRST]), ARGV[FIRST + 1], ARGV[FIRST + 2]) }
+elseif op == 'leave' then
+  answer = { leave(tonumber(ARGV[FIRST]), ARGV[FIRST + 1], ARGV[FIRST + 2]) }
+elseif op == 'tick' then
+  local is_busy = tick()
+  answer = snapshot(ARGV[FIRST], ARGV[FIRST + 1], is_busy)
+elseif op == 'rule' then
+  rule()
+  answer = {}
+else
+  return redis.error_reply('ERR the line knows no command ' .. op)
+end
+if op == 'open' or op == 'rule' then
+  answer = { S.rate, S.burst, S.paused, S.closed, S.capacity }
+end
+
+local changed = {}
+for name, value in pairs(S) do
+  local written = name == 'incarnation' and value or text(value)
+  if stored[name] ~= written then
+    changed[#changed + 1] = name
+    changed[#changed + 1] = written
+  end
+end
+if #changed > 0 then
+  redis.call('HSET', LINE, unpack(changed))
+end
+if op == 'tick' then
+  for _, key in ipairs(KEYS) do
+    redis.call('PEXPIRE', key, LIFE)
+  end
+end
+return { now, answer }

@@ -1,0 +1,295 @@
+//! Lines on Redis.
+
+use crate::fault::fault;
+use crate::link::{Link, RedisOptions};
+use async_trait::async_trait;
+use domain::id::ShowId;
+use domain::time::Timestamp;
+use domain::waiting_room::{Patience, Refusal, RuleChange, Rules, Snapshot, Standing, Ticket, Totals};
+use ports::waiting_room::{BEATS_MAX, Dated, KEY_BYTES_MAX, Ticked};
+use ports::{Clock, Entropy, Fault, PortError, WaitingRoomStore};
+use redis::{ErrorKind, Script, ServerErrorKind, Value};
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+/// The keys of one show, as the script takes them.
+const KEYS: [&str; 11] = [
+    "line",
+    "people",
+    "numbers",
+    "waiting",
+    "seen",
+    "held",
+    "unheld",
+    "remembered",
+    "blocks",
+    "changes",
+    "known",
+];
+
+/// The lines of all shows, on one server or one cluster.
+pub struct RedisWaitingRoom {
+    link: Link,
+    prefix: String,
+    patience: Patience,
+    entropy: Arc<dyn Entropy>,
+    clock: Option<Arc<dyn Clock>>,
+    shows: Mutex<HashMap<ShowId, Opened>>,
+}
+
+#[derive(Clone)]
+struct Opened {
+    keys: Arc<[String; KEYS.len()]>,
+    script: Arc<str>,
+    sha: Arc<str>,
+    /// What the line has if it must be begun anew.
+    rules: Rules,
+}
+
+impl RedisWaitingRoom {
+    /// Lines on that server, whose clock decides. Of a cluster one node has to answer.
+    pub async fn connect(
+        options: &RedisOptions,
+        patience: Patience,
+        entropy: Arc<dyn Entropy>,
+    ) -> Result<Self, Fault> {
+        let link = Link::open(options).await?;
+        let prefix = options.prefix.clone();
+        Ok(Self { link, prefix, patience, entropy, clock: None, shows: Mutex::default() })
+    }
+
+    /// The same on another clock than the server's: for tests and simulations, which are ahead of it.
+    #[must_use]
+    pub fn on_clock(self, clock: Arc<dyn Clock>) -> Self {
+        Self { clock: Some(clock), ..self }
+    }
+
+    fn shows(&self) -> MutexGuard<'_, HashMap<ShowId, Opened>> {
+        self.shows.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn opened(&self, show: &ShowId) -> Result<Opened, Fault> {
+        let opened = self.shows().get(show).cloned();
+        opened.ok_or_else(|| Fault::permanent(format!("the line of show {show} was not opened")))
+    }
+
+    /// The line has these rules from now on, also if it is begun anew.
+    fn remember(&self, show: &ShowId, rules: Rules) {
+        if let Some(opened) = self.shows().get_mut(show) {
+            opened.rules = rules;
+        }
+    }
+
+    /// Runs one command. Answers what the clock said, and the rest.
+    async fn run(
+        &self,
+        opened: &Opened,
+        command: &'static str,
+        arguments: &[String],
+    ) -> Result<(Timestamp, Vec<Value>), Fault> {
+        let mut again = true;
+        let answer = loop {
+            let call = self.call("EVALSHA", &opened.sha, opened, command, arguments);
+            match self.link.run(&call).await {
+                Err(why) if again && why.kind() == ErrorKind::Server(ServerErrorKind::NoScript) => {
+                    again = false;
+                    // The server keeps what it has run, so that all others go on.
+                    let lost = self.call("EVAL", &opened.script, opened, "lost", &[]);
+                    self.link.run(&lost).await.map_err(|why| fault("going on after a restart", why))?;
+                    tracing::info!(
+                        line = &*opened.keys[0],
+                        "the server does not know this line's script: it is new, or was restarted and may have lost the last"
+                    );
+                }
+                answer => break answer.map_err(|why| fault(command, why))?,
+            }
+        };
+        let Value::Array(parts) = answer else { return Err(unexpected(command)) };
+        match <[Value; 2]>::try_from(parts) {
+            Ok([Value::Int(now), Value::Array(rest)]) => Ok((millis(now), rest)),
+            _ => Err(unexpected(command)),
+        }
+    }
+
+    fn call(
+        &self,
+        how: &str,
+        script: &str,
+        opened: &Opened,
+        command: &str,
+        arguments: &[String],
+    ) -> redis::Cmd {
+        let now = self.clock.as_ref().map(|clock| clock.now().as_millis().to_string());
+        let Rules { rate, burst, paused, closed, capacity } = opened.rules;
+        let Patience { grace, prompt, ready_for, pass_for, memory } = self.patience;
+        let mut call = redis::cmd(how);
+        call.arg(script).arg(KEYS.len()).arg(&opened.keys[..]);
+        call.arg(command).arg(now.unwrap_or_default()).arg(self.entropy.next_u64().to_string());
+        call.arg(rate).arg(burst).arg(u8::from(paused)).arg(u8::from(closed)).arg(capacity);
+        for long in [grace, prompt, ready_for, pass_for, memory] {
+            call.arg(long.as_millis() as u64);
+        }
+        call.arg(arguments);
+        call
+    }
+}
+
+fn millis(value: i64) -> Timestamp {
+    Timestamp::from_millis(value.max(0) as u64)
+}
+
+fn unexpected(command: &str) -> Fault {
+    Fault::permanent(format!("redis: {command}: an answer that is not the script's"))
+}
+
+/// Whole numbers, of an answer that has only those.
+fn numbers(command: &str, values: &[Value]) -> Result<Vec<u64>, Fault> {
+    let number = |value: &Value| match value {
+        Value::Int(number) => u64::try_from(*number).ok(),
+        _ => None,
+    };
+    values.iter().map(number).collect::<Option<_>>().ok_or_else(|| unexpected(command))
+}
+
+fn standing(told: &[u64]) -> Option<Standing> {
+    let [kind, at, until] = *told else { return None };
+    let (at, until) = (Timestamp::from_millis(at), Timestamp::from_millis(until));
+    Some(match kind {
+        0 => Standing::Waiting,
+        1 => Standing::Ready { until },
+        2 => Standing::Entered { at, until },
+        3 => Standing::Left,
+        4 => Standing::Expired,
+        _ => return None,
+    })
+}
+
+fn rules(told: &[u64]) -> Option<Rules> {
+    let [rate, burst, paused, closed, capacity] = *told else { return None };
+    let (rate, burst) = (u32::try_from(rate).ok()?, u32::try_from(burst).ok()?);
+    Some(Rules { rate, burst, paused: paused == 1, closed: closed == 1, capacity })
+}
+
+fn ticket(ticket: &Ticket) -> [String; 3] {
+    [ticket.number.to_string(), ticket.key.to_string(), ticket.joined_at.as_millis().to_string()]
+}
+
+/// A name that no other show has, without the braces that mark a hash tag.
+fn tag(show: &ShowId) -> String {
+    show.as_str().replace('%', "%25").replace('{', "%7B").replace('}', "%7D")
+}
+
+#[async_trait]
+impl WaitingRoomStore for RedisWaitingRoom {
+    async fn open(&self, show: &ShowId, wanted: Rules) -> Result<Rules, Fault> {
+        let name = format!("{}:{{{}}}", self.prefix, tag(show));
+        let script = format!("-- {name}\n{}", include_str!("line.lua"));
+        let opened = Opened {
+            keys: Arc::new(KEYS.map(|key| format!("{name}:{key}"))),
+            sha: Script::new(&script).get_hash().into(),
+            script: script.into(),
+            rules: wanted.with(RuleChange::default()),
+        };
+        let (_, told) = self.run(&opened, "open", &[]).await?;
+        let held = rules(&numbers("open", &told)?).ok_or_else(|| unexpected("open"))?;
+        self.shows().insert(show.clone(), Opened { rules: held, ..opened });
+        Ok(held)
+    }
+
+    async fn join(&self, show: &ShowId, key: &str) -> Result<Ticket, PortError<Refusal>> {
+        if key.is_empty() || key.len() > KEY_BYTES_MAX {
+            let why = format!("a key of {} bytes: it has 1 to {KEY_BYTES_MAX}", key.len());
+            return Err(Fault::permanent(why).into());
+        }
+        let (_, told) = self.run(&self.opened(show)?, "join", &[key.to_owned()]).await?;
+        match *numbers("join", &told)? {
+            [0, number, joined_at] => {
+                Ok(Ticket { number, key: key.into(), joined_at: Timestamp::from_millis(joined_at) })
+            }
+            [1] => Err(PortError::Rejected(Refusal::Closed)),
+            [2] => Err(PortError::Rejected(Refusal::Full)),
+            _ => Err(unexpected("join").into()),
+        }
+    }
+
+    async fn beat(&self, show: &ShowId, tickets: &[Ticket]) -> Result<Dated<Vec<Standing>>, Fault> {
+        if tickets.is_empty() || tickets.len() > BEATS_MAX {
+            let why = format!("{} signs of life: a call has 1 to {BEATS_MAX}", tickets.len());
+            return Err(Fault::permanent(why));
+        }
+        let arguments: Vec<_> = tickets.iter().flat_map(ticket).collect();
+        let (at, told) = self.run(&self.opened(show)?, "beat", &arguments).await?;
+        let told = numbers("beat", &told)?;
+        let answer: Option<Vec<_>> = told.chunks(3).map(standing).collect();
+        match answer {
+            Some(answer) if answer.len() == tickets.len() => Ok(Dated { at, answer }),
+            _ => Err(unexpected("beat")),
+        }
+    }
+
+    async fn enter(&self, show: &ShowId, one: &Ticket) -> Result<Dated<Standing>, Fault> {
+        let (at, told) = self.run(&self.opened(show)?, "enter", &ticket(one)).await?;
+        let answer = standing(&numbers("enter", &told)?).ok_or_else(|| unexpected("enter"))?;
+        Ok(Dated { at, answer })
+    }
+
+    async fn leave(&self, show: &ShowId, one: &Ticket) -> Result<Standing, Fault> {
+        let (_, told) = self.run(&self.opened(show)?, "leave", &ticket(one)).await?;
+        standing(&numbers("leave", &told)?).ok_or_else(|| unexpected("leave"))
+    }
+
+    async fn tick(&self, show: &ShowId, since: Option<(u64, u64)>) -> Result<Ticked, Fault> {
+        let (incarnation, version) = since.map_or_else(Default::default, |(incarnation, version)| {
+            (incarnation.to_string(), version.to_string())
+        });
+        let (at, told) = self.run(&self.opened(show)?, "tick", &[incarnation, version]).await?;
+        let ticked = ticked(at, &told).ok_or_else(|| unexpected("tick"))?;
+        self.remember(show, ticked.snapshot.rules);
+        Ok(ticked)
+    }
+
+    async fn rule(&self, show: &ShowId, change: RuleChange) -> Result<Rules, Fault> {
+        let opened = self.opened(show)?;
+        let clamped = opened.rules.with(change);
+        let told = |is_told: bool, value: u64| if is_told { value.to_string() } else { String::new() };
+        let arguments = [
+            told(change.rate.is_some(), clamped.rate.into()),
+            told(change.burst.is_some(), clamped.burst.into()),
+            told(change.paused.is_some(), clamped.paused.into()),
+            told(change.closed.is_some(), clamped.closed.into()),
+            told(change.capacity.is_some(), clamped.capacity),
+        ];
+        let (_, told) = self.run(&opened, "rule", &arguments).await?;
+        let rules = rules(&numbers("rule", &told)?).ok_or_else(|| unexpected("rule"))?;
+        self.remember(show, rules);
+        Ok(rules)
+    }
+}
+
+fn ticked(at: Timestamp, told: &[Value]) -> Option<Ticked> {
+    let (incarnation, told) = told.split_first()?;
+    let Value::BulkString(incarnation) = incarnation else { return None };
+    let incarnation = core::str::from_utf8(incarnation).ok()?.parse().ok()?;
+    let told = numbers("tick", told).ok()?;
+    let (scalars, blocks) = told.split_at_checked(20)?;
+    let [version, head, high, last, ..] = *scalars else { return None };
+    let [joined, waiting, absent, ready, entered, left, expired, turns, cleared, more, is_busy] =
+        scalars[9..]
+    else {
+        return None;
+    };
+    let snapshot = Snapshot {
+        incarnation,
+        version,
+        at,
+        head,
+        high,
+        last,
+        rules: rules(&scalars[4..9])?,
+        totals: Totals { joined, waiting, absent, ready, entered, left, expired, turns },
+        blocks: blocks.chunks_exact(2).map(|pair| (pair[0], pair[1])).collect(),
+        cleared,
+        more: more == 1,
+    };
+    Some(Ticked { snapshot, is_busy: is_busy == 1 })
+}

@@ -1,0 +1,69 @@
+//! The waiting room suite on one node and on a cluster.
+
+use adapter_redis::{RedisOptions, RedisWaitingRoom};
+use async_trait::async_trait;
+use core::sync::atomic::{AtomicU64, Ordering};
+use domain::waiting_room::Patience;
+use ports::contract::waiting_room::{SuiteClock, WaitingRoomHarness};
+use ports::{Entropy, WaitingRoomStore};
+use std::sync::Arc;
+
+/// Numbers that no other process of the same minute has.
+#[derive(Default)]
+pub(crate) struct Counter;
+
+static COUNT: AtomicU64 = AtomicU64::new(0);
+
+impl Entropy for Counter {
+    fn next_u64(&self) -> u64 {
+        (u64::from(std::process::id()) << 32) + COUNT.fetch_add(1, Ordering::Relaxed)
+    }
+}
+
+struct Server {
+    clock: Arc<SuiteClock>,
+    options: RedisOptions,
+}
+
+impl Server {
+    fn new(options: RedisOptions) -> Self {
+        let prefix = format!("test-{}", Counter.next_u64());
+        Self { clock: SuiteClock::new(), options: RedisOptions { prefix, ..options } }
+    }
+}
+
+#[async_trait]
+impl WaitingRoomHarness for Server {
+    async fn room(&self) -> Arc<dyn WaitingRoomStore> {
+        let room = RedisWaitingRoom::connect(&self.options, Patience::default(), Arc::new(Counter)).await;
+        Arc::new(room.unwrap().on_clock(self.clock.clone()))
+    }
+
+    async fn emptied(&self, room: Arc<dyn WaitingRoomStore>) -> Arc<dyn WaitingRoomStore> {
+        let pattern = format!("{}:*", self.options.prefix);
+        for url in &self.options.urls {
+            let client = redis::Client::open(url.as_str()).unwrap();
+            let mut connection = client.get_multiplexed_async_connection().await.unwrap();
+            let keys: Vec<String> =
+                redis::cmd("KEYS").arg(&pattern).query_async(&mut connection).await.unwrap();
+            if !keys.is_empty() {
+                let _: () = redis::cmd("DEL").arg(keys).query_async(&mut connection).await.unwrap();
+            }
+        }
+        room
+    }
+
+    fn clock(&self) -> &SuiteClock {
+        &self.clock
+    }
+}
+
+mod single {
+    use super::*;
+    ports::waiting_room_contract!(Server::new(RedisOptions::single(engines::redis())));
+}
+
+mod cluster {
+    use super::*;
+    ports::waiting_room_contract!(Server::new(RedisOptions::cluster(engines::redis_cluster())));
+}

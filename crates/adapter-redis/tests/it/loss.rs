@@ -1,0 +1,174 @@
+//! A server that is killed, and comes back with less than it had.
+
+use crate::contract::Counter;
+use crate::server::Redis;
+use adapter_redis::{RedisOptions, RedisWaitingRoom};
+use core::time::Duration;
+use domain::id::ShowId;
+use domain::waiting_room::{Patience, Rules, Snapshot, Standing, Ticket};
+use ports::contract::waiting_room::SuiteClock;
+use ports::{FaultClass, PortError, WaitingRoomStore};
+use redis::Value;
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+fn show() -> ShowId {
+    ShowId::parse("show").unwrap()
+}
+
+async fn connect(url: String) -> RedisWaitingRoom {
+    let options = RedisOptions::single(url);
+    RedisWaitingRoom::connect(&options, Patience::default(), Arc::new(Counter)).await.unwrap()
+}
+
+/// One of several gateways, on the clock of the server.
+async fn gateway(redis: &Redis) -> RedisWaitingRoom {
+    let room = connect(redis.url()).await;
+    room.open(&show(), Rules::at(1_000)).await.unwrap();
+    room
+}
+
+async fn join(room: &RedisWaitingRoom, key: &str) -> Ticket {
+    loop {
+        match room.join(&show(), key).await {
+            Ok(ticket) => return ticket,
+            // The connection of before; the next call makes a new one.
+            Err(PortError::Failed(fault)) if fault.class == FaultClass::Unavailable => {}
+            Err(other) => panic!("{other:?}"),
+        }
+    }
+}
+
+async fn snapshot(room: &RedisWaitingRoom) -> Snapshot {
+    room.tick(&show(), None).await.unwrap().snapshot
+}
+
+/// Invariant W1, trap W10: what was given after the last save is lost. Whichever gateway asks first, no number is given twice, and who
+/// holds a lost ticket is ahead of who joins now.
+#[tokio::test]
+async fn a_server_that_lost_its_last_second_gives_no_number_twice() {
+    let mut redis = Redis::start().await;
+    let (one, two) = (gateway(&redis).await, gateway(&redis).await);
+    let kept = join(&one, "kept").await;
+    redis.run(&["SAVE"]).await;
+    let mut lost = Vec::new();
+    for who in 0..50 {
+        lost.push(join(&two, &format!("lost-{who}")).await);
+    }
+    let before = snapshot(&two).await;
+    redis.crash(false).await;
+    // This one has seen nothing of what was lost.
+    let mut new = Vec::new();
+    for who in 0..50 {
+        new.push(join(&one, &format!("new-{who}")).await);
+    }
+    let given: BTreeSet<_> = lost.iter().chain(&new).chain([&kept]).map(|ticket| ticket.number).collect();
+    assert_eq!(given.len(), 101);
+    assert_eq!(join(&two, "kept").await, kept);
+    let back = two.beat(&show(), &lost).await.unwrap().answer;
+    assert_eq!(back, vec![Standing::Waiting; 50]);
+    let after = snapshot(&two).await;
+    assert_ne!(after.incarnation, before.incarnation);
+    assert_eq!((after.totals.waiting, after.head), (101, kept.number));
+    assert_eq!(after.totals.ready, 0, "nobody gets a turn for a moment");
+    assert!(lost.iter().all(|ticket| ticket.number < new[0].number));
+}
+
+/// Killed and emptied: the line begins anew behind everybody who has a ticket.
+#[tokio::test]
+async fn a_server_that_lost_everything_takes_everybody_back() {
+    let mut redis = Redis::start().await;
+    let room = gateway(&redis).await;
+    let old = [join(&room, "one").await, join(&room, "two").await];
+    redis.crash(true).await;
+    let new = join(&room, "three").await;
+    assert!(new.number > old[1].number);
+    assert_eq!(room.beat(&show(), &old).await.unwrap().answer, vec![Standing::Waiting; 2]);
+    let after = snapshot(&room).await;
+    assert_eq!((after.totals.waiting, after.head), (3, old[0].number));
+    assert_eq!(after.rules, Rules::at(1_000), "as the gateway was told");
+}
+
+/// Invariant W2 across a restart: tokens that were kept may have been spent since.
+#[tokio::test]
+async fn a_server_that_was_restarted_keeps_no_tokens() {
+    let mut redis = Redis::start().await;
+    let clock = SuiteClock::new();
+    let room = connect(redis.url()).await.on_clock(clock.clone());
+    room.open(&show(), Rules { burst: 10, ..Rules::at(1) }).await.unwrap();
+    for who in 0..20 {
+        join(&room, &who.to_string()).await;
+    }
+    clock.pass(Duration::from_secs(60));
+    redis.run(&["SAVE"]).await;
+    redis.crash(false).await;
+    join(&room, "one more").await;
+    for (seconds, turns) in [(0, 0), (2, 0), (1, 3), (1, 4)] {
+        clock.pass(Duration::from_secs(seconds));
+        assert_eq!(snapshot(&room).await.totals.turns, turns);
+    }
+}
+
+/// What a sale has left behind.
+#[tokio::test]
+async fn the_keys_of_a_line_have_an_end() {
+    let redis = Redis::start().await;
+    let room = gateway(&redis).await;
+    let ticket = join(&room, "one").await;
+    snapshot(&room).await;
+    room.leave(&show(), &ticket).await.unwrap();
+    snapshot(&room).await;
+    let Value::Array(keys) = redis.run(&["KEYS", "*"]).await else { panic!("no list") };
+    assert!(keys.len() >= 5, "{keys:?}");
+    for key in keys {
+        let Value::BulkString(key) = key else { panic!("{key:?}") };
+        let key = String::from_utf8(key).unwrap();
+        assert!(key.starts_with("wr:{show}:"), "{key}");
+        let Value::Int(left) = redis.run(&["PTTL", &key]).await else { panic!("no number") };
+        assert!(left > 23 * 3_600_000, "{key}: {left}");
+    }
+}
+
+/// The same gateway, the same server: nothing was lost, nothing changes.
+#[tokio::test]
+async fn a_gateway_that_restarts_changes_nothing() {
+    let redis = Redis::start().await;
+    let ticket = join(&gateway(&redis).await, "one").await;
+    let before = snapshot(&gateway(&redis).await).await;
+    let room = gateway(&redis).await;
+    assert_eq!(join(&room, "one").await, ticket);
+    let after = snapshot(&room).await;
+    assert_eq!((after.incarnation, after.last), (before.incarnation, before.last));
+}
+
+/// Each call fails by itself, with words for the operator and without the password.
+#[tokio::test]
+async fn a_server_that_is_away_is_unavailable() {
+    let redis = Redis::start().await;
+    let room = gateway(&redis).await;
+    let url = redis.url();
+    drop(redis);
+    let fault = room.tick(&show(), None).await.unwrap_err();
+    assert_eq!(fault.class, FaultClass::Unavailable, "{}", fault.chain());
+    let room = connect(url.replace("//", "//user:hunter2@")).await;
+    let fault = room.open(&show(), Rules::at(1)).await.unwrap_err();
+    assert_eq!(fault.class, FaultClass::Unavailable, "{}", fault.chain());
+    assert!(!fault.chain().contains("hunter2"), "{}", fault.chain());
+}
+
+/// What no retry mends.
+#[tokio::test]
+async fn a_wrong_password_and_a_wrong_address_are_permanent() {
+    let redis = Redis::start().await;
+    redis.run(&["CONFIG", "SET", "requirepass", "secret"]).await;
+    for url in [redis.url(), redis.url().replace("//", "//:wrong@")] {
+        let fault = connect(url).await.open(&show(), Rules::at(1)).await.unwrap_err();
+        assert_eq!(fault.class, FaultClass::Permanent, "{}", fault.chain());
+    }
+    let room = connect(redis.url().replace("//", "//:secret@")).await;
+    room.open(&show(), Rules::at(1)).await.unwrap();
+    let options = RedisOptions::single("127.0.0.1:6379/x y");
+    let fault =
+        RedisWaitingRoom::connect(&options, Patience::default(), Arc::new(Counter)).await.err().unwrap();
+    assert_eq!(fault.class, FaultClass::Permanent, "{}", fault.chain());
+}
