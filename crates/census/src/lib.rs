@@ -180,7 +180,7 @@ impl Census {
             Some(AnyRow::Idempotency(record)) => {
                 self.idempotency.set(&mut self.world.idempotency, &row.key, record.answer.id);
             }
-            Some(AnyRow::Webhook(_)) => {}
+            Some(AnyRow::Webhook(_) | AnyRow::Pass(_)) => {}
             None => self.set_pending(Table::Reservation, row)?,
         }
         Ok(())

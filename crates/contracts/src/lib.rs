@@ -11,6 +11,7 @@ pub mod codec;
 pub mod envelope;
 pub mod error;
 pub mod inventory_wire;
+pub mod pass;
 pub mod payment_wire;
 pub mod reservation_wire;
 pub mod rest;

@@ -1,47 +1,41 @@
-//! Who may reserve: the waiting room as this service sees it.
+//! Who may reserve: the waiting room as this service sees it (trap W1).
 //!
-//! A show may ask for a pass of the waiting room. The trait is the door; the wiring in `app` knows where the settings of a
-//! show are kept. Settings never change, so knowledge of a show may be cached; that a show is unknown may not, because
-//! it may be opened a moment later.
+//! A show may ask for a pass of the waiting room. The trait says whether it does; the wiring in `app` knows where the settings of
+//! a show are kept. Settings never change, so knowledge of a show may be cached; that a show is unknown may not, because
+//! it may be opened a moment later. What a pass is worth is decided here: it is signed, for this show and this person, in
+//! time, and it is redeemed in the commit that stores the reservation.
 
+use crate::refusal::{NoPass, Refusal};
+use crate::request::Create;
 use async_trait::async_trait;
-use domain::id::{PersonId, ShowId};
-use domain::show::Show;
+use contracts::pass::{self, Pass};
+use domain::id::ShowId;
+use domain::time::Timestamp;
 use ports::{CallContext, PortError};
+use secrecy::{ExposeSecret, SecretString};
 
-/// The door of each show.
+/// The doors of the shows.
 #[async_trait]
 pub trait Admissions: Send + Sync + 'static {
-    /// Whether this person may reserve seats of this show now. It redeems nothing and may be asked again.
-    async fn check(
-        &self,
-        cx: &CallContext,
-        show: &ShowId,
-        pass: Option<&str>,
-        person: &PersonId,
-    ) -> Result<Admission, PortError<NoSuchShow>>;
-}
-
-/// The answer at the door.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Admission {
-    /// Come in: the show asks for no pass, or the pass is valid for this show and this person.
-    Granted,
-    /// The show asks for a pass, and there is none or it is not valid.
-    Denied,
-}
-
-impl Admission {
-    /// What a show's own definition says, as long as there is no waiting room: who needs a pass cannot have one.
-    pub fn by_definition(show: Option<&Show>) -> Result<Self, NoSuchShow> {
-        match show {
-            Some(show) if show.requires_pass() => Ok(Self::Denied),
-            Some(_) => Ok(Self::Granted),
-            None => Err(NoSuchShow),
-        }
-    }
+    /// Whether reservations of this show need a pass.
+    async fn requires_pass(&self, cx: &CallContext, show: &ShowId) -> Result<bool, PortError<NoSuchShow>>;
 }
 
 /// There is no show of that id.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct NoSuchShow;
+
+/// The pass of a request, if it is worth anything.
+pub(crate) fn valid_pass(secrets: &[SecretString], create: &Create, now: Timestamp) -> Result<Pass, Refusal> {
+    let refuse = |why| Refusal::NoAdmission(create.show.clone(), why);
+    let text = create.pass.as_deref().ok_or_else(|| refuse(NoPass::Missing))?;
+    let secrets: Vec<_> = secrets.iter().map(|secret| secret.expose_secret().as_bytes()).collect();
+    let pass = pass::verify(&secrets, text, now).map_err(|why| refuse(NoPass::Rejected(why)))?;
+    if pass.show != create.show {
+        return Err(refuse(NoPass::OtherShow));
+    }
+    if pass.person != create.person {
+        return Err(refuse(NoPass::OtherPerson));
+    }
+    Ok(pass)
+}

@@ -8,7 +8,7 @@ use crate::sweeper::SweeperOptions;
 use core::time::Duration;
 use outbox::RelayOptions;
 use runtime::config::{Endpoint, Env};
-use secrecy::SecretString;
+use secrecy::{ExposeSecret, SecretString};
 
 /// The longest hold; a longer one is a slip of units.
 const HOLD_TTL_MAX: Duration = Duration::from_secs(24 * 60 * 60);
@@ -65,6 +65,7 @@ impl Config {
             payment_timeout: deadline(env, "PAYMENT_TIMEOUT", service.payment_timeout),
             admission_timeout: deadline(env, "ADMISSION_TIMEOUT", service.admission_timeout),
             store_timeout: deadline(env, "STORE_TIMEOUT", service.store_timeout),
+            pass_secrets: pass_secrets(env),
             ..service
         };
         let hour = Duration::from_secs(3_600);
@@ -94,6 +95,25 @@ impl Environment {
         let payments = env.or("PAYMENT_GRPC_ADDR", default("payment-sim-api:8031"));
         Some(Self { config: config?, inventory, payments })
     }
+}
+
+/// The secrets of the waiting room's passes, with commas: the gateway signs with the first, and all are believed, so that a new
+/// one can be put in front of the one in use.
+fn pass_secrets(env: &mut Env) -> Vec<SecretString> {
+    let name = "WAITING_ROOM_SECRET";
+    let given = env.secret(name);
+    env.document(
+        name,
+        "what the gateway signs passes with; several with commas, the first signs; unset: no pass is valid",
+    );
+    let Some(given) = given else { return Vec::new() };
+    let secrets: Vec<_> = given.expose_secret().split(',').map(str::trim).collect();
+    if secrets.iter().any(|secret| secret.len() < SECRET_BYTES_MIN) {
+        let what = format!("has a secret that is too short; each has at least {SECRET_BYTES_MIN} bytes");
+        env.problem(name, &what);
+        return Vec::new();
+    }
+    secrets.into_iter().map(SecretString::from).collect()
 }
 
 fn deadline(env: &mut Env, name: &str, default: Duration) -> Duration {
@@ -129,6 +149,16 @@ mod tests {
     }
 
     #[test]
+    fn a_secret_of_the_waiting_room_can_be_changed() {
+        let mut env =
+            Env::from_pairs([SECRET, ("WAITING_ROOM_SECRET", "new-0123456789abc, old-0123456789abc")]);
+        let config = Config::from_env(&mut env).unwrap();
+        env.finish().unwrap();
+        let secrets: Vec<_> = config.service.pass_secrets.iter().map(ExposeSecret::expose_secret).collect();
+        assert_eq!(secrets, ["new-0123456789abc", "old-0123456789abc"]);
+    }
+
+    #[test]
     fn every_mistake_is_told_at_once() {
         let mut env =
             Env::from_pairs([("HOLD_TTL", "60"), ("INVENTORY_GRPC_ADDR", "host"), ("SWEEP_EVERY", "0s")]);
@@ -141,7 +171,8 @@ mod tests {
 
     #[test]
     fn a_hold_of_no_or_endless_time_and_a_guessable_secret_are_refused() {
-        for pair in [("HOLD_TTL", "25h"), ("HOLD_TTL", "0s")] {
+        let short = ("WAITING_ROOM_SECRET", "long enough, this one,short");
+        for pair in [("HOLD_TTL", "25h"), ("HOLD_TTL", "0s"), short] {
             let mut env = Env::from_pairs([SECRET, pair]);
             Config::from_env(&mut env);
             assert!(env.finish().is_err(), "{pair:?}");

@@ -22,11 +22,11 @@ mod service;
 mod sweeper;
 mod table;
 
-pub use admissions::{Admission, Admissions, NoSuchShow};
+pub use admissions::{Admissions, NoSuchShow};
 pub use assembly::{Background, Deps, assemble};
 pub use config::{Config, Environment};
 pub use metrics::ServiceMetrics;
-pub use refusal::{NotPaid, Peer, Refusal, Reply};
+pub use refusal::{NoPass, NotPaid, Peer, Refusal, Reply};
 pub use run::{Listeners, RunError, run};
 pub use service::{
     CreateAnswer, Listing, Page, Service, ServiceOptions, ServicePorts, TraceLine, WebhookCall,

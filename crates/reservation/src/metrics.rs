@@ -12,6 +12,7 @@ pub struct ServiceMetrics {
     created: Family<Outcome, Counter>,
     moved: Family<To, Counter>,
     webhooks: Family<Outcome, Counter>,
+    passes: Family<Outcome, Counter>,
     swept: Counter,
 }
 
@@ -41,6 +42,11 @@ impl ServiceMetrics {
         );
         metrics.register("payment_webhooks_total", "Payment webhooks that were taken", this.webhooks.clone());
         metrics.register(
+            "waiting_room_passes_total",
+            "Passes of the waiting room that were redeemed, or refused and why",
+            this.passes.clone(),
+        );
+        metrics.register(
             "reservations_swept_total",
             "Expiries that the sweeper announced again",
             this.swept.clone(),
@@ -58,6 +64,10 @@ impl ServiceMetrics {
 
     pub(crate) fn webhook(&self, outcome: &'static str) {
         self.webhooks.get_or_create(&Outcome { outcome }).inc();
+    }
+
+    pub(crate) fn pass(&self, outcome: &'static str) {
+        self.passes.get_or_create(&Outcome { outcome }).inc();
     }
 
     pub(crate) fn swept(&self) {

@@ -5,6 +5,7 @@
 
 use contracts::error::{Code, WireError};
 use contracts::inventory_wire::{Subject, rejection_to_error};
+use contracts::pass;
 use contracts::reservation_wire::{illegal_move, no_such_reservation};
 use contracts::webhook::Rejected;
 use domain::hold::{BadRequest, Rejection};
@@ -23,7 +24,7 @@ pub enum Refusal {
     /// The wish for seats contradicts itself.
     BadRequest(BadRequest),
     /// The show asks for a pass of the waiting room, and there is no valid one.
-    NoAdmission(ShowId),
+    NoAdmission(ShowId, NoPass),
     /// The inventory does not give the seats; its words.
     NotHeld(WireError),
     /// The Idempotency-Key belongs to another request.
@@ -122,6 +123,48 @@ impl Peer {
     }
 }
 
+/// Why nobody comes in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum NoPass {
+    /// There is none.
+    Missing,
+    /// It is not believed.
+    Rejected(pass::Rejected),
+    /// It is for another show.
+    OtherShow,
+    /// It is somebody else's.
+    OtherPerson,
+    /// It was redeemed for another reservation.
+    Spent,
+}
+
+impl NoPass {
+    /// For a label.
+    pub(crate) const fn as_str(self) -> &'static str {
+        match self {
+            Self::Missing => "missing",
+            Self::Rejected(pass::Rejected::Malformed) => "malformed",
+            Self::Rejected(pass::Rejected::WrongSignature) => "wrong_signature",
+            Self::Rejected(pass::Rejected::Expired) => "expired",
+            Self::OtherShow => "other_show",
+            Self::OtherPerson => "other_person",
+            Self::Spent => "spent",
+        }
+    }
+
+    const fn words(self) -> &'static str {
+        match self {
+            Self::Missing => "and there is no pass",
+            Self::Rejected(pass::Rejected::Malformed) => "and this is not a pass",
+            Self::Rejected(pass::Rejected::WrongSignature) => "and this pass is not one of its own",
+            Self::Rejected(pass::Rejected::Expired) => "and this pass has expired",
+            Self::OtherShow => "and this pass is for another show",
+            Self::OtherPerson => "and this pass is somebody else's",
+            Self::Spent => "and this pass was used for another reservation",
+        }
+    }
+}
+
 impl Refusal {
     /// A refusal of the inventory on the way to an end.
     pub(crate) fn not_moved(
@@ -141,10 +184,9 @@ impl Refusal {
             Self::BadRequest(bad) => {
                 Reply::status(rejection_to_error(Subject::default(), &Rejection::BadRequest(bad.clone())))
             }
-            Self::NoAdmission(show) => {
-                let message = format!(
-                    "no admission: {show} is entered through its waiting room, and there is no valid pass"
-                );
+            Self::NoAdmission(show, why) => {
+                let why = why.words();
+                let message = format!("no admission: {show} is entered through its waiting room, {why}");
                 Reply::in_band(WireError::new(Code::Forbidden, message).detail(
                     "reservation_token",
                     "NO_ADMISSION",

@@ -1,7 +1,7 @@
 //! The rows of the reservation service: readable attributes, and how they are read back.
 //!
 //! A reservation and its idempotency record share the partition `rsv#<id>` (sorts `reservation` and `idem`), so one read
-//! answers a retry. Ids of webhooks are remembered in partitions of their own. Whoever looks from outside (an invariant
+//! answers a retry. Ids of webhooks and redeemed passes are remembered in partitions of their own. Whoever looks from outside (an invariant
 //! checker, `tacos trace`) reads rows through [`AnyRow::read`].
 //!
 //! A reservation has an entry in [`DUE`] exactly while it is HOLD: what the sweeper finds there has no end yet.
@@ -16,10 +16,12 @@ use std::sync::Arc;
 
 mod history;
 mod idempotency;
+mod pass;
 mod webhook;
 
 pub use history::{History, HistoryEntry};
 pub use idempotency::{IdempotencyRow, Placed};
+pub use pass::PassRow;
 pub use webhook::WebhookRow;
 pub(crate) use webhook::kind_of;
 
@@ -66,6 +68,8 @@ pub enum AnyRow {
     Idempotency(IdempotencyRow),
     /// A remembered webhook.
     Webhook(WebhookRow),
+    /// A redeemed pass.
+    Pass(PassRow),
 }
 
 impl AnyRow {
@@ -75,6 +79,7 @@ impl AnyRow {
             .map(|stored| Self::Reservation(Box::new(stored)))
             .or_else(|| IdempotencyRow::read(row).map(Self::Idempotency))
             .or_else(|| WebhookRow::read(row).map(Self::Webhook))
+            .or_else(|| PassRow::read(row).map(Self::Pass))
     }
 }
 

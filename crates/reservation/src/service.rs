@@ -51,6 +51,8 @@ pub struct ServiceOptions {
     pub store_timeout: Duration,
     /// The secret that payment webhooks are signed with.
     pub webhook_secret: SecretString,
+    /// The secrets that a pass of the waiting room may be signed with. Without one nobody has a valid pass.
+    pub pass_secrets: Vec<SecretString>,
     /// Shards of the outbox; the relay's number.
     pub outbox_shards: u32,
 }
@@ -65,6 +67,7 @@ impl ServiceOptions {
             admission_timeout: Duration::from_millis(250),
             store_timeout: Duration::from_secs(5),
             webhook_secret,
+            pass_secrets: Vec::new(),
             outbox_shards: outbox::RelayOptions::default().shards,
         }
     }

@@ -12,13 +12,13 @@ use async_trait::async_trait;
 use core::sync::atomic::{AtomicUsize, Ordering};
 use core::time::Duration;
 use domain::hold::{Rejection, Released};
-use domain::id::{PaymentIntentId, PersonId, ReservationId, ShowId};
+use domain::id::{PaymentIntentId, ReservationId, ShowId};
 use payment::{WebhookPost, WebhookRequest};
 use ports::inventory::{CommitSeats, Committed, Held, HoldSeats, ReleaseSeats};
 use ports::payments::{CancelPayment, Cancelled, PaymentRejection, PaymentView};
 use ports::reservations::{EndRejection, EndReservation, Ended, NoSuchReservation, ReservationView};
 use ports::{CallContext, Fault, Inventory, Payments, PortError, Reservations, Trace};
-use reservation::{Admission, Admissions, NoSuchShow, WebhookCall};
+use reservation::{Admissions, NoSuchShow, WebhookCall};
 use std::sync::{Arc, Mutex};
 use tokio::sync::oneshot;
 
@@ -364,17 +364,11 @@ impl Reservations for Caller {
 /// The door of a show, as `app` wires it: the definition says whether a pass is needed.
 #[async_trait]
 impl Admissions for Caller {
-    async fn check(
-        &self,
-        _: &CallContext,
-        show: &ShowId,
-        _: Option<&str>,
-        _: &PersonId,
-    ) -> Result<Admission, PortError<NoSuchShow>> {
+    async fn requires_pass(&self, _: &CallContext, show: &ShowId) -> Result<bool, PortError<NoSuchShow>> {
         let show = show.clone();
         let found =
             self.call(|service: inventory::Service| async move { service.definition(&show).await }).await??;
-        Admission::by_definition(found.as_deref()).map_err(PortError::Rejected)
+        found.map(|show| show.requires_pass()).ok_or(PortError::Rejected(NoSuchShow))
     }
 }
 

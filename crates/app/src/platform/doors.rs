@@ -2,10 +2,10 @@
 
 use adapter_peers::{HttpPost, ShowsClient};
 use async_trait::async_trait;
-use domain::id::{PersonId, ShowId};
+use domain::id::ShowId;
 use payment::{WebhookPost, WebhookRequest};
 use ports::{CallContext, Fault, PortError};
-use reservation::{Admission, Admissions, NoSuchShow};
+use reservation::{Admissions, NoSuchShow};
 use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
 
@@ -24,22 +24,16 @@ impl Door {
 
 #[async_trait]
 impl Admissions for Door {
-    async fn check(
-        &self,
-        _: &CallContext,
-        show: &ShowId,
-        _: Option<&str>,
-        _: &PersonId,
-    ) -> Result<Admission, PortError<NoSuchShow>> {
+    async fn requires_pass(&self, _: &CallContext, show: &ShowId) -> Result<bool, PortError<NoSuchShow>> {
         let definition = self.0.definition(show).await?;
-        Admission::by_definition(definition.as_deref()).map_err(PortError::Rejected)
+        definition.map(|show| show.requires_pass()).ok_or(PortError::Rejected(NoSuchShow))
     }
 }
 
 /// The same door, of an inventory in another process. A show's definition never changes, so an answer is remembered.
 pub(crate) struct RemoteDoor {
     shows: ShowsClient,
-    known: Mutex<BTreeMap<ShowId, Admission>>,
+    known: Mutex<BTreeMap<ShowId, bool>>,
 }
 
 impl RemoteDoor {
@@ -51,27 +45,17 @@ impl RemoteDoor {
 
 #[async_trait]
 impl Admissions for RemoteDoor {
-    async fn check(
-        &self,
-        cx: &CallContext,
-        show: &ShowId,
-        _: Option<&str>,
-        _: &PersonId,
-    ) -> Result<Admission, PortError<NoSuchShow>> {
+    async fn requires_pass(&self, cx: &CallContext, show: &ShowId) -> Result<bool, PortError<NoSuchShow>> {
         let known = self.known.lock().unwrap_or_else(PoisonError::into_inner).get(show).copied();
-        if let Some(admission) = known {
-            return Ok(admission);
+        if let Some(required) = known {
+            return Ok(required);
         }
-        let admission = match self.shows.requires_pass(cx, show).await? {
-            Some(true) => Admission::Denied,
-            Some(false) => Admission::Granted,
-            None => return Err(PortError::Rejected(NoSuchShow)),
-        };
+        let required = self.shows.requires_pass(cx, show).await?.ok_or(PortError::Rejected(NoSuchShow))?;
         let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
         if known.len() < SHOWS_KNOWN_MAX {
-            known.insert(show.clone(), admission);
+            known.insert(show.clone(), required);
         }
-        Ok(admission)
+        Ok(required)
     }
 }
 

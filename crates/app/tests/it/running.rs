@@ -5,6 +5,8 @@ use adapter_aws::SqsQueue;
 use anyhow::{Context, Result, ensure};
 use app::client::{Answer, Http};
 use app::crowd::Endpoints;
+use contracts::pass::Pass;
+use domain::id::{PersonId, ShowId};
 use ports::queue::Depth;
 use ports::{Clock, Queue};
 use serde_json::{Value, json};
@@ -19,6 +21,9 @@ mod processes;
 
 /// How long a start, a stop or a condition may take before the test gives up; no test waits this long when it passes.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(90);
+
+/// What passes of the waiting room are signed with.
+const ROOM_SECRET: &str = "the waiting room of this test";
 
 /// A platform in a process of its own, or in several.
 pub(crate) struct Running {
@@ -55,6 +60,7 @@ impl Running {
         let mut child = tacos
             .args(["up", "--free-ports", "--hold", hold, "--data"])
             .arg(data)
+            .env("WAITING_ROOM_SECRET", ROOM_SECRET)
             .envs(env.iter().copied())
             .env("LOG_LEVEL", "warn")
             .stdout(Stdio::piped())
@@ -81,6 +87,14 @@ impl Running {
         let ready = json!({"addresses": addresses});
         let http = Http::new(clock.clone());
         Ok(Self { child, others: children, queue: Some(queue), ready, http, clock })
+    }
+
+    /// A pass of the waiting room, good for half a minute.
+    pub(crate) fn pass(&self, id: &str, show: &str, person: &str) -> Result<String> {
+        let expires_at = self.clock.now().plus(Duration::from_secs(30));
+        let (show, person) = (ShowId::parse(show)?, PersonId::parse(person)?);
+        let pass = Pass { id: id.into(), show, person, expires_at };
+        Ok(contracts::pass::sign(ROOM_SECRET.as_bytes(), &pass))
     }
 
     /// The line that it printed.

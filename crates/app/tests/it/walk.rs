@@ -191,21 +191,41 @@ async fn who_pays_twice_gets_one_payment_back(on: On) -> Result<()> {
     Ok(())
 }
 
-/// Trap W1, as far as this platform goes: a show behind a waiting room sells nothing without a pass.
-async fn a_show_behind_a_waiting_room_refuses_who_has_no_pass(on: On) -> Result<()> {
+/// Trap W1: a show behind a waiting room sells nothing without a pass, and one pass buys once.
+async fn a_show_behind_a_waiting_room_is_entered_once_with_a_pass(on: On) -> Result<()> {
     let stage = stage(on, "60s").await?;
     let show = json!({"event_id": "w", "name": "W", "sections": [{"id": "A", "price": 1, "capacity": 5}],
                       "waiting_room": {"rate_per_sec": 10, "required": true}});
     let opened = stage.platform.post("inventory_http", "/admin/shows", &[], &show).await?;
     ensure!(opened.status == StatusCode::CREATED, "{opened:?}");
-    for token in ["", "made-up"] {
-        let body = json!({"event_id": "w", "seat_ids": [], "section": "A", "quantity": 1, "user_id": "u", "reservation_token": token});
-        let answer = stage
-            .platform
-            .post("reservation_http", "/v1/reservations", &[("idempotency-key", "k")], &body)
-            .await?;
+    let reserve = async |key: &str, pass: &str| {
+        let body = json!({"event_id": "w", "seat_ids": [], "section": "A", "quantity": 1, "user_id": "kim", "reservation_token": pass});
+        let headers = [("idempotency-key", key)];
+        stage.platform.post("reservation_http", "/v1/reservations", &headers, &body).await
+    };
+    let pass = stage.platform.pass("w:1", "w", "kim")?;
+    let mut forged = pass.clone().into_bytes();
+    forged[10] ^= 1;
+    let (forged, other) = (String::from_utf8(forged)?, stage.platform.pass("w:2", "w", "lee")?);
+    for (token, words) in [
+        ("", "there is no pass"),
+        ("made-up", "not a pass"),
+        (&*forged, "not one of its own"),
+        (&*other, "somebody else's"),
+    ] {
+        let answer = reserve("k", token).await?;
         ensure!(answer.status == StatusCode::FORBIDDEN, "{answer:?}");
+        let told = answer.body["error"]["message"].as_str().unwrap_or_default();
+        ensure!(told.contains(words), "{answer:?}");
     }
+    let placed = reserve("k", &pass).await?;
+    ensure!(placed.status == StatusCode::CREATED, "{placed:?}");
+    let again = reserve("k", &pass).await?;
+    ensure!(again.status == StatusCode::CREATED && again.body == placed.body, "{again:?}");
+    let spent = reserve("another", &pass).await?;
+    ensure!(spent.status == StatusCode::FORBIDDEN, "{spent:?}");
+    let told = spent.body["error"]["message"].as_str().unwrap_or_default();
+    ensure!(told.contains("used for another reservation"), "{spent:?}");
     Ok(())
 }
 
@@ -245,5 +265,5 @@ walks! {
     a_late_payment_takes_the_seats_again_if_they_are_free,
     a_late_payment_for_seats_that_are_gone_is_given_back_once,
     who_pays_twice_gets_one_payment_back,
-    a_show_behind_a_waiting_room_refuses_who_has_no_pass,
+    a_show_behind_a_waiting_room_is_entered_once_with_a_pass,
 }

@@ -5,15 +5,19 @@
 //! reservation, the event of its expiry and the recorded answer are one commit (trap T14), so none is there without the
 //! others.
 //!
+//! Where the show asks for a pass, it is redeemed in that commit as well. That it has not been redeemed is looked up before the
+//! hold too, so that one pass holds no seats that it cannot have.
+//!
 //! A refusal stores nothing: the same request under the same key may be tried again, when the seats are free again for
 //! example. A hold whose reservation was never stored runs out by itself.
 
 use super::{Service, unreadable};
-use crate::admissions::{Admission, NoSuchShow};
-use crate::refusal::{Peer, Refusal};
+use crate::admissions::{NoSuchShow, valid_pass};
+use crate::refusal::{NoPass, Peer, Refusal};
 use crate::request::{Create, Fingerprint, Origin, reservation_id};
-use crate::rows::{IdempotencyRow, Placed, Stored, reservation_key};
+use crate::rows::{IdempotencyRow, PassRow, Placed, Stored, reservation_key};
 use contracts::inventory_wire::{Subject, rejection_to_error};
+use contracts::pass::Pass;
 use core::time::Duration;
 use domain::event::{Event, Fact, SeatsHint};
 use domain::hold::{BadRequest, Rejection};
@@ -54,14 +58,18 @@ impl Service {
             self.0.metrics.created("recorded");
             return Ok(answer);
         }
-        self.admit(create, trace).await?;
+        let pass = self.admit(&id, create, trace).await.inspect_err(|no| self.count_refused(no, trace))?;
         let held = self.hold(&id, create, trace).await?;
         if held.state != HeldState::Live || held.until <= self.0.clock.now() {
             // An earlier try took the seats and was interrupted before it stored the reservation: nobody was told of that
             // hold. Or another try of this request has stored it by now.
             return self.recorded(&id, create).await?.ok_or(Refusal::KeyIsOver);
         }
-        let answer = self.store(id, create, held, keyed, trace).await?;
+        let stored = self.store(id, create, held, pass.as_ref(), keyed, trace).await;
+        let answer = stored.inspect_err(|no| self.count_refused(no, trace))?;
+        if pass.is_some() && !answer.recorded {
+            self.0.metrics.pass("redeemed");
+        }
         self.0.metrics.created(if answer.recorded { "recorded" } else { "placed" });
         Ok(answer)
     }
@@ -100,16 +108,29 @@ impl Service {
         })
     }
 
-    /// Asks at the door (trap W1).
-    async fn admit(&self, create: &Create, trace: &Trace) -> Result<(), Refusal> {
+    /// Asks at the door (trap W1): the pass to redeem, if the show wants one.
+    async fn admit(
+        &self,
+        id: &ReservationId,
+        create: &Create,
+        trace: &Trace,
+    ) -> Result<Option<Pass>, Refusal> {
         let limit = self.0.options.admission_timeout;
         let cx = CallContext { trace: trace.clone(), timeout: Some(limit) };
-        let check = self.0.admissions.check(&cx, &create.show, create.pass.as_deref(), &create.person);
+        let check = self.0.admissions.requires_pass(&cx, &create.show);
         match self.ask(Peer::Admissions, limit, check).await? {
-            Ok(Admission::Granted) => Ok(()),
-            Ok(Admission::Denied) => Err(Refusal::NoAdmission(create.show.clone())),
-            Err(NoSuchShow) => Err(not_held(create, &Rejection::NoSuchShow)),
+            Ok(false) => return Ok(None),
+            Ok(true) => {}
+            Err(NoSuchShow) => return Err(not_held(create, &Rejection::NoSuchShow)),
         }
+        let pass = valid_pass(&self.0.options.pass_secrets, create, self.0.clock.now())?;
+        if self.is_spent(&pass, id).await? { Err(spent(create)) } else { Ok(Some(pass)) }
+    }
+
+    /// Whether a pass was redeemed for another reservation than this.
+    async fn is_spent(&self, pass: &Pass, id: &ReservationId) -> Result<bool, Refusal> {
+        let [row] = self.0.table.get([PassRow::key(&pass.id)]).await.map_err(Refusal::Store)?;
+        Ok(row.is_some_and(|row| PassRow::read(&row).is_none_or(|redeemed| redeemed.reservation != *id)))
     }
 
     /// Takes the seats, or finds them taken by an earlier try of the same request.
@@ -143,6 +164,7 @@ impl Service {
         id: ReservationId,
         create: &Create,
         held: Held,
+        pass: Option<&Pass>,
         keyed: bool,
         trace: &Trace,
     ) -> Result<CreateAnswer, Refusal> {
@@ -154,7 +176,8 @@ impl Service {
         let event = expiry_event(&reservation, trace);
         let mut lost = None;
         for _ in 0..CONFLICT_RETRIES_MAX {
-            let writes = self.writes(create, &reservation, &placed, &event, keyed, now, trace);
+            let mut writes = self.writes(create, &reservation, &placed, &event, keyed, now, trace);
+            writes.extend(pass.map(|pass| redemption(pass, &id, now).write()));
             match self.commit_placed(writes, keyed).await {
                 Ok(()) => {
                     self.announce(until, &event);
@@ -167,8 +190,12 @@ impl Service {
                         self.announce(until, &event);
                         return Ok(answer);
                     }
-                    // Conflicts with rows that are not there: an engine that lags behind its own commits.
-                    None => continue,
+                    // Another request has redeemed the pass meanwhile; the hold runs out by itself.
+                    None => match pass {
+                        Some(pass) if self.is_spent(pass, &id).await? => return Err(spent(create)),
+                        // Conflicts with rows that are not there: an engine that lags behind its own commits.
+                        _ => continue,
+                    },
                 },
                 // Writing again is safe: all rows must be absent.
                 Err(CommitError::Ambiguous(fault)) if lost.is_none() => lost = Some(fault),
@@ -178,6 +205,15 @@ impl Service {
             }
         }
         Err(Refusal::Contended(id))
+    }
+
+    /// Counts a pass that was refused, and says so without the pass.
+    fn count_refused(&self, no: &Refusal, trace: &Trace) {
+        if let Refusal::NoAdmission(show, why) = no {
+            self.0.metrics.pass(why.as_str());
+            let trace_id = trace.trace_id.as_deref();
+            tracing::info!(event_id = %show, trace_id, reason = why.as_str(), "a pass was refused");
+        }
     }
 
     /// Tells the relay of the expiry, and the backstop where there is one. The backstop comes later, so that it finds nothing
@@ -235,6 +271,15 @@ impl Service {
         }
         writes
     }
+}
+
+fn redemption(pass: &Pass, reservation: &ReservationId, now: Timestamp) -> PassRow {
+    let Pass { id, show, person, .. } = pass.clone();
+    PassRow { id, show, person, reservation: reservation.clone(), redeemed_at: now }
+}
+
+fn spent(create: &Create) -> Refusal {
+    Refusal::NoAdmission(create.show.clone(), NoPass::Spent)
 }
 
 fn within(section: Option<&SectionId>, held: &Held) -> bool {

@@ -4,6 +4,7 @@
 
 use crate::ends::{commit, release};
 use crate::fuse::{Ended, Mishap};
+use crate::passes::with_pass;
 use crate::webhooks;
 use crate::world::{HOLD, SECRET, World, confirmed, expired, floor, intent, wish};
 use domain::hold::ReleaseCause;
@@ -40,11 +41,11 @@ async fn placed(world: &World, skip: u32) -> ReservationId {
     world.create(&format!("k{skip}"), [&seats[0], &seats[1]]).await.unwrap().placed.id
 }
 
-async fn create_at_each_point(wish: impl Fn(u32) -> Create) {
+async fn create_at_each_point(world: impl Fn() -> World, rows: usize, wish: impl Fn(&World, u32) -> Create) {
     for how in Mishap::ALL {
-        let world = World::new();
+        let world = world();
         for skip in 0.. {
-            let (create, trace) = (wish(skip), Trace::default());
+            let (create, trace) = (wish(&world, skip), Trace::default());
             let holds = world.stock.holds().len();
             let Some(ended) = mishap(&world, skip, how, world.service.create(&create, &trace)).await else {
                 assert!(skip >= 3, "a create reads, holds and commits");
@@ -59,7 +60,11 @@ async fn create_at_each_point(wish: impl Fn(u32) -> Create) {
                 assert_eq!(first.placed, answer.placed, "what was told stays true");
             }
             assert_eq!(world.stock.holds().len(), holds + 1, "{skip} {how:?}: one hold");
-            assert_eq!(world.rows().await.len(), 3, "{skip} {how:?}: reservation, record, event");
+            assert_eq!(
+                world.rows().await.len(),
+                rows,
+                "{skip} {how:?}: reservation, record, event, and a pass"
+            );
             world.check().await;
             world.clear().await;
         }
@@ -69,8 +74,13 @@ async fn create_at_each_point(wish: impl Fn(u32) -> Create) {
 /// Traps T14 and S9.
 #[tokio::test]
 async fn a_create_that_is_interrupted_anywhere_is_one_reservation_after_the_retry() {
-    create_at_each_point(|n| wish(&format!("k{n}"), "kim", &[&format!("A-{}", n + 1)])).await;
-    create_at_each_point(|n| floor(&format!("k{n}"), "kim", 2)).await;
+    create_at_each_point(World::new, 3, |_, n| wish(&format!("k{n}"), "kim", &[&format!("A-{}", n + 1)]))
+        .await;
+    create_at_each_point(World::new, 3, |_, n| floor(&format!("k{n}"), "kim", 2)).await;
+    create_at_each_point(World::behind_a_waiting_room, 4, |world, n| {
+        with_pass(world, floor("k", "kim", 2), &n.to_string())
+    })
+    .await;
 }
 
 /// Traps S3 and S9.

@@ -113,19 +113,6 @@ async fn what_the_inventory_refuses_is_told_with_its_particulars() {
     assert_eq!(code(world.service.create(&nowhere, &Trace::default()).await), "NOT_FOUND");
 }
 
-/// Trap W1: the waiting room could be skipped.
-#[tokio::test]
-async fn a_show_with_a_waiting_room_is_not_entered_without_a_valid_pass() {
-    let world = World::new();
-    world.doors.close("show-1");
-    for pass in [None, Some("forged".into())] {
-        let create = Create { pass, ..wish("k", "kim", &["A-1"]) };
-        let refused = world.service.create(&create, &Trace::default()).await.unwrap_err().reply();
-        assert_eq!((refused.status.as_u16(), refused.error.code.as_str()), (403, "FORBIDDEN"));
-    }
-    assert!(world.stock.calls().is_empty() && world.rows().await.is_empty());
-}
-
 #[tokio::test]
 async fn a_silent_inventory_is_told_in_time_and_leaves_nothing() {
     let world = World::new();

@@ -17,6 +17,7 @@ mod expiry;
 mod fuse;
 mod grpc;
 mod listing;
+mod passes;
 mod rest;
 mod stock;
 mod till;

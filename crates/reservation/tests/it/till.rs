@@ -2,11 +2,11 @@
 
 use crate::fuse::Fuse;
 use async_trait::async_trait;
-use domain::id::{PaymentIntentId, PersonId, ReservationId, ShowId};
+use domain::id::{PaymentIntentId, ReservationId, ShowId};
 use domain::payment::Status;
 use ports::payments::{CancelPayment, Cancelled, PaymentRejection, PaymentView};
 use ports::{CallContext, Fault, Payments, PortError};
-use reservation::{Admission, Admissions, NoSuchShow};
+use reservation::{Admissions, NoSuchShow};
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 
@@ -67,14 +67,7 @@ impl Doors {
 
 #[async_trait]
 impl Admissions for Doors {
-    async fn check(
-        &self,
-        _cx: &CallContext,
-        show: &ShowId,
-        _pass: Option<&str>,
-        _person: &PersonId,
-    ) -> Result<Admission, PortError<NoSuchShow>> {
-        let denied = self.closed.lock().unwrap().contains(show);
-        Ok(if denied { Admission::Denied } else { Admission::Granted })
+    async fn requires_pass(&self, _: &CallContext, show: &ShowId) -> Result<bool, PortError<NoSuchShow>> {
+        Ok(self.closed.lock().unwrap().contains(show))
     }
 }

@@ -26,6 +26,7 @@ use std::sync::{Arc, Mutex};
 use tokio_util::sync::CancellationToken;
 
 pub(crate) const SECRET: &str = "whsec_0123456789abcdef";
+pub(crate) const PASS_SECRET: &str = "room_0123456789abcdef";
 pub(crate) const HOLD: Duration = Duration::from_secs(60);
 
 #[derive(Default)]
@@ -55,6 +56,15 @@ pub(crate) struct World {
 impl World {
     pub(crate) fn new() -> Self {
         Self::with(Config::new(SecretString::from(SECRET)))
+    }
+
+    /// One whose show asks for a pass.
+    pub(crate) fn behind_a_waiting_room() -> Self {
+        let mut config = Config::new(SecretString::from(SECRET));
+        config.service.pass_secrets = vec![SecretString::from(PASS_SECRET)];
+        let world = Self::with(config);
+        world.doors.close(show().as_str());
+        world
     }
 
     pub(crate) fn with(config: Config) -> Self {
@@ -190,7 +200,7 @@ impl World {
             match AnyRow::read(&row) {
                 Some(AnyRow::Reservation(stored)) => snapshot.reservations.push(stored.reservation),
                 Some(AnyRow::Idempotency(record)) => snapshot.idempotency.push(record.answer.id),
-                Some(AnyRow::Webhook(_)) | None => {}
+                Some(AnyRow::Webhook(_) | AnyRow::Pass(_)) | None => {}
             }
         }
         // Seats without rows count as nobody's, which only the inventory's own invariants would mind.

@@ -27,6 +27,7 @@ fn servers() -> Vec<(String, String)> {
         of("AWS_ACCESS_KEY_ID", "local"),
         of("AWS_SECRET_ACCESS_KEY", "local"),
         of("PAYMENT_WEBHOOK_SECRET", "a secret of this test"),
+        of("WAITING_ROOM_SECRET", super::ROOM_SECRET),
         of("SERVER_PORT", "0"),
         of("GRPC_PORT", "0"),
         of("GRPC_DEBUG_PORT", "0"),
