@@ -175,8 +175,8 @@ local function take_back(number, key, joined_at)
     return false
   end
   local other = redis.call('HGET', NUMBERS, key)
+  other = other and person(tonumber(other))
   if other then
-    other = person(tonumber(other))
     if (other.state == 'w' or other.state == 'a') and other.number > number then
       set(other, 'l', now)
     else
@@ -213,8 +213,8 @@ end
 
 local function join(key)
   local known = redis.call('HGET', NUMBERS, key)
-  if known then
-    local one = person(tonumber(known))
+  local one = known and person(tonumber(known))
+  if one then
     local is_over = one.state == 'l' or one.state == 'x' or (one.state == 'e' and now >= one.at + pass_for)
     if not is_over then
       beat(one.number, one.key, one.joined_at)
@@ -264,7 +264,13 @@ local function oldest(index, is_due, act)
     elseif at > 2 * STEPS_MAX then
       return true
     end
-    act(person(tonumber(found[at])))
+    local one = person(tonumber(found[at]))
+    if one then
+      act(one)
+    else
+      -- The server has evicted keys of ours. One who is not known any more must not stop the others.
+      redis.call('ZREM', index, found[at])
+    end
   end
   return false
 end
@@ -324,12 +330,16 @@ local function give_turns()
   if given > 0 then
     for _, number in ipairs(redis.call('ZRANGE', WAITING, 0, given - 1)) do
       local one = person(tonumber(number))
-      if one.missed == 0 then
-        take('turns')
+      if one then
+        if one.missed == 0 then
+          take('turns')
+        end
+        set(one, one.missed == 0 and 'r' or 'u', now)
+        S.high = math.max(S.high, one.number)
+        S.turns = S.turns + 1
+      else
+        redis.call('ZREM', WAITING, number)
       end
-      set(one, one.missed == 0 and 'r' or 'u', now)
-      S.high = math.max(S.high, one.number)
-      S.turns = S.turns + 1
     end
   end
   return due > given

@@ -93,9 +93,13 @@ impl RedisWaitingRoom {
             match self.link.run(&call).await {
                 Err(why) if again && why.kind() == ErrorKind::Server(ServerErrorKind::NoScript) => {
                     again = false;
-                    // The server keeps what it has run, so that all others go on.
+                    // The server keeps what it has run, so that all others go on; and what was loaded it never drops again.
                     let lost = self.call("EVAL", &opened.script, opened, "lost", &[]);
-                    self.link.run(&lost).await.map_err(|why| fault("going on after a restart", why))?;
+                    let mut load = redis::cmd("SCRIPT");
+                    load.arg("LOAD").arg(&*opened.script);
+                    for step in [&lost, &load] {
+                        self.link.run(step).await.map_err(|why| fault("going on after a restart", why))?;
+                    }
                     tracing::info!(
                         line = &*opened.keys[0],
                         "the server does not know this line's script: it is new, or was restarted and may have lost the last"

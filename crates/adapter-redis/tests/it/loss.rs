@@ -129,6 +129,28 @@ async fn the_keys_of_a_line_have_an_end() {
     }
 }
 
+/// A server that is set up to evict when its memory is full: who is forgotten does not stop the line.
+#[tokio::test]
+async fn a_line_goes_on_without_whom_the_server_has_evicted() {
+    let redis = Redis::start().await;
+    let clock = SuiteClock::new();
+    let room = connect(redis.url()).await.on_clock(clock.clone());
+    room.open(&show(), Rules::at(10)).await.unwrap();
+    let evicted = join(&room, "evicted").await;
+    redis.run(&["DEL", "wr:{show}:people"]).await;
+    let stays = join(&room, "stays").await;
+    clock.pass(Duration::from_secs(1));
+    assert_eq!(snapshot(&room).await.totals.turns, 1);
+    let entered = room.enter(&show(), &stays).await.unwrap().answer;
+    assert!(matches!(entered, Standing::Entered { .. }), "{entered:?}");
+    assert!(join(&room, "evicted").await.number > evicted.number);
+    // Until they would be absent.
+    for _ in 0..40 {
+        clock.pass(Duration::from_secs(1));
+        snapshot(&room).await;
+    }
+}
+
 /// The same gateway, the same server: nothing was lost, nothing changes.
 #[tokio::test]
 async fn a_gateway_that_restarts_changes_nothing() {
