@@ -4,10 +4,10 @@
 //! trip, atomic, decided by the server's clock.
 //!
 //! Promises: a server that was restarted, emptied or replaced by a replica is noticed before it gives a number or a pass.
-//! Each show has a script of its own (the show's name is in it), and a server that does not know it has been started since it
-//! was last used here: what it holds may lack what came last, and the line goes on as
-//! [`Line::lost`](domain::waiting_room::Line::lost) says. `SCRIPT FLUSH`, a slot that moves to another node and a new version
-//! of the script look the same and cost the same: three seconds without turns.
+//! The line knows the server's replication id, which is another one after a restart and after a promotion: what is there then
+//! may lack what came last, and the line goes on as [`Line::lost`](domain::waiting_room::Line::lost) says. A slot that was moved
+//! to another node looks the same and costs the same: three seconds without turns. The script asks for the id, so the account needs
+//! `INFO`. Keys must not be evicted (`maxmemory-policy noeviction`); a line that has lost its people is begun anew.
 //!
 //! Keys are `<prefix>:{<show>}:<what>`; those of a line that nobody has looked at for a day are gone.
 //!

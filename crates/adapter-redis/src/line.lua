@@ -48,12 +48,17 @@ for at = 1, #raw, 2 do
   S[raw[at]] = tonumber(raw[at + 1])
 end
 S.incarnation = stored.incarnation
+-- Of a line that has people the server may have evicted some keys and not others: then all of it is lost.
 local is_new = #raw == 0
+  or (S.waiting + S.absent + S.ready > 0 and redis.call('EXISTS', PEOPLE) == 0)
 if is_new then
+  redis.call('UNLINK', unpack(KEYS))
+  S, stored = {}, {}
   S.incarnation = incarnation
   S.rate, S.burst, S.paused, S.closed, S.capacity =
     tonumber(ARGV[4]), tonumber(ARGV[5]), tonumber(ARGV[6]), tonumber(ARGV[7]), tonumber(ARGV[8])
   S.base, S.last, S.high = now * BLOCK, now * BLOCK, 0
+  S.gap_from, S.gap_to = S.base, S.base
   S.founded_at, S.no_turns_before, S.nobody_absent_before, S.ticked_at = now, now, now, now
   S.turns_units, S.turns_at, S.passes_units, S.passes_at = 0, now, 0, now
   S.version, S.cleared, S.cleared_at = 0, 0, 0
@@ -152,10 +157,29 @@ local function hold(from)
   S.nobody_absent_before = math.max(S.nobody_absent_before, from + grace)
 end
 
+-- Times that were named stay.
+local function set_rate(rate, burst)
+  for _, bucket in ipairs({ 'turns', 'passes' }) do
+    refill(bucket)
+    local units = S[bucket .. '_units']
+    if units < 0 then
+      S[bucket .. '_units'] = -math.ceil(-units / S.rate) * rate
+    else
+      S[bucket .. '_units'] = math.min(units, burst * COST)
+    end
+  end
+  S.rate, S.burst = rate, burst
+end
+
 local function lost()
   S.incarnation = incarnation
+  set_rate(tonumber(ARGV[4]), tonumber(ARGV[5]))
+  S.paused, S.closed, S.capacity = tonumber(ARGV[6]), tonumber(ARGV[7]), tonumber(ARGV[8])
+  if S.gap_to == S.base or now - S.founded_at >= HOLD then
+    S.gap_from = S.last
+  end
   S.last = next_block(math.max(S.last + JUMP, now * BLOCK))
-  S.base = S.last
+  S.gap_to = S.last
   S.founded_at = now
   hold(now)
   empty('turns')
@@ -171,7 +195,8 @@ local function add(number, key, joined_at)
 end
 
 local function take_back(number, key, joined_at)
-  if number > S.base and number <= S.last then
+  local is_ours = number > S.base and number <= S.last
+  if is_ours and (number <= S.gap_from or number > S.gap_to) then
     return false
   end
   local other = redis.call('HGET', NUMBERS, key)
@@ -185,7 +210,7 @@ local function take_back(number, key, joined_at)
   end
   if number > S.last then
     S.last = next_block(number + JUMP)
-    S.base = S.last
+    S.gap_to = S.last
   end
   if now - S.founded_at < HOLD then
     hold(S.founded_at)
@@ -389,22 +414,22 @@ local function snapshot(incarnation_known, version_known, is_busy)
 end
 
 local function rule()
-  refill('turns')
-  refill('passes')
-  for at, name in ipairs({ 'rate', 'burst', 'paused', 'closed', 'capacity' }) do
-    S[name] = tonumber(ARGV[FIRST + at - 1]) or S[name]
+  set_rate(tonumber(ARGV[FIRST]) or S.rate, tonumber(ARGV[FIRST + 1]) or S.burst)
+  for at, name in ipairs({ 'paused', 'closed', 'capacity' }) do
+    S[name] = tonumber(ARGV[FIRST + at + 1]) or S[name]
   end
-  refill('turns')
-  refill('passes')
 end
+
+-- A server that was restarted, or promoted in the place of another, has another id than the one that wrote this: what came last
+-- may be lost.
+local reign = string.match(redis.call('INFO', 'replication'), 'master_replid:(%x+)')
+if not is_new and stored.reign ~= reign then
+  lost()
+end
+S.reign = reign
 
 local answer
 if op == 'open' then
-  answer = {}
-elseif op == 'lost' then
-  if not is_new then
-    lost()
-  end
   answer = {}
 elseif op == 'join' then
   answer = join(ARGV[FIRST])
@@ -433,7 +458,7 @@ end
 
 local changed = {}
 for name, value in pairs(S) do
-  local written = name == 'incarnation' and value or text(value)
+  local written = (name == 'incarnation' or name == 'reign') and value or text(value)
   if stored[name] ~= written then
     changed[#changed + 1] = name
     changed[#changed + 1] = written
@@ -442,9 +467,7 @@ end
 if #changed > 0 then
   redis.call('HSET', LINE, unpack(changed))
 end
-if op == 'tick' then
-  for _, key in ipairs(KEYS) do
-    redis.call('PEXPIRE', key, LIFE)
-  end
+for _, key in ipairs(KEYS) do
+  redis.call('PEXPIRE', key, LIFE)
 end
 return { now, answer }

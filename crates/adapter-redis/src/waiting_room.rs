@@ -12,6 +12,8 @@ use redis::{ErrorKind, Script, ServerErrorKind, Value};
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+const LINE: &str = include_str!("line.lua");
+
 /// The keys of one show, as the script takes them.
 const KEYS: [&str; 11] = [
     "line",
@@ -30,6 +32,7 @@ const KEYS: [&str; 11] = [
 /// The lines of all shows, on one server or one cluster.
 pub struct RedisWaitingRoom {
     link: Link,
+    script: Script,
     prefix: String,
     patience: Patience,
     entropy: Arc<dyn Entropy>,
@@ -40,8 +43,6 @@ pub struct RedisWaitingRoom {
 #[derive(Clone)]
 struct Opened {
     keys: Arc<[String; KEYS.len()]>,
-    script: Arc<str>,
-    sha: Arc<str>,
     /// What the line has if it must be begun anew.
     rules: Rules,
 }
@@ -55,7 +56,15 @@ impl RedisWaitingRoom {
     ) -> Result<Self, Fault> {
         let link = Link::open(options).await?;
         let prefix = options.prefix.clone();
-        Ok(Self { link, prefix, patience, entropy, clock: None, shows: Mutex::default() })
+        Ok(Self {
+            link,
+            script: Script::new(LINE),
+            prefix,
+            patience,
+            entropy,
+            clock: None,
+            shows: Mutex::default(),
+        })
     }
 
     /// The same on another clock than the server's: for tests and simulations, which are ahead of it.
@@ -87,27 +96,14 @@ impl RedisWaitingRoom {
         command: &'static str,
         arguments: &[String],
     ) -> Result<(Timestamp, Vec<Value>), Fault> {
-        let mut again = true;
-        let answer = loop {
-            let call = self.call("EVALSHA", &opened.sha, opened, command, arguments);
-            match self.link.run(&call).await {
-                Err(why) if again && why.kind() == ErrorKind::Server(ServerErrorKind::NoScript) => {
-                    again = false;
-                    // The server keeps what it has run, so that all others go on; and what was loaded it never drops again.
-                    let lost = self.call("EVAL", &opened.script, opened, "lost", &[]);
-                    let mut load = redis::cmd("SCRIPT");
-                    load.arg("LOAD").arg(&*opened.script);
-                    for step in [&lost, &load] {
-                        self.link.run(step).await.map_err(|why| fault("going on after a restart", why))?;
-                    }
-                    tracing::info!(
-                        line = &*opened.keys[0],
-                        "the server does not know this line's script: it is new, or was restarted and may have lost the last"
-                    );
-                }
-                answer => break answer.map_err(|why| fault(command, why))?,
-            }
-        };
+        let call = self.call("EVALSHA", self.script.get_hash(), opened, command, arguments);
+        let mut answer = self.link.run(&call).await;
+        if answer.as_ref().is_err_and(|why| why.kind() == ErrorKind::Server(ServerErrorKind::NoScript)) {
+            // The server keeps what it has run.
+            let call = self.call("EVAL", LINE, opened, command, arguments);
+            answer = self.link.run(&call).await;
+        }
+        let answer = answer.map_err(|why| fault(command, why))?;
         let Value::Array(parts) = answer else { return Err(unexpected(command)) };
         match <[Value; 2]>::try_from(parts) {
             Ok([Value::Int(now), Value::Array(rest)]) => Ok((millis(now), rest)),
@@ -187,11 +183,8 @@ fn tag(show: &ShowId) -> String {
 impl WaitingRoomStore for RedisWaitingRoom {
     async fn open(&self, show: &ShowId, wanted: Rules) -> Result<Rules, Fault> {
         let name = format!("{}:{{{}}}", self.prefix, tag(show));
-        let script = format!("-- {name}\n{}", include_str!("line.lua"));
         let opened = Opened {
             keys: Arc::new(KEYS.map(|key| format!("{name}:{key}"))),
-            sha: Script::new(&script).get_hash().into(),
-            script: script.into(),
             rules: wanted.with(RuleChange::default()),
         };
         let (_, told) = self.run(&opened, "open", &[]).await?;

@@ -25,7 +25,8 @@ const SCHEME: &str = "p1.";
 /// What a pass says.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Pass {
-    /// Which turn it is of. Two passes of one turn have the same, so one of them is redeemed at most.
+    /// Which turn of the show it is of, up to [`ID_BYTES_MAX`]. Two passes of one turn have the same, so one of them is
+    /// redeemed at most.
     pub id: Arc<str>,
     /// The show that it is for.
     pub show: ShowId,

@@ -5,7 +5,7 @@ use crate::server::Redis;
 use adapter_redis::{RedisOptions, RedisWaitingRoom};
 use core::time::Duration;
 use domain::id::ShowId;
-use domain::waiting_room::{Patience, Rules, Snapshot, Standing, Ticket};
+use domain::waiting_room::{Patience, RuleChange, Rules, Snapshot, Standing, Ticket};
 use ports::contract::waiting_room::SuiteClock;
 use ports::{FaultClass, PortError, WaitingRoomStore};
 use redis::Value;
@@ -56,12 +56,21 @@ async fn a_server_that_lost_its_last_second_gives_no_number_twice() {
         lost.push(join(&two, &format!("lost-{who}")).await);
     }
     let before = snapshot(&two).await;
+    let change = RuleChange { rate: Some(7), ..RuleChange::default() };
+    one.rule(&show(), change).await.unwrap();
     redis.crash(false).await;
-    // This one has seen nothing of what was lost.
+    // This one has seen nothing of what was lost, and many calls meet it at once.
+    let one = Arc::new(one);
+    let joins = (0..50).map(|who| {
+        let one = Arc::clone(&one);
+        tokio::spawn(async move { join(&one, &format!("new-{who}")).await })
+    });
     let mut new = Vec::new();
-    for who in 0..50 {
-        new.push(join(&one, &format!("new-{who}")).await);
+    for join in joins.collect::<Vec<_>>() {
+        new.push(join.await.unwrap());
     }
+    new.sort_by_key(|ticket| ticket.number);
+    assert_eq!(new[49].number - new[0].number, 49, "the loss was noticed once");
     let given: BTreeSet<_> = lost.iter().chain(&new).chain([&kept]).map(|ticket| ticket.number).collect();
     assert_eq!(given.len(), 101);
     assert_eq!(join(&two, "kept").await, kept);
@@ -71,7 +80,32 @@ async fn a_server_that_lost_its_last_second_gives_no_number_twice() {
     assert_ne!(after.incarnation, before.incarnation);
     assert_eq!((after.totals.waiting, after.head), (101, kept.number));
     assert_eq!(after.totals.ready, 0, "nobody gets a turn for a moment");
+    assert_eq!(after.rules.rate, 7, "the last decision that a gateway knows");
     assert!(lost.iter().all(|ticket| ticket.number < new[0].number));
+}
+
+/// What a replica had not heard yet is lost when it takes over, and it has never run anything of ours.
+#[tokio::test]
+async fn a_replica_that_takes_over_gives_no_number_twice() {
+    let (first, second) = (Redis::start().await, Redis::start().await);
+    let port = first.url().rsplit(':').next().unwrap().to_owned();
+    let room = gateway(&first).await;
+    let ticket = join(&room, "one").await;
+    let before = snapshot(&room).await;
+    second.run(&["REPLICAOF", "127.0.0.1", &port]).await;
+    for _ in 0..1_000 {
+        if second.run(&["EXISTS", "wr:{show}:line"]).await == Value::Int(1) {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    second.run(&["REPLICAOF", "NO", "ONE"]).await;
+    drop(first);
+    let room = gateway(&second).await;
+    assert_eq!(join(&room, "one").await, ticket, "this much had arrived");
+    let after = snapshot(&room).await;
+    assert_ne!(after.incarnation, before.incarnation);
+    assert!(join(&room, "two").await.number > ticket.number + 1_000_000);
 }
 
 /// Killed and emptied: the line begins anew behind everybody who has a ticket.

@@ -31,12 +31,20 @@ impl Bucket {
         Self { rate: rate.into(), burst: burst.into(), units: 0, at: now }
     }
 
-    /// Another rate and burst from now on. What was earned stays, as far as the new burst has room for it.
+    /// Another rate and burst from now on. What was earned stays, as far as the new burst has room for it. What is owed
+    /// is owed for as long as before: times that were named stay, and nobody comes in between them.
     pub fn set(&mut self, rate: u32, burst: u32, now: Timestamp) {
         self.refill(now);
-        let units = self.units;
+        let (units, owed_for) = (self.units, self.owed_for());
         *self = Self::new(rate, burst, self.at);
-        self.units = units.min(self.burst * COST);
+        self.units =
+            if units < 0 { -owed_for.saturating_mul(self.rate) } else { units.min(self.burst * COST) };
+    }
+
+    /// Milliseconds until what is owed has been earned.
+    fn owed_for(&self) -> i64 {
+        let owed = (-self.units).max(0) as u64;
+        i64::try_from(owed.div_ceil(self.rate as u64)).unwrap_or(i64::MAX)
     }
 
     /// How many people it has tokens for; 0 while it owes.
@@ -62,10 +70,8 @@ impl Bucket {
     /// earned. Over the times that it names, every window of `w` milliseconds has at most `rate · w + burst` people.
     pub fn book(&mut self, now: Timestamp) -> Timestamp {
         self.take(1, now);
-        let owed = (-self.units).max(0);
         // `at` is ahead of `now` if the clock went back: what is owed is earned from there on.
-        let millis = (owed as u64).div_ceil(self.rate as u64);
-        Timestamp::from_millis(self.at.max(now).as_millis() + millis)
+        Timestamp::from_millis(self.at.max(now).as_millis() + self.owed_for() as u64)
     }
 
     /// Nothing is earned before `now`, and nothing is kept from before.
@@ -160,9 +166,13 @@ mod tests {
         assert_eq!(bucket.available(ms(400)), 50);
         bucket.take(60, ms(400));
         bucket.set(100, 50, ms(400));
-        assert_eq!(bucket.book(ms(400)), ms(510), "ten are owed already");
+        assert_eq!(
+            bucket.book(ms(400)),
+            ms(1_410),
+            "ten are owed already, for a second at the rate of before"
+        );
         bucket.empty(ms(1_000));
-        assert_eq!(bucket.book(ms(1_000)), ms(1_120), "a debt stays");
+        assert_eq!(bucket.book(ms(1_000)), ms(2_020), "a debt stays");
     }
 
     #[test]

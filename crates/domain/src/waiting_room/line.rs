@@ -113,8 +113,10 @@ pub struct Line {
     incarnation: u64,
     rules: Rules,
     patience: Patience,
-    /// Numbers up to this may have been given by what was lost.
+    /// Numbers up to this were given before the line was begun, by what was lost.
     base: u64,
+    /// Numbers after the first and up to the second may have been given by what was lost since.
+    gap: (u64, u64),
     last: u64,
     high: u64,
     founded_at: Timestamp,
@@ -153,6 +155,7 @@ impl Line {
             rules,
             patience,
             base,
+            gap: (base, base),
             last: base,
             high: 0,
             founded_at: now,
@@ -176,12 +179,18 @@ impl Line {
         }
     }
 
-    /// The store has lost what came last. Numbers are given above all that may have been given, and for a moment nobody gets
-    /// a turn.
-    pub fn lost(&mut self, incarnation: u64, now: Timestamp) {
+    /// The store has lost what came last. Numbers are given above all that may have been given, for a moment nobody gets
+    /// a turn, and the rules are the last that are known.
+    pub fn lost(&mut self, incarnation: u64, rules: Rules, now: Timestamp) {
         self.incarnation = incarnation;
+        self.rules = rules.with(RuleChange::default());
+        self.turns.set(self.rules.rate, self.rules.burst, now);
+        self.passes.set(self.rules.rate, self.rules.burst, now);
+        if self.gap.1 == self.base || now.since(self.founded_at) >= HOLD {
+            self.gap.0 = self.last;
+        }
         self.last = (self.last + JUMP).max(now.as_millis().saturating_mul(BLOCK)).next_multiple_of(BLOCK);
-        self.base = self.last;
+        self.gap.1 = self.last;
         self.founded_at = now;
         self.hold(now);
         self.turns.empty(now);
@@ -306,7 +315,8 @@ impl Line {
 
     /// Somebody with a ticket that the line does not know: it has been lost, or forgotten long after its time (`false`).
     fn take_back(&mut self, ticket: &Ticket, now: Timestamp) -> bool {
-        if ticket.number > self.base && ticket.number <= self.last {
+        let is_ours = ticket.number > self.base && ticket.number <= self.last;
+        if is_ours && (ticket.number <= self.gap.0 || ticket.number > self.gap.1) {
             return false;
         }
         // Who has joined again meanwhile has two tickets, of which the first counts.
@@ -320,7 +330,7 @@ impl Line {
         }
         if ticket.number > self.last {
             self.last = (ticket.number + JUMP).next_multiple_of(BLOCK);
-            self.base = self.last;
+            self.gap.1 = self.last;
         }
         // Others will come as well.
         if now.since(self.founded_at) < HOLD {

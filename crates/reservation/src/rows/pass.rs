@@ -26,9 +26,9 @@ pub struct PassRow {
 }
 
 impl PassRow {
-    /// Where the pass of an id is.
-    pub fn key(id: &str) -> Key {
-        Key::new(format!("{PARTITION_PREFIX}{id}"), SORT)
+    /// Where the pass of an id is; two shows may have the same.
+    pub fn key(show: &ShowId, id: &str) -> Key {
+        Key::new(format!("{PARTITION_PREFIX}{show}#{id}"), SORT)
     }
 
     /// The write of a pass that is redeemed now.
@@ -41,7 +41,12 @@ impl PassRow {
             .with("reservation_id", self.reservation.as_str())
             .with("redeemed_at", self.redeemed_at)
             .with("expires_at", ttl(until));
-        Write::Put { key: Self::key(&self.id), expect: Expect::Absent, attributes, indexes: vec![forget] }
+        Write::Put {
+            key: Self::key(&self.show, &self.id),
+            expect: Expect::Absent,
+            attributes,
+            indexes: vec![forget],
+        }
     }
 
     /// Reads a row; `None` if it is none of a pass or lacks a part.

@@ -6,7 +6,7 @@
 //! others.
 //!
 //! Where the show asks for a pass, it is redeemed in that commit as well. That it has not been redeemed is looked up before the
-//! hold too, so that one pass holds no seats that it cannot have.
+//! hold too, so that a pass that is known to be spent holds no seats.
 //!
 //! A refusal stores nothing: the same request under the same key may be tried again, when the seats are free again for
 //! example. A hold whose reservation was never stored runs out by itself.
@@ -129,7 +129,7 @@ impl Service {
 
     /// Whether a pass was redeemed for another reservation than this.
     async fn is_spent(&self, pass: &Pass, id: &ReservationId) -> Result<bool, Refusal> {
-        let [row] = self.0.table.get([PassRow::key(&pass.id)]).await.map_err(Refusal::Store)?;
+        let [row] = self.0.table.get([PassRow::key(&pass.show, &pass.id)]).await.map_err(Refusal::Store)?;
         Ok(row.is_some_and(|row| PassRow::read(&row).is_none_or(|redeemed| redeemed.reservation != *id)))
     }
 

@@ -200,7 +200,7 @@ impl World {
             Step::Pause(paused) => {
                 self.pause(paused);
             }
-            Step::Lost => self.line.lost(self.line.incarnation + 1, self.now()),
+            Step::Lost => self.line.lost(self.line.incarnation + 1, self.line.rules, self.now()),
         }
     }
 }

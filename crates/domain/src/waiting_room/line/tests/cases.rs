@@ -151,7 +151,7 @@ fn a_store_that_loses_its_last_second_gives_no_number_twice() {
         world.join(&format!("lost-{who}")).unwrap();
     }
     // Even where the clock of the one that takes over is behind.
-    restored.line.lost(2, ms(0));
+    restored.line.lost(2, restored.line.rules, ms(0));
     for who in 0..100 {
         restored.join(&format!("new-{who}")).unwrap();
     }
@@ -186,6 +186,8 @@ fn a_ticket_that_was_forgotten_is_not_taken_back() {
     assert_eq!(world.line.people.len(), 0);
     assert_eq!(world.line.beat(&gone, world.now()), Standing::Expired);
     assert_eq!(world.line.leave(&gone, world.now()), Standing::Expired);
+    world.line.lost(2, world.line.rules, world.now());
+    assert_eq!(world.line.beat(&gone, world.now()), Standing::Expired, "nor by a loss of what came later");
 }
 
 /// The goal of the issue: of the rate at least 98 % is used while 30 % of the people never come when it is their turn.
