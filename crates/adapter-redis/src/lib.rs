@@ -7,9 +7,9 @@
 //! The line knows the server's replication id, which is another one after a restart and after a promotion: what is there then
 //! may lack what came last, and the line goes on as [`Line::lost`](domain::waiting_room::Line::lost) says. A slot that was moved
 //! to another node looks the same and costs the same: three seconds without turns. The script asks for the id, so the account needs
-//! `INFO`. Keys must not be evicted (`maxmemory-policy noeviction`); a line that has lost its people is begun anew.
+//! `INFO`. Keys must not be evicted (`maxmemory-policy noeviction`); a line that lacks some of its keys is begun anew.
 //!
-//! Keys are `<prefix>:{<show>}:<what>`; those of a line that nobody has looked at for a day are gone.
+//! Keys are `<prefix>:{<show>}:<what>`; those of a line that nobody has used for a day are gone.
 //!
 //! Left to others: how often to ask, and when to ask again.
 

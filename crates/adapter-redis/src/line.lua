@@ -24,8 +24,8 @@ end
 local grace, prompt, ready_for, pass_for, memory =
   tonumber(ARGV[9]), tonumber(ARGV[10]), tonumber(ARGV[11]), tonumber(ARGV[12]), tonumber(ARGV[13])
 local FIRST = 14 -- what belongs to the command
--- A line that nobody has looked at for a day is gone.
-local LIFE = 24 * 3600 * 1000
+-- A line that nobody has used for a day is gone. The keys are told so once a second.
+local LIFE, RENEW = 24 * 3600 * 1000, 1000
 
 -- Lua would write 1.1e+14.
 local function text(number)
@@ -48,9 +48,14 @@ for at = 1, #raw, 2 do
   S[raw[at]] = tonumber(raw[at + 1])
 end
 S.incarnation = stored.incarnation
--- Of a line that has people the server may have evicted some keys and not others: then all of it is lost.
-local is_new = #raw == 0
-  or (S.waiting + S.absent + S.ready > 0 and redis.call('EXISTS', PEOPLE) == 0)
+-- Keys that must be there while somebody is. A server may have evicted some: then all of the line is lost.
+local needed = {}
+if #raw > 0 and S.waiting > 0 then
+  needed = { PEOPLE, NUMBERS, WAITING, SEEN, BLOCKS, CHANGES, KNOWN }
+elseif #raw > 0 and S.absent + S.ready > 0 then
+  needed = { PEOPLE, NUMBERS }
+end
+local is_new = #raw == 0 or (#needed > 0 and redis.call('EXISTS', unpack(needed)) < #needed)
 if is_new then
   redis.call('UNLINK', unpack(KEYS))
   S, stored = {}, {}
@@ -61,7 +66,7 @@ if is_new then
   S.gap_from, S.gap_to = S.base, S.base
   S.founded_at, S.no_turns_before, S.nobody_absent_before, S.ticked_at = now, now, now, now
   S.turns_units, S.turns_at, S.passes_units, S.passes_at = 0, now, 0, now
-  S.version, S.cleared, S.cleared_at = 0, 0, 0
+  S.version, S.cleared, S.cleared_at, S.found_again, S.renewed_at = 0, 0, 0, 0, 0
   for _, total in ipairs({ 'joined', 'waiting', 'absent', 'ready', 'entered', 'left', 'expired', 'turns' }) do
     S[total] = 0
   end
@@ -180,7 +185,7 @@ local function lost()
   end
   S.last = next_block(math.max(S.last + JUMP, now * BLOCK))
   S.gap_to = S.last
-  S.founded_at = now
+  S.founded_at, S.found_again = now, 0
   hold(now)
   empty('turns')
   empty('passes')
@@ -212,8 +217,9 @@ local function take_back(number, key, joined_at)
     S.last = next_block(number + JUMP)
     S.gap_to = S.last
   end
-  if now - S.founded_at < HOLD then
-    hold(S.founded_at)
+  if S.found_again == 0 then
+    S.found_again = 1
+    hold(now)
   end
   add(number, key, joined_at)
   return true
@@ -289,13 +295,7 @@ local function oldest(index, is_due, act)
     elseif at > 2 * STEPS_MAX then
       return true
     end
-    local one = person(tonumber(found[at]))
-    if one then
-      act(one)
-    else
-      -- The server has evicted keys of ours. One who is not known any more must not stop the others.
-      redis.call('ZREM', index, found[at])
-    end
+    act(person(tonumber(found[at])))
   end
   return false
 end
@@ -326,7 +326,7 @@ local function clear_blocks()
 end
 
 local function forget()
-  local more = oldest(REMEMBERED, for_long(memory), function(one)
+  return oldest(REMEMBERED, for_long(memory), function(one)
     redis.call('ZREM', REMEMBERED, text(one.number))
     redis.call('HDEL', PEOPLE, text(one.number))
     if one.state == 'a' then
@@ -337,10 +337,6 @@ local function forget()
       redis.call('HDEL', NUMBERS, one.key)
     end
   end)
-  if not more then
-    clear_blocks()
-  end
-  return more
 end
 
 local function give_turns()
@@ -355,16 +351,12 @@ local function give_turns()
   if given > 0 then
     for _, number in ipairs(redis.call('ZRANGE', WAITING, 0, given - 1)) do
       local one = person(tonumber(number))
-      if one then
-        if one.missed == 0 then
-          take('turns')
-        end
-        set(one, one.missed == 0 and 'r' or 'u', now)
-        S.high = math.max(S.high, one.number)
-        S.turns = S.turns + 1
-      else
-        redis.call('ZREM', WAITING, number)
+      if one.missed == 0 then
+        take('turns')
       end
+      set(one, one.missed == 0 and 'r' or 'u', now)
+      S.high = math.max(S.high, one.number)
+      S.turns = S.turns + 1
     end
   end
   return due > given
@@ -388,6 +380,7 @@ local function tick()
     set(one, 'a', now)
   end)
   local forgotten = forget()
+  clear_blocks()
   local given = give_turns()
   return unused or missed or silent or forgotten or given
 end
@@ -456,6 +449,10 @@ if op == 'open' or op == 'rule' then
   answer = { S.rate, S.burst, S.paused, S.closed, S.capacity }
 end
 
+local is_renewed = math.abs(now - S.renewed_at) >= RENEW
+if is_renewed then
+  S.renewed_at = now
+end
 local changed = {}
 for name, value in pairs(S) do
   local written = (name == 'incarnation' or name == 'reign') and value or text(value)
@@ -467,7 +464,9 @@ end
 if #changed > 0 then
   redis.call('HSET', LINE, unpack(changed))
 end
-for _, key in ipairs(KEYS) do
-  redis.call('PEXPIRE', key, LIFE)
+if is_renewed then
+  for _, key in ipairs(KEYS) do
+    redis.call('PEXPIRE', key, LIFE)
+  end
 end
 return { now, answer }

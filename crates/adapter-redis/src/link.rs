@@ -72,7 +72,8 @@ impl Link {
         let config = ConnectionManagerConfig::new()
             .set_connection_timeout(Some(options.connect_timeout))
             .set_response_timeout(Some(options.response_timeout))
-            // Every call fails while there is no connection, and the next one tries again.
+            // A call fails while there is no connection, and the next one tries again. A server that answers READONLY or
+            // nothing keeps its connection.
             .set_number_of_retries(0);
         let manager = ConnectionManager::new_lazy_with_config(client, config);
         manager.map(Self::Single).map_err(|why| fault("the address", why))

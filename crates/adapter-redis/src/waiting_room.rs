@@ -99,7 +99,7 @@ impl RedisWaitingRoom {
         let call = self.call("EVALSHA", self.script.get_hash(), opened, command, arguments);
         let mut answer = self.link.run(&call).await;
         if answer.as_ref().is_err_and(|why| why.kind() == ErrorKind::Server(ServerErrorKind::NoScript)) {
-            // The server keeps what it has run.
+            // The server keeps what it has run. The library would load it, on a cluster to every node, of which none may be down.
             let call = self.call("EVAL", LINE, opened, command, arguments);
             answer = self.link.run(&call).await;
         }

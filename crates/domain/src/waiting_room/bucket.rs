@@ -124,6 +124,26 @@ mod tests {
             prop_assert!(densest(&booked, window) as u64 <= most);
         }
 
+        /// An operator who raises the rate does not bring those together who were told a time before.
+        #[test]
+        fn no_window_has_more_than_the_highest_rate_and_burst_when_they_change(
+            steps in prop::collection::vec((0u64..60, prop::option::weighted(0.1, (1u32..500, 1u32..50))), 1..400), window in 1u64..3_000,
+        ) {
+            let mut bucket = Bucket::new(100, 10, ms(0));
+            let (mut now, mut rate_max, mut burst_max, mut booked) = (0, 100, 10, Vec::new());
+            for (gap, change) in steps {
+                now += gap;
+                if let Some((rate, burst)) = change {
+                    bucket.set(rate, burst, ms(now));
+                    (rate_max, burst_max) = (rate_max.max(rate), burst_max.max(burst));
+                }
+                booked.extend([bucket.book(ms(now)), bucket.book(ms(now))]);
+            }
+            prop_assert!(booked.is_sorted());
+            let most = u64::from(rate_max) * window / 1_000 + u64::from(burst_max);
+            prop_assert!(densest(&booked, window) as u64 <= most);
+        }
+
         #[test]
         fn who_always_takes_what_there_is_gets_the_whole_rate(rate in 1u32..5_000, gaps in prop::collection::vec(1u64..200, 10..200)) {
             let mut bucket = Bucket::new(rate, rate, ms(0));

@@ -6,7 +6,7 @@
 //! others.
 //!
 //! Where the show asks for a pass, it is redeemed in that commit as well. That it has not been redeemed is looked up before the
-//! hold too, so that a pass that is known to be spent holds no seats.
+//! hold too, so that a pass that is known to be spent holds no seats; who loses it to another request after that gives the seats back.
 //!
 //! A refusal stores nothing: the same request under the same key may be tried again, when the seats are free again for
 //! example. A hold whose reservation was never stored runs out by itself.
@@ -20,7 +20,7 @@ use contracts::inventory_wire::{Subject, rejection_to_error};
 use contracts::pass::Pass;
 use core::time::Duration;
 use domain::event::{Event, Fact, SeatsHint};
-use domain::hold::{BadRequest, Rejection};
+use domain::hold::{BadRequest, Rejection, ReleaseCause};
 use domain::id::{ReservationId, SectionId};
 use domain::limits::CONFLICT_RETRIES_MAX;
 use domain::reservation::{Reservation, Status};
@@ -190,9 +190,12 @@ impl Service {
                         self.announce(until, &event);
                         return Ok(answer);
                     }
-                    // Another request has redeemed the pass meanwhile; the hold runs out by itself.
+                    // Another request has redeemed the pass meanwhile.
                     None => match pass {
-                        Some(pass) if self.is_spent(pass, &id).await? => return Err(spent(create)),
+                        Some(pass) if self.is_spent(pass, &id).await? => {
+                            self.give_up(&reservation, trace).await;
+                            return Err(spent(create));
+                        }
                         // Conflicts with rows that are not there: an engine that lags behind its own commits.
                         _ => continue,
                     },
@@ -205,6 +208,13 @@ impl Service {
             }
         }
         Err(Refusal::Contended(id))
+    }
+
+    /// Gives the seats of a reservation back that will not be stored. If that fails, the hold runs out by itself.
+    async fn give_up(&self, reservation: &Reservation, trace: &Trace) {
+        if let Err(refusal) = self.release_seats(reservation, ReleaseCause::ByBuyer, trace).await {
+            refusal.log("release", trace);
+        }
     }
 
     /// Counts a pass that was refused, and says so without the pass.

@@ -3,6 +3,7 @@
 use super::{Line, MISSED_MAX, STALL, STEPS_MAX, State};
 use crate::time::Timestamp;
 use crate::waiting_room::places::block_of;
+use std::collections::BTreeSet;
 
 impl Line {
     /// Lets time pass: takes unused turns back, notices who is silent, forgets, and gives the turns that are due. `true`: there is
@@ -16,79 +17,59 @@ impl Line {
         let missed = self.end_turns(now);
         let silent = now >= self.nobody_absent_before && self.find_silent(now);
         let forgotten = self.forget(now);
+        self.clear_blocks();
         let given = self.give_turns(now);
         unused || missed || silent || forgotten || given
     }
 
     /// Turns that were not used promptly give their tokens back.
     fn return_tokens(&mut self, now: Timestamp) -> bool {
-        for step in 0..=STEPS_MAX {
-            let Some((since, number)) = self.held.first().copied() else { break };
-            if now.since(since) < self.patience.prompt {
-                break;
-            }
-            if step == STEPS_MAX {
-                return true;
-            }
+        let prompt = self.patience.prompt;
+        let (due, more) = oldest(&self.held, |since| now.since(since) >= prompt);
+        for (since, number) in due {
             self.turns.give_back(1, now);
             self.set(number, State::Ready { since, held: false });
         }
-        false
+        more
     }
 
     /// Turns that were not used at all.
     fn end_turns(&mut self, now: Timestamp) -> bool {
-        for step in 0..=STEPS_MAX {
-            let Some((since, number)) = self.unheld.first().copied() else { break };
-            if now.since(since) < self.patience.ready_for {
-                break;
-            }
-            if step == STEPS_MAX {
-                return true;
-            }
-            let Some(person) = self.people.get_mut(&number) else { break };
+        let ready_for = self.patience.ready_for;
+        let (due, more) = oldest(&self.unheld, |since| now.since(since) >= ready_for);
+        for (_, number) in due {
+            let Some(person) = self.people.get_mut(&number) else { continue };
             person.missed += 1;
             let is_over = person.missed >= MISSED_MAX;
             self.set(number, if is_over { State::Expired { at: now } } else { State::Absent { since: now } });
         }
-        false
+        more
     }
 
     fn find_silent(&mut self, now: Timestamp) -> bool {
-        for step in 0..=STEPS_MAX {
-            let Some((seen, number)) = self.seen.first().copied() else { break };
-            if now.since(seen) <= self.patience.grace {
-                break;
-            }
-            if step == STEPS_MAX {
-                return true;
-            }
+        let grace = self.patience.grace;
+        let (due, more) = oldest(&self.seen, |seen| now.since(seen) > grace);
+        for (_, number) in due {
             self.set(number, State::Absent { since: now });
         }
-        false
+        more
     }
 
     fn forget(&mut self, now: Timestamp) -> bool {
-        for step in 0..=STEPS_MAX {
-            let Some((at, number)) = self.remembered.first().copied() else { break };
-            if now.since(at) < self.patience.memory {
-                break;
-            }
-            if step == STEPS_MAX {
-                return true;
-            }
-            self.remembered.remove(&(at, number));
-            let Some(person) = self.people.remove(&number) else { break };
+        let memory = self.patience.memory;
+        let (due, more) = oldest(&self.remembered, |at| now.since(at) >= memory);
+        for entry in due {
+            self.remembered.remove(&entry);
+            let Some(person) = self.people.remove(&entry.1) else { continue };
             if matches!(person.state, State::Absent { .. }) {
                 self.totals.absent -= 1;
                 self.totals.expired += 1;
             }
-            if self.numbers.get(&person.ticket.key) == Some(&number) {
+            if self.numbers.get(&person.ticket.key) == Some(&entry.1) {
                 self.numbers.remove(&person.ticket.key);
             }
         }
-        self.clear_blocks();
-        false
+        more
     }
 
     /// Nobody waits in the blocks before the head. Who had not heard that of one of them yet is told of all.
@@ -127,4 +108,13 @@ impl Line {
         }
         due > count
     }
+}
+
+/// The first of an index that are due, up to [`STEPS_MAX`], and whether there are more.
+fn oldest(
+    index: &BTreeSet<(Timestamp, u64)>,
+    is_due: impl Fn(Timestamp) -> bool,
+) -> (Vec<(Timestamp, u64)>, bool) {
+    let mut due = index.iter().take_while(|(at, _)| is_due(*at)).copied();
+    (due.by_ref().take(STEPS_MAX).collect(), due.next().is_some())
 }

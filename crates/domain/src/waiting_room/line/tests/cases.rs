@@ -117,6 +117,7 @@ fn a_line_that_is_begun_anew_takes_everybody_back_in_order() {
     assert_eq!(given.len(), 2, "they entered with the first tokens");
     let now = world.now();
     world.line = Line::new(2, world.line.rules, Patience::default(), now);
+    world.wait(5_000);
     let new = world.join("new").unwrap();
     assert!(new.number > old[19].number);
     for ticket in old[2..].iter().rev() {
