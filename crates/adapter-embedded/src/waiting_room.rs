@@ -14,6 +14,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 /// The lines of all shows.
 pub struct MemoryWaitingRoom {
     lines: Mutex<HashMap<ShowId, Line>>,
+    notices: Mutex<HashMap<ShowId, String>>,
     patience: Patience,
     clock: Arc<dyn Clock>,
     entropy: Arc<dyn Entropy>,
@@ -22,7 +23,7 @@ pub struct MemoryWaitingRoom {
 impl MemoryWaitingRoom {
     /// No lines yet.
     pub fn new(patience: Patience, clock: Arc<dyn Clock>, entropy: Arc<dyn Entropy>) -> Self {
-        Self { lines: Mutex::default(), patience, clock, entropy }
+        Self { lines: Mutex::default(), notices: Mutex::default(), patience, clock, entropy }
     }
 
     fn with<T>(&self, show: &ShowId, act: impl FnOnce(&mut Line, Timestamp) -> T) -> Result<T, Fault> {
@@ -83,5 +84,18 @@ impl WaitingRoomStore for MemoryWaitingRoom {
 
     async fn rule(&self, show: &ShowId, change: RuleChange) -> Result<Rules, Fault> {
         self.with(show, |line, now| line.rule(change, now))
+    }
+
+    async fn announce(&self, show: &ShowId, notice: Option<&str>) -> Result<(), Fault> {
+        let mut notices = self.notices.lock().unwrap_or_else(PoisonError::into_inner);
+        match notice {
+            Some(notice) => notices.insert(show.clone(), notice.to_owned()),
+            None => notices.remove(show),
+        };
+        Ok(())
+    }
+
+    async fn notice(&self, show: &ShowId) -> Result<Option<String>, Fault> {
+        Ok(self.notices.lock().unwrap_or_else(PoisonError::into_inner).get(show).cloned())
     }
 }

@@ -55,8 +55,20 @@ impl Internal {
         (collection, id): (&str, &str),
         body: Bytes,
     ) -> Result<(StatusCode, Bytes), Fault> {
-        let url = address::below(&self.base, &format!("{collection}/{}", address::segment(id)))
-            .ok_or_else(|| Fault::permanent(format!("{what}: {id} makes no URL")))?;
+        self.call_at(cx, what, method, &format!("{collection}/{}", address::segment(id)), body).await
+    }
+
+    /// The same at a path, with a query or without, that is escaped already.
+    pub(crate) async fn call_at(
+        &self,
+        cx: &CallContext,
+        what: &str,
+        method: Method,
+        path: &str,
+        body: Bytes,
+    ) -> Result<(StatusCode, Bytes), Fault> {
+        let url = address::below(&self.base, path)
+            .ok_or_else(|| Fault::permanent(format!("{what}: {path} makes no URL")))?;
         let mut headers = HeaderMap::new();
         headers.insert(ACCEPT, JSON);
         if !body.is_empty() {

@@ -23,6 +23,7 @@ mod payments;
 mod post;
 mod reservations;
 mod rest;
+mod sales;
 mod shows;
 
 pub use inventory::InventoryClient;
@@ -30,4 +31,5 @@ pub use options::{InvalidPeer, PeerOptions};
 pub use payments::PaymentsClient;
 pub use post::HttpPost;
 pub use reservations::ReservationsClient;
+pub use sales::SalesClient;
 pub use shows::ShowsClient;

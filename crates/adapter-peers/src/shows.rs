@@ -1,14 +1,16 @@
 //! What inventory-api's administration says of a show (contracts 3.4).
 
+use crate::address;
 use crate::fault::class_of_code;
 use crate::internal::Internal;
 use crate::options::{InvalidPeer, PeerOptions};
 use bytes::Bytes;
 use contracts::reservation_wire::code_of_status;
 use contracts::rest::admin;
-use domain::id::ShowId;
+use domain::id::{SectionId, ShowId};
 use http::{Method, StatusCode};
 use ports::{CallContext, Clock, Fault};
+use serde::de::DeserializeOwned;
 use std::sync::Arc;
 
 /// inventory-api's HTTP side at the other end of a wire.
@@ -30,17 +32,55 @@ impl ShowsClient {
     /// # Errors
     /// When there is no usable answer.
     pub async fn requires_pass(&self, cx: &CallContext, show: &ShowId) -> Result<Option<bool>, Fault> {
-        let what = "inventory GET show";
-        let place = ("/admin/shows", show.as_str());
-        let (status, body) = self.0.call(cx, what, Method::GET, place, Bytes::new()).await?;
+        let show = self.show(cx, show).await?;
+        Ok(show.map(|show| show.waiting_room.is_some_and(|room| room.required)))
+    }
+
+    /// A show with its counts; `None` if there is no such show.
+    ///
+    /// # Errors
+    /// When there is no usable answer.
+    pub async fn show(&self, cx: &CallContext, show: &ShowId) -> Result<Option<admin::Show>, Fault> {
+        self.read(cx, "inventory GET show", &format!("/{}", address::segment(show.as_str()))).await
+    }
+
+    /// Every show with its counts.
+    ///
+    /// # Errors
+    /// When there is no usable answer.
+    pub async fn shows(&self, cx: &CallContext) -> Result<Vec<admin::Show>, Fault> {
+        let what = "inventory GET shows";
+        let shows: Option<admin::Shows> = self.read(cx, what, "").await?;
+        shows.map(|all| all.shows).ok_or_else(|| Fault::permanent(format!("{what}: status 404")))
+    }
+
+    /// The seats of a section in their order; `None` if there is no such show or section.
+    ///
+    /// # Errors
+    /// When there is no usable answer.
+    pub async fn seats(
+        &self,
+        cx: &CallContext,
+        show: &ShowId,
+        section: &SectionId,
+    ) -> Result<Option<admin::Seats>, Fault> {
+        let (show, section) = (address::segment(show.as_str()), address::segment(section.as_str()));
+        self.read(cx, "inventory GET seats", &format!("/{show}/seats?section={section}")).await
+    }
+
+    async fn read<T: DeserializeOwned>(
+        &self,
+        cx: &CallContext,
+        what: &str,
+        path: &str,
+    ) -> Result<Option<T>, Fault> {
+        let path = format!("/admin/shows{path}");
+        let (status, body) = self.0.call_at(cx, what, Method::GET, &path, Bytes::new()).await?;
         match status {
             StatusCode::NOT_FOUND => Ok(None),
-            status if status.is_success() => {
-                let show: admin::Show = serde_json::from_slice(&body).map_err(|why| {
-                    Fault::transient(format!("{what}: an answer of another shape")).because(why)
-                })?;
-                Ok(Some(show.waiting_room.is_some_and(|room| room.required)))
-            }
+            status if status.is_success() => serde_json::from_slice(&body)
+                .map(Some)
+                .map_err(|why| Fault::transient(format!("{what}: an answer of another shape")).because(why)),
             status => {
                 let class = class_of_code(code_of_status(status));
                 Err(Fault::new(class, format!("{what}: status {}", status.as_u16())))

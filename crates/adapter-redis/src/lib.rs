@@ -15,7 +15,8 @@
 
 mod fault;
 mod link;
+mod options;
 mod waiting_room;
 
-pub use link::RedisOptions;
+pub use options::RedisOptions;
 pub use waiting_room::RedisWaitingRoom;

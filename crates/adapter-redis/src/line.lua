@@ -286,22 +286,19 @@ local function leave(number, key, joined_at)
   return standing, from, till
 end
 
--- Calls `act` with each number of an index that has been there for `long`, oldest first. Says whether there are more.
-local function oldest(index, is_due, act)
-  local found = redis.call('ZRANGE', index, 0, STEPS_MAX, 'WITHSCORES')
-  for at = 1, #found, 2 do
-    if not is_due(now - tonumber(found[at + 1])) then
-      return false
-    elseif at > 2 * STEPS_MAX then
-      return true
-    end
+-- Calls `act` with each number of an index that is due, oldest first. Says whether there are more. What is not due is not read: most
+-- ticks find nothing.
+local function oldest(index, due, act)
+  local found = redis.call('ZRANGEBYSCORE', index, '-inf', due, 'LIMIT', 0, STEPS_MAX + 1)
+  for at = 1, math.min(#found, STEPS_MAX) do
     act(person(tonumber(found[at])))
   end
-  return false
+  return #found > STEPS_MAX
 end
 
+-- The last time that is as long ago. What lies ahead is no time ago.
 local function for_long(long)
-  return function(passed) return passed >= long end
+  return long > 0 and text(now - long) or '+inf'
 end
 
 local function head()
@@ -314,9 +311,10 @@ local function clear_blocks()
   if first > S.cleared then
     S.cleared, S.cleared_at = first, S.version
   end
-  for _, block in ipairs(redis.call('ZRANGE', KNOWN, 0, STEPS_MAX - 1)) do
-    local is_old = tonumber(block) < S.cleared and tonumber(redis.call('ZSCORE', CHANGES, block)) <= S.cleared_at
-    if not is_old or redis.call('HGET', BLOCKS, block) ~= '0' then
+  local before = '(' .. text(S.cleared)
+  for _, block in ipairs(redis.call('ZRANGEBYSCORE', KNOWN, '-inf', before, 'LIMIT', 0, STEPS_MAX)) do
+    local has_changed = tonumber(redis.call('ZSCORE', CHANGES, block)) > S.cleared_at
+    if has_changed or redis.call('HGET', BLOCKS, block) ~= '0' then
       return
     end
     redis.call('ZREM', KNOWN, block)
@@ -375,8 +373,7 @@ local function tick()
     one.missed = one.missed + 1
     set(one, one.missed >= MISSED_MAX and 'x' or 'a', now)
   end)
-  local is_silent = function(passed) return passed > grace end
-  local silent = now >= S.nobody_absent_before and oldest(SEEN, is_silent, function(one)
+  local silent = now >= S.nobody_absent_before and oldest(SEEN, '(' .. text(now - grace), function(one)
     set(one, 'a', now)
   end)
   local forgotten = forget()

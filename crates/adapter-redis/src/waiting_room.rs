@@ -1,8 +1,10 @@
 //! Lines on Redis.
 
 use crate::fault::fault;
-use crate::link::{Link, RedisOptions};
+use crate::link::Link;
+use crate::options::RedisOptions;
 use async_trait::async_trait;
+use core::time::Duration;
 use domain::id::ShowId;
 use domain::time::Timestamp;
 use domain::waiting_room::{Patience, Refusal, RuleChange, Rules, Snapshot, Standing, Ticket, Totals};
@@ -28,6 +30,9 @@ const KEYS: [&str; 11] = [
     "changes",
     "known",
 ];
+
+/// How long what the operator says stands: longer than a sale, and not for ever.
+const NOTICE_FOR: Duration = Duration::from_secs(24 * 3_600);
 
 /// The lines of all shows, on one server or one cluster.
 pub struct RedisWaitingRoom {
@@ -77,6 +82,10 @@ impl RedisWaitingRoom {
         self.shows.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    fn notice_key(&self, show: &ShowId) -> String {
+        format!("{}:{{{}}}:notice", self.prefix, tag(show))
+    }
+
     fn opened(&self, show: &ShowId) -> Result<Opened, Fault> {
         let opened = self.shows().get(show).cloned();
         opened.ok_or_else(|| Fault::permanent(format!("the line of show {show} was not opened")))
@@ -96,12 +105,13 @@ impl RedisWaitingRoom {
         command: &'static str,
         arguments: &[String],
     ) -> Result<(Timestamp, Vec<Value>), Fault> {
-        let call = self.call("EVALSHA", self.script.get_hash(), opened, command, arguments);
-        let mut answer = self.link.run(&call).await;
+        let (part, deadline) = (&*opened.keys[0], self.link.deadline());
+        let call = || self.call("EVALSHA", self.script.get_hash(), opened, command, arguments);
+        let mut answer = self.link.run(part, deadline, call).await;
         if answer.as_ref().is_err_and(|why| why.kind() == ErrorKind::Server(ServerErrorKind::NoScript)) {
             // The server keeps what it has run. The library would load it, on a cluster to every node, of which none may be down.
-            let call = self.call("EVAL", LINE, opened, command, arguments);
-            answer = self.link.run(&call).await;
+            let call = || self.call("EVAL", LINE, opened, command, arguments);
+            answer = self.link.run(part, deadline, call).await;
         }
         let answer = answer.map_err(|why| fault(command, why))?;
         let Value::Array(parts) = answer else { return Err(unexpected(command)) };
@@ -260,6 +270,29 @@ impl WaitingRoomStore for RedisWaitingRoom {
         let rules = rules(&numbers("rule", &told)?).ok_or_else(|| unexpected("rule"))?;
         self.remember(show, rules);
         Ok(rules)
+    }
+
+    async fn announce(&self, show: &ShowId, notice: Option<&str>) -> Result<(), Fault> {
+        let key = self.notice_key(show);
+        let call = || match notice {
+            Some(notice) => {
+                redis::cmd("SET").arg(&key).arg(notice).arg("EX").arg(NOTICE_FOR.as_secs()).take()
+            }
+            None => redis::cmd("DEL").arg(&key).take(),
+        };
+        let answer = self.link.run(&key, self.link.deadline(), call).await;
+        answer.map(drop).map_err(|why| fault("announce", why))
+    }
+
+    async fn notice(&self, show: &ShowId) -> Result<Option<String>, Fault> {
+        let key = self.notice_key(show);
+        let call = || redis::cmd("GET").arg(&key).take();
+        let answer = self.link.run(&key, self.link.deadline(), call).await;
+        match answer.map_err(|why| fault("notice", why))? {
+            Value::Nil => Ok(None),
+            Value::BulkString(bytes) => Ok(Some(String::from_utf8_lossy(&bytes).into_owned())),
+            _ => Err(unexpected("notice")),
+        }
     }
 }
 

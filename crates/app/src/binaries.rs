@@ -15,6 +15,7 @@ use std::sync::Arc;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
+mod gateway_api;
 mod inventory_api;
 mod payment_sim_api;
 mod reservation_api;
@@ -47,6 +48,11 @@ struct Base {
     entropy: Arc<dyn Entropy>,
     tasks: Tasks,
     stop: CancellationToken,
+}
+
+/// `gateway-api`.
+pub fn gateway_api() -> ExitCode {
+    process::<gateway_api::GatewayApi>()
 }
 
 /// `inventory-api`.

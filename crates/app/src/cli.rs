@@ -10,7 +10,7 @@ mod dlq;
 mod exit;
 pub mod output;
 mod seed;
-mod token;
+pub(crate) mod token;
 mod trace;
 
 pub use exit::{Exit, Failure};

@@ -1,12 +1,14 @@
 //! A crowd of buyers that drives the platform over its real APIs.
 //!
-//! `tacos demo` and the crash test use the same buyers. A buyer knows what it was told and nothing else: its [`Receipt`]
+//! `tacos demo` and the crash test use the same buyers. Each waits in
+//! line and is signed in. A buyer knows what it was told and nothing else: its [`Receipt`]
 //! lists every promise that the platform made to it, and the crash test holds the platform to them. A call without an
 //! answer is made again with the same key until the platform is back, because that is what idempotency is for.
 
 use crate::client::Http;
 use anyhow::Result;
 use domain::random::{Random, SplitMix64};
+use identity::Secret;
 use ports::Clock;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -16,6 +18,7 @@ use tokio::sync::{Mutex, Semaphore, watch};
 mod behaviour;
 mod buyer;
 mod hall;
+mod line;
 mod payer;
 mod plan;
 mod receipt;
@@ -27,16 +30,14 @@ pub use receipt::{Promise, Receipt};
 /// Where the services answer, as `tacos up` prints it; changes when the platform restarts.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Endpoints {
-    /// `host:port` of reservation-api's REST.
-    pub reservation_http: String,
-    /// `host:port` of inventory-api's administration.
-    pub inventory_http: String,
+    /// `host:port` of gateway-api's REST.
+    pub gateway_http: String,
     /// `host:port` of payment-sim-api's gRPC.
     pub payment_grpc: String,
 }
 
 /// What the crowd does.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct CrowdOptions {
     /// The show that everybody wants.
     pub show: String,
@@ -48,6 +49,8 @@ pub struct CrowdOptions {
     pub hold: Duration,
     /// All choices follow from it.
     pub seed: u64,
+    /// What their tokens are signed with.
+    pub jwt_secret: Secret,
     /// How long a buyer keeps asking a platform that does not answer.
     pub patience: Duration,
 }
@@ -115,11 +118,7 @@ impl Crowd {
         SplitMix64::new(mixer.next_u64())
     }
 
-    fn reservation_url(&self, path: &str) -> String {
-        format!("http://{}{path}", self.endpoints.borrow().reservation_http)
-    }
-
-    fn inventory_url(&self, path: &str) -> String {
-        format!("http://{}{path}", self.endpoints.borrow().inventory_http)
+    fn gateway_url(&self, path: &str) -> String {
+        format!("http://{}{path}", self.endpoints.borrow().gateway_http)
     }
 }

@@ -26,11 +26,11 @@ mod report;
 
 /// The show of the demo.
 const SHOW: &str = "tacos-live";
-/// Buyers who are busy at the same time; the others stand outside.
-const AT_ONCE: usize = 192;
+/// Buyers who are in line or busy at the same time; the others have not come yet.
+const AT_ONCE: usize = 512;
 /// The same where a local server stands in for DynamoDB, which does some hundred transactions a second.
 #[cfg(feature = "aws")]
-const AT_ONCE_ON_AWS: usize = 12;
+const AT_ONCE_ON_AWS: usize = 16;
 /// How long the platform may take to come to rest after the last hold ran out.
 const REST_LIMIT: Duration = Duration::from_secs(60);
 
@@ -105,7 +105,7 @@ async fn play_on(args: &DemoArgs, seed: u64, engines: Engines, clock: Arc<dyn Cl
     let hall = Hall::of(args.seats);
     open_the_sale(&platform, &hall, clock.clone()).await?;
 
-    let crowd = crowd(args, seed, hall, &platform, clock.clone());
+    let crowd = crowd(args, seed, hall, &platform, clock.clone())?;
     let progress = progress(args);
     let watcher = ports::Tasks::new();
     watcher.spawn(follow(crowd.clone(), progress.clone(), clock.clone()));
@@ -144,11 +144,16 @@ const fn at_once(_: &DemoArgs) -> usize {
     AT_ONCE
 }
 
-fn crowd(args: &DemoArgs, seed: u64, hall: Hall, platform: &Platform, clock: Arc<dyn Clock>) -> Arc<Crowd> {
+fn crowd(
+    args: &DemoArgs,
+    seed: u64,
+    hall: Hall,
+    platform: &Platform,
+    clock: Arc<dyn Clock>,
+) -> Result<Arc<Crowd>> {
     let addresses = platform.addresses();
     let endpoints = Endpoints {
-        reservation_http: addresses.reservation_http.to_string(),
-        inventory_http: addresses.inventory_http.to_string(),
+        gateway_http: addresses.gateway_http.to_string(),
         payment_grpc: addresses.payment_grpc.to_string(),
     };
     let options = CrowdOptions {
@@ -157,9 +162,10 @@ fn crowd(args: &DemoArgs, seed: u64, hall: Hall, platform: &Platform, clock: Arc
         at_once: at_once(args),
         hold: args.hold,
         seed,
+        jwt_secret: platform.jwt_secret()?,
         patience: Duration::from_secs(30),
     };
-    Crowd::new(options, hall, watch::channel(endpoints).1, clock)
+    Ok(Crowd::new(options, hall, watch::channel(endpoints).1, clock))
 }
 
 async fn open_the_sale(platform: &Platform, hall: &Hall, clock: Arc<dyn Clock>) -> Result<()> {

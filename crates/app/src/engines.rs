@@ -2,11 +2,12 @@
 
 use crate::census::{EVENTS, INVENTORY, LETTERS, PAYMENT, RESERVATION};
 use crate::platform::EmbeddedLetters;
-use adapter_embedded::{EmbeddedQueue, Engine, QueueOptions};
+use adapter_embedded::{EmbeddedQueue, Engine, MemoryWaitingRoom, QueueOptions};
 use anyhow::Result;
 use domain::id::ReservationId;
 use domain::time::Timestamp;
-use ports::{Fault, Queue, Store};
+use domain::waiting_room::Patience;
+use ports::{Fault, Queue, Store, WaitingRoomStore};
 use std::sync::Arc;
 use worker::DeadLetters;
 
@@ -20,6 +21,12 @@ pub(crate) use tally::Tally;
 pub(crate) const RECEIVES_MAX: u32 = 100;
 /// Messages of a queue that are looked through for one reservation.
 const PEEKED_MAX: usize = 10_000;
+
+/// The lines of one process are in memory: their places are in the tickets, so a restart loses nobody's.
+fn waiting_room() -> Arc<dyn WaitingRoomStore> {
+    let (clock, entropy) = (Arc::new(runtime::SystemClock::new()), Arc::new(runtime::SystemEntropy::new()));
+    Arc::new(MemoryWaitingRoom::new(Patience::default(), clock, entropy))
+}
 
 /// The engines of one platform. Clones are the same engines.
 #[derive(Clone)]
@@ -36,6 +43,8 @@ pub struct Engines {
     pub letters: Arc<dyn Queue>,
     /// A look into that.
     pub dead_letters: Arc<dyn DeadLetters>,
+    /// The lines of people.
+    pub waiting_room: Arc<dyn WaitingRoomStore>,
     kind: Kind,
 }
 
@@ -85,6 +94,7 @@ impl Engines {
             events: events.clone(),
             letters: letters.clone(),
             dead_letters: Arc::new(EmbeddedLetters::new(letters.clone())),
+            waiting_room: waiting_room(),
             kind: Kind::Embedded { engine: engine.clone(), events, letters },
         })
     }
@@ -99,7 +109,16 @@ impl Engines {
     ) -> Self {
         let [inventory, reservation, payment] = tables;
         let events: Arc<dyn Queue> = tally.clone();
-        Self { inventory, reservation, payment, events, letters, dead_letters, kind: Kind::Aws { tally } }
+        Self {
+            inventory,
+            reservation,
+            payment,
+            events,
+            letters,
+            dead_letters,
+            waiting_room: waiting_room(),
+            kind: Kind::Aws { tally },
+        }
     }
 
     /// What went through the event queue.

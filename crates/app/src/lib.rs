@@ -4,6 +4,7 @@
 
 #[cfg(feature = "aws")]
 mod aws;
+mod behind;
 pub mod binaries;
 pub mod census;
 mod check;
@@ -12,6 +13,7 @@ pub mod client;
 pub mod crowd;
 mod demo;
 pub mod engines;
+pub mod keys;
 pub mod platform;
 pub mod promises;
 mod story;

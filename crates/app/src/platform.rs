@@ -8,8 +8,10 @@ use crate::engines::Engines;
 use adapter_embedded::Engine;
 use anyhow::{Context, Result, ensure};
 use domain::invariant::{Counts, Name};
+use identity::Secret;
 use ports::{Clock, Tasks};
 use runtime::Health;
+use secrecy::SecretString;
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -86,6 +88,7 @@ pub struct Platform {
     inventory: inventory::Service,
     worker: worker::Handle,
     clock: Arc<dyn Clock>,
+    jwt_secret: Option<SecretString>,
     tasks: Tasks,
     shutdown: CancellationToken,
     ended: oneshot::Receiver<Result<()>>,
@@ -101,6 +104,7 @@ impl Platform {
         let apart = Apart::start()?;
         let tasks = Tasks::with_apart(apart.handle());
         let shutdown = CancellationToken::new();
+        let jwt_secret = options.settings.gateway.jwt_secret.clone();
         let wired = wiring::wire(&engines, &clock, &tasks, &addresses, &options.settings)?;
         let (inventory, worker) = (wired.inventory.clone(), wired.worker.handle());
         if let Some(engine) = engines.folder() {
@@ -112,8 +116,18 @@ impl Platform {
             // Nobody waits for it if the platform itself was dropped.
             let _ = told.send(running.await);
         });
-        let platform =
-            Self { engines, addresses, inventory, worker, clock, tasks, shutdown, ended, _apart: apart };
+        let platform = Self {
+            engines,
+            addresses,
+            inventory,
+            worker,
+            clock,
+            jwt_secret,
+            tasks,
+            shutdown,
+            ended,
+            _apart: apart,
+        };
         platform.answers().await?;
         Ok(platform)
     }
@@ -121,6 +135,11 @@ impl Platform {
     /// Where everything answers.
     pub const fn addresses(&self) -> &Addresses {
         &self.addresses
+    }
+
+    /// What tokens of people are signed with.
+    pub fn jwt_secret(&self) -> Result<Secret> {
+        Ok(Secret::new(self.jwt_secret.clone().context("the platform has no secret of tokens")?)?)
     }
 
     /// Waits until every service says that it is ready.

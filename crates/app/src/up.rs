@@ -1,5 +1,6 @@
 //! `tacos up`: the platform on a folder until it is told to stop.
 
+use crate::cli::token::{room_secret_of, secret_of};
 use crate::cli::{Exit, Failure, UpArgs, output, read_show};
 use crate::client::Http;
 use crate::engines::Engines;
@@ -14,6 +15,12 @@ use std::sync::Arc;
 /// Runs the command.
 pub(crate) async fn run(args: UpArgs) -> Result<Exit, Failure> {
     let mut env = Env::process();
+    // Kept with the data: tokens and tickets of before a restart are good after it.
+    for (name, secret) in
+        [("JWT_SECRET", secret_of(&args.data)), ("WAITING_ROOM_SECRET", room_secret_of(&args.data))]
+    {
+        env.preset(name, &secret.map_err(|error| Failure::configuration(format!("--data: {error:#}")))?);
+    }
     let logs = telemetry::Options::command(&mut env, "info");
     let settings = Settings::read(&mut env, args.hold)
         .map_err(|problems| Failure::configuration(problems.to_string()))?;

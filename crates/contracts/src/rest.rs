@@ -5,5 +5,6 @@
 //! older or newer. Identifiers, counts and times are still text and numbers here; `vocabulary` checks them.
 
 pub mod admin;
+pub mod gateway;
 pub mod reservation;
 pub mod webhook;

@@ -9,6 +9,9 @@ use domain::waiting_room::{Refusal, RuleChange, Rules, Snapshot, Standing, Ticke
 /// Signs of life in one call of [`WaitingRoomStore::beat`], at most.
 pub const BEATS_MAX: usize = 500;
 
+/// Bytes of what the operator says to those who wait, at most.
+pub const NOTICE_BYTES_MAX: usize = 1_000;
+
 /// Bytes of a person's key, at most.
 pub const KEY_BYTES_MAX: usize = 256;
 
@@ -40,6 +43,11 @@ pub trait WaitingRoomStore: Send + Sync + 'static {
     async fn tick(&self, show: &ShowId, since: Option<(u64, u64)>) -> Result<Ticked, Fault>;
     /// Changes the rules, and tells what they are then.
     async fn rule(&self, show: &ShowId, change: RuleChange) -> Result<Rules, Fault>;
+    /// What the operator says to those who wait, 1 to [`NOTICE_BYTES_MAX`]; `None` says nothing any more. It is not part of the
+    /// line: it may be lost.
+    async fn announce(&self, show: &ShowId, notice: Option<&str>) -> Result<(), Fault>;
+    /// What [`announce`](Self::announce) said last.
+    async fn notice(&self, show: &ShowId) -> Result<Option<String>, Fault>;
 }
 
 /// An answer, and what the store's clock said: times in it are times of that clock.

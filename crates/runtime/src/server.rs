@@ -17,7 +17,7 @@ use tokio_util::sync::CancellationToken;
 /// because what a service does after its servers ended needs the rest.
 pub const DRAIN_MAX: Duration = Duration::from_secs(10);
 
-/// Connections that one server holds at a time. Descriptors are usually limited to 65,536 or more in production and a
+/// Connections that one server holds at a time, unless it says otherwise. Descriptors are usually limited to 65,536 or more in production and a
 /// process runs two servers.
 pub const CONNECTIONS_MAX: u32 = 10_000;
 
@@ -34,13 +34,14 @@ pub(crate) async fn run<C, F>(
     listener: TcpListener,
     shutdown: CancellationToken,
     tasks: &Tasks,
+    connections: u32,
     connect: F,
 ) -> io::Result<()>
 where
     C: Drain + Send + 'static,
     F: Fn(TcpStream) -> C,
 {
-    let places = Arc::new(Semaphore::new(CONNECTIONS_MAX as usize));
+    let places = Arc::new(Semaphore::new(connections as usize));
     loop {
         let place = tokio::select! {
             biased;
@@ -70,7 +71,7 @@ where
         });
     }
     drop(listener);
-    let _all = places.acquire_many(CONNECTIONS_MAX).await.expect("the semaphore is never closed");
+    let _all = places.acquire_many(connections).await.expect("the semaphore is never closed");
     Ok(())
 }
 

@@ -23,6 +23,7 @@ mod latency;
 mod ledger;
 mod peer;
 mod reservations;
+mod shows;
 mod sqs;
 
 pub use inventory::{Hold, Inventory};
@@ -31,4 +32,5 @@ pub use latency::Latency;
 pub use ledger::{Broken, Ledger, Times};
 pub use peer::PeerFaults;
 pub use reservations::{Reservation, Reservations};
+pub use shows::Shows;
 pub use sqs::{Action, Depth, Failure, Push, QueueSpec, Sqs, SqsFaults};

@@ -88,7 +88,7 @@ async fn a_server_that_lost_its_last_second_gives_no_number_twice() {
 #[tokio::test]
 async fn a_replica_that_takes_over_gives_no_number_twice() {
     let (first, second) = (Redis::start().await, Redis::start().await);
-    let port = first.url().rsplit(':').next().unwrap().to_owned();
+    let port = first.port.to_string();
     let room = gateway(&first).await;
     let ticket = join(&room, "one").await;
     let before = snapshot(&room).await;

@@ -1,6 +1,11 @@
 //! Lines on real servers: the suite of the port, and what happens to servers.
 #![allow(clippy::unwrap_used, clippy::disallowed_methods, reason = "tests, in real time")]
 
+mod cluster;
 mod contract;
+mod failover;
 mod loss;
+mod measure;
+mod proxy;
 mod server;
+mod tls;

@@ -1,36 +1,68 @@
-//! A server of a test's own, which it may kill.
+//! A server of a test's own, which it may stop and kill.
 
+use redis::TlsCertificates;
 use std::net::TcpListener;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
+use std::time::Duration;
 use tempfile::TempDir;
 
 /// Redis on a loopback port, with a folder.
 pub(crate) struct Redis {
-    port: u16,
+    pub(crate) port: u16,
     folder: TempDir,
     process: Child,
+    arguments: Vec<String>,
+    /// Who signed its certificate, if it speaks TLS.
+    authorities: Option<Vec<u8>>,
 }
 
 impl Redis {
     /// Starts one that keeps what `SAVE` writes, and nothing else.
     pub(crate) async fn start() -> Self {
-        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        Self::start_with(&[]).await
+    }
+
+    /// The same, with more to say.
+    pub(crate) async fn start_with(arguments: &[&str]) -> Self {
+        let port = free_port();
+        let mut all = vec!["--port".to_owned(), port.to_string()];
+        all.extend(arguments.iter().map(|&argument| argument.to_owned()));
+        Self::run_on(port, all, None).await
+    }
+
+    /// One that speaks TLS only, with a certificate for 127.0.0.1.
+    pub(crate) async fn start_with_tls(certificates: &Certificates, arguments: &[&str]) -> Self {
+        let port = free_port();
+        let [tls_port, file, key, authority] = [
+            port.to_string(),
+            certificates.file("server.pem"),
+            certificates.file("server.key"),
+            certificates.file("ca.pem"),
+        ];
+        let mut all = vec!["--port", "0", "--tls-port", &tls_port, "--tls-auth-clients", "no"];
+        all.extend(["--tls-cert-file", &file, "--tls-key-file", &key, "--tls-ca-cert-file", &authority]);
+        all.extend(arguments);
+        let all = all.into_iter().map(str::to_owned).collect();
+        Self::run_on(port, all, Some(certificates.authority())).await
+    }
+
+    async fn run_on(port: u16, arguments: Vec<String>, authorities: Option<Vec<u8>>) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let process = spawn(port, folder.path());
-        let redis = Self { port, folder, process };
+        let process = spawn(&arguments, folder.path());
+        let redis = Self { port, folder, process, arguments, authorities };
         redis.wait().await;
         redis
     }
 
     pub(crate) fn url(&self) -> String {
-        format!("redis://127.0.0.1:{}", self.port)
+        let scheme = if self.authorities.is_some() { "rediss" } else { "redis" };
+        format!("{scheme}://127.0.0.1:{}", self.port)
     }
 
     /// Runs a command.
     pub(crate) async fn run(&self, words: &[&str]) -> redis::Value {
-        let client = redis::Client::open(self.url()).unwrap();
-        let mut connection = client.get_multiplexed_async_connection().await.unwrap();
+        let mut connection = self.client().get_multiplexed_async_connection().await.unwrap();
         let command = words.iter().skip(1).fold(redis::cmd(words[0]), |mut command, word| {
             command.arg(word);
             command
@@ -38,29 +70,64 @@ impl Redis {
         command.query_async(&mut connection).await.unwrap()
     }
 
+    /// What it answers to a command, as text.
+    pub(crate) async fn told(&self, words: &[&str]) -> String {
+        redis::from_redis_value(self.run(words).await).unwrap()
+    }
+
+    /// It does what that one does from now on, and no more.
+    pub(crate) async fn follow(&self, other: &Self) {
+        self.run(&["REPLICAOF", "127.0.0.1", &other.port.to_string()]).await;
+        until(async || self.told(&["INFO", "replication"]).await.contains("master_link_status:up")).await;
+    }
+
     /// Kills it and starts it again, on what it has saved or on nothing.
     pub(crate) async fn crash(&mut self, is_emptied: bool) {
-        self.process.kill().unwrap();
-        self.process.wait().unwrap();
+        self.kill();
         if is_emptied {
             let _ = std::fs::remove_file(self.folder.path().join("dump.rdb"));
         }
-        self.process = spawn(self.port, self.folder.path());
+        self.process = spawn(&self.arguments, self.folder.path());
         self.wait().await;
     }
 
+    /// Ends it without a word.
+    pub(crate) fn kill(&mut self) {
+        self.process.kill().unwrap();
+        self.process.wait().unwrap();
+    }
+
+    /// It does nothing any more. Its system goes on to accept connections and what is sent on them.
+    pub(crate) fn freeze(&self) {
+        self.signal("-STOP");
+    }
+
+    /// It goes on.
+    pub(crate) fn thaw(&self) {
+        self.signal("-CONT");
+    }
+
+    fn signal(&self, signal: &str) {
+        let told = Command::new("kill").args([signal, &self.process.id().to_string()]).status().unwrap();
+        assert!(told.success());
+    }
+
+    fn client(&self) -> redis::Client {
+        let Some(authorities) = self.authorities.clone() else {
+            return redis::Client::open(self.url()).unwrap();
+        };
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let certificates = TlsCertificates { client_tls: None, root_cert: Some(authorities) };
+        redis::Client::build_with_tls(self.url(), certificates).unwrap()
+    }
+
     async fn wait(&self) {
-        let client = redis::Client::open(self.url()).unwrap();
-        for _ in 0..1_000 {
-            if let Ok(mut connection) = client.get_multiplexed_async_connection().await {
-                let pong: Result<String, _> = redis::cmd("PING").query_async(&mut connection).await;
-                if pong.is_ok() {
-                    return;
-                }
-            }
-            tokio::time::sleep(std::time::Duration::from_millis(10)).await;
-        }
-        panic!("redis-server on port {} does not answer", self.port);
+        let client = self.client();
+        until(async || {
+            let Ok(mut connection) = client.get_multiplexed_async_connection().await else { return false };
+            redis::cmd("PING").query_async::<String>(&mut connection).await.is_ok()
+        })
+        .await;
     }
 }
 
@@ -71,13 +138,66 @@ impl Drop for Redis {
     }
 }
 
-fn spawn(port: u16, folder: &Path) -> Child {
-    let port = port.to_string();
+/// Until it holds, which it does soon.
+pub(crate) async fn until(holds: impl AsyncFn() -> bool) {
+    for _ in 0..3_000 {
+        if holds().await {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    panic!("it never comes to that");
+}
+
+pub(crate) fn free_port() -> u16 {
+    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
+}
+
+fn spawn(arguments: &[String], folder: &Path) -> Child {
     Command::new("redis-server")
-        .args(["--port", &port, "--bind", "127.0.0.1", "--save", "", "--dir"])
+        .args(["--bind", "127.0.0.1", "--save", "", "--repl-diskless-sync-delay", "0", "--dir"])
         .arg(folder)
+        .args(arguments)
         .stdin(Stdio::null())
         .stdout(Stdio::null())
         .spawn()
         .expect("redis-server; install it with: cargo xtask engines up")
+}
+
+/// A certificate of 127.0.0.1, and who signed it.
+pub(crate) struct Certificates(TempDir);
+
+impl Certificates {
+    pub(crate) fn new() -> Self {
+        let made = Self(tempfile::tempdir().unwrap());
+        made.openssl("/CN=authority", "ca", &[]);
+        let (ca, ca_key) = (made.file("ca.pem"), made.file("ca.key"));
+        let leaf = ["-CA", &ca, "-CAkey", &ca_key, "-addext", "subjectAltName=IP:127.0.0.1"];
+        made.openssl(
+            "/CN=server",
+            "server",
+            &[&leaf[..], &["-addext", "basicConstraints=critical,CA:FALSE"]].concat(),
+        );
+        made
+    }
+
+    /// Who signed it, in PEM.
+    pub(crate) fn authority(&self) -> Vec<u8> {
+        std::fs::read(self.file("ca.pem")).unwrap()
+    }
+
+    fn file(&self, name: &str) -> String {
+        self.0.path().join(name).into_os_string().into_string().unwrap()
+    }
+
+    fn openssl(&self, subject: &str, name: &str, more: &[&str]) {
+        let (key, out) = (self.file(&format!("{name}.key")), self.file(&format!("{name}.pem")));
+        let made = Command::new("openssl")
+            .args(["req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"])
+            .args(["-days", "2", "-subj", subject, "-keyout", &key, "-out", &out])
+            .args(more)
+            .output()
+            .expect("openssl; install it with: apt-get install openssl");
+        assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
+    }
 }

@@ -2,17 +2,15 @@
 
 use super::{DATA, Exit, Failure, duration, output};
 use clap::Args;
-use hmac::{Hmac, Mac};
+use domain::id::PersonId;
+use identity::{Claims, SECRET_BYTES_MIN, Secret, mint};
 use ports::{Clock, Entropy};
-use serde_json::json;
-use sha2::Sha256;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-/// The issuer and the audience that a local gateway checks.
-const ISSUER: &str = "traffic-tacos";
 const SECRET_FILE: &str = "jwt-secret";
+const ROOM_SECRET_FILE: &str = "waiting-room-secret";
 
 /// `tacos token`.
 #[derive(Debug, Args)]
@@ -32,32 +30,41 @@ pub(super) struct TokenArgs {
 }
 
 pub(super) fn run(args: TokenArgs) -> Result<Exit, Failure> {
-    if let Err(error) = domain::id::PersonId::parse(&args.sub) {
-        return Err(Failure::usage(format!("--sub {error}")));
-    }
+    let person = PersonId::parse(&args.sub).map_err(|error| Failure::usage(format!("--sub {error}")))?;
     let secret = match args.secret {
-        Some(secret) if secret.len() < 32 => {
-            return Err(Failure::configuration(format!(
-                "JWT_SECRET is {} bytes long, HS256 needs at least 32",
-                secret.len()
-            )));
-        }
         Some(secret) => secret,
         None => secret_of(&args.data).map_err(|error| Failure::service("keep the signing secret", error))?,
     };
-    let now = runtime::SystemClock::new().now().as_millis() / 1_000;
-    output::print(sign(&secret, &args.sub, now, args.ttl));
+    let secret = Secret::new(secret).map_err(|weak| Failure::configuration(format!("JWT_SECRET {weak}")))?;
+    let now = runtime::SystemClock::new().now();
+    let claims = Claims {
+        person,
+        issuer: Some(gateway::ISSUER.to_owned()),
+        audience: Some(gateway::ISSUER.to_owned()),
+        issued_at: now,
+        expires_at: now.plus(args.ttl),
+    };
+    output::print(mint(&secret, &claims));
     Ok(Exit::Done)
 }
 
 /// The secret of a data folder, made at first use and readable by its owner only.
-pub(super) fn secret_of(data: &Path) -> anyhow::Result<String> {
+pub(crate) fn secret_of(data: &Path) -> anyhow::Result<String> {
+    kept(data, SECRET_FILE)
+}
+
+/// The secret of a data folder that tickets and passes of the waiting room are signed with.
+pub(crate) fn room_secret_of(data: &Path) -> anyhow::Result<String> {
+    kept(data, ROOM_SECRET_FILE)
+}
+
+fn kept(data: &Path, name: &str) -> anyhow::Result<String> {
     use anyhow::Context;
     use std::io::Write;
     use std::os::unix::fs::OpenOptionsExt;
-    let path = data.join(SECRET_FILE);
+    let path = data.join(name);
     match fs::read_to_string(&path) {
-        Ok(secret) if secret.len() >= 32 => return Ok(secret),
+        Ok(secret) if secret.len() >= SECRET_BYTES_MIN => return Ok(secret),
         Ok(_) => anyhow::bail!("{} is damaged; remove it to get a new one", path.display()),
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
         Err(error) => return Err(error).with_context(|| format!("read {}", path.display())),
@@ -66,7 +73,7 @@ pub(super) fn secret_of(data: &Path) -> anyhow::Result<String> {
     let entropy = runtime::SystemEntropy::new();
     let secret: String = (0..4).map(|_| format!("{:016x}", entropy.next_u64())).collect();
     // A half written file must never pass for a secret: it gets its name when it is whole.
-    let draft = data.join(format!("{SECRET_FILE}.{:x}", entropy.next_u64()));
+    let draft = data.join(format!("{name}.{:x}", entropy.next_u64()));
     let mut file = fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(&draft)?;
     file.write_all(secret.as_bytes())?;
     file.sync_all()?;
@@ -79,43 +86,9 @@ pub(super) fn secret_of(data: &Path) -> anyhow::Result<String> {
     fs::read_to_string(&path).with_context(|| format!("read {}", path.display()))
 }
 
-/// A JWT (RFC 7519) of a person.
-fn sign(secret: &str, subject: &str, now_s: u64, ttl: Duration) -> String {
-    let claims = json!({
-        "sub": subject, "iss": ISSUER, "aud": ISSUER, "iat": now_s, "exp": now_s.saturating_add(ttl.as_secs()),
-    });
-    compact(secret, &claims.to_string())
-}
-
-/// The compact serialisation of claims, signed with HS256 (RFC 7515).
-fn compact(secret: &str, claims: &str) -> String {
-    let signed = format!("{}.{}", base64url(br#"{"alg":"HS256","typ":"JWT"}"#), base64url(claims.as_bytes()));
-    let mut mac = Hmac::<Sha256>::new_from_slice(secret.as_bytes()).expect("HMAC takes a key of any length");
-    mac.update(signed.as_bytes());
-    format!("{signed}.{}", base64url(&mac.finalize().into_bytes()))
-}
-
-/// Base64 with the URL alphabet and no padding (RFC 4648, section 5).
-fn base64url(bytes: &[u8]) -> String {
-    use base64::Engine;
-    base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(bytes)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_token_is_signed_as_other_libraries_sign_it() {
-        // The example that jwt.io opens with.
-        let token =
-            compact("your-256-bit-secret", r#"{"sub":"1234567890","name":"John Doe","iat":1516239022}"#);
-        assert_eq!(
-            token,
-            "eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9.eyJzdWIiOiIxMjM0NTY3ODkwIiwibmFtZSI6IkpvaG4gRG9lIiwiaWF0IjoxNTE2MjM5MDIyfQ.\
-             SflKxwRJSMeKKF2QT4fwpMeJf36POk6yJV_adQssw5c"
-        );
-    }
 
     #[test]
     fn the_secret_of_a_folder_is_made_once() {

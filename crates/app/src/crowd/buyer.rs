@@ -24,6 +24,7 @@ struct Held {
 struct Buyer<'c> {
     crowd: &'c Crowd,
     person: String,
+    bearer: String,
     dice: SplitMix64,
     receipt: Receipt,
 }
@@ -34,7 +35,7 @@ pub(super) async fn buy(crowd: &Crowd, number: u64, place: OwnedSemaphorePermit)
     let behaviour = Behaviour::draw(&mut dice);
     let receipt = Receipt::new(number, behaviour);
     let person = format!("buyer-{:x}-{number}", crowd.options.seed);
-    let mut buyer = Buyer { crowd, person, dice, receipt };
+    let mut buyer = Buyer { crowd, person, bearer: String::new(), dice, receipt };
     if let Err(error) = buyer.live(behaviour, place).await {
         buyer.receipt.complain(format!("{error:#}"));
     }
@@ -44,6 +45,7 @@ pub(super) async fn buy(crowd: &Crowd, number: u64, place: OwnedSemaphorePermit)
 impl Buyer<'_> {
     async fn live(&mut self, behaviour: Behaviour, place: OwnedSemaphorePermit) -> Result<()> {
         let twice = behaviour == Behaviour::RepeatsEverything;
+        self.bearer = self.crowd.bearer(&self.person)?;
         let Some(held) = self.reserve(twice).await? else { return Ok(()) };
         match behaviour {
             Behaviour::PaysAndConfirms => {
@@ -89,12 +91,13 @@ impl Buyer<'_> {
     async fn reserve(&mut self, twice: bool) -> Result<Option<Held>> {
         let mut wish = self.crowd.hall.wish(&mut self.dice);
         let give_up = self.crowd.clock.elapsed() + self.crowd.options.patience;
+        let mut pass = self.crowd.pass(&self.bearer, give_up).await?;
         let mut attempt = 0;
         while attempt < WISHES_MAX {
             let key = format!("{}-{attempt}", self.person);
-            let answer = self.ask_for(&wish, &key).await?;
+            let answer = self.ask_for(&wish, &key, &pass).await?;
             if twice {
-                let again = self.ask_for(&wish, &key).await?;
+                let again = self.ask_for(&wish, &key, &pass).await?;
                 self.compare(&answer, &again);
             }
             match answer.status {
@@ -111,6 +114,10 @@ impl Buyer<'_> {
                         return Ok(None);
                     }
                 },
+                // It has run out while the platform was away, or was used by a request that came too late: in line again.
+                StatusCode::FORBIDDEN if self.crowd.clock.elapsed() < give_up => {
+                    pass = self.crowd.pass(&self.bearer, give_up).await?;
+                }
                 // Nobody knows whether seats are held: the same key finds out.
                 status if status.is_server_error() && self.crowd.clock.elapsed() < give_up => {
                     self.crowd.clock.sleep(ASK_AGAIN).await;
@@ -122,11 +129,11 @@ impl Buyer<'_> {
         Ok(None)
     }
 
-    async fn ask_for(&self, wish: &Wish, key: &str) -> Result<Answer> {
-        let body = wish.body(&self.crowd.options.show, &self.person);
+    async fn ask_for(&self, wish: &Wish, key: &str, pass: &str) -> Result<Answer> {
+        let body = wish.body(&self.crowd.options.show, pass);
+        let headers = [("idempotency-key", key), ("authorization", &*self.bearer)];
         self.until_answered(|| async {
-            let url = self.crowd.reservation_url("/v1/reservations");
-            self.crowd.http.post(&url, &[("idempotency-key", key)], &body).await
+            self.crowd.http.post(&self.crowd.gateway_url("/api/v1/reservations"), &headers, &body).await
         })
         .await
     }
@@ -207,11 +214,14 @@ impl Buyer<'_> {
     }
 
     async fn confirm(&mut self, held: &Held, intent: &str) -> Result<()> {
-        let path = format!("/v1/reservations/{}/confirm", held.reservation);
+        let path = format!("/api/v1/reservations/{}/confirm", held.reservation);
         let body = json!({"payment_intent_id": intent});
         let answer = self
             .until_answered(|| async {
-                self.crowd.http.post(&self.crowd.reservation_url(&path), &[], &body).await
+                self.crowd
+                    .http
+                    .post(&self.crowd.gateway_url(&path), &[("authorization", &*self.bearer)], &body)
+                    .await
             })
             .await?;
         match answer.status {
@@ -228,10 +238,13 @@ impl Buyer<'_> {
     }
 
     async fn cancel(&mut self, held: &Held) -> Result<()> {
-        let path = format!("/v1/reservations/{}/cancel", held.reservation);
+        let path = format!("/api/v1/reservations/{}/cancel", held.reservation);
         let answer = self
             .until_answered(|| async {
-                self.crowd.http.post(&self.crowd.reservation_url(&path), &[], &json!({})).await
+                self.crowd
+                    .http
+                    .post(&self.crowd.gateway_url(&path), &[("authorization", &*self.bearer)], &json!({}))
+                    .await
             })
             .await?;
         match answer.status {

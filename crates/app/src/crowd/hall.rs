@@ -7,6 +7,8 @@ use serde_json::{Value, json};
 const ROW_SEATS: u64 = 50;
 /// How many seats of a section get their own row in the definition.
 const CURRENCY: &str = "KRW";
+/// People a second that the waiting room lets in.
+const RATE: u32 = 1_000;
 
 /// A show's sections as the crowd knows them.
 #[derive(Debug, Clone)]
@@ -56,7 +58,8 @@ impl Hall {
         if self.floor > 0 {
             sections.push(json!({"id": "FLOOR", "name": "Floor", "price": 110_000, "capacity": self.floor}));
         }
-        json!({"event_id": show, "name": "Tacos Live", "currency": CURRENCY, "sections": sections})
+        json!({"event_id": show, "name": "Tacos Live", "currency": CURRENCY, "sections": sections,
+               "waiting_room": {"rate_per_sec": RATE}})
     }
 
     /// What a buyer asks for first: three in ten want the hot section, wherever their luck puts them.
@@ -97,16 +100,15 @@ impl Wish {
         }
     }
 
-    /// The body of `POST /v1/reservations`.
-    pub fn body(&self, show: &str, person: &str) -> Value {
+    /// The body of `POST /api/v1/reservations`.
+    pub fn body(&self, show: &str, pass: &str) -> Value {
         match self {
             Self::Named(seats) => {
-                json!({"event_id": show, "seat_ids": seats, "quantity": seats.len(), "user_id": person, "reservation_token": ""})
+                json!({"event_id": show, "seat_ids": seats, "quantity": seats.len(), "reservation_token": pass})
             }
-            Self::Any { section, quantity } => json!({
-                "event_id": show, "seat_ids": [], "section": section, "quantity": quantity, "user_id": person,
-                "reservation_token": "",
-            }),
+            Self::Any { section, quantity } => {
+                json!({"event_id": show, "section": section, "quantity": quantity, "reservation_token": pass})
+            }
         }
     }
 }

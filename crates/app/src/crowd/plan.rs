@@ -27,12 +27,12 @@ impl Crowd {
         {
             return Ok(plan.clone());
         }
-        let path = format!("/admin/shows/{}/seats?section={section}", self.options.show);
-        let answer = self.http.get(&self.inventory_url(&path)).await?;
+        let path = format!("/api/v1/events/{}/seats?section={section}", self.options.show);
+        let answer = self.http.get(&self.gateway_url(&path)).await?;
         let seats = answer.body["seats"].as_array().map(Vec::as_slice).unwrap_or_default();
         let free = seats.iter().filter(|seat| seat["status"] == "AVAILABLE");
         let plan: Arc<Vec<String>> =
-            Arc::new(free.filter_map(|seat| seat["id"].as_str().map(str::to_owned)).collect());
+            Arc::new(free.filter_map(|seat| seat["seat_id"].as_str().map(str::to_owned)).collect());
         plans.insert(section.to_owned(), (now, plan.clone()));
         Ok(plan)
     }

@@ -1,4 +1,4 @@
-//! Administration of the whole process on one loopback address: the worker's, and what spans the services.
+//! Administration of the whole process on one loopback address: the worker's, the waiting room's, and what spans the services.
 //!
 //! | method path | answer |
 //! |---|---|
@@ -23,12 +23,18 @@ use tokio_util::sync::CancellationToken;
 pub(super) struct Admin {
     engines: Engines,
     worker: worker::Handle,
+    queues: Router,
     token: Option<SecretString>,
 }
 
 impl Admin {
-    pub(super) const fn new(engines: Engines, worker: worker::Handle, token: Option<SecretString>) -> Self {
-        Self { engines, worker, token }
+    pub(super) const fn new(
+        engines: Engines,
+        worker: worker::Handle,
+        queues: Router,
+        token: Option<SecretString>,
+    ) -> Self {
+        Self { engines, worker, queues, token }
     }
 
     pub(super) async fn serve(
@@ -39,13 +45,20 @@ impl Admin {
     ) -> Result<()> {
         let token = self.token.clone();
         let worker = worker::admin_routes(self.worker.clone(), token.clone());
+        let queues = self.queues.clone();
         let own = Router::new()
             .route("/admin/trace/{reservation}", get(trace))
             .route("/admin/rest", get(rest))
             .route_layer(internal_token(token))
             .with_state(self);
         let metrics = runtime::Metrics::new();
-        Ok(runtime::http::serve(listener, instrument(worker.merge(own), &metrics), shutdown, tasks).await?)
+        Ok(runtime::http::serve(
+            listener,
+            instrument(worker.merge(queues).merge(own), &metrics),
+            shutdown,
+            tasks,
+        )
+        .await?)
     }
 }
 

@@ -9,6 +9,7 @@ use std::time::Duration;
 /// The settings of every service in this process.
 #[derive(Clone)]
 pub struct Settings {
+    pub(super) gateway: gateway::Config,
     pub(super) inventory: inventory::Config,
     pub(super) reservation: reservation::Config,
     pub(super) payment: payment::Config,
@@ -24,11 +25,16 @@ impl std::fmt::Debug for Settings {
 
 impl Settings {
     /// Reads the settings. `hold` is what the command line says; where the environment says HOLD_TTL, that is overruled.
-    /// Without PAYMENT_WEBHOOK_SECRET the provider and its receiver share one that is drawn at every start.
+    /// Secrets that are not set are drawn: the services of one process share them.
     pub fn read(env: &mut Env, hold: Duration) -> Result<Self, ConfigProblems> {
         let entropy = runtime::SystemEntropy::new();
-        let secret = format!("{:016x}{:016x}", entropy.next_u64(), entropy.next_u64());
+        let draw = || format!("{:016x}{:016x}", entropy.next_u64(), entropy.next_u64());
+        let secret = draw();
         env.preset("PAYMENT_WEBHOOK_SECRET", &secret);
+        env.preset("WAITING_ROOM_SECRET", &draw());
+        env.preset("JWT_SECRET", &draw());
+        // Everybody comes from this machine, so all would share the limit of one address.
+        env.preset("RATE_LIMIT_ADDRESS", "0");
         // A poll of the embedded queue costs nothing to repeat, and shutdown waits for the polls in the air.
         env.preset("SQS_WAIT_TIME", "1");
         // In one process an event is milliseconds away, so a hold that is seconds overdue has none.
@@ -36,6 +42,7 @@ impl Settings {
         env.preset("INVENTORY_SWEEP_EVERY", "1s");
         // What the databases of this machine can take nobody knows beforehand.
         env.preset("WORKER_CONCURRENCY", "auto");
+        let gateway = gateway::Config::from_env(env, false);
         let inventory = inventory::Config::from_env(env);
         let reservation = reservation::Config::from_env(env);
         let payment = payment::Config::from_env(env);
@@ -44,11 +51,12 @@ impl Settings {
         let mut reservation =
             reservation.unwrap_or_else(|| reservation::Config::new(SecretString::from(secret)));
         reservation.service.hold_ttl = hold;
+        let gateway = gateway.unwrap_or_else(|| gateway::Config::new(draw().into(), draw().into()));
         let internal_token = reservation.internal_token.clone();
         let mut inventory = inventory;
         inventory.service.hold_ttl = hold;
         // The folder is locked, so there is no other writer.
         inventory.service.sole_writer = true;
-        Ok(Self { inventory, reservation, payment, worker, internal_token })
+        Ok(Self { gateway, inventory, reservation, payment, worker, internal_token })
     }
 }

@@ -7,6 +7,7 @@ use tokio::net::TcpListener;
 
 /// The bound sockets.
 pub(super) struct Sockets {
+    pub(super) gateway: Pair,
     pub(super) reservation: Pair,
     pub(super) inventory: Pair,
     pub(super) payment: Pair,
@@ -24,6 +25,8 @@ pub(super) struct Pair {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[allow(missing_docs, reason = "the names say it: service and protocol")]
 pub struct Addresses {
+    pub gateway_http: SocketAddr,
+    pub gateway_grpc: SocketAddr,
     pub reservation_http: SocketAddr,
     pub reservation_grpc: SocketAddr,
     pub inventory_http: SocketAddr,
@@ -37,8 +40,9 @@ pub struct Addresses {
 
 impl Addresses {
     /// The HTTP address of each service.
-    pub const fn http(&self) -> [(&'static str, SocketAddr); 4] {
+    pub const fn http(&self) -> [(&'static str, SocketAddr); 5] {
         [
+            ("gateway-api", self.gateway_http),
             ("inventory-api", self.inventory_http),
             ("reservation-api", self.reservation_http),
             ("payment-sim-api", self.payment_http),
@@ -49,6 +53,8 @@ impl Addresses {
     /// As the ready line tells them.
     pub fn to_json(self) -> Value {
         json!({
+            "gateway_http": self.gateway_http.to_string(),
+            "gateway_grpc": self.gateway_grpc.to_string(),
             "reservation_http": self.reservation_http.to_string(),
             "reservation_grpc": self.reservation_grpc.to_string(),
             "inventory_http": self.inventory_http.to_string(),
@@ -65,6 +71,8 @@ impl Addresses {
 impl Sockets {
     pub(super) fn addresses(&self) -> Result<Addresses> {
         Ok(Addresses {
+            gateway_http: self.gateway.http.local_addr()?,
+            gateway_grpc: self.gateway.grpc.local_addr()?,
             reservation_http: self.reservation.http.local_addr()?,
             reservation_grpc: self.reservation.grpc.local_addr()?,
             inventory_http: self.inventory.http.local_addr()?,
@@ -80,6 +88,7 @@ impl Sockets {
 
 pub(super) async fn bind(free: bool) -> Result<Sockets> {
     Ok(Sockets {
+        gateway: pair(8000, free).await?,
         reservation: pair(8010, free).await?,
         inventory: pair(8020, free).await?,
         payment: pair(8030, free).await?,

@@ -5,17 +5,22 @@ use super::doors::{Door, Post};
 use super::settings::Settings;
 use super::sockets::{Addresses, Sockets};
 use super::url;
+use crate::behind::{Inventory, Services};
 use crate::engines::Engines;
-use adapter_peers::{HttpPost, InventoryClient, PaymentsClient, PeerOptions, ReservationsClient};
+use adapter_peers::{
+    HttpPost, InventoryClient, PaymentsClient, PeerOptions, ReservationsClient, SalesClient, ShowsClient,
+};
 use anyhow::{Context, Result};
 use ports::{Clock, Entropy, Tasks};
 use runtime::{Health, Process};
 use secrecy::ExposeSecret;
 use std::sync::Arc;
+use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 
 /// Every service, put together and not yet running.
 pub(super) struct Wired {
+    gateway: gateway::Gateway,
     pub(super) inventory: inventory::Service,
     pub(super) worker: worker::Worker,
     inventory_config: inventory::Config,
@@ -61,6 +66,20 @@ pub(super) fn wire(
         tasks: tasks.clone(),
         process: Process::new("reservation-api"),
     };
+    let gateway_config = settings.gateway;
+    let limit = gateway_config.backend_timeout;
+    let gateway_deps = gateway::Deps {
+        waiting_room: engines.waiting_room.clone(),
+        shows: Arc::new(peers.shows(limit)?),
+        sales: Arc::new(peers.sales(limit)?),
+        keys: None,
+        clock: clock.clone(),
+        entropy: entropy.clone(),
+        tasks: tasks.clone(),
+        process: Process::new("gateway-api"),
+    };
+    let gateway_process = gateway_deps.process.clone();
+    let gateway = gateway::assemble(gateway_config, gateway_deps)?;
     let mut payment_config = settings.payment;
     if payment_config.service.webhooks.default_url.is_none() {
         let receiver = format!("{}/internal/payment/webhook", url(addresses.reservation_http));
@@ -77,10 +96,15 @@ pub(super) fn wire(
     };
     let admin_token = settings.worker.admin_token.clone();
     let worker_process = Process::new("reservation-worker");
-    let healths =
-        [&inventory_deps.process, &reservation_deps.process, &payment_deps.process, &worker_process]
-            .map(|process| process.health.clone())
-            .to_vec();
+    let healths = [
+        &gateway_process,
+        &inventory_deps.process,
+        &reservation_deps.process,
+        &payment_deps.process,
+        &worker_process,
+    ]
+    .map(|process| process.health.clone())
+    .to_vec();
     let worker = worker::Worker::new(
         settings.worker,
         worker::Deps {
@@ -98,8 +122,9 @@ pub(super) fn wire(
             process: worker_process,
         },
     );
-    let admin = Admin::new(engines.clone(), worker.handle(), admin_token);
+    let admin = Admin::new(engines.clone(), worker.handle(), gateway.admin_routes(), admin_token);
     Ok(Wired {
+        gateway,
         inventory,
         worker,
         inventory_config: settings.inventory,
@@ -125,6 +150,15 @@ impl Wired {
         let worker_sockets =
             worker::Listeners { http: sockets.worker.http, grpc: sockets.worker.grpc, admin: None };
 
+        let (gateway_stop, gateway_sockets) = (
+            worker_stop.child_token(),
+            gateway::Listeners { http: sockets.gateway.http, grpc: sockets.gateway.grpc, admin: None },
+        );
+        let gateway = async {
+            let ended = self.gateway.run(gateway_sockets, gateway_stop).await;
+            worker_stop.cancel();
+            ended.context("gateway-api")
+        };
         let worker = async {
             let ended = self.worker.run(worker_sockets, worker_stop.clone()).await;
             publishers_stop.cancel();
@@ -161,8 +195,9 @@ impl Wired {
             ended.context("inventory-api")
         };
         let admin = self.admin.serve(sockets.admin, inventory_stop.clone(), &self.tasks);
-        let (worker, publishers, inventory, admin) = tokio::join!(worker, publishers, inventory, admin);
-        worker.and(publishers).and(inventory).and(admin)
+        let (gateway, worker, publishers, inventory, admin) =
+            tokio::join!(gateway, worker, publishers, inventory, admin);
+        gateway.and(worker).and(publishers).and(inventory).and(admin)
     }
 }
 
@@ -182,6 +217,19 @@ impl Peers<'_> {
     fn payments(&self) -> Result<PaymentsClient> {
         let address = url(self.addresses.payment_grpc);
         Ok(PaymentsClient::new(&address, PeerOptions::grpc(), self.clock.clone())?)
+    }
+
+    fn shows(&self, limit: Duration) -> Result<Inventory> {
+        let options = PeerOptions { timeout: limit, answer_bytes_max: 64 << 20, ..PeerOptions::rest() };
+        let address = url(self.addresses.inventory_http);
+        Ok(Inventory(ShowsClient::new(&address, self.token, options, self.clock.clone())?))
+    }
+
+    fn sales(&self, limit: Duration) -> Result<Services> {
+        let options = PeerOptions { timeout: limit, ..PeerOptions::grpc() };
+        let (reservations, payments) =
+            (url(self.addresses.reservation_grpc), url(self.addresses.payment_grpc));
+        Ok(Services(SalesClient::new(&reservations, &payments, options, self.clock.clone())?))
     }
 
     fn reservations(&self) -> Result<ReservationsClient> {

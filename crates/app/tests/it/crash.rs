@@ -2,7 +2,7 @@
 //!
 //! `TACOS_CRASH_ROUNDS` sets the number of kills (default 5; `cargo xtask soak` asks for 50), `TACOS_SEED` repeats a run.
 
-use crate::running::Running;
+use crate::running::{JWT_SECRET, Running};
 use anyhow::{Context, Result, ensure};
 use app::census;
 use app::crowd::{Crowd, CrowdOptions, Hall};
@@ -47,6 +47,7 @@ async fn what_a_buyer_was_told_survives_every_kill() -> Result<()> {
         at_once: 48,
         hold: Duration::from_secs(2),
         seed,
+        jwt_secret: identity::Secret::new(JWT_SECRET)?,
         patience: Duration::from_secs(120),
     };
     let crowd = Crowd::new(options, hall, watching, clock.clone());

@@ -25,6 +25,9 @@ pub(crate) const PATIENCE: Duration = Duration::from_secs(90);
 /// What passes of the waiting room are signed with.
 const ROOM_SECRET: &str = "the waiting room of this test";
 
+/// What tokens of people are signed with.
+pub(crate) const JWT_SECRET: &str = "who the people of this test are, signed";
+
 /// A platform in a process of its own, or in several.
 pub(crate) struct Running {
     child: Child,
@@ -61,6 +64,7 @@ impl Running {
             .args(["up", "--free-ports", "--hold", hold, "--data"])
             .arg(data)
             .env("WAITING_ROOM_SECRET", ROOM_SECRET)
+            .env("JWT_SECRET", JWT_SECRET)
             .envs(env.iter().copied())
             .env("LOG_LEVEL", "warn")
             .stdout(Stdio::piped())
@@ -112,8 +116,7 @@ impl Running {
     /// Where the crowd finds it.
     pub(crate) fn endpoints(&self) -> Endpoints {
         Endpoints {
-            reservation_http: self.address("reservation_http").to_owned(),
-            inventory_http: self.address("inventory_http").to_owned(),
+            gateway_http: self.address("gateway_http").to_owned(),
             payment_grpc: self.address("payment_grpc").to_owned(),
         }
     }

@@ -137,6 +137,9 @@ pub struct SectionCounts {
     pub name: String,
     /// Minor units a seat.
     pub price: u64,
+    /// `seats` that have names, or `general` admission.
+    #[serde(default)]
+    pub kind: Kind,
     /// All seats.
     pub total: u64,
     /// Free seats.
@@ -147,6 +150,53 @@ pub struct SectionCounts {
     pub sold: u64,
     /// Seats that are not for sale.
     pub blocked: u64,
+}
+
+/// Whether the seats of a section are asked for by name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Kind {
+    /// Each seat has a name.
+    #[default]
+    Seats,
+    /// So many places, of which nobody chooses one.
+    General,
+}
+
+impl Kind {
+    /// As on the wire.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Seats => "seats",
+            Self::General => "general",
+        }
+    }
+}
+
+/// `GET /admin/shows/{id}/seats?section=`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Seats {
+    /// The show.
+    pub event_id: String,
+    /// The section.
+    pub section: String,
+    /// Its seats in their order.
+    pub seats: Vec<Seat>,
+}
+
+/// A seat in [`Seats`].
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Seat {
+    /// Its id.
+    pub id: String,
+    /// The row; empty if it has none.
+    pub row: String,
+    /// The number in the row.
+    pub number: String,
+    /// Minor units.
+    pub price: u64,
+    /// `AVAILABLE`, `HELD`, `SOLD` or `BLOCKED`.
+    pub status: String,
 }
 
 /// `GET /admin/shows`.

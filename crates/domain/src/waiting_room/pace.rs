@@ -1,10 +1,17 @@
 //! How fast the line moves, and how long that leaves somebody to wait.
 //!
-//! The pace is what was let in over the last minute, five and fifteen minutes, weighted 0.5, 0.3 and 0.2 over the windows that
-//! have data (design part 6). What is told to people is a pace that holds still: it follows the measured one upwards at
-//! once, for a shorter wait disappoints nobody, and downwards only when it has fallen by more than a tenth. As a place
-//! only falls, so does the wait that is told, unless the line has really become slower.
+//! A line lets through the rate that the operator has set, times a share: more than one where people do not use their turns,
+//! for each of those lets one more through; less where the line cannot follow. The rate is known at any time, so a change of
+//! it is told at once. The share is measured over the last minute, five and fifteen minutes in which somebody waited and
+//! turns were given, weighted 0.5, 0.3 and 0.2 over the windows that have data (design part 6): neither the hour before the
+//! sale nor a pause says anything of how fast the line moves when it does.
+//!
+//! What is told to people is a share that holds still: it follows the measured one upwards at once, for a shorter wait
+//! disappoints nobody, and downwards only when it has fallen by more than a tenth. As a place only falls, so does the wait
+//! that is told, unless the line has really become slower. `cargo xtask bench eta` says how right all this is.
 
+use super::rules::Rules;
+use super::snapshot::Snapshot;
 use crate::time::Timestamp;
 use core::time::Duration;
 use std::collections::VecDeque;
@@ -14,9 +21,10 @@ const WINDOWS: [(Duration, f64); 3] =
     [(Duration::from_secs(60), 0.5), (Duration::from_secs(300), 0.3), (Duration::from_secs(900), 0.2)];
 /// Samples are so far apart at least; 900 of them cover the longest window.
 const EVERY: Duration = Duration::from_secs(1);
-/// A window with less than this in it says nothing yet.
+/// A window with less than this in it says nothing yet, and neither does one in which fewer people were due.
 const SPAN_MIN: Duration = Duration::from_secs(2);
-/// By how much the measured pace has to fall below the told one before that follows.
+const DUE_MIN: f64 = 20.0;
+/// By how much the measured share has to fall below the told one before that follows.
 const FALL: f64 = 0.9;
 /// The longest wait that is told: beyond it a number would be a pretence.
 const WAIT_MAX: Duration = Duration::from_secs(24 * 3_600);
@@ -24,44 +32,75 @@ const WAIT_MAX: Duration = Duration::from_secs(24 * 3_600);
 /// The pace of one line.
 #[derive(Debug, Clone, Default)]
 pub struct Pace {
-    /// Totals of people let in, oldest first.
-    samples: VecDeque<(Timestamp, u64)>,
-    told: Option<f64>,
+    last: Option<Last>,
+    /// Up to now.
+    sum: Sum,
+    /// Earlier sums, oldest first.
+    samples: VecDeque<Sum>,
+    share: Option<f64>,
+}
+
+/// What the last snapshot said.
+#[derive(Debug, Clone, Copy)]
+struct Last {
+    at: Timestamp,
+    rules: Rules,
+    waiting: u64,
+    turns: u64,
+    /// Who has joined and does not wait, for whatever reason.
+    gone: u64,
+}
+
+impl Last {
+    const fn of(line: &Snapshot) -> Self {
+        let totals = line.totals;
+        let gone = totals.joined.saturating_sub(totals.waiting);
+        Self { at: line.at, rules: line.rules, waiting: totals.waiting, turns: totals.turns, gone }
+    }
+
+    /// Whether the rate is all that holds people back.
+    const fn is_moving(&self) -> bool {
+        self.waiting > 0 && !self.rules.paused
+    }
+}
+
+/// Sums over the time in which the line moved.
+#[derive(Debug, Clone, Copy, Default)]
+struct Sum {
+    time: Duration,
+    turns: f64,
+    gone: f64,
+    /// Turns that the rate allowed.
+    due: f64,
 }
 
 impl Pace {
-    /// Notes how many were let in up to now, in all. A clock that goes back, or a total that falls (the store was emptied),
-    /// begins anew.
-    pub fn note(&mut self, now: Timestamp, total: u64) {
-        if let Some((at, before)) = self.samples.back().copied() {
-            if now < at || total < before {
-                *self = Self::default();
-            } else if now.since(at) < EVERY {
-                return;
-            }
+    /// Notes where the line is: every snapshot, in order. A clock that goes back, or a total that falls (the store was
+    /// emptied), begins anew.
+    pub fn note(&mut self, line: &Snapshot) {
+        let now = Last::of(line);
+        let Some(last) = self.last.replace(now) else { return };
+        if now.at < last.at || now.turns < last.turns {
+            *self = Self { last: Some(now), ..Self::default() };
+        } else if last.is_moving() && now.is_moving() {
+            let time = now.at.since(last.at);
+            self.sum.time += time;
+            self.sum.turns += (now.turns - last.turns) as f64;
+            self.sum.gone += now.gone as f64 - last.gone as f64;
+            self.sum.due += f64::from(last.rules.rate) * time.as_secs_f64();
+            self.sample();
         }
-        self.samples.push_back((now, total));
-        let longest = WINDOWS[WINDOWS.len() - 1].0;
-        // One sample older than the window is kept, to measure from.
-        while self.samples.get(1).is_some_and(|(at, _)| now.since(*at) >= longest) {
-            self.samples.pop_front();
-        }
-        let Some(measured) = self.measured(now) else { return };
-        self.told = match self.told {
-            Some(told) if measured <= told && measured >= told * FALL => Some(told),
-            _ => Some(measured),
-        };
     }
 
-    /// People a second, as it is told; `None` before anything was measured.
-    pub const fn told(&self) -> Option<f64> {
-        self.told
+    /// People a second, as it is told; `None` before the first snapshot and while the line is paused.
+    pub fn told(&self) -> Option<f64> {
+        let last = self.last.filter(|last| !last.rules.paused)?;
+        Some(f64::from(last.rules.rate) * self.share.unwrap_or(1.0))
     }
 
-    /// How long `ahead` people take. `rate` is what the room is set to let in, for as long as nothing was measured; a pace of
-    /// zero (the line is paused, or nobody moves) gives `None`: nobody knows.
-    pub fn wait(&self, ahead: u64, rate: u32) -> Option<Duration> {
-        let pace = self.told.unwrap_or_else(|| f64::from(rate));
+    /// How long `ahead` people take; `None` if nobody knows, because the line is paused or does not move.
+    pub fn wait(&self, ahead: u64) -> Option<Duration> {
+        let pace = self.told()?;
         if ahead == 0 {
             return Some(Duration::ZERO);
         }
@@ -69,16 +108,36 @@ impl Pace {
         (pace > 0.0).then(|| Duration::from_secs_f64(seconds.min(WAIT_MAX.as_secs_f64())))
     }
 
-    fn measured(&self, now: Timestamp) -> Option<f64> {
-        let (_, newest) = self.samples.back()?;
+    fn sample(&mut self) {
+        if self.samples.back().is_some_and(|newest| self.sum.time - newest.time < EVERY) {
+            return;
+        }
+        self.samples.push_back(self.sum);
+        let longest = WINDOWS[WINDOWS.len() - 1].0;
+        // One sample older than the window is kept, to measure from.
+        while self.samples.get(1).is_some_and(|sample| self.sum.time - sample.time >= longest) {
+            self.samples.pop_front();
+        }
+        let Some(measured) = self.measured() else { return };
+        self.share = match self.share {
+            Some(told) if measured <= told && measured >= told * FALL => Some(told),
+            _ => Some(measured),
+        };
+    }
+
+    /// By how much the line moved, of what the rate allowed.
+    fn measured(&self) -> Option<f64> {
         let (mut sum, mut weights) = (0.0, 0.0);
         for (window, weight) in WINDOWS {
             // The newest sample that is at least as old as the window, or the oldest there is.
-            let from = self.samples.iter().rev().find(|(at, _)| now.since(*at) >= window);
-            let (at, total) = from.or_else(|| self.samples.front())?;
-            let span = now.since(*at);
-            if span >= SPAN_MIN {
-                sum += weight * (newest - total) as f64 / span.as_secs_f64();
+            let from = self.samples.iter().rev().find(|sample| self.sum.time - sample.time >= window);
+            let from = from.or_else(|| self.samples.front())?;
+            let due = self.sum.due - from.due;
+            if self.sum.time - from.time >= SPAN_MIN && due >= DUE_MIN {
+                // Who comes back stands in front of others again, so the line moves by less than the turns. Who falls
+                // silent counts only up to that: they may have been behind.
+                let moved = (self.sum.turns - from.turns).min(self.sum.gone - from.gone);
+                sum += weight * moved.max(0.0) / due;
                 weights += weight;
             }
         }
@@ -90,69 +149,154 @@ impl Pace {
 mod tests {
     use super::*;
     use crate::random::{Random, SplitMix64};
+    use crate::waiting_room::Totals;
     use proptest::prelude::*;
 
-    /// A line that lets `rate(second)` people in each second.
-    fn walk(
-        pace: &mut Pace,
-        seconds: core::ops::Range<u64>,
-        total: &mut f64,
-        mut rate: impl FnMut(u64) -> f64,
-    ) {
-        for second in seconds {
-            *total += rate(second);
-            pace.note(Timestamp::from_millis(second * 1_000), *total as u64);
+    /// A line and what a gateway measures of it, a second at a time.
+    struct World {
+        pace: Pace,
+        second: u64,
+        rules: Rules,
+        waiting: u64,
+        turns: f64,
+        returned: f64,
+    }
+
+    impl World {
+        fn at(rate: u32) -> Self {
+            let rules = Rules::at(rate);
+            Self { pace: Pace::default(), second: 0, rules, waiting: 1_000_000, turns: 0.0, returned: 0.0 }
+        }
+
+        fn look(&mut self) {
+            let (turns, waiting) = (self.turns as u64, self.waiting);
+            let totals = Totals {
+                waiting,
+                turns,
+                joined: (waiting + turns).saturating_sub(self.returned as u64),
+                ..Totals::default()
+            };
+            self.pace.note(&Snapshot {
+                incarnation: 1,
+                version: 0,
+                at: Timestamp::from_millis(self.second * 1_000),
+                head: 0,
+                high: 0,
+                last: 0,
+                rules: self.rules,
+                totals,
+                blocks: Vec::new(),
+                cleared: 0,
+                more: false,
+            });
+        }
+
+        /// So many seconds, each of which gives `turns(second)` turns.
+        fn walk(&mut self, seconds: u64, mut turns: impl FnMut(u64) -> f64) {
+            for _ in 0..seconds {
+                self.second += 1;
+                self.turns += turns(self.second);
+                self.look();
+            }
+        }
+
+        fn share(&self) -> f64 {
+            self.pace.share.expect("measured")
         }
     }
 
     #[test]
     fn before_anything_was_measured_the_rooms_rate_is_told() {
-        let pace = Pace::default();
-        assert_eq!(pace.wait(5_000, 1_000), Some(Duration::from_secs(5)));
-        assert_eq!(pace.wait(0, 0), Some(Duration::ZERO));
-        assert_eq!(pace.wait(1, 0), None);
+        assert_eq!(Pace::default().wait(5_000), None);
+        let mut world = World::at(1_000);
+        world.look();
+        assert_eq!(world.pace.wait(5_000), Some(Duration::from_secs(5)));
+        assert_eq!(world.pace.wait(0), Some(Duration::ZERO));
     }
 
     #[test]
     fn a_steady_line_is_told_as_it_is_from_the_first_seconds_on() {
-        let (mut pace, mut total, mut from) = (Pace::default(), 0.0, 0);
-        for until in [4, 60, 1_200] {
-            walk(&mut pace, from..until, &mut total, |_| 700.0);
-            from = until;
-            let told = pace.told().expect("measured");
-            assert!((told - 700.0).abs() < 1.0, "{told} after {until} s");
+        let mut world = World::at(500);
+        for seconds in [4, 56, 1_140] {
+            world.walk(seconds, |_| 700.0);
+            let told = world.pace.told().expect("measured");
+            assert!((told - 700.0).abs() < 1.0, "{told} after {} s", world.second);
         }
     }
 
-    /// The weights of the design over windows that differ: 100 a second for the last minute, 200 before that.
+    /// The weights of the design over windows that differ: half the rate for the last minute, all of it before that.
     #[test]
     fn three_windows_are_weighed() {
-        let (mut pace, mut total) = (Pace::default(), 0.0);
-        walk(&mut pace, 0..3_000, &mut total, |second| if second >= 2_940 { 100.0 } else { 200.0 });
-        let five = (60.0 * 100.0 + 240.0 * 200.0) / 300.0;
-        let fifteen = (60.0 * 100.0 + 840.0 * 200.0) / 900.0;
-        let measured = 0.5 * 100.0 + 0.3 * five + 0.2 * fifteen;
-        assert!((pace.measured(Timestamp::from_millis(2_999_000)).unwrap() - measured).abs() < 1.0);
+        let mut world = World::at(200);
+        world.walk(3_000, |second| if second > 2_940 { 100.0 } else { 200.0 });
+        let five = (60.0 * 0.5 + 240.0) / 300.0;
+        let fifteen = (60.0 * 0.5 + 840.0) / 900.0;
+        let measured = 0.5 * 0.5 + 0.3 * five + 0.2 * fifteen;
+        assert!((world.pace.measured().unwrap() - measured).abs() < 0.005);
     }
 
     #[test]
     fn a_line_that_stops_says_so_in_the_end_and_one_that_speeds_up_at_once() {
-        let (mut pace, mut total) = (Pace::default(), 0.0);
-        walk(&mut pace, 0..600, &mut total, |_| 100.0);
-        walk(&mut pace, 600..660, &mut total, |_| 400.0);
-        assert!(pace.told().unwrap() > 240.0, "{:?}", pace.told());
-        walk(&mut pace, 660..1_700, &mut total, |_| 0.0);
-        assert_eq!(pace.told(), Some(0.0));
-        assert_eq!(pace.wait(10, 100), None);
+        let mut world = World::at(400);
+        world.walk(600, |_| 100.0);
+        world.walk(60, |_| 400.0);
+        assert!(world.pace.told().unwrap() > 240.0, "{:?}", world.pace.told());
+        world.walk(1_040, |_| 0.0);
+        assert_eq!((world.pace.told(), world.pace.wait(10)), (Some(0.0), None));
+    }
+
+    #[test]
+    fn a_rate_that_is_changed_is_told_at_once() {
+        let mut world = World::at(400);
+        world.walk(600, |_| 560.0);
+        for (rate, told) in [(200, 280.0), (1_000, 1_400.0)] {
+            world.rules = Rules::at(rate);
+            world.look();
+            assert!((world.pace.told().unwrap() - told).abs() < 1.0, "{:?}", world.pace.told());
+        }
+    }
+
+    #[test]
+    fn neither_a_pause_nor_an_empty_line_says_how_fast_it_moves() {
+        let mut world = World::at(100);
+        world.waiting = 0;
+        world.walk(600, |_| 1.0);
+        world.waiting = 1_000_000;
+        world.look();
+        assert_eq!(world.pace.told(), Some(100.0));
+        world.walk(120, |_| 140.0);
+        let before = world.share();
+        world.rules.paused = true;
+        world.walk(300, |_| 0.0);
+        assert_eq!((world.pace.told(), world.pace.wait(0)), (None, None));
+        world.rules.paused = false;
+        world.walk(60, |_| 140.0);
+        assert!((world.share() - before).abs() < 0.01, "{before}, then {}", world.share());
+    }
+
+    #[test]
+    fn who_comes_back_makes_the_line_slower_and_who_falls_silent_no_faster() {
+        let mut world = World::at(100);
+        for _ in 0..60 {
+            world.returned += 40.0;
+            world.walk(1, |_| 140.0);
+        }
+        assert!((world.share() - 1.0).abs() < 0.01, "{}", world.share());
+        for _ in 0..1_200 {
+            world.returned -= 40.0;
+            world.walk(1, |_| 140.0);
+        }
+        assert!((world.share() - 1.4).abs() < 0.01, "{}", world.share());
     }
 
     #[test]
     fn an_emptied_store_and_a_clock_that_goes_back_begin_anew() {
-        for (millis, total) in [(100_000, 5), (5_000, 20_000)] {
-            let (mut pace, mut before) = (Pace::default(), 0.0);
-            walk(&mut pace, 0..90, &mut before, |_| 100.0);
-            pace.note(Timestamp::from_millis(millis), total);
-            assert_eq!(pace.told(), None);
+        for (second, turns) in [(100, 5.0), (5, 20_000.0)] {
+            let mut world = World::at(50);
+            world.walk(90, |_| 100.0);
+            (world.second, world.turns) = (second, turns);
+            world.look();
+            assert_eq!(world.pace.told(), Some(50.0));
         }
     }
 
@@ -162,32 +306,30 @@ mod tests {
         #[test]
         fn the_wait_that_is_told_only_falls_in_a_line_that_moves_as_before(seed: u64, rate in 50u32..2_000) {
             let mut dice = SplitMix64::new(seed);
-            let (mut pace, mut total) = (Pace::default(), 0.0);
+            let mut world = World::at(rate);
             let rate = f64::from(rate);
-            walk(&mut pace, 0..120, &mut total, |_| rate);
+            world.walk(120, |_| rate);
             let ahead = rate * 2_000.0;
-            let (began, mut told) = (total, f64::INFINITY);
-            for second in 120..1_500 {
-                total += rate * (0.97 + 0.06 * dice.unit());
-                pace.note(Timestamp::from_millis(second * 1_000), total as u64);
-                let left = (ahead - (total - began)) as u64;
-                let wait = pace.wait(left, 1).unwrap().as_secs_f64();
-                prop_assert!(wait <= told, "{told} s, then {wait} s, in second {second}");
+            let (began, mut told) = (world.turns, f64::INFINITY);
+            for _ in 120..1_500 {
+                world.walk(1, |_| rate * (0.97 + 0.06 * dice.unit()));
+                let left = (ahead - (world.turns - began)) as u64;
+                let wait = world.pace.wait(left).unwrap().as_secs_f64();
+                prop_assert!(wait <= told, "{told} s, then {wait} s, in second {}", world.second);
                 told = wait;
             }
         }
 
         #[test]
-        fn memory_is_bounded_however_often_it_is_told(gaps in prop::collection::vec(1u64..700, 100..400)) {
-            let mut pace = Pace::default();
-            let mut now = 0;
+        fn memory_is_bounded_however_often_it_is_told(gaps in prop::collection::vec(1u64..4, 100..400)) {
+            let mut world = World::at(100);
             for _ in 0..20 {
                 for gap in &gaps {
-                    now += gap;
-                    pace.note(Timestamp::from_millis(now), now);
+                    world.second += gap;
+                    world.look();
                 }
             }
-            prop_assert!(pace.samples.len() <= 902, "{} samples", pace.samples.len());
+            prop_assert!(world.pace.samples.len() <= 902, "{} samples", world.pace.samples.len());
         }
     }
 }

@@ -131,6 +131,10 @@ fn show_to_body(status: &ShowStatus) -> body::Show {
         id: section.id.to_string(),
         name: section.name.clone(),
         price: section.price,
+        kind: match section.layout {
+            Layout::Places(_) => body::Kind::General,
+            Layout::Rows(_) | Layout::Listed(_) => body::Kind::Seats,
+        },
         total: u64::from(section.capacity()),
         remaining: counts.available,
         held: counts.held,
@@ -177,20 +181,21 @@ async fn seats(
     Path(id): Path<String>,
     Query(query): Query<SectionQuery>,
     headers: HeaderMap,
-) -> Result<Json<Value>, ErrorReply> {
+) -> Result<Json<body::Seats>, ErrorReply> {
     let tell = told(&headers);
     let id = vocabulary::required(ShowId::parse, "event_id", &id).map_err(&tell)?;
     let section = query.section.unwrap_or_default();
     let section = vocabulary::required(SectionId::parse, "section", &section).map_err(&tell)?;
     let views = service.seats(&id, &section).await.map_err(refused(&id, Some(&section))).map_err(&tell)?;
-    let seats: Vec<Value> = views
-        .iter()
-        .map(|seat| {
-            json!({"id": seat.id.as_str(), "row": seat.row, "number": seat.number, "price": seat.price.amount,
-                   "status": seat.status.as_str()})
-        })
-        .collect();
-    Ok(Json(json!({"event_id": id.as_str(), "section": section.as_str(), "seats": seats})))
+    let seats = views.iter().map(|seat| body::Seat {
+        id: seat.id.to_string(),
+        row: seat.row.clone(),
+        number: seat.number.clone(),
+        price: seat.price.amount,
+        status: seat.status.as_str().to_owned(),
+    });
+    let seats = seats.collect();
+    Ok(Json(body::Seats { event_id: id.to_string(), section: section.to_string(), seats }))
 }
 
 async fn block(

@@ -18,12 +18,16 @@ use domain::id::{PaymentIntentId, PersonId, ReservationId, ShowId};
 use domain::reservation::Reservation;
 use ports::Trace;
 use runtime::grpc::{Services, trace_of_metadata};
+use tonic::metadata::MetadataValue;
 use tonic::{Request, Response, Status};
 
 /// The routes of this process.
 pub(crate) fn services(service: Service) -> Services {
     Services::default().with(ReservationServiceServer::new(Edge(service)))
 }
+
+/// Metadata of an answer that was recorded by an earlier request under the same key, as the REST header of that name.
+const CACHED: &str = "x-idempotency-cached";
 
 struct Edge(Service);
 
@@ -36,11 +40,12 @@ impl ReservationService for Edge {
         request: Request<proto::CreateReservationRequest>,
     ) -> Answer<proto::CreateReservationResponse> {
         let (trace, request) = opened(request);
-        let placed = async { self.0.create(&Create::from_proto(&request)?, &trace).await };
-        told(
+        let placed = async { self.0.create(&Create::from_proto(&request)?, &trace).await }.await;
+        let recorded = placed.as_ref().is_ok_and(|answer| answer.recorded);
+        let told = told(
             "create",
             &trace,
-            placed.await.map(|answer| {
+            placed.map(|answer| {
                 let placed = answer.placed;
                 proto::CreateReservationResponse {
                     reservation_id: placed.id.to_string(),
@@ -51,7 +56,13 @@ impl ReservationService for Edge {
                     ..Default::default()
                 }
             }),
-        )
+        );
+        told.map(|mut response| {
+            if recorded {
+                response.metadata_mut().insert(CACHED, MetadataValue::from_static("true"));
+            }
+            response
+        })
     }
 
     async fn get_reservation(

@@ -77,7 +77,7 @@ pub async fn serve_within(
     let methods = process.metrics.grpc().methods(&descriptors).map_err(io::Error::other)?;
     let edge = Edge::new(services, methods, limits);
     let builder = builder(tasks);
-    server::run(listener, shutdown, tasks, |stream| {
+    server::run(listener, shutdown, tasks, server::CONNECTIONS_MAX, |stream| {
         builder.serve_connection(TokioIo::new(stream), edge.clone())
     })
     .await

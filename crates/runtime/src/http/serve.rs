@@ -1,6 +1,6 @@
 //! An HTTP/1.1 server with bounds: connections, header bytes and number, time to send a head.
 
-use crate::server::{self, Drain};
+use crate::server::{self, CONNECTIONS_MAX, Drain};
 use axum::Router;
 use axum::body::Body;
 use core::convert::Infallible;
@@ -13,6 +13,7 @@ use hyper::service::Service;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use ports::Tasks;
 use std::io;
+use std::net::SocketAddr;
 use tokio::net::{TcpListener, TcpStream};
 use tokio_util::sync::CancellationToken;
 use tower::Service as _;
@@ -36,15 +37,31 @@ pub async fn serve(
     shutdown: CancellationToken,
     tasks: &Tasks,
 ) -> Result<(), io::Error> {
-    let edge = Edge(router.with_state(()));
+    serve_many(listener, router, shutdown, tasks, CONNECTIONS_MAX).await
+}
+
+/// As [`serve`], for a server that people connect to by themselves and not through a balancer: up to `connections` at a time.
+/// Each takes a file descriptor.
+///
+/// # Errors
+/// As [`serve`].
+pub async fn serve_many(
+    listener: TcpListener,
+    router: Router,
+    shutdown: CancellationToken,
+    tasks: &Tasks,
+    connections: u32,
+) -> Result<(), io::Error> {
+    let router = router.with_state(());
     let mut builder = http1::Builder::new();
     builder
         .timer(TokioTimer::new())
         .header_read_timeout(HEAD_TIME_MAX)
         .max_headers(HEADERS_MAX)
         .max_header_size(HEAD_BYTES_MAX);
-    server::run(listener, shutdown, tasks, |stream| {
-        builder.serve_connection(TokioIo::new(stream), edge.clone())
+    server::run(listener, shutdown, tasks, connections, |stream| {
+        let peer = stream.peer_addr().ok().map(PeerAddress);
+        builder.serve_connection(TokioIo::new(stream), Edge { router: router.clone(), peer })
     })
     .await
 }
@@ -55,8 +72,14 @@ impl Drain for http1::Connection<TokioIo<TcpStream>, Edge> {
     }
 }
 
-#[derive(Clone)]
-struct Edge(Router);
+/// Who has connected: an extension of every request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PeerAddress(pub SocketAddr);
+
+struct Edge {
+    router: Router,
+    peer: Option<PeerAddress>,
+}
 
 impl Service<Request<Incoming>> for Edge {
     type Response = Response<Body>;
@@ -64,7 +87,11 @@ impl Service<Request<Incoming>> for Edge {
     type Future = axum::routing::future::RouteFuture<Infallible>;
 
     fn call(&self, request: Request<Incoming>) -> Self::Future {
+        let mut request = request.map(Body::new);
+        if let Some(peer) = self.peer {
+            request.extensions_mut().insert(peer);
+        }
         // A router is always ready, and cloning it is one reference count.
-        self.0.clone().call(request.map(Body::new))
+        self.router.clone().call(request)
     }
 }

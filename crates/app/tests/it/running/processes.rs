@@ -39,6 +39,9 @@ fn servers() -> Vec<(String, String)> {
         of("PAYMENT_TIMEOUT", "20s"),
         of("ADMISSION_TIMEOUT", "20s"),
         of("STORE_TIMEOUT", "20s"),
+        of("BACKEND_TIMEOUT", "20s"),
+        of("JWT_SECRET", super::JWT_SECRET),
+        of("REDIS_URL", &engines::redis()),
     ]
 }
 
@@ -73,8 +76,16 @@ pub(super) async fn start(hold: &str, clock: &dyn Clock) -> Result<Processes> {
     of_reservation.push(("HOLD_TTL".to_owned(), hold.to_owned()));
     let reservation = Service::start(env!("CARGO_BIN_EXE_reservation-api"), &of_reservation, clock).await?;
     addresses.insert("reservation_http".to_owned(), json!(reservation.http));
+    env.push(("RESERVATION_GRPC_ADDR".to_owned(), reservation.grpc));
     env.push(("RESERVATION_API_BASE".to_owned(), format!("http://{}", reservation.http)));
     children.push(reservation.child);
+
+    let mut of_gateway = env.clone();
+    of_gateway.push(("REDIS_PREFIX".to_owned(), prefix));
+    let gateway = Service::start(env!("CARGO_BIN_EXE_gateway-api"), &of_gateway, clock).await?;
+    addresses.insert("gateway_http".to_owned(), json!(gateway.http));
+    addresses.insert("gateway_grpc".to_owned(), json!(gateway.grpc));
+    children.push(gateway.child);
 
     let worker = Service::start(env!("CARGO_BIN_EXE_reservation-worker"), &env, clock).await?;
     addresses.insert("worker_http".to_owned(), json!(worker.http));

@@ -1,0 +1,126 @@
+//! reservation-api and payment-sim-api as the public edge calls them: messages of the contracts, passed on as they are.
+//!
+//! A refusal is a refusal whichever way it came, in the answer or as a status: the edge tells it to the buyer.
+
+use crate::fault::class_of_status;
+use crate::grpc::Pool;
+use crate::options::{InvalidPeer, PeerOptions};
+use contracts::common::v1 as common;
+use contracts::error::{Code, WireError};
+use contracts::payment::v1 as payment;
+use contracts::payment::v1::payment_service_client::PaymentServiceClient;
+use contracts::reservation::v1 as reservation;
+use contracts::reservation::v1::reservation_service_client::ReservationServiceClient;
+use ports::{CallContext, Clock, Fault, FaultClass, PortError};
+use std::sync::Arc;
+use tonic::{Response, Status};
+
+/// Metadata of an answer that was recorded by an earlier request under the same key.
+const RECORDED: &str = "x-idempotency-cached";
+
+/// The two services at the other end of a wire.
+pub struct SalesClient {
+    reservations: Pool,
+    payments: Pool,
+}
+
+/// The answer, or the peer's typed refusal.
+type Answer<T> = Result<T, PortError<WireError>>;
+
+impl SalesClient {
+    /// A client of reservation-api and payment-sim-api at these addresses (`host:port` or a URL).
+    pub fn new(
+        reservations: &str,
+        payments: &str,
+        options: PeerOptions,
+        clock: Arc<dyn Clock>,
+    ) -> Result<Self, InvalidPeer> {
+        Ok(Self {
+            reservations: Pool::new("reservation", reservations, options.clone(), clock.clone())?,
+            payments: Pool::new("payment", payments, options, clock)?,
+        })
+    }
+
+    /// `CreateReservation`, and whether the answer was recorded before.
+    pub async fn create_reservation(
+        &self,
+        cx: &CallContext,
+        message: reservation::CreateReservationRequest,
+    ) -> Answer<(reservation::CreateReservationResponse, bool)> {
+        let called = self.reservations.call(cx, "CreateReservation", message, async |line, request| {
+            let response = ReservationServiceClient::new(line).create_reservation(request).await?;
+            let recorded = response.metadata().contains_key(RECORDED);
+            Ok(Response::new((response.into_inner(), recorded)))
+        });
+        let (mut answer, recorded) = self.reservations.answered("CreateReservation", called.await?)?;
+        let error = answer.error.take();
+        self.reservations.accepted("CreateReservation", (answer, recorded), error)
+    }
+}
+
+macro_rules! calls {
+    ($($pool:ident $client:ident $method:ident $name:literal: $request:ty => $response:ty;)+) => {
+        impl SalesClient {
+            $(
+                #[doc = concat!("`", $name, "`.")]
+                pub async fn $method(&self, cx: &CallContext, message: $request) -> Answer<$response> {
+                    let called = self.$pool.call(cx, $name, message, async |line, request| {
+                        $client::new(line).$method(request).await
+                    });
+                    let mut answer = self.$pool.answered($name, called.await?)?;
+                    let error = answer.error.take();
+                    self.$pool.accepted($name, answer, error)
+                }
+            )+
+        }
+    };
+}
+
+calls! {
+    reservations ReservationServiceClient get_reservation "GetReservation":
+        reservation::GetReservationRequest => reservation::GetReservationResponse;
+    reservations ReservationServiceClient confirm_reservation "ConfirmReservation":
+        reservation::ConfirmReservationRequest => reservation::ConfirmReservationResponse;
+    reservations ReservationServiceClient cancel_reservation "CancelReservation":
+        reservation::CancelReservationRequest => reservation::CancelReservationResponse;
+    payments PaymentServiceClient create_payment_intent "CreatePaymentIntent":
+        payment::CreatePaymentIntentRequest => payment::CreatePaymentIntentResponse;
+    payments PaymentServiceClient get_payment_status "GetPaymentStatus":
+        payment::GetPaymentStatusRequest => payment::GetPaymentStatusResponse;
+    payments PaymentServiceClient simulate_webhook "SimulateWebhook":
+        payment::SimulateWebhookRequest => payment::SimulateWebhookResponse;
+}
+
+impl Pool {
+    /// A status is a refusal if the peer understood the request and said no; else a failure.
+    fn answered<T>(&self, method: &str, answer: Result<T, Status>) -> Answer<T> {
+        answer.map_err(|status| match (class_of_status(&status), WireError::from_status(&status)) {
+            (FaultClass::Permanent, Some(error)) => PortError::Rejected(error),
+            (class, _) => {
+                let what = self.what(method);
+                PortError::Failed(
+                    Fault::new(class, format!("{what}: status {:?}", status.code())).because(status),
+                )
+            }
+        })
+    }
+
+    fn accepted<T>(&self, method: &str, answer: T, error: Option<common::Error>) -> Answer<T> {
+        match error {
+            None => Ok(answer),
+            Some(error) if error.code == 0 => Ok(answer),
+            Some(error) => {
+                let unknown =
+                    || Fault::transient(format!("{}: an error of no known code", self.what(method)));
+                let error = WireError::from_proto(error).ok_or_else(unknown)?;
+                match error.code {
+                    // What went wrong inside of the peer is none of the buyer's doing.
+                    Code::Internal | Code::DataCorruption => {
+                        Err(Fault::transient(format!("{}: {error}", self.what(method))).into())
+                    }
+                    _ => Err(PortError::Rejected(error)),
+                }
+            }
+        }
+    }
+}

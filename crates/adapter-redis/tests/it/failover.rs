@@ -1,0 +1,239 @@
+//! Servers that are demoted, silent, slow or gone behind one address.
+
+use crate::cluster::Cluster;
+use crate::contract::Counter;
+use crate::proxy::Proxy;
+use crate::server::{Redis, until};
+use adapter_redis::{RedisOptions, RedisWaitingRoom};
+use core::time::Duration;
+use domain::id::ShowId;
+use domain::waiting_room::{Patience, Rules, Standing, Ticket};
+use ports::{Fault, FaultClass, PortError, WaitingRoomStore};
+use redis::Value;
+use std::sync::Arc;
+use std::time::Instant;
+
+/// Calls until it has to go on.
+const TRIES: usize = 50;
+
+fn show() -> ShowId {
+    ShowId::parse("show").unwrap()
+}
+
+/// Impatient, so that the test is short.
+fn impatient(options: RedisOptions) -> RedisOptions {
+    let timeout = Duration::from_millis(300);
+    RedisOptions { connect_timeout: timeout, response_timeout: timeout, ..options }
+}
+
+async fn gateway(options: RedisOptions, shows: &[&ShowId]) -> Arc<RedisWaitingRoom> {
+    let room = RedisWaitingRoom::connect(&impatient(options), Patience::default(), Arc::new(Counter)).await;
+    let room = Arc::new(room.unwrap());
+    for show in shows {
+        goes_on(TRIES, async || room.open(show, Rules::at(1_000)).await).await;
+    }
+    room
+}
+
+/// Until there is an answer, of so many calls. The others failed as those do that may be made again.
+async fn goes_on<T>(tries: usize, call: impl AsyncFn() -> Result<T, Fault>) -> T {
+    for _ in 0..tries {
+        match call().await {
+            Ok(answer) => return answer,
+            Err(fault) => assert_eq!(fault.class, FaultClass::Unavailable, "{}", fault.chain()),
+        }
+    }
+    panic!("{tries} calls, and no answer");
+}
+
+async fn join(room: &RedisWaitingRoom, show: &ShowId, key: &str) -> Result<Ticket, Fault> {
+    match room.join(show, key).await {
+        Ok(ticket) => Ok(ticket),
+        Err(PortError::Failed(fault)) => Err(fault),
+        Err(PortError::Rejected(refusal)) => panic!("{refusal:?}"),
+    }
+}
+
+/// A primary, one that follows it and has what it has, and a gateway by an address that leads to the first.
+struct Pair {
+    first: Redis,
+    second: Redis,
+    proxy: Proxy,
+    room: Arc<RedisWaitingRoom>,
+    ticket: Ticket,
+}
+
+impl Pair {
+    async fn start() -> Self {
+        let (first, second) = (Redis::start().await, Redis::start().await);
+        let proxy = Proxy::to(first.port).await;
+        let room = gateway(RedisOptions::single(proxy.url()), &[&show()]).await;
+        let ticket = goes_on(TRIES, async || join(&room, &show(), "one").await).await;
+        second.follow(&first).await;
+        Self { first, second, proxy, room, ticket }
+    }
+
+    /// The second takes over, whatever the first does.
+    async fn fail_over(&self) {
+        self.second.run(&["REPLICAOF", "NO", "ONE"]).await;
+        self.proxy.lead_to(self.second.port);
+    }
+
+    /// The gateway is with the second, and everybody has the place that they had.
+    async fn is_over(&self, tries: usize) {
+        assert_eq!(goes_on(tries, async || join(&self.room, &show(), "one").await).await, self.ticket);
+        let two = goes_on(TRIES, async || join(&self.room, &show(), "two").await).await;
+        assert!(two.number > self.ticket.number);
+        let people = self.second.run(&["HLEN", "wr:{show}:people"]).await;
+        assert_eq!(people, Value::Int(2));
+    }
+}
+
+/// It answers each call, that it may not write. The connection is fine.
+#[tokio::test]
+async fn a_server_that_was_demoted_is_left() {
+    let pair = Pair::start().await;
+    pair.fail_over().await;
+    pair.first.follow(&pair.second).await;
+    pair.is_over(TRIES).await;
+}
+
+/// The same where the address leads to the demoted one for a while.
+#[tokio::test]
+async fn a_server_that_was_demoted_is_asked_until_the_address_leads_to_another() {
+    let pair = Pair::start().await;
+    pair.second.run(&["REPLICAOF", "NO", "ONE"]).await;
+    pair.first.follow(&pair.second).await;
+    let (began, before) = (Instant::now(), pair.proxy.commands().len());
+    for _ in 0..10 {
+        let fault = join(&pair.room, &show(), "one").await.unwrap_err();
+        assert_eq!(fault.class, FaultClass::Unavailable, "{}", fault.chain());
+    }
+    let made = pair.proxy.commands().len() - before;
+    let most = 1 + began.elapsed().as_millis() as usize / 100;
+    assert!((1..=most).contains(&made), "{made} connections were made, not {most}");
+    assert!(pair.proxy.most_open() <= 3, "{} connections", pair.proxy.most_open());
+    pair.proxy.lead_to(pair.second.port);
+    pair.is_over(TRIES).await;
+}
+
+/// A host that is gone says nothing, not even that.
+#[tokio::test]
+async fn a_server_that_says_nothing_is_left() {
+    let pair = Pair::start().await;
+    pair.first.freeze();
+    let fault = join(&pair.room, &show(), "one").await.unwrap_err();
+    assert_eq!(fault.class, FaultClass::Unavailable, "{}", fault.chain());
+    pair.fail_over().await;
+    pair.is_over(TRIES).await;
+}
+
+/// Nobody waits as long as the store would, so no call of it ever is too late.
+#[tokio::test]
+async fn a_server_that_says_nothing_is_left_also_by_those_who_wait_for_less() {
+    let pair = Pair::start().await;
+    pair.first.freeze();
+    pair.fail_over().await;
+    for _ in 0..TRIES {
+        let briefly = Duration::from_millis(100);
+        if let Ok(Ok(ticket)) = tokio::time::timeout(briefly, join(&pair.room, &show(), "one")).await {
+            assert_eq!(ticket, pair.ticket);
+            return;
+        }
+    }
+    panic!("still with the first");
+}
+
+/// Nobody took over: it was only away for a while.
+#[tokio::test]
+async fn a_server_that_goes_on_is_found_again() {
+    let pair = Pair::start().await;
+    let last = goes_on(TRIES, async || join(&pair.room, &show(), "two").await).await;
+    pair.first.freeze();
+    for _ in 0..3 {
+        let fault = join(&pair.room, &show(), "one").await.unwrap_err();
+        assert_eq!(fault.class, FaultClass::Unavailable, "{}", fault.chain());
+    }
+    pair.first.thaw();
+    let back =
+        goes_on(TRIES, async || pair.room.beat(&show(), &[pair.ticket.clone(), last.clone()]).await).await;
+    assert_eq!(back.answer, vec![Standing::Waiting; 2]);
+    let three = goes_on(TRIES, async || join(&pair.room, &show(), "three").await).await;
+    assert_eq!(three.number, last.number + 1, "nothing was lost");
+}
+
+/// However many ask: what is on its way to a server that does not answer, and what is kept for it, has an end.
+#[tokio::test]
+async fn a_slow_server_is_not_buried_and_takes_no_gateway_out() {
+    let redis = Redis::start().await;
+    let proxy = Proxy::to(redis.port).await;
+    let room = gateway(RedisOptions::single(proxy.url()), &[&show()]).await;
+    let ticket = goes_on(TRIES, async || join(&room, &show(), "one").await).await;
+    proxy.hold(true);
+    let before = proxy.commands();
+    for round in 0..3 {
+        let calls: Vec<_> = (0..1_000)
+            .map(|who| {
+                let room = Arc::clone(&room);
+                tokio::spawn(async move { join(&room, &show(), &format!("{round}-{who}")).await })
+            })
+            .collect();
+        for call in calls {
+            let fault = call.await.unwrap().unwrap_err();
+            assert_eq!(fault.class, FaultClass::Unavailable, "{}", fault.chain());
+        }
+    }
+    let commands = proxy.commands();
+    let sent: usize = commands.iter().sum::<usize>() - before.iter().sum::<usize>();
+    assert!((1..=256).contains(&sent), "{commands:?} after {before:?}");
+    assert!(proxy.most_open() <= 3, "{} connections", proxy.most_open());
+    proxy.hold(false);
+    assert_eq!(goes_on(TRIES, async || join(&room, &show(), "one").await).await, ticket);
+}
+
+/// However well the others do. Its follower is found; where there is none, the fault is clear and the others go on. They also
+/// do for a gateway that was told of no other node.
+#[tokio::test]
+async fn a_node_of_a_cluster_that_says_nothing_is_left_for_its_follower() {
+    let mut cluster = Cluster::start().await;
+    let [here, there] = [cluster.show_on(0).await, cluster.show_on(1).await];
+    let [here, there] = [here, there].map(|name| ShowId::parse(&name).unwrap());
+    let room = gateway(RedisOptions::cluster(cluster.urls()), &[&here, &there]).await;
+    let narrow = gateway(RedisOptions::cluster([cluster.nodes[0].url()]), &[&here, &there]).await;
+    let ticket = goes_on(TRIES, async || join(&room, &here, "one").await).await;
+    cluster.holds(3, &here).await;
+    cluster.nodes[0].freeze();
+    for _ in 0..5 {
+        if let Err(fault) = join(&narrow, &here, "two").await {
+            assert_eq!(fault.class, FaultClass::Unavailable, "{}", fault.chain());
+        }
+        goes_on(TRIES, async || narrow.tick(&there, None).await).await;
+    }
+    let again = goes_on(TRIES, async || {
+        goes_on(TRIES, async || room.tick(&there, None).await).await;
+        join(&room, &here, "one").await
+    });
+    assert_eq!(again.await, ticket);
+    cluster.nodes[3].kill();
+    let fault = join(&room, &here, "one").await.unwrap_err();
+    assert_eq!(fault.class, FaultClass::Unavailable, "{}", fault.chain());
+    goes_on(TRIES, async || room.tick(&there, None).await).await;
+}
+
+/// A host that is gone while nobody asks is noticed by the system: it tries idle connections.
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn idle_connections_are_tried() {
+    let redis = Redis::start().await;
+    let _room = gateway(RedisOptions::single(redis.url()), &[&show()]).await;
+    let there = format!(":{:04X}", redis.port);
+    // Of each connection: its place, from where, to where, the state (1: open), what is queued, and its timer (2: it is tried).
+    until(async || {
+        let told = std::fs::read_to_string("/proc/net/tcp").unwrap();
+        told.lines().any(|line| {
+            let words: Vec<_> = line.split_whitespace().collect();
+            words[2].ends_with(&there) && words[3] == "01" && words[5].starts_with("02:")
+        })
+    })
+    .await;
+}

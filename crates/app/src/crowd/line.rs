@@ -1,0 +1,89 @@
+//! The waiting room as its people see it: join, ask now and then, enter when it is one's turn.
+
+use super::Crowd;
+use crate::client::Answer;
+use anyhow::{Result, bail};
+use domain::id::PersonId;
+use http::{Method, StatusCode};
+use identity::{Claims, mint};
+use serde_json::json;
+use std::time::Duration;
+
+/// How long a token of a buyer is good for: longer than any crowd lasts.
+const TOKEN_FOR: Duration = Duration::from_secs(6 * 3_600);
+
+impl Crowd {
+    /// The header of somebody who is signed in.
+    pub(super) fn bearer(&self, person: &str) -> Result<String> {
+        let now = self.clock.now();
+        let claims = Claims {
+            person: PersonId::parse(person)?,
+            issuer: Some(gateway::ISSUER.to_owned()),
+            audience: Some(gateway::ISSUER.to_owned()),
+            issued_at: now,
+            expires_at: now.plus(TOKEN_FOR),
+        };
+        Ok(format!("Bearer {}", mint(&self.options.jwt_secret, &claims)))
+    }
+
+    /// Waits in line until it is this person's turn, and enters: the pass. Everything is asked again until `give_up`: the
+    /// ticket is good for any gateway, also for one that has lost the line.
+    pub(super) async fn pass(&self, bearer: &str, give_up: Duration) -> Result<String> {
+        let mut ticket = self.join(bearer, give_up).await?;
+        loop {
+            let path = format!("/api/v1/queue/status?token={ticket}");
+            let status = self.asked(Method::GET, &path, bearer, None, give_up).await?;
+            match status.text("status") {
+                "ready" => {
+                    let body = json!({"waiting_token": ticket});
+                    let entered =
+                        self.asked(Method::POST, "/api/v1/queue/enter", bearer, Some(&body), give_up).await?;
+                    match entered.status {
+                        StatusCode::OK => return Ok(entered.text("reservation_token").to_owned()),
+                        StatusCode::GONE => ticket = self.join(bearer, give_up).await?,
+                        StatusCode::FORBIDDEN if entered.code() == "NOT_READY" => {}
+                        other => bail!("enter: {other} {}", entered.message()),
+                    }
+                }
+                "waiting" => {
+                    let wait = status.body["poll_after_ms"].as_u64().unwrap_or(1_000);
+                    self.clock.sleep(Duration::from_millis(wait)).await;
+                }
+                "expired" | "left" => ticket = self.join(bearer, give_up).await?,
+                _ => bail!("status: {} {}", status.status, status.message()),
+            }
+            if self.clock.elapsed() >= give_up {
+                bail!("still in line: {}", status.body);
+            }
+        }
+    }
+
+    async fn join(&self, bearer: &str, give_up: Duration) -> Result<String> {
+        let body = json!({"event_id": self.options.show});
+        let joined = self.asked(Method::POST, "/api/v1/queue/join", bearer, Some(&body), give_up).await?;
+        if joined.status != StatusCode::ACCEPTED {
+            bail!("join: {} {}", joined.status, joined.message());
+        }
+        Ok(joined.text("waiting_token").to_owned())
+    }
+
+    /// One call, made again for as long as nobody answers or the answer is that nobody can now.
+    async fn asked(
+        &self,
+        method: Method,
+        path: &str,
+        bearer: &str,
+        body: Option<&serde_json::Value>,
+        give_up: Duration,
+    ) -> Result<Answer> {
+        loop {
+            let url = self.gateway_url(path);
+            let answer = self.http.call(method.clone(), &url, &[("authorization", bearer)], body).await;
+            match answer {
+                Ok(answer) if !answer.status.is_server_error() => return Ok(answer),
+                answer if self.clock.elapsed() >= give_up => return answer,
+                _ => self.clock.sleep(Duration::from_millis(50)).await,
+            }
+        }
+    }
+}

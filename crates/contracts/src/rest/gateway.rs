@@ -1,0 +1,330 @@
+//! Bodies of gateway-api (contracts 3.1).
+
+use serde::{Deserialize, Serialize};
+
+/// `POST /queue/join`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Join {
+    /// The show.
+    pub event_id: String,
+    /// Who joins, if nobody is signed in.
+    #[serde(default)]
+    pub user_id: Option<String>,
+}
+
+/// The answer to [`Join`], status 202.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Joined {
+    /// The ticket: everything else about the place is asked with it.
+    pub waiting_token: String,
+    /// People ahead, and oneself.
+    pub position_hint: u64,
+    /// `waiting`, or what became of an earlier ticket of this person.
+    pub status: QueueStatus,
+    /// Whole seconds; `null` if nobody can say.
+    pub eta_sec: Option<u64>,
+    /// When to ask for the status next.
+    pub poll_after_ms: u64,
+}
+
+/// Where somebody stands in the line.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum QueueStatus {
+    /// In line.
+    Waiting,
+    /// It is their turn, or they have entered and their pass lives.
+    Ready,
+    /// They came too late, or their pass has run out.
+    Expired,
+    /// They have left.
+    Left,
+}
+
+impl QueueStatus {
+    /// As on the wire.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Waiting => "waiting",
+            Self::Ready => "ready",
+            Self::Expired => "expired",
+            Self::Left => "left",
+        }
+    }
+}
+
+/// The answer of `GET /queue/status`, and each event of `GET /queue/stream`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Status {
+    /// Where they stand.
+    pub status: QueueStatus,
+    /// People ahead, and oneself; 0 for who does not wait.
+    pub position: u64,
+    /// Whole seconds; `null` if nobody can say.
+    pub eta_sec: Option<u64>,
+    /// Whole seconds since they joined.
+    pub waiting_time: u64,
+    /// `POST /queue/enter` gives a pass now.
+    pub ready_for_entry: bool,
+    /// When to ask next.
+    pub poll_after_ms: u64,
+    /// The operator has stopped the line for a while.
+    pub paused: bool,
+    /// What the operator says to those who wait.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub message: Option<String>,
+    /// Whole seconds that the turn can still be used.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ready_for_sec: Option<u64>,
+}
+
+/// `POST /queue/enter`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Enter {
+    /// The ticket.
+    pub waiting_token: String,
+}
+
+/// The answer to [`Enter`].
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Entered {
+    /// `granted`.
+    pub admission: String,
+    /// The pass: good for one reservation of this show by this person.
+    pub reservation_token: String,
+    /// Whole seconds that the pass is good for.
+    pub ttl_sec: u64,
+}
+
+/// The answer of `POST /queue/leave`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Left {
+    /// `left`.
+    pub status: QueueStatus,
+}
+
+/// The answer of `GET /events`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Events {
+    /// Every show on sale.
+    pub events: Vec<Event>,
+    /// RFC 3339: when this was so.
+    pub as_of: String,
+}
+
+/// A show in [`Events`].
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Event {
+    /// The show.
+    pub event_id: String,
+    /// For people.
+    pub name: String,
+    /// ISO 4217.
+    pub currency: String,
+    /// Its seats.
+    pub total: u64,
+    /// Free seats.
+    pub remaining: u64,
+    /// A reservation needs a pass of the waiting room.
+    pub waiting_room: bool,
+}
+
+/// The answer of `GET /events/{id}/availability`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Availability {
+    /// The show.
+    pub event_id: String,
+    /// For people.
+    pub name: String,
+    /// ISO 4217.
+    pub currency: String,
+    /// A reservation needs a pass of the waiting room.
+    pub waiting_room: bool,
+    /// Free seats.
+    pub remaining: u64,
+    /// Its sections.
+    pub sections: Vec<Section>,
+    /// RFC 3339: when this was so.
+    pub as_of: String,
+}
+
+/// A section in [`Availability`].
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Section {
+    /// Its id.
+    pub id: String,
+    /// For people.
+    pub name: String,
+    /// Minor units a seat.
+    pub price: u64,
+    /// `seats` with names, or `general` admission.
+    pub kind: String,
+    /// All seats.
+    pub total: u64,
+    /// Free seats.
+    pub remaining: u64,
+    /// Held seats.
+    pub held: u64,
+    /// Sold seats.
+    pub sold: u64,
+}
+
+/// The answer of `GET /events/{id}/seats`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Seats {
+    /// The show.
+    pub event_id: String,
+    /// The section.
+    pub section: String,
+    /// Its seats in their order.
+    pub seats: Vec<Seat>,
+    /// RFC 3339: when this was so.
+    pub as_of: String,
+}
+
+/// A seat in [`Seats`].
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Seat {
+    /// Its id.
+    pub seat_id: String,
+    /// The row; empty if it has none.
+    pub row: String,
+    /// The number in the row.
+    pub number: String,
+    /// Minor units.
+    pub price: u64,
+    /// `AVAILABLE`, `HELD`, `SOLD` or `BLOCKED`.
+    pub status: String,
+}
+
+/// `POST /reservations`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Reserve {
+    /// The show.
+    pub event_id: String,
+    /// The seats by name; left out for general admission.
+    #[serde(default)]
+    pub seat_ids: Vec<String>,
+    /// How many; left out = as many as `seat_ids`.
+    #[serde(default)]
+    pub quantity: Option<i64>,
+    /// The section of unnamed seats; may be left out if the show has one.
+    #[serde(default)]
+    pub section: Option<String>,
+    /// The pass of the waiting room; left out or "" = none.
+    #[serde(default)]
+    pub reservation_token: Option<String>,
+}
+
+/// The answer to [`Reserve`], status 201.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Reserved {
+    /// The new reservation.
+    pub reservation_id: String,
+    /// `HOLD`.
+    pub status: String,
+    /// The show.
+    pub event_id: String,
+    /// The seats, also those that were picked.
+    pub seat_ids: Vec<String>,
+    /// How many.
+    pub quantity: u64,
+    /// RFC 3339.
+    pub hold_expires_at: String,
+    /// Milliseconds until then, for clocks that are wrong.
+    pub hold_expires_in_ms: u64,
+    /// Minor units.
+    pub total_amount: i64,
+    /// ISO 4217.
+    pub currency: String,
+}
+
+/// The answer of `GET /reservations/{id}`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Reservation {
+    /// The reservation.
+    pub reservation_id: String,
+    /// The show.
+    pub event_id: String,
+    /// Whose it is.
+    pub user_id: String,
+    /// `HOLD`, `CONFIRMED`, `CANCELLED` or `EXPIRED`.
+    pub status: String,
+    /// The seats.
+    pub seat_ids: Vec<String>,
+    /// How many.
+    pub quantity: u64,
+    /// Minor units.
+    pub total_price: i64,
+    /// ISO 4217.
+    pub currency: String,
+    /// RFC 3339.
+    pub hold_expires_at: String,
+    /// Milliseconds until then, for clocks that are wrong; 0 when that has passed.
+    pub hold_expires_in_ms: u64,
+    /// RFC 3339.
+    pub created_at: String,
+    /// RFC 3339.
+    pub updated_at: String,
+    /// The order, once confirmed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub order_id: Option<String>,
+    /// The payment that confirmed it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub payment_intent_id: Option<String>,
+}
+
+/// `POST /payment/intent`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Intent {
+    /// What is paid for.
+    pub reservation_id: String,
+    /// Minor units: the reservation's total.
+    pub amount: i64,
+    /// ISO 4217; KRW if it is left out.
+    #[serde(default)]
+    pub currency: Option<String>,
+    /// How the simulated provider shall decide: `APPROVE`, `FAIL`, `DELAY`, `RANDOM` or `TIMEOUT`.
+    #[serde(default)]
+    pub scenario: Option<String>,
+}
+
+/// The answer to [`Intent`].
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct IntentMade {
+    /// The payment.
+    pub payment_intent_id: String,
+    /// `PENDING`.
+    pub status: String,
+    /// `webhook`: the outcome comes to the reservation by itself.
+    pub next: String,
+}
+
+/// `POST /payment/process`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Process {
+    /// The payment.
+    pub payment_intent_id: String,
+    /// `approve` or `fail`.
+    pub action: String,
+}
+
+/// The answer of `GET /payment/{id}/status`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Payment {
+    /// The payment.
+    pub payment_intent_id: String,
+    /// `PENDING`, `PROCESSING`, `COMPLETED`, `FAILED`, `CANCELLED`, `REFUNDED` or `EXPIRED`.
+    pub status: String,
+    /// Minor units.
+    pub amount: i64,
+    /// ISO 4217.
+    pub currency: String,
+    /// What it pays for.
+    pub reservation_id: String,
+}

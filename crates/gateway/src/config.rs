@@ -1,0 +1,253 @@
+//! The settings of gateway-api. Engines and peers are chosen in `app`.
+
+use crate::limits::Rate;
+use crate::proxies::Proxies;
+use core::time::Duration;
+use http::HeaderValue;
+use runtime::config::Env;
+use secrecy::{ExposeSecret, SecretString};
+
+/// Fewer bytes are guessed.
+const SECRET_BYTES_MIN: usize = 16;
+const JWT_SECRET_BYTES_MIN: usize = 32;
+/// The issuer and the audience of tokens that `tacos token` makes, and what is asked for unless the settings say otherwise.
+pub const ISSUER: &str = "traffic-tacos";
+
+/// What the service itself needs.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// What tickets and passes are signed with: the first signs, all are believed.
+    pub secrets: Vec<SecretString>,
+    /// The secret of tokens with HS256.
+    pub jwt_secret: Option<SecretString>,
+    /// What `iss` and `aud` of tokens must be.
+    pub jwt_issuer: String,
+    /// See `jwt_issuer`.
+    pub jwt_audience: String,
+    /// The longest that a call of a service behind the gateway may take.
+    pub backend_timeout: Duration,
+    /// The longest that a call of the waiting room's store may take.
+    pub store_timeout: Duration,
+    /// Requests of one person; `None` = no limit.
+    pub per_person: Option<Rate>,
+    /// Requests of one address; `None` = no limit.
+    pub per_address: Option<Rate>,
+    /// Whose `X-Forwarded-For` is believed.
+    pub proxies: Proxies,
+    /// Other sites whose pages may call.
+    pub origins: Vec<HeaderValue>,
+    /// Connections of the public port at a time.
+    pub connections: u32,
+    /// Guards the administration; without it that is served on loopback only.
+    pub admin_token: Option<SecretString>,
+}
+
+impl Config {
+    /// The defaults of the contracts, with this secret for tickets and passes and this one for tokens of people.
+    pub fn new(secret: SecretString, jwt_secret: SecretString) -> Self {
+        Self {
+            secrets: vec![secret],
+            jwt_secret: Some(jwt_secret),
+            jwt_issuer: ISSUER.to_owned(),
+            jwt_audience: ISSUER.to_owned(),
+            backend_timeout: Duration::from_millis(600),
+            store_timeout: Duration::from_millis(500),
+            per_person: Some(Rate { per_second: 20, burst: 40 }),
+            per_address: Some(Rate { per_second: 500, burst: 1_000 }),
+            proxies: Proxies::default(),
+            origins: Vec::new(),
+            connections: 10_000,
+            admin_token: None,
+        }
+    }
+
+    /// Reads the settings; problems are collected in the environment. `None` if something required is missing. `has_keys`: an
+    /// identity provider's keys are configured, so that tokens need no secret of ours.
+    pub fn from_env(env: &mut Env, has_keys: bool) -> Option<Self> {
+        let secrets = waiting_room_secrets(env);
+        let jwt_secret = jwt_secret(env, has_keys);
+        let defaults = Self::new(SecretString::from(String::new()), SecretString::from(String::new()));
+        let jwt_issuer = env.or("JWT_ISSUER", defaults.jwt_issuer);
+        env.document("JWT_ISSUER", "what the claim iss of a token must be");
+        let jwt_audience = env.or("JWT_AUDIENCE", defaults.jwt_audience);
+        env.document("JWT_AUDIENCE", "what the claim aud of a token must be or have");
+        let timeout = |env: &mut Env, name: &str, doc: &str, default: Duration| {
+            let value = env.duration_or(name, default);
+            env.document(name, doc);
+            if value.is_zero() || value > Duration::from_secs(30) {
+                env.problem(name, &format!("is {value:?}; it must be more than 0 and at most 30s"));
+            }
+            value
+        };
+        let config = Self {
+            secrets: secrets.clone().unwrap_or_default(),
+            jwt_secret,
+            jwt_issuer,
+            jwt_audience,
+            backend_timeout: timeout(
+                env,
+                "BACKEND_TIMEOUT",
+                "the limit of one call of a service behind the gateway",
+                defaults.backend_timeout,
+            ),
+            store_timeout: timeout(
+                env,
+                "WAITING_ROOM_TIMEOUT",
+                "the limit of one call of the waiting room's store",
+                defaults.store_timeout,
+            ),
+            per_person: rate(env, "PERSON", "one person, or of one waiting token", defaults.per_person),
+            per_address: rate(
+                env,
+                "ADDRESS",
+                "one address, or of one IPv6 network of 64 bits",
+                defaults.per_address,
+            ),
+            proxies: {
+                let doc = "networks with commas whose X-Forwarded-For is believed, such as 10.0.0.0/8; unset: nobody's";
+                let given = env.optional("TRUSTED_PROXIES");
+                env.document("TRUSTED_PROXIES", doc);
+                given.unwrap_or_default()
+            },
+            origins: origins(env),
+            connections: {
+                let value = env.in_range("CONNECTIONS_MAX", defaults.connections, 1..=1_000_000);
+                env.document(
+                    "CONNECTIONS_MAX",
+                    "connections of the public port at a time; each takes a file descriptor",
+                );
+                value
+            },
+            admin_token: {
+                let token = env.secret("ADMIN_TOKEN");
+                env.document(
+                    "ADMIN_TOKEN",
+                    "what the administration asks for in the header X-Internal-Token",
+                );
+                token
+            },
+        };
+        secrets.map(|_| config)
+    }
+}
+
+fn waiting_room_secrets(env: &mut Env) -> Option<Vec<SecretString>> {
+    let name = "WAITING_ROOM_SECRET";
+    let what = "the secret that tickets and passes are signed with, the same as reservation-api's; several with commas, the first signs";
+    let given = env.secret_required(name, what, SECRET_BYTES_MIN)?;
+    let secrets: Vec<_> = given.expose_secret().split(',').map(str::trim).collect();
+    if secrets.iter().any(|secret| secret.len() < SECRET_BYTES_MIN) {
+        let what = format!("has a secret that is too short; each has at least {SECRET_BYTES_MIN} bytes");
+        env.problem(name, &what);
+        return None;
+    }
+    Some(secrets.into_iter().map(SecretString::from).collect())
+}
+
+fn jwt_secret(env: &mut Env, has_keys: bool) -> Option<SecretString> {
+    let name = "JWT_SECRET";
+    let given = env.secret(name);
+    env.document(
+        name,
+        "the secret of tokens with HS256, at least 32 bytes; unset: JWT_JWKS_URL alone says who is who",
+    );
+    match &given {
+        None if !has_keys => {
+            env.problem(name, "is not set, and neither is JWT_JWKS_URL: nobody could sign in")
+        }
+        Some(secret) if secret.expose_secret().len() < JWT_SECRET_BYTES_MIN => {
+            env.problem(name, &format!("is too short; it must have at least {JWT_SECRET_BYTES_MIN} bytes"));
+        }
+        _ => {}
+    }
+    given
+}
+
+/// `RATE_LIMIT_<WHOSE>` a second, 0 for none, and `RATE_LIMIT_<WHOSE>_BURST` at once.
+fn rate(env: &mut Env, whose: &str, of: &str, default: Option<Rate>) -> Option<Rate> {
+    let default = default.unwrap_or(Rate { per_second: 1, burst: 1 });
+    let name = format!("RATE_LIMIT_{whose}");
+    let per_second = env.in_range(&name, default.per_second, 0..=1_000_000);
+    env.document(&name, &format!("requests a second of {of}; 0: no limit"));
+    let name = format!("RATE_LIMIT_{whose}_BURST");
+    let burst = env.in_range(&name, default.burst, 1..=1_000_000);
+    env.document(&name, &format!("requests at once of {of}"));
+    (per_second > 0).then_some(Rate { per_second, burst })
+}
+
+fn origins(env: &mut Env) -> Vec<HeaderValue> {
+    let name = "CORS_ORIGINS";
+    let given: Option<String> = env.optional(name);
+    env.document(
+        name,
+        "origins with commas whose pages may call, such as https://tickets.example; unset: none but our own",
+    );
+    let mut origins = Vec::new();
+    for origin in given.iter().flat_map(|given| given.split(',')).map(str::trim) {
+        let is_origin = origin.parse::<http::Uri>().is_ok_and(|uri| {
+            uri.scheme().is_some() && matches!(uri.path(), "" | "/") && !origin.ends_with('/')
+        });
+        match HeaderValue::from_str(origin) {
+            Ok(value) if is_origin => origins.push(value),
+            _ => env.problem(
+                name,
+                &format!("has {origin:?}, which is not a scheme and a host such as https://tickets.example"),
+            ),
+        }
+    }
+    origins
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SECRETS: [(&str, &str); 2] =
+        [("WAITING_ROOM_SECRET", "0123456789abcdef"), ("JWT_SECRET", "0123456789abcdef0123456789abcdef")];
+
+    #[test]
+    fn two_secrets_are_enough() {
+        let mut env = Env::from_pairs(SECRETS);
+        let config = Config::from_env(&mut env, false).unwrap();
+        env.finish().unwrap();
+        assert_eq!(config.backend_timeout, Duration::from_millis(600));
+        assert!(!format!("{config:?}").contains("0123456789"));
+    }
+
+    #[test]
+    fn every_mistake_is_told_at_once() {
+        let wrong = [
+            ("JWT_SECRET", "short"),
+            ("CORS_ORIGINS", "https://a.example/path"),
+            ("TRUSTED_PROXIES", "10.0.0.0/99"),
+            ("RATE_LIMIT_PERSON", "-1"),
+            ("BACKEND_TIMEOUT", "0s"),
+        ];
+        let mut env = Env::from_pairs(wrong);
+        assert!(Config::from_env(&mut env, false).is_none());
+        let told = env.finish().unwrap_err().to_string();
+        for name in wrong.iter().map(|(name, _)| *name).chain(["WAITING_ROOM_SECRET"]) {
+            assert!(told.contains(name), "{name}: {told}");
+        }
+    }
+
+    #[test]
+    fn somebody_must_be_able_to_sign_in() {
+        let mut env = Env::from_pairs([SECRETS[0]]);
+        Config::from_env(&mut env, false);
+        assert!(env.finish().unwrap_err().to_string().contains("JWT_JWKS_URL"));
+        let mut env = Env::from_pairs([SECRETS[0]]);
+        assert!(Config::from_env(&mut env, true).is_some_and(|config| config.jwt_secret.is_none()));
+        env.finish().unwrap();
+    }
+
+    #[test]
+    fn a_limit_of_nothing_is_none() {
+        let mut env = Env::from_pairs(
+            SECRETS.into_iter().chain([("RATE_LIMIT_ADDRESS", "0"), ("RATE_LIMIT_PERSON_BURST", "5")]),
+        );
+        let config = Config::from_env(&mut env, false).unwrap();
+        assert_eq!(config.per_address, None);
+        assert_eq!(config.per_person, Some(Rate { per_second: 20, burst: 5 }));
+    }
+}

@@ -1,0 +1,236 @@
+//! Administration on its own address. Beyond loopback nothing is served without a token; with one, every request carries it in
+//! `X-Internal-Token`. What is changed is changed in the store: once, for all gateways.
+//!
+//! | method path | answer |
+//! |---|---|
+//! | GET /admin/queues | the figures of every line that is open here |
+//! | GET /admin/queues/{id} | the figures of one |
+//! | PATCH /admin/queues/{id} `{rate_per_sec?, burst?, capacity?, paused?, closed?}` | its rules then |
+//! | POST /admin/queues/{id}/pause, …/resume | nobody gets a turn, or again |
+//! | POST /admin/queues/{id}/drain, …/open | nobody new joins and who waits goes on, or again |
+//! | PUT /admin/queues/{id}/message `{text}`, DELETE | what those who wait are told |
+
+use crate::queue::Queue;
+use crate::refusal::Refusal;
+use crate::room::Room;
+use axum::Router;
+use axum::extract::{Path, State};
+use axum::response::{IntoResponse, Response};
+use axum::routing::{get, post, put};
+use contracts::error::WireError;
+use contracts::time::rfc3339;
+use contracts::vocabulary::required;
+use domain::id::ShowId;
+use domain::waiting_room::{BURST_MAX, CAPACITY_MAX, RATE_MAX, RuleChange, Rules};
+use http::{HeaderMap, StatusCode};
+use ports::waiting_room::NOTICE_BYTES_MAX;
+use ports::{Tasks, Trace};
+use runtime::Process;
+use runtime::http::{Json, instrument, internal_token, trace_of};
+use secrecy::SecretString;
+use serde::{Deserialize, Serialize};
+use std::io;
+use std::sync::Arc;
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+
+#[derive(Serialize)]
+struct Figures {
+    event_id: String,
+    as_of: String,
+    /// People of each kind; `joined` is the sum of the others but `turns`.
+    joined: u64,
+    waiting: u64,
+    absent: u64,
+    ready: u64,
+    entered: u64,
+    left: u64,
+    expired: u64,
+    turns: u64,
+    /// Who was heard of by this gateway in the last minute.
+    heard_of_here: usize,
+    /// People a second as the wait is told by it; `null` before anything was measured.
+    pace_per_sec: Option<f64>,
+    rules: RulesBody,
+    message: Option<String>,
+}
+
+#[derive(Serialize)]
+struct RulesBody {
+    rate_per_sec: u32,
+    burst: u32,
+    paused: bool,
+    closed: bool,
+    /// `null` is no limit.
+    capacity: Option<u64>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Change {
+    rate_per_sec: Option<u32>,
+    burst: Option<u32>,
+    paused: Option<bool>,
+    closed: Option<bool>,
+    capacity: Option<u64>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Message {
+    text: String,
+}
+
+pub(crate) async fn serve(
+    listener: Option<TcpListener>,
+    queue: Queue,
+    token: Option<SecretString>,
+    process: &Process,
+    shutdown: CancellationToken,
+    tasks: &Tasks,
+) -> Result<(), io::Error> {
+    let Some(listener) = listener else { return Ok(()) };
+    let router = instrument(routes(queue, token), &process.metrics);
+    runtime::http::serve(listener, router, shutdown, tasks).await
+}
+
+/// The routes of administration, for a process that serves more than these on the same address.
+pub(crate) fn routes(queue: Queue, token: Option<SecretString>) -> Router {
+    Router::new()
+        .route("/admin/queues", get(all))
+        .route("/admin/queues/{id}", get(one).patch(change))
+        .route("/admin/queues/{id}/pause", post(pause))
+        .route("/admin/queues/{id}/resume", post(resume))
+        .route("/admin/queues/{id}/drain", post(drain))
+        .route("/admin/queues/{id}/open", post(open))
+        .route("/admin/queues/{id}/message", put(say).delete(say_nothing))
+        .route_layer(internal_token(token))
+        .with_state(queue)
+}
+
+async fn all(State(queue): State<Queue>) -> Response {
+    let figures: Vec<_> = queue.rooms().iter().map(|(show, room)| figures(show, room)).collect();
+    Json(serde_json::json!({ "queues": figures })).into_response()
+}
+
+async fn one(State(queue): State<Queue>, Path(id): Path<String>, headers: HeaderMap) -> Response {
+    let trace = trace_of(&headers);
+    let found = async {
+        let show = show(&id)?;
+        let room = queue.room(&show, &trace).await?;
+        Ok::<_, Refusal>(figures(&show, &room))
+    };
+    match found.await {
+        Ok(figures) => Json(figures).into_response(),
+        Err(no) => no.reply(&trace),
+    }
+}
+
+async fn change(
+    State(queue): State<Queue>,
+    Path(id): Path<String>,
+    headers: HeaderMap,
+    Json(change): Json<Change>,
+) -> Response {
+    let trace = trace_of(&headers);
+    let within = |name: &str, value: Option<u64>, least: u64, most: u64| match value {
+        Some(value) if !(least..=most).contains(&value) => {
+            Err(WireError::invalid(name, format!("{name} is {value}, it must be {least} to {most}")))
+        }
+        _ => Ok(()),
+    };
+    let checked = within("rate_per_sec", change.rate_per_sec.map(Into::into), 1, RATE_MAX.into())
+        .and_then(|()| within("burst", change.burst.map(Into::into), 1, BURST_MAX.into()))
+        .and_then(|()| within("capacity", change.capacity, 0, CAPACITY_MAX));
+    if let Err(error) = checked {
+        return Refusal::from(error).reply(&trace);
+    }
+    let Change { rate_per_sec, burst, paused, closed, capacity } = change;
+    rule(&queue, &id, RuleChange { rate: rate_per_sec, burst, paused, closed, capacity }, &trace).await
+}
+
+async fn pause(State(queue): State<Queue>, Path(id): Path<String>, headers: HeaderMap) -> Response {
+    rule(&queue, &id, RuleChange { paused: Some(true), ..RuleChange::default() }, &trace_of(&headers)).await
+}
+
+async fn resume(State(queue): State<Queue>, Path(id): Path<String>, headers: HeaderMap) -> Response {
+    rule(&queue, &id, RuleChange { paused: Some(false), ..RuleChange::default() }, &trace_of(&headers)).await
+}
+
+async fn drain(State(queue): State<Queue>, Path(id): Path<String>, headers: HeaderMap) -> Response {
+    rule(&queue, &id, RuleChange { closed: Some(true), ..RuleChange::default() }, &trace_of(&headers)).await
+}
+
+async fn open(State(queue): State<Queue>, Path(id): Path<String>, headers: HeaderMap) -> Response {
+    rule(&queue, &id, RuleChange { closed: Some(false), ..RuleChange::default() }, &trace_of(&headers)).await
+}
+
+async fn say(
+    State(queue): State<Queue>,
+    Path(id): Path<String>,
+    headers: HeaderMap,
+    Json(message): Json<Message>,
+) -> Response {
+    let trace = trace_of(&headers);
+    if message.text.is_empty() || message.text.len() > NOTICE_BYTES_MAX {
+        let words = format!("text must be 1 to {NOTICE_BYTES_MAX} bytes");
+        return Refusal::from(WireError::invalid("text", words)).reply(&trace);
+    }
+    announce(&queue, &id, Some(&message.text), &trace).await
+}
+
+async fn say_nothing(State(queue): State<Queue>, Path(id): Path<String>, headers: HeaderMap) -> Response {
+    announce(&queue, &id, None, &trace_of(&headers)).await
+}
+
+async fn rule(queue: &Queue, id: &str, change: RuleChange, trace: &Trace) -> Response {
+    let ruled = async {
+        let show = show(id)?;
+        let rules = queue.rule(&show, change, trace).await?;
+        tracing::info!(show = %show, ?rules, trace_id = trace.trace_id.as_deref(), "the rules of a line were changed");
+        Ok::<_, Refusal>(rules)
+    };
+    match ruled.await {
+        Ok(rules) => Json(rules_body(rules)).into_response(),
+        Err(no) => no.reply(trace),
+    }
+}
+
+async fn announce(queue: &Queue, id: &str, notice: Option<&str>, trace: &Trace) -> Response {
+    let said = async { queue.announce(&show(id)?, notice, trace).await };
+    match said.await {
+        Ok(()) => StatusCode::NO_CONTENT.into_response(),
+        Err(no) => no.reply(trace),
+    }
+}
+
+fn show(id: &str) -> Result<ShowId, WireError> {
+    required(ShowId::parse, "event_id", id)
+}
+
+fn figures(show: &ShowId, room: &Arc<Room>) -> Figures {
+    let view = room.view();
+    let totals = view.snapshot.totals;
+    Figures {
+        event_id: show.to_string(),
+        as_of: rfc3339(view.snapshot.at),
+        joined: totals.joined,
+        waiting: totals.waiting,
+        absent: totals.absent,
+        ready: totals.ready,
+        entered: totals.entered,
+        left: totals.left,
+        expired: totals.expired,
+        turns: totals.turns,
+        heard_of_here: room.heard_of(),
+        pace_per_sec: view.pace(),
+        rules: rules_body(view.snapshot.rules),
+        message: view.notice.as_deref().map(str::to_owned),
+    }
+}
+
+fn rules_body(rules: Rules) -> RulesBody {
+    let Rules { rate, burst, paused, closed, capacity } = rules;
+    let capacity = (capacity < CAPACITY_MAX).then_some(capacity);
+    RulesBody { rate_per_sec: rate, burst, paused, closed, capacity }
+}

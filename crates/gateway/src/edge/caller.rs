@@ -1,0 +1,115 @@
+//! Who calls, and whether they call too often.
+
+use super::Edge;
+use crate::limits::Verdict;
+use crate::proxies::subject;
+use crate::refusal::Refusal;
+use axum::extract::{Request, State};
+use axum::middleware::Next;
+use axum::response::Response;
+use contracts::error::Code;
+use domain::id::PersonId;
+use domain::time::Timestamp;
+use http::{HeaderMap, HeaderName, HeaderValue, header};
+use identity::Rejected;
+use ports::Trace;
+use runtime::http::{PeerAddress, trace_of};
+use std::sync::Arc;
+
+const FORWARDED: &str = "x-forwarded-for";
+const LIMIT: HeaderName = HeaderName::from_static("x-ratelimit-limit");
+const REMAINING: HeaderName = HeaderName::from_static("x-ratelimit-remaining");
+const RESET: HeaderName = HeaderName::from_static("x-ratelimit-reset");
+
+impl Edge {
+    /// Who is signed in: nobody without the header, and nobody is let through with a token that is not valid.
+    pub(super) async fn signed_in(
+        &self,
+        headers: &HeaderMap,
+        trace: &Trace,
+    ) -> Result<Option<PersonId>, Refusal> {
+        let Some(given) = headers.get(header::AUTHORIZATION) else { return Ok(None) };
+        let verified = match bearer(given) {
+            Some(token) => self.0.verifier.authenticate(token).await,
+            None => Err(Rejected::Missing),
+        };
+        match verified {
+            Ok(person) => Ok(Some(person.id)),
+            Err(why) => {
+                self.0.metrics.rejected(why.as_str());
+                tracing::info!(
+                    reason = why.as_str(),
+                    trace_id = trace.trace_id.as_deref(),
+                    "a token was not believed"
+                );
+                // Which of the reasons it was would help to forge the next one; that it has expired helps its owner.
+                let message = match why {
+                    Rejected::Missing => "the header Authorization must be: Bearer, a space, and a token",
+                    Rejected::Expired => "the token has expired; sign in again",
+                    _ => "the token is not valid; sign in again",
+                };
+                Err(Refusal::new(Code::Unauthenticated, message))
+            }
+        }
+    }
+
+    /// Who is signed in, where somebody has to be, within their limit.
+    pub(super) async fn person(&self, headers: &HeaderMap, trace: &Trace) -> Result<PersonId, Refusal> {
+        let person = self.signed_in(headers, trace).await?.ok_or_else(|| {
+            self.0.metrics.rejected(Rejected::Missing.as_str());
+            Refusal::new(Code::Unauthenticated, "sign in: send a token as Authorization: Bearer")
+        })?;
+        self.within_limit(&person.shared())?;
+        Ok(person)
+    }
+
+    /// One more request of a person.
+    pub(super) fn within_limit(&self, who: &Arc<str>) -> Result<(), Refusal> {
+        let Some(limiter) = &self.0.per_person else { return Ok(()) };
+        let verdict = limiter.take(who, self.0.queue.clock().elapsed());
+        if verdict.is_allowed {
+            return Ok(());
+        }
+        self.0.metrics.dropped("person");
+        Err(self.too_many(verdict))
+    }
+}
+
+fn bearer(given: &HeaderValue) -> Option<&str> {
+    let (scheme, token) = given.to_str().ok()?.split_once(' ')?;
+    scheme.eq_ignore_ascii_case("bearer").then_some(token.trim()).filter(|token| !token.is_empty())
+}
+
+/// One more request of an address.
+pub(super) async fn limit_address(State(edge): State<Edge>, request: Request, next: Next) -> Response {
+    let Some(limiter) = &edge.0.per_address else { return next.run(request).await };
+    // A server always knows its peer; a test that calls the router has none.
+    let Some(PeerAddress(peer)) = request.extensions().get::<PeerAddress>() else {
+        return next.run(request).await;
+    };
+    let forwarded: Vec<_> =
+        request.headers().get_all(FORWARDED).iter().filter_map(|line| line.to_str().ok()).collect();
+    let sender = edge.0.proxies.sender(peer.ip(), forwarded.into_iter());
+    let verdict = limiter.take(&subject(sender), edge.0.queue.clock().elapsed());
+    if verdict.is_allowed {
+        return next.run(request).await;
+    }
+    edge.0.metrics.dropped("address");
+    edge.too_many(verdict).reply(&trace_of(request.headers()))
+}
+
+impl Edge {
+    fn too_many(&self, verdict: Verdict) -> Refusal {
+        let next_at = self.0.queue.clock().now().plus(verdict.wait);
+        let refusal = Refusal::new(Code::RateLimited, "too many requests").after(verdict.wait);
+        Refusal { limit: Some((verdict, next_at)), ..refusal }
+    }
+}
+
+/// The headers of an answer to somebody who calls too often. The reset is when the next request is let through, in whole seconds
+/// since 1970, as earlier gateways told it.
+pub(crate) fn tell_limit(verdict: Verdict, next_at: Timestamp, headers: &mut HeaderMap) {
+    headers.insert(LIMIT, verdict.limit.into());
+    headers.insert(REMAINING, verdict.remaining.into());
+    headers.insert(RESET, next_at.as_millis().div_ceil(1_000).into());
+}

@@ -1,0 +1,144 @@
+//! The pages: the sale at `/`, the API at `/docs`. They are part of the program and ask no other host for anything.
+
+use axum::Router;
+use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use sha2::{Digest, Sha256};
+use tower_http::compression::CompressionLayer;
+
+/// A page may load from this host and from nowhere else, and runs no script and no style that stands in its text.
+const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; \
+                      form-action 'none'; base-uri 'none'; frame-ancestors 'none'";
+
+struct File {
+    path: &'static str,
+    kind: &'static str,
+    bytes: &'static [u8],
+}
+
+macro_rules! files {
+    ($($path:literal $kind:ident $file:literal),+ $(,)?) => {
+        &[$(File { path: $path, kind: $kind, bytes: include_bytes!(concat!("../../../../", $file)) }),+]
+    };
+}
+
+const HTML: &str = "text/html; charset=utf-8";
+const CSS: &str = "text/css; charset=utf-8";
+const JS: &str = "text/javascript; charset=utf-8";
+const SVG: &str = "image/svg+xml";
+const JSON: &str = "application/json";
+
+const FILES: &[File] = files![
+    "/" HTML "web/index.html",
+    "/assets/alarm.js" JS "web/assets/alarm.js",
+    "/assets/announce.js" JS "web/assets/announce.js",
+    "/assets/api.js" JS "web/assets/api.js",
+    "/assets/app.js" JS "web/assets/app.js",
+    "/assets/clock.js" JS "web/assets/clock.js",
+    "/assets/dom.js" JS "web/assets/dom.js",
+    "/assets/i18n.js" JS "web/assets/i18n.js",
+    "/assets/icon.svg" SVG "web/assets/icon.svg",
+    "/assets/memory.js" JS "web/assets/memory.js",
+    "/assets/reservation.js" JS "web/assets/reservation.js",
+    "/assets/retry.js" JS "web/assets/retry.js",
+    "/assets/screen.js" JS "web/assets/screen.js",
+    "/assets/seatmap.js" JS "web/assets/seatmap.js",
+    "/assets/seats.js" JS "web/assets/seats.js",
+    "/assets/session.js" JS "web/assets/session.js",
+    "/assets/show.js" JS "web/assets/show.js",
+    "/assets/shows.js" JS "web/assets/shows.js",
+    "/assets/signin.js" JS "web/assets/signin.js",
+    "/assets/style.css" CSS "web/assets/style.css",
+    "/assets/waiting.js" JS "web/assets/waiting.js",
+    "/docs" HTML "web/docs/index.html",
+    "/docs/docs.css" CSS "web/docs/docs.css",
+    "/docs/docs.js" JS "web/docs/docs.js",
+    "/openapi.json" JSON "crates/gateway/src/edge/openapi.json",
+];
+
+/// The routes of all files, of any state.
+pub(super) fn routes<S: Clone + Send + Sync + 'static>() -> Router<S> {
+    let add = |routes: Router<S>, file: &'static File| {
+        let tag = tag(file.bytes);
+        routes.route(file.path, get(async move |headers: HeaderMap| answer(file, &tag, &headers)))
+    };
+    FILES.iter().fold(Router::new(), add).layer(CompressionLayer::new())
+}
+
+/// A browser asks each time whether it has the right one: a new version is seen at once, and an old one costs no bytes.
+fn answer(file: &File, tag: &HeaderValue, headers: &HeaderMap) -> Response {
+    let has_it = headers.get_all(header::IF_NONE_MATCH).iter().any(|known| {
+        known
+            .to_str()
+            .is_ok_and(|known| known.split(',').any(|one| one.trim().trim_start_matches("W/") == tag))
+    });
+    let common = [
+        (header::ETAG, tag.clone()),
+        (header::CACHE_CONTROL, HeaderValue::from_static("no-cache")),
+        (header::CONTENT_SECURITY_POLICY, HeaderValue::from_static(POLICY)),
+        (HeaderName::from_static("cross-origin-opener-policy"), HeaderValue::from_static("same-origin")),
+    ];
+    if has_it {
+        return (StatusCode::NOT_MODIFIED, common).into_response();
+    }
+    (common, [(header::CONTENT_TYPE, file.kind)], file.bytes).into_response()
+}
+
+fn tag(bytes: &[u8]) -> HeaderValue {
+    let digest = Sha256::digest(bytes);
+    let text: String = digest[..8].iter().map(|byte| format!("{byte:02x}")).collect();
+    HeaderValue::from_str(&format!("\"{text}\"")).expect("hexadecimal digits")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The policy would stop them, and the page with them.
+    #[test]
+    fn the_pages_have_no_script_or_style_of_their_own_and_name_only_files_that_there_are() {
+        for file in FILES.iter().filter(|file| file.kind == HTML) {
+            let text = std::str::from_utf8(file.bytes).unwrap();
+            for attribute in [" style=", " onclick=", "<style", "javascript:"] {
+                assert!(!text.contains(attribute), "{} has {attribute}", file.path);
+            }
+            for tag in text.split("<script").skip(1) {
+                assert!(tag.contains("src="), "{} has a script in its text", file.path);
+            }
+            for reference in text
+                .split(['"', '\''])
+                .filter(|text| text.starts_with("/assets/") || text.starts_with("/docs/"))
+            {
+                assert!(FILES.iter().any(|file| file.path == reference), "{} names {reference}", file.path);
+            }
+        }
+    }
+
+    #[test]
+    fn every_module_that_a_script_imports_is_served() {
+        for file in FILES.iter().filter(|file| file.kind == JS) {
+            let text = std::str::from_utf8(file.bytes).unwrap();
+            let folder = file.path.rsplit_once('/').unwrap().0;
+            for line in text.lines().filter(|line| line.starts_with("import ") || line.starts_with("} from "))
+            {
+                let Some(name) =
+                    line.rsplit_once("from ").map(|(_, name)| name.trim_matches([' ', ';', '"', '\'']))
+                else {
+                    continue;
+                };
+                let path = name.replacen("./", &format!("{folder}/"), 1);
+                assert!(FILES.iter().any(|file| file.path == path), "{} imports {name}", file.path);
+            }
+        }
+    }
+
+    #[test]
+    fn a_file_that_the_browser_has_is_not_sent_again() {
+        let tag = tag(FILES[0].bytes);
+        let mut headers = HeaderMap::new();
+        assert_eq!(answer(&FILES[0], &tag, &headers).status(), StatusCode::OK);
+        headers.insert(header::IF_NONE_MATCH, tag.clone());
+        assert_eq!(answer(&FILES[0], &tag, &headers).status(), StatusCode::NOT_MODIFIED);
+    }
+}

@@ -1,0 +1,194 @@
+//! REST of shows, reservations and payments.
+
+use super::Edge;
+use super::queue::KEY_HEADER;
+use crate::refusal::Refusal;
+use crate::sales::key;
+use axum::extract::{FromRequest, Path, Query, Request, State};
+use axum::response::{IntoResponse, Response};
+use contracts::error::{Code, WireError};
+use contracts::rest::gateway as body;
+use contracts::rest::reservation::{Cancel, Confirm};
+use contracts::vocabulary::required;
+use domain::id::{SectionId, ShowId};
+use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, Uri};
+use ports::Trace;
+use runtime::http::{Json, RawBody, trace_of};
+use serde::{Deserialize, Serialize};
+
+const CACHED: HeaderName = HeaderName::from_static("x-idempotency-cached");
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct OfSection {
+    #[serde(default)]
+    section: String,
+}
+
+fn answered<T: Serialize>(answer: Result<T, Refusal>, trace: &Trace) -> Response {
+    match answer {
+        Ok(answer) => Json(answer).into_response(),
+        Err(no) => no.reply(trace),
+    }
+}
+
+pub(super) async fn events(State(edge): State<Edge>, headers: HeaderMap) -> Response {
+    let trace = trace_of(&headers);
+    let answer = async {
+        edge.signed_in(&headers, &trace).await?;
+        edge.0.catalogue.list(&trace).await
+    };
+    answered(answer.await, &trace)
+}
+
+pub(super) async fn availability(
+    State(edge): State<Edge>,
+    Path(id): Path<String>,
+    headers: HeaderMap,
+) -> Response {
+    let trace = trace_of(&headers);
+    let answer = async {
+        edge.signed_in(&headers, &trace).await?;
+        let show = required(ShowId::parse, "event_id", &id)?;
+        edge.0.catalogue.availability(&show, &trace).await
+    };
+    answered(answer.await, &trace)
+}
+
+pub(super) async fn seats(
+    State(edge): State<Edge>,
+    Path(id): Path<String>,
+    headers: HeaderMap,
+    uri: Uri,
+) -> Response {
+    let trace = trace_of(&headers);
+    let answer = async {
+        edge.signed_in(&headers, &trace).await?;
+        let show = required(ShowId::parse, "event_id", &id)?;
+        let query = Query::<OfSection>::try_from_uri(&uri);
+        let query =
+            query.map_err(|_| WireError::invalid("section", "the query must be section= and its id"))?;
+        let section = required(SectionId::parse, "section", &query.section)?;
+        edge.0.catalogue.seats(&show, &section, &trace).await
+    };
+    answered(answer.await, &trace)
+}
+
+pub(super) async fn reserve(
+    State(edge): State<Edge>,
+    headers: HeaderMap,
+    Json(request): Json<body::Reserve>,
+) -> Response {
+    let trace = trace_of(&headers);
+    let reserved = async {
+        let person = edge.person(&headers, &trace).await?;
+        let key = key(headers.get(KEY_HEADER).filter(|key| !key.is_empty()))?.ok_or_else(|| {
+            let words = "send the header Idempotency-Key with a key of your choice, the same at every retry";
+            Refusal::new(Code::IdempotencyRequired, words)
+        })?;
+        edge.0.desk.reserve(&person, key, request, &trace).await
+    };
+    match reserved.await {
+        Ok((reserved, recorded)) => {
+            let mut response = (StatusCode::CREATED, Json(reserved)).into_response();
+            if recorded {
+                response.headers_mut().insert(CACHED, HeaderValue::from_static("true"));
+            }
+            response
+        }
+        Err(no) => no.reply(&trace),
+    }
+}
+
+pub(super) async fn reservation(
+    State(edge): State<Edge>,
+    Path(id): Path<String>,
+    headers: HeaderMap,
+) -> Response {
+    let trace = trace_of(&headers);
+    let answer = async {
+        let person = edge.person(&headers, &trace).await?;
+        edge.0.desk.reservation(&person, &id, &trace).await
+    };
+    answered(answer.await, &trace)
+}
+
+pub(super) async fn confirm(State(edge): State<Edge>, Path(id): Path<String>, request: Request) -> Response {
+    let headers = request.headers().clone();
+    let trace = trace_of(&headers);
+    let request: Confirm = match optional(request).await {
+        Ok(body) => body,
+        Err(no) => return no,
+    };
+    let answer = async {
+        let person = edge.person(&headers, &trace).await?;
+        edge.0.desk.confirm(&person, &id, request.payment_intent_id, &trace).await
+    };
+    answered(answer.await, &trace)
+}
+
+pub(super) async fn cancel(State(edge): State<Edge>, Path(id): Path<String>, request: Request) -> Response {
+    let headers = request.headers().clone();
+    let trace = trace_of(&headers);
+    let request: Cancel = match optional(request).await {
+        Ok(body) => body,
+        Err(no) => return no,
+    };
+    let answer = async {
+        let person = edge.person(&headers, &trace).await?;
+        edge.0.desk.cancel(&person, &id, request.reason, &trace).await
+    };
+    answered(answer.await, &trace)
+}
+
+pub(super) async fn intent(
+    State(edge): State<Edge>,
+    headers: HeaderMap,
+    Json(request): Json<body::Intent>,
+) -> Response {
+    let trace = trace_of(&headers);
+    let answer = async {
+        let person = edge.person(&headers, &trace).await?;
+        let key = key(headers.get(KEY_HEADER))?;
+        edge.0.desk.intent(&person, key, request, &trace).await
+    };
+    answered(answer.await, &trace)
+}
+
+pub(super) async fn process(
+    State(edge): State<Edge>,
+    headers: HeaderMap,
+    Json(request): Json<body::Process>,
+) -> Response {
+    let trace = trace_of(&headers);
+    let answer = async {
+        let person = edge.person(&headers, &trace).await?;
+        edge.0.desk.process(&person, &request, &trace).await
+    };
+    answered(answer.await, &trace)
+}
+
+pub(super) async fn payment(
+    State(edge): State<Edge>,
+    Path(id): Path<String>,
+    headers: HeaderMap,
+) -> Response {
+    let trace = trace_of(&headers);
+    let answer = async {
+        let person = edge.person(&headers, &trace).await?;
+        edge.0.desk.payment(&person, &id, &trace).await
+    };
+    answered(answer.await, &trace)
+}
+
+/// A JSON body, or the default where there is none.
+async fn optional<T: serde::de::DeserializeOwned + Default>(request: Request) -> Result<T, Response> {
+    let headers = request.headers().clone();
+    let RawBody(bytes) = RawBody::from_request(request, &()).await.map_err(IntoResponse::into_response)?;
+    if bytes.is_empty() {
+        return Ok(T::default());
+    }
+    let mut request = Request::new(bytes.into());
+    *request.headers_mut() = headers;
+    Json::from_request(request, &()).await.map(|Json(body)| body).map_err(IntoResponse::into_response)
+}

@@ -1,0 +1,166 @@
+//! The numbers of the gateway (contracts section 6). Label values come from closed sets.
+
+use core::time::Duration;
+use prometheus_client::encoding::EncodeLabelSet;
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::histogram::Histogram;
+use runtime::Metrics;
+use runtime::metrics::duration_buckets;
+
+type Durations<L> = Family<L, Histogram, fn() -> Histogram>;
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Operation {
+    operation: &'static str,
+    status: &'static str,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct KeyType {
+    key_type: &'static str,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Kind {
+    r#type: &'static str,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Reason {
+    reason: &'static str,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Backend {
+    service: &'static str,
+    method: &'static str,
+    status_code: &'static str,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct StoreCall {
+    operation: &'static str,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct StoreCalls {
+    operation: &'static str,
+    outcome: &'static str,
+}
+
+/// The numbers of one gateway. Cloning gives another handle to the same numbers.
+#[derive(Debug, Clone)]
+pub(crate) struct GatewayMetrics {
+    operations: Family<Operation, Counter>,
+    waits: Histogram,
+    dropped: Family<KeyType, Counter>,
+    idempotency: Family<Kind, Counter>,
+    rejected: Family<Reason, Counter>,
+    backends: Durations<Backend>,
+    pub(crate) store: StoreMetrics,
+}
+
+/// The calls of the waiting room's store.
+#[derive(Debug, Clone)]
+pub(crate) struct StoreMetrics {
+    calls: Family<StoreCalls, Counter>,
+    durations: Durations<StoreCall>,
+}
+
+impl GatewayMetrics {
+    /// Numbers that are told by a process.
+    pub(crate) fn register(metrics: &Metrics) -> Self {
+        let histogram: fn() -> Histogram = || Histogram::new(duration_buckets());
+        let store =
+            StoreMetrics { calls: Family::default(), durations: Family::new_with_constructor(histogram) };
+        // A sale of 100,000 people at 1,000 a second takes 100 s; an hour is the longest that people bear.
+        let waits =
+            [0.1, 0.5, 1.0, 2.0, 5.0, 10.0, 20.0, 30.0, 60.0, 120.0, 300.0, 600.0, 1_200.0, 1_800.0, 3_600.0];
+        let this = Self {
+            operations: Family::default(),
+            waits: Histogram::new(waits),
+            dropped: Family::default(),
+            idempotency: Family::default(),
+            rejected: Family::default(),
+            backends: Family::new_with_constructor(histogram),
+            store,
+        };
+        let register = |name, help, family: &Family<_, Counter>| metrics.register(name, help, family.clone());
+        register(
+            "queue_operations_total",
+            "Operations of the waiting room and how they ended",
+            &this.operations,
+        );
+        metrics.register("queue_wait_time_seconds", "From joining to the pass", this.waits.clone());
+        metrics.register(
+            "ratelimit_dropped_total",
+            "Requests over a limit, by whose limit it was",
+            this.dropped.clone(),
+        );
+        metrics.register(
+            "idempotency_hits_total",
+            "Requests whose key had been used: replayed, for another request, still running",
+            this.idempotency.clone(),
+        );
+        metrics.register(
+            "identity_rejected_total",
+            "Tokens of people and tickets that were not believed, and why",
+            this.rejected.clone(),
+        );
+        metrics.register(
+            "backend_call_duration_seconds",
+            "Calls of the services behind the gateway",
+            this.backends.clone(),
+        );
+        metrics.register(
+            "waiting_room_store_calls_total",
+            "Calls of the waiting room's store",
+            this.store.calls.clone(),
+        );
+        metrics.register(
+            "waiting_room_store_call_duration_seconds",
+            "Calls of the waiting room's store",
+            this.store.durations.clone(),
+        );
+        this
+    }
+
+    pub(crate) fn operation(&self, operation: &'static str, status: &'static str) {
+        self.operations.get_or_create(&Operation { operation, status }).inc();
+    }
+
+    pub(crate) fn waited(&self, wait: Duration) {
+        self.waits.observe(wait.as_secs_f64());
+    }
+
+    pub(crate) fn dropped(&self, key_type: &'static str) {
+        self.dropped.get_or_create(&KeyType { key_type }).inc();
+    }
+
+    pub(crate) fn idempotency(&self, kind: &'static str) {
+        self.idempotency.get_or_create(&Kind { r#type: kind }).inc();
+    }
+
+    pub(crate) fn rejected(&self, reason: &'static str) {
+        self.rejected.get_or_create(&Reason { reason }).inc();
+    }
+
+    pub(crate) fn backend(
+        &self,
+        service: &'static str,
+        method: &'static str,
+        status_code: &'static str,
+        took: Duration,
+    ) {
+        self.backends.get_or_create(&Backend { service, method, status_code }).observe(took.as_secs_f64());
+    }
+}
+
+impl StoreMetrics {
+    pub(crate) fn called(&self, operation: &'static str, answered: bool, took: Duration) {
+        let outcome = if answered { "answered" } else { "failed" };
+        self.calls.get_or_create(&StoreCalls { operation, outcome }).inc();
+        self.durations.get_or_create(&StoreCall { operation }).observe(took.as_secs_f64());
+    }
+}

@@ -1,0 +1,151 @@
+//! Where a request comes from, behind proxies that are trusted to say so.
+
+use core::fmt;
+use core::str::FromStr;
+use std::net::{IpAddr, Ipv6Addr};
+
+/// A network, `10.0.0.0/8`, or one address.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Network {
+    address: IpAddr,
+    bits: u8,
+}
+
+/// The networks whose `X-Forwarded-For` is believed.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Proxies(pub Vec<Network>);
+
+impl Network {
+    /// Whether the address is in it.
+    pub fn contains(&self, address: IpAddr) -> bool {
+        match (self.address, plain(address)) {
+            (IpAddr::V4(net), IpAddr::V4(one)) => {
+                same(net.to_bits().into(), one.to_bits().into(), self.bits, 32)
+            }
+            (IpAddr::V6(net), IpAddr::V6(one)) => same(net.to_bits(), one.to_bits(), self.bits, 128),
+            _ => false,
+        }
+    }
+}
+
+const fn same(a: u128, b: u128, bits: u8, of: u8) -> bool {
+    bits == 0 || (a ^ b) >> (of - bits) == 0
+}
+
+/// An IPv4 address that came through an IPv6 socket is that IPv4 address.
+fn plain(address: IpAddr) -> IpAddr {
+    address.to_canonical()
+}
+
+/// A text is no network.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct InvalidNetwork(String);
+
+impl fmt::Display for InvalidNetwork {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:?} is no network; write 10.0.0.0/8 or 2001:db8::/32", self.0)
+    }
+}
+
+impl std::error::Error for InvalidNetwork {}
+
+impl FromStr for Network {
+    type Err = InvalidNetwork;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let invalid = || InvalidNetwork(text.to_owned());
+        let (address, bits) =
+            text.trim().split_once('/').map_or((text.trim(), None), |(a, bits)| (a, Some(bits)));
+        let address: IpAddr = address.parse().map_err(|_| invalid())?;
+        let most = if address.is_ipv4() { 32 } else { 128 };
+        let bits = bits.map_or(Ok(most), |bits| bits.parse().map_err(|_| invalid()))?;
+        if bits > most { Err(invalid()) } else { Ok(Self { address, bits }) }
+    }
+}
+
+impl FromStr for Proxies {
+    type Err = InvalidNetwork;
+
+    /// Networks with commas between them.
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        text.split(',').map(str::parse).collect::<Result<_, _>>().map(Self)
+    }
+}
+
+impl Proxies {
+    /// Who sent the request: the peer, or if that is trusted the last address in `X-Forwarded-For` that is not. What stands
+    /// before that one anybody may have written.
+    pub fn sender<'h>(&self, peer: IpAddr, forwarded: impl DoubleEndedIterator<Item = &'h str>) -> IpAddr {
+        let mut sender = plain(peer);
+        for address in forwarded.rev().flat_map(|line| line.rsplit(',')).map(str::trim) {
+            if !self.0.iter().any(|network| network.contains(sender)) {
+                break;
+            }
+            let Some(address) = parse(address) else { break };
+            sender = plain(address);
+        }
+        sender
+    }
+}
+
+/// An address as proxies write it: bare, with a port, or in brackets.
+fn parse(text: &str) -> Option<IpAddr> {
+    let bracketed = || text.strip_prefix('[')?.split_once(']')?.0.parse().ok();
+    let with_port = || text.parse::<std::net::SocketAddr>().ok().map(|address| address.ip());
+    text.parse().ok().or_else(with_port).or_else(bracketed)
+}
+
+/// Whose limit a request counts against: an IPv6 customer has a network of 64 bits.
+pub fn subject(address: IpAddr) -> IpAddr {
+    match address {
+        IpAddr::V4(_) => address,
+        IpAddr::V6(address) => Ipv6Addr::from_bits(address.to_bits() >> 64 << 64).into(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn ip(text: &str) -> IpAddr {
+        text.parse().unwrap()
+    }
+
+    #[test]
+    fn what_is_not_trusted_is_not_believed() {
+        let none = Proxies::default();
+        assert_eq!(none.sender(ip("203.0.113.9"), ["198.51.100.1"].into_iter()), ip("203.0.113.9"));
+        let proxies: Proxies = "10.0.0.0/8, 2001:db8::/32".parse().unwrap();
+        let sent = |peer, lines: &[&'static str]| proxies.sender(ip(peer), lines.iter().copied());
+        assert_eq!(sent("203.0.113.9", &["198.51.100.1"]), ip("203.0.113.9"));
+        assert_eq!(sent("10.1.2.3", &["198.51.100.1"]), ip("198.51.100.1"));
+        assert_eq!(
+            sent("10.1.2.3", &["1.1.1.1, 198.51.100.1"]),
+            ip("198.51.100.1"),
+            "1.1.1.1 is the sender's own words"
+        );
+        assert_eq!(sent("10.1.2.3", &["1.1.1.1", "198.51.100.1, 10.9.9.9"]), ip("198.51.100.1"));
+        assert_eq!(sent("10.1.2.3", &["198.51.100.1:4711"]), ip("198.51.100.1"));
+        assert_eq!(sent("2001:db8::1", &["[2001:470::7]:4711"]), ip("2001:470::7"));
+        assert_eq!(sent("10.1.2.3", &["unknown"]), ip("10.1.2.3"));
+        assert_eq!(sent("10.1.2.3", &[]), ip("10.1.2.3"));
+        assert_eq!(sent("::ffff:10.1.2.3", &["198.51.100.1"]), ip("198.51.100.1"));
+    }
+
+    #[test]
+    fn a_network_is_checked() {
+        for bad in ["10.0.0.0/33", "host", "", "10.0.0.0/-1", "::/129"] {
+            assert!(bad.parse::<Network>().is_err(), "{bad}");
+        }
+        assert!("0.0.0.0/0".parse::<Network>().unwrap().contains(ip("8.8.8.8")));
+        assert!("10.0.0.1".parse::<Network>().unwrap().contains(ip("10.0.0.1")));
+        assert!(!"10.0.0.1".parse::<Network>().unwrap().contains(ip("10.0.0.2")));
+    }
+
+    #[test]
+    fn a_customer_of_ipv6_is_one_subject() {
+        assert_eq!(subject(ip("2001:db8:1:2:3:4:5:6")), subject(ip("2001:db8:1:2:ffff::1")));
+        assert_ne!(subject(ip("2001:db8:1:2::1")), subject(ip("2001:db8:1:3::1")));
+        assert_eq!(subject(ip("198.51.100.1")), ip("198.51.100.1"));
+    }
+}

@@ -1,0 +1,424 @@
+//! The waiting room in the words of its people: join, ask, enter, leave.
+//!
+//! Whose a ticket is follows from its key: `u:` a person who was signed in when they joined, `c:` one who only said who they
+//! are, `a:` nobody yet. The three are different places: who says somebody's name gets no hold of the place that this person
+//! took signed in. A pass of a claimed name is that person's, and is redeemed by them alone.
+
+use crate::catalogue::Catalogue;
+use crate::metrics::GatewayMetrics;
+use crate::refusal::Refusal;
+use crate::room::{Keep, Room, View};
+use crate::token::{Rejected, Signer};
+use contracts::error::{Code, WireError};
+use contracts::pass::{self, Pass};
+use contracts::rest::gateway::{Entered, Joined, QueueStatus, Status};
+use core::time::Duration;
+use domain::id::{PersonId, ShowId};
+use domain::waiting_room::{Refusal as LineRefusal, RuleChange, Rules, Standing, Ticket};
+use ports::{Clock, Entropy, PortError, Tasks, Trace};
+use secrecy::{ExposeSecret, SecretString};
+use std::collections::BTreeMap;
+use std::sync::{Arc, PoisonError, RwLock};
+use tokio_util::sync::CancellationToken;
+
+/// Somebody near the front asks so often, and somebody far away; in between it is a tenth of their wait.
+const POLL_MIN: Duration = Duration::from_millis(500);
+const POLL_MAX: Duration = Duration::from_secs(5);
+
+/// The waiting room of every show. Cloning gives another handle to the same.
+#[derive(Clone)]
+pub(crate) struct Queue(Arc<Shared>);
+
+struct Shared {
+    keep: Keep,
+    catalogue: Arc<Catalogue>,
+    signer: Signer,
+    pass_secret: SecretString,
+    metrics: GatewayMetrics,
+    clock: Arc<dyn Clock>,
+    entropy: Arc<dyn Entropy>,
+    tasks: Tasks,
+    shutdown: CancellationToken,
+    rooms: RwLock<BTreeMap<ShowId, Arc<Room>>>,
+    opening: tokio::sync::Mutex<()>,
+}
+
+/// What a queue is made of.
+pub(crate) struct Parts {
+    pub(crate) keep: Keep,
+    pub(crate) catalogue: Arc<Catalogue>,
+    /// The first signs.
+    pub(crate) secrets: Vec<SecretString>,
+    pub(crate) metrics: GatewayMetrics,
+    pub(crate) entropy: Arc<dyn Entropy>,
+    pub(crate) tasks: Tasks,
+    pub(crate) shutdown: CancellationToken,
+}
+
+/// Who joins.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Joiner {
+    /// Signed in.
+    Person(PersonId),
+    /// Says so.
+    Claimed(PersonId),
+    /// Nobody yet; the Idempotency-Key is who it is.
+    Keyed(String),
+    /// Nobody yet.
+    Anybody,
+}
+
+/// A ticket that was believed.
+pub(crate) struct Held {
+    show: ShowId,
+    ticket: Ticket,
+    room: Arc<Room>,
+}
+
+impl Queue {
+    pub(crate) fn new(parts: Parts) -> Self {
+        let Parts { keep, catalogue, secrets, metrics, entropy, tasks, shutdown } = parts;
+        let signer = Signer::new(secrets.iter().map(|secret| secret.expose_secret().as_bytes()));
+        let pass_secret = secrets.into_iter().next().expect("the configuration has one");
+        let clock = keep.clock.clone();
+        Self(Arc::new(Shared {
+            keep,
+            catalogue,
+            signer,
+            pass_secret,
+            metrics,
+            clock,
+            entropy,
+            tasks,
+            shutdown,
+            rooms: RwLock::default(),
+            opening: tokio::sync::Mutex::default(),
+        }))
+    }
+
+    /// Takes a place, or finds the one that this person has.
+    pub(crate) async fn join(
+        &self,
+        show: &ShowId,
+        joiner: &Joiner,
+        trace: &Trace,
+    ) -> Result<Joined, Refusal> {
+        let joined = self.joined(show, joiner, trace).await;
+        self.count("join", joined.as_ref().map(|joined| joined.status.as_str()));
+        joined
+    }
+
+    async fn joined(&self, show: &ShowId, joiner: &Joiner, trace: &Trace) -> Result<Joined, Refusal> {
+        let room = self.room(show, trace).await?;
+        let key = match joiner {
+            Joiner::Person(person) => format!("u:{person}"),
+            Joiner::Claimed(person) => format!("c:{person}"),
+            Joiner::Keyed(key) => format!("a:k:{key}"),
+            Joiner::Anybody => {
+                let entropy = &self.0.entropy;
+                format!("a:r:{:016x}{:016x}", entropy.next_u64(), entropy.next_u64())
+            }
+        };
+        let ticket = room.join(&key).await.map_err(|error| match error {
+            PortError::Rejected(LineRefusal::Closed) => {
+                Refusal::new(Code::Forbidden, "the line of this show is closed")
+            }
+            PortError::Rejected(LineRefusal::Full) => {
+                Refusal::unavailable("the line of this show is full; come back later")
+                    .after(Duration::from_secs(30))
+            }
+            PortError::Failed(fault) => Refusal::failed("join", &fault, trace),
+        })?;
+        let view = room.view();
+        let ahead = view.ahead_of(ticket.number);
+        let wait = view.wait(ahead);
+        Ok(Joined {
+            waiting_token: self.0.signer.sign(show, &ticket),
+            position_hint: ahead + 1,
+            status: QueueStatus::Waiting,
+            eta_sec: wait.map(whole),
+            poll_after_ms: poll_after(&ticket, wait),
+        })
+    }
+
+    /// Where somebody stands. It has no effect but that they were heard of (trap W4).
+    pub(crate) async fn status(&self, held: &Held) -> Status {
+        let standing = held.room.standing(&held.ticket).await;
+        let view = held.room.view();
+        let status = self.told(&view, &held.ticket, standing);
+        self.0.metrics.operation("status", status.status.as_str());
+        status
+    }
+
+    fn told(&self, view: &View, ticket: &Ticket, standing: Standing) -> Status {
+        let now = self.0.clock.now();
+        let (status, ready_for) = match standing {
+            Standing::Waiting => (QueueStatus::Waiting, None),
+            Standing::Ready { until } => (QueueStatus::Ready, Some(until.since(now))),
+            Standing::Entered { until, .. } if now < until => (QueueStatus::Ready, Some(until.since(now))),
+            Standing::Entered { .. } | Standing::Expired => (QueueStatus::Expired, None),
+            Standing::Left => (QueueStatus::Left, None),
+        };
+        let waits = status == QueueStatus::Waiting;
+        let ahead = if waits { view.ahead_of(ticket.number) } else { 0 };
+        let wait = if waits { view.wait(ahead) } else { Some(Duration::ZERO) };
+        Status {
+            status,
+            position: if waits { ahead + 1 } else { 0 },
+            eta_sec: wait.map(whole),
+            waiting_time: now.since(ticket.joined_at).as_secs(),
+            ready_for_entry: status == QueueStatus::Ready,
+            poll_after_ms: poll_after(ticket, wait),
+            paused: view.snapshot.rules.paused,
+            message: view.notice.as_deref().filter(|_| waits).map(str::to_owned),
+            ready_for_sec: ready_for.map(|time| time.as_secs()),
+        }
+    }
+
+    /// Turns a turn into a pass, which is handed out when its time in the rate has come. `signed_in` is who asks, as far as that is known.
+    pub(crate) async fn enter(
+        &self,
+        held: &Held,
+        signed_in: Option<&PersonId>,
+        trace: &Trace,
+    ) -> Result<Entered, Refusal> {
+        let entered = self.entered(held, signed_in, trace).await;
+        self.count("enter", entered.as_ref().map(|_| "granted"));
+        entered
+    }
+
+    async fn entered(
+        &self,
+        held: &Held,
+        signed_in: Option<&PersonId>,
+        trace: &Trace,
+    ) -> Result<Entered, Refusal> {
+        let Held { show, ticket, room } = held;
+        let person = holder(ticket, signed_in)?;
+        let answer = room.enter(ticket).await.map_err(|fault| Refusal::failed("enter", &fault, trace))?;
+        match answer.answer {
+            Standing::Entered { at, until } if answer.at < until => {
+                // By the store's clock, so that no window of it has more passes than the rate.
+                let wait = at.since(answer.at);
+                self.0.clock.sleep(wait).await;
+                self.0.metrics.waited(at.since(ticket.joined_at));
+                let pass = Pass {
+                    id: ticket.number.to_string().into(),
+                    show: show.clone(),
+                    person,
+                    expires_at: until,
+                };
+                Ok(Entered {
+                    admission: "granted".to_owned(),
+                    reservation_token: pass::sign(self.0.pass_secret.expose_secret().as_bytes(), &pass),
+                    ttl_sec: until.since(answer.at.plus(wait)).as_secs(),
+                })
+            }
+            Standing::Entered { .. } => Err(Refusal::gone("EXPIRED", "your pass has expired; join again")),
+            Standing::Waiting => {
+                let view = room.view();
+                let wait = view.wait(view.ahead_of(ticket.number));
+                Err(Refusal::not_ready(Duration::from_millis(poll_after(ticket, wait))))
+            }
+            // The line gives a pass to whoever is ready.
+            Standing::Ready { .. } => Err(Refusal::not_ready(POLL_MIN)),
+            Standing::Left => Err(Refusal::gone("LEFT", "you have left the line; join again")),
+            Standing::Expired => Err(Refusal::gone("EXPIRED", "your turn has passed; join again")),
+        }
+    }
+
+    /// Gives the place up. Who has entered has entered.
+    pub(crate) async fn leave(&self, held: &Held, trace: &Trace) -> Result<QueueStatus, Refusal> {
+        let left = held.room.leave(&held.ticket).await;
+        let left = left.map_err(|fault| Refusal::failed("leave", &fault, trace));
+        self.count("leave", left.as_ref().map(|_| "left"));
+        left.map(|_| QueueStatus::Left)
+    }
+
+    /// Reads a ticket and finds its line.
+    pub(crate) async fn held(&self, token: &str, trace: &Trace) -> Result<Held, Refusal> {
+        let (show, ticket) =
+            self.0.signer.verify(token).map_err(|why| self.not_believed(token, why, trace))?;
+        let room = self.room(&show, trace).await?;
+        Ok(Held { show, ticket, room })
+    }
+
+    fn not_believed(&self, token: &str, why: Rejected, trace: &Trace) -> Refusal {
+        let reason = match why {
+            Rejected::Malformed => "ticket_malformed",
+            Rejected::WrongSignature => "ticket_signature",
+        };
+        self.0.metrics.rejected(reason);
+        tracing::info!(reason, trace_id = trace.trace_id.as_deref(), "a ticket was not believed");
+        match why {
+            Rejected::Malformed if token.is_empty() => {
+                WireError::invalid("token", "the waiting token is missing").into()
+            }
+            Rejected::Malformed => WireError::invalid("token", "this is not a waiting token").into(),
+            Rejected::WrongSignature => Refusal::new(Code::Unauthenticated, "the waiting token is not valid"),
+        }
+    }
+
+    /// What the operator changes in the line of a show; and what its rules are then.
+    pub(crate) async fn rule(
+        &self,
+        show: &ShowId,
+        change: RuleChange,
+        trace: &Trace,
+    ) -> Result<Rules, Refusal> {
+        let room = self.room(show, trace).await?;
+        room.rule(change).await.map_err(|fault| Refusal::failed("rule", &fault, trace))
+    }
+
+    /// What the operator says to those who wait.
+    pub(crate) async fn announce(
+        &self,
+        show: &ShowId,
+        notice: Option<&str>,
+        trace: &Trace,
+    ) -> Result<(), Refusal> {
+        let room = self.room(show, trace).await?;
+        room.announce(notice).await.map_err(|fault| Refusal::failed("announce", &fault, trace))
+    }
+
+    /// The line of a show that has one, opened by whoever asks first.
+    pub(crate) async fn room(&self, show: &ShowId, trace: &Trace) -> Result<Arc<Room>, Refusal> {
+        if let Some(room) = self.open_room(show) {
+            return Ok(room);
+        }
+        let _alone = self.0.opening.lock().await;
+        if let Some(room) = self.open_room(show) {
+            return Ok(room);
+        }
+        let Some(settings) = self.0.catalogue.waiting_room(show, trace).await? else {
+            let message = format!("show {show} has no waiting room: reserve seats at once");
+            return Err(Refusal::new(Code::NotFound, message));
+        };
+        // Whole people: a slower line than one a second is not kept.
+        let people = |value: f64| value.round().clamp(1.0, f64::from(u32::MAX)) as u32;
+        let rate = people(settings.rate_per_sec);
+        let rules = Rules { burst: settings.burst.map_or(rate, people), ..Rules::at(rate) };
+        let Shared { keep, tasks, shutdown, .. } = &*self.0;
+        let room = Room::open(show.clone(), rules, keep.clone(), tasks, shutdown).await;
+        let room = room.map_err(|fault| Refusal::failed("open", &fault, trace))?;
+        self.0.rooms.write().unwrap_or_else(PoisonError::into_inner).insert(show.clone(), Arc::clone(&room));
+        Ok(room)
+    }
+
+    fn open_room(&self, show: &ShowId) -> Option<Arc<Room>> {
+        self.0.rooms.read().unwrap_or_else(PoisonError::into_inner).get(show).cloned()
+    }
+
+    /// Every line that is open here.
+    pub(crate) fn rooms(&self) -> Vec<(ShowId, Arc<Room>)> {
+        let rooms = self.0.rooms.read().unwrap_or_else(PoisonError::into_inner);
+        rooms.iter().map(|(show, room)| (show.clone(), Arc::clone(room))).collect()
+    }
+
+    /// Now, by the gateway's clock.
+    pub(crate) fn clock(&self) -> &dyn Clock {
+        &*self.0.clock
+    }
+
+    fn count(&self, operation: &'static str, outcome: Result<&'static str, &Refusal>) {
+        let status = match outcome {
+            Ok(status) => status,
+            Err(no) if no.not_ready => "not_ready",
+            Err(no) => match no.error.code {
+                Code::Unavailable => "unavailable",
+                Code::Internal => "error",
+                _ => "refused",
+            },
+        };
+        self.0.metrics.operation(operation, status);
+    }
+}
+
+impl Held {
+    /// The limit of requests is the ticket's: who holds it is one person.
+    pub(crate) fn key(&self) -> &Arc<str> {
+        &self.ticket.key
+    }
+
+    /// The show that it is for.
+    pub(crate) fn show(&self) -> &ShowId {
+        &self.show
+    }
+}
+
+/// Whose pass a ticket gives.
+fn holder(ticket: &Ticket, signed_in: Option<&PersonId>) -> Result<PersonId, Refusal> {
+    let named = match ticket.key.split_once(':') {
+        Some(("u" | "c", name)) => Some(
+            PersonId::parse(name).map_err(|_| WireError::invalid("waiting_token", "its person is none"))?,
+        ),
+        _ => None,
+    };
+    match (named, signed_in) {
+        (Some(named), Some(person)) if named != *person => {
+            Err(Refusal::new(Code::Forbidden, "this ticket is another person's"))
+        }
+        (Some(named), _) => Ok(named),
+        (None, Some(person)) => Ok(person.clone()),
+        (None, None) => {
+            let message =
+                "this ticket is nobody's yet: send the token of who enters as Authorization: Bearer";
+            Err(Refusal::new(Code::Unauthenticated, message))
+        }
+    }
+}
+
+/// Whole seconds, rounded up: a wait is not told too short.
+const fn whole(wait: Duration) -> u64 {
+    wait.as_millis().div_ceil(1_000) as u64
+}
+
+/// A tenth of the wait, spread by the number so that people who joined together do not ask together.
+fn poll_after(ticket: &Ticket, wait: Option<Duration>) -> u64 {
+    let base = wait.map_or(POLL_MAX, |wait| wait / 10).clamp(POLL_MIN, POLL_MAX);
+    let spread = ticket.number.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 56;
+    base.as_millis() as u64 * (1_024 + spread) / 1_024
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use domain::time::Timestamp;
+
+    fn ticket(number: u64, key: &str) -> Ticket {
+        Ticket { number, key: key.into(), joined_at: Timestamp::from_millis(0) }
+    }
+
+    fn person(name: &str) -> PersonId {
+        PersonId::parse(name).unwrap()
+    }
+
+    #[test]
+    fn a_pass_is_of_whose_the_ticket_is() {
+        let of = |key, signed_in: Option<&str>| {
+            let signed_in = signed_in.map(person);
+            holder(&ticket(1, key), signed_in.as_ref()).map_err(|no| no.error.code)
+        };
+        assert_eq!(of("u:kim", None), Ok(person("kim")));
+        assert_eq!(of("u:kim", Some("kim")), Ok(person("kim")));
+        assert_eq!(of("u:kim", Some("lee")), Err(Code::Forbidden));
+        assert_eq!(of("c:kim", Some("lee")), Err(Code::Forbidden));
+        assert_eq!(of("c:kim", None), Ok(person("kim")));
+        assert_eq!(of("u:a:b", None), Ok(person("a:b")));
+        assert_eq!(of("a:k:u:kim", None), Err(Code::Unauthenticated));
+        assert_eq!(of("a:r:1", Some("lee")), Ok(person("lee")));
+    }
+
+    #[test]
+    fn people_ask_the_more_often_the_nearer_they_are_and_not_together() {
+        let after = |seconds| poll_after(&ticket(7, "u:kim"), Some(Duration::from_secs(seconds)));
+        assert!((500..=625).contains(&after(0)), "{}", after(0));
+        assert!((2_000..=2_500).contains(&after(20)), "{}", after(20));
+        assert!((5_000..=6_250).contains(&after(3_600)));
+        assert!((5_000..=6_250).contains(&poll_after(&ticket(7, "u:kim"), None)));
+        let different: std::collections::BTreeSet<_> = (0..100)
+            .map(|number| poll_after(&ticket(number, "u:kim"), Some(Duration::from_secs(20))))
+            .collect();
+        assert!(different.len() > 50);
+    }
+}

@@ -1,0 +1,259 @@
+//! The line of one show as this gateway sees it.
+//!
+//! Two tasks keep it: one lets time pass in the store and brings the snapshot, the other sends signs of life. A place is told
+//! from the snapshot (trap W6). Where the snapshot cannot tell, because the person's turn has come before, the answer comes
+//! with the signs of life. Only joining, entering and leaving are calls of their own.
+
+mod beats;
+mod view;
+
+pub use view::View;
+
+use crate::metrics::StoreMetrics;
+use beats::{Beats, Noted};
+use core::time::Duration;
+use domain::id::ShowId;
+use domain::waiting_room::{Refusal, RuleChange, Rules, Standing, Ticket};
+use ports::clock::timeout;
+use ports::waiting_room::Dated;
+use ports::{Clock, Fault, PortError, Tasks, WaitingRoomStore};
+use std::sync::Arc;
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
+use view::Viewer;
+
+/// The longest time between two snapshots of a line with people in it, and of one without.
+const TICK_EVERY: Duration = Duration::from_millis(250);
+const IDLE_TICK_EVERY: Duration = Duration::from_secs(2);
+/// The shortest: more often than the burst needs to fill.
+const TICK_EVERY_MIN: Duration = Duration::from_millis(20);
+/// How long signs of life are gathered when nobody waits for an answer, and when somebody does.
+const LINGER: Duration = Duration::from_millis(100);
+const LINGER_URGENT: Duration = Duration::from_millis(5);
+/// How long somebody who asks waits for the answer before they are told what the counts say.
+const ANSWER_WITHIN: Duration = Duration::from_millis(500);
+/// How long a failed call rests.
+const REST: Duration = Duration::from_millis(200);
+
+/// What a line is kept with.
+#[derive(Clone)]
+pub(crate) struct Keep {
+    pub(crate) store: Arc<dyn WaitingRoomStore>,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) metrics: StoreMetrics,
+    /// The longest that a call of the store may take.
+    pub(crate) limit: Duration,
+}
+
+impl Keep {
+    /// One call of the store, counted and bounded.
+    pub(crate) async fn call<T, R>(
+        &self,
+        operation: &'static str,
+        call: impl Future<Output = Result<T, PortError<R>>>,
+    ) -> Result<T, PortError<R>> {
+        let start = self.clock.elapsed();
+        let answer = timeout(&*self.clock, self.limit, call).await.unwrap_or_else(|_| {
+            let limit = self.limit;
+            Err(Fault::unavailable(format!("waiting room {operation}: no answer within {limit:?}")).into())
+        });
+        self.metrics.called(
+            operation,
+            !matches!(answer, Err(PortError::Failed(_))),
+            self.clock.elapsed() - start,
+        );
+        answer
+    }
+}
+
+/// A line.
+pub struct Room {
+    show: ShowId,
+    keep: Keep,
+    beats: Beats,
+    view: watch::Sender<Arc<View>>,
+}
+
+impl Room {
+    /// Opens the line, and keeps it until `shutdown`.
+    pub(crate) async fn open(
+        show: ShowId,
+        rules: Rules,
+        keep: Keep,
+        tasks: &Tasks,
+        shutdown: &CancellationToken,
+    ) -> Result<Arc<Self>, Fault> {
+        plain(keep.call("open", port(keep.store.open(&show, rules))).await)?;
+        let mut viewer = Viewer::default();
+        let view = loop {
+            let ticked = plain(keep.call("tick", port(keep.store.tick(&show, viewer.since()))).await)?;
+            viewer.take(ticked.snapshot, keep.clock.elapsed());
+            let notice = plain(keep.call("notice", port(keep.store.notice(&show))).await)?;
+            if let Some(view) = viewer.view(keep.clock.elapsed(), notice.map(Into::into)) {
+                break view;
+            }
+        };
+        let room =
+            Arc::new(Self { show, keep, beats: Beats::default(), view: watch::Sender::new(Arc::new(view)) });
+        let (ticking, beating) = (Arc::clone(&room), Arc::clone(&room));
+        let (stop_ticking, stop_beating) = (shutdown.clone(), shutdown.clone());
+        tasks.spawn(async move {
+            let _ = stop_ticking.run_until_cancelled(ticking.tick(viewer)).await;
+        });
+        tasks.spawn(async move {
+            let _ = stop_beating.run_until_cancelled(beating.beat()).await;
+        });
+        Ok(room)
+    }
+
+    /// The line as it was a moment ago.
+    pub fn view(&self) -> Arc<View> {
+        Arc::clone(&self.view.borrow())
+    }
+
+    /// People who were heard of here lately.
+    pub fn heard_of(&self) -> usize {
+        self.beats.people()
+    }
+
+    /// Takes the next number, or finds the place that this person has.
+    pub(crate) async fn join(&self, key: &str) -> Result<Ticket, PortError<Refusal>> {
+        let ticket = self.keep.call("join", self.keep.store.join(&self.show, key)).await?;
+        self.beats.joined(&ticket, self.keep.clock.elapsed());
+        Ok(ticket)
+    }
+
+    /// Where somebody stands; it is a sign of life as well. The store is not asked for it: what is not known is told with the
+    /// next signs of life, and while the store does not answer what is known is told.
+    pub(crate) async fn standing(&self, ticket: &Ticket) -> Standing {
+        let asks = ticket.number <= self.view.borrow().snapshot.high;
+        match self.beats.note(ticket, asks, self.keep.clock.elapsed()) {
+            Noted::InLine => Standing::Waiting,
+            Noted::Gone(standing) => standing,
+            Noted::Asked(told) => match timeout(&*self.keep.clock, ANSWER_WITHIN, told).await {
+                Ok(Ok(standing)) => standing,
+                Ok(Err(_)) | Err(_) => Standing::Waiting,
+            },
+        }
+    }
+
+    /// Turns a turn into a pass.
+    pub(crate) async fn enter(&self, ticket: &Ticket) -> Result<Dated<Standing>, Fault> {
+        let entered = plain(self.keep.call("enter", port(self.keep.store.enter(&self.show, ticket))).await)?;
+        self.beats.tell(ticket.number, entered.answer, self.keep.clock.elapsed());
+        Ok(entered)
+    }
+
+    /// Goes away for good.
+    pub(crate) async fn leave(&self, ticket: &Ticket) -> Result<Standing, Fault> {
+        let left = plain(self.keep.call("leave", port(self.keep.store.leave(&self.show, ticket))).await)?;
+        self.beats.tell(ticket.number, left, self.keep.clock.elapsed());
+        Ok(left)
+    }
+
+    /// What the operator changes.
+    pub(crate) async fn rule(&self, change: RuleChange) -> Result<Rules, Fault> {
+        plain(self.keep.call("rule", port(self.keep.store.rule(&self.show, change))).await)
+    }
+
+    /// What the operator says to those who wait.
+    pub(crate) async fn announce(&self, notice: Option<&str>) -> Result<(), Fault> {
+        plain(self.keep.call("announce", port(self.keep.store.announce(&self.show, notice))).await)
+    }
+
+    /// Lets time pass in the line, and brings the snapshot, for ever.
+    async fn tick(&self, mut viewer: Viewer) {
+        let Keep { store, clock, .. } = &self.keep;
+        let mut failed = false;
+        let (mut notice, mut notice_at) = (self.view().notice.clone(), clock.elapsed());
+        loop {
+            let rest = match plain(self.keep.call("tick", port(store.tick(&self.show, viewer.since()))).await)
+            {
+                Ok(ticked) => {
+                    if std::mem::take(&mut failed) {
+                        tracing::info!(show = %self.show, "the waiting room's store answers again");
+                    }
+                    let more = ticked.is_busy || ticked.snapshot.more;
+                    let rules = ticked.snapshot.rules;
+                    let totals = ticked.snapshot.totals;
+                    if viewer.take(ticked.snapshot, clock.elapsed()) {
+                        tracing::warn!(show = %self.show, "the waiting room's store has lost something; everybody is told to it again");
+                        self.beats.again(clock.elapsed());
+                    }
+                    if clock.elapsed().saturating_sub(notice_at) >= Duration::from_secs(1) {
+                        notice_at = clock.elapsed();
+                        // The old one stays if there is no answer.
+                        if let Ok(new) = plain(self.keep.call("notice", port(store.notice(&self.show))).await)
+                        {
+                            notice = new.map(Into::into);
+                        }
+                    }
+                    if let Some(view) = viewer.view(clock.elapsed(), notice.clone()) {
+                        self.view.send_replace(Arc::new(view));
+                    }
+                    let is_idle =
+                        totals.waiting + totals.ready + totals.absent == 0 && self.beats.people() == 0;
+                    match () {
+                        () if more => Duration::ZERO,
+                        () if is_idle => IDLE_TICK_EVERY,
+                        () => tick_every(rules),
+                    }
+                }
+                Err(fault) => {
+                    if !std::mem::replace(&mut failed, true) {
+                        tracing::error!(show = %self.show, error = fault.chain(), "the waiting room's store does not answer; places stand still");
+                    }
+                    REST
+                }
+            };
+            tokio::select! {
+                () = clock.sleep(rest) => {}
+                () = self.beats.anybody(), if rest == IDLE_TICK_EVERY => {}
+            }
+        }
+    }
+
+    /// Sends signs of life, for ever.
+    async fn beat(&self) {
+        let Keep { store, clock, .. } = &self.keep;
+        loop {
+            let linger = if self.beats.work().await { LINGER_URGENT } else { LINGER };
+            tokio::select! {
+                () = clock.sleep(linger) => {}
+                () = self.beats.urgent(), if linger == LINGER => clock.sleep(LINGER_URGENT).await,
+            }
+            let tickets = self.beats.take(clock.elapsed());
+            if tickets.is_empty() {
+                continue;
+            }
+            match plain(self.keep.call("beat", port(store.beat(&self.show, &tickets))).await) {
+                Ok(told) => self.beats.answered(&tickets, &told.answer, clock.elapsed()),
+                Err(_) => {
+                    // The other task tells the log.
+                    self.beats.unanswered(tickets);
+                    clock.sleep(REST).await;
+                }
+            }
+        }
+    }
+}
+
+/// Often enough that no token of the bucket runs over.
+fn tick_every(rules: Rules) -> Duration {
+    let fills = Duration::from_secs_f64(f64::from(rules.burst) / f64::from(rules.rate.max(1)));
+    (fills / 2).clamp(TICK_EVERY_MIN, TICK_EVERY)
+}
+
+/// A call that has no refusal.
+enum Never {}
+
+async fn port<T>(call: impl Future<Output = Result<T, Fault>>) -> Result<T, PortError<Never>> {
+    call.await.map_err(PortError::Failed)
+}
+
+fn plain<T>(answer: Result<T, PortError<Never>>) -> Result<T, Fault> {
+    answer.map_err(|error| match error {
+        PortError::Failed(fault) => fault,
+        PortError::Rejected(never) => match never {},
+    })
+}

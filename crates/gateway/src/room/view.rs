@@ -1,0 +1,88 @@
+//! What a gateway knows of a line: a snapshot of the store, kept as counts.
+
+use core::time::Duration;
+use domain::waiting_room::{HOLD, Pace, Places, Snapshot};
+use std::sync::Arc;
+
+/// A line as it was a moment ago. Places and waits are told from it without asking the store.
+#[derive(Debug, Clone)]
+pub struct View {
+    /// The newest snapshot.
+    pub snapshot: Snapshot,
+    /// How many wait where.
+    places: Places,
+    /// How fast the line moves.
+    pace: Pace,
+    /// What the operator says to those who wait.
+    pub notice: Option<Arc<str>>,
+}
+
+impl View {
+    /// People ahead of a number. One that was given after the snapshot has everybody ahead of it who was given one since.
+    pub fn ahead_of(&self, number: u64) -> u64 {
+        let last = self.snapshot.last;
+        match number.checked_sub(last + 1) {
+            Some(since) => self.places.ahead_of(last + 1).saturating_add(since),
+            None => self.places.ahead_of(number),
+        }
+    }
+
+    /// How long so many people take; `None` if nobody can say.
+    pub fn wait(&self, ahead: u64) -> Option<Duration> {
+        self.pace.wait(ahead)
+    }
+
+    /// People a second, as it is told.
+    pub fn pace(&self) -> Option<f64> {
+        self.pace.told()
+    }
+}
+
+/// Builds views out of snapshots.
+#[derive(Debug, Default)]
+pub(super) struct Viewer {
+    known: Option<Known>,
+    /// Who has lost the line keeps telling the old places until those in front have had the time to come back.
+    shown_from: Option<Duration>,
+}
+
+#[derive(Debug)]
+struct Known {
+    snapshot: Snapshot,
+    places: Places,
+    pace: Pace,
+}
+
+impl Viewer {
+    /// What to ask the store for.
+    pub(super) fn since(&self) -> Option<(u64, u64)> {
+        self.known.as_ref().map(|known| (known.snapshot.incarnation, known.snapshot.version))
+    }
+
+    /// Takes a snapshot in at `now`, a time that only grows; whether the store has lost something since the last one.
+    pub(super) fn take(&mut self, snapshot: Snapshot, now: Duration) -> bool {
+        let is_lost =
+            self.known.as_ref().is_some_and(|known| known.snapshot.incarnation != snapshot.incarnation);
+        if is_lost {
+            self.shown_from = Some(now + HOLD);
+            self.known = None;
+        }
+        let (mut places, mut pace) =
+            self.known.take().map_or_else(Default::default, |known| (known.places, known.pace));
+        places.update(snapshot.head, snapshot.cleared, snapshot.blocks.iter().copied());
+        if !snapshot.more {
+            pace.note(&snapshot);
+        }
+        self.known = Some(Known { snapshot, places, pace });
+        is_lost
+    }
+
+    /// The line, unless it is not whole yet.
+    pub(super) fn view(&self, now: Duration, notice: Option<Arc<str>>) -> Option<View> {
+        if self.shown_from.is_some_and(|from| now < from) {
+            return None;
+        }
+        let Known { snapshot, places, pace } = self.known.as_ref().filter(|known| !known.snapshot.more)?;
+        Some(View { snapshot: snapshot.clone(), places: places.clone(), pace: pace.clone(), notice })
+    }
+}

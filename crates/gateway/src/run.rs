@@ -1,0 +1,177 @@
+//! One instance of gateway-api: the public servers and the administration, from the first request to a drained end.
+
+use crate::backends::{Sales, Shows};
+use crate::catalogue::Catalogue;
+use crate::config::Config;
+use crate::edge::{self, Edge};
+use crate::metrics::GatewayMetrics;
+use crate::queue::{Parts, Queue};
+use crate::room::Keep;
+use crate::sales::Desk;
+use identity::{KeySource, Secret, Verifier};
+use ports::{Clock, Entropy, Tasks, WaitingRoomStore};
+use runtime::Process;
+use std::io;
+use std::sync::Arc;
+use tokio::net::TcpListener;
+use tokio::sync::Semaphore;
+use tokio_util::sync::CancellationToken;
+
+/// Whom and what gateway-api works with.
+#[derive(Clone)]
+pub struct Deps {
+    /// The lines.
+    pub waiting_room: Arc<dyn WaitingRoomStore>,
+    /// What is on sale.
+    pub shows: Arc<dyn Shows>,
+    /// Reservations and payments.
+    pub sales: Arc<dyn Sales>,
+    /// The identity provider's keys, if there is one.
+    pub keys: Option<Arc<dyn KeySource>>,
+    /// Time.
+    pub clock: Arc<dyn Clock>,
+    /// Randomness.
+    pub entropy: Arc<dyn Entropy>,
+    /// This instance's tasks.
+    pub tasks: Tasks,
+    /// Metrics and health.
+    pub process: Process,
+}
+
+/// Bound sockets.
+pub struct Listeners {
+    /// REST and pages.
+    pub http: TcpListener,
+    /// gRPC.
+    pub grpc: TcpListener,
+    /// Administration; `None` = it is not served here.
+    pub admin: Option<TcpListener>,
+}
+
+/// An instance that could not serve.
+#[derive(Debug, thiserror::Error)]
+pub enum RunError {
+    /// A secret that is too weak.
+    #[error("the secret of tokens: {0}")]
+    Secret(#[from] identity::WeakSecret),
+    /// The HTTP server.
+    #[error("the HTTP server of gateway-api")]
+    Http(#[source] io::Error),
+    /// The gRPC server.
+    #[error("the gRPC server of gateway-api")]
+    Grpc(#[source] io::Error),
+    /// The server of the administration.
+    #[error("the administration of gateway-api")]
+    Admin(#[source] io::Error),
+}
+
+/// The gateway without its servers.
+pub struct Gateway {
+    edge: Edge,
+    refresher: Option<identity::Refresher>,
+    config: Config,
+    deps: Deps,
+    shutdown: CancellationToken,
+}
+
+/// Puts a gateway together.
+///
+/// # Errors
+/// When the secret of tokens is too weak.
+pub fn assemble(config: Config, deps: Deps) -> Result<Gateway, identity::WeakSecret> {
+    let metrics = GatewayMetrics::register(&deps.process.metrics);
+    let shutdown = CancellationToken::new();
+    let secret = config.jwt_secret.clone().map(Secret::new).transpose()?;
+    let options = identity::Options {
+        secret,
+        keys: deps.keys.clone(),
+        issuer: Some(config.jwt_issuer.clone()),
+        audience: Some(config.jwt_audience.clone()),
+    };
+    let (verifier, refresher) = Verifier::new(options, deps.clock.clone());
+    let catalogue = Arc::new(Catalogue::new(deps.shows.clone(), deps.clock.clone(), config.backend_timeout));
+    let keep = Keep {
+        store: deps.waiting_room.clone(),
+        clock: deps.clock.clone(),
+        metrics: metrics.store.clone(),
+        limit: config.store_timeout,
+    };
+    let queue = Queue::new(Parts {
+        keep,
+        catalogue: catalogue.clone(),
+        secrets: config.secrets.clone(),
+        metrics: metrics.clone(),
+        entropy: deps.entropy.clone(),
+        tasks: deps.tasks.clone(),
+        shutdown: shutdown.clone(),
+    });
+    let desk = Desk::new(deps.sales.clone(), deps.clock.clone(), metrics.clone(), config.backend_timeout);
+    let shared = edge::Shared {
+        queue,
+        desk,
+        catalogue,
+        verifier,
+        metrics,
+        proxies: config.proxies.clone(),
+        per_person: edge::limiter(config.per_person),
+        per_address: edge::limiter(config.per_address),
+        streams: Arc::new(Semaphore::new(edge::STREAMS_MAX)),
+    };
+    Ok(Gateway { edge: Edge(Arc::new(shared)), refresher, config, deps, shutdown })
+}
+
+impl Gateway {
+    /// The routes of administration, for a process that serves them beside others.
+    pub fn admin_routes(&self) -> axum::Router {
+        edge::admin::routes(self.edge.0.queue.clone(), self.config.admin_token.clone())
+    }
+
+    /// The public routes, for whoever calls them without a socket.
+    pub fn routes(&self) -> axum::Router {
+        edge::rest::router(&self.edge, &self.config.origins, &self.deps.process)
+    }
+
+    /// Serves until `shutdown`. Then, in this order: not ready any more; no new connections, requests that were begun end; the lines
+    /// are not kept any more. Nothing of a line is here: other gateways, or this one after a restart, go on with it.
+    ///
+    /// # Errors
+    /// When a server could not be set up; the others are then drained too.
+    pub async fn run(self, listeners: Listeners, shutdown: CancellationToken) -> Result<(), RunError> {
+        let Deps { tasks, process, .. } = &self.deps;
+        if let Some(refresher) = self.refresher {
+            let (health, stop) = (process.health.clone(), self.shutdown.clone());
+            health.ready_set("identity", refresher.state().ready());
+            tasks.spawn(async move {
+                refresher.run(stop, move |state| health.ready_set("identity", state.ready())).await;
+            });
+        }
+        let stop = shutdown.child_token();
+        let router = edge::rest::router(&self.edge, &self.config.origins, process);
+        let http = async {
+            let connections = self.config.connections;
+            let served =
+                runtime::http::serve_many(listeners.http, router, stop.clone(), tasks, connections).await;
+            stop.cancel();
+            served.map_err(RunError::Http)
+        };
+        let grpc = async {
+            let services = edge::grpc::services(self.edge.clone());
+            let served = runtime::grpc::serve(listeners.grpc, services, stop.clone(), tasks, process).await;
+            stop.cancel();
+            served.map_err(RunError::Grpc)
+        };
+        let admin = async {
+            let (queue, token) = (self.edge.0.queue.clone(), self.config.admin_token.clone());
+            let served =
+                edge::admin::serve(listeners.admin, queue, token, process, stop.clone(), tasks).await;
+            served.map_err(RunError::Admin)
+        };
+        let not_ready = async {
+            stop.cancelled().await;
+            process.health.draining();
+        };
+        let (http, grpc, admin, ()) = tokio::join!(http, grpc, admin, not_ready);
+        self.shutdown.cancel();
+        http.and(grpc).and(admin)
+    }
+}

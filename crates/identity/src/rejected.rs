@@ -1,0 +1,82 @@
+//! Why a token is not believed.
+
+/// A closed set of reasons, for the log and for counting. None reveals anything of the token. The caller of an API is told
+/// that the token is not valid and no more: which of these it was would help to forge the next one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, thiserror::Error)]
+pub enum Rejected {
+    /// There is none.
+    #[error("there is no token")]
+    Missing,
+    /// Not a token in the compact form; too long; asking for an extension; without an end of its time.
+    #[error("it is not a token that can be read")]
+    Malformed,
+    /// `none`, an algorithm that is not accepted here, or one for which nothing is configured.
+    #[error("its algorithm is not accepted")]
+    Algorithm,
+    /// The provider names no key, or more than one, that it could be signed with.
+    #[error("no key is known that it would be signed with")]
+    UnknownKey,
+    /// Signed with another key, or changed.
+    #[error("its signature does not match")]
+    Signature,
+    /// Its time is over.
+    #[error("it has expired")]
+    Expired,
+    /// Its time has not come, or it was issued in the future.
+    #[error("it is not valid yet")]
+    NotYetValid,
+    /// From somebody else.
+    #[error("it is from another issuer")]
+    Issuer,
+    /// For somebody else.
+    #[error("it is for another audience")]
+    Audience,
+    /// Its subject is no person's id.
+    #[error("its subject is not a person")]
+    Subject,
+}
+
+impl Rejected {
+    /// Every reason, to resolve counters ahead of time.
+    pub const ALL: [Self; 10] = [
+        Self::Missing,
+        Self::Malformed,
+        Self::Algorithm,
+        Self::UnknownKey,
+        Self::Signature,
+        Self::Expired,
+        Self::NotYetValid,
+        Self::Issuer,
+        Self::Audience,
+        Self::Subject,
+    ];
+
+    /// The value of a metric's label.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Missing => "missing",
+            Self::Malformed => "malformed",
+            Self::Algorithm => "algorithm",
+            Self::UnknownKey => "unknown_key",
+            Self::Signature => "signature",
+            Self::Expired => "expired",
+            Self::NotYetValid => "not_yet_valid",
+            Self::Issuer => "issuer",
+            Self::Audience => "audience",
+            Self::Subject => "subject",
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::BTreeSet;
+
+    #[test]
+    fn each_reason_has_a_label_and_words_of_its_own() {
+        let labels: BTreeSet<_> = Rejected::ALL.iter().map(|reason| reason.as_str()).collect();
+        let words: BTreeSet<_> = Rejected::ALL.iter().map(ToString::to_string).collect();
+        assert_eq!((labels.len(), words.len()), (Rejected::ALL.len(), Rejected::ALL.len()));
+    }
+}

@@ -1,0 +1,103 @@
+//! The verifier of a process: what is configured, and the keys that are known.
+
+use crate::claims::{Expected, judge};
+use crate::compact::Compact;
+use crate::keys::{Keys, keys_of};
+use crate::signature::{Algorithm, Secret, VerifyingKey};
+use crate::{KeySource, Person, Refresher, Rejected};
+use core::fmt;
+use ports::Clock;
+use std::sync::Arc;
+
+/// Whose tokens are believed. With neither a secret nor keys nobody's are.
+#[derive(Clone, Default)]
+pub struct Options {
+    /// The secret of tokens with HS256; `None` refuses them all.
+    pub secret: Option<Secret>,
+    /// The provider's keys, of tokens with RS256 and ES256; `None` refuses them all.
+    pub keys: Option<Arc<dyn KeySource>>,
+    /// What `iss` must be; `None` takes any.
+    pub issuer: Option<String>,
+    /// What `aud` must be or have; `None` takes any.
+    pub audience: Option<String>,
+}
+
+/// Verifies tokens. Cloning gives another handle to the same.
+#[derive(Clone)]
+pub struct Verifier(Arc<Shared>);
+
+struct Shared {
+    secret: Option<VerifyingKey>,
+    keys: Option<Keys>,
+    expected: Expected,
+    clock: Arc<dyn Clock>,
+}
+
+impl Verifier {
+    /// A verifier, and where keys are to be fetched the task that does: it must be [run](Refresher::run).
+    pub fn new(options: Options, clock: Arc<dyn Clock>) -> (Self, Option<Refresher>) {
+        let Options { secret, keys, issuer, audience } = options;
+        let (keys, refresher) = keys.map(|source| keys_of(source, clock.clone())).unzip();
+        let secret = secret.map(|secret| secret.verifying());
+        let expected = Expected { issuer, audience };
+        (Self(Arc::new(Shared { secret, keys, expected, clock })), refresher)
+    }
+
+    /// Who the bearer of a token is, by the keys that are known now.
+    ///
+    /// # Errors
+    /// When the token is not believed.
+    pub fn verify(&self, token: &str) -> Result<Person, Rejected> {
+        let compact = Compact::parse(token)?;
+        let header = compact.header()?;
+        let known = self.0.keys.as_ref().map(Keys::known);
+        let key = match header.algorithm {
+            Algorithm::Hs256 => self.0.secret.as_ref().ok_or(Rejected::Algorithm)?,
+            Algorithm::Rs256 | Algorithm::Es256 => {
+                let known = known.as_ref().ok_or(Rejected::Algorithm)?;
+                known.find(header.algorithm, header.kid.as_deref()).ok_or(Rejected::UnknownKey)?
+            }
+        };
+        if !key.made(&compact.signature, compact.signed) {
+            return Err(Rejected::Signature);
+        }
+        judge(&compact.payload()?, &self.0.expected, self.0.clock.now())
+    }
+
+    /// As [`verify`](Self::verify), and where the key is not known, once more with the keys that the provider has now. Waits
+    /// for one fetch at most, [`FETCH_LIMIT`](crate::FETCH_LIMIT) long, and for none if the last was less than
+    /// [`FETCH_GAP`](crate::FETCH_GAP) ago.
+    ///
+    /// # Errors
+    /// When the token is not believed.
+    pub async fn authenticate(&self, token: &str) -> Result<Person, Rejected> {
+        match (self.verify(token), &self.0.keys) {
+            (Err(Rejected::UnknownKey), Some(keys)) => {
+                keys.newer().await;
+                self.verify(token)
+            }
+            (verified, _) => verified,
+        }
+    }
+}
+
+impl fmt::Debug for Verifier {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Verifier")
+            .field("secret", &self.0.secret.is_some())
+            .field("keys", &self.0.keys.is_some())
+            .field("expected", &self.0.expected)
+            .finish()
+    }
+}
+
+impl fmt::Debug for Options {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Options")
+            .field("secret", &self.secret)
+            .field("keys", &self.keys.is_some())
+            .field("issuer", &self.issuer)
+            .field("audience", &self.audience)
+            .finish()
+    }
+}

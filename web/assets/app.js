@@ -1,0 +1,92 @@
+// The page: its frame, and which screen belongs to which address.
+
+import { button, el, setText } from './dom.js';
+import { choose, currentLanguage, language, otherLanguage, t } from './i18n.js';
+import { reservationScreen } from './reservation.js';
+import { calm, trouble } from './retry.js';
+import { Screen, heading } from './screen.js';
+import { person, session, signOut, takeFromAddress } from './session.js';
+import { showScreen } from './show.js';
+import { showsScreen } from './shows.js';
+import { NotSignedIn, askToSignIn } from './signin.js';
+
+const main = document.getElementById('main');
+let screen = null;
+let connection = null;
+
+function route() {
+  const [, place, id] = location.hash.match(/^#\/(show|reservation)\/([^/]+)$/) ?? [];
+  try {
+    if (place === 'show') return [showScreen, decodeURIComponent(id)];
+    if (place === 'reservation') return [reservationScreen, decodeURIComponent(id)];
+  } catch {
+    // An address that was cut off in the middle of a character: as good as none.
+  }
+  return [showsScreen];
+}
+
+async function open() {
+  screen?.stop();
+  calm();
+  const mine = new Screen(main);
+  screen = mine;
+  const [run, ...about] = route();
+  try {
+    await run(mine, ...about);
+  } catch (error) {
+    if (mine.signal.aborted) return;
+    if (!(error instanceof NotSignedIn)) console.error(error);
+    failed(mine, error);
+  }
+}
+
+function failed(mine, error) {
+  const [title, text] = error instanceof NotSignedIn ? ['signInTitle', 'signInSource']
+    : error.status === 404 ? ['missing', 'missingText'] : ['wrong', 'wrongText'];
+  mine.show(() => t(title), () => [
+    heading(t(title)),
+    el('p', {}, t(text)),
+    el('div', { class: 'actions' },
+      button(t('again'), open),
+      el('a', { class: 'secondary', href: '#/' }, t('toShows'))),
+  ]);
+}
+
+function frame() {
+  document.documentElement.lang = currentLanguage();
+  setText(document.getElementById('skip'), t('skip'));
+  setText(document.getElementById('foot'), t('foot'));
+  const toggle = document.getElementById('language');
+  setText(toggle, t('otherLanguage'));
+  toggle.lang = otherLanguage();
+  const who = person();
+  document.getElementById('who').replaceChildren(...(who
+    ? [el('span', { class: 'person' }, t('signedInAs', who)),
+      el('button', { class: 'quiet', type: 'button', on: { click: leave } }, t('signOut'))]
+    : [el('button', { class: 'quiet', type: 'button', on: { click: () => askToSignIn(null, screen.signal) } }, t('signIn'))]));
+  setText(document.getElementById('trouble'), connection ? t(connection) : '');
+}
+
+function leave() {
+  signOut({ forget: true });
+  if (location.hash !== '#/') location.hash = '#/';
+}
+
+document.getElementById('skip').addEventListener('click', (event) => {
+  // The fragment is the address of the screen, so the link may not set it.
+  event.preventDefault();
+  main.focus();
+});
+document.getElementById('language').addEventListener('click', () => choose(otherLanguage()));
+language.addEventListener('change', () => { frame(); screen?.redraw(); });
+session.addEventListener('change', () => { frame(); screen?.redraw(); });
+trouble.addEventListener('change', ({ detail }) => { connection = detail; frame(); });
+window.addEventListener('hashchange', () => {
+  // Setting the address by replaceState makes no event, so the screen is opened here in both cases.
+  takeFromAddress();
+  open();
+});
+
+takeFromAddress();
+frame();
+open();

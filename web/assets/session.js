@@ -1,0 +1,50 @@
+// Who the person is. There is no sign-in of our own: an access token comes from the site's identity provider, in the
+// address's fragment, which no server and no log sees, or is pasted. It is kept for this tab only.
+
+import { forgetPlaces, recall, remember } from './memory.js';
+
+const KEY = 'tacos.access_token';
+export const session = new EventTarget();
+
+/** The claims of a token, unchecked: the gateway checks it with every request. Null if it is none. */
+export function claims(token) {
+  try {
+    const part = token.split('.')[1].replaceAll('-', '+').replaceAll('_', '/');
+    const bytes = Uint8Array.from(atob(part), (character) => character.charCodeAt(0));
+    const value = JSON.parse(new TextDecoder().decode(bytes));
+    return typeof value.sub === 'string' && value.sub ? value : null;
+  } catch {
+    return null;
+  }
+}
+
+export const accessToken = () => recall('sessionStorage', KEY);
+
+/** The person's name, null if nobody is signed in. */
+export const person = () => claims(accessToken() ?? '')?.sub ?? null;
+
+/** Whether it was a token at all. */
+export function signIn(token) {
+  const text = token.trim();
+  if (!claims(text)) return false;
+  remember('sessionStorage', KEY, text);
+  session.dispatchEvent(new Event('change'));
+  return true;
+}
+
+/** `forget` = the person wants to go; otherwise the token has run out and the places in line stay. */
+export function signOut({ forget }) {
+  remember('sessionStorage', KEY, null);
+  if (forget) forgetPlaces();
+  session.dispatchEvent(new Event('change'));
+}
+
+/** Takes the token out of `#access_token=…`; whether there was one. */
+export function takeFromAddress() {
+  if (!location.hash.startsWith('#access_token=')) return false;
+  const fragment = new URLSearchParams(location.hash.slice(1));
+  // Before anything else, so that it is neither copied with the address nor kept by the history.
+  history.replaceState(null, '', `${location.pathname}#/`);
+  signIn(fragment.get('access_token'));
+  return true;
+}

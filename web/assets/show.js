@@ -1,0 +1,111 @@
+// One show: the way from its name to seats that are held.
+
+import * as api from './api.js';
+import { button, el } from './dom.js';
+import { format, money, t } from './i18n.js';
+import { changePlace, placeIn } from './memory.js';
+import { untilAnswered } from './retry.js';
+import { heading, heldNotice, loading, missing } from './screen.js';
+import { chooseSeats, sendReservation } from './seats.js';
+import { person } from './session.js';
+import { signInPanel } from './signin.js';
+import { join, sitOutUsedPass, waitInLine } from './waiting.js';
+
+export async function showScreen(screen, show) {
+  const { signal } = screen;
+  screen.show(() => '', loading);
+  let hall;
+  try {
+    hall = await untilAnswered(() => api.availability(show, signal), signal);
+  } catch (error) {
+    if (error.status !== 404) throw error;
+    return screen.show(() => t('missing'), () => missing(t('missingText')));
+  }
+  const held = await heldReservation(screen, show);
+  let notice = null;
+  let isRejoined = false;
+
+  // Sent before a reload and not answered: the same request again gives the answer that was lost.
+  const { pending } = placeIn(show, person());
+  if (pending) {
+    const refusal = await sendReservation(screen, show, pending);
+    if (refusal === null) return undefined;
+    notice = refusal.notice;
+  }
+
+  for (;;) {
+    if (!hall.waiting_room) {
+      const over = await chooseSeats(screen, hall, null, notice, held);
+      if (over === null) return undefined;
+      notice = over;
+      continue;
+    }
+    if (!placeIn(show, person()).ticket) {
+      await introduction(screen, hall, notice, held);
+      notice = await join(screen, hall);
+      if (notice) continue;
+    }
+    const turn = await waitInLine(screen, hall);
+    if (turn.isLost && !isRejoined) {
+      // Not the person's doing, and they may not be looking: in again at once, but not for ever.
+      isRejoined = true;
+      notice = (await join(screen, hall)) ?? turn.notice;
+      continue;
+    }
+    if (turn.notice) {
+      notice = turn.notice;
+      continue;
+    }
+    if (turn.pass === placeIn(show, person()).spent) {
+      await sitOutUsedPass(screen, hall, turn.until);
+      changePlace(show, person(), { ticket: undefined, spent: undefined });
+      notice = await join(screen, hall);
+      continue;
+    }
+    const over = await chooseSeats(screen, hall, turn, notice, held);
+    if (over === null) return undefined;
+    // The pass is used or out of time; another needs another place in line.
+    changePlace(show, person(), { ticket: undefined, spent: turn.pass });
+    notice = over;
+  }
+}
+
+/** The reservation of this show that is still to be paid for, if there is one: its id. */
+async function heldReservation(screen, show) {
+  const { reservation } = placeIn(show, person());
+  if (!reservation) return null;
+  try {
+    const { status } = await untilAnswered(() => api.reservation(reservation, screen.signal), screen.signal);
+    if (status === 'HOLD') return reservation;
+  } catch (error) {
+    if (screen.signal.aborted) throw error;
+    // Whose sign-in has run out still has the reservation.
+    if (error.status !== 403 && error.status !== 404) return null;
+  }
+  changePlace(show, person(), { reservation: undefined });
+  return null;
+}
+
+/** What there is and what it costs; resolves when the person wants to join. */
+function introduction(screen, hall, notice, held) {
+  return new Promise((resolve) => {
+    screen.show(() => hall.name, () => [
+      heading(hall.name, el('p', { class: 'soft' }, hall.remaining ? t('left', format(hall.remaining), format(total(hall))) : t('soldOut'))),
+      notice && el('p', { class: 'notice', role: 'status' }, t(notice)),
+      heldNotice(held),
+      el('div', { class: 'card' },
+        el('table', { class: 'prices' },
+          el('caption', {}, t('sections')),
+          el('thead', {}, el('tr', {}, ['section', 'price', 'remaining'].map((key) => el('th', { scope: 'col' }, t(key))))),
+          el('tbody', {}, hall.sections.map((section) => el('tr', {},
+            el('th', { scope: 'row' }, section.name ?? section.id),
+            el('td', {}, money(section.price, hall.currency)),
+            el('td', {}, section.remaining ? format(section.remaining) : t('soldOut'))))))),
+      el('p', {}, t('lineExplained')),
+      signInPanel(),
+      el('div', { class: 'actions' }, button(notice ? t('joinAgain') : t('join'), () => resolve())),
+    ]);
+  });
+}
+
+const total = (hall) => hall.sections.reduce((sum, section) => sum + section.total, 0);

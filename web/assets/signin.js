@@ -1,0 +1,70 @@
+// Signing in: a panel where a token is pasted, in the page or, when it is needed in the middle of something, in front of it.
+
+import { el, setText } from './dom.js';
+import { t } from './i18n.js';
+import { person, signIn, signOut } from './session.js';
+
+function form(id, onDone) {
+  const problem = el('p', { class: 'problem', id: `${id}-problem`, role: 'alert' });
+  const input = el('textarea', {
+    id, rows: 3, required: true, spellcheck: 'false', autocomplete: 'off', autocapitalize: 'off',
+    'aria-describedby': `${id}-source ${id}-problem`,
+  });
+  const submit = (event) => {
+    event.preventDefault();
+    if (signIn(input.value)) return onDone();
+    setText(problem, t('signInBad'));
+    input.setAttribute('aria-invalid', 'true');
+    input.focus();
+  };
+  return el('form', { class: 'signin', novalidate: true, on: { submit } },
+    el('label', { for: id }, t('signInLabel')),
+    input,
+    problem,
+    el('p', { class: 'soft', id: `${id}-source` }, t('signInSource')),
+    el('button', { class: 'primary', type: 'submit' }, t('signIn')));
+}
+
+/** The panel in a page; nothing if somebody is signed in. */
+export function signInPanel() {
+  if (person()) return null;
+  return el('section', { class: 'card', 'aria-labelledby': 'signin-title' },
+    el('h2', { id: 'signin-title' }, t('signInTitle')),
+    form('signin-token', () => {}));
+}
+
+/** Asks for a sign-in in front of the page; whether there is one then. */
+export function askToSignIn(reason, signal) {
+  return new Promise((resolve) => {
+    const dialog = el('dialog', { class: 'dialog', 'aria-labelledby': 'signin-dialog-title' },
+      el('h2', { id: 'signin-dialog-title' }, t('signInTitle')),
+      reason && el('p', { class: 'notice' }, reason),
+      form('signin-dialog-token', () => dialog.close()),
+      el('button', { class: 'quiet', type: 'button', on: { click: () => dialog.close() } }, t('close')));
+    const close = () => dialog.close();
+    dialog.addEventListener('close', () => {
+      signal.removeEventListener('abort', close);
+      dialog.remove();
+      resolve(person() !== null);
+    });
+    signal.addEventListener('abort', close);
+    document.body.append(dialog);
+    dialog.showModal();
+  });
+}
+
+/** Thrown when somebody does not sign in where they have to. */
+export class NotSignedIn extends Error {}
+
+/** Calls what needs a sign-in: asks for one if there is none, and again if it has run out meanwhile. */
+export async function signedIn(call, signal) {
+  for (let reason = null; ; reason = t('signInEnded')) {
+    if (!person() && !(await askToSignIn(reason, signal))) throw new NotSignedIn();
+    try {
+      return await call();
+    } catch (error) {
+      if (error.status !== 401) throw error;
+      signOut({ forget: false });
+    }
+  }
+}

@@ -1,0 +1,114 @@
+// A buyer at the page: the fixtures of the tests, and the steps that several of them take.
+
+import AxeBuilder from '@axe-core/playwright';
+import { test as base, expect } from '@playwright/test';
+import { BASE_URL, accessToken } from './platform.js';
+
+export { expect };
+
+export const WORDS = {
+  en: {
+    join: 'Join the line', place: 'Your place', choose: 'Choose your seats', reserve: 'Hold and pay', pay: 'Payment',
+    approve: 'Approved', decline: 'Declined', payNow: /^Pay /, confirmed: 'Your seats are confirmed',
+    declined: 'The payment was declined', again: 'Choose again', seat: (row, number) => new RegExp(`^Row ${row} seat ${number}, `),
+    quantity: /Tickets/, expired: 'The hold has run out', cancel: 'Cancel reservation', cancelled: 'The reservation is cancelled',
+    shows: 'On sale now', signIn: 'Sign in', token: 'Access token', leave: 'Leave the line', left: 'You have left the line.',
+    reconnecting: /reconnecting/, money: '₩240,000',
+  },
+  ko: {
+    join: '대기열에 서기', place: '내 순서', choose: '좌석을 선택해 주세요', reserve: '선점하고 결제하기', pay: '결제',
+    approve: '승인', decline: '거절', payNow: /결제하기$/, confirmed: '예매가 확정되었습니다',
+    declined: '결제가 거절되었습니다', again: '다시 선택하기', seat: (row, number) => new RegExp(`^${row}열 ${number}번, `),
+    quantity: /매수/, expired: '선점 시간이 끝났습니다', cancel: '예매 취소', cancelled: '예매가 취소되었습니다',
+    shows: '지금 판매 중인 공연', signIn: '로그인', token: '액세스 토큰', leave: '대기열에서 나가기', left: '대기열에서 나왔습니다.',
+    reconnecting: /다시 연결/, money: '₩240,000',
+  },
+};
+
+export const LOCALES = { en: 'en-US', ko: 'ko-KR' };
+
+/** `buyer`: signed in, in the language of `tongue`; everything that must never happen in a page fails the test. */
+export const test = base.extend({
+  tongue: ['en', { option: true }],
+  locale: async ({ tongue }, use) => use(LOCALES[tongue]),
+  token: async ({}, use, info) => use(accessToken(info.parallelIndex)),
+  /** Errors that a test makes on purpose, such as of a connection that it cuts. */
+  pardoned: async ({}, use) => use([]),
+  buyer: async ({ page, tongue, token, pardoned }, use) => {
+    const complaints = [];
+    page.on('pageerror', (error) => complaints.push(`error: ${error}`));
+    page.on('console', (message) => {
+      if (['error', 'warning'].includes(message.type())) complaints.push(`console: ${message.text()}`);
+    });
+    page.on('request', (request) => {
+      const url = new URL(request.url());
+      if (url.origin !== new URL(BASE_URL).origin && url.protocol !== 'data:') complaints.push(`request to ${url.origin}`);
+    });
+    await page.addInitScript(() => {
+      window.violations = [];
+      document.addEventListener('securitypolicyviolation', ({ violatedDirective, blockedURI }) =>
+        console.error(`policy: ${violatedDirective} ${blockedURI}`));
+    });
+    await use(new Buyer(page, WORDS[tongue], token));
+    const bad = complaints.filter((text) => !pardoned.some((pattern) => pattern.test(text)));
+    expect(bad, 'what must never happen in the page').toEqual([]);
+  },
+});
+
+export class Buyer {
+  constructor(page, words, token) {
+    Object.assign(this, { page, words, token });
+  }
+
+  /** Comes from the identity provider, and the token leaves the address at once. */
+  async signIn() {
+    await this.page.goto(`/#access_token=${this.token}`);
+    await this.heading('shows');
+    expect(this.page.url()).not.toContain('access_token');
+  }
+
+  /** The address as somebody would share it; a move inside the page, as a link is. */
+  async open(show) {
+    const opened = this.page.waitForResponse((response) => response.url().endsWith(`/${show.event_id}/availability`));
+    await this.page.evaluate((id) => { window.location.hash = `#/show/${id}`; }, show.event_id);
+    await opened;
+  }
+
+  heading(word) {
+    return expect(this.page.getByRole('heading', { level: 1, name: this.words[word] })).toBeVisible();
+  }
+
+  button(word) {
+    return this.page.getByRole('button', { name: this.words[word] });
+  }
+
+  seat(row, number) {
+    return this.page.getByRole('gridcell', { name: this.words.seat(row, number) });
+  }
+
+  async choose(...seats) {
+    for (const [row, number] of seats) {
+      await this.seat(row, number).click();
+      await expect(this.seat(row, number)).toHaveAttribute('aria-selected', 'true');
+    }
+  }
+
+  async reserve() {
+    await this.button('reserve').click();
+    await this.heading('pay');
+  }
+
+  async pay(outcome) {
+    await this.page.getByRole('radio', { name: this.words[outcome], exact: false }).first().check();
+    await this.button('payNow').click();
+  }
+
+  /** No violation of what axe knows of WCAG and of good practice. */
+  async isAccessible() {
+    const { violations } = await new AxeBuilder({ page: this.page }).analyze();
+    const told = violations.map(({ id, help, nodes }) => `${id}: ${help}: ${nodes.map(({ html }) => html).join(' | ')}`);
+    expect(told).toEqual([]);
+    const width = await this.page.evaluate(() => document.documentElement.scrollWidth - window.innerWidth);
+    expect(width, 'the page is wider than the window').toBeLessThanOrEqual(0);
+  }
+}
