@@ -79,7 +79,12 @@ document.getElementById('skip').addEventListener('click', (event) => {
 });
 document.getElementById('language').addEventListener('click', () => choose(otherLanguage()));
 language.addEventListener('change', () => { frame(); screen?.redraw(); });
-session.addEventListener('change', () => { frame(); screen?.redraw(); });
+session.addEventListener('change', () => {
+  frame();
+  screen?.redraw();
+  // The panel in which one signed in is gone, and the focus with it.
+  if (document.activeElement === document.body) screen?.focusHeading();
+});
 trouble.addEventListener('change', ({ detail }) => { connection = detail; frame(); });
 window.addEventListener('hashchange', () => {
   // Setting the address by replaceState makes no event, so the screen is opened here in both cases.

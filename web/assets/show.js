@@ -45,24 +45,21 @@ export async function showScreen(screen, show) {
       notice = await join(screen, hall);
       if (notice) continue;
     }
-    const turn = await waitInLine(screen, hall);
+    const turn = await waitInLine(screen, hall, notice);
+    notice = turn.notice ?? null;
     if (turn.isLost && !isRejoined) {
       // Not the person's doing, and they may not be looking: in again at once, but not for ever.
       isRejoined = true;
-      notice = (await join(screen, hall)) ?? turn.notice;
-      continue;
+      notice = (await join(screen, hall)) ?? notice;
     }
-    if (turn.notice) {
-      notice = turn.notice;
-      continue;
-    }
-    if (turn.pass === placeIn(show, person()).spent) {
+    if (notice) continue;
+    if (turn.isUsed) {
       await sitOutUsedPass(screen, hall, turn.until);
       changePlace(show, person(), { ticket: undefined, spent: undefined });
       notice = await join(screen, hall);
       continue;
     }
-    const over = await chooseSeats(screen, hall, turn, notice, held);
+    const over = await chooseSeats(screen, hall, turn, null, held);
     if (over === null) return undefined;
     // The pass is used or out of time; another needs another place in line.
     changePlace(show, person(), { ticket: undefined, spent: turn.pass });

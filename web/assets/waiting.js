@@ -60,10 +60,11 @@ export async function join(screen, hall) {
 }
 
 /**
- * Waits until it is this person's turn and enters. Resolves to `{ pass, until }`, the latter by `performance.now()`, or
- * to `{ notice }`, the key of a text, with `isLost` if the ticket was not recognised at all.
+ * Waits until it is this person's turn and enters. Resolves to `{ pass, until }`, the latter by `performance.now()`, with
+ * `isUsed` if it is the pass of a reservation that was made; or to `{ notice }`, the key of a text, with `isLost` if the
+ * ticket was not recognised at all. `notice` is what is to be told meanwhile.
  */
-export async function waitInLine(screen, hall) {
+export async function waitInLine(screen, hall, notice) {
   const show = hall.event_id;
   const who = person();
   const { ticket } = placeIn(show, who);
@@ -72,7 +73,7 @@ export async function waitInLine(screen, hall) {
   const leaving = new AbortController();
   let hasLeft = false;
   screen.signal.addEventListener('abort', () => leaving.abort(screen.signal.reason));
-  const view = waitingView(hall, placeIn(show, who), async () => {
+  const view = waitingView(hall, placeIn(show, who), notice, async () => {
     if (!(await ask(t('leaveSure'), t('leave'), t('stay'), screen.signal))) return;
     hasLeft = true;
     leaving.abort(new DOMException('left the line', 'AbortError'));
@@ -87,10 +88,12 @@ export async function waitInLine(screen, hall) {
         return { notice: status.status === 'left' ? 'lineLeft' : 'ticketOver' };
       }
       if (status.ready_for_entry || status.status === 'ready') {
-        // Before the request, because a moment may pass, and the title is all that is seen of a hidden page.
-        announceTurn(screen);
         const entered = await enter(screen, ticket, leaving.signal);
-        if (entered?.pass) return entered;
+        if (entered?.pass) {
+          const isUsed = entered.pass === placeIn(show, who).spent;
+          if (!isUsed) announceTurn(screen);
+          return { ...entered, isUsed };
+        }
         if (entered) { forget(); return entered; }
         continue;
       }
@@ -115,6 +118,7 @@ export async function waitInLine(screen, hall) {
   }
 }
 
+/** The title is all that is seen of a hidden page. */
 function announceTurn(screen) {
   sayNow(t('yourTurnNow'));
   if (!document.hidden) return;
@@ -159,7 +163,7 @@ export async function sitOutUsedPass(screen, hall, until) {
   });
 }
 
-function waitingView(hall, place, onLeave) {
+function waitingView(hall, place, notice, onLeave) {
   let parts = null;
   let status = null;
   let saidAt = -Infinity;
@@ -198,6 +202,7 @@ function waitingView(hall, place, onLeave) {
       write();
       return [
         heading(hall.name, el('p', { class: 'soft' }, t('waiting'))),
+        notice && el('p', { class: 'notice', role: 'status' }, t(notice)),
         el('section', { class: 'ticket', 'aria-label': t('waiting') },
           el('div', { class: 'ticket-main' },
             el('p', { class: 'label' }, t('yourPlace')),

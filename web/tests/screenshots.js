@@ -34,6 +34,9 @@ for (const tongue of ['ko', 'en']) {
           await page.goto('/');
           await buyer.heading('shows');
           await shot('signed-out');
+          await page.getByRole('banner').getByRole('button', { name: buyer.words.signIn }).click();
+          await expect(page.getByRole('dialog')).toBeVisible();
+          await shot('sign-in');
           await buyer.signIn();
           await shot('shows');
           await buyer.open(line);

@@ -78,7 +78,9 @@ test('a hidden page goes on waiting without drawing, and its title tells the tur
     new MutationObserver((changes) => { window.drawn += changes.length; })
       .observe(document.querySelector('.ticket'), { childList: true, subtree: true, characterData: true, attributes: true });
   });
+  const started = page.waitForEvent('worker');
   await setHidden(true);
+  expect((await started).url()).toContain('/assets/alarm.js');
   let asked = 0;
   page.on('request', (request) => { asked += Number(request.url().includes('/queue/status')); });
   await expect.poll(() => asked, { timeout: 30_000 }).toBeGreaterThan(0);
@@ -113,6 +115,7 @@ test('a ticket that is not recognised is replaced without a question', async ({ 
   await page.reload();
   await joined;
   await expect(page.locator('.place')).toHaveText(/\d/);
+  await expect(page.getByText('you have joined the line anew')).toBeVisible();
 });
 
 test('what the operator says and does is told', async ({ buyer, page }) => {

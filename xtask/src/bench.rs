@@ -86,10 +86,18 @@ pub(crate) fn run(root: &Path, options: &Options) -> Result<bool> {
     let names = known.join(", ");
     ensure!(known.contains(&options.name), "there is no benchmark `{}`; there is: {names}", options.name);
     // The generators start the shipped binary, which lies beside them.
-    let shipped = if options.name == "worker" { "reservation-worker" } else { "tacos" };
+    let shipped = match options.name.as_str() {
+        "eta" => None,
+        "gateway" => Some("gateway-api"),
+        "worker" => Some("reservation-worker"),
+        _ => Some("tacos"),
+    };
     let profile = if options.dist { "dist" } else { "release" };
     let bench = ["-p", "bench", "--bin", &options.name];
-    let mut build = cargo(root, &["build", "--profile", profile, "-p", "app", "--bin", shipped]);
+    let mut build = cargo(root, &["build", "--profile", profile]);
+    if let Some(shipped) = shipped {
+        build.args(["-p", "app", "--bin", shipped]);
+    }
     ensure!(shown(build.args(bench))?, "the build failed");
     let mut command = cargo(root, &["run", "--profile", profile, "--quiet"]);
     command.args(bench).arg("--");

@@ -15,6 +15,7 @@ mod run;
 mod source;
 mod tidy;
 mod tree;
+mod web;
 
 use anyhow::Result;
 use clap::{CommandFactory, Parser, Subcommand};
@@ -47,6 +48,8 @@ enum Chore {
     Engines(engines::Options),
     /// A load generator against the shipped binary, built for release.
     Bench(bench::Options),
+    /// The pages in a browser, and the API's description against a fuzzer, on a running platform.
+    Web(web::Options),
     /// The long tests at their full counts, built for release: crashes of the platform, signals, outages and rivals of the worker.
     Soak(bench::Soak),
 }
@@ -73,6 +76,7 @@ fn chore(chore: Chore) -> Result<bool> {
         Chore::Deny => Ok(deny::run(&root)?.is_passed()),
         Chore::Engines(options) => engines::run(&options),
         Chore::Bench(options) => bench::run(&root, &options),
+        Chore::Web(options) => web::run(&root, &options),
         Chore::Soak(options) => bench::soak(&root, &options),
     }
 }

@@ -9,6 +9,9 @@
 //! to another node looks the same and costs the same: three seconds without turns. The script asks for the id, so the account needs
 //! `INFO`. Keys must not be evicted (`maxmemory-policy noeviction`); a line that lacks some of its keys is begun anew.
 //!
+//! A server that was demoted, is gone or says nothing is left for the one that its address leads to then, and of a cluster for the
+//! node that has taken over. Until there is one each call fails by itself, within the two timeouts of [`RedisOptions`].
+//!
 //! Keys are `<prefix>:{<show>}:<what>`; those of a line that nobody has used for a day are gone.
 //!
 //! Left to others: how often to ask, and when to ask again.

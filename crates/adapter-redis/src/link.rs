@@ -86,10 +86,7 @@ impl Link {
                 way = self.way();
             }
             let connection = way.connection().await?;
-            // Not what is used meanwhile: its silence is known.
-            if way.is_made() {
-                way.asks(part);
-            }
+            way.asks(part);
             let answer = connection.run(&command()).await;
             match &answer {
                 Err(why) if why.is_timeout() => {}
@@ -158,7 +155,7 @@ impl Way {
             tell.send_modify(|stage| {
                 *stage = Stage::Made(match (made, &*stage) {
                     // Those that answer are reached by it still.
-                    (Err(_), Stage::Making(Some(meanwhile))) if false => Ok(meanwhile.clone()),
+                    (Err(_), Stage::Making(Some(meanwhile))) => Ok(meanwhile.clone()),
                     (made, _) => made,
                 });
             });
@@ -168,10 +165,6 @@ impl Way {
 
     fn stage(&self) -> Stage {
         self.stage.borrow().clone()
-    }
-
-    fn is_made(&self) -> bool {
-        matches!(&*self.stage.borrow(), Stage::Made(_))
     }
 
     fn has_failed(&self) -> bool {

@@ -47,8 +47,8 @@ impl FromStr for KeysUrl {
             Some("http") => is_loopback(host),
             _ => false,
         };
-        // A port that is not a number is no part of an authority's `port`; a name and a password would end up in the log.
-        let port = !authority.ends_with(':') && url.port_u16() != Some(0);
+        let port = authority == host || url.port_u16().is_some_and(|port| port > 0);
+        // A name and a password would end up in the log.
         if scheme && port && !authority.contains('@') { Ok(Self(url)) } else { Err(expected()) }
     }
 }

@@ -5,6 +5,8 @@
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "these are command-line tools")]
 
 pub mod calls;
+pub mod eta;
+pub mod gateway;
 pub mod worker;
 
 use anyhow::{Context, Result, ensure};
@@ -160,11 +162,45 @@ pub fn print(command: &str, runs: &[Value], json: bool) {
     }
 }
 
+/// One line a figure, one column a run: the figures of `first` in its order, then the others by name.
+pub fn columns(runs: &[Value], first: &[&str]) -> String {
+    let mut names: Vec<&String> = Vec::new();
+    for name in runs.iter().filter_map(Value::as_object).flat_map(|run| run.keys()) {
+        if !names.contains(&name) {
+            names.push(name);
+        }
+    }
+    // serde_json keeps objects sorted by key; the name of the run is the head of its column.
+    let place = |name: &str| first.iter().position(|known| *known == name).unwrap_or(first.len());
+    names.sort_by_key(|name| (*name != "name", place(name)));
+    let cell = |run: &Value, name: &str| match &run[name] {
+        Value::Null => "-".to_owned(),
+        Value::String(text) => text.clone(),
+        other => other.to_string(),
+    };
+    let mut text = String::new();
+    for name in names {
+        let head = if name == "name" { "" } else { name };
+        text.push_str(&format!("{head:<31}"));
+        for run in runs {
+            text.push_str(&format!("{:>20}", cell(run, name)));
+        }
+        text.push('\n');
+    }
+    text
+}
+
 /// Says what is going on, on a terminal only.
 pub fn say(what: &str) {
     if std::io::stderr().is_terminal() {
         eprintln!("{what}");
     }
+}
+
+/// A variable on the command line, as NAME=VALUE.
+pub fn variable(text: &str) -> Result<(String, String), String> {
+    let (name, value) = text.split_once('=').ok_or_else(|| format!("\"{text}\" is not NAME=VALUE"))?;
+    Ok((name.to_owned(), value.to_owned()))
 }
 
 /// A figure with one decimal place.

@@ -23,10 +23,12 @@ fn allowed(package: &str) -> Option<&'static [&'static str]> {
     match package {
         "domain" => Some(&[]),
         "ports" => Some(&["domain"]),
-        "contracts" => Some(&["domain", "ports"]),
+        "contracts" | "identity" => Some(&["domain", "ports"]),
         "outbox" | "runtime" => Some(&["domain", "contracts", "ports"]),
         _ if package.starts_with("adapter-") => Some(&["domain", "contracts", "ports"]),
-        _ if SERVICES.contains(&package) => Some(&["domain", "contracts", "ports", "outbox", "runtime"]),
+        _ if SERVICES.contains(&package) => {
+            Some(&["domain", "contracts", "identity", "ports", "outbox", "runtime"])
+        }
         // It reads the rows of services by the services' own readers, for whoever checks invariants on any store.
         "census" => Some(&["domain", "ports", "outbox", "inventory", "reservation", "payment"]),
         // It starts other people's servers and knows nothing of ours.

@@ -3,9 +3,9 @@
 
 mod cluster;
 mod contract;
+mod due;
 mod failover;
 mod loss;
-mod measure;
 mod proxy;
 mod server;
 mod tls;

@@ -168,14 +168,12 @@ async fn a_provider_that_does_not_answer_is_given_up() {
     assert!(fault.message.ends_with("did not answer within 5s"), "{fault}");
 }
 
-/// A server with the certificate, for one connection.
-async fn tls_server() -> (SocketAddr, Running) {
-    let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
-    let (address, tasks) = (listener.local_addr().unwrap(), Tasks::new());
-    tasks.spawn(async move {
-        let (socket, _) = listener.accept().await.unwrap();
-        let mut socket = socket.into_std().unwrap();
-        socket.set_nonblocking(false).unwrap();
+/// A server with the certificate, for one connection. It blocks, so it has a thread of its own.
+fn tls_server() -> SocketAddr {
+    let listener = std::net::TcpListener::bind(("127.0.0.1", 0)).unwrap();
+    let address = listener.local_addr().unwrap();
+    let serve = move || {
+        let (mut socket, _) = listener.accept().unwrap();
         let certificate = CertificateDer::from_pem_slice(CERTIFICATE.as_bytes()).unwrap();
         let key = PrivateKeyDer::from_pem_slice(KEY.as_bytes()).unwrap();
         let provider = Arc::new(rustls::crypto::ring::default_provider());
@@ -187,12 +185,13 @@ async fn tls_server() -> (SocketAddr, Running) {
         if stream.read(&mut [0; 1_024]).is_ok_and(|bytes| bytes > 0) {
             stream.write_all(response("200 OK", "over tls").as_bytes()).unwrap();
         }
-    });
-    (address, Running(tasks))
+    };
+    #[allow(clippy::disallowed_methods, reason = "it ends with its one connection")]
+    std::thread::spawn(serve);
+    address
 }
 
-/// The server blocks its thread, so there is another one.
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[tokio::test]
 async fn a_certificate_is_believed_by_its_authority_and_its_name() {
     let mut roots = RootCertStore::empty();
     roots.add(CertificateDer::from_pem_slice(CERTIFICATE.as_bytes()).unwrap()).unwrap();
@@ -201,8 +200,7 @@ async fn a_certificate_is_believed_by_its_authority_and_its_name() {
         (roots, "127.0.0.1", false),
         (RootCertStore::empty(), "localhost", false),
     ] {
-        let (address, _running) = tls_server().await;
-        let url = format!("https://{host}:{}/keys", address.port()).parse().unwrap();
+        let url = format!("https://{host}:{}/keys", tls_server().port()).parse().unwrap();
         let tls = tls().unwrap().with_root_certificates(trusted).with_no_client_auth();
         let fetched = HttpKeys::trusting(tls, url, Arc::new(runtime::SystemClock::new())).fetch().await;
         match fetched {

@@ -32,7 +32,7 @@ struct Options {
     #[arg(long)]
     binary: Option<PathBuf>,
     /// A variable of the worker's environment, NAME=VALUE; may be given more than once.
-    #[arg(long, value_name = "NAME=VALUE", value_parser = variable)]
+    #[arg(long, value_name = "NAME=VALUE", value_parser = bench::variable)]
     set: Vec<(String, String)>,
     /// Values of WORKER_CONCURRENCY, a run for each on either kind of queue.
     #[arg(long, value_delimiter = ',', default_values = ["20", "auto"])]
@@ -138,11 +138,6 @@ async fn measure(options: &Options) -> Result<()> {
         }
     }
     Ok(())
-}
-
-fn variable(text: &str) -> Result<(String, String), String> {
-    let (name, value) = text.split_once('=').ok_or_else(|| format!("\"{text}\" is not NAME=VALUE"))?;
-    Ok((name.to_owned(), value.to_owned()))
 }
 
 /// `6ms` or `6`.

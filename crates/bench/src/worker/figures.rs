@@ -1,7 +1,7 @@
 //! What was seen, as the figures of contracts 8, and as a table.
 
 use super::run::{Latencies, Seen};
-use crate::round;
+use crate::{columns, round};
 use serde_json::{Value, json};
 use std::time::Duration;
 
@@ -45,36 +45,10 @@ pub fn of(seen: &Seen) -> Value {
 
 /// One line a figure, one column a run.
 pub fn table(runs: &[Value], bursts: &[Value]) -> String {
-    let mut text = columns(runs);
+    let mut text = columns(runs, &CONTRACT);
     if !bursts.is_empty() {
         text.push('\n');
-        text.push_str(&columns(bursts));
-    }
-    text
-}
-
-fn columns(runs: &[Value]) -> String {
-    let mut names: Vec<&String> = Vec::new();
-    for name in runs.iter().filter_map(Value::as_object).flat_map(|run| run.keys()) {
-        if !names.contains(&name) {
-            names.push(name);
-        }
-    }
-    // serde_json keeps objects sorted by key; the name of the run is the head of its column.
-    names.sort_by_key(|name| (*name != "name", !CONTRACT.contains(&name.as_str()), place(name)));
-    let cell = |run: &Value, name: &str| match &run[name] {
-        Value::Null => "-".to_owned(),
-        Value::String(text) => text.clone(),
-        other => other.to_string(),
-    };
-    let mut text = String::new();
-    for name in names {
-        let head = if name == "name" { "" } else { name };
-        text.push_str(&format!("{head:<28}"));
-        for run in runs {
-            text.push_str(&format!("{:>20}", cell(run, name)));
-        }
-        text.push('\n');
+        text.push_str(&columns(bursts, &CONTRACT));
     }
     text
 }
@@ -92,10 +66,6 @@ const CONTRACT: [&str; 10] = [
     "delete_batch",
     "first_poll_ms",
 ];
-
-fn place(name: &str) -> usize {
-    CONTRACT.iter().position(|known| *known == name).unwrap_or(CONTRACT.len())
-}
 
 #[cfg(test)]
 mod tests {

@@ -47,7 +47,6 @@ pub(crate) fn router(edge: &Edge, origins: &[HeaderValue], process: &Process) ->
             header::CACHE_CONTROL,
             HeaderValue::from_static("no-store"),
         ));
-    let api = if origins.is_empty() { api } else { api.layer(cors(origins)) };
     let routes = Router::new().nest("/api/v1", api).with_state(edge.clone());
     let routes = routes.merge(page::routes()).merge(base_routes(process));
     let guarded = routes
@@ -59,7 +58,9 @@ pub(crate) fn router(edge: &Edge, origins: &[HeaderValue], process: &Process) ->
             header::REFERRER_POLICY,
             HeaderValue::from_static("no-referrer"),
         ));
-    instrument(guarded, &process.metrics)
+    let routes = instrument(guarded, &process.metrics);
+    // Outermost: a browser's question before the call is answered whatever the route says of its methods.
+    if origins.is_empty() { routes } else { routes.layer(cors(origins)) }
 }
 
 fn cors(origins: &[HeaderValue]) -> CorsLayer {

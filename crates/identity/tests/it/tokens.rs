@@ -213,7 +213,11 @@ fn what_is_no_token_is_refused() {
     }
     let deep = format!(r#"{{"x":{}{}}}"#, "[".repeat(3_000), "]".repeat(3_000));
     assert_eq!(verifier.verify(&signed(SECRET, PLAIN, &deep)), Err(Rejected::Malformed));
-    assert_eq!(verifier.verify(&signed(SECRET, &deep, &claims())), Err(Rejected::Algorithm), "and none is said");
+    assert_eq!(
+        verifier.verify(&signed(SECRET, &deep, &claims())),
+        Err(Rejected::Algorithm),
+        "and none is said"
+    );
 }
 
 #[test]

@@ -80,6 +80,7 @@ macro_rules! waiting_room_contract {
             keys_may_be_any_unicode,
             a_store_that_was_emptied_takes_everybody_back_in_order,
             a_store_that_was_emptied_keeps_the_rules_it_was_told,
+            what_the_operator_says_is_told_until_it_is_taken_back,
         );
     };
     (@cases $harness:expr; $($case:ident),* $(,)?) => {
@@ -475,4 +476,21 @@ pub async fn a_store_that_was_emptied_keeps_the_rules_it_was_told(harness: &dyn 
     // As a gateway does it that has seen the rules in its last snapshot.
     assert_eq!(room.open(&show(), rules).await.expect("opened"), rules);
     assert_eq!(room.tick(&show(), None).await.expect("ticked").snapshot.rules, rules);
+}
+
+/// One show's words are not another's.
+pub async fn what_the_operator_says_is_told_until_it_is_taken_back(harness: &dyn WaitingRoomHarness) {
+    let room = harness.room().await;
+    let (show, other) = (show(), ShowId::parse("silent").expect("an id"));
+    for show in [&show, &other] {
+        room.open(show, Rules::at(10)).await.expect("an answer");
+    }
+    assert_eq!(room.notice(&show).await.expect("an answer"), None);
+    for words in ["곧 시작합니다", "We begin soon, \"thank you\"\n{}"] {
+        room.announce(&show, Some(words)).await.expect("an answer");
+        assert_eq!(room.notice(&show).await.expect("an answer").as_deref(), Some(words));
+    }
+    assert_eq!(room.notice(&other).await.expect("an answer"), None);
+    room.announce(&show, None).await.expect("an answer");
+    assert_eq!(room.notice(&show).await.expect("an answer"), None);
 }

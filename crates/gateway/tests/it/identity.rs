@@ -1,0 +1,96 @@
+//! Forged, foreign and expired tokens, of people and of places: refused, counted, and told to the log without the token.
+
+use crate::stage::{SHOW, Stage};
+use core::time::Duration;
+use http::StatusCode;
+use serde_json::json;
+
+#[tokio::test]
+async fn nobody_gets_in_with_a_token_that_is_not_valid() {
+    let stage = Stage::new();
+    let door = stage.door();
+    let good = stage.token("kim");
+    let reservation = async |authorization: &str| {
+        stage.answered(door.get("/reservations/rsv_1", &[("authorization", authorization)])).await
+    };
+    assert_eq!(
+        reservation(&format!("Bearer {good}")).await.status,
+        StatusCode::BAD_REQUEST,
+        "the service behind is asked"
+    );
+    let (head, signature) = good.rsplit_once('.').unwrap();
+    // {"alg":"none"} and the claims of the good one.
+    let none = format!("eyJhbGciOiJub25lIn0.{}.", head.split_once('.').unwrap().1);
+    for bad in [
+        "",
+        "Bearer",
+        "Bearer ",
+        "Basic a2ltOmtpbQ==",
+        &format!("Bearer {head}.{}", signature.replace('A', "B")),
+        &format!("Bearer {none}"),
+        "Bearer dev-bypass",
+    ] {
+        let told = reservation(bad).await;
+        assert!(told.status == StatusCode::UNAUTHORIZED || bad.ends_with(signature), "{bad}: {told:?}");
+    }
+    let told = stage.answered(door.get("/reservations/rsv_1", &[])).await;
+    assert_eq!((told.status, told.code()), (StatusCode::UNAUTHORIZED, "UNAUTHENTICATED"));
+    assert_eq!(told.headers["www-authenticate"], "Bearer");
+    stage.pass(Duration::from_secs(3_700)).await;
+    let told = reservation(&format!("Bearer {good}")).await;
+    assert!(told.body["error"]["message"].as_str().unwrap().contains("expired"), "{told:?}");
+    let metrics = door.process.metrics.render();
+    for reason in ["missing", "malformed", "algorithm", "expired"] {
+        assert!(
+            metrics.contains(&format!("identity_rejected_total{{reason=\"{reason}\"}}")),
+            "{reason}: {metrics}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_place_is_its_owners() {
+    let stage = Stage::new();
+    let door = stage.door();
+    let (kim, lee) = (format!("Bearer {}", stage.token("kim")), format!("Bearer {}", stage.token("lee")));
+    let join = async |headers: &[(&str, &str)]| {
+        let told = stage.answered(door.post("/queue/join", headers, &json!({"event_id": SHOW}))).await;
+        told.text("waiting_token").to_owned()
+    };
+    let (ticket, nobodys) = (join(&[("authorization", &kim)]).await, join(&[]).await);
+    stage.pass(Duration::from_secs(2)).await;
+    let enter = async |ticket: &str, headers: &[(&str, &str)]| {
+        stage.answered(door.post("/queue/enter", headers, &json!({"waiting_token": ticket}))).await
+    };
+    assert_eq!(enter(&ticket, &[("authorization", &lee)]).await.code(), "FORBIDDEN");
+    assert_eq!(enter(&nobodys, &[]).await.status, StatusCode::UNAUTHORIZED);
+    assert_eq!(enter(&nobodys, &[("authorization", &lee)]).await.status, StatusCode::OK);
+    assert_eq!(enter(&ticket, &[]).await.status, StatusCode::OK);
+}
+
+#[tokio::test]
+async fn a_ticket_that_nobody_here_has_signed_is_worth_nothing() {
+    let stage = Stage::new();
+    let (door, other) = (
+        stage.door(),
+        stage.door_with(|config| config.secrets = vec!["another secret of another house".into()]),
+    );
+    let ticket = stage.join(&door, "kim").await;
+    assert_eq!(stage.status(&other, &ticket).await.status, StatusCode::UNAUTHORIZED);
+    for bad in [
+        "",
+        "x",
+        "q1.",
+        "q1..",
+        &ticket[..ticket.len() - 10],
+        &format!("{ticket}.{ticket}"),
+        &"q1.".repeat(2_000),
+    ] {
+        let told = stage.status(&door, bad).await;
+        assert!(matches!(told.status, StatusCode::BAD_REQUEST | StatusCode::UNAUTHORIZED), "{bad}: {told:?}");
+    }
+    assert!(door.process.metrics.render().contains("ticket_"));
+    // The secret is changed while people wait.
+    let turned = stage.door_with(|config| config.secrets.insert(0, "the new secret of this house".into()));
+    assert_eq!(stage.status(&turned, &ticket).await.status, StatusCode::OK);
+}

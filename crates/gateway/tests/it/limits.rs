@@ -1,0 +1,26 @@
+//! Who asks too often is told so, with when to come again.
+
+use crate::stage::Stage;
+use core::time::Duration;
+use gateway::Rate;
+use http::StatusCode;
+
+#[tokio::test]
+async fn a_person_has_a_limit_of_their_own() {
+    let stage = Stage::new();
+    let door = stage.door_with(|config| config.per_person = Some(Rate { per_second: 1, burst: 3 }));
+    let (kim, lee) = (stage.join(&door, "kim").await, stage.join(&door, "lee").await);
+    for _ in 0..3 {
+        assert_eq!(stage.status(&door, &kim).await.status, StatusCode::OK);
+    }
+    let told = stage.status(&door, &kim).await;
+    assert_eq!((told.status, told.code()), (StatusCode::TOO_MANY_REQUESTS, "RATE_LIMITED"));
+    assert_eq!(told.headers["x-ratelimit-limit"], "3");
+    assert_eq!(told.headers["x-ratelimit-remaining"], "0");
+    assert!(told.headers.contains_key("x-ratelimit-reset"));
+    let wait: u64 = told.headers["retry-after"].to_str().unwrap().parse().unwrap();
+    assert_eq!(stage.status(&door, &lee).await.status, StatusCode::OK);
+    stage.pass(Duration::from_secs(wait)).await;
+    assert_eq!(stage.status(&door, &kim).await.status, StatusCode::OK);
+    assert!(door.process.metrics.render().contains(r#"ratelimit_dropped_total{key_type="person"} 1"#));
+}

@@ -1,0 +1,262 @@
+//! People in line, over one gateway and over two.
+
+use crate::stage::{OPEN_SHOW, ROOM_SECRET, SHOW, Stage};
+use core::time::Duration;
+use futures_util::StreamExt;
+use http::{Method, StatusCode, header};
+use serde_json::json;
+
+const fn s(seconds: u64) -> Duration {
+    Duration::from_secs(seconds)
+}
+
+/// Trap W1, W5 and W8: whoever is ready enters, with one pass however often they ask.
+#[tokio::test]
+async fn somebody_joins_waits_and_enters() {
+    let stage = Stage::new();
+    let door = stage.door();
+    let tickets =
+        [stage.join(&door, "a").await, stage.join(&door, "b").await, stage.join(&door, "kim").await];
+    let told = stage.status(&door, &tickets[2]).await;
+    assert_eq!((told.status, told.text("status")), (StatusCode::OK, "waiting"));
+    let early = stage.enter(&door, &tickets[2]).await;
+    assert_eq!((early.status, early.code()), (StatusCode::FORBIDDEN, "NOT_READY"));
+    assert!(early.headers.contains_key(header::RETRY_AFTER));
+
+    stage.pass(s(2)).await;
+    let told = stage.status(&door, &tickets[2]).await;
+    assert_eq!(told.text("status"), "ready");
+    assert_eq!((told.number("position"), told.number("eta_sec")), (0, 0));
+    assert!(told.body["ready_for_entry"] == true && told.number("ready_for_sec") > 0);
+    let (one, two) = stage
+        .answered(async { tokio::join!(door_enter(&door, &tickets[2]), door_enter(&door, &tickets[2])) })
+        .await;
+    assert_eq!(one.status, StatusCode::OK, "{one:?}");
+    assert_eq!(one.text("admission"), "granted");
+    assert_eq!(one.text("reservation_token"), two.text("reservation_token"), "one pass");
+    let pass = contracts::pass::verify(
+        &[ROOM_SECRET.as_bytes()],
+        one.text("reservation_token"),
+        ports::Clock::now(&*stage.clock),
+    );
+    let pass = pass.unwrap();
+    assert_eq!((pass.show.as_str(), pass.person.as_str()), (SHOW, "kim"));
+    assert!((28..=30).contains(&one.number("ttl_sec")));
+
+    stage.pass(s(31)).await;
+    let late = stage.enter(&door, &tickets[2]).await;
+    assert_eq!((late.status, late.code()), (StatusCode::GONE, "FAILED_PRECONDITION"));
+    assert_eq!(stage.status(&door, &tickets[2]).await.text("status"), "expired");
+}
+
+async fn door_enter(door: &crate::stage::Door, ticket: &str) -> crate::stage::Told {
+    door.post("/queue/enter", &[], &json!({"waiting_token": ticket})).await
+}
+
+/// Trap W2 and W6: a place is told without a call of the store, it only falls, and both gateways tell the same.
+#[tokio::test]
+async fn places_only_fall_and_cost_no_call() {
+    let stage = Stage::new();
+    let (one, two) = (stage.door(), stage.door());
+    let mut tickets = Vec::new();
+    for n in 0..40 {
+        tickets.push(stage.join(if n % 2 == 0 { &one } else { &two }, &format!("p-{n}")).await);
+    }
+    let mut last = vec![u64::MAX; tickets.len()];
+    let mut polls = 0;
+    stage.room.calls.lock().unwrap().clear();
+    while last.iter().any(|place| *place > 0) {
+        for (n, ticket) in tickets.iter().enumerate().filter(|(n, _)| last[*n] > 0).collect::<Vec<_>>() {
+            let told = stage.status(if (n + polls) % 2 == 0 { &one } else { &two }, ticket).await;
+            let place = told.number("position");
+            assert!(place <= last[n], "{n} fell back from {} to {place}", last[n]);
+            last[n] = place;
+            if place == 0 {
+                assert_eq!(stage.enter(&one, ticket).await.status, StatusCode::OK);
+            }
+        }
+        polls += 1;
+        stage.pass(Duration::from_millis(500)).await;
+        assert!(polls < 100, "{last:?}");
+    }
+    let calls = stage.room.calls.lock().unwrap();
+    let of = |name: &str| calls.iter().filter(|call| **call == name).count();
+    assert_eq!(of("enter"), 40);
+    assert_eq!(of("join"), 0);
+    // Each person's sign of life every ten seconds from each gateway, many in one call, and the questions of those at the head.
+    assert!(of("beat") < polls * 12, "{} calls for {polls} rounds of polls", of("beat"));
+}
+
+/// Trap W3: who vanishes holds nobody up for longer than the grace, and comes back to their own place.
+#[tokio::test]
+async fn nobody_waits_behind_a_ghost() {
+    let stage = Stage::new();
+    let door = stage.door();
+    // Nobody gets a turn, so that those in front vanish while they wait.
+    let ruled =
+        stage.answered(door.admin(Method::POST, &format!("/admin/queues/{SHOW}/pause"), &[], None)).await;
+    assert_eq!(ruled.status, StatusCode::OK, "{ruled:?}");
+    let ghosts =
+        [stage.join(&door, "g-1").await, stage.join(&door, "g-2").await, stage.join(&door, "g-3").await];
+    let ticket = stage.join(&door, "kim").await;
+    stage.pass(Duration::from_millis(300)).await;
+    let mut told = stage.status(&door, &ticket).await;
+    assert_eq!((told.number("position"), &told.body["eta_sec"]), (4, &json!(null)), "paused: nobody can say");
+    assert_eq!(told.body["paused"], true);
+    for _ in 0..16 {
+        stage.pass(s(2)).await;
+        told = stage.status(&door, &ticket).await;
+    }
+    assert!(told.number("position") <= 4);
+    stage.answered(door.admin(Method::POST, &format!("/admin/queues/{SHOW}/resume"), &[], None)).await;
+    stage.pass(s(1)).await;
+    assert_eq!(stage.status(&door, &ticket).await.text("status"), "ready");
+    assert_eq!(stage.status(&door, &ghosts[0]).await.text("status"), "waiting", "back at their own place");
+    stage.pass(s(2)).await;
+    assert_eq!(stage.status(&door, &ghosts[0]).await.text("status"), "ready");
+}
+
+/// Trap W10: the store loses everything. Nobody is asked to join again, and the order is the same.
+#[tokio::test]
+async fn an_emptied_store_costs_nobody_their_place() {
+    let stage = Stage::new();
+    let door = stage.door();
+    let mut tickets = Vec::new();
+    for n in 0..12 {
+        tickets.push(stage.join(&door, &format!("p-{n}")).await);
+    }
+    for ticket in &tickets {
+        stage.status(&door, ticket).await;
+    }
+    stage.room.lose_everything().await;
+    stage.pass(s(1)).await;
+    let newcomer = stage.join(&door, "new").await;
+    // Nobody polls for a while; the gateway itself tells the store whom it has heard of.
+    stage.pass(s(3)).await;
+    let mut order = Vec::new();
+    for _ in 0..60 {
+        stage.pass(Duration::from_millis(250)).await;
+        for (n, ticket) in tickets.iter().chain([&newcomer]).enumerate() {
+            if !order.contains(&n) && stage.status(&door, ticket).await.text("status") == "ready" {
+                assert_eq!(stage.enter(&door, ticket).await.status, StatusCode::OK);
+                order.push(n);
+            }
+        }
+    }
+    assert_eq!(order.len(), 13, "{order:?}");
+    assert_eq!(order.last(), Some(&12), "who joined after the loss comes last: {order:?}");
+    let steps = order.windows(2).filter(|pair| pair[0] > pair[1] + 2).count();
+    assert_eq!(steps, 0, "{order:?}");
+}
+
+/// A store that hangs takes no gateway out: places are told, joins are refused at once, and it goes on afterwards.
+#[tokio::test]
+async fn a_store_that_hangs_is_survived() {
+    let stage = Stage::new();
+    let door = stage.door();
+    let tickets =
+        [stage.join(&door, "a").await, stage.join(&door, "b").await, stage.join(&door, "kim").await];
+    stage.pass(Duration::from_millis(300)).await;
+    stage.room.die(true);
+    stage.pass(s(20)).await;
+    let told = stage.status(&door, &tickets[2]).await;
+    assert_eq!((told.status, told.text("status")), (StatusCode::OK, "waiting"));
+    let refused = stage.answered(door.post("/queue/join", &[], &json!({"event_id": SHOW}))).await;
+    assert_eq!((refused.status, refused.code()), (StatusCode::SERVICE_UNAVAILABLE, "UNAVAILABLE"));
+    assert!(refused.headers.contains_key(header::RETRY_AFTER));
+    assert_eq!(stage.enter(&door, &tickets[0]).await.status, StatusCode::SERVICE_UNAVAILABLE);
+    stage.room.die(false);
+    stage.pass(s(5)).await;
+    for ticket in &tickets {
+        assert_eq!(stage.status(&door, ticket).await.text("status"), "ready");
+        assert_eq!(stage.enter(&door, ticket).await.status, StatusCode::OK);
+    }
+}
+
+#[tokio::test]
+async fn the_same_person_and_the_same_key_have_one_place() {
+    let stage = Stage::new();
+    let (door, token) = (stage.door(), format!("Bearer {}", stage.token("kim")));
+    let join = async |headers: &[(&str, &str)], user: Option<&str>| {
+        let body = json!({"event_id": SHOW, "user_id": user});
+        let told = stage.answered(door.post("/queue/join", headers, &body)).await;
+        assert_eq!(told.status, StatusCode::ACCEPTED, "{told:?}");
+        told.text("waiting_token").to_owned()
+    };
+    let signed_in = join(&[("authorization", &token)], None).await;
+    assert_eq!(join(&[("authorization", &token)], Some("kim")).await, signed_in);
+    let claimed = join(&[], Some("kim")).await;
+    assert_ne!(claimed, signed_in, "who says a name has no hold of the place of who is signed in");
+    assert_eq!(join(&[], Some("kim")).await, claimed);
+    let keyed = join(&[("idempotency-key", "k-1")], None).await;
+    assert_eq!(join(&[("idempotency-key", "k-1")], None).await, keyed);
+    assert_ne!(join(&[], None).await, join(&[], None).await);
+}
+
+#[tokio::test]
+async fn who_leaves_is_gone() {
+    let stage = Stage::new();
+    let door = stage.door();
+    let ticket = stage.join(&door, "kim").await;
+    for method in [Method::DELETE, Method::POST] {
+        let path = format!("/api/v1/queue/leave?token={ticket}");
+        let left = stage.answered(door.page(method, &path, &[])).await;
+        assert_eq!((left.status, left.text("status")), (StatusCode::OK, "left"));
+    }
+    assert_eq!(stage.status(&door, &ticket).await.text("status"), "left");
+    let gone = stage.enter(&door, &ticket).await;
+    assert_eq!(
+        (gone.status, gone.body["error"]["details"][0]["reason"].as_str()),
+        (StatusCode::GONE, Some("LEFT"))
+    );
+}
+
+#[tokio::test]
+async fn a_stream_tells_what_changes_and_ends_with_the_wait() {
+    let stage = Stage::new();
+    let door = stage.door();
+    for n in 0..4 {
+        stage.join(&door, &format!("p-{n}")).await;
+    }
+    let ticket = stage.join(&door, "kim").await;
+    let mut stream = door.stream(&ticket).await;
+    let mut next = async || {
+        let bytes = stage.answered(stream.next()).await?.unwrap();
+        Some(String::from_utf8(bytes.to_vec()).unwrap())
+    };
+    let first = next().await.unwrap();
+    assert!(first.contains("event: status") && first.contains(r#""status":"waiting""#), "{first}");
+    let mut events = vec![first];
+    while !events.last().unwrap().contains(r#""status":"ready""#) {
+        events.push(next().await.unwrap());
+        assert!(events.len() < 50, "{events:#?}");
+    }
+    // The turn is missed again and again, or they leave: here they leave.
+    stage.answered(door.page(Method::POST, &format!("/api/v1/queue/leave?token={ticket}"), &[])).await;
+    let mut last = None;
+    while let Some(event) = next().await {
+        last = Some(event);
+    }
+    assert!(last.unwrap().contains(r#""status":"left""#));
+}
+
+#[tokio::test]
+async fn what_there_is_no_line_for_is_told_so() {
+    let stage = Stage::new();
+    let door = stage.door();
+    let join = async |body: serde_json::Value| stage.answered(door.post("/queue/join", &[], &body)).await;
+    assert_eq!(join(json!({"event_id": "nothing"})).await.status, StatusCode::NOT_FOUND);
+    let open = join(json!({"event_id": OPEN_SHOW})).await;
+    assert_eq!(open.status, StatusCode::NOT_FOUND);
+    assert!(open.body["error"]["message"].as_str().unwrap().contains("no waiting room"), "{open:?}");
+    for bad in [
+        json!({}),
+        json!({"event_id": ""}),
+        json!({"event_id": SHOW, "seat": 1}),
+        json!([SHOW]),
+        json!({"event_id": 7}),
+    ] {
+        let told = join(bad).await;
+        assert_eq!((told.status, told.code()), (StatusCode::BAD_REQUEST, "INVALID_ARGUMENT"), "{told:?}");
+    }
+}

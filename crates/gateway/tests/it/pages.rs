@@ -1,0 +1,67 @@
+//! The pages, and what all answers have.
+
+use crate::stage::Stage;
+use http::{HeaderValue, Method, StatusCode};
+
+#[tokio::test]
+async fn pages_may_load_from_here_alone() {
+    let stage = Stage::new();
+    let door = stage.door();
+    for path in ["/", "/docs", "/assets/app.js", "/openapi.json"] {
+        let told = door.page(Method::GET, path, &[]).await;
+        assert_eq!(told.status, StatusCode::OK, "{path}");
+        let policy = told.headers["content-security-policy"].to_str().unwrap();
+        assert!(policy.contains("default-src 'none'") && !policy.contains("unsafe"), "{policy}");
+        assert_eq!(told.headers["x-content-type-options"], "nosniff");
+        assert_eq!(told.headers["referrer-policy"], "no-referrer");
+    }
+    let document = door.page(Method::GET, "/openapi.json", &[]).await;
+    assert_eq!(document.text("openapi"), "3.1.0");
+}
+
+/// Every operation of the document is a route, and every route of the API is in the document.
+#[tokio::test]
+async fn the_document_names_the_routes_that_there_are() {
+    let stage = Stage::new();
+    let door = stage.door();
+    let document = door.page(Method::GET, "/openapi.json", &[]).await;
+    let mut operations = 0;
+    for (path, item) in document.body["paths"].as_object().unwrap() {
+        for method in item
+            .as_object()
+            .unwrap()
+            .keys()
+            .filter(|key| ["get", "post", "delete", "put"].contains(&key.as_str()))
+        {
+            operations += 1;
+            let path = path.replace(['{', '}'], "");
+            let method = Method::from_bytes(method.to_uppercase().as_bytes()).unwrap();
+            let told = stage.answered(door.page(method.clone(), &path, &[])).await;
+            let is_route = told.status != StatusCode::METHOD_NOT_ALLOWED
+                && (told.status != StatusCode::NOT_FOUND
+                    || !told.body.to_string().contains("nothing under this path"));
+            assert!(is_route, "{method} {path}: {told:?}");
+        }
+    }
+    assert!(operations > 25, "{operations}");
+}
+
+#[tokio::test]
+async fn pages_of_other_sites_may_call_if_the_operator_says_so() {
+    let stage = Stage::new();
+    let site = HeaderValue::from_static("https://tickets.example");
+    let (closed, open) = (stage.door(), stage.door_with(|config| config.origins = vec![site.clone()]));
+    let ask = async |door: &crate::stage::Door, origin: &str| {
+        let headers = [
+            ("origin", origin),
+            ("access-control-request-method", "POST"),
+            ("access-control-request-headers", "authorization"),
+        ];
+        door.page(Method::OPTIONS, "/api/v1/queue/join", &headers).await
+    };
+    assert_eq!(ask(&open, "https://tickets.example").await.headers["access-control-allow-origin"], site);
+    assert!(!ask(&open, "https://evil.example").await.headers.contains_key("access-control-allow-origin"));
+    assert!(
+        !ask(&closed, "https://tickets.example").await.headers.contains_key("access-control-allow-origin")
+    );
+}

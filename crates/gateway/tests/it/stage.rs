@@ -1,0 +1,442 @@
+//! One or more gateways on one waiting room, with shows that are on sale and a clock that the test moves.
+
+use adapter_embedded::MemoryWaitingRoom;
+use async_trait::async_trait;
+use axum::Router;
+use axum::body::Body;
+use contracts::error::WireError;
+use contracts::payment::v1 as payment;
+use contracts::reservation::v1 as reservation;
+use contracts::rest::admin;
+use core::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use core::time::Duration;
+use domain::id::{PersonId, SectionId, ShowId};
+use domain::random::{Random, SplitMix64};
+use domain::time::Timestamp;
+use domain::waiting_room::{Patience, Refusal, RuleChange, Rules, Standing, Ticket};
+use gateway::{Answer, Config, Gateway, Sales, Shows};
+use http::{Method, Request, StatusCode, header};
+use identity::{Claims, Secret, mint};
+use ports::waiting_room::{Dated, Ticked};
+use ports::{CallContext, Clock, Entropy, Fault, PortError, Tasks, WaitingRoomStore};
+use runtime::Process;
+use serde_json::Value;
+use std::sync::{Arc, Mutex};
+use tokio::sync::Notify;
+use tower::ServiceExt;
+
+pub(crate) const JWT_SECRET: &str = "who the people of this test are, signed";
+pub(crate) const ROOM_SECRET: &str = "the waiting room of this test";
+/// Behind a waiting room of 2 people a second, 2 at once.
+pub(crate) const SHOW: &str = "first-night";
+/// Not behind one.
+pub(crate) const OPEN_SHOW: &str = "open-air";
+
+/// A clock that moves when the test says so. Who sleeps is woken when their time has come.
+pub(crate) struct TestClock {
+    now: AtomicU64,
+    moved: Notify,
+}
+
+impl TestClock {
+    fn new() -> Arc<Self> {
+        Arc::new(Self { now: AtomicU64::new(1_750_000_000_000), moved: Notify::new() })
+    }
+}
+
+#[async_trait]
+impl Clock for TestClock {
+    fn now(&self) -> Timestamp {
+        Timestamp::from_millis(self.now.load(Ordering::SeqCst))
+    }
+
+    fn elapsed(&self) -> Duration {
+        self.now().since(Timestamp::from_millis(1_700_000_000_000))
+    }
+
+    async fn sleep(&self, duration: Duration) {
+        let until = self.now().plus(duration);
+        loop {
+            let moved = self.moved.notified();
+            if self.now() >= until {
+                return;
+            }
+            moved.await;
+        }
+    }
+}
+
+struct Dice(Mutex<SplitMix64>);
+
+impl Entropy for Dice {
+    fn next_u64(&self) -> u64 {
+        self.0.lock().unwrap().next_u64()
+    }
+}
+
+/// What is on sale here.
+struct Catalogue;
+
+#[async_trait]
+impl Shows for Catalogue {
+    async fn shows(&self, _: &CallContext) -> Result<Vec<admin::Show>, Fault> {
+        Ok(vec![show(SHOW, true), show(OPEN_SHOW, false)])
+    }
+
+    async fn show(&self, _: &CallContext, id: &ShowId) -> Result<Option<admin::Show>, Fault> {
+        Ok(match id.as_str() {
+            SHOW => Some(show(SHOW, true)),
+            OPEN_SHOW => Some(show(OPEN_SHOW, false)),
+            _ => None,
+        })
+    }
+
+    async fn seats(&self, _: &CallContext, _: &ShowId, _: &SectionId) -> Result<Option<admin::Seats>, Fault> {
+        Ok(None)
+    }
+}
+
+fn show(id: &str, is_behind: bool) -> admin::Show {
+    let room = admin::WaitingRoom { rate_per_sec: 2.0, burst: Some(2.0), required: true };
+    admin::Show {
+        event_id: id.to_owned(),
+        name: "A show".to_owned(),
+        currency: "KRW".to_owned(),
+        total_seats: 0,
+        sections: Vec::new(),
+        waiting_room: is_behind.then_some(room),
+    }
+}
+
+/// Nobody is behind this gateway.
+struct Nobody;
+
+fn nobody<T>() -> Answer<T> {
+    Err(Fault::unavailable("nobody is there").into())
+}
+
+#[async_trait]
+impl Sales for Nobody {
+    async fn create_reservation(
+        &self,
+        _: &CallContext,
+        _: reservation::CreateReservationRequest,
+    ) -> Answer<(reservation::CreateReservationResponse, bool)> {
+        nobody()
+    }
+
+    async fn get_reservation(
+        &self,
+        _: &CallContext,
+        _: reservation::GetReservationRequest,
+    ) -> Answer<reservation::GetReservationResponse> {
+        Err(PortError::Rejected(WireError::invalid("reservation_id", "none")))
+    }
+
+    async fn confirm_reservation(
+        &self,
+        _: &CallContext,
+        _: reservation::ConfirmReservationRequest,
+    ) -> Answer<reservation::ConfirmReservationResponse> {
+        nobody()
+    }
+
+    async fn cancel_reservation(
+        &self,
+        _: &CallContext,
+        _: reservation::CancelReservationRequest,
+    ) -> Answer<reservation::CancelReservationResponse> {
+        nobody()
+    }
+
+    async fn create_payment_intent(
+        &self,
+        _: &CallContext,
+        _: payment::CreatePaymentIntentRequest,
+    ) -> Answer<payment::CreatePaymentIntentResponse> {
+        nobody()
+    }
+
+    async fn get_payment_status(
+        &self,
+        _: &CallContext,
+        _: payment::GetPaymentStatusRequest,
+    ) -> Answer<payment::GetPaymentStatusResponse> {
+        nobody()
+    }
+
+    async fn simulate_webhook(
+        &self,
+        _: &CallContext,
+        _: payment::SimulateWebhookRequest,
+    ) -> Answer<payment::SimulateWebhookResponse> {
+        nobody()
+    }
+}
+
+/// The embedded waiting room, which can be emptied and can stop to answer.
+pub(crate) struct Room {
+    now: Mutex<Arc<MemoryWaitingRoom>>,
+    opened: Mutex<Vec<(ShowId, Rules)>>,
+    clock: Arc<TestClock>,
+    entropy: Arc<dyn Entropy>,
+    is_dead: AtomicBool,
+    pub(crate) calls: Mutex<Vec<&'static str>>,
+}
+
+impl Room {
+    /// Everything is lost, as when Redis was emptied; the rules are those that it was told first.
+    pub(crate) async fn lose_everything(&self) {
+        let new =
+            Arc::new(MemoryWaitingRoom::new(Patience::default(), self.clock.clone(), self.entropy.clone()));
+        let opened = self.opened.lock().unwrap().clone();
+        for (show, rules) in opened {
+            new.open(&show, rules).await.unwrap();
+        }
+        *self.now.lock().unwrap() = new;
+    }
+
+    /// Calls hang from now on, or go on.
+    pub(crate) fn die(&self, is_dead: bool) {
+        self.is_dead.store(is_dead, Ordering::SeqCst);
+    }
+
+    async fn store(&self, call: &'static str) -> Arc<MemoryWaitingRoom> {
+        self.calls.lock().unwrap().push(call);
+        if self.is_dead.load(Ordering::SeqCst) {
+            core::future::pending::<()>().await;
+        }
+        self.now.lock().unwrap().clone()
+    }
+}
+
+#[async_trait]
+impl WaitingRoomStore for Room {
+    async fn open(&self, show: &ShowId, rules: Rules) -> Result<Rules, Fault> {
+        self.opened.lock().unwrap().push((show.clone(), rules));
+        self.store("open").await.open(show, rules).await
+    }
+
+    async fn join(&self, show: &ShowId, key: &str) -> Result<Ticket, PortError<Refusal>> {
+        self.store("join").await.join(show, key).await
+    }
+
+    async fn beat(&self, show: &ShowId, tickets: &[Ticket]) -> Result<Dated<Vec<Standing>>, Fault> {
+        self.store("beat").await.beat(show, tickets).await
+    }
+
+    async fn enter(&self, show: &ShowId, ticket: &Ticket) -> Result<Dated<Standing>, Fault> {
+        self.store("enter").await.enter(show, ticket).await
+    }
+
+    async fn leave(&self, show: &ShowId, ticket: &Ticket) -> Result<Standing, Fault> {
+        self.store("leave").await.leave(show, ticket).await
+    }
+
+    async fn tick(&self, show: &ShowId, since: Option<(u64, u64)>) -> Result<Ticked, Fault> {
+        self.store("tick").await.tick(show, since).await
+    }
+
+    async fn rule(&self, show: &ShowId, change: RuleChange) -> Result<Rules, Fault> {
+        self.store("rule").await.rule(show, change).await
+    }
+
+    async fn announce(&self, show: &ShowId, notice: Option<&str>) -> Result<(), Fault> {
+        self.store("announce").await.announce(show, notice).await
+    }
+
+    async fn notice(&self, show: &ShowId) -> Result<Option<String>, Fault> {
+        self.store("notice").await.notice(show).await
+    }
+}
+
+/// What a test plays on.
+pub(crate) struct Stage {
+    pub(crate) clock: Arc<TestClock>,
+    pub(crate) room: Arc<Room>,
+    entropy: Arc<dyn Entropy>,
+    tasks: Tasks,
+}
+
+/// One gateway.
+pub(crate) struct Door {
+    pub(crate) process: Process,
+    routes: Router,
+    admin: Router,
+}
+
+/// An answer.
+#[derive(Debug)]
+pub(crate) struct Told {
+    pub(crate) status: StatusCode,
+    pub(crate) headers: http::HeaderMap,
+    pub(crate) body: Value,
+}
+
+impl Told {
+    pub(crate) fn text(&self, name: &str) -> &str {
+        self.body[name].as_str().unwrap_or_else(|| panic!("no text {name} in {self:?}"))
+    }
+
+    pub(crate) fn number(&self, name: &str) -> u64 {
+        self.body[name].as_u64().unwrap_or_else(|| panic!("no number {name} in {self:?}"))
+    }
+
+    pub(crate) fn code(&self) -> &str {
+        self.body["error"]["code"].as_str().unwrap_or_default()
+    }
+}
+
+impl Stage {
+    pub(crate) fn new() -> Self {
+        let (clock, entropy) =
+            (TestClock::new(), Arc::new(Dice(Mutex::new(SplitMix64::new(7)))) as Arc<dyn Entropy>);
+        let now = MemoryWaitingRoom::new(Patience::default(), clock.clone(), entropy.clone());
+        let room = Room {
+            now: Mutex::new(Arc::new(now)),
+            opened: Mutex::default(),
+            clock: clock.clone(),
+            entropy: entropy.clone(),
+            is_dead: AtomicBool::new(false),
+            calls: Mutex::default(),
+        };
+        Self { clock, room: Arc::new(room), entropy, tasks: Tasks::new() }
+    }
+
+    /// Another gateway on the same waiting room.
+    pub(crate) fn door(&self) -> Door {
+        self.door_with(|_| {})
+    }
+
+    pub(crate) fn door_with(&self, change: impl FnOnce(&mut Config)) -> Door {
+        let mut config = Config::new(ROOM_SECRET.into(), JWT_SECRET.into());
+        (config.per_person, config.per_address) = (None, None);
+        change(&mut config);
+        let process = Process::new("gateway-api");
+        let deps = gateway::Deps {
+            waiting_room: self.room.clone(),
+            shows: Arc::new(Catalogue),
+            sales: Arc::new(Nobody),
+            keys: None,
+            clock: self.clock.clone(),
+            entropy: self.entropy.clone(),
+            tasks: self.tasks.clone(),
+            process: process.clone(),
+        };
+        let gateway: Gateway = gateway::assemble(config, deps).unwrap();
+        Door { routes: gateway.routes(), admin: gateway.admin_routes(), process }
+    }
+
+    /// Lets time pass in small steps, and everybody do what they do meanwhile.
+    pub(crate) async fn pass(&self, time: Duration) {
+        let step = Duration::from_millis(5);
+        for _ in 0..time.as_millis() / step.as_millis() {
+            self.clock.now.fetch_add(step.as_millis() as u64, Ordering::SeqCst);
+            self.clock.moved.notify_waiters();
+            for _ in 0..20 {
+                tokio::task::yield_now().await;
+            }
+        }
+    }
+
+    /// Lets time pass until a request is answered.
+    pub(crate) async fn answered<T>(&self, request: impl Future<Output = T>) -> T {
+        let mut request = core::pin::pin!(request);
+        loop {
+            tokio::select! {
+                biased;
+                answer = &mut request => return answer,
+                () = self.pass(Duration::from_millis(5)) => {}
+            }
+        }
+    }
+
+    pub(crate) fn token(&self, person: &str) -> String {
+        let now = self.clock.now();
+        let claims = Claims {
+            person: PersonId::parse(person).unwrap(),
+            issuer: Some(gateway::ISSUER.to_owned()),
+            audience: Some(gateway::ISSUER.to_owned()),
+            issued_at: now,
+            expires_at: now.plus(Duration::from_secs(3_600)),
+        };
+        mint(&Secret::new(JWT_SECRET).unwrap(), &claims)
+    }
+
+    /// Somebody joins: their ticket.
+    pub(crate) async fn join(&self, door: &Door, person: &str) -> String {
+        let body = serde_json::json!({"event_id": SHOW, "user_id": person});
+        let joined = self.answered(door.post("/queue/join", &[], &body)).await;
+        assert_eq!(joined.status, StatusCode::ACCEPTED, "{joined:?}");
+        joined.text("waiting_token").to_owned()
+    }
+
+    pub(crate) async fn status(&self, door: &Door, ticket: &str) -> Told {
+        self.answered(door.get(&format!("/queue/status?token={ticket}"), &[])).await
+    }
+
+    pub(crate) async fn enter(&self, door: &Door, ticket: &str) -> Told {
+        let body = serde_json::json!({"waiting_token": ticket});
+        self.answered(door.post("/queue/enter", &[], &body)).await
+    }
+}
+
+impl Door {
+    pub(crate) async fn get(&self, path: &str, headers: &[(&str, &str)]) -> Told {
+        call(&self.routes, Method::GET, &format!("/api/v1{path}"), headers, None).await
+    }
+
+    pub(crate) async fn post(&self, path: &str, headers: &[(&str, &str)], body: &Value) -> Told {
+        call(&self.routes, Method::POST, &format!("/api/v1{path}"), headers, Some(body)).await
+    }
+
+    /// A call of the public port outside of the API.
+    pub(crate) async fn page(&self, method: Method, path: &str, headers: &[(&str, &str)]) -> Told {
+        call(&self.routes, method, path, headers, None).await
+    }
+
+    pub(crate) async fn admin(
+        &self,
+        method: Method,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: Option<&Value>,
+    ) -> Told {
+        call(&self.admin, method, path, headers, body).await
+    }
+
+    /// The events of a stream, as they come.
+    pub(crate) async fn stream(&self, ticket: &str) -> axum::body::BodyDataStream {
+        let path = format!("/api/v1/queue/stream?token={ticket}");
+        let request = Request::builder().uri(path).body(Body::empty()).unwrap();
+        let response = self.routes.clone().oneshot(request).await.unwrap();
+        assert_eq!(response.status(), StatusCode::OK);
+        assert_eq!(response.headers()[header::CONTENT_TYPE], "text/event-stream");
+        response.into_body().into_data_stream()
+    }
+}
+
+async fn call(
+    routes: &Router,
+    method: Method,
+    path: &str,
+    headers: &[(&str, &str)],
+    body: Option<&Value>,
+) -> Told {
+    let mut request = Request::builder().method(method).uri(path);
+    for (name, value) in headers {
+        request = request.header(*name, *value);
+    }
+    let body = match body {
+        Some(body) => {
+            request = request.header(header::CONTENT_TYPE, "application/json");
+            Body::from(body.to_string())
+        }
+        None => Body::empty(),
+    };
+    let response = routes.clone().oneshot(request.body(body).unwrap()).await.unwrap();
+    let (status, headers) = (response.status(), response.headers().clone());
+    let bytes = axum::body::to_bytes(response.into_body(), usize::MAX).await.unwrap();
+    let body = serde_json::from_slice(&bytes).unwrap_or(Value::Null);
+    Told { status, headers, body }
+}
