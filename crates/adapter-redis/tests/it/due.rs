@@ -63,7 +63,7 @@ async fn it_is_due_to_the_millisecond() {
         let mut tickets = Vec::new();
         for step in 0..1_200 {
             // Now and then everybody goes.
-            if step % 100 < 80 && dice.below(2) == 0 {
+            for _ in 0..if step % 100 < 80 { dice.below(3) } else { 0 } {
                 tickets.push(pair.join(&dice.below(12).to_string()).await);
             }
             if !tickets.is_empty() {

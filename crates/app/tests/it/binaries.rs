@@ -9,6 +9,7 @@ use std::sync::Arc;
 use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::process::{Child, Command};
 
+const GATEWAY_API: &str = env!("CARGO_BIN_EXE_gateway-api");
 const INVENTORY_API: &str = env!("CARGO_BIN_EXE_inventory-api");
 const RESERVATION_API: &str = env!("CARGO_BIN_EXE_reservation-api");
 const PAYMENT_SIM_API: &str = env!("CARGO_BIN_EXE_payment-sim-api");
@@ -24,6 +25,10 @@ async fn ended(binary: &str, env: &[(&str, &str)]) -> Result<(Option<i32>, Strin
 #[tokio::test]
 async fn every_binary_tells_all_its_configuration_mistakes_at_once() -> Result<()> {
     let mistakes = [
+        (
+            GATEWAY_API,
+            [("JWT_SECRET", "short"), ("WAITING_ROOM_STORE", "disk"), ("TRUSTED_PROXIES", "everybody")],
+        ),
         (INVENTORY_API, [("HOLD_TTL", "soon"), ("SERVER_PORT", "high"), ("INVENTORY_DEADLINE", "-1")]),
         (
             RESERVATION_API,

@@ -8,4 +8,5 @@ mod crash;
 mod demo;
 mod full_disk;
 mod running;
+mod waiting_room;
 mod walk;

@@ -7,6 +7,7 @@ use app::client::{Answer, Http};
 use app::crowd::Endpoints;
 use contracts::pass::Pass;
 use domain::id::{PersonId, ShowId};
+use identity::{Claims, Secret, mint};
 use ports::queue::Depth;
 use ports::{Clock, Queue};
 use serde_json::{Value, json};
@@ -99,6 +100,19 @@ impl Running {
         let (show, person) = (ShowId::parse(show)?, PersonId::parse(person)?);
         let pass = Pass { id: id.into(), show, person, expires_at };
         Ok(contracts::pass::sign(ROOM_SECRET.as_bytes(), &pass))
+    }
+
+    /// The header of somebody who is signed in.
+    pub(crate) fn bearer(&self, person: &str) -> Result<String> {
+        let now = self.clock.now();
+        let claims = Claims {
+            person: PersonId::parse(person)?,
+            issuer: Some(gateway::ISSUER.to_owned()),
+            audience: Some(gateway::ISSUER.to_owned()),
+            issued_at: now,
+            expires_at: now.plus(Duration::from_secs(3_600)),
+        };
+        Ok(format!("Bearer {}", mint(&Secret::new(JWT_SECRET)?, &claims)))
     }
 
     /// The line that it printed.

@@ -9,7 +9,7 @@ use contracts::payment::v1::{
     CreatePaymentIntentRequest, GetPaymentStatusRequest, PaymentScenario, PaymentStatus,
     ProcessPaymentRequest,
 };
-use http::StatusCode;
+use http::{Method, StatusCode};
 use serde_json::{Value, json};
 use tonic::transport::{Channel, Endpoint};
 
@@ -229,6 +229,83 @@ async fn a_show_behind_a_waiting_room_is_entered_once_with_a_pass(on: On) -> Res
     Ok(())
 }
 
+/// The whole line as the page walks it: in line, in, held, paid, sold; everything over the gateway and by who is signed in. Trap W1
+/// to W8 have their own tests; here the parts meet.
+async fn a_ticket_is_bought_over_the_gateway(on: On) -> Result<()> {
+    let stage = stage(on, "60s").await?;
+    let show = json!({"event_id": "g", "name": "G", "sections": [{"id": "A", "price": 70, "rows": [{"row": "1", "from": 1, "to": 4}]}],
+                      "waiting_room": {"rate_per_sec": 10}});
+    let opened = stage.platform.post("inventory_http", "/admin/shows", &[], &show).await?;
+    ensure!(opened.status == StatusCode::CREATED, "{opened:?}");
+    let (kim, lee) = (stage.platform.bearer("kim")?, stage.platform.bearer("lee")?);
+    let call = async |method: Method, path: &str, who: &str, more: &[(&str, &str)], body: Option<Value>| {
+        let url = format!("http://{}/api/v1{path}", stage.platform.address("gateway_http"));
+        let headers: Vec<_> = [("authorization", who)].into_iter().chain(more.iter().copied()).collect();
+        stage.platform.http.call(method, &url, &headers, body.as_ref()).await
+    };
+    let joined = call(Method::POST, "/queue/join", &kim, &[], Some(json!({"event_id": "g"}))).await?;
+    ensure!(joined.status == StatusCode::ACCEPTED, "{joined:?}");
+    let ticket = joined.text("waiting_token").to_owned();
+    let ready = async || {
+        let status = call(Method::GET, &format!("/queue/status?token={ticket}"), &kim, &[], None).await?;
+        Ok(status.text("status") == "ready")
+    };
+    stage.platform.until("it is their turn", ready).await?;
+    let enter = json!({"waiting_token": ticket});
+    let entered = call(Method::POST, "/queue/enter", &kim, &[], Some(enter.clone())).await?;
+    ensure!(entered.status == StatusCode::OK, "{entered:?}");
+    let again = call(Method::POST, "/queue/enter", &kim, &[], Some(enter)).await?;
+    let pass = entered.text("reservation_token");
+    ensure!(again.text("reservation_token") == pass, "{again:?}");
+
+    let wish =
+        |seat: &str, pass: &str| json!({"event_id": "g", "seat_ids": [seat], "reservation_token": pass});
+    let key = [("idempotency-key", "k")];
+    for (who, pass, why) in [(&kim, "", "without a pass"), (&lee, pass, "with somebody else's")] {
+        let answer = call(Method::POST, "/reservations", who, &key, Some(wish("A-1-1", pass))).await?;
+        ensure!(answer.status == StatusCode::FORBIDDEN, "{why}: {answer:?}");
+    }
+    let keyless = call(Method::POST, "/reservations", &kim, &[], Some(wish("A-1-1", pass))).await?;
+    ensure!(keyless.code() == "IDEMPOTENCY_REQUIRED", "{keyless:?}");
+    let held = call(Method::POST, "/reservations", &kim, &key, Some(wish("A-1-1", pass))).await?;
+    ensure!(held.status == StatusCode::CREATED && held.body["total_amount"] == 70, "{held:?}");
+    let repeated = call(Method::POST, "/reservations", &kim, &key, Some(wish("A-1-1", pass))).await?;
+    ensure!(repeated.body["reservation_id"] == held.body["reservation_id"], "{repeated:?}");
+    let other = call(Method::POST, "/reservations", &kim, &key, Some(wish("A-1-2", pass))).await?;
+    ensure!(other.code() == "IDEMPOTENCY_CONFLICT", "{other:?}");
+
+    let path = format!("/reservations/{}", held.text("reservation_id"));
+    let foreign = call(Method::GET, &path, &lee, &[], None).await?;
+    ensure!(foreign.status == StatusCode::FORBIDDEN, "{foreign:?}");
+    let wrong = json!({"reservation_id": held.text("reservation_id"), "amount": 1});
+    let wrong = call(Method::POST, "/payment/intent", &kim, &[], Some(wrong)).await?;
+    ensure!(wrong.status == StatusCode::BAD_REQUEST, "{wrong:?}");
+    let intent = json!({"reservation_id": held.text("reservation_id"), "amount": 70});
+    let intent = call(Method::POST, "/payment/intent", &kim, &[], Some(intent)).await?;
+    ensure!(intent.body["next"] == "webhook", "{intent:?}");
+    let process = json!({"payment_intent_id": intent.text("payment_intent_id"), "action": "approve"});
+    let foreign = call(Method::POST, "/payment/process", &lee, &[], Some(process.clone())).await?;
+    ensure!(foreign.status == StatusCode::NOT_FOUND, "{foreign:?}");
+    for _ in 0..2 {
+        let paid = call(Method::POST, "/payments/process", &kim, &[], Some(process.clone())).await?;
+        ensure!(paid.text("status") == "COMPLETED", "{paid:?}");
+    }
+    let sold = async || Ok(call(Method::GET, &path, &kim, &[], None).await?.text("status") == "CONFIRMED");
+    stage.platform.until("it is sold", sold).await?;
+    let confirmed = call(Method::POST, &format!("{path}/confirm"), &kim, &[], Some(json!({}))).await?;
+    ensure!(
+        confirmed.text("status") == "CONFIRMED" && !confirmed.text("order_id").is_empty(),
+        "{confirmed:?}"
+    );
+    let late = call(Method::DELETE, &path, &kim, &[], None).await?;
+    ensure!(late.status == StatusCode::CONFLICT, "{late:?}");
+    let is_seen = async || {
+        let seats = call(Method::GET, "/events/g/seats?section=A", &kim, &[], None).await?;
+        Ok(seats.body["seats"][0]["status"] == "SOLD")
+    };
+    stage.platform.until("the plan shows it", is_seen).await
+}
+
 impl On {
     /// A hold that runs out soon, and not before a buyer has been answered: DynamoDB Local takes its time.
     const fn short_hold(self) -> &'static str {
@@ -266,4 +343,5 @@ walks! {
     a_late_payment_for_seats_that_are_gone_is_given_back_once,
     who_pays_twice_gets_one_payment_back,
     a_show_behind_a_waiting_room_is_entered_once_with_a_pass,
+    a_ticket_is_bought_over_the_gateway,
 }

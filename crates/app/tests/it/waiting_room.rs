@@ -1,0 +1,244 @@
+//! Gateways as processes of their own, on one Redis that dies under them.
+
+use anyhow::{Context, Result, ensure};
+use app::client::{Answer, Http};
+use http::StatusCode;
+use serde_json::{Value, json};
+use std::collections::BTreeMap;
+use std::net::TcpListener;
+use std::process::Stdio;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::io::{AsyncBufReadExt, BufReader};
+use tokio::process::{Child, Command};
+
+use ports::Clock;
+
+const SHOW: &str = "opening";
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// A process that has said where it listens.
+struct Process {
+    child: Child,
+    http: String,
+    admin: String,
+}
+
+impl Process {
+    async fn start(binary: &str, env: &[(&str, &str)]) -> Result<Self> {
+        let mut child = Command::new(binary)
+            .env_clear()
+            .envs([("SERVER_PORT", "0"), ("GRPC_PORT", "0"), ("ADMIN_ADDR", "127.0.0.1:0")])
+            .envs(env.iter().copied())
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .kill_on_drop(true)
+            .spawn()?;
+        let mut lines = BufReader::new(child.stdout.take().context("its stdout")?).lines();
+        loop {
+            let line =
+                lines.next_line().await?.with_context(|| format!("{binary} ended before it listened"))?;
+            let line: Value = serde_json::from_str(&line)?;
+            if line["msg"].as_str().is_some_and(|text| text.ends_with(" listens")) {
+                let text = |name: &str| line[name].as_str().unwrap_or_default().to_owned();
+                let (http, admin) = (text("http"), text("admin"));
+                // Somebody has to read what it says.
+                #[allow(clippy::disallowed_methods, reason = "it ends with the process that it reads from")]
+                tokio::spawn(async move { while let Ok(Some(_)) = lines.next_line().await {} });
+                return Ok(Self { child, http, admin });
+            }
+        }
+    }
+}
+
+/// A Redis of the test's own.
+struct Redis {
+    port: u16,
+    child: Option<Child>,
+    folder: tempfile::TempDir,
+}
+
+impl Redis {
+    async fn start() -> Result<Self> {
+        let port = TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();
+        let mut redis = Self { port, child: None, folder: tempfile::tempdir()? };
+        redis.begin().await?;
+        Ok(redis)
+    }
+
+    /// On nothing that was there before.
+    async fn begin(&mut self) -> Result<()> {
+        let child = Command::new("redis-server")
+            .args(["--bind", "127.0.0.1", "--save", "", "--port", &self.port.to_string(), "--dir"])
+            .arg(self.folder.path())
+            .stdout(Stdio::null())
+            .kill_on_drop(true)
+            .spawn()
+            .context("start redis-server: apt-get install -y redis-server")?;
+        self.child = Some(child);
+        let clock = runtime::SystemClock::new();
+        while tokio::net::TcpStream::connect(("127.0.0.1", self.port)).await.is_err() {
+            clock.sleep(Duration::from_millis(10)).await;
+        }
+        Ok(())
+    }
+
+    async fn kill(&mut self) -> Result<()> {
+        if let Some(mut child) = self.child.take() {
+            child.kill().await?;
+        }
+        Ok(())
+    }
+}
+
+struct Stage {
+    redis: Redis,
+    _inventory: Process,
+    gateways: Vec<Process>,
+    http: Http,
+    clock: Arc<dyn Clock>,
+    _folder: tempfile::TempDir,
+}
+
+impl Stage {
+    /// Two gateways on one Redis, before a show behind a waiting room of that rate.
+    async fn new(rate: u32) -> Result<Self> {
+        let clock: Arc<dyn Clock> = Arc::new(runtime::SystemClock::new());
+        let (redis, folder) = (Redis::start().await?, tempfile::tempdir()?);
+        let data = folder.path().to_str().context("a path")?;
+        let inventory = Process::start(env!("CARGO_BIN_EXE_inventory-api"), &[("DATA_DIR", data)]).await?;
+        let http = Http::new(clock.clone());
+        let show = json!({"event_id": SHOW, "name": "Opening", "waiting_room": {"rate_per_sec": rate, "burst": 1},
+                          "sections": [{"id": "A", "price": 1, "capacity": 100}]});
+        let opened = http.post(&format!("http://{}/admin/shows", inventory.http), &[], &show).await?;
+        ensure!(opened.status == StatusCode::CREATED, "{opened:?}");
+        let (url, shows) =
+            (format!("redis://127.0.0.1:{}", redis.port), format!("http://{}", inventory.http));
+        let env = [
+            ("REDIS_URL", &*url),
+            ("INVENTORY_API_BASE", &shows),
+            ("WAITING_ROOM_SECRET", "the waiting room of this test"),
+            ("JWT_SECRET", "who the people of this test are, signed"),
+            ("RATE_LIMIT_ADDRESS", "0"),
+            ("BACKEND_TIMEOUT", "20s"),
+        ];
+        let mut gateways = Vec::new();
+        for _ in 0..2 {
+            gateways.push(Process::start(env!("CARGO_BIN_EXE_gateway-api"), &env).await?);
+        }
+        Ok(Self { redis, _inventory: inventory, gateways, http, clock, _folder: folder })
+    }
+
+    fn url(&self, gateway: usize, path: &str) -> String {
+        format!("http://{}/api/v1{path}", self.gateways[gateway % self.gateways.len()].http)
+    }
+
+    async fn join(&self, gateway: usize, person: &str) -> Result<String> {
+        let body = json!({"event_id": SHOW, "user_id": person});
+        let joined = self.http.post(&self.url(gateway, "/queue/join"), &[], &body).await?;
+        ensure!(joined.status == StatusCode::ACCEPTED, "{joined:?}");
+        Ok(joined.text("waiting_token").to_owned())
+    }
+
+    async fn status(&self, gateway: usize, ticket: &str) -> Result<Answer> {
+        let told = self.http.get(&self.url(gateway, &format!("/queue/status?token={ticket}"))).await?;
+        ensure!(told.status == StatusCode::OK, "{told:?}");
+        Ok(told)
+    }
+
+    /// Everybody asks at one gateway or the other and enters when it is their turn, until all are in: the order of their passes.
+    async fn all_enter(&self, tickets: &[String]) -> Result<Vec<usize>> {
+        let give_up = self.clock.elapsed() + PATIENCE;
+        let (mut order, mut round) = (Vec::new(), 0);
+        while order.len() < tickets.len() {
+            ensure!(self.clock.elapsed() < give_up, "{} of {} are in: {order:?}", order.len(), tickets.len());
+            for (n, ticket) in tickets.iter().enumerate() {
+                if !order.contains(&n) && self.status(n + round, ticket).await?.text("status") == "ready" {
+                    let body = json!({"waiting_token": ticket});
+                    let entered = self.http.post(&self.url(n, "/queue/enter"), &[], &body).await?;
+                    ensure!(entered.status == StatusCode::OK, "ready, and then not: {entered:?}");
+                    order.push(n);
+                }
+            }
+            round += 1;
+            self.clock.sleep(Duration::from_millis(50)).await;
+        }
+        Ok(order)
+    }
+}
+
+/// Trap W10: everything in Redis is lost. Nobody joins again, all get in by the order in which they came, and who comes after the
+/// loss is last.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn people_keep_their_order_when_redis_is_killed_and_emptied() -> Result<()> {
+    let mut stage = Stage::new(4).await?;
+    let mut tickets = Vec::new();
+    for n in 0..16 {
+        tickets.push(stage.join(n, &format!("p-{n}")).await?);
+    }
+    for (n, ticket) in tickets.iter().enumerate() {
+        stage.status(n, ticket).await?;
+    }
+    stage.redis.kill().await?;
+    // Places are told while it is away, and nobody can join.
+    let told = stage.status(0, &tickets[15]).await?;
+    ensure!(told.text("status") == "waiting", "{told:?}");
+    let body = json!({"event_id": SHOW});
+    let refused = stage.http.post(&stage.url(0, "/queue/join"), &[], &body).await?;
+    ensure!(
+        refused.status == StatusCode::SERVICE_UNAVAILABLE && refused.code() == "UNAVAILABLE",
+        "{refused:?}"
+    );
+    stage.redis.begin().await?;
+    let joined = async || stage.http.post(&stage.url(1, "/queue/join"), &[], &body).await;
+    let newcomer = loop {
+        let answer = joined().await?;
+        if answer.status == StatusCode::ACCEPTED {
+            break answer.text("waiting_token").to_owned();
+        }
+        stage.clock.sleep(Duration::from_millis(50)).await;
+    };
+    // Nobody's yet: they sign in to enter. Their place is what is looked at.
+    let ahead = stage.status(1, &newcomer).await?;
+    let order = stage.all_enter(&tickets).await?;
+    println!("order {order:?}, the newcomer was {} in line", ahead.body["position"]);
+    // Two gateways have told the store of their people one after the other, so neighbours may change places and no more.
+    let overtaken = order.iter().enumerate().filter(|(at, n)| n.abs_diff(*at) > 3).count();
+    ensure!(overtaken == 0, "{order:?}");
+    ensure!(stage.status(0, &newcomer).await?.text("status") != "expired");
+    Ok(())
+}
+
+/// A Redis that answers nothing for a while takes no gateway out, and nothing is lost by it.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_frozen_redis_takes_no_gateway_out() -> Result<()> {
+    let stage = Stage::new(20).await?;
+    let mut tickets = Vec::new();
+    for n in 0..6 {
+        tickets.push(stage.join(n, &format!("p-{n}")).await?);
+    }
+    let id = stage.redis.child.as_ref().and_then(Child::id).context("it runs")?.to_string();
+    let signal = async |name: &str| Command::new("kill").args([name, &id]).status().await;
+    ensure!(signal("-STOP").await?.success());
+    let mut refused: BTreeMap<u16, u32> = BTreeMap::new();
+    for n in 0..12 {
+        let body = json!({"event_id": SHOW, "user_id": format!("late-{n}")});
+        let answer = stage.http.post(&stage.url(n, "/queue/join"), &[], &body).await?;
+        *refused.entry(answer.status.as_u16()).or_default() += 1;
+        stage.status(n, &tickets[n % tickets.len()]).await?;
+        let health = stage.http.get(&format!("http://{}/health", stage.gateways[n % 2].http)).await?;
+        ensure!(health.status == StatusCode::OK, "{health:?}");
+    }
+    ensure!(refused == BTreeMap::from([(503, 12)]), "{refused:?}");
+    ensure!(signal("-CONT").await?.success());
+    let order = stage.all_enter(&tickets).await?;
+    ensure!(order.len() == 6);
+    let figures = stage.http.get(&format!("http://{}/admin/queues/{SHOW}", stage.gateways[0].admin)).await?;
+    ensure!(figures.body["entered"] == 6, "{figures:?}");
+    for mut gateway in stage.gateways {
+        let pid = gateway.child.id().context("it runs")?.to_string();
+        Command::new("kill").args(["-TERM", &pid]).status().await?;
+        ensure!(gateway.child.wait().await?.success(), "a drained gateway ends with 0");
+    }
+    Ok(())
+}
