@@ -1,7 +1,7 @@
 //! Everything a change must pass, in the order in which it fails soonest. All steps run, so that one run tells all.
 
 use crate::run::{Outcome, cargo, line, shown};
-use crate::{deny, engines, subcommands, tidy};
+use crate::{deny, engines, subcommands, tidy, web};
 use anyhow::Result;
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -46,6 +46,7 @@ pub(crate) fn run(root: &Path) -> Result<bool> {
         ["clippy", "-p", "sim", "--all-targets", "--features", "plants", "--locked", "--", "-D", "warnings"];
     step(&mut steps, "lints of planted bugs", || shown(&mut cargo(root, &planted)))?;
     step(&mut steps, "tests", || test(root, &[]))?;
+    step(&mut steps, "pages and the API's description", || web::run(root, &web::Options::default()))?;
     step(&mut steps, "simulation", || shown(&mut cargo(root, SIMULATION)))?;
     step(&mut steps, "simulation finds what is planted", || shown(&mut cargo(root, FINDINGS)))?;
     step(&mut steps, "tests in the documentation", || {

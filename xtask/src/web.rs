@@ -18,7 +18,7 @@ const HOLD_SECONDS: u32 = 12;
 /// How many requests of each operation the fuzzer makes up.
 const EXAMPLES: &str = "25";
 
-#[derive(Args)]
+#[derive(Args, Default)]
 pub(crate) struct Options {
     /// Make pictures of every screen in this folder, instead of testing.
     #[arg(long, value_name = "DIR")]
@@ -111,7 +111,9 @@ fn fuzz(root: &Path, platform: &Platform, seed: Option<u32>) -> Result<bool> {
     // What the description's examples name.
     let seats: Vec<_> = (1..=8).map(|n| format!("R-A-{n}")).collect();
     platform.seed(&json!({
-        "event_id": "evt_2025_1001", "name": "What the examples name", "waiting_room": {"rate_per_sec": 1000},
+        "event_id": "evt_2025_1001", "name": "What the examples name",
+        // With a line and without the duty to stand in it, so that the fuzzer gets to the sales as well.
+        "waiting_room": {"rate_per_sec": 1000, "required": false},
         "sections": [{"id": "R", "price": 120_000, "seats": seats}, {"id": "floor", "price": 80_000, "capacity": 100_000}],
     }))?;
     let mut schemathesis = Command::new(venv.join("bin/schemathesis"));

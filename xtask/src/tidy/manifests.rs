@@ -79,12 +79,18 @@ pub(super) fn engines(tree: &Tree) -> Vec<Finding> {
     for (path, text) in tree.sources().filter(|(path, _)| !path.starts_with("xtask/")) {
         let code = production(text);
         for (word, owner) in words.iter().filter(|(_, owner)| package_of(path) != *owner) {
-            for (line, _) in code.lines().enumerate().filter(|(_, line)| line.contains(word)) {
+            for (line, _) in code.lines().enumerate().filter(|(_, line)| names(line, word)) {
                 findings.push(Finding::new(path, line + 1, format!("names `{word}`; only {owner} may")));
             }
         }
     }
     findings
+}
+
+/// Whether a line has the word, and not only a longer one that ends with it: our own `adapter_redis::` is no `redis::`.
+fn names(line: &str, word: &str) -> bool {
+    line.match_indices(word)
+        .any(|(at, _)| !line[..at].ends_with(|before: char| before.is_alphanumeric() || before == '_'))
 }
 
 /// A library's callers decide by its errors, so it has to type them.

@@ -15,6 +15,8 @@ use tokio::sync::OwnedSemaphorePermit;
 const WISHES_MAX: u32 = 5;
 /// How long a buyer waits before asking a silent platform again.
 const ASK_AGAIN: Duration = Duration::from_millis(50);
+/// How long a buyer waits before standing in line again.
+const LINE_UP_AGAIN: Duration = Duration::from_secs(1);
 
 struct Held {
     reservation: String,
@@ -114,12 +116,17 @@ impl Buyer<'_> {
                         return Ok(None);
                     }
                 },
-                // It has run out while the platform was away, or was used by a request that came too late: in line again.
+                // The pass has run out while the platform was away, or was used by a request that came too late: in line again,
+                // once the old one is over.
                 StatusCode::FORBIDDEN if self.crowd.clock.elapsed() < give_up => {
+                    self.crowd.clock.sleep(LINE_UP_AGAIN).await;
                     pass = self.crowd.pass(&self.bearer, give_up).await?;
                 }
                 // Nobody knows whether seats are held: the same key finds out.
-                status if status.is_server_error() && self.crowd.clock.elapsed() < give_up => {
+                status
+                    if (status.is_server_error() || status == StatusCode::TOO_MANY_REQUESTS)
+                        && self.crowd.clock.elapsed() < give_up =>
+                {
                     self.crowd.clock.sleep(ASK_AGAIN).await;
                 }
                 status => anyhow::bail!("reserve: {status} {}", answer.message()),

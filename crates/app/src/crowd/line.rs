@@ -80,7 +80,11 @@ impl Crowd {
             let url = self.gateway_url(path);
             let answer = self.http.call(method.clone(), &url, &[("authorization", bearer)], body).await;
             match answer {
-                Ok(answer) if !answer.status.is_server_error() => return Ok(answer),
+                Ok(answer)
+                    if !answer.status.is_server_error() && answer.status != StatusCode::TOO_MANY_REQUESTS =>
+                {
+                    return Ok(answer);
+                }
                 answer if self.clock.elapsed() >= give_up => return answer,
                 _ => self.clock.sleep(Duration::from_millis(50)).await,
             }
