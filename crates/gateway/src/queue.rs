@@ -323,8 +323,8 @@ impl Queue {
     fn count(&self, operation: &'static str, outcome: Result<&'static str, &Refusal>) {
         let status = match outcome {
             Ok(status) => status,
-            Err(no) if no.not_ready => "not_ready",
-            Err(no) => match no.error.code {
+            Err(no) if no.is_not_ready() => "not_ready",
+            Err(no) => match no.code() {
                 Code::Unavailable => "unavailable",
                 Code::Internal => "error",
                 _ => "refused",
@@ -397,7 +397,7 @@ mod tests {
     fn a_pass_is_of_whose_the_ticket_is() {
         let of = |key, signed_in: Option<&str>| {
             let signed_in = signed_in.map(person);
-            holder(&ticket(1, key), signed_in.as_ref()).map_err(|no| no.error.code)
+            holder(&ticket(1, key), signed_in.as_ref()).map_err(|no| no.code())
         };
         assert_eq!(of("u:kim", None), Ok(person("kim")));
         assert_eq!(of("u:kim", Some("kim")), Ok(person("kim")));

@@ -13,18 +13,21 @@ use runtime::http::ErrorReply;
 /// Not this person's turn: the one code of the gateway that the common list has not (contracts 3.1).
 pub(crate) const NOT_READY: &str = "NOT_READY";
 
-/// A refusal.
+/// A refusal. Boxed, because nearly every result here has one and nearly none is it.
 #[derive(Debug, Clone)]
-pub(crate) struct Refusal {
-    pub(crate) error: WireError,
+pub(crate) struct Refusal(Box<Parts>);
+
+#[derive(Debug, Clone)]
+struct Parts {
+    error: WireError,
     /// Where it is not the code's own.
-    pub(crate) status: Option<StatusCode>,
+    status: Option<StatusCode>,
     /// When to try again.
-    pub(crate) retry_after: Option<Duration>,
+    retry_after: Option<Duration>,
     /// It is not this person's turn.
-    pub(crate) not_ready: bool,
+    not_ready: bool,
     /// The limit that was reached, and when the next request is let through.
-    pub(crate) limit: Option<(Verdict, Timestamp)>,
+    limit: Option<(Verdict, Timestamp)>,
 }
 
 impl Refusal {
@@ -33,18 +36,11 @@ impl Refusal {
     }
 
     pub(crate) fn not_ready(after: Duration) -> Self {
-        let error = WireError::new(Code::FailedPrecondition, "it is not your turn yet").detail(
-            "waiting_token",
-            NOT_READY,
-            "",
-        );
-        Self {
-            error,
-            status: Some(StatusCode::FORBIDDEN),
-            retry_after: Some(after),
-            not_ready: true,
-            limit: None,
-        }
+        let error = WireError::new(Code::FailedPrecondition, "it is not your turn yet");
+        let mut this =
+            Self::from(error.detail("waiting_token", NOT_READY, "")).with_status(StatusCode::FORBIDDEN);
+        this.0.not_ready = true;
+        this.after(after)
     }
 
     /// A ticket that gives no pass any more, and why.
@@ -67,48 +63,81 @@ impl Refusal {
         Self::new(Code::Unavailable, message).after(Duration::from_secs(1))
     }
 
+    /// A limit was reached; the next request is let through at `next_at`.
+    pub(crate) fn too_many(verdict: Verdict, next_at: Timestamp) -> Self {
+        let mut this = Self::new(Code::RateLimited, "too many requests").after(verdict.wait);
+        this.0.limit = Some((verdict, next_at));
+        this
+    }
+
     #[must_use]
     pub(crate) fn with_status(mut self, status: StatusCode) -> Self {
-        self.status = Some(status);
+        self.0.status = Some(status);
         self
     }
 
     #[must_use]
     pub(crate) fn after(mut self, wait: Duration) -> Self {
-        self.retry_after = Some(wait);
+        self.0.retry_after = Some(wait);
         self
+    }
+
+    pub(crate) fn code(&self) -> Code {
+        self.0.error.code
+    }
+
+    /// Whether it says only that it is not this person's turn.
+    pub(crate) fn is_not_ready(&self) -> bool {
+        self.0.not_ready
+    }
+
+    pub(crate) fn is_gone(&self) -> bool {
+        self.0.status == Some(StatusCode::GONE)
+    }
+
+    /// As gRPC tells it: the error, with when to try again among its particulars.
+    pub(crate) fn into_error(self, trace: &Trace) -> WireError {
+        let Parts { error, retry_after, .. } = *self.0;
+        let error = match retry_after {
+            Some(wait) => error.detail("retry_after_ms", "RETRY", wait.as_millis().to_string()),
+            None => error,
+        };
+        error.traced(trace.trace_id.clone())
     }
 
     /// As an HTTP answer.
     pub(crate) fn reply(self, trace: &Trace) -> Response {
-        let status = self.status.unwrap_or_else(|| self.error.code.http_status());
-        let mut response = if self.not_ready {
-            let mut body = self.error.traced(trace.trace_id.clone()).to_json();
+        let Parts { error, status, retry_after, not_ready, limit } = *self.0;
+        let status = status.unwrap_or_else(|| error.code.http_status());
+        let error = error.traced(trace.trace_id.clone());
+        let mut response = if not_ready {
+            let mut body = error.to_json();
             NOT_READY.clone_into(&mut body.error.code);
             (status, axum::Json(body)).into_response()
         } else {
-            ErrorReply::from(self.error.traced(trace.trace_id.clone())).with_status(status).into_response()
+            ErrorReply::from(error).with_status(status).into_response()
         };
+        let headers = response.headers_mut();
         if status == StatusCode::UNAUTHORIZED {
-            response.headers_mut().insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+            headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
         }
-        if let Some(wait) = self.retry_after {
-            response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds(wait)));
+        if let Some(wait) = retry_after {
+            headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds(wait)));
         }
-        if let Some((verdict, next_at)) = self.limit {
-            tell_limit(verdict, next_at, response.headers_mut());
+        if let Some((verdict, next_at)) = limit {
+            tell_limit(verdict, next_at, headers);
         }
         response
     }
 }
 
 /// Whole seconds, at least one: what `Retry-After` can say.
-pub(crate) fn seconds(wait: Duration) -> u64 {
+fn seconds(wait: Duration) -> u64 {
     wait.as_millis().div_ceil(1_000).max(1) as u64
 }
 
 impl From<WireError> for Refusal {
     fn from(error: WireError) -> Self {
-        Self { error, status: None, retry_after: None, not_ready: false, limit: None }
+        Self(Box::new(Parts { error, status: None, retry_after: None, not_ready: false, limit: None }))
     }
 }

@@ -67,7 +67,7 @@ impl Desk {
         let called = self.sales.create_reservation(&cx, message);
         let (answer, recorded) =
             self.call("reservation", "CreateReservation", called, trace).await.inspect_err(|no| {
-                if no.error.code == Code::IdempotencyConflict {
+                if no.code() == Code::IdempotencyConflict {
                     self.metrics.idempotency("conflict");
                 }
             })?;

@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 /// Those of contracts 8 and the ones beside them, in this order; the others follow by name.
-const FIRST: [&str; 16] = [
+const FIRST: [&str; 17] = [
     "requests_per_second",
     "p50_ms",
     "p99_ms",
@@ -18,6 +18,7 @@ const FIRST: [&str; 16] = [
     "store_cores",
     "generator_cpu_us_per_request",
     "generator_cores",
+    "cores_of_other_programs",
     "admission_rate",
     "admission_utilisation",
 ];

@@ -74,6 +74,10 @@ pub async fn measure(rig: &Rig, name: &str, plan: &Plan, limit: Limit) -> Result
         figures["gateway_cores"] = share(gateways).into();
         figures["rss_max_mb"] = round(after.rss_max_mb).into();
     }
+    // A machine that is busy with something else tells nothing of what a gateway can do.
+    let own = Duration::from_secs_f64(figures["generator_cores"].as_f64().unwrap_or_default() * seconds);
+    let others = (after.machine - before.machine).saturating_sub(gateways + store + own);
+    figures["cores_of_other_programs"] = share(others).into();
     if !store.is_zero() {
         figures["store_cpu_us_per_request"] = us(store).into();
         figures["store_cores"] = share(store).into();

@@ -77,7 +77,7 @@ impl Rig {
 
     /// What they have cost so far.
     pub fn cost(&self) -> Result<Cost> {
-        let mut cost = Cost { at: now(), ..Cost::default() };
+        let mut cost = Cost { at: now(), machine: machine()?, ..Cost::default() };
         for server in &self.servers {
             cost.gateways += cpu_of(server.child.id())
                 .with_context(|| format!("a gateway has ended\n{}", server.log_tail()))?;
@@ -102,6 +102,8 @@ impl Rig {
 pub struct Cost {
     /// When that is.
     pub at: Duration,
+    /// Processor time of everything on the machine.
+    pub machine: Duration,
     /// Processor time of the gateways.
     pub gateways: Duration,
     /// Processor time of the store's server.
@@ -237,6 +239,16 @@ fn rss_max_mb(pid: u32) -> Result<f64> {
     let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).context("VmHWM")?;
     let kib: f64 = line.trim().trim_end_matches("kB").trim().parse()?;
     Ok(kib / 1_024.0)
+}
+
+/// The time that the cores of the machine were not idle, in ticks of 10 ms.
+fn machine() -> Result<Duration> {
+    let stat = std::fs::read_to_string("/proc/stat").context("the kernel's accounting")?;
+    let line = stat.lines().next().and_then(|line| line.strip_prefix("cpu ")).context("cpu in /proc/stat")?;
+    let ticks: Vec<u64> = line.split_whitespace().filter_map(|text| text.parse().ok()).collect();
+    // user, nice, system, (idle, iowait,) irq, softirq, steal
+    let busy: u64 = ticks.iter().take(8).sum::<u64>() - ticks.iter().skip(3).take(2).sum::<u64>();
+    Ok(Duration::from_millis(busy * 10))
 }
 
 /// The whole answer to a GET, head included.

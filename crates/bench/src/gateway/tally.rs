@@ -17,6 +17,8 @@ pub(super) struct Tally {
     latencies: [Histogram<u64>; 3],
     /// From when a request was to be sent until it was.
     lag: Histogram<u64>,
+    /// From when a request was sent until it was answered.
+    answers: [Histogram<u64>; 3],
     answered: u64,
     errors: BTreeMap<String, u64>,
     /// Who asked to enter before their turn and was told so.
@@ -37,6 +39,7 @@ impl Tally {
         Self {
             latencies: std::array::from_fn(|_| histogram()),
             lag: histogram(),
+            answers: std::array::from_fn(|_| histogram()),
             answered: 0,
             errors: BTreeMap::new(),
             not_ready: 0,
@@ -50,6 +53,7 @@ impl Tally {
     /// A request was answered as it should be.
     pub(super) fn answered(&mut self, operation: Operation, due: u64, sent: u64, now: u64) {
         self.latencies[operation as usize].saturating_record(now.saturating_sub(due) / 1_000);
+        self.answers[operation as usize].saturating_record(now.saturating_sub(sent) / 1_000);
         self.answered += 1;
         self.lag.saturating_record(sent.saturating_sub(due) / 1_000);
     }
@@ -96,9 +100,12 @@ impl Tally {
             "no_shows": self.no_shows,
             "polls_without_anybody": self.dry,
         });
-        for (operation, latency) in Operation::ALL.into_iter().zip(&self.latencies) {
+        for operation in Operation::ALL {
             let name = operation.name();
-            figures[operation.plural()] = latency.len().into();
+            let (latency, answer) = (&self.latencies[operation as usize], &self.answers[operation as usize]);
+            figures[operation.plural()] = answer.len().into();
+            figures[format!("{name}_answer_p50_ms")] = ms(answer, 0.5).into();
+            figures[format!("{name}_answer_p99_ms")] = ms(answer, 0.99).into();
             figures[format!("{name}_p50_ms")] = ms(latency, 0.5).into();
             figures[format!("{name}_p99_ms")] = ms(latency, 0.99).into();
         }

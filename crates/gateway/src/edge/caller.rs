@@ -101,8 +101,7 @@ pub(super) async fn limit_address(State(edge): State<Edge>, request: Request, ne
 impl Edge {
     fn too_many(&self, verdict: Verdict) -> Refusal {
         let next_at = self.0.queue.clock().now().plus(verdict.wait);
-        let refusal = Refusal::new(Code::RateLimited, "too many requests").after(verdict.wait);
-        Refusal { limit: Some((verdict, next_at)), ..refusal }
+        Refusal::too_many(verdict, next_at)
     }
 }
 

@@ -57,11 +57,7 @@ fn told<T: Refusable>(trace: &Trace, answer: Result<T, Refusal>) -> Answer<T> {
         Ok(answer) => return Ok(Response::new(answer)),
         Err(refusal) => refusal,
     };
-    let error = match refusal.retry_after {
-        Some(wait) => refusal.error.detail("retry_after_ms", "RETRY", wait.as_millis().to_string()),
-        None => refusal.error,
-    };
-    let error = error.traced(trace.trace_id.clone());
+    let error = refusal.into_error(trace);
     match error.code {
         Code::InvalidArgument
         | Code::Unauthenticated
@@ -174,7 +170,7 @@ impl QueueService for Grpc {
             held.is_of(&request.event_id, &request.user_id)?;
             let entered = self.0.0.queue.enter(&held, signed_in.as_ref(), &trace).await?;
             let until = self.0.0.queue.clock().now().plus(Duration::from_secs(entered.ttl_sec));
-            Ok(proto::RequestAdmissionResponse {
+            Ok::<_, Refusal>(proto::RequestAdmissionResponse {
                 admission: proto::AdmissionStatus::Granted.into(),
                 reservation_token: entered.reservation_token,
                 ttl_seconds: count(entered.ttl_sec),
@@ -182,14 +178,14 @@ impl QueueService for Grpc {
                 error: None,
             })
         };
-        let entered = entered.await.or_else(|no: Refusal| match no.status {
-            Some(http::StatusCode::GONE) => Ok(proto::RequestAdmissionResponse {
+        let entered = match entered.await {
+            Err(no) if no.is_gone() => Ok(proto::RequestAdmissionResponse {
                 admission: proto::AdmissionStatus::Expired.into(),
-                error: Some(no.error.traced(trace.trace_id.clone()).to_proto()),
+                error: Some(no.into_error(&trace).to_proto()),
                 ..Default::default()
             }),
-            _ => Err(no),
-        });
+            entered => entered,
+        };
         told(&trace, entered)
     }
 

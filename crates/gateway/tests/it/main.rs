@@ -1,4 +1,5 @@
 //! The gateway over its public routes, on the embedded waiting room. What is behind it is walked through in `app`'s tests.
+#![allow(missing_docs, clippy::unwrap_used, reason = "a test binary")]
 
 mod identity;
 mod limits;

@@ -1,0 +1,122 @@
+//! The passes of one line: how close together they are, and whether each ticket has one.
+
+use domain::time::Timestamp;
+use domain::waiting_room::{Rules, Standing};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// All passes of one line.
+pub(in super::super) struct Passes {
+    /// Sorted by the time from which on they may be given.
+    booked: Vec<Booking>,
+    /// The highest rate and burst so far.
+    rate: u64,
+    burst: u64,
+    /// Numbers whose pass was lost by the store, so that they may have another.
+    forgotten: BTreeSet<u64>,
+    /// Who has asked to enter.
+    wished: BTreeSet<u64>,
+    last: BTreeMap<u64, Answered>,
+    texts: BTreeMap<u64, (String, String)>,
+    /// Up to when what was booked is kept by the restored line.
+    kept_until: u64,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Booking {
+    at: Timestamp,
+    number: u64,
+    made: u64,
+    /// It was lost, and what comes after the loss does not count with it.
+    is_excused: bool,
+}
+
+/// The last answer of the store to somebody who wants to enter.
+#[derive(Debug, Clone, Copy)]
+pub(in super::super) struct Answered {
+    pub(in super::super) standing: Standing,
+    pub(in super::super) now: Timestamp,
+    pub(in super::super) micros: u64,
+}
+
+impl Passes {
+    pub(super) fn new(rules: Rules) -> Self {
+        Self {
+            booked: Vec::new(),
+            rate: rules.rate.into(),
+            burst: rules.burst.into(),
+            forgotten: BTreeSet::new(),
+            wished: BTreeSet::new(),
+            last: BTreeMap::new(),
+            texts: BTreeMap::new(),
+            kept_until: u64::MAX,
+        }
+    }
+
+    pub(super) fn ruled(&mut self, rules: Rules) {
+        (self.rate, self.burst) = (self.rate.max(rules.rate.into()), self.burst.max(rules.burst.into()));
+    }
+
+    /// Somebody asks to enter.
+    pub(in super::super) fn wish(&mut self, number: u64) {
+        self.wished.insert(number);
+    }
+
+    pub(super) fn is_wished(&self, number: u64) -> bool {
+        self.wished.contains(&number)
+    }
+
+    pub(super) fn answered(&mut self, number: u64, standing: Standing, now: Timestamp, micros: u64) {
+        self.last.insert(number, Answered { standing, now, micros });
+    }
+
+    /// What the store said last to somebody who wants to enter.
+    pub(in super::super) fn last(&self, number: u64) -> Option<Answered> {
+        self.last.get(&number).copied()
+    }
+
+    /// W2: words, if a window with this pass in it has too many.
+    pub(super) fn book(&mut self, number: u64, at: Timestamp, made: u64) -> Option<String> {
+        let place = self.booked.partition_point(|booking| booking.at <= at);
+        self.booked.insert(place, Booking { at, number, made, is_excused: false });
+        let counted: Vec<&Booking> = self.booked.iter().filter(|booking| !booking.is_excused).collect();
+        let mine = counted.iter().position(|booking| booking.at == at && booking.number == number)?;
+        for from in 0..=mine {
+            for to in mine..counted.len() {
+                let millis = counted[to].at.since(counted[from].at).as_millis() as u64 + 1;
+                let (count, most) = ((to - from + 1) as u64, self.rate * millis / 1_000 + self.burst);
+                if count > most {
+                    let first = counted[from].at;
+                    return Some(format!(
+                        "{count} passes within {millis} ms from {first:?} on, and {most} may be ({} a second, {})",
+                        self.rate, self.burst
+                    ));
+                }
+            }
+        }
+        None
+    }
+
+    /// The line was put back to what it was then.
+    pub(super) fn restored(&mut self, micros: u64) {
+        self.kept_until = self.kept_until.min(micros);
+    }
+
+    /// What was booked after `kept_until` is lost. What of it lies ahead comes on top of what is booked from now on.
+    pub(super) fn lost(&mut self, kept_until: u64, now: Timestamp) {
+        let kept_until = self.kept_until.min(kept_until);
+        for booking in self.booked.iter_mut().filter(|booking| booking.made >= kept_until) {
+            self.forgotten.insert(booking.number);
+            booking.is_excused |= booking.at >= now;
+        }
+        self.kept_until = u64::MAX;
+    }
+
+    /// A pass was handed out; words, if it is another than before.
+    pub(in super::super) fn handed_out(&mut self, number: u64, person: &str, text: &str) -> Option<String> {
+        let given = (person.to_owned(), text.to_owned());
+        let before = self.texts.insert(number, given);
+        let (whose, other) = before?;
+        let is_other = whose == person && other != text;
+        (is_other && !self.forgotten.remove(&number)).then(|| format!("{number} has two passes: {other} and {text}"))
+    }
+}
