@@ -1,15 +1,15 @@
-//! What is on sale, as of a moment ago: thousands who look at once are one call of the inventory.
+//! What is on sale, as of a moment ago: thousands who look at once are one call of the inventory, and one body.
 
 use crate::backends::Shows;
 use crate::fresh::Fresh;
+use crate::prepared::Prepared;
 use crate::refusal::Refusal;
 use contracts::error::Code;
 use contracts::rest::{admin, gateway as body};
 use contracts::time::rfc3339;
 use core::time::Duration;
 use domain::id::{SectionId, ShowId};
-use domain::time::Timestamp;
-use ports::{CallContext, Clock, Fault, Trace};
+use ports::{CallContext, Clock, Tasks, Trace};
 use std::sync::Arc;
 
 /// How old an answer may be.
@@ -22,96 +22,79 @@ pub(crate) struct Catalogue {
     shows: Arc<dyn Shows>,
     clock: Arc<dyn Clock>,
     limit: Duration,
-    list: Fresh<(), Dated<Vec<admin::Show>>>,
-    one: Fresh<ShowId, Dated<Option<admin::Show>>>,
-    seats: Fresh<(ShowId, SectionId), Dated<Option<admin::Seats>>>,
+    list: Fresh<(), Arc<Prepared>>,
+    one: Fresh<ShowId, Option<Arc<Seen>>>,
+    seats: Fresh<(ShowId, SectionId), Option<Arc<Prepared>>>,
 }
 
-struct Dated<T> {
-    at: Timestamp,
-    value: T,
+/// A show, and the body that tells of it.
+struct Seen {
+    show: admin::Show,
+    body: Arc<Prepared>,
 }
 
 impl Catalogue {
-    pub(crate) fn new(shows: Arc<dyn Shows>, clock: Arc<dyn Clock>, limit: Duration) -> Self {
-        let (list, one, seats) = (Fresh::new(LIST_FRESH_FOR), Fresh::new(FRESH_FOR), Fresh::new(FRESH_FOR));
-        Self { shows, clock, limit, list, one, seats }
+    pub(crate) fn new(shows: Arc<dyn Shows>, clock: Arc<dyn Clock>, tasks: &Tasks, limit: Duration) -> Self {
+        Self {
+            list: Fresh::new(LIST_FRESH_FOR, clock.clone(), tasks.clone()),
+            one: Fresh::new(FRESH_FOR, clock.clone(), tasks.clone()),
+            seats: Fresh::new(FRESH_FOR, clock.clone(), tasks.clone()),
+            shows,
+            clock,
+            limit,
+        }
     }
 
     /// Every show.
-    pub(crate) async fn list(&self, trace: &Trace) -> Result<body::Events, Refusal> {
-        let cx = self.context(trace);
-        let list = self.list.get(&(), self.clock.elapsed(), self.dated(self.shows.shows(&cx))).await;
-        let list = list.map_err(|fault| Refusal::failed("shows", &fault, trace))?;
-        let event = |show: &admin::Show| body::Event {
-            event_id: show.event_id.clone(),
-            name: show.name.clone(),
-            currency: show.currency.clone(),
-            total: show.total_seats,
-            remaining: show.sections.iter().map(|section| section.remaining).sum(),
-            waiting_room: is_behind_a_waiting_room(show),
+    pub(crate) async fn list(&self, trace: &Trace) -> Result<Arc<Prepared>, Refusal> {
+        let fetch = || {
+            let (shows, cx, at) = (self.shows.clone(), self.context(trace), rfc3339(self.clock.now()));
+            async move {
+                let shows = shows.shows(&cx).await?;
+                let events = shows.iter().map(event).collect();
+                Ok(Arc::new(Prepared::json(&body::Events { events, as_of: at })))
+            }
         };
-        Ok(body::Events { events: list.value.iter().map(event).collect(), as_of: rfc3339(list.at) })
+        let list = self.list.get(&(), fetch).await;
+        list.map_err(|fault| Refusal::failed("shows", &fault, trace))
     }
 
     /// A show and how many seats are left in each section.
-    pub(crate) async fn availability(
-        &self,
-        show: &ShowId,
-        trace: &Trace,
-    ) -> Result<body::Availability, Refusal> {
+    pub(crate) async fn availability(&self, show: &ShowId, trace: &Trace) -> Result<Arc<Prepared>, Refusal> {
         let found = self.find(show, trace).await?;
-        let Some(show) = &found.value else { return Err(no_such_show(show)) };
-        let section = |section: &admin::SectionCounts| body::Section {
-            id: section.id.clone(),
-            name: section.name.clone(),
-            price: section.price,
-            kind: section.kind.as_str().to_owned(),
-            total: section.total,
-            remaining: section.remaining,
-            held: section.held,
-            sold: section.sold,
-        };
-        Ok(body::Availability {
-            event_id: show.event_id.clone(),
-            name: show.name.clone(),
-            currency: show.currency.clone(),
-            waiting_room: is_behind_a_waiting_room(show),
-            remaining: show.sections.iter().map(|section| section.remaining).sum(),
-            sections: show.sections.iter().map(section).collect(),
-            as_of: rfc3339(found.at),
-        })
+        Ok(Arc::clone(&found.body))
     }
 
-    /// The seats of a section.
+    /// The seats of a section. Those of general admission have no names to be chosen by: there are none.
     pub(crate) async fn seats(
         &self,
         show: &ShowId,
         section: &SectionId,
         trace: &Trace,
-    ) -> Result<body::Seats, Refusal> {
-        let cx = self.context(trace);
-        let key = (show.clone(), section.clone());
-        let fetch = self.dated(self.shows.seats(&cx, show, section));
-        let found = self.seats.get(&key, self.clock.elapsed(), fetch).await;
+    ) -> Result<Arc<Prepared>, Refusal> {
+        let found = self.find(show, trace).await?;
+        let mut sections = found.show.sections.iter();
+        let kind = sections.find(|one| one.id == section.as_str()).map(|section| section.kind);
+        let Some(kind) = kind else { return Err(no_such_section(show, section)) };
+        let fetch = || {
+            let (shows, cx, at) = (self.shows.clone(), self.context(trace), rfc3339(self.clock.now()));
+            let (show, section) = (show.clone(), section.clone());
+            async move {
+                let seats = match kind {
+                    admin::Kind::General => Vec::new(),
+                    admin::Kind::Seats => match shows.seats(&cx, &show, &section).await? {
+                        Some(found) => found.seats,
+                        None => return Ok(None),
+                    },
+                };
+                let (event_id, section) = (show.to_string(), section.to_string());
+                let seats = seats.into_iter().map(seat).collect();
+                Ok(Some(Arc::new(Prepared::json(&body::Seats { event_id, section, seats, as_of: at }))))
+            }
+        };
+        let found = self.seats.get(&(show.clone(), section.clone()), fetch).await;
         let found = found.map_err(|fault| Refusal::failed("seats", &fault, trace))?;
-        let Some(seats) = &found.value else {
-            let message = format!("there is no section {section} in show {show}, or no such show");
-            return Err(Refusal::new(Code::NotFound, message));
-        };
-        let seat = |seat: &admin::Seat| body::Seat {
-            seat_id: seat.id.clone(),
-            row: seat.row.clone(),
-            number: seat.number.clone(),
-            price: seat.price,
-            status: seat.status.clone(),
-        };
-        Ok(body::Seats {
-            event_id: seats.event_id.clone(),
-            section: seats.section.clone(),
-            seats: seats.seats.iter().map(seat).collect(),
-            as_of: rfc3339(found.at),
-        })
+        found.ok_or_else(|| no_such_section(show, section))
     }
 
     /// How a show is entered; `None` if anybody may reserve.
@@ -121,23 +104,65 @@ impl Catalogue {
         trace: &Trace,
     ) -> Result<Option<admin::WaitingRoom>, Refusal> {
         let found = self.find(show, trace).await?;
-        found.value.as_ref().map(|show| show.waiting_room.clone()).ok_or_else(|| no_such_show(show))
+        Ok(found.show.waiting_room.clone())
     }
 
-    async fn find(&self, show: &ShowId, trace: &Trace) -> Result<Arc<Dated<Option<admin::Show>>>, Refusal> {
-        let cx = self.context(trace);
-        let found = self.one.get(show, self.clock.elapsed(), self.dated(self.shows.show(&cx, show))).await;
-        found.map_err(|fault| Refusal::failed("show", &fault, trace))
-    }
-
-    async fn dated<T>(&self, fetch: impl Future<Output = Result<T, Fault>>) -> Result<Dated<T>, Fault> {
-        let at = self.clock.now();
-        fetch.await.map(|value| Dated { at, value })
+    async fn find(&self, show: &ShowId, trace: &Trace) -> Result<Arc<Seen>, Refusal> {
+        let fetch = || {
+            let (shows, cx, at) = (self.shows.clone(), self.context(trace), rfc3339(self.clock.now()));
+            let show = show.clone();
+            async move {
+                let found = shows.show(&cx, &show).await?;
+                let seen = |show| Seen { body: Arc::new(Prepared::json(&availability(&show, at))), show };
+                Ok(found.map(|show| Arc::new(seen(show))))
+            }
+        };
+        let found = self.one.get(show, fetch).await;
+        let found = found.map_err(|fault| Refusal::failed("show", &fault, trace))?;
+        found.ok_or_else(|| no_such_show(show))
     }
 
     fn context(&self, trace: &Trace) -> CallContext {
         CallContext { trace: trace.clone(), timeout: Some(self.limit) }
     }
+}
+
+fn event(show: &admin::Show) -> body::Event {
+    body::Event {
+        event_id: show.event_id.clone(),
+        name: show.name.clone(),
+        currency: show.currency.clone(),
+        total: show.total_seats,
+        remaining: show.sections.iter().map(|section| section.remaining).sum(),
+        waiting_room: is_behind_a_waiting_room(show),
+    }
+}
+
+fn availability(show: &admin::Show, as_of: String) -> body::Availability {
+    let section = |section: &admin::SectionCounts| body::Section {
+        id: section.id.clone(),
+        name: section.name.clone(),
+        price: section.price,
+        kind: section.kind.as_str().to_owned(),
+        total: section.total,
+        remaining: section.remaining,
+        held: section.held,
+        sold: section.sold,
+    };
+    body::Availability {
+        event_id: show.event_id.clone(),
+        name: show.name.clone(),
+        currency: show.currency.clone(),
+        waiting_room: is_behind_a_waiting_room(show),
+        remaining: show.sections.iter().map(|section| section.remaining).sum(),
+        sections: show.sections.iter().map(section).collect(),
+        as_of,
+    }
+}
+
+fn seat(seat: admin::Seat) -> body::Seat {
+    let admin::Seat { id, row, number, price, status } = seat;
+    body::Seat { seat_id: id, row, number, price, status }
 }
 
 fn is_behind_a_waiting_room(show: &admin::Show) -> bool {
@@ -146,4 +171,8 @@ fn is_behind_a_waiting_room(show: &admin::Show) -> bool {
 
 fn no_such_show(show: &ShowId) -> Refusal {
     Refusal::new(Code::NotFound, format!("there is no show {show}"))
+}
+
+fn no_such_section(show: &ShowId, section: &SectionId) -> Refusal {
+    Refusal::new(Code::NotFound, format!("show {show} has no section {section}"))
 }

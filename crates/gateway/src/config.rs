@@ -38,6 +38,8 @@ pub struct Config {
     pub origins: Vec<HeaderValue>,
     /// Connections of the public port at a time.
     pub connections: u32,
+    /// Nobody joins a line who is not signed in.
+    pub must_sign_in: bool,
     /// Guards the administration; without it that is served on loopback only.
     pub admin_token: Option<SecretString>,
 }
@@ -57,6 +59,7 @@ impl Config {
             proxies: Proxies::default(),
             origins: Vec::new(),
             connections: 10_000,
+            must_sign_in: false,
             admin_token: None,
         }
     }
@@ -115,6 +118,14 @@ impl Config {
                 env.document(
                     "CONNECTIONS_MAX",
                     "connections of the public port at a time; each takes a file descriptor",
+                );
+                value
+            },
+            must_sign_in: {
+                let value = env.flag("JOIN_REQUIRES_SIGN_IN", defaults.must_sign_in);
+                env.document(
+                    "JOIN_REQUIRES_SIGN_IN",
+                    "whether only who is signed in joins a line: one place each, and nobody else's",
                 );
                 value
             },

@@ -10,7 +10,7 @@ mod sales;
 mod stream;
 
 pub(crate) use caller::tell_limit;
-pub(crate) use stream::STREAMS_MAX;
+pub(crate) use stream::Streams;
 
 use crate::catalogue::Catalogue;
 use crate::limits::{Limiter, Rate};
@@ -32,8 +32,7 @@ pub(crate) struct Shared {
     pub(crate) proxies: Proxies,
     pub(crate) per_person: Option<Limiter<Arc<str>>>,
     pub(crate) per_address: Option<Limiter<IpAddr>>,
-    /// Streams that may be open at a time.
-    pub(crate) streams: Arc<tokio::sync::Semaphore>,
+    pub(crate) streams: Arc<Streams>,
 }
 
 /// A handle to it.

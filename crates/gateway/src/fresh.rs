@@ -1,115 +1,256 @@
-//! Answers that many ask for, fetched by one of them and kept for a moment.
+//! Answers that many ask for, fetched once for all of them and kept for a moment.
+//!
+//! A fetch is a task of its own: whoever asks while it runs waits for the same answer, and nobody who goes away stops it. So
+//! a thousand people who ask something that hangs wait as long as one of them would.
 
 use core::time::Duration;
-use ports::Fault;
+use ports::{Clock, Fault, Tasks};
 use std::collections::HashMap;
 use std::hash::Hash;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use tokio::sync::watch;
 
 /// Answers that are kept, at most. What is asked for comes from callers, who may ask for anything.
 const KEPT_MAX: usize = 10_000;
 /// For how long an old answer is told while there is no new one.
 const STALE_FOR: Duration = Duration::from_secs(30);
+/// How long nobody asks again after a fetch has failed.
+const REST: Duration = Duration::from_millis(250);
 
-/// Answers by what was asked for. While one asks for a new answer the others wait for it.
+/// The shared end of a fetch.
+type Fetched<V> = Result<V, Arc<Fault>>;
+
+/// Answers by what was asked for. Cloning gives another handle to the same.
 pub(crate) struct Fresh<K, V> {
     kept_for: Duration,
-    slots: Mutex<HashMap<K, Arc<Slot<V>>>>,
+    slots: Arc<Mutex<HashMap<K, Slot<V>>>>,
+    clock: Arc<dyn Clock>,
+    tasks: Tasks,
 }
 
-type Slot<V> = tokio::sync::Mutex<Option<(Arc<V>, Duration)>>;
+struct Slot<V> {
+    value: Option<(V, Duration)>,
+    failed: Option<(Arc<Fault>, Duration)>,
+    running: Option<watch::Receiver<Option<Fetched<V>>>>,
+}
 
-impl<K: Hash + Eq + Clone, V> Fresh<K, V> {
+impl<V> Default for Slot<V> {
+    fn default() -> Self {
+        Self { value: None, failed: None, running: None }
+    }
+}
+
+impl<K: Hash + Eq + Clone + Send + 'static, V: Clone + Send + Sync + 'static> Fresh<K, V> {
     /// Answers that are kept for so long.
-    pub(crate) fn new(kept_for: Duration) -> Self {
-        Self { kept_for, slots: Mutex::default() }
+    pub(crate) fn new(kept_for: Duration, clock: Arc<dyn Clock>, tasks: Tasks) -> Self {
+        Self { kept_for, slots: Arc::default(), clock, tasks }
     }
 
-    /// The answer of a moment ago, or a new one. `now` only grows.
+    /// The answer of a moment ago, or a new one.
     ///
     /// # Errors
     /// When there is no new answer and the last one is too old.
-    pub(crate) async fn get(
-        &self,
-        key: &K,
-        now: Duration,
-        fetch: impl Future<Output = Result<V, Fault>>,
-    ) -> Result<Arc<V>, Fault> {
-        let slot = self.slot(key);
-        let mut slot = slot.lock().await;
-        if let Some((value, at)) = &*slot
-            && now.saturating_sub(*at) < self.kept_for
-        {
-            return Ok(Arc::clone(value));
-        }
-        match fetch.await {
-            Ok(value) => {
-                let value = Arc::new(value);
-                *slot = Some((Arc::clone(&value), now));
-                Ok(value)
+    pub(crate) async fn get<F>(&self, key: &K, fetch: impl FnOnce() -> F) -> Fetched<V>
+    where
+        F: Future<Output = Result<V, Fault>> + Send + 'static,
+    {
+        let mut running = {
+            let now = self.clock.elapsed();
+            let mut slots = self.lock();
+            if slots.len() >= KEPT_MAX && !slots.contains_key(key) {
+                let is_kept = |at: Duration| now.saturating_sub(at) < self.kept_for;
+                slots.retain(|_, slot| {
+                    slot.running.is_some() || slot.value.as_ref().is_some_and(|(_, at)| is_kept(*at))
+                });
             }
-            Err(fault) => match &*slot {
-                Some((value, at)) if now.saturating_sub(*at) < STALE_FOR => Ok(Arc::clone(value)),
-                _ => Err(fault),
-            },
-        }
+            let slot = slots.entry(key.clone()).or_default();
+            match (&slot.value, &slot.failed, &slot.running) {
+                (Some((value, at)), ..) if now.saturating_sub(*at) < self.kept_for => {
+                    return Ok(value.clone());
+                }
+                (.., Some(running)) => running.clone(),
+                (value, Some((fault, at)), None) if now.saturating_sub(*at) < REST => {
+                    return slot.stale(value.as_ref(), now).ok_or_else(|| Arc::clone(fault));
+                }
+                _ => {
+                    let (tell, running) = watch::channel(None);
+                    slot.running = Some(running.clone());
+                    self.begin(key.clone(), fetch(), tell);
+                    running
+                }
+            }
+        };
+        let gone = || Arc::new(Fault::unavailable("the process is ending"));
+        // The sender goes without a word only if the task was dropped.
+        let told = running.wait_for(Option::is_some).await.map(|told| told.clone());
+        let told = told.ok().flatten().unwrap_or_else(|| Err(gone()));
+        told.or_else(|fault| {
+            let slots = self.lock();
+            let slot = slots.get(key);
+            let stale = slot.and_then(|slot| slot.stale(slot.value.as_ref(), self.clock.elapsed()));
+            stale.ok_or(fault)
+        })
     }
 
-    fn slot(&self, key: &K) -> Arc<Slot<V>> {
-        let mut slots = self.slots.lock().unwrap_or_else(PoisonError::into_inner);
-        if slots.len() >= KEPT_MAX && !slots.contains_key(key) {
-            // Whoever is fetching keeps the slot.
-            slots.retain(|_, slot| Arc::strong_count(slot) > 1);
-        }
-        Arc::clone(slots.entry(key.clone()).or_default())
+    /// What is kept, fresh.
+    pub(crate) fn kept(&self, key: &K) -> Option<V> {
+        let (slots, now) = (self.lock(), self.clock.elapsed());
+        let (value, at) = slots.get(key)?.value.as_ref()?;
+        (now.saturating_sub(*at) < self.kept_for).then(|| value.clone())
+    }
+
+    /// Everything that is kept.
+    pub(crate) fn all(&self) -> Vec<(K, V)> {
+        let slots = self.lock();
+        let value = |(key, slot): (&K, &Slot<V>)| Some((key.clone(), slot.value.as_ref()?.0.clone()));
+        slots.iter().filter_map(value).collect()
+    }
+
+    fn begin(
+        &self,
+        key: K,
+        fetch: impl Future<Output = Result<V, Fault>> + Send + 'static,
+        tell: watch::Sender<Option<Fetched<V>>>,
+    ) {
+        let (slots, clock) = (Arc::clone(&self.slots), Arc::clone(&self.clock));
+        self.tasks.spawn(async move {
+            let fetched = fetch.await.map_err(Arc::new);
+            let now = clock.elapsed();
+            let mut slots = slots.lock().unwrap_or_else(PoisonError::into_inner);
+            let slot = slots.entry(key).or_default();
+            slot.running = None;
+            match &fetched {
+                Ok(value) => (slot.value, slot.failed) = (Some((value.clone(), now)), None),
+                Err(fault) => slot.failed = Some((Arc::clone(fault), now)),
+            }
+            tell.send_replace(Some(fetched));
+        });
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashMap<K, Slot<V>>> {
+        self.slots.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl<V: Clone> Slot<V> {
+    fn stale(&self, value: Option<&(V, Duration)>, now: Duration) -> Option<V> {
+        value.filter(|(_, at)| now.saturating_sub(*at) < STALE_FOR).map(|(value, _)| value.clone())
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use core::future::ready;
-    use std::sync::atomic::{AtomicU32, Ordering};
+    use async_trait::async_trait;
+    use domain::time::Timestamp;
+    use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+    use tokio::sync::Notify;
 
-    const fn ms(ms: u64) -> Duration {
-        Duration::from_millis(ms)
+    #[derive(Default)]
+    struct Hand(AtomicU64);
+
+    #[async_trait]
+    impl Clock for Hand {
+        fn now(&self) -> Timestamp {
+            Timestamp::from_millis(self.0.load(Ordering::SeqCst))
+        }
+
+        fn elapsed(&self) -> Duration {
+            Duration::from_millis(self.0.load(Ordering::SeqCst))
+        }
+
+        async fn sleep(&self, _: Duration) {
+            core::future::pending().await
+        }
+    }
+
+    fn fresh() -> (Arc<Hand>, Arc<Fresh<u32, u32>>) {
+        let clock = Arc::new(Hand::default());
+        let fresh = Fresh::new(Duration::from_millis(250), clock.clone(), Tasks::new());
+        (clock, Arc::new(fresh))
+    }
+
+    fn at(clock: &Hand, ms: u64) {
+        clock.0.store(ms, Ordering::SeqCst);
+    }
+
+    async fn failed() -> Result<u32, Fault> {
+        Err(Fault::transient("no"))
     }
 
     #[tokio::test]
     async fn one_of_many_fetches() {
-        let fresh = Fresh::new(ms(250));
-        let fetched = AtomicU32::new(0);
-        let fetch = async || {
-            fetched.fetch_add(1, Ordering::Relaxed);
-            tokio::task::yield_now().await;
-            Ok(7)
+        let (clock, fresh) = fresh();
+        let fetched = Arc::new(AtomicU32::new(0));
+        let fetch = || {
+            let fetched = fetched.clone();
+            async move {
+                fetched.fetch_add(1, Ordering::Relaxed);
+                tokio::task::yield_now().await;
+                Ok(7)
+            }
         };
-        let all = futures_util::future::join_all((0..50).map(|_| fresh.get(&"a", ms(0), fetch()))).await;
-        assert!(all.iter().all(|value| value.as_ref().is_ok_and(|value| **value == 7)));
+        let all = futures_util::future::join_all((0..50).map(|_| fresh.get(&1, fetch))).await;
+        assert!(all.iter().all(|value| value.as_ref().is_ok_and(|value| *value == 7)));
         assert_eq!(fetched.load(Ordering::Relaxed), 1);
-        fresh.get(&"a", ms(249), fetch()).await.unwrap();
-        assert_eq!(fetched.load(Ordering::Relaxed), 1);
-        fresh.get(&"a", ms(250), fetch()).await.unwrap();
-        fresh.get(&"b", ms(250), fetch()).await.unwrap();
-        assert_eq!(fetched.load(Ordering::Relaxed), 3);
+        for (ms, times) in [(249, 1), (250, 2)] {
+            at(&clock, ms);
+            fresh.get(&1, fetch).await.unwrap();
+            assert_eq!(fetched.load(Ordering::Relaxed), times);
+        }
+    }
+
+    /// The one who began it goes away, and the others have their answer all the same; a failure is everybody's at once.
+    #[tokio::test]
+    async fn nobody_waits_longer_than_one_fetch_takes() {
+        let (_, fresh) = fresh();
+        let (go, begun) = (Arc::new(Notify::new()), Arc::new(AtomicU32::new(0)));
+        let hang = || {
+            let (go, begun) = (go.clone(), begun.clone());
+            async move {
+                begun.fetch_add(1, Ordering::Relaxed);
+                go.notified().await;
+                failed().await
+            }
+        };
+        {
+            let mut first = Box::pin(fresh.get(&1, hang));
+            assert!(futures_util::poll!(&mut first).is_pending());
+        }
+        let mut rest: Vec<_> = (0..100).map(|_| Box::pin(fresh.get(&1, hang))).collect();
+        for one in &mut rest {
+            assert!(futures_util::poll!(one).is_pending());
+        }
+        tokio::task::yield_now().await;
+        go.notify_one();
+        for one in rest {
+            assert!(one.await.is_err());
+        }
+        assert_eq!(begun.load(Ordering::Relaxed), 1);
+        assert!(fresh.get(&1, hang).await.is_err(), "nobody asks again so soon");
+        assert_eq!(begun.load(Ordering::Relaxed), 1);
     }
 
     #[tokio::test]
     async fn the_last_answer_stands_for_a_while_where_there_is_no_new_one() {
-        let fresh = Fresh::new(ms(250));
-        let failed = || ready(Err(Fault::transient("no")));
-        assert!(fresh.get(&(), ms(0), failed()).await.is_err());
-        fresh.get(&(), ms(0), ready(Ok(7))).await.unwrap();
-        assert_eq!(*fresh.get(&(), ms(29_999), failed()).await.unwrap(), 7);
-        assert!(fresh.get(&(), ms(30_000), failed()).await.is_err());
+        let (clock, fresh) = fresh();
+        fresh.get(&1, || async { Ok(7) }).await.unwrap();
+        at(&clock, 29_999);
+        assert_eq!(fresh.get(&1, failed).await.unwrap(), 7);
+        at(&clock, 30_000);
+        assert!(fresh.get(&1, failed).await.is_err());
     }
 
     #[tokio::test]
-    async fn what_nobody_asks_for_now_makes_room() {
-        let fresh = Fresh::new(ms(250));
-        for key in 0..KEPT_MAX + 10 {
-            fresh.get(&key, ms(0), ready(Ok(key))).await.unwrap();
+    async fn what_is_not_fresh_makes_room() {
+        let (clock, fresh) = fresh();
+        for key in 0..KEPT_MAX as u32 {
+            fresh.get(&key, || async { Ok(1) }).await.unwrap();
         }
-        assert!(fresh.slots.lock().unwrap().len() <= KEPT_MAX);
+        at(&clock, 200);
+        fresh.get(&0, || async { Ok(1) }).await.unwrap();
+        at(&clock, 251);
+        fresh.get(&7_000_000, || async { Ok(1) }).await.unwrap();
+        assert_eq!(fresh.lock().len(), 1);
     }
 }

@@ -15,6 +15,7 @@ mod edge;
 mod fresh;
 mod limits;
 mod metrics;
+mod prepared;
 pub mod proxies;
 mod queue;
 mod refusal;

@@ -2,9 +2,11 @@
 //!
 //! Whose a ticket is follows from its key: `u:` a person who was signed in when they joined, `c:` one who only said who they
 //! are, `a:` nobody yet. The three are different places: who says somebody's name gets no hold of the place that this person
-//! took signed in. A pass of a claimed name is that person's, and is redeemed by them alone.
+//! took signed in, though of one that was taken by the name alone. A pass of a claimed name is that person's, and is redeemed
+//! by them alone. Where everybody has to sign in to join there are only places of the first kind.
 
 use crate::catalogue::Catalogue;
+use crate::fresh::Fresh;
 use crate::metrics::GatewayMetrics;
 use crate::refusal::Refusal;
 use crate::room::{Keep, Room, View};
@@ -15,15 +17,19 @@ use contracts::rest::gateway::{Entered, Joined, QueueStatus, Status};
 use core::time::Duration;
 use domain::id::{PersonId, ShowId};
 use domain::waiting_room::{Refusal as LineRefusal, RuleChange, Rules, Standing, Ticket};
+use ports::plant::{Plant, planted};
 use ports::{Clock, Entropy, PortError, Tasks, Trace};
 use secrecy::{ExposeSecret, SecretString};
-use std::collections::BTreeMap;
-use std::sync::{Arc, PoisonError, RwLock};
+use std::net::IpAddr;
+use std::sync::Arc;
 use tokio_util::sync::CancellationToken;
 
 /// Somebody near the front asks so often, and somebody far away; in between it is a tenth of their wait.
 const POLL_MIN: Duration = Duration::from_millis(500);
 const POLL_MAX: Duration = Duration::from_secs(5);
+/// How long a pass is held back whose time has not come. Who would wait longer is told to come again then: thousands of
+/// requests that wait would be thousands of connections.
+const HELD_BACK_MAX: Duration = Duration::from_secs(2);
 
 /// The waiting room of every show. Cloning gives another handle to the same.
 #[derive(Clone)]
@@ -39,8 +45,9 @@ struct Shared {
     entropy: Arc<dyn Entropy>,
     tasks: Tasks,
     shutdown: CancellationToken,
-    rooms: RwLock<BTreeMap<ShowId, Arc<Room>>>,
-    opening: tokio::sync::Mutex<()>,
+    /// The lines that are open here, each for as long as the process lives.
+    rooms: Fresh<ShowId, Arc<Room>>,
+    must_sign_in: bool,
 }
 
 /// What a queue is made of.
@@ -53,6 +60,8 @@ pub(crate) struct Parts {
     pub(crate) entropy: Arc<dyn Entropy>,
     pub(crate) tasks: Tasks,
     pub(crate) shutdown: CancellationToken,
+    /// Nobody joins who is not signed in.
+    pub(crate) must_sign_in: bool,
 }
 
 /// Who joins.
@@ -62,8 +71,8 @@ pub(crate) enum Joiner {
     Person(PersonId),
     /// Says so.
     Claimed(PersonId),
-    /// Nobody yet; the Idempotency-Key is who it is.
-    Keyed(String),
+    /// Nobody yet; the Idempotency-Key, and where it comes from, is who it is: two strangers may choose the same key.
+    Keyed(String, Option<IpAddr>),
     /// Nobody yet.
     Anybody,
 }
@@ -77,10 +86,11 @@ pub(crate) struct Held {
 
 impl Queue {
     pub(crate) fn new(parts: Parts) -> Self {
-        let Parts { keep, catalogue, secrets, metrics, entropy, tasks, shutdown } = parts;
+        let Parts { keep, catalogue, secrets, metrics, entropy, tasks, shutdown, must_sign_in } = parts;
         let signer = Signer::new(secrets.iter().map(|secret| secret.expose_secret().as_bytes()));
         let pass_secret = secrets.into_iter().next().expect("the configuration has one");
         let clock = keep.clock.clone();
+        let rooms = Fresh::new(Duration::MAX, clock.clone(), tasks.clone());
         Self(Arc::new(Shared {
             keep,
             catalogue,
@@ -91,8 +101,8 @@ impl Queue {
             entropy,
             tasks,
             shutdown,
-            rooms: RwLock::default(),
-            opening: tokio::sync::Mutex::default(),
+            rooms,
+            must_sign_in,
         }))
     }
 
@@ -109,11 +119,16 @@ impl Queue {
     }
 
     async fn joined(&self, show: &ShowId, joiner: &Joiner, trace: &Trace) -> Result<Joined, Refusal> {
+        if self.0.must_sign_in && !matches!(joiner, Joiner::Person(_)) {
+            let message = "sign in to join: send a token as Authorization: Bearer";
+            return Err(Refusal::new(Code::Unauthenticated, message));
+        }
         let room = self.room(show, trace).await?;
         let key = match joiner {
             Joiner::Person(person) => format!("u:{person}"),
             Joiner::Claimed(person) => format!("c:{person}"),
-            Joiner::Keyed(key) => format!("a:k:{key}"),
+            Joiner::Keyed(key, Some(address)) => format!("a:k:{address}:{key}"),
+            Joiner::Keyed(key, None) => format!("a:k::{key}"),
             Joiner::Anybody => {
                 let entropy = &self.0.entropy;
                 format!("a:r:{:016x}{:016x}", entropy.next_u64(), entropy.next_u64())
@@ -129,29 +144,32 @@ impl Queue {
             }
             PortError::Failed(fault) => Refusal::failed("join", &fault, trace),
         })?;
-        let view = room.view();
-        let ahead = view.ahead_of(ticket.number);
-        let wait = view.wait(ahead);
+        // Who had a place before may be further than in line.
+        let standing = if room.had_turn(&ticket) { room.standing(&ticket).await } else { Standing::Waiting };
+        let status = self.told(&room, &ticket, standing);
         Ok(Joined {
             waiting_token: self.0.signer.sign(show, &ticket),
-            position_hint: ahead + 1,
-            status: QueueStatus::Waiting,
-            eta_sec: wait.map(whole),
-            poll_after_ms: poll_after(&ticket, wait),
+            position_hint: status.position.max(1),
+            status: status.status,
+            eta_sec: status.eta_sec,
+            poll_after_ms: status.poll_after_ms,
         })
     }
 
     /// Where somebody stands. It has no effect but that they were heard of (trap W4).
     pub(crate) async fn status(&self, held: &Held) -> Status {
         let standing = held.room.standing(&held.ticket).await;
-        let view = held.room.view();
-        let status = self.told(&view, &held.ticket, standing);
+        if planted(Plant::StatusEnters) && matches!(standing, Standing::Ready { .. }) {
+            drop(held.room.enter(&held.ticket).await);
+        }
+        let status = self.told(&held.room, &held.ticket, standing);
         self.0.metrics.operation("status", status.status.as_str());
         status
     }
 
-    fn told(&self, view: &View, ticket: &Ticket, standing: Standing) -> Status {
-        let now = self.0.clock.now();
+    fn told(&self, room: &Room, ticket: &Ticket, standing: Standing) -> Status {
+        // All these times are the store's.
+        let (view, now): (Arc<View>, _) = (room.view(), room.store_now());
         let (status, ready_for) = match standing {
             Standing::Waiting => (QueueStatus::Waiting, None),
             Standing::Ready { until } => (QueueStatus::Ready, Some(until.since(now))),
@@ -195,13 +213,22 @@ impl Queue {
     ) -> Result<Entered, Refusal> {
         let Held { show, ticket, room } = held;
         let person = holder(ticket, signed_in)?;
-        let answer = room.enter(ticket).await.map_err(|fault| Refusal::failed("enter", &fault, trace))?;
+        let (answer, is_first) =
+            room.enter(ticket).await.map_err(|fault| Refusal::failed("enter", &fault, trace))?;
         match answer.answer {
             Standing::Entered { at, until } if answer.at < until => {
                 // By the store's clock, so that no window of it has more passes than the rate.
                 let wait = at.since(answer.at);
-                self.0.clock.sleep(wait).await;
-                self.0.metrics.waited(at.since(ticket.joined_at));
+                if wait > HELD_BACK_MAX {
+                    // Booked it is: whoever asks again then has it at once.
+                    return Err(Refusal::not_ready(wait));
+                }
+                if !planted(Plant::PassBeforeItsTime) {
+                    self.0.clock.sleep(wait).await;
+                }
+                if is_first {
+                    self.0.metrics.waited(at.since(ticket.joined_at));
+                }
                 let pass = Pass {
                     id: ticket.number.to_string().into(),
                     show: show.clone(),
@@ -231,8 +258,9 @@ impl Queue {
     pub(crate) async fn leave(&self, held: &Held, trace: &Trace) -> Result<QueueStatus, Refusal> {
         let left = held.room.leave(&held.ticket).await;
         let left = left.map_err(|fault| Refusal::failed("leave", &fault, trace));
-        self.count("leave", left.as_ref().map(|_| "left"));
-        left.map(|_| QueueStatus::Left)
+        let left = left.map(|standing| self.told(&held.room, &held.ticket, standing).status);
+        self.count("leave", left.as_ref().map(|status| status.as_str()));
+        left
     }
 
     /// Reads a ticket and finds its line.
@@ -283,11 +311,7 @@ impl Queue {
 
     /// The line of a show that has one, opened by whoever asks first.
     pub(crate) async fn room(&self, show: &ShowId, trace: &Trace) -> Result<Arc<Room>, Refusal> {
-        if let Some(room) = self.open_room(show) {
-            return Ok(room);
-        }
-        let _alone = self.0.opening.lock().await;
-        if let Some(room) = self.open_room(show) {
+        if let Some(room) = self.0.rooms.kept(show) {
             return Ok(room);
         }
         let Some(settings) = self.0.catalogue.waiting_room(show, trace).await? else {
@@ -298,21 +322,20 @@ impl Queue {
         let people = |value: f64| value.round().clamp(1.0, f64::from(u32::MAX)) as u32;
         let rate = people(settings.rate_per_sec);
         let rules = Rules { burst: settings.burst.map_or(rate, people), ..Rules::at(rate) };
-        let Shared { keep, tasks, shutdown, .. } = &*self.0;
-        let room = Room::open(show.clone(), rules, keep.clone(), tasks, shutdown).await;
-        let room = room.map_err(|fault| Refusal::failed("open", &fault, trace))?;
-        self.0.rooms.write().unwrap_or_else(PoisonError::into_inner).insert(show.clone(), Arc::clone(&room));
-        Ok(room)
-    }
-
-    fn open_room(&self, show: &ShowId) -> Option<Arc<Room>> {
-        self.0.rooms.read().unwrap_or_else(PoisonError::into_inner).get(show).cloned()
+        let opening = || {
+            let Shared { keep, tasks, shutdown, .. } = &*self.0;
+            let (show, keep, tasks, shutdown) = (show.clone(), keep.clone(), tasks.clone(), shutdown.clone());
+            async move { Room::open(show, rules, keep, &tasks, &shutdown).await }
+        };
+        let room = self.0.rooms.get(show, opening).await;
+        room.map_err(|fault| Refusal::failed("open", &fault, trace))
     }
 
     /// Every line that is open here.
     pub(crate) fn rooms(&self) -> Vec<(ShowId, Arc<Room>)> {
-        let rooms = self.0.rooms.read().unwrap_or_else(PoisonError::into_inner);
-        rooms.iter().map(|(show, room)| (show.clone(), Arc::clone(room))).collect()
+        let mut rooms = self.0.rooms.all();
+        rooms.sort_by(|a, b| a.0.cmp(&b.0));
+        rooms
     }
 
     /// Now, by the gateway's clock.

@@ -5,18 +5,22 @@
 //! with the signs of life. Only joining, entering and leaving are calls of their own.
 
 mod beats;
+mod people;
 mod view;
 
 pub use view::View;
 
 use crate::metrics::StoreMetrics;
-use beats::{Beats, Noted};
+use beats::{Beats, Haste, Noted};
+use core::sync::atomic::{AtomicI64, Ordering};
 use core::time::Duration;
 use domain::id::ShowId;
+use domain::time::Timestamp;
 use domain::waiting_room::{Refusal, RuleChange, Rules, Standing, Ticket};
 use ports::clock::timeout;
-use ports::waiting_room::Dated;
-use ports::{Clock, Fault, PortError, Tasks, WaitingRoomStore};
+use ports::plant::{Plant, planted};
+use ports::waiting_room::{Dated, Ticked};
+use ports::{Clock, Fault, FaultClass, PortError, Tasks, WaitingRoomStore};
 use std::sync::Arc;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
@@ -27,13 +31,17 @@ const TICK_EVERY: Duration = Duration::from_millis(250);
 const IDLE_TICK_EVERY: Duration = Duration::from_secs(2);
 /// The shortest: more often than the burst needs to fill.
 const TICK_EVERY_MIN: Duration = Duration::from_millis(20);
-/// How long signs of life are gathered when nobody waits for an answer, and when somebody does.
+/// How long signs of life are gathered when nobody waits for an answer, and when somebody does. A whole call goes at once.
 const LINGER: Duration = Duration::from_millis(100);
 const LINGER_URGENT: Duration = Duration::from_millis(5);
-/// How long somebody who asks waits for the answer before they are told what the counts say.
+/// How long somebody who asks waits for the answer before they are told what is known.
 const ANSWER_WITHIN: Duration = Duration::from_millis(500);
 /// How long a failed call rests.
 const REST: Duration = Duration::from_millis(200);
+/// How often what the operator says is looked at.
+const NOTICE_EVERY: Duration = Duration::from_secs(1);
+/// An answer that took longer says too little of when its clock was looked at.
+const CLOCK_WITHIN: Duration = Duration::from_millis(100);
 
 /// What a line is kept with.
 #[derive(Clone)]
@@ -53,7 +61,8 @@ impl Keep {
         call: impl Future<Output = Result<T, PortError<R>>>,
     ) -> Result<T, PortError<R>> {
         let start = self.clock.elapsed();
-        let answer = timeout(&*self.clock, self.limit, call).await.unwrap_or_else(|_| {
+        let limit = if planted(Plant::StoreAwaited) { Duration::MAX / 4 } else { self.limit };
+        let answer = timeout(&*self.clock, limit, call).await.unwrap_or_else(|_| {
             let limit = self.limit;
             Err(Fault::unavailable(format!("waiting room {operation}: no answer within {limit:?}")).into())
         });
@@ -72,6 +81,8 @@ pub struct Room {
     keep: Keep,
     beats: Beats,
     view: watch::Sender<Arc<View>>,
+    /// By how many milliseconds the store's clock is ahead of what this process has been running: our own clock may jump.
+    ahead_ms: AtomicI64,
 }
 
 impl Room {
@@ -84,17 +95,20 @@ impl Room {
         shutdown: &CancellationToken,
     ) -> Result<Arc<Self>, Fault> {
         plain(keep.call("open", port(keep.store.open(&show, rules))).await)?;
+        let notice = plain(keep.call("notice", port(keep.store.notice(&show))).await)?;
         let mut viewer = Viewer::default();
         let view = loop {
             let ticked = plain(keep.call("tick", port(keep.store.tick(&show, viewer.since()))).await)?;
             viewer.take(ticked.snapshot, keep.clock.elapsed());
-            let notice = plain(keep.call("notice", port(keep.store.notice(&show))).await)?;
-            if let Some(view) = viewer.view(keep.clock.elapsed(), notice.map(Into::into)) {
+            if let Some(view) = viewer.view(keep.clock.elapsed(), notice.as_deref().map(Into::into)) {
                 break view;
             }
+            // There is more of it, or it was lost under our eyes.
+            keep.clock.sleep(TICK_EVERY_MIN).await;
         };
-        let room =
-            Arc::new(Self { show, keep, beats: Beats::default(), view: watch::Sender::new(Arc::new(view)) });
+        let ahead_ms = AtomicI64::new(ahead(view.snapshot.at, keep.clock.elapsed()));
+        let view = watch::Sender::new(Arc::new(view));
+        let room = Arc::new(Self { show, keep, beats: Beats::default(), view, ahead_ms });
         let (ticking, beating) = (Arc::clone(&room), Arc::clone(&room));
         let (stop_ticking, stop_beating) = (shutdown.clone(), shutdown.clone());
         tasks.spawn(async move {
@@ -116,6 +130,18 @@ impl Room {
         self.beats.people()
     }
 
+    /// Signs of life that wait to be told to the store.
+    pub fn due(&self) -> usize {
+        self.beats.due()
+    }
+
+    /// Now, by the clock that turns and passes are told by.
+    pub(crate) fn store_now(&self) -> Timestamp {
+        let ahead = self.ahead_ms.load(Ordering::Relaxed);
+        let elapsed = self.keep.clock.elapsed().as_millis() as u64;
+        Timestamp::from_millis(elapsed.saturating_add_signed(ahead))
+    }
+
     /// Takes the next number, or finds the place that this person has.
     pub(crate) async fn join(&self, key: &str) -> Result<Ticket, PortError<Refusal>> {
         let ticket = self.keep.call("join", self.keep.store.join(&self.show, key)).await?;
@@ -126,28 +152,48 @@ impl Room {
     /// Where somebody stands; it is a sign of life as well. The store is not asked for it: what is not known is told with the
     /// next signs of life, and while the store does not answer what is known is told.
     pub(crate) async fn standing(&self, ticket: &Ticket) -> Standing {
-        let asks = ticket.number <= self.view.borrow().snapshot.high;
+        let asks = self.had_turn(ticket) && !planted(Plant::CountsBelieved);
         match self.beats.note(ticket, asks, self.keep.clock.elapsed()) {
             Noted::InLine => Standing::Waiting,
-            Noted::Gone(standing) => standing,
+            Noted::Ended(standing) => standing,
             Noted::Asked(told) => match timeout(&*self.keep.clock, ANSWER_WITHIN, told).await {
                 Ok(Ok(standing)) => standing,
-                Ok(Err(_)) | Err(_) => Standing::Waiting,
+                Ok(Err(_)) | Err(_) => self.known(ticket).unwrap_or(Standing::Waiting),
             },
         }
     }
 
-    /// Turns a turn into a pass.
-    pub(crate) async fn enter(&self, ticket: &Ticket) -> Result<Dated<Standing>, Fault> {
+    /// Whether a turn may have come to this ticket: then the counts do not tell where its owner stands.
+    pub(crate) fn had_turn(&self, ticket: &Ticket) -> bool {
+        ticket.number <= self.view.borrow().snapshot.high
+    }
+
+    /// A turn or a pass that was told before and is not over (trap W5: who is ready stays so, however slow the store is).
+    fn known(&self, ticket: &Ticket) -> Option<Standing> {
+        let now = self.store_now();
+        self.beats.last(ticket.number).filter(|standing| match standing {
+            Standing::Ready { until } | Standing::Entered { until, .. } => now < *until,
+            _ => false,
+        })
+    }
+
+    /// Turns a turn into a pass; and whether this was the first time that it was asked for here.
+    pub(crate) async fn enter(&self, ticket: &Ticket) -> Result<(Dated<Standing>, bool), Fault> {
+        // One pass, also if the store has lost that there was one.
+        if let Some(standing @ Standing::Entered { .. }) = self.known(ticket)
+            && !planted(Plant::EnterBooksAgain)
+        {
+            return Ok((Dated { at: self.store_now(), answer: standing }, false));
+        }
         let entered = plain(self.keep.call("enter", port(self.keep.store.enter(&self.show, ticket))).await)?;
-        self.beats.tell(ticket.number, entered.answer, self.keep.clock.elapsed());
-        Ok(entered)
+        self.beats.tell(ticket, entered.answer, self.keep.clock.elapsed());
+        Ok((entered, true))
     }
 
     /// Goes away for good.
     pub(crate) async fn leave(&self, ticket: &Ticket) -> Result<Standing, Fault> {
         let left = plain(self.keep.call("leave", port(self.keep.store.leave(&self.show, ticket))).await)?;
-        self.beats.tell(ticket.number, left, self.keep.clock.elapsed());
+        self.beats.tell(ticket, left, self.keep.clock.elapsed());
         Ok(left)
     }
 
@@ -167,49 +213,62 @@ impl Room {
         let mut failed = false;
         let (mut notice, mut notice_at) = (self.view().notice.clone(), clock.elapsed());
         loop {
-            let rest = match plain(self.keep.call("tick", port(store.tick(&self.show, viewer.since()))).await)
-            {
+            let asked_at = clock.elapsed();
+            let ticked = plain(self.keep.call("tick", port(store.tick(&self.show, viewer.since()))).await);
+            let now = clock.elapsed();
+            self.beats.forget(now);
+            let rest = match ticked {
                 Ok(ticked) => {
                     if std::mem::take(&mut failed) {
                         tracing::info!(show = %self.show, "the waiting room's store answers again");
                     }
-                    let more = ticked.is_busy || ticked.snapshot.more;
-                    let rules = ticked.snapshot.rules;
-                    let totals = ticked.snapshot.totals;
-                    if viewer.take(ticked.snapshot, clock.elapsed()) {
-                        tracing::warn!(show = %self.show, "the waiting room's store has lost something; everybody is told to it again");
-                        self.beats.again(clock.elapsed());
+                    if now.saturating_sub(asked_at) < CLOCK_WITHIN {
+                        self.ahead_ms.store(ahead(ticked.snapshot.at, now), Ordering::Relaxed);
                     }
-                    if clock.elapsed().saturating_sub(notice_at) >= Duration::from_secs(1) {
-                        notice_at = clock.elapsed();
+                    if now.saturating_sub(notice_at) >= NOTICE_EVERY {
+                        notice_at = now;
                         // The old one stays if there is no answer.
-                        if let Ok(new) = plain(self.keep.call("notice", port(store.notice(&self.show))).await)
-                        {
-                            notice = new.map(Into::into);
-                        }
+                        let asked = plain(self.keep.call("notice", port(store.notice(&self.show))).await);
+                        notice = asked.map_or(notice, |new| new.map(Into::into));
                     }
-                    if let Some(view) = viewer.view(clock.elapsed(), notice.clone()) {
-                        self.view.send_replace(Arc::new(view));
-                    }
-                    let is_idle =
-                        totals.waiting + totals.ready + totals.absent == 0 && self.beats.people() == 0;
-                    match () {
-                        () if more => Duration::ZERO,
-                        () if is_idle => IDLE_TICK_EVERY,
-                        () => tick_every(rules),
-                    }
+                    self.take(&mut viewer, ticked, notice.clone())
                 }
                 Err(fault) => {
                     if !std::mem::replace(&mut failed, true) {
-                        tracing::error!(show = %self.show, error = fault.chain(), "the waiting room's store does not answer; places stand still");
+                        let error = fault.chain();
+                        tracing::error!(show = %self.show, error, "the waiting room's store does not answer; places stand still");
                     }
                     REST
                 }
             };
             tokio::select! {
+                biased;
                 () = clock.sleep(rest) => {}
                 () = self.beats.anybody(), if rest == IDLE_TICK_EVERY => {}
             }
+        }
+    }
+
+    /// Takes a snapshot in; and how long it is until the next.
+    fn take(&self, viewer: &mut Viewer, ticked: Ticked, notice: Option<Arc<str>>) -> Duration {
+        let now = self.keep.clock.elapsed();
+        let more = ticked.is_busy || ticked.snapshot.more;
+        let (rules, totals, last) = (ticked.snapshot.rules, ticked.snapshot.totals, ticked.snapshot.last);
+        if viewer.take(ticked.snapshot, now) {
+            tracing::warn!(show = %self.show, "the waiting room's store has lost something; those who wait are told to it again");
+            if !planted(Plant::BeatsForgotten) {
+                self.beats.again(self.view().snapshot.high, now);
+            }
+            self.view.send_modify(|view| Arc::make_mut(view).jumped(last));
+        }
+        if let Some(view) = viewer.view(now, notice) {
+            self.view.send_replace(Arc::new(view));
+        }
+        let is_idle = totals.waiting + totals.ready + totals.absent == 0 && self.beats.people() == 0;
+        match () {
+            () if more => Duration::ZERO,
+            () if is_idle => IDLE_TICK_EVERY,
+            () => tick_every(rules),
         }
     }
 
@@ -217,25 +276,41 @@ impl Room {
     async fn beat(&self) {
         let Keep { store, clock, .. } = &self.keep;
         loop {
-            let linger = if self.beats.work().await { LINGER_URGENT } else { LINGER };
-            tokio::select! {
-                () = clock.sleep(linger) => {}
-                () = self.beats.urgent(), if linger == LINGER => clock.sleep(LINGER_URGENT).await,
+            let mut haste = self.beats.work().await;
+            if haste == Haste::None {
+                tokio::select! {
+                    biased;
+                    now = self.beats.haste() => haste = now,
+                    () = clock.sleep(LINGER) => {}
+                }
+            }
+            if haste == Haste::Some {
+                clock.sleep(LINGER_URGENT).await;
             }
             let tickets = self.beats.take(clock.elapsed());
             if tickets.is_empty() {
                 continue;
             }
             match plain(self.keep.call("beat", port(store.beat(&self.show, &tickets))).await) {
-                Ok(told) => self.beats.answered(&tickets, &told.answer, clock.elapsed()),
-                Err(_) => {
-                    // The other task tells the log.
-                    self.beats.unanswered(tickets);
+                Ok(told) => self.beats.answered(&tickets, &told.answer),
+                Err(fault) => {
+                    // What will never be answered is not asked again; of the rest the other task tells the log.
+                    let again = fault.class != FaultClass::Permanent;
+                    if !again {
+                        let error = fault.chain();
+                        tracing::error!(show = %self.show, error, "signs of life were refused");
+                    }
+                    self.beats.unanswered(tickets, again);
                     clock.sleep(REST).await;
                 }
             }
         }
     }
+}
+
+/// By how many milliseconds the store's clock is ahead of so long a time.
+fn ahead(theirs: Timestamp, elapsed: Duration) -> i64 {
+    theirs.as_millis() as i64 - elapsed.as_millis() as i64
 }
 
 /// Often enough that no token of the bucket runs over.

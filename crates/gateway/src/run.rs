@@ -14,7 +14,6 @@ use runtime::Process;
 use std::io;
 use std::sync::Arc;
 use tokio::net::TcpListener;
-use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
 /// Whom and what gateway-api works with.
@@ -72,6 +71,8 @@ pub struct Gateway {
     config: Config,
     deps: Deps,
     shutdown: CancellationToken,
+    /// Streams end with it, so that they hold no server.
+    closing: CancellationToken,
 }
 
 /// Puts a gateway together.
@@ -80,7 +81,7 @@ pub struct Gateway {
 /// When the secret of tokens is too weak.
 pub fn assemble(config: Config, deps: Deps) -> Result<Gateway, identity::WeakSecret> {
     let metrics = GatewayMetrics::register(&deps.process.metrics);
-    let shutdown = CancellationToken::new();
+    let (shutdown, closing) = (CancellationToken::new(), CancellationToken::new());
     let secret = config.jwt_secret.clone().map(Secret::new).transpose()?;
     let options = identity::Options {
         secret,
@@ -89,7 +90,8 @@ pub fn assemble(config: Config, deps: Deps) -> Result<Gateway, identity::WeakSec
         audience: Some(config.jwt_audience.clone()),
     };
     let (verifier, refresher) = Verifier::new(options, deps.clock.clone());
-    let catalogue = Arc::new(Catalogue::new(deps.shows.clone(), deps.clock.clone(), config.backend_timeout));
+    let catalogue =
+        Arc::new(Catalogue::new(deps.shows.clone(), deps.clock.clone(), &deps.tasks, config.backend_timeout));
     let keep = Keep {
         store: deps.waiting_room.clone(),
         clock: deps.clock.clone(),
@@ -104,6 +106,7 @@ pub fn assemble(config: Config, deps: Deps) -> Result<Gateway, identity::WeakSec
         entropy: deps.entropy.clone(),
         tasks: deps.tasks.clone(),
         shutdown: shutdown.clone(),
+        must_sign_in: config.must_sign_in,
     });
     let desk = Desk::new(deps.sales.clone(), deps.clock.clone(), metrics.clone(), config.backend_timeout);
     let shared = edge::Shared {
@@ -115,9 +118,9 @@ pub fn assemble(config: Config, deps: Deps) -> Result<Gateway, identity::WeakSec
         proxies: config.proxies.clone(),
         per_person: edge::limiter(config.per_person),
         per_address: edge::limiter(config.per_address),
-        streams: Arc::new(Semaphore::new(edge::STREAMS_MAX)),
+        streams: edge::Streams::new(config.connections, closing.clone()),
     };
-    Ok(Gateway { edge: Edge(Arc::new(shared)), refresher, config, deps, shutdown })
+    Ok(Gateway { edge: Edge(Arc::new(shared)), refresher, config, deps, shutdown, closing })
 }
 
 impl Gateway {
@@ -169,6 +172,7 @@ impl Gateway {
         let not_ready = async {
             stop.cancelled().await;
             process.health.draining();
+            self.closing.cancel();
         };
         let (http, grpc, admin, ()) = tokio::join!(http, grpc, admin, not_ready);
         self.shutdown.cancel();

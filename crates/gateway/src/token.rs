@@ -10,6 +10,7 @@ use domain::id::ShowId;
 use domain::time::Timestamp;
 use domain::waiting_room::Ticket;
 use hmac::{Hmac, Mac};
+use ports::plant::{Plant, planted};
 use ports::waiting_room::KEY_BYTES_MAX;
 use serde::{Deserialize, Serialize};
 use sha2::Sha256;
@@ -89,7 +90,7 @@ impl Signer {
             mac.update(signed.as_bytes());
             mac.verify_slice(&signature).is_ok()
         };
-        if !self.0.iter().any(signs) {
+        if !self.0.iter().any(signs) && !planted(Plant::TicketUnsigned) {
             return Err(Rejected::WrongSignature);
         }
         let json = URL_SAFE_NO_PAD.decode(payload).map_err(|_| Rejected::Malformed)?;

@@ -14,6 +14,7 @@ use runtime::config::{Endpoint, Env};
 use secrecy::{ExposeSecret, SecretString};
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 pub(super) struct GatewayApi;
 
@@ -49,7 +50,8 @@ impl Service for GatewayApi {
             "where the identity provider's keys are, for tokens with RS256 or ES256",
         );
         let config = gateway::Config::from_env(env, keys.is_some());
-        let lines = lines(env);
+        let limit = config.as_ref().map_or(Duration::from_millis(500), |config| config.store_timeout);
+        let lines = lines(env, limit);
         let peer = |env: &mut Env, name: &str, default: &str, doc: &str| {
             let value = env.or(name, default.parse::<Endpoint>().expect("a literal that the tests parse"));
             env.document(name, doc);
@@ -150,7 +152,7 @@ impl Lines {
 }
 
 /// `WAITING_ROOM_STORE`, and what it needs. Nothing falls back to memory by itself: two gateways would keep two lines.
-fn lines(env: &mut Env) -> Option<Lines> {
+fn lines(env: &mut Env, limit: Duration) -> Option<Lines> {
     let name = "WAITING_ROOM_STORE";
     #[cfg(feature = "redis")]
     let in_memory = env.one_of(name, &[("redis", false), ("memory", true)], "redis");
@@ -162,16 +164,15 @@ fn lines(env: &mut Env) -> Option<Lines> {
     }
     #[cfg(feature = "redis")]
     {
-        redis(env).map(|options| Lines::Redis(Box::new(options)))
+        redis(env, limit).map(|options| Lines::Redis(Box::new(options)))
     }
     #[cfg(not(feature = "redis"))]
     None
 }
 
 #[cfg(feature = "redis")]
-fn redis(env: &mut Env) -> Option<adapter_redis::RedisOptions> {
+fn redis(env: &mut Env, limit: Duration) -> Option<adapter_redis::RedisOptions> {
     use adapter_redis::RedisOptions;
-    use core::time::Duration;
     // A secret, because a URL may have a password.
     let what =
         "redis://[user:password@]host:port or rediss://… with TLS; of a cluster some nodes, with commas";
@@ -206,8 +207,8 @@ fn redis(env: &mut Env) -> Option<adapter_redis::RedisOptions> {
         is_cluster,
         prefix,
         authorities,
-        connect_timeout: Duration::from_millis(500),
-        response_timeout: Duration::from_millis(500),
+        connect_timeout: limit,
+        response_timeout: limit,
     };
     Some(options)
 }

@@ -10,10 +10,11 @@ use axum::response::Response;
 use contracts::error::Code;
 use domain::id::PersonId;
 use domain::time::Timestamp;
-use http::{HeaderMap, HeaderName, HeaderValue, header};
+use http::{Extensions, HeaderMap, HeaderName, HeaderValue, header};
 use identity::Rejected;
 use ports::Trace;
 use runtime::http::{PeerAddress, trace_of};
+use std::net::IpAddr;
 use std::sync::Arc;
 
 const FORWARDED: &str = "x-forwarded-for";
@@ -59,8 +60,16 @@ impl Edge {
             self.0.metrics.rejected(Rejected::Missing.as_str());
             Refusal::new(Code::Unauthenticated, "sign in: send a token as Authorization: Bearer")
         })?;
-        self.within_limit(&person.shared())?;
+        self.within_limit(&key_of(&person))?;
         Ok(person)
+    }
+
+    /// Where a request comes from: whose limits it counts against.
+    pub(super) fn sender(&self, headers: &HeaderMap, extensions: &Extensions) -> Option<IpAddr> {
+        let PeerAddress(peer) = extensions.get()?;
+        let lines = headers.get_all(FORWARDED).iter().filter_map(|line| line.to_str().ok());
+        let forwarded: Vec<_> = lines.collect();
+        Some(subject(self.0.proxies.sender(peer.ip(), forwarded.into_iter())))
     }
 
     /// One more request of a person.
@@ -75,6 +84,11 @@ impl Edge {
     }
 }
 
+/// The limit of who is signed in is that of their tickets: the same person.
+pub(super) fn key_of(person: &PersonId) -> Arc<str> {
+    format!("u:{person}").into()
+}
+
 fn bearer(given: &HeaderValue) -> Option<&str> {
     let (scheme, token) = given.to_str().ok()?.split_once(' ')?;
     scheme.eq_ignore_ascii_case("bearer").then_some(token.trim()).filter(|token| !token.is_empty())
@@ -84,13 +98,10 @@ fn bearer(given: &HeaderValue) -> Option<&str> {
 pub(super) async fn limit_address(State(edge): State<Edge>, request: Request, next: Next) -> Response {
     let Some(limiter) = &edge.0.per_address else { return next.run(request).await };
     // A server always knows its peer; a test that calls the router has none.
-    let Some(PeerAddress(peer)) = request.extensions().get::<PeerAddress>() else {
+    let Some(sender) = edge.sender(request.headers(), request.extensions()) else {
         return next.run(request).await;
     };
-    let forwarded: Vec<_> =
-        request.headers().get_all(FORWARDED).iter().filter_map(|line| line.to_str().ok()).collect();
-    let sender = edge.0.proxies.sender(peer.ip(), forwarded.into_iter());
-    let verdict = limiter.take(&subject(sender), edge.0.queue.clock().elapsed());
+    let verdict = limiter.take(&sender, edge.0.queue.clock().elapsed());
     if verdict.is_allowed {
         return next.run(request).await;
     }

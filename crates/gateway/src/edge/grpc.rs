@@ -117,11 +117,13 @@ impl QueueService for Grpc {
                     ));
                 }
                 (Some(person), _) => {
-                    self.0.within_limit(&person.shared())?;
+                    self.0.within_limit(&super::caller::key_of(&person))?;
                     Joiner::Person(person)
                 }
                 (None, Some(claimed)) => Joiner::Claimed(claimed),
-                (None, None) => session.map_or(Joiner::Anybody, |session| Joiner::Keyed(session.to_string())),
+                (None, None) => {
+                    session.map_or(Joiner::Anybody, |session| Joiner::Keyed(session.to_string(), None))
+                }
             };
             let joined = self.0.0.queue.join(&show, &joiner, &trace).await?;
             Ok(proto::JoinQueueResponse {

@@ -1,11 +1,11 @@
 //! The pages: the sale at `/`, the API at `/docs`. They are part of the program and ask no other host for anything.
 
+use crate::prepared::Prepared;
 use axum::Router;
-use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
-use axum::response::{IntoResponse, Response};
+use axum::http::{HeaderMap, HeaderValue, header};
+use axum::response::Response;
 use axum::routing::get;
-use sha2::{Digest, Sha256};
-use tower_http::compression::CompressionLayer;
+use std::sync::Arc;
 
 /// A page may load from this host and from nowhere else, and runs no script and no style that stands in its text.
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; \
@@ -60,35 +60,20 @@ const FILES: &[File] = files![
 /// The routes of all files, of any state.
 pub(super) fn routes<S: Clone + Send + Sync + 'static>() -> Router<S> {
     let add = |routes: Router<S>, file: &'static File| {
-        let tag = tag(file.bytes);
-        routes.route(file.path, get(async move |headers: HeaderMap| answer(file, &tag, &headers)))
+        let body = Arc::new(Prepared::new(file.kind, file.bytes, true));
+        routes.route(file.path, get(async move |headers: HeaderMap| answer(&body, &headers)))
     };
-    FILES.iter().fold(Router::new(), add).layer(CompressionLayer::new())
+    FILES.iter().fold(Router::new(), add)
 }
 
 /// A browser asks each time whether it has the right one: a new version is seen at once, and an old one costs no bytes.
-fn answer(file: &File, tag: &HeaderValue, headers: &HeaderMap) -> Response {
-    let has_it = headers.get_all(header::IF_NONE_MATCH).iter().any(|known| {
-        known
-            .to_str()
-            .is_ok_and(|known| known.split(',').any(|one| one.trim().trim_start_matches("W/") == tag))
-    });
-    let common = [
-        (header::ETAG, tag.clone()),
-        (header::CACHE_CONTROL, HeaderValue::from_static("no-cache")),
-        (header::CONTENT_SECURITY_POLICY, HeaderValue::from_static(POLICY)),
-        (HeaderName::from_static("cross-origin-opener-policy"), HeaderValue::from_static("same-origin")),
-    ];
-    if has_it {
-        return (StatusCode::NOT_MODIFIED, common).into_response();
-    }
-    (common, [(header::CONTENT_TYPE, file.kind)], file.bytes).into_response()
-}
-
-fn tag(bytes: &[u8]) -> HeaderValue {
-    let digest = Sha256::digest(bytes);
-    let text: String = digest[..8].iter().map(|byte| format!("{byte:02x}")).collect();
-    HeaderValue::from_str(&format!("\"{text}\"")).expect("hexadecimal digits")
+fn answer(body: &Prepared, headers: &HeaderMap) -> Response {
+    let mut response = body.answer(headers);
+    let headers = response.headers_mut();
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-cache"));
+    headers.insert(header::CONTENT_SECURITY_POLICY, HeaderValue::from_static(POLICY));
+    headers.insert("cross-origin-opener-policy", HeaderValue::from_static("same-origin"));
+    response
 }
 
 #[cfg(test)]
@@ -131,14 +116,5 @@ mod tests {
                 assert!(FILES.iter().any(|file| file.path == path), "{} imports {name}", file.path);
             }
         }
-    }
-
-    #[test]
-    fn a_file_that_the_browser_has_is_not_sent_again() {
-        let tag = tag(FILES[0].bytes);
-        let mut headers = HeaderMap::new();
-        assert_eq!(answer(&FILES[0], &tag, &headers).status(), StatusCode::OK);
-        headers.insert(header::IF_NONE_MATCH, tag.clone());
-        assert_eq!(answer(&FILES[0], &tag, &headers).status(), StatusCode::NOT_MODIFIED);
     }
 }

@@ -1,6 +1,7 @@
 //! REST of the waiting room.
 
 use super::Edge;
+use super::caller::key_of;
 use crate::queue::{Held, Joiner};
 use crate::refusal::Refusal;
 use crate::sales::key;
@@ -10,7 +11,7 @@ use contracts::error::{Code, WireError};
 use contracts::rest::gateway as body;
 use contracts::vocabulary::{optional, required};
 use domain::id::{PersonId, ShowId};
-use http::{HeaderMap, StatusCode, Uri};
+use http::{Extensions, HeaderMap, StatusCode, Uri};
 use ports::Trace;
 use runtime::http::{Json, trace_of};
 use serde::Deserialize;
@@ -29,6 +30,7 @@ pub(super) struct WithToken {
 pub(super) async fn join(
     State(edge): State<Edge>,
     headers: HeaderMap,
+    extensions: Extensions,
     Json(request): Json<body::Join>,
 ) -> Response {
     let trace = trace_of(&headers);
@@ -40,12 +42,12 @@ pub(super) async fn join(
                 return Err(Refusal::new(Code::Forbidden, "user_id is not who is signed in; leave it out"));
             }
             (Some(person), _) => {
-                edge.within_limit(&person.shared())?;
+                edge.within_limit(&key_of(&person))?;
                 Joiner::Person(person)
             }
             (None, Some(claimed)) => Joiner::Claimed(claimed),
             (None, None) => match key(headers.get(KEY_HEADER))? {
-                Some(key) => Joiner::Keyed(key.to_owned()),
+                Some(key) => Joiner::Keyed(key.to_owned(), edge.sender(&headers, &extensions)),
                 None => Joiner::Anybody,
             },
         };
@@ -90,14 +92,19 @@ pub(super) async fn status(State(edge): State<Edge>, headers: HeaderMap, uri: Ur
     }
 }
 
-pub(super) async fn stream(State(edge): State<Edge>, headers: HeaderMap, uri: Uri) -> Response {
+pub(super) async fn stream(
+    State(edge): State<Edge>,
+    headers: HeaderMap,
+    extensions: Extensions,
+    uri: Uri,
+) -> Response {
     let trace = trace_of(&headers);
     let held = async {
         edge.signed_in(&headers, &trace).await?;
         held(&edge, &token(&uri)?, &trace).await
     };
     match held.await {
-        Ok(held) => match super::stream::open(&edge, held) {
+        Ok(held) => match super::stream::open(&edge, held, edge.sender(&headers, &extensions)) {
             Ok(stream) => stream,
             Err(no) => no.reply(&trace),
         },

@@ -1,6 +1,7 @@
 //! The public routes (contracts 3.1), with what every answer of them has.
 
-use super::{Edge, caller, page, queue, sales};
+use super::queue as line;
+use super::{Edge, caller, page, sales};
 use axum::Router;
 use axum::middleware::from_fn_with_state;
 use axum::routing::{delete, get, post};
@@ -8,7 +9,6 @@ use http::header::{self, HeaderName};
 use http::{HeaderValue, Method};
 use runtime::Process;
 use runtime::http::{base_routes, instrument};
-use tower_http::compression::CompressionLayer;
 use tower_http::cors::{AllowOrigin, CorsLayer};
 use tower_http::set_header::SetResponseHeaderLayer;
 
@@ -17,12 +17,12 @@ const CORS_FOR: core::time::Duration = core::time::Duration::from_secs(600);
 
 /// Every route of the public port. `origins` are those of other sites' pages that may call.
 pub(crate) fn router(edge: &Edge, origins: &[HeaderValue], process: &Process) -> Router {
-    let small = Router::new()
-        .route("/queue/join", post(queue::join))
-        .route("/queue/status", get(queue::status))
-        .route("/queue/enter", post(queue::enter))
-        .route("/queue/leave", delete(queue::leave).post(queue::leave))
-        .route("/queue/stream", get(queue::stream))
+    let queue = Router::new()
+        .route("/queue/join", post(line::join))
+        .route("/queue/status", get(line::status))
+        .route("/queue/enter", post(line::enter))
+        .route("/queue/leave", delete(line::leave).post(line::leave))
+        .route("/queue/stream", get(line::stream))
         .route("/reservations", post(sales::reserve))
         .route("/reservations/{id}", get(sales::reservation).delete(sales::cancel))
         .route("/reservations/{id}/confirm", post(sales::confirm))
@@ -33,32 +33,23 @@ pub(crate) fn router(edge: &Edge, origins: &[HeaderValue], process: &Process) ->
             .route(&format!("/{name}/process"), post(sales::process))
             .route(&format!("/{name}/{{id}}/status"), get(sales::payment))
     };
-    // Only these answers are long enough to be worth it.
-    let large = Router::new()
+    let shows = Router::new()
         .route("/events", get(sales::events))
         .route("/events/{id}/availability", get(sales::availability))
-        .route("/events/{id}/seats", get(sales::seats))
-        .layer(CompressionLayer::new());
-    let api = small.merge(payments("payment")).merge(payments("payments")).merge(large);
-    let api = api
-        .layer(from_fn_with_state(edge.clone(), caller::limit_address))
-        // No answer of the API is for a cache: each is of one person or of one moment.
-        .layer(SetResponseHeaderLayer::if_not_present(
-            header::CACHE_CONTROL,
-            HeaderValue::from_static("no-store"),
-        ));
+        .route("/events/{id}/seats", get(sales::seats));
+    let api = queue.merge(payments("payment")).merge(payments("payments")).merge(shows);
+    let api = api.layer(from_fn_with_state(edge.clone(), caller::limit_address));
     let routes = Router::new().nest("/api/v1", api).with_state(edge.clone());
-    let routes = routes.merge(page::routes()).merge(base_routes(process));
-    let guarded = routes
-        .layer(SetResponseHeaderLayer::if_not_present(
-            header::X_CONTENT_TYPE_OPTIONS,
-            HeaderValue::from_static("nosniff"),
-        ))
-        .layer(SetResponseHeaderLayer::if_not_present(
-            header::REFERRER_POLICY,
-            HeaderValue::from_static("no-referrer"),
-        ));
-    let routes = instrument(guarded, &process.metrics);
+    let routes = instrument(routes.merge(page::routes()).merge(base_routes(process)), &process.metrics);
+    let unless_said =
+        |name, value| SetResponseHeaderLayer::if_not_present(name, HeaderValue::from_static(value));
+    // Around everything, the answers to paths and methods that there are not included. What is not a page loads nothing, and
+    // is for no cache: it is of one person or of one moment.
+    let routes = routes
+        .layer(unless_said(header::X_CONTENT_TYPE_OPTIONS, "nosniff"))
+        .layer(unless_said(header::REFERRER_POLICY, "no-referrer"))
+        .layer(unless_said(header::CACHE_CONTROL, "no-store"))
+        .layer(unless_said(header::CONTENT_SECURITY_POLICY, "default-src 'none'; frame-ancestors 'none'"));
     // Outermost: a browser's question before the call is answered whatever the route says of its methods.
     if origins.is_empty() { routes } else { routes.layer(cors(origins)) }
 }

@@ -2,6 +2,7 @@
 
 use super::Edge;
 use super::queue::KEY_HEADER;
+use crate::prepared::Prepared;
 use crate::refusal::Refusal;
 use crate::sales::key;
 use axum::extract::{FromRequest, Path, Query, Request, State};
@@ -11,10 +12,11 @@ use contracts::rest::gateway as body;
 use contracts::rest::reservation::{Cancel, Confirm};
 use contracts::vocabulary::required;
 use domain::id::{SectionId, ShowId};
-use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, Uri};
+use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, Uri, header};
 use ports::Trace;
 use runtime::http::{Json, RawBody, trace_of};
 use serde::{Deserialize, Serialize};
+use std::sync::Arc;
 
 const CACHED: HeaderName = HeaderName::from_static("x-idempotency-cached");
 
@@ -32,13 +34,25 @@ fn answered<T: Serialize>(answer: Result<T, Refusal>, trace: &Trace) -> Response
     }
 }
 
+/// What many are sent. It may be kept by who asked for it, to be asked whether it is still so.
+fn prepared(answer: Result<Arc<Prepared>, Refusal>, headers: &HeaderMap, trace: &Trace) -> Response {
+    match answer {
+        Ok(body) => {
+            let mut response = body.answer(headers);
+            response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-cache"));
+            response
+        }
+        Err(no) => no.reply(trace),
+    }
+}
+
 pub(super) async fn events(State(edge): State<Edge>, headers: HeaderMap) -> Response {
     let trace = trace_of(&headers);
     let answer = async {
         edge.signed_in(&headers, &trace).await?;
         edge.0.catalogue.list(&trace).await
     };
-    answered(answer.await, &trace)
+    prepared(answer.await, &headers, &trace)
 }
 
 pub(super) async fn availability(
@@ -52,7 +66,7 @@ pub(super) async fn availability(
         let show = required(ShowId::parse, "event_id", &id)?;
         edge.0.catalogue.availability(&show, &trace).await
     };
-    answered(answer.await, &trace)
+    prepared(answer.await, &headers, &trace)
 }
 
 pub(super) async fn seats(
@@ -71,7 +85,7 @@ pub(super) async fn seats(
         let section = required(SectionId::parse, "section", &query.section)?;
         edge.0.catalogue.seats(&show, &section, &trace).await
     };
-    answered(answer.await, &trace)
+    prepared(answer.await, &headers, &trace)
 }
 
 pub(super) async fn reserve(

@@ -9,14 +9,67 @@ use contracts::rest::gateway::{QueueStatus, Status};
 use core::convert::Infallible;
 use core::time::Duration;
 use futures_util::stream;
-use std::sync::Arc;
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+use std::net::IpAddr;
+use std::sync::{Arc, Mutex, PoisonError};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio_util::sync::CancellationToken;
 
 /// How often it is looked whether something has changed. It is a sign of life as well.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 /// How many looks without a change a silent connection lasts: proxies close those of a minute.
 const SILENT_LOOKS_MAX: u32 = 15;
-/// Streams that one gateway has open at a time, at most.
-pub(crate) const STREAMS_MAX: usize = 10_000;
+/// Streams that one address has open at a time, at most: a household, or a small office.
+const STREAMS_OF_ADDRESS_MAX: u32 = 64;
+
+/// The streams that are open: each holds a connection, of which there are only so many.
+pub(crate) struct Streams {
+    places: Arc<Semaphore>,
+    by_address: Mutex<HashMap<IpAddr, u32>>,
+    closing: CancellationToken,
+}
+
+impl Streams {
+    /// Of a server with so many connections, a quarter of which may be streams. All end with `closing`.
+    pub(crate) fn new(connections: u32, closing: CancellationToken) -> Arc<Self> {
+        let places = Arc::new(Semaphore::new((connections / 4).max(1) as usize));
+        Arc::new(Self { places, by_address: Mutex::default(), closing })
+    }
+
+    fn enter(self: &Arc<Self>, address: Option<IpAddr>) -> Option<Place> {
+        let permit = Arc::clone(&self.places).try_acquire_owned().ok()?;
+        if let Some(address) = address {
+            let mut all = self.by_address.lock().unwrap_or_else(PoisonError::into_inner);
+            let count = all.entry(address).or_default();
+            if *count >= STREAMS_OF_ADDRESS_MAX {
+                return None;
+            }
+            *count += 1;
+        }
+        Some(Place { streams: Arc::clone(self), address, _permit: permit })
+    }
+}
+
+/// The place of one stream, free again when it goes.
+struct Place {
+    streams: Arc<Streams>,
+    address: Option<IpAddr>,
+    _permit: OwnedSemaphorePermit,
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        let Some(address) = self.address else { return };
+        let mut all = self.streams.by_address.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Entry::Occupied(mut count) = all.entry(address) {
+            *count.get_mut() -= 1;
+            if *count.get() == 0 {
+                count.remove();
+            }
+        }
+    }
+}
 
 struct Watching {
     edge: Edge,
@@ -24,24 +77,29 @@ struct Watching {
     told: Option<Status>,
     silent: u32,
     is_over: bool,
-    _place: tokio::sync::OwnedSemaphorePermit,
+    place: Place,
 }
 
-pub(super) fn open(edge: &Edge, held: Held) -> Result<Response, Refusal> {
-    let place = Arc::clone(&edge.0.streams).try_acquire_owned();
-    let place =
-        place.map_err(|_| Refusal::unavailable("too many streams are open; ask for the status instead"))?;
-    let watching =
-        Watching { edge: edge.clone(), held, told: None, silent: 0, is_over: false, _place: place };
+pub(super) fn open(edge: &Edge, held: Held, address: Option<IpAddr>) -> Result<Response, Refusal> {
+    let too_many = || Refusal::unavailable("too many streams are open; ask for the status instead");
+    let place = edge.0.streams.enter(address).ok_or_else(too_many)?;
+    let watching = Watching { edge: edge.clone(), held, told: None, silent: 0, is_over: false, place };
     let events = stream::unfold(watching, async |mut watching| {
         let event = watching.next().await?;
         Some((Ok::<_, Infallible>(event), watching))
     });
-    Ok(Sse::new(events).into_response())
+    // nginx would gather the events otherwise.
+    Ok(([("x-accel-buffering", "no")], Sse::new(events)).into_response())
 }
 
 impl Watching {
+    /// The next event; `None` ends the stream: there is nothing more to tell, or the gateway goes, and another one is asked then.
     async fn next(&mut self) -> Option<Event> {
+        let closing = self.place.streams.closing.clone();
+        closing.run_until_cancelled(self.news()).await.flatten()
+    }
+
+    async fn news(&mut self) -> Option<Event> {
         loop {
             if self.is_over {
                 return None;

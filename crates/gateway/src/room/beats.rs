@@ -1,22 +1,22 @@
 //! Signs of life, gathered.
 //!
 //! A poll is a sign of life, and so many polls are not so many calls of the store: each person's is sent every
-//! [`BEAT_EVERY`], a hundred people in one call. Those whose turn may have come ask where they stand, and the answer
+//! [`BEAT_EVERY`], up to 500 people in one call. Those whose turn may have come ask where they stand, and the answer
 //! comes with the next call that goes anyway, milliseconds later.
+//!
+//! Where somebody has ended (in, gone, or too late) is remembered and told from here: a store that has lost everything would
+//! take them back into the line in front of everybody.
 
+use super::people::People;
 use core::time::Duration;
 use domain::waiting_room::{Standing, Ticket};
 use ports::waiting_room::BEATS_MAX;
-use std::collections::{BTreeMap, HashMap};
-use std::sync::{Mutex, PoisonError};
+use std::collections::BTreeSet;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use tokio::sync::{Notify, oneshot};
 
 /// How often one person's sign of life is sent: three times within the grace of the line.
 pub(crate) const BEAT_EVERY: Duration = Duration::from_secs(10);
-/// Whom nobody has heard of for so long is forgotten here; they are absent in the line by then.
-const FORGOTTEN_AFTER: Duration = Duration::from_secs(60);
-/// How long the answer that somebody has left, or came too late, is kept.
-const FINAL_FOR: Duration = Duration::from_secs(10);
 
 /// Who was heard of here.
 #[derive(Debug, Default)]
@@ -29,12 +29,11 @@ pub(crate) struct Beats {
 
 #[derive(Debug, Default)]
 struct State {
-    people: HashMap<u64, Person>,
+    people: People<Person>,
     /// Whose sign of life is to be sent, in the order of the line: those in front matter most.
-    due: BTreeMap<u64, ()>,
+    due: BTreeSet<u64>,
     /// Somebody waits for an answer.
     is_urgent: bool,
-    swept_at: Duration,
 }
 
 #[derive(Debug)]
@@ -42,8 +41,19 @@ struct Person {
     ticket: Ticket,
     heard_at: Duration,
     sent_at: Option<Duration>,
-    last: Option<(Standing, Duration)>,
+    last: Option<Standing>,
     asking: Vec<oneshot::Sender<Standing>>,
+}
+
+/// How soon the next call should go.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Haste {
+    /// There is time to gather more.
+    None,
+    /// Somebody waits for the answer.
+    Some,
+    /// There is a whole call's worth.
+    Full,
 }
 
 /// What is known of somebody who has just been heard of.
@@ -51,43 +61,38 @@ struct Person {
 pub(crate) enum Noted {
     /// Nothing that the counts do not tell.
     InLine,
-    /// They have gone, it was told before.
-    Gone(Standing),
+    /// They have ended, it was told before.
+    Ended(Standing),
     /// The answer is on its way.
     Asked(oneshot::Receiver<Standing>),
+}
+
+/// Whether somebody does not come back into the line with this ticket, whatever the store has lost.
+const fn is_end(standing: Standing) -> bool {
+    matches!(standing, Standing::Entered { .. } | Standing::Left | Standing::Expired)
 }
 
 impl Beats {
     /// Somebody was heard of. `asks` if the counts do not tell where they stand.
     pub(crate) fn note(&self, ticket: &Ticket, asks: bool, now: Duration) -> Noted {
         let mut state = self.lock();
-        if state.people.is_empty() {
-            self.somebody.notify_one();
-        }
-        let person = state.people.entry(ticket.number).or_insert_with(|| Person {
-            ticket: ticket.clone(),
-            heard_at: now,
-            sent_at: None,
-            last: None,
-            asking: Vec::new(),
-        });
-        person.heard_at = now;
-        if let Some((standing @ (Standing::Left | Standing::Expired), at)) = person.last
-            && now.saturating_sub(at) < FINAL_FOR
-        {
-            return Noted::Gone(standing);
+        let person = self.heard(&mut state, ticket, now);
+        if let Some(standing) = person.last.filter(|standing| is_end(*standing)) {
+            return Noted::Ended(standing);
         }
         if asks {
             let (tell, told) = oneshot::channel();
+            // Those of before may have gone away while the store did not answer.
+            person.asking.retain(|asking| !asking.is_closed());
             person.asking.push(tell);
-            state.due.insert(ticket.number, ());
+            state.due.insert(ticket.number);
             state.is_urgent = true;
             self.work.notify_one();
             return Noted::Asked(told);
         }
         if person.sent_at.is_none_or(|at| now.saturating_sub(at) >= BEAT_EVERY) {
             person.sent_at = Some(now);
-            state.due.insert(ticket.number, ());
+            state.due.insert(ticket.number);
             self.work.notify_one();
         }
         Noted::InLine
@@ -96,11 +101,23 @@ impl Beats {
     /// Somebody has joined, which the store has taken as a sign of life.
     pub(crate) fn joined(&self, ticket: &Ticket, now: Duration) {
         let mut state = self.lock();
-        let new =
-            Person { ticket: ticket.clone(), heard_at: now, sent_at: None, last: None, asking: Vec::new() };
-        let person = state.people.entry(ticket.number).or_insert(new);
-        (person.heard_at, person.sent_at) = (now, Some(now));
-        self.somebody.notify_one();
+        self.heard(&mut state, ticket, now).sent_at = Some(now);
+    }
+
+    fn heard<'s>(&self, state: &'s mut State, ticket: &Ticket, now: Duration) -> &'s mut Person {
+        if state.people.is_empty() {
+            self.somebody.notify_one();
+        }
+        let new = || Person {
+            ticket: ticket.clone(),
+            heard_at: now,
+            sent_at: None,
+            last: None,
+            asking: Vec::new(),
+        };
+        let person = state.people.get_or_insert_with(ticket.number, new);
+        person.heard_at = now;
+        person
     }
 
     /// Returns when somebody was heard of.
@@ -110,28 +127,35 @@ impl Beats {
         }
     }
 
-    /// A command of the store has said where somebody stands.
-    pub(crate) fn tell(&self, number: u64, standing: Standing, now: Duration) {
-        self.lock().tell(number, standing, now);
+    /// What the store has said of somebody last.
+    pub(crate) fn last(&self, number: u64) -> Option<Standing> {
+        self.lock().people.get(number).and_then(|person| person.last)
     }
 
-    /// Waits until there is something to send; whether somebody waits for it.
-    pub(crate) async fn work(&self) -> bool {
+    /// A command of the store has said where somebody stands.
+    pub(crate) fn tell(&self, ticket: &Ticket, standing: Standing, now: Duration) {
+        let mut state = self.lock();
+        self.heard(&mut state, ticket, now);
+        state.tell(ticket.number, standing);
+    }
+
+    /// Waits until there is something to send, and says how soon.
+    pub(crate) async fn work(&self) -> Haste {
         loop {
-            let is_urgent = {
-                let state = self.lock();
-                (!state.due.is_empty()).then_some(state.is_urgent)
-            };
-            match is_urgent {
-                Some(is_urgent) => return is_urgent,
-                None => self.work.notified().await,
+            if let Some(haste) = self.lock().haste() {
+                return haste;
             }
+            self.work.notified().await;
         }
     }
 
-    /// Whether somebody waits for an answer, from now or sooner: returns when that is so.
-    pub(crate) async fn urgent(&self) {
-        while !self.lock().is_urgent {
+    /// Returns when the next call should go sooner than if nobody were in haste.
+    pub(crate) async fn haste(&self) -> Haste {
+        loop {
+            match self.lock().haste() {
+                Some(haste) if haste > Haste::None => return haste,
+                _ => {}
+            }
             self.work.notified().await;
         }
     }
@@ -140,15 +164,13 @@ impl Beats {
     pub(crate) fn take(&self, now: Duration) -> Vec<Ticket> {
         let mut guard = self.lock();
         let state = &mut *guard;
-        if now.saturating_sub(state.swept_at) >= FORGOTTEN_AFTER {
-            state.swept_at = now;
-            state.people.retain(|_, person| now.saturating_sub(person.heard_at) < FORGOTTEN_AFTER);
-        }
         let mut tickets = Vec::new();
         while tickets.len() < BEATS_MAX
-            && let Some((number, ())) = state.due.pop_first()
+            && let Some(number) = state.due.pop_first()
         {
-            if let Some(person) = state.people.get_mut(&number) {
+            // Who has been forgotten meanwhile, or has ended, has no sign of life.
+            let person = state.people.get_mut(number);
+            if let Some(person) = person.filter(|person| !person.last.is_some_and(is_end)) {
                 person.sent_at = Some(now);
                 tickets.push(person.ticket.clone());
             }
@@ -160,35 +182,51 @@ impl Beats {
     }
 
     /// The answers to a call.
-    pub(crate) fn answered(&self, tickets: &[Ticket], standings: &[Standing], now: Duration) {
+    pub(crate) fn answered(&self, tickets: &[Ticket], standings: &[Standing]) {
         let mut state = self.lock();
         for (ticket, standing) in tickets.iter().zip(standings) {
-            state.tell(ticket.number, *standing, now);
+            state.tell(ticket.number, *standing);
         }
     }
 
-    /// A call without an answer: it will be sent again. Who waits for it is told nothing and goes by what is known.
-    pub(crate) fn unanswered(&self, tickets: Vec<Ticket>) {
+    /// A call without an answer; `again` if it is to be sent once more. Who waits for it is told nothing and goes by what is known.
+    pub(crate) fn unanswered(&self, tickets: Vec<Ticket>, again: bool) {
         let mut state = self.lock();
         for ticket in tickets {
-            state.due.insert(ticket.number, ());
-            if let Some(person) = state.people.get_mut(&ticket.number) {
+            if let Some(person) = state.people.get_mut(ticket.number) {
                 person.asking.clear();
+                if again {
+                    state.due.insert(ticket.number);
+                }
             }
         }
     }
 
-    /// The store has lost something: everybody who was heard of lately is told to it again.
-    pub(crate) fn again(&self, now: Duration) {
+    /// The store has lost something: everybody who was heard of lately and waits is told to it again. Those up to `high` had a
+    /// turn before; whoever of them still wants one asks by themselves, and the others must not come back in front of all.
+    pub(crate) fn again(&self, high: u64, now: Duration) {
         let mut guard = self.lock();
         let state = &mut *guard;
-        let lately = |person: &&mut Person| now.saturating_sub(person.heard_at) < 3 * BEAT_EVERY;
-        for person in state.people.values_mut().filter(lately) {
+        for person in state.people.values_mut() {
+            let is_lately = now.saturating_sub(person.heard_at) < 3 * BEAT_EVERY;
+            if person.last.is_some_and(is_end) {
+                continue;
+            }
             person.last = None;
-            person.sent_at = Some(now);
-            state.due.insert(person.ticket.number, ());
+            if is_lately && person.ticket.number > high {
+                person.sent_at = Some(now);
+                state.due.insert(person.ticket.number);
+            }
         }
+        drop(guard);
         self.work.notify_one();
+    }
+
+    /// Lets those be forgotten whom nobody has heard of for long.
+    pub(crate) fn forget(&self, now: Duration) {
+        // Dropped without the lock: it may be hundreds of thousands.
+        let forgotten = self.lock().people.turn(now);
+        drop(forgotten);
     }
 
     /// How many people were heard of lately.
@@ -196,15 +234,29 @@ impl Beats {
         self.lock().people.len()
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, State> {
+    /// How many signs of life wait to be sent.
+    pub(crate) fn due(&self) -> usize {
+        self.lock().due.len()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl State {
-    fn tell(&mut self, number: u64, standing: Standing, now: Duration) {
-        let Some(person) = self.people.get_mut(&number) else { return };
-        person.last = Some((standing, now));
+    fn haste(&self) -> Option<Haste> {
+        match self.due.len() {
+            0 => None,
+            BEATS_MAX.. => Some(Haste::Full),
+            _ if self.is_urgent => Some(Haste::Some),
+            _ => Some(Haste::None),
+        }
+    }
+
+    fn tell(&mut self, number: u64, standing: Standing) {
+        let Some(person) = self.people.get_mut(number) else { return };
+        person.last = Some(standing);
         for asking in person.asking.drain(..) {
             // Who asked may have gone away.
             let _ = asking.send(standing);
@@ -223,6 +275,10 @@ mod tests {
 
     const fn s(seconds: u64) -> Duration {
         Duration::from_secs(seconds)
+    }
+
+    fn entered() -> Standing {
+        Standing::Entered { at: Timestamp::from_millis(1), until: Timestamp::from_millis(30_001) }
     }
 
     #[test]
@@ -248,10 +304,24 @@ mod tests {
         let call = beats.take(s(1));
         assert_eq!(call.len(), BEATS_MAX);
         assert!(call.iter().map(|ticket| ticket.number).eq(1..=BEATS_MAX as u64));
-        let standings = vec![Standing::Waiting; call.len()];
-        beats.answered(&call, &standings, s(2));
+        beats.answered(&call, &vec![Standing::Waiting; call.len()]);
         assert_eq!(told.try_recv(), Ok(Standing::Waiting));
         assert_eq!(beats.take(s(2)), [ticket(number)]);
+    }
+
+    #[tokio::test]
+    async fn a_whole_call_goes_at_once_and_half_a_one_waits_for_more() {
+        let beats = Beats::default();
+        beats.note(&ticket(1), false, s(1));
+        assert_eq!(beats.work().await, Haste::None);
+        beats.note(&ticket(2), true, s(1));
+        assert_eq!(beats.haste().await, Haste::Some);
+        for number in 3..=BEATS_MAX as u64 {
+            beats.note(&ticket(number), false, s(1));
+        }
+        assert_eq!(beats.haste().await, Haste::Full);
+        beats.take(s(1));
+        assert_eq!(beats.due(), 0);
     }
 
     #[test]
@@ -259,33 +329,64 @@ mod tests {
         let beats = Beats::default();
         let Noted::Asked(mut told) = beats.note(&ticket(3), true, s(1)) else { panic!("it is not known") };
         let call = beats.take(s(1));
-        beats.unanswered(call);
+        beats.unanswered(call, true);
         assert!(told.try_recv().is_err());
-        assert_eq!(beats.take(s(1)), [ticket(3)]);
+        let call = beats.take(s(1));
+        assert_eq!(call, [ticket(3)]);
+        beats.unanswered(call, false);
+        assert!(beats.take(s(1)).is_empty());
     }
 
     #[test]
-    fn after_a_loss_everybody_of_late_is_told_again_in_the_order_of_the_line() {
+    fn who_asks_and_goes_away_again_and_again_leaves_nothing_behind() {
         let beats = Beats::default();
-        for number in [5, 2, 9] {
+        for _ in 0..1_000 {
+            drop(beats.note(&ticket(3), true, s(1)));
+        }
+        assert_eq!(beats.lock().people.get(3).map(|person| person.asking.len()), Some(1));
+    }
+
+    #[test]
+    fn after_a_loss_everybody_of_late_who_waits_is_told_again_in_the_order_of_the_line() {
+        let beats = Beats::default();
+        for number in [5, 2, 9, 7] {
             beats.note(&ticket(number), false, s(number));
         }
         beats.take(s(9));
-        beats.tell(2, Standing::Left, s(9));
-        beats.again(s(32));
-        assert_eq!(beats.take(s(32)), [ticket(5), ticket(9)], "2 was heard of 30 s ago");
+        beats.tell(&ticket(7), Standing::Left, s(9));
+        beats.again(1, s(33));
+        assert_eq!(beats.take(s(33)), [ticket(5), ticket(9)], "2 was heard of 31 s ago, 7 has left");
+        beats.again(5, s(33));
+        assert_eq!(beats.take(s(33)), [ticket(9)], "5 had a turn before: they ask by themselves");
+    }
+
+    /// They would come back in front of everybody.
+    #[test]
+    fn who_has_ended_is_never_told_to_the_store_again() {
+        let beats = Beats::default();
+        for (number, standing) in [(3, Standing::Left), (4, Standing::Expired), (5, entered())] {
+            beats.note(&ticket(number), false, s(1));
+            beats.take(s(1));
+            beats.tell(&ticket(number), standing, s(1));
+            beats.again(0, s(2));
+            for second in 2..100 {
+                let noted = beats.note(&ticket(number), true, s(second));
+                assert!(matches!(noted, Noted::Ended(told) if told == standing), "{noted:?}");
+                beats.forget(s(second));
+                assert!(beats.take(s(second)).is_empty());
+            }
+        }
     }
 
     #[test]
-    fn who_has_gone_is_told_so_without_a_call_and_forgotten_later() {
+    fn who_is_not_heard_of_is_forgotten() {
         let beats = Beats::default();
         beats.note(&ticket(3), false, s(1));
-        beats.take(s(1));
-        beats.tell(3, Standing::Left, s(1));
-        assert!(matches!(beats.note(&ticket(3), true, s(2)), Noted::Gone(Standing::Left)));
-        assert!(matches!(beats.note(&ticket(3), true, s(12)), Noted::Asked(_)));
-        beats.take(s(12));
-        beats.take(s(80));
-        assert_eq!(beats.people(), 0);
+        for second in 2..70 {
+            beats.note(&ticket(4), false, s(second));
+            beats.forget(s(second));
+        }
+        assert_eq!(beats.people(), 1);
+        assert_eq!(beats.last(3), None);
     }
 }

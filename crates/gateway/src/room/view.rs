@@ -15,16 +15,27 @@ pub struct View {
     pace: Pace,
     /// What the operator says to those who wait.
     pub notice: Option<Arc<str>>,
+    /// Numbers after the last of the snapshot and up to this were never given: the store has lost something and jumped over them.
+    jumped_to: u64,
 }
+
+/// Nobody can have been given so many numbers since a snapshot: the store has jumped, and it is not known yet.
+const JUMP: u64 = 1 << 20;
 
 impl View {
     /// People ahead of a number. One that was given after the snapshot has everybody ahead of it who was given one since.
     pub fn ahead_of(&self, number: u64) -> u64 {
         let last = self.snapshot.last;
-        match number.checked_sub(last + 1) {
-            Some(since) => self.places.ahead_of(last + 1).saturating_add(since),
-            None => self.places.ahead_of(number),
+        if number <= last {
+            return self.places.ahead_of(number);
         }
+        let since = number.saturating_sub(last.max(self.jumped_to) + 1);
+        self.places.ahead_of(last + 1) + if since < JUMP { since } else { 0 }
+    }
+
+    /// The store goes on after this number: those in between were never given.
+    pub(super) fn jumped(&mut self, to: u64) {
+        self.jumped_to = to;
     }
 
     /// How long so many people take; `None` if nobody can say.
@@ -83,6 +94,12 @@ impl Viewer {
             return None;
         }
         let Known { snapshot, places, pace } = self.known.as_ref().filter(|known| !known.snapshot.more)?;
-        Some(View { snapshot: snapshot.clone(), places: places.clone(), pace: pace.clone(), notice })
+        Some(View {
+            snapshot: snapshot.clone(),
+            places: places.clone(),
+            pace: pace.clone(),
+            notice,
+            jumped_to: 0,
+        })
     }
 }

@@ -149,6 +149,111 @@ async fn an_emptied_store_costs_nobody_their_place() {
     assert_eq!(steps, 0, "{order:?}");
 }
 
+/// Those who were in before the loss are not in line again, in front of all who wait: the first turn comes within five seconds.
+#[tokio::test]
+async fn who_was_in_before_a_loss_does_not_come_back() {
+    let stage = Stage::new();
+    let door = stage.door();
+    let rule = async |rate: u32| {
+        let body = json!({"rate_per_sec": rate, "burst": rate});
+        let path = format!("/admin/queues/{SHOW}");
+        let ruled = door.admin(Method::PATCH, &path, &[], Some(&body));
+        assert_eq!(stage.answered(ruled).await.status, StatusCode::OK);
+    };
+    rule(100).await;
+    let mut inside = Vec::new();
+    for n in 0..80 {
+        inside.push(stage.join(&door, &format!("in-{n}")).await);
+    }
+    stage.pass(s(2)).await;
+    for ticket in &inside {
+        assert_eq!(stage.enter(&door, ticket).await.status, StatusCode::OK);
+    }
+    // Nobody has a turn that the loss would take: its owner would be the first to have another.
+    stage.answered(door.admin(Method::POST, &format!("/admin/queues/{SHOW}/pause"), &[], None)).await;
+    let mut tickets = Vec::new();
+    for n in 0..24 {
+        tickets.push(stage.join(&door, &format!("p-{n}")).await);
+    }
+    stage.pass(s(1)).await;
+    let mut last = Vec::new();
+    for ticket in &tickets {
+        last.push(stage.status(&door, ticket).await.number("position"));
+    }
+    stage.room.lose_everything().await;
+    let mut first_turn = None;
+    for tenth in 0..100 {
+        stage.pass(Duration::from_millis(100)).await;
+        for (ticket, last) in tickets.iter().zip(&mut last).filter(|(_, last)| **last > 0) {
+            let told = stage.status(&door, ticket).await;
+            assert!(told.number("position") <= *last, "{told:?} after {last}");
+            *last = told.number("position");
+            if *last == 0 && first_turn.is_none() {
+                first_turn = Some(tenth);
+            }
+        }
+        // They look at their own status now and then, as pages do.
+        let told = stage.status(&door, &inside[tenth % inside.len()]).await;
+        assert_eq!(told.text("status"), "ready", "their pass is good, whatever the store has lost");
+    }
+    let first_turn = first_turn.expect("somebody's turn comes");
+    assert!(first_turn <= 50, "after {first_turn} tenths of a second");
+    let again = stage.enter(&door, &inside[0]).await;
+    assert_eq!(again.status, StatusCode::OK, "the same pass");
+}
+
+/// Trap W5: who is ready stays so while the store does not answer.
+#[tokio::test]
+async fn a_turn_is_not_taken_back_because_the_store_is_slow() {
+    let stage = Stage::new();
+    let door = stage.door();
+    let ticket = stage.join(&door, "kim").await;
+    stage.pass(s(1)).await;
+    assert_eq!(stage.status(&door, &ticket).await.text("status"), "ready");
+    stage.room.die(true);
+    for _ in 0..8 {
+        stage.pass(s(1)).await;
+        let told = stage.status(&door, &ticket).await;
+        assert_eq!((told.text("status"), &told.body["ready_for_entry"]), ("ready", &json!(true)));
+    }
+    stage.room.die(false);
+    assert_eq!(stage.enter(&door, &ticket).await.status, StatusCode::OK);
+}
+
+/// Right after a loss numbers jump by millions; nobody is told that so many stand before them.
+#[tokio::test]
+async fn who_joins_after_a_loss_is_told_an_honest_place() {
+    let stage = Stage::new();
+    let door = stage.door();
+    for n in 0..5 {
+        stage.join(&door, &format!("p-{n}")).await;
+    }
+    stage.pass(s(60)).await;
+    stage.room.lose_everything().await;
+    for n in 0..6 {
+        let body = json!({"event_id": SHOW, "user_id": format!("new-{n}")});
+        let joined = stage.answered(door.post("/queue/join", &[], &body)).await;
+        assert!(joined.number("position_hint") <= 12, "{joined:?}");
+        stage.pass(Duration::from_millis(700)).await;
+    }
+}
+
+#[tokio::test]
+async fn where_everybody_signs_in_nobody_joins_without() {
+    let stage = Stage::new();
+    let door = stage.door_with(|config| config.must_sign_in = true);
+    for body in [json!({"event_id": SHOW}), json!({"event_id": SHOW, "user_id": "kim"})] {
+        assert_eq!(
+            stage.answered(door.post("/queue/join", &[], &body)).await.status,
+            StatusCode::UNAUTHORIZED
+        );
+    }
+    let token = format!("Bearer {}", stage.token("kim"));
+    let (headers, body) = ([("authorization", &*token)], json!({"event_id": SHOW}));
+    let joined = door.post("/queue/join", &headers, &body);
+    assert_eq!(stage.answered(joined).await.status, StatusCode::ACCEPTED);
+}
+
 /// A store that hangs takes no gateway out: places are told, joins are refused at once, and it goes on afterwards.
 #[tokio::test]
 async fn a_store_that_hangs_is_survived() {

@@ -1,0 +1,123 @@
+//! Bodies that many people are sent: written out and compressed once.
+
+use bytes::Bytes;
+use core::fmt;
+use flate2::Compression;
+use flate2::write::GzEncoder;
+use http::{HeaderMap, HeaderValue, Response, StatusCode, header};
+use serde::Serialize;
+use sha2::{Digest, Sha256};
+use std::io::Write;
+
+/// Shorter ones are sent as they are: they fit one packet.
+const COMPRESSED_FROM: usize = 1_000;
+
+/// A body, as it is and compressed.
+pub(crate) struct Prepared {
+    kind: HeaderValue,
+    plain: Bytes,
+    gzip: Option<Bytes>,
+    tag: HeaderValue,
+}
+
+impl fmt::Debug for Prepared {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Prepared").field("bytes", &self.plain.len()).finish_non_exhaustive()
+    }
+}
+
+impl Prepared {
+    /// A body of this content type. Compressed hard if it stands for as long as the process lives.
+    pub(crate) fn new(kind: &'static str, plain: impl Into<Bytes>, is_lasting: bool) -> Self {
+        let plain: Bytes = plain.into();
+        let level = if is_lasting { Compression::best() } else { Compression::fast() };
+        let gzip = (plain.len() >= COMPRESSED_FROM).then(|| {
+            let mut encoder = GzEncoder::new(Vec::new(), level);
+            encoder.write_all(&plain).and_then(|()| encoder.finish()).map(Bytes::from)
+        });
+        let digest = Sha256::digest(&plain);
+        let text: String = digest[..8].iter().map(|byte| format!("{byte:02x}")).collect();
+        let tag = HeaderValue::from_str(&format!("W/\"{text}\"")).expect("hexadecimal digits");
+        // Writing to memory does not fail; if it did, the plain body is as good.
+        Self { kind: HeaderValue::from_static(kind), plain, gzip: gzip.and_then(Result::ok), tag }
+    }
+
+    /// A JSON body of a moment.
+    pub(crate) fn json(value: &impl Serialize) -> Self {
+        let bytes = serde_json::to_vec(value).expect("texts and numbers");
+        Self::new("application/json", bytes, false)
+    }
+
+    /// The answer to a request with these headers: nothing if it has this very body, compressed if it takes that.
+    pub(crate) fn answer(&self, headers: &HeaderMap) -> axum::response::Response {
+        let mut response = Response::new(axum::body::Body::empty());
+        if has(headers, &self.tag) {
+            *response.status_mut() = StatusCode::NOT_MODIFIED;
+        } else {
+            let gzip = self.gzip.as_ref().filter(|_| takes_gzip(headers));
+            if gzip.is_some() {
+                response.headers_mut().insert(header::CONTENT_ENCODING, HeaderValue::from_static("gzip"));
+            }
+            *response.body_mut() = gzip.unwrap_or(&self.plain).clone().into();
+            response.headers_mut().insert(header::CONTENT_TYPE, self.kind.clone());
+        }
+        response.headers_mut().insert(header::ETAG, self.tag.clone());
+        response.headers_mut().insert(header::VARY, HeaderValue::from_static("accept-encoding"));
+        response
+    }
+}
+
+fn has(headers: &HeaderMap, tag: &HeaderValue) -> bool {
+    let bare = |tag: &str| tag.trim().trim_start_matches("W/").to_owned();
+    let known = headers.get_all(header::IF_NONE_MATCH).iter().filter_map(|known| known.to_str().ok());
+    let tag = tag.to_str().map(bare).unwrap_or_default();
+    known.flat_map(|known| known.split(',')).any(|known| bare(known) == tag)
+}
+
+fn takes_gzip(headers: &HeaderMap) -> bool {
+    let all = headers.get_all(header::ACCEPT_ENCODING).iter().filter_map(|line| line.to_str().ok());
+    all.flat_map(|line| line.split(',')).any(|coding| {
+        let (name, weight) = coding.split_once(';').map_or((coding, ""), |(name, weight)| (name, weight));
+        let is_refused =
+            weight.replace(' ', "").trim_start_matches("q=").parse().is_ok_and(|q: f32| q == 0.0);
+        name.trim().eq_ignore_ascii_case("gzip") && !is_refused
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn headers(name: header::HeaderName, value: &'static str) -> HeaderMap {
+        HeaderMap::from_iter([(name, HeaderValue::from_static(value))])
+    }
+
+    #[test]
+    fn a_long_body_is_compressed_for_those_who_take_that() {
+        let long = Prepared::new("text/plain", "x".repeat(5_000), true);
+        for (takes, is) in [
+            ("gzip, br", true),
+            ("br;q=1, gzip;q=0.5", true),
+            ("gzip;q=0", false),
+            ("br", false),
+            ("", false),
+        ] {
+            let answer = long.answer(&headers(header::ACCEPT_ENCODING, takes));
+            assert_eq!(answer.headers().contains_key(header::CONTENT_ENCODING), is, "{takes}");
+        }
+        let short = Prepared::new("text/plain", "x", true);
+        let answer = short.answer(&headers(header::ACCEPT_ENCODING, "gzip"));
+        assert!(!answer.headers().contains_key(header::CONTENT_ENCODING));
+    }
+
+    #[test]
+    fn what_somebody_has_is_not_sent_again() {
+        let body = Prepared::json(&[1, 2, 3]);
+        let tag = body.answer(&HeaderMap::new()).headers()[header::ETAG].clone();
+        let mut known = HeaderMap::new();
+        known.insert(header::IF_NONE_MATCH, tag);
+        assert_eq!(body.answer(&known).status(), StatusCode::NOT_MODIFIED);
+        let other = Prepared::json(&[1, 2, 4]);
+        assert_eq!(other.answer(&known).status(), StatusCode::OK);
+    }
+}
