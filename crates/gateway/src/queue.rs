@@ -144,12 +144,11 @@ impl Queue {
             }
             PortError::Failed(fault) => Refusal::failed("join", &fault, trace),
         })?;
-        // Who had a place before may be further than in line.
-        let standing = if room.had_turn(&ticket) { room.standing(&ticket).await } else { Standing::Waiting };
-        let status = self.told(&room, &ticket, standing);
+        // The contract knows this one answer; who had a place before and is further hears of it when they ask.
+        let status = self.told(&room, &ticket, Standing::Waiting);
         Ok(Joined {
             waiting_token: self.0.signer.sign(show, &ticket),
-            position_hint: status.position.max(1),
+            position_hint: status.position,
             status: status.status,
             eta_sec: status.eta_sec,
             poll_after_ms: status.poll_after_ms,

@@ -164,7 +164,7 @@ impl Room {
     }
 
     /// Whether a turn may have come to this ticket: then the counts do not tell where its owner stands.
-    pub(crate) fn had_turn(&self, ticket: &Ticket) -> bool {
+    fn had_turn(&self, ticket: &Ticket) -> bool {
         ticket.number <= self.view.borrow().snapshot.high
     }
 

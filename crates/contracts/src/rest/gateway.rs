@@ -20,7 +20,7 @@ pub struct Joined {
     pub waiting_token: String,
     /// People ahead, and oneself.
     pub position_hint: u64,
-    /// `waiting`, or what became of an earlier ticket of this person.
+    /// `waiting`.
     pub status: QueueStatus,
     /// Whole seconds; `null` if nobody can say.
     pub eta_sec: Option<u64>,
