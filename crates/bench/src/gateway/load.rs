@@ -5,6 +5,9 @@
 //! said so; who is told that it is their turn enters at once, unless they are among those who never come; and a share of the
 //! requests are enters of people whose turn it is not, who are told so (403), which is no error and is counted apart.
 //!
+//! An enter is answered when its pass's time has come. So those who have a turn ask on connections of their own, as many as it
+//! takes, and nobody else waits behind them.
+//!
 //! One thread, one epoll, no runtime: at 30,000 requests a second a microsecond a request is 3 % of a core.
 
 use super::Plan;
@@ -20,6 +23,7 @@ use rustix::buffer::spare_capacity;
 use rustix::event::{Timespec, epoll};
 use serde_json::Value;
 use std::collections::VecDeque;
+use std::os::fd::OwnedFd;
 
 const SECOND: u64 = 1_000_000_000;
 /// Who waits for a request to be due sleeps so long at least: a wake-up for each request would cost more than the request.
@@ -30,6 +34,8 @@ const ANSWER_WITHIN: u64 = 10 * SECOND;
 const DRAIN: u64 = 3 * SECOND;
 /// Requests of a prefilled line that are under way at once.
 const PREFILL_AT_ONCE: usize = 64;
+/// Connections of those who have a turn, at most.
+const ASIDE_MAX: usize = 2_000;
 
 /// Runs the plan; `begin` is called when the measured window begins. The figures are those of contracts 8, and more.
 pub fn run(plan: &Plan, begin: impl FnOnce()) -> Result<Value> {
@@ -44,21 +50,31 @@ pub fn run(plan: &Plan, begin: impl FnOnce()) -> Result<Value> {
     load.go(from + plan.measured.as_nanos() as u64)?;
     let seconds = (clock() - from) as f64 / SECOND as f64;
     let cpu = crate::cpu_of(std::process::id())? - cpu;
-    let in_time = load.tally.count() as f64;
+    // What is answered after the window is counted, but is no throughput.
+    let (answered, passes) = load.tally.so_far();
     let unsent = load.drain()?;
-    let mut figures = load.tally.figures(seconds);
-    figures["requests_per_second"] = (in_time / seconds).round().into();
+    let mut figures = load.tally.figures();
+    figures["requests_per_second"] = (answered as f64 / seconds).round().into();
+    figures["admitted_per_second"] = crate::round(passes as f64 / seconds).into();
     figures["seconds"] = crate::round(seconds).into();
     figures["offered_per_second"] = plan.rate.into();
     figures["unsent"] = unsent.into();
     figures["polling_at_the_end"] = load.people.polling().into();
     figures["joined_and_not_kept"] = load.people.forgotten.into();
+    figures["connections"] = load.links.len().into();
     figures["connections_lost"] = load.reopened.into();
     let answered = figures["answered"].as_u64().unwrap_or_default().max(1);
     figures["generator_cpu_us_per_request"] =
         ((cpu.as_secs_f64() * 1e8 / answered as f64).round() / 100.0).into();
     figures["generator_cores"] = ((cpu.as_secs_f64() / seconds * 100.0).round() / 100.0).into();
     Ok(figures)
+}
+
+fn open(plan: &Plan, epoll: &OwnedFd, at: usize) -> Result<Link> {
+    let to = plan.targets[at % plan.targets.len()];
+    let link = Link::open(to).with_context(|| format!("connect to {to}"))?;
+    epoll::add(epoll, &link, epoll::EventData::new_u64(at as u64), epoll::EventFlags::IN)?;
+    Ok(link)
 }
 
 fn clock() -> u64 {
@@ -68,11 +84,13 @@ fn clock() -> u64 {
 struct Load<'a> {
     plan: &'a Plan,
     requests: Requests,
-    epoll: std::os::fd::OwnedFd,
+    epoll: OwnedFd,
     links: Vec<Link>,
     /// Links that have room for a request, the one that has rested longest first.
     idle: VecDeque<usize>,
-    /// Requests that are due, and those of people who have a turn, who go first.
+    /// The same of those who have a turn.
+    aside: VecDeque<usize>,
+    /// Requests that are due, and those of people who have a turn.
     due: VecDeque<Due>,
     urgent: VecDeque<Due>,
     next_at: u64,
@@ -93,10 +111,7 @@ impl<'a> Load<'a> {
         let epoll = epoll::create(epoll::CreateFlags::CLOEXEC)?;
         let mut links = Vec::new();
         for at in 0..plan.connections {
-            let to = plan.targets[at % plan.targets.len()];
-            let link = Link::open(to).with_context(|| format!("connect to {to}"))?;
-            epoll::add(&epoll, &link, epoll::EventData::new_u64(at as u64), epoll::EventFlags::IN)?;
-            links.push(link);
+            links.push(open(plan, &epoll, at)?);
         }
         let headers = plan.headers.iter().map(|header| format!("{header}\r\n")).collect::<String>();
         Ok(Self {
@@ -104,6 +119,7 @@ impl<'a> Load<'a> {
             requests: Requests::new(&plan.host, &plan.event, &headers),
             epoll,
             idle: (0..links.len()).collect(),
+            aside: VecDeque::new(),
             links,
             due: VecDeque::new(),
             urgent: VecDeque::new(),
@@ -126,13 +142,16 @@ impl<'a> Load<'a> {
         while self.joined < people || self.under_way() > 0 {
             let now = clock();
             ensure!(now < until, "{} of {people} people have joined in a minute", self.joined);
+            // Whose turn comes meanwhile is not to pile up.
+            self.dispatch(now)?;
             while self.joined < people && self.under_way() < PREFILL_AT_ONCE && !self.idle.is_empty() {
-                self.send(Due { at: now, what: What::Join }, now);
+                let what = if self.people.is_due(now) { What::Status } else { What::Join };
+                self.send(Due { at: now, what }, now);
             }
             self.wait(now + SECOND / 10)?;
             self.check(now);
         }
-        ensure!(people == 0 || self.people.polling() > 0, "nobody could join: {}", self.tally.figures(1.0));
+        ensure!(people == 0 || self.people.polling() > 0, "nobody could join: {}", self.tally.figures());
         Ok(())
     }
 
@@ -150,7 +169,7 @@ impl<'a> Load<'a> {
                 let gap = -(1.0 - self.dice.unit()).ln() / f64::from(self.plan.rate);
                 self.next_at += (gap * SECOND as f64) as u64;
             }
-            self.dispatch(now);
+            self.dispatch(now)?;
             self.wait(self.next_at.max(now + NAP).min(until))?;
             self.check(now);
         }
@@ -195,14 +214,30 @@ impl<'a> Load<'a> {
     }
 
     /// Sends what is due, as far as connections have room.
-    fn dispatch(&mut self, now: u64) {
+    fn dispatch(&mut self, now: u64) -> Result<()> {
+        while !self.urgent.is_empty() {
+            if self.aside.is_empty() && self.links.len() < self.plan.connections + ASIDE_MAX {
+                self.aside.push_back(self.links.len());
+                self.links.push(open(self.plan, &self.epoll, self.links.len())?);
+            }
+            let (Some(due), Some(at)) = (self.urgent.front().copied(), self.aside.pop_front()) else { break };
+            self.urgent.pop_front();
+            self.send_on(at, due, now);
+        }
         while !self.idle.is_empty() {
-            let Some(due) = self.urgent.pop_front().or_else(|| self.due.pop_front()) else { return };
+            let Some(due) = self.due.pop_front() else { break };
             self.send(due, now);
         }
+        Ok(())
     }
 
     fn send(&mut self, due: Due, now: u64) {
+        if let Some(at) = self.idle.pop_front() {
+            self.send_on(at, due, now);
+        }
+    }
+
+    fn send_on(&mut self, at: usize, due: Due, now: u64) {
         let mut what = due.what;
         let mut who = match what {
             What::Join => None,
@@ -223,14 +258,24 @@ impl<'a> Load<'a> {
                 self.requests.join(&mut self.bytes, self.plan.seed, self.joined);
             }
         }
-        let Some(at) = self.idle.pop_front() else { return };
         let sent =
             Sent { operation: what.operation(), who, early: what == What::Early, due: due.at, at: now };
         if !self.links[at].send(&self.bytes, sent) {
             self.lose(at, "not taken");
-        } else if self.links[at].sent.len() < self.plan.pipeline {
-            self.idle.push_back(at);
+        } else if self.has_room(at) {
+            self.rest(at);
         }
+    }
+
+    /// Nothing is sent behind an enter.
+    fn has_room(&self, at: usize) -> bool {
+        let most = if at < self.plan.connections { self.plan.pipeline } else { 1 };
+        self.links[at].sent.len() < most
+    }
+
+    fn rest(&mut self, at: usize) {
+        let resting = if at < self.plan.connections { &mut self.idle } else { &mut self.aside };
+        resting.push_back(at);
     }
 
     /// Takes the answers that there are, or waits for some until then.
@@ -251,14 +296,14 @@ impl<'a> Load<'a> {
     }
 
     fn receive(&mut self, at: usize, now: u64) {
-        let had_room = self.links[at].sent.len() < self.plan.pipeline;
+        let had_room = self.has_room(at);
         let Self { links, buffer, plan, people, tally, urgent, dice, .. } = self;
         let mut world = World { plan, people, tally, urgent, dice, now };
         if !links[at].receive(buffer, |ended| world.ended(ended)) {
             self.reopen(at);
         }
-        if !had_room && self.links[at].sent.len() < self.plan.pipeline {
-            self.idle.push_back(at);
+        if !had_room && self.has_room(at) {
+            self.rest(at);
         }
     }
 
@@ -283,8 +328,8 @@ impl<'a> Load<'a> {
             }
         });
         self.reopen(at);
-        if !self.idle.contains(&at) {
-            self.idle.push_back(at);
+        if !self.idle.contains(&at) && !self.aside.contains(&at) {
+            self.rest(at);
         }
     }
 

@@ -68,6 +68,11 @@ impl People {
         None
     }
 
+    /// Whether somebody is to poll now.
+    pub(super) fn is_due(&self, now: u64) -> bool {
+        self.due.peek().is_some_and(|Reverse((due, _))| *due <= now)
+    }
+
     /// Somebody who waits, if a few tries find one.
     pub(super) fn anybody(&self, dice: &mut SplitMix64) -> Option<Who> {
         let mut tries = (0..8).map(|_| dice.below(self.people.len() as u64) as Who);

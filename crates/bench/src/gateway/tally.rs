@@ -58,9 +58,9 @@ impl Tally {
         self.lag.saturating_record(sent.saturating_sub(due) / 1_000);
     }
 
-    /// Requests that were answered as they should be.
-    pub(super) const fn count(&self) -> u64 {
-        self.answered
+    /// Requests that were answered as they should be, and passes among the answers.
+    pub(super) const fn so_far(&self) -> (u64, usize) {
+        (self.answered, self.passes.len())
     }
 
     /// A request was due and has not been sent by the end: it took at least until now.
@@ -77,8 +77,8 @@ impl Tally {
         self.passes.push((pass.into(), now));
     }
 
-    /// The figures of a window of so many seconds.
-    pub(super) fn figures(&self, seconds: f64) -> Value {
+    /// What was counted.
+    pub(super) fn figures(&self) -> Value {
         let mut all = Histogram::<u64>::new_with_bounds(1, LATENCY_MAX_US, 3).expect("these are bounds");
         for latency in &self.latencies {
             all.add(latency).expect("all have the same bounds");
@@ -111,7 +111,6 @@ impl Tally {
         }
         let (times, by_pass) = self.admitted_at();
         figures["admitted"] = times.len().into();
-        figures["admitted_per_second"] = ((times.len() as f64 / seconds * 10.0).round() / 10.0).into();
         figures["admitted_in_densest_second"] = densest(&times).into();
         figures["admitted_by_clock_of"] = if by_pass { "store" } else { "generator" }.into();
         figures
@@ -173,7 +172,7 @@ mod tests {
         let mut tally = Tally::new();
         tally.answered(Operation::Status, 1_000_000, 4_000_000, 6_000_000);
         tally.error(Operation::Join, "503");
-        let figures = tally.figures(2.0);
+        let figures = tally.figures();
         assert_eq!((&figures["p50_ms"], &figures["send_lag_p99_ms"]), (&5.0.into(), &3.0.into()));
         assert_eq!((&figures["answered"], &figures["errors"]), (&1.into(), &1.into()));
     }
