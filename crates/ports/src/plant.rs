@@ -71,11 +71,27 @@ pub enum Plant {
     LateAnswerWins,
     /// The relay is told of no row and rescans nothing: it publishes what it finds at its start.
     NotRescanned,
+    /// The waiting room's store goes on from what it has kept as if it had lost nothing.
+    LossUnnoticed,
+    /// A gateway does not tell a store that has lost something of whom it has heard.
+    BeatsForgotten,
+    /// A gateway hands a pass out at once, not when its time in the rate has come.
+    PassBeforeItsTime,
+    /// Whoever enters again books another pass.
+    EnterBooksAgain,
+    /// A gateway lets in whoever asks for their status when it is their turn.
+    StatusEnters,
+    /// A gateway believes any ticket.
+    TicketUnsigned,
+    /// A gateway tells everybody what the counts say, and never asks the store whose turn it is.
+    CountsBelieved,
+    /// A gateway waits for the store as long as it takes.
+    StoreAwaited,
 }
 
 impl Plant {
     /// Every plant.
-    pub const ALL: [Self; 30] = [
+    pub const ALL: [Self; 38] = [
         Self::DeleteBeforeEffect,
         Self::PollCancelled,
         Self::FollowersOvertake,
@@ -106,6 +122,14 @@ impl Plant {
         Self::ConfirmedMeanwhile,
         Self::LateAnswerWins,
         Self::NotRescanned,
+        Self::LossUnnoticed,
+        Self::BeatsForgotten,
+        Self::PassBeforeItsTime,
+        Self::EnterBooksAgain,
+        Self::StatusEnters,
+        Self::TicketUnsigned,
+        Self::CountsBelieved,
+        Self::StoreAwaited,
     ];
 
     /// The word for command lines and reports.
@@ -141,6 +165,14 @@ impl Plant {
             Self::ConfirmedMeanwhile => "confirmed_meanwhile",
             Self::LateAnswerWins => "late_answer_wins",
             Self::NotRescanned => "not_rescanned",
+            Self::LossUnnoticed => "loss_unnoticed",
+            Self::BeatsForgotten => "beats_forgotten",
+            Self::PassBeforeItsTime => "pass_before_its_time",
+            Self::EnterBooksAgain => "enter_books_again",
+            Self::StatusEnters => "status_enters",
+            Self::TicketUnsigned => "ticket_unsigned",
+            Self::CountsBelieved => "counts_believed",
+            Self::StoreAwaited => "store_awaited",
         }
     }
 
@@ -170,7 +202,17 @@ impl Plant {
             Self::UnsignedWebhook => "M5",
             Self::KeyIgnored => "X2",
             Self::NotRescanned | Self::ConfirmedMeanwhile => "L1",
+            Self::TicketUnsigned => "W1",
+            Self::StatusEnters | Self::PassBeforeItsTime => "W4",
+            Self::CountsBelieved => "W5",
+            Self::EnterBooksAgain => "W8",
+            Self::LossUnnoticed | Self::BeatsForgotten | Self::StoreAwaited => "W10",
         }
+    }
+
+    /// Whether it is of the waiting room, which has a simulated world of its own.
+    pub const fn is_of_the_line(self) -> bool {
+        self as usize >= Self::LossUnnoticed as usize
     }
 }
 

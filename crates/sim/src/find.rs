@@ -4,6 +4,7 @@
 //! simulator that does not find it does not look where it should.
 
 use crate::fault::Kind;
+use crate::line_world::{self, LinePlan};
 use crate::plan::Plan;
 use crate::run::run;
 use crate::trace::Trace;
@@ -36,6 +37,15 @@ pub fn world(bug: Plant, seed: u64) -> Plan {
     }
 }
 
+/// What a run with a planted bug violates, if it finds it.
+fn violated(bug: Plant, seed: u64) -> Option<String> {
+    let violation = match bug.is_of_the_line() {
+        true => line_world::run(LinePlan::draw(seed), Trace::off()).violation,
+        false => run(world(bug, seed), Trace::off()).violation,
+    };
+    violation.map(|found| found.invariant)
+}
+
 /// Looks for each plant from each base, so many seeds at most, on so many threads.
 pub fn find(plants: &[Plant], bases: &[u64], seeds_max: u64, threads: usize) -> Vec<Find> {
     let jobs: Vec<(Plant, u64)> =
@@ -46,11 +56,11 @@ pub fn find(plants: &[Plant], bases: &[u64], seeds_max: u64, threads: usize) -> 
             scope.spawn(|| {
                 while let Some((bug, base)) = jobs.get(next.fetch_add(1, Ordering::Relaxed)) {
                     plant(Some(*bug));
-                    let first = (*base..base + seeds_max)
-                        .find_map(|seed| Some((seed, run(world(*bug, seed), Trace::off()).violation?)));
+                    let first =
+                        (*base..base + seeds_max).find_map(|seed| Some((seed, violated(*bug, seed)?)));
                     plant(None);
                     let (seeds, invariant) = match first {
-                        Some((seed, violation)) => (Some(seed - base + 1), violation.invariant),
+                        Some((seed, invariant)) => (Some(seed - base + 1), invariant),
                         None => (None, String::new()),
                     };
                     crate::exec::lock(&found).push(Find { plant: *bug, base: *base, seeds, invariant });

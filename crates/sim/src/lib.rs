@@ -8,6 +8,7 @@
 //!
 //! `plan` draws a run from a seed, `house` puts the platform together, `chaos` breaks it, `crowd` and `operators` use it,
 //! `checker` and `ledger` judge it, `run` leads through it, `shrink` makes a finding small.
+//! The waiting room is a world of its own, [`line_world`].
 
 pub mod chaos;
 pub mod checker;
@@ -19,6 +20,7 @@ pub mod fault;
 pub mod find;
 pub mod house;
 pub mod ledger;
+pub mod line_world;
 pub mod network;
 pub mod operators;
 pub mod plan;

@@ -1,9 +1,11 @@
 //! The simulator's command line: many seeds for a verdict, one seed for its story.
 
-use anyhow::{Result, bail};
+use anyhow::{Context, Result, bail};
 use clap::Parser;
 use ports::{Clock, Entropy};
 use sim::fault::Kind;
+use sim::line_world::fault::Trouble;
+use sim::line_world::{self, LineOutcome, LinePlan, LineSummary};
 use sim::plan::Plan;
 use sim::run::{Outcome, run};
 use sim::shrink::shrink;
@@ -30,6 +32,9 @@ struct Arguments {
     /// Run this one seed and print one line for each thing that happens
     #[arg(long)]
     seed: Option<u64>,
+    /// The world of the waiting room: gateways and their store, instead of the services behind them
+    #[arg(long, conflicts_with = "narrow")]
+    waiting_room: bool,
     /// Print the result as JSON
     #[arg(long)]
     json: bool,
@@ -40,11 +45,11 @@ struct Arguments {
     #[arg(long)]
     buyers: Option<u32>,
     /// Without these kinds of faults
-    #[arg(long, value_delimiter = ',', value_parser = kind)]
-    without: Vec<Kind>,
+    #[arg(long, value_delimiter = ',', value_name = "KIND,…")]
+    without: Vec<String>,
     /// With these kinds of faults alone, each as often as it can
-    #[arg(long, value_delimiter = ',', value_parser = kind, conflicts_with = "without", value_name = "KIND,…")]
-    only: Vec<Kind>,
+    #[arg(long, value_delimiter = ',', conflicts_with = "without", value_name = "KIND,…")]
+    only: Vec<String>,
     /// With a FIFO queue and one instance of each service, where messages of a group meet most often
     #[arg(long)]
     narrow: bool,
@@ -73,9 +78,14 @@ fn range(text: &str) -> Result<(u64, u64), String> {
     parsed.filter(|(from, to)| from < to).ok_or_else(|| "two numbers, as in 0..1000".to_owned())
 }
 
-fn kind(text: &str) -> Result<Kind, String> {
-    let names = || Kind::ALL.iter().map(|kind| kind.name()).collect::<Vec<_>>().join(", ");
-    Kind::ALL.iter().copied().find(|kind| kind.name() == text).ok_or_else(|| format!("one of {}", names()))
+/// The kinds of faults with these names.
+fn kinds<K: Copy>(named: &[String], all: &[K], name: impl Fn(&K) -> &'static str) -> Result<Vec<K>> {
+    let find = |text: &String| all.iter().copied().find(|kind| name(kind) == text);
+    let names = || all.iter().map(&name).collect::<Vec<_>>().join(", ");
+    named
+        .iter()
+        .map(|text| find(text).with_context(|| format!("{text} is no kind of fault; there are {}", names())))
+        .collect()
 }
 
 #[cfg(feature = "plants")]
@@ -87,11 +97,12 @@ fn plant(text: &str) -> Result<ports::plant::Plant, String> {
 
 impl Arguments {
     fn narrow(&self, mut plan: Plan) -> Plan {
-        for kind in &self.without {
-            plan = plan.without(*kind);
+        let kinds = |named| kinds(named, Kind::ALL, |kind| kind.name()).unwrap_or_default();
+        for kind in kinds(&self.without) {
+            plan = plan.without(kind);
         }
         if !self.only.is_empty() {
-            plan = plan.only(&self.only);
+            plan = plan.only(&kinds(&self.only));
         }
         if self.narrow {
             plan = plan.narrow();
@@ -99,6 +110,31 @@ impl Arguments {
         plan.buyers = self.buyers.unwrap_or(plan.buyers);
         plan.operators &= !self.no_operators;
         plan
+    }
+
+    fn narrow_line(&self, mut plan: LinePlan) -> LinePlan {
+        let kinds = |named| kinds(named, Trouble::ALL, |kind| kind.name()).unwrap_or_default();
+        for kind in kinds(&self.without) {
+            plan = plan.without(kind);
+        }
+        if !self.only.is_empty() {
+            plan = plan.only(&kinds(&self.only));
+        }
+        plan.people = self.buyers.unwrap_or(plan.people);
+        plan.operator &= !self.no_operators;
+        plan
+    }
+
+    /// Whether every kind of fault that is named is one of the world that is run.
+    fn check(&self) -> Result<()> {
+        for named in [&self.without, &self.only] {
+            if self.waiting_room {
+                kinds(named, Trouble::ALL, |kind| kind.name())?;
+            } else {
+                kinds(named, Kind::ALL, |kind| kind.name())?;
+            }
+        }
+        Ok(())
     }
 
     fn prepare(&self) {
@@ -115,7 +151,13 @@ fn main() -> ExitCode {
     if arguments.plants {
         return plants(&arguments);
     }
+    if let Err(error) = arguments.check() {
+        tell(&format!("{error:#}\n"));
+        return ExitCode::from(2);
+    }
     match (arguments.seed, arguments.seeds) {
+        (Some(seed), None) if arguments.waiting_room => one_line(&arguments, seed),
+        (None, Some(range)) if arguments.waiting_room => many_lines(&arguments, range),
         (Some(seed), None) => one(&arguments, seed),
         (None, Some(range)) => many(&arguments, range),
         _ => {
@@ -146,6 +188,93 @@ fn one(arguments: &Arguments, seed: u64) -> Result<ExitCode> {
             ExitCode::from(1)
         }
     })
+}
+
+fn one_line(arguments: &Arguments, seed: u64) -> Result<ExitCode> {
+    if arguments.json {
+        bail!("--json is for --seeds");
+    }
+    arguments.prepare();
+    let plan = arguments.narrow_line(LinePlan::draw(seed));
+    print(&format!("{plan:?}\n"));
+    let outcome = line_world::run(plan, Trace::print());
+    print(&format!("{} steps, {:.3} virtual hours\n", outcome.steps, outcome.micros as f64 / 3.6e9));
+    Ok(match &outcome.violation {
+        None => ExitCode::SUCCESS,
+        Some(found) => {
+            tell(&format!("seed {seed}, step {}: {}: {}\n", found.step, found.invariant, found.words));
+            ExitCode::from(1)
+        }
+    })
+}
+
+fn many_lines(arguments: &Arguments, (from, to): (u64, u64)) -> Result<ExitCode> {
+    let threads = threads(arguments);
+    let clock = runtime::SystemClock::new();
+    let began = clock.elapsed();
+    let base = runtime::SystemEntropy::new().next_u64() >> 16;
+    let mut summary = LineSummary::default();
+    let fresh = (base, base + arguments.fresh);
+    for (from, to) in [(from, to), fresh].into_iter().filter(|(from, to)| from < to) {
+        let seeds = Sweep { from, to, threads };
+        let plan = |plan| arguments.narrow_line(plan);
+        summary.join(line_world::sweep(seeds, || arguments.prepare(), |_| {}, plan));
+    }
+    let wall = (clock.elapsed() - began).as_secs_f64();
+    if arguments.json {
+        print(&format!("{}\n", serde_json::to_string(&summary.report(wall))?));
+    } else {
+        print(&line_words(&summary, (from, to), fresh, wall));
+    }
+    for outcome in summary.violations.values().take(SHOWN_MAX) {
+        arguments.prepare();
+        tell(&line_story(arguments, outcome));
+    }
+    Ok(if summary.violations.is_empty() { ExitCode::SUCCESS } else { ExitCode::from(1) })
+}
+
+fn line_words(summary: &LineSummary, (from, to): (u64, u64), fresh: (u64, u64), wall: f64) -> String {
+    let drawn =
+        if fresh.0 < fresh.1 { format!(" and the fresh {}..{}", fresh.0, fresh.1) } else { String::new() };
+    let mut text = format!(
+        "seeds {from}..{to}{drawn} of the waiting room: {} runs, {} violations, {} steps, {:.1} virtual hours, {wall:.1} s, {:.0} seeds/s\n",
+        summary.seeds,
+        summary.violations.len(),
+        summary.steps,
+        summary.virtual_hours(),
+        summary.seeds as f64 / wall
+    );
+    let checks: Vec<String> = summary.checks.iter().map(|(name, count)| format!("{name} {count}")).collect();
+    text.push_str(&format!("checked: {}\n", checks.join(", ")));
+    let faults =
+        Trouble::ALL.iter().map(|kind| format!("{} {}", kind.name(), summary.faults[*kind as usize]));
+    text.push_str(&format!("faults: {}\n", faults.collect::<Vec<_>>().join(", ")));
+    for outcome in summary.violations.values() {
+        if let Some(found) = &outcome.violation {
+            text.push_str(&format!("seed {}: {}: {}\n", outcome.plan.seed, found.invariant, found.words));
+        }
+    }
+    text
+}
+
+fn line_story(arguments: &Arguments, outcome: &LineOutcome) -> String {
+    let Some(found) = &outcome.violation else { return String::new() };
+    let small = match arguments.no_shrink {
+        true => outcome.plan.clone(),
+        false => line_world::run::shrink(&outcome.plan, &found.invariant),
+    };
+    let told = line_world::run(small.clone(), Trace::tail(LINES));
+    let Some(found) = &told.violation else { return String::new() };
+    let (feature, plant) = planted(arguments);
+    format!(
+        "\nseed {}, step {}: {}: {}\n{}\nreplay: cargo run --release -p sim{feature} -- {}{plant}\n",
+        small.seed,
+        found.step,
+        found.invariant,
+        found.words,
+        told.lines.join("\n"),
+        small.arguments()
+    )
 }
 
 fn threads(arguments: &Arguments) -> usize {

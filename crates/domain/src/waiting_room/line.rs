@@ -91,7 +91,7 @@ pub enum Refusal {
     Full,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 struct Person {
     ticket: Ticket,
     missed: u8,
@@ -109,7 +109,7 @@ enum State {
 }
 
 /// The line of one show.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Line {
     incarnation: u64,
     rules: Rules,

@@ -212,7 +212,8 @@ impl Beats {
             if person.last.is_some_and(is_end) {
                 continue;
             }
-            person.last = None;
+            // What was sent before says nothing to a store that has lost it: their next sign of life goes at once.
+            (person.last, person.sent_at) = (None, None);
             if is_lately && person.ticket.number > high {
                 person.sent_at = Some(now);
                 state.due.insert(person.ticket.number);
@@ -322,6 +323,18 @@ mod tests {
         assert_eq!(beats.haste().await, Haste::Full);
         beats.take(s(1));
         assert_eq!(beats.due(), 0);
+    }
+
+    /// Found by simulation: the store did not hear for up to ten seconds of somebody who waited and had had a turn before.
+    #[test]
+    fn after_a_loss_the_next_sign_of_life_of_who_had_a_turn_before_goes_at_once() {
+        let beats = Beats::default();
+        beats.note(&ticket(3), false, s(1));
+        assert_eq!(beats.take(s(1)), [ticket(3)]);
+        beats.again(5, s(2));
+        assert_eq!(beats.take(s(2)), [], "they ask by themselves");
+        beats.note(&ticket(3), false, s(3));
+        assert_eq!(beats.take(s(3)), [ticket(3)]);
     }
 
     #[test]

@@ -8,7 +8,7 @@ mod passes;
 use super::world::{World, seconds};
 use domain::id::ShowId;
 use domain::time::Timestamp;
-use domain::waiting_room::{HOLD, Line, Patience, Refusal, Rules, Snapshot, Standing, Ticket, Totals};
+use domain::waiting_room::{BLOCK, HOLD, Line, Patience, Refusal, Rules, Snapshot, Standing, Ticket, Totals};
 use passes::Passes;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -23,7 +23,8 @@ pub(super) struct Judge {
     /// Every ticket that was ever given.
     given: BTreeMap<u64, Ticket>,
     highest: u64,
-    /// No number is lower than one that was given before, unless a clock went back.
+    /// No number is lower than one that was given before, and none is given twice. Not so after a clock went back, and in the
+    /// case that [`Judge::begun_anew`] names.
     is_ordered: bool,
     pub(super) known: Known,
     pub(super) passes: Passes,
@@ -37,6 +38,11 @@ pub(super) struct Judge {
     pub(super) returns: Vec<(u64, u64)>,
     /// When what was lost was noticed.
     pub(super) losses: Vec<u64>,
+    /// The highest number that ever got a turn, and what it was at the last loss.
+    high: u64,
+    high_at_loss: u64,
+    /// When the store's clock is where it was before it went back.
+    pub(super) behind_until: u64,
     /// When somebody last got a turn.
     pub(super) turn_at: u64,
     /// When a token that is not there yet was last taken.
@@ -104,6 +110,9 @@ impl Judge {
             gone: BTreeSet::new(),
             returns: Vec::new(),
             losses: Vec::new(),
+            high: 0,
+            high_at_loss: 0,
+            behind_until: 0,
             turn_at: 0,
             owed_at: 0,
             checks: BTreeMap::new(),
@@ -131,7 +140,9 @@ impl Judge {
     /// What was so before a command of somebody.
     pub(super) fn before(&mut self, line: &Line, ticket: &Ticket, now: Timestamp) -> Before {
         let of_ours = self.given.get(&ticket.number).is_some_and(|given| given.key == ticket.key);
-        self.check("forged", of_ours, || format!("nobody was given the ticket {ticket:?}"));
+        self.check("forged", of_ours || !self.is_ordered, || {
+            format!("nobody was given the ticket {ticket:?}")
+        });
         let is_known = self.known.people.contains_key(&ticket.number);
         let standing = is_known.then(|| line.clone().beat(ticket, now));
         Before { totals: Self::totals(line, now), is_known, standing }
@@ -170,7 +181,7 @@ impl Judge {
             self.known.people.contains_key(&ticket.number) && self.given.contains_key(&ticket.number);
         if !is_old {
             let (twice, highest) = (self.given.get(&ticket.number).cloned(), self.highest);
-            self.check("W1", twice.is_none(), || {
+            self.check("W1", !self.is_ordered || twice.is_none(), || {
                 format!("number {} of {key} was given before, to {twice:?}", ticket.number)
             });
             self.check("W1", !self.is_ordered || ticket.number > highest, || {
@@ -218,9 +229,7 @@ impl Judge {
         self.heard(line, &before, ticket, standing, now, micros);
         let (was, is) = (before.totals, self.known.totals);
         let same = (was.turns, was.ready, was.entered) == (is.turns, is.ready, is.entered);
-        self.check("W5", same, || {
-            format!("a sign of life of {} made {was:?} to {is:?}", ticket.number)
-        });
+        self.check("W5", same, || format!("a sign of life of {} made {was:?} to {is:?}", ticket.number));
     }
 
     /// What every command of somebody is as well: a sign of life.
@@ -287,11 +296,11 @@ impl Judge {
             if turn.is_some_and(|since| now.since(since) >= patience.prompt) || seen.ended.is_some() {
                 self.owed_at = micros;
             }
-            self.check("W4", until == at.plus(patience.pass_for), || {
-                format!("{number}: {standing:?}")
-            });
+            self.check("W4", until == at.plus(patience.pass_for), || format!("{number}: {standing:?}"));
             if is_new {
-                self.check("W2", at >= now, || format!("{number} has a pass from {at:?} on, and it is {now:?}"));
+                self.check("W2", at >= now, || {
+                    format!("{number} has a pass from {at:?} on, and it is {now:?}")
+                });
                 let dense = self.passes.book(number, at, micros);
                 self.check("W2", dense.is_none(), || dense.unwrap_or_default());
             }
@@ -366,6 +375,7 @@ impl Judge {
                 format!("{turns:?} get turns at {now:?}, and those in front have until {hold:?} to come back")
             });
             self.nobody_is_forgotten(last, world);
+            self.high = self.high.max(last);
         }
         turns
     }
@@ -385,7 +395,9 @@ impl Judge {
         let forgotten = self.polls.iter().find(|(number, poll)| {
             let ago = lost_at.saturating_sub(poll.at);
             let key = self.given.get(number).map(|ticket| &ticket.key);
-            **number < turn
+            // Who had a turn before is not told of: they ask by themselves.
+            **number > self.high_at_loss
+                && **number < turn
                 && poll.at < lost_at
                 && TOLD_AGAIN.contains(&ago)
                 && gates.contains(&poll.gate)
@@ -409,11 +421,21 @@ impl Judge {
         self.passes.ruled(rules);
     }
 
+    fn lost(&mut self, micros: u64) {
+        self.losses.push(micros);
+        self.high_at_loss = self.high;
+        // Who had a turn before is there again when they ask themselves.
+        self.polls.retain(|number, _| *number > self.high);
+    }
+
     /// The line is begun anew: nothing is known of anybody.
     pub(super) fn begun_anew(&mut self, now: Timestamp, micros: u64) {
+        // A line that went on after a loss has jumped ahead of the clock. If it is lost before the clock has come there,
+        // the next one begins below it: known, see docs/simulation.md.
+        self.is_ordered &= self.highest <= now.as_millis().saturating_mul(BLOCK);
         self.passes.lost(0, now);
         self.known = Known { is_after_loss: true, is_anew: true, ..Known::default() };
-        self.losses.push(micros);
+        self.lost(micros);
     }
 
     /// The line is as it was then.
@@ -427,11 +449,13 @@ impl Judge {
         self.passes.lost(u64::MAX, now);
         self.known.hold_until = now.plus(HOLD);
         (self.known.is_found_again, self.known.is_after_loss) = (false, true);
-        self.losses.push(micros);
+        self.lost(micros);
     }
 
-    pub(super) fn clock_went_back(&mut self) {
+    /// The store's clock says again what it has said before: nothing is earned until it is where it was.
+    pub(super) fn clock_went_back(&mut self, until: u64) {
         self.is_ordered = false;
+        self.behind_until = self.behind_until.max(until);
     }
 
     pub(super) fn show(&self) -> &ShowId {

@@ -45,7 +45,22 @@ impl LinePlan {
         let crowd = if below(3) == 0 { 40 } else { 12 };
         let people = 2 + below(crowd) as u32;
         // Slow lines in which people wait as often as fast ones in which they come to the front together.
-        let rate = 1 + below(1 << below(6)) as u32;
+        let power = below(6);
+        let mut rate = 1 + below(1 << power) as u32;
+        let burst = 1 + below(u64::from(rate) * 2) as u32;
+        let mut rates_dice = stream(seed, 52);
+        let mut rates = draw_rates(&mut rates_dice);
+        // A slow line that loses what it holds, and nothing else goes wrong: then everybody's order can be demanded.
+        if rates_dice.below(6) == 0 {
+            rate = rate.min(3);
+            let losses = [Trouble::LoseAll, Trouble::LoseLast];
+            rates = only(&losses[..1 + rates_dice.below(2) as usize]);
+            rates[Trouble::OtherClock as usize] = if rates_dice.below(3) == 0 { 500_000 } else { 0 };
+        }
+        // Clocks are apart in most worlds, whatever else goes wrong.
+        if rates_dice.below(4) != 0 {
+            rates[Trouble::ClockSkew as usize] = 700_000;
+        }
         Self {
             seed,
             shows: if below(4) == 0 { 2 } else { 1 },
@@ -53,13 +68,13 @@ impl LinePlan {
             people,
             arrivals: Duration::from_millis(below(30_000)),
             rate,
-            burst: 1 + below(u64::from(rate) * 2) as u32,
+            burst,
             memory: Duration::from_secs(if below(3) == 0 { 90 } else { 1_800 }),
             storm: Duration::from_millis(10_000 + below(80_000)),
             instant: 200 + below(750),
             latency: 200 + below(15_000),
             operator: below(3) == 0,
-            rates: draw_rates(&mut stream(seed, 52)),
+            rates,
         }
     }
 

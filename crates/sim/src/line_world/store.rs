@@ -6,6 +6,7 @@
 
 use super::fault::Trouble;
 use super::judge::{Judge, Known};
+use super::watch::Told;
 use super::world::World;
 use async_trait::async_trait;
 use core::sync::atomic::Ordering;
@@ -34,15 +35,17 @@ pub struct Shelf {
     pub(super) judge: Judge,
     notice: Option<String>,
     past: VecDeque<(u64, Line, Known)>,
-    lost: Option<Loss>,
+    pub(super) lost: Option<Loss>,
     incarnations: u64,
     /// The ticks whose answers arrived, by gateway.
     pub(super) ticks: BTreeMap<u32, Ticks>,
+    /// What people were told, by number and gateway.
+    pub(super) told: BTreeMap<(u64, u32), Told>,
 }
 
 /// What was lost and nobody noticed yet.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Loss {
+pub(super) enum Loss {
     All,
     Last,
 }
@@ -71,6 +74,7 @@ impl Shelf {
             lost: None,
             incarnations: 1,
             ticks: BTreeMap::new(),
+            told: BTreeMap::new(),
         }
     }
 
@@ -136,8 +140,10 @@ fn other_clock(world: &World) {
     if world.faults.strikes(Trouble::OtherClock) {
         let before = world.clock_now();
         world.clock.set_skew(world.skew());
-        if world.clock_now() < before {
-            world.shelves().values_mut().for_each(|shelf| shelf.judge.clock_went_back());
+        let back = before.since(world.clock_now());
+        if !back.is_zero() {
+            let until = world.micros() + back.as_micros() as u64;
+            world.shelves().values_mut().for_each(|shelf| shelf.judge.clock_went_back(until));
         }
     }
 }

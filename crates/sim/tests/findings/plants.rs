@@ -12,6 +12,7 @@ const fn limit(bug: Plant) -> u64 {
     match bug {
         Plant::LeaseBelieved | Plant::OutageCounts | Plant::LateAnswerWins => 4_000,
         Plant::ComesAgainAlone | Plant::ConfirmedMeanwhile | Plant::RedriveSameDedup => 2_000,
+        Plant::BeatsForgotten | Plant::LossUnnoticed => 2_000,
         _ => 500,
     }
 }

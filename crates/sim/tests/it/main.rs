@@ -3,3 +3,4 @@
 mod contract_queue;
 mod contract_store;
 mod same_seed;
+mod waiting_room;

@@ -16,7 +16,9 @@ pub(in super::super) struct Passes {
     /// Who has asked to enter.
     wished: BTreeSet<u64>,
     last: BTreeMap<u64, Answered>,
-    texts: BTreeMap<u64, (String, String)>,
+    /// When the store last said anything else to somebody who wanted to enter.
+    refused: BTreeMap<u64, u64>,
+    texts: BTreeMap<(u64, String), BTreeSet<String>>,
     /// Up to when what was booked is kept by the restored line.
     kept_until: u64,
 }
@@ -47,6 +49,7 @@ impl Passes {
             forgotten: BTreeSet::new(),
             wished: BTreeSet::new(),
             last: BTreeMap::new(),
+            refused: BTreeMap::new(),
             texts: BTreeMap::new(),
             kept_until: u64::MAX,
         }
@@ -67,11 +70,20 @@ impl Passes {
 
     pub(super) fn answered(&mut self, number: u64, standing: Standing, now: Timestamp, micros: u64) {
         self.last.insert(number, Answered { standing, now, micros });
+        if !matches!(standing, Standing::Entered { .. }) {
+            self.refused.insert(number, micros);
+        }
     }
 
-    /// What the store said last to somebody who wants to enter.
-    pub(in super::super) fn last(&self, number: u64) -> Option<Answered> {
-        self.last.get(&number).copied()
+    /// What the store has said to somebody who wants to enter since then, if it was always that they may.
+    pub(in super::super) fn let_in_since(&self, number: u64, micros: u64) -> Option<Answered> {
+        let last = self.last.get(&number).copied().filter(|last| last.micros >= micros)?;
+        self.refused.get(&number).is_none_or(|at| *at < micros).then_some(last)
+    }
+
+    /// From when on the newest pass of a number may be given, also one that the store has lost.
+    pub(in super::super) fn newest(&self, number: u64) -> Option<Timestamp> {
+        self.booked.iter().filter(|booking| booking.number == number).map(|booking| booking.at).max()
     }
 
     /// W2: words, if a window with this pass in it has too many.
@@ -111,12 +123,12 @@ impl Passes {
         self.kept_until = u64::MAX;
     }
 
-    /// A pass was handed out; words, if it is another than before.
+    /// A pass was handed out; words, if it is another than before and the store has lost none of this number. A gateway that
+    /// knows an earlier one may hand that out again.
     pub(in super::super) fn handed_out(&mut self, number: u64, person: &str, text: &str) -> Option<String> {
-        let given = (person.to_owned(), text.to_owned());
-        let before = self.texts.insert(number, given);
-        let (whose, other) = before?;
-        let is_other = whose == person && other != text;
-        (is_other && !self.forgotten.remove(&number)).then(|| format!("{number} has two passes: {other} and {text}"))
+        let given = self.texts.entry((number, person.to_owned())).or_default();
+        let is_new = given.insert(text.to_owned());
+        (is_new && given.len() > 1 && !self.forgotten.contains(&number))
+            .then(|| format!("{number} has two passes: {given:?}"))
     }
 }

@@ -1,0 +1,41 @@
+//! The world of the waiting room: its promises hold, and the same seed gives the same run.
+
+use sim::line_world::fault::Trouble;
+use sim::line_world::{LineOutcome, LinePlan, run, sweep};
+use sim::sweep::Sweep;
+use sim::trace::Trace;
+
+fn told(seed: u64) -> LineOutcome {
+    run(LinePlan::draw(seed), Trace::all())
+}
+
+#[test]
+fn the_same_seed_gives_the_same_trace_byte_for_byte() {
+    for seed in [2, 5, 11, 17] {
+        let (first, second) = (told(seed), told(seed));
+        assert!(first.lines.len() > 500, "seed {seed} has {} lines", first.lines.len());
+        assert_eq!(first.lines.join("\n"), second.lines.join("\n"), "seed {seed}");
+        assert_eq!((first.steps, first.micros, first.faults), (second.steps, second.micros, second.faults));
+        let untold = run(LinePlan::draw(seed), Trace::off());
+        assert_eq!((first.steps, first.micros, first.faults), (untold.steps, untold.micros, untold.faults));
+    }
+    assert_ne!(told(3).lines, told(4).lines);
+}
+
+#[test]
+fn the_line_keeps_its_promises_whatever_fails() {
+    let threads = std::thread::available_parallelism().map_or(1, Into::into);
+    let seeds = Sweep { from: 0, to: 60, threads };
+    let summary = sweep(seeds, || {}, |_| {}, |plan| plan);
+    let found: Vec<_> =
+        summary.violations.iter().map(|(seed, outcome)| (seed, outcome.violation.clone())).collect();
+    assert!(found.is_empty(), "{found:#?}");
+    for kind in Trouble::ALL {
+        assert!(summary.faults[*kind as usize] > 0, "{} never happened", kind.name());
+    }
+    for promise in
+        ["W1", "W2", "W3", "W4", "W5", "W6", "W10", "ready", "position", "rest", "resume", "forged"]
+    {
+        assert!(summary.checks.get(promise).is_some_and(|count| *count > 0), "{promise} was never checked");
+    }
+}
