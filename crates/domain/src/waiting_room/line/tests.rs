@@ -1,6 +1,7 @@
 //! The promises of a line, under any commands; the cases one by one are in `cases`.
 
 mod cases;
+mod crowd;
 
 use super::super::Places;
 use super::*;
