@@ -39,8 +39,10 @@ use std::sync::Arc;
 pub const STEPS_MAX: usize = 500;
 /// Blocks that one snapshot tells, at most.
 pub const BLOCKS_MAX: usize = 1_000;
-/// By how many numbers a line that has lost what came last jumps ahead at least, whatever the clock says.
-const JUMP: u64 = 1 << 20;
+/// By how many numbers a line that has lost what came last jumps ahead at least, whatever the clock says: more than a second of
+/// joins. No more than that, because a line that is begun anew soon afterwards begins by the clock, 64 a millisecond: while the
+/// numbers are ahead of it, here for two seconds, some would be given twice.
+const JUMP: u64 = 1 << 17;
 /// How long nobody gets a turn after a loss: those in front send a sign of life every second or two.
 pub const HOLD: Duration = Duration::from_secs(3);
 /// If nobody has ticked for so long, signs of life were lost on their way, and nobody is absent for that.
