@@ -432,19 +432,4 @@ mod tests {
         assert_eq!(figures["errors"], figures["errors_by_kind"]["enter 403 in their turn"], "{figures}");
         assert!(figures["errors"].as_u64() > Some(20), "{figures}");
     }
-
-    /// Requests that were due while the gateway stood still count from when they were due.
-    #[test]
-    fn a_gateway_that_stands_still_is_charged_for_all_who_had_to_wait() {
-        let slow = |first: &str| {
-            if first.starts_with("GET") {
-                std::thread::sleep(Duration::from_millis(100));
-            }
-            None
-        };
-        let figures = figures(slow);
-        // Four connections and 100 ms each: 40 polls a second of the 180 that are due.
-        assert!(figures["p99_ms"].as_f64() > Some(150.0), "{figures}");
-        assert!(figures["unsent"].as_u64() > Some(20), "{figures}");
-    }
 }

@@ -176,4 +176,15 @@ mod tests {
         assert_eq!((&figures["p50_ms"], &figures["send_lag_p99_ms"]), (&5.0.into(), &3.0.into()));
         assert_eq!((&figures["answered"], &figures["errors"]), (&1.into(), &1.into()));
     }
+
+    /// A gateway that stands still is charged for those who had to wait and were never asked.
+    #[test]
+    fn what_was_not_sent_has_taken_until_the_end() {
+        let mut tally = Tally::new();
+        tally.answered(Operation::Status, 0, 0, 1_000_000);
+        tally.unsent(Operation::Status, 0, 500_000_000);
+        let figures = tally.figures();
+        assert!(figures["p99_ms"].as_f64() >= Some(499.0), "{figures}");
+        assert_eq!(figures["statuses"], 1, "one answer came");
+    }
 }
