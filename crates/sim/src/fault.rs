@@ -6,17 +6,31 @@
 
 use crate::exec::lock;
 use crate::trace::Trace;
+use core::marker::PhantomData;
 use core::time::Duration;
 use domain::random::{Random, SplitMix64};
 use std::sync::{Arc, Mutex};
 
-macro_rules! kinds {
-    ($($(#[$doc:meta])* $kind:ident = $name:literal, $scale:literal;)*) => {
-        /// What can go wrong.
-        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-        pub enum Kind { $($(#[$doc])* $kind),* }
+/// Things that can go wrong, each with an index, a word and a rate.
+pub trait FaultKind: Copy + 'static {
+    /// All of them, in the order of their index.
+    const ALL: &'static [Self];
+    /// Its place in [`ALL`](Self::ALL).
+    fn index(self) -> usize;
+    /// The word in reports and on the command line.
+    fn name(self) -> &'static str;
+    /// Opportunities in a million that are taken in a storm; for episodes, times in a thousand virtual seconds.
+    fn scale(self) -> u32;
+}
 
-        impl Kind {
+/// An enum of such things.
+macro_rules! kinds {
+    ($(#[$about:meta])* $set:ident: $($(#[$doc:meta])* $kind:ident = $name:literal, $scale:literal;)*) => {
+        $(#[$about])*
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub enum $set { $($(#[$doc])* $kind),* }
+
+        impl $set {
             /// All of them, in the order of their index.
             pub const ALL: &'static [Self] = &[$(Self::$kind),*];
 
@@ -24,16 +38,30 @@ macro_rules! kinds {
             pub const fn name(self) -> &'static str {
                 match self { $(Self::$kind => $name),* }
             }
+        }
 
-            /// Opportunities in a million that are taken in a storm; for episodes, times in a thousand virtual seconds.
-            const fn scale(self) -> u32 {
+        impl $crate::fault::FaultKind for $set {
+            const ALL: &'static [Self] = Self::ALL;
+
+            fn index(self) -> usize {
+                self as usize
+            }
+
+            fn name(self) -> &'static str {
+                self.name()
+            }
+
+            fn scale(self) -> u32 {
                 match self { $(Self::$kind => $scale),* }
             }
         }
     };
 }
+pub(crate) use kinds;
 
 kinds! {
+    /// What can go wrong.
+    Kind:
     /// An instance dies at whatever awaits its tasks stand, and is started again.
     Crash = "crash", 200;
     /// Every process and engine dies at once; what was not synced is torn off.
@@ -121,25 +149,30 @@ kinds! {
 /// How many kinds there are.
 pub const KINDS: usize = Kind::ALL.len();
 
-/// The rate of each kind, in the unit of `Kind::scale`.
+/// The rate of each kind, in the unit of [`FaultKind::scale`].
 pub type Rates = [u32; KINDS];
 
 /// Draws rates: of seven seeds one is calm, one mild and two are storms; in those about half of the kinds do not happen at
-/// all. In the other three a few kinds happen as often as they can and no others: what hides behind the noise of a storm
-/// shows there.
+/// all. In the other three a few kinds, two to six, happen as often as they can and no others: what hides behind the noise of a
+/// storm shows there.
 pub fn draw_rates(dice: &mut impl Random) -> Rates {
-    let mut rates = [0; KINDS];
+    draw::<Kind, KINDS>(dice, 2, 5)
+}
+
+/// The same of any set, with `few` to `few + more - 1` kinds in three of seven seeds.
+pub(crate) fn draw<K: FaultKind, const N: usize>(dice: &mut impl Random, few: u64, more: u64) -> [u32; N] {
+    let mut rates = [0; N];
     let strength = match dice.below(7) {
         0 => return rates,
         1..4 => {
-            let count = 2 + dice.below(5);
-            let kinds = (0..count).map(|_| Kind::ALL[dice.below(KINDS as u64) as usize]);
+            let count = few + dice.below(more);
+            let kinds = (0..count).map(|_| K::ALL[dice.below(N as u64) as usize]);
             return only(&kinds.collect::<Vec<_>>());
         }
         4 => 0.25,
         _ => 1.0,
     };
-    for (rate, kind) in rates.iter_mut().zip(Kind::ALL) {
+    for (rate, kind) in rates.iter_mut().zip(K::ALL) {
         if dice.below(2) == 0 {
             // Between a fiftieth and the whole, small rates as likely as large ones.
             let share = 0.02_f64.powf(dice.unit());
@@ -150,24 +183,25 @@ pub fn draw_rates(dice: &mut impl Random) -> Rates {
 }
 
 /// These kinds and no others, each as often as it can.
-pub fn only(kinds: &[Kind]) -> Rates {
-    let mut rates = [0; KINDS];
+pub fn only<K: FaultKind, const N: usize>(kinds: &[K]) -> [u32; N] {
+    let mut rates = [0; N];
     for kind in kinds {
-        rates[*kind as usize] = kind.scale().saturating_mul(2).min(500_000);
+        rates[kind.index()] = kind.scale().saturating_mul(2).min(500_000);
     }
     rates
 }
 
-/// The faults of one run.
-pub struct Faults {
-    inner: Mutex<Inner>,
+/// The faults of one run, of `N` kinds.
+pub struct Faults<K = Kind, const N: usize = KINDS> {
+    inner: Mutex<Inner<N>>,
     trace: Arc<Trace>,
+    kinds: PhantomData<K>,
 }
 
-struct Inner {
+struct Inner<const N: usize> {
     dice: SplitMix64,
-    rates: Rates,
-    fired: [u64; KINDS],
+    rates: [u32; N],
+    fired: [u64; N],
     active: bool,
     /// Calls in a thousand that take no time at all.
     instant: u64,
@@ -175,36 +209,36 @@ struct Inner {
     latency: u64,
 }
 
-impl Faults {
+impl<K: FaultKind, const N: usize> Faults<K, N> {
     /// Faults with these rates, whose choices follow from a seed.
-    pub fn new(seed: u64, rates: Rates, (instant, latency): (u64, u64), trace: Arc<Trace>) -> Self {
+    pub fn new(seed: u64, rates: [u32; N], (instant, latency): (u64, u64), trace: Arc<Trace>) -> Self {
         let dice = SplitMix64::new(seed);
-        let inner = Mutex::new(Inner { dice, rates, fired: [0; KINDS], active: true, instant, latency });
-        Self { inner, trace }
+        let inner = Inner { dice, rates, fired: [0; N], active: true, instant, latency };
+        Self { inner: Mutex::new(inner), trace, kinds: PhantomData }
     }
 
     /// Whether this opportunity is taken; counted if so.
-    pub fn strikes(&self, kind: Kind) -> bool {
+    pub fn strikes(&self, kind: K) -> bool {
         let mut inner = lock(&self.inner);
-        let rate = inner.rates[kind as usize];
+        let rate = inner.rates[kind.index()];
         if rate == 0 || !inner.active || inner.dice.below(1_000_000) >= u64::from(rate) {
             return false;
         }
-        inner.fired[kind as usize] += 1;
+        inner.fired[kind.index()] += 1;
         self.trace.note(|| format!("fault {}", kind.name()));
         true
     }
 
     /// Counts an episode or a choice that was made elsewhere.
-    pub fn count(&self, kind: Kind) {
-        lock(&self.inner).fired[kind as usize] += 1;
+    pub fn count(&self, kind: K) {
+        lock(&self.inner).fired[kind.index()] += 1;
         self.trace.note(|| format!("fault {}", kind.name()));
     }
 
     /// The time to the next episode of a kind; `None` if it does not happen.
-    pub fn interval(&self, kind: Kind) -> Option<Duration> {
+    pub fn interval(&self, kind: K) -> Option<Duration> {
         let mut inner = lock(&self.inner);
-        let rate = inner.rates[kind as usize];
+        let rate = inner.rates[kind.index()];
         if rate == 0 || !inner.active {
             return None;
         }
@@ -224,7 +258,7 @@ impl Faults {
     }
 
     /// How often each kind happened.
-    pub fn fired(&self) -> [u64; KINDS] {
+    pub fn fired(&self) -> [u64; N] {
         lock(&self.inner).fired
     }
 

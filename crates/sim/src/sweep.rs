@@ -131,8 +131,28 @@ pub fn sweep(
     done: impl Fn(u64) + Sync,
     plan: impl Fn(Plan) -> Plan + Sync,
 ) -> Summary {
+    over_seeds(
+        sweep,
+        prepare,
+        done,
+        |seed| run(plan(Plan::draw(seed)), Trace::off()),
+        |summary: &mut Summary, outcome| {
+            summary.add(outcome);
+            summary.seeds
+        },
+    )
+}
+
+/// Runs seeds of any world side by side and adds up what comes out; `add` says how many that are so far.
+pub(crate) fn over_seeds<S: Default + Send, O>(
+    sweep: Sweep,
+    prepare: impl Fn() + Sync,
+    done: impl Fn(u64) + Sync,
+    run: impl Fn(u64) -> O + Sync,
+    add: impl Fn(&mut S, O) -> u64 + Sync,
+) -> S {
     let next = AtomicU64::new(sweep.from);
-    let summary = Mutex::new(Summary::default());
+    let summary = Mutex::new(S::default());
     std::thread::scope(|scope| {
         for _ in 0..sweep.threads.max(1) {
             scope.spawn(|| {
@@ -142,10 +162,9 @@ pub fn sweep(
                     if seed >= sweep.to {
                         return;
                     }
-                    let outcome = run(plan(Plan::draw(seed)), Trace::off());
+                    let outcome = run(seed);
                     let mut summary = crate::exec::lock(&summary);
-                    summary.add(outcome);
-                    done(summary.seeds);
+                    done(add(&mut summary, outcome));
                 }
             });
         }

@@ -1,7 +1,8 @@
 //! What a run is: drawn from its seed, or narrowed by hand.
 
-use super::fault::{Trouble, TroubleRates, draw_rates, only};
+use super::fault::{Trouble, TroubleRates, draw_rates};
 use crate::core::stream;
+use crate::fault::only;
 use core::time::Duration;
 use domain::random::Random;
 use domain::waiting_room::Rules;

@@ -6,13 +6,13 @@ use super::world::{World, seconds};
 use super::{gates, operator, people, store, watch};
 use crate::checker::Violation;
 use crate::exec::{Turn, lock};
-use crate::sweep::Sweep;
+use crate::sweep::{Sweep, over_seeds};
 use crate::trace::Trace;
-use core::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use core::sync::atomic::{AtomicBool, Ordering};
 use core::time::Duration;
 use serde::Serialize;
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 /// Steps after which a run is taken for one that never ends.
 const STEPS_MAX: u64 = 5_000_000;
@@ -256,26 +256,16 @@ pub fn sweep(
     done: impl Fn(u64) + Sync,
     plan: impl Fn(LinePlan) -> LinePlan + Sync,
 ) -> LineSummary {
-    let next = AtomicU64::new(sweep.from);
-    let summary = Mutex::new(LineSummary::default());
-    std::thread::scope(|scope| {
-        for _ in 0..sweep.threads.max(1) {
-            scope.spawn(|| {
-                prepare();
-                loop {
-                    let seed = next.fetch_add(1, Ordering::Relaxed);
-                    if seed >= sweep.to {
-                        return;
-                    }
-                    let outcome = run(plan(LinePlan::draw(seed)), Trace::off());
-                    let mut summary = lock(&summary);
-                    summary.add(outcome);
-                    done(summary.seeds);
-                }
-            });
-        }
-    });
-    summary.into_inner().unwrap_or_else(PoisonError::into_inner)
+    over_seeds(
+        sweep,
+        prepare,
+        done,
+        |seed| run(plan(LinePlan::draw(seed)), Trace::off()),
+        |summary: &mut LineSummary, outcome| {
+            summary.add(outcome);
+            summary.seeds
+        },
+    )
 }
 
 /// A plan with the same violation and fewer faults and people.
