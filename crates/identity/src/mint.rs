@@ -2,6 +2,7 @@
 
 use crate::compact::{encoded, encoded_signature};
 use crate::signature::Secret;
+use core::time::Duration;
 use domain::id::PersonId;
 use domain::time::Timestamp;
 use serde::Serialize;
@@ -19,6 +20,14 @@ pub struct Claims {
     pub issued_at: Timestamp,
     /// `exp`, in whole seconds.
     pub expires_at: Timestamp,
+}
+
+impl Claims {
+    /// Of a person, good for so long from `now` on; one name is the issuer and the audience.
+    pub fn of(person: PersonId, name: &str, now: Timestamp, good_for: Duration) -> Self {
+        let name = Some(name.to_owned());
+        Self { person, issuer: name.clone(), audience: name, issued_at: now, expires_at: now.plus(good_for) }
+    }
 }
 
 #[derive(Serialize)]

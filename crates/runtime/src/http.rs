@@ -15,7 +15,7 @@ mod token;
 
 pub use base::base_routes;
 pub use instrument::instrument;
-pub use json::{BODY_BYTES_MAX, Json, RawBody};
+pub use json::{BODY_BYTES_MAX, Json, OptionalJson, RawBody};
 pub use reply::ErrorReply;
 pub use serve::{PeerAddress, serve, serve_many};
 pub use token::{InternalToken, InternalTokenLayer, internal_token};

@@ -37,13 +37,7 @@ pub(super) fn run(args: TokenArgs) -> Result<Exit, Failure> {
     };
     let secret = Secret::new(secret).map_err(|weak| Failure::configuration(format!("JWT_SECRET {weak}")))?;
     let now = runtime::SystemClock::new().now();
-    let claims = Claims {
-        person,
-        issuer: Some(gateway::ISSUER.to_owned()),
-        audience: Some(gateway::ISSUER.to_owned()),
-        issued_at: now,
-        expires_at: now.plus(args.ttl),
-    };
+    let claims = Claims::of(person, gateway::ISSUER, now, args.ttl);
     output::print(mint(&secret, &claims));
     Ok(Exit::Done)
 }

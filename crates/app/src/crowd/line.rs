@@ -16,13 +16,7 @@ impl Crowd {
     /// The header of somebody who is signed in.
     pub(super) fn bearer(&self, person: &str) -> Result<String> {
         let now = self.clock.now();
-        let claims = Claims {
-            person: PersonId::parse(person)?,
-            issuer: Some(gateway::ISSUER.to_owned()),
-            audience: Some(gateway::ISSUER.to_owned()),
-            issued_at: now,
-            expires_at: now.plus(TOKEN_FOR),
-        };
+        let claims = Claims::of(PersonId::parse(person)?, gateway::ISSUER, now, TOKEN_FOR);
         Ok(format!("Bearer {}", mint(&self.options.jwt_secret, &claims)))
     }
 

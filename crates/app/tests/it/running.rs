@@ -105,13 +105,8 @@ impl Running {
     /// The header of somebody who is signed in.
     pub(crate) fn bearer(&self, person: &str) -> Result<String> {
         let now = self.clock.now();
-        let claims = Claims {
-            person: PersonId::parse(person)?,
-            issuer: Some(gateway::ISSUER.to_owned()),
-            audience: Some(gateway::ISSUER.to_owned()),
-            issued_at: now,
-            expires_at: now.plus(Duration::from_secs(3_600)),
-        };
+        let hour = Duration::from_secs(3_600);
+        let claims = Claims::of(PersonId::parse(person)?, gateway::ISSUER, now, hour);
         Ok(format!("Bearer {}", mint(&Secret::new(JWT_SECRET)?, &claims)))
     }
 

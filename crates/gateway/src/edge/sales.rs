@@ -4,17 +4,17 @@ use super::Edge;
 use super::queue::KEY_HEADER;
 use crate::prepared::Prepared;
 use crate::refusal::Refusal;
-use crate::sales::key;
-use axum::extract::{FromRequest, Path, Query, Request, State};
+use crate::sales::{Desk, key};
+use axum::extract::{Path, Query, State};
 use axum::response::{IntoResponse, Response};
 use contracts::error::{Code, WireError};
 use contracts::rest::gateway as body;
 use contracts::rest::reservation::{Cancel, Confirm};
 use contracts::vocabulary::required;
-use domain::id::{SectionId, ShowId};
+use domain::id::{PersonId, SectionId, ShowId};
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, Uri, header};
 use ports::Trace;
-use runtime::http::{Json, RawBody, trace_of};
+use runtime::http::{Json, OptionalJson, trace_of};
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 
@@ -25,13 +25,6 @@ const CACHED: HeaderName = HeaderName::from_static("x-idempotency-cached");
 struct OfSection {
     #[serde(default)]
     section: String,
-}
-
-fn answered<T: Serialize>(answer: Result<T, Refusal>, trace: &Trace) -> Response {
-    match answer {
-        Ok(answer) => Json(answer).into_response(),
-        Err(no) => no.reply(trace),
-    }
 }
 
 /// What many are sent. It may be kept by who asked for it, to be asked whether it is still so.
@@ -114,45 +107,52 @@ pub(super) async fn reserve(
     }
 }
 
+/// Answers in the name of who is signed in, who has to be.
+async fn as_person<T: Serialize>(
+    edge: &Edge,
+    headers: &HeaderMap,
+    ask: impl AsyncFnOnce(&Desk, &PersonId, &Trace) -> Result<T, Refusal>,
+) -> Response {
+    let trace = trace_of(headers);
+    let answer = async {
+        let person = edge.person(headers, &trace).await?;
+        ask(&edge.0.desk, &person, &trace).await
+    };
+    match answer.await {
+        Ok(answer) => Json(answer).into_response(),
+        Err(no) => no.reply(&trace),
+    }
+}
+
 pub(super) async fn reservation(
     State(edge): State<Edge>,
     Path(id): Path<String>,
     headers: HeaderMap,
 ) -> Response {
-    let trace = trace_of(&headers);
-    let answer = async {
-        let person = edge.person(&headers, &trace).await?;
-        edge.0.desk.reservation(&person, &id, &trace).await
-    };
-    answered(answer.await, &trace)
+    as_person(&edge, &headers, async |desk, person, trace| desk.reservation(person, &id, trace).await).await
 }
 
-pub(super) async fn confirm(State(edge): State<Edge>, Path(id): Path<String>, request: Request) -> Response {
-    let headers = request.headers().clone();
-    let trace = trace_of(&headers);
-    let request: Confirm = match optional(request).await {
-        Ok(body) => body,
-        Err(no) => return no,
-    };
-    let answer = async {
-        let person = edge.person(&headers, &trace).await?;
-        edge.0.desk.confirm(&person, &id, request.payment_intent_id, &trace).await
-    };
-    answered(answer.await, &trace)
+pub(super) async fn confirm(
+    State(edge): State<Edge>,
+    Path(id): Path<String>,
+    headers: HeaderMap,
+    OptionalJson(request): OptionalJson<Confirm>,
+) -> Response {
+    let intent = request.payment_intent_id;
+    as_person(&edge, &headers, async |desk, person, trace| desk.confirm(person, &id, intent, trace).await)
+        .await
 }
 
-pub(super) async fn cancel(State(edge): State<Edge>, Path(id): Path<String>, request: Request) -> Response {
-    let headers = request.headers().clone();
-    let trace = trace_of(&headers);
-    let request: Cancel = match optional(request).await {
-        Ok(body) => body,
-        Err(no) => return no,
-    };
-    let answer = async {
-        let person = edge.person(&headers, &trace).await?;
-        edge.0.desk.cancel(&person, &id, request.reason, &trace).await
-    };
-    answered(answer.await, &trace)
+pub(super) async fn cancel(
+    State(edge): State<Edge>,
+    Path(id): Path<String>,
+    headers: HeaderMap,
+    OptionalJson(request): OptionalJson<Cancel>,
+) -> Response {
+    as_person(&edge, &headers, async |desk, person, trace| {
+        desk.cancel(person, &id, request.reason, trace).await
+    })
+    .await
 }
 
 pub(super) async fn intent(
@@ -160,13 +160,10 @@ pub(super) async fn intent(
     headers: HeaderMap,
     Json(request): Json<body::Intent>,
 ) -> Response {
-    let trace = trace_of(&headers);
-    let answer = async {
-        let person = edge.person(&headers, &trace).await?;
-        let key = key(headers.get(KEY_HEADER))?;
-        edge.0.desk.intent(&person, key, request, &trace).await
-    };
-    answered(answer.await, &trace)
+    as_person(&edge, &headers, async |desk, person, trace| {
+        desk.intent(person, key(headers.get(KEY_HEADER))?, request, trace).await
+    })
+    .await
 }
 
 pub(super) async fn process(
@@ -174,12 +171,7 @@ pub(super) async fn process(
     headers: HeaderMap,
     Json(request): Json<body::Process>,
 ) -> Response {
-    let trace = trace_of(&headers);
-    let answer = async {
-        let person = edge.person(&headers, &trace).await?;
-        edge.0.desk.process(&person, &request, &trace).await
-    };
-    answered(answer.await, &trace)
+    as_person(&edge, &headers, async |desk, person, trace| desk.process(person, &request, trace).await).await
 }
 
 pub(super) async fn payment(
@@ -187,22 +179,5 @@ pub(super) async fn payment(
     Path(id): Path<String>,
     headers: HeaderMap,
 ) -> Response {
-    let trace = trace_of(&headers);
-    let answer = async {
-        let person = edge.person(&headers, &trace).await?;
-        edge.0.desk.payment(&person, &id, &trace).await
-    };
-    answered(answer.await, &trace)
-}
-
-/// A JSON body, or the default where there is none.
-async fn optional<T: serde::de::DeserializeOwned + Default>(request: Request) -> Result<T, Response> {
-    let headers = request.headers().clone();
-    let RawBody(bytes) = RawBody::from_request(request, &()).await.map_err(IntoResponse::into_response)?;
-    if bytes.is_empty() {
-        return Ok(T::default());
-    }
-    let mut request = Request::new(bytes.into());
-    *request.headers_mut() = headers;
-    Json::from_request(request, &()).await.map(|Json(body)| body).map_err(IntoResponse::into_response)
+    as_person(&edge, &headers, async |desk, person, trace| desk.payment(person, &id, trace).await).await
 }

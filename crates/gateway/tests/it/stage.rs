@@ -353,13 +353,8 @@ impl Stage {
 
     pub(crate) fn token(&self, person: &str) -> String {
         let now = self.clock.now();
-        let claims = Claims {
-            person: PersonId::parse(person).unwrap(),
-            issuer: Some(gateway::ISSUER.to_owned()),
-            audience: Some(gateway::ISSUER.to_owned()),
-            issued_at: now,
-            expires_at: now.plus(Duration::from_secs(3_600)),
-        };
+        let (person, hour) = (PersonId::parse(person).unwrap(), Duration::from_secs(3_600));
+        let claims = Claims::of(person, gateway::ISSUER, now, hour);
         mint(&Secret::new(JWT_SECRET).unwrap(), &claims)
     }
 

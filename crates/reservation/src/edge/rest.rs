@@ -6,7 +6,7 @@ use crate::refusal::Refusal;
 use crate::request::{Create, IdempotencyKey};
 use crate::service::{Service, TraceLine, WebhookCall};
 use axum::Router;
-use axum::extract::{FromRequest, Path, Request, State};
+use axum::extract::{Path, State};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use contracts::reservation_wire::{command_of, illegal_body, shown};
@@ -17,7 +17,9 @@ use domain::id::{PaymentIntentId, ReservationId};
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use ports::Trace;
 use runtime::Process;
-use runtime::http::{ErrorReply, Json, RawBody, base_routes, instrument, internal_token, trace_of};
+use runtime::http::{
+    ErrorReply, Json, OptionalJson, RawBody, base_routes, instrument, internal_token, trace_of,
+};
 use secrecy::SecretString;
 use serde::Serialize;
 
@@ -102,12 +104,14 @@ async fn confirm(
     }
 }
 
-/// The body may be left out.
-async fn cancel(State(service): State<Service>, Path(id): Path<String>, request: Request) -> Response {
-    let trace = trace_of(request.headers());
-    if let Err(reply) = optional_body::<body::Cancel>(request).await {
-        return reply.into_response();
-    }
+/// The body may be left out; what it says is kept by nobody.
+async fn cancel(
+    State(service): State<Service>,
+    Path(id): Path<String>,
+    headers: HeaderMap,
+    OptionalJson(_): OptionalJson<body::Cancel>,
+) -> Response {
+    let trace = trace_of(&headers);
     let cancelled = async { service.cancel(&reservation(&id)?, None, &trace).await };
     match cancelled.await {
         Ok(reservation) => {
@@ -165,21 +169,6 @@ fn reservation(text: &str) -> Result<ReservationId, Refusal> {
 fn key(headers: &HeaderMap) -> Result<IdempotencyKey, Refusal> {
     let value = headers.get(KEY_HEADER).ok_or_else(IdempotencyKey::missing)?;
     IdempotencyKey::parse(value.to_str().map_err(|_| IdempotencyKey::malformed())?)
-}
-
-/// A JSON body, or the default where there is none.
-async fn optional_body<T>(request: Request) -> Result<T, ErrorReply>
-where
-    T: serde::de::DeserializeOwned + Default,
-{
-    let headers = request.headers().clone();
-    let RawBody(bytes) = RawBody::from_request(request, &()).await?;
-    if bytes.is_empty() {
-        return Ok(T::default());
-    }
-    let mut request = Request::new(bytes.into());
-    *request.headers_mut() = headers;
-    Json::from_request(request, &()).await.map(|Json(body)| body)
 }
 
 /// A refusal as an HTTP answer, told to the log if something went wrong inside.

@@ -30,6 +30,10 @@ const DISCARDED_BYTES_MAX: u64 = 16 * 1024 * 1024;
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Json<T>(pub T);
 
+/// A JSON body that may be left out: the default then.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct OptionalJson<T>(pub T);
+
 /// The bytes of a request's body, whatever their type: for what is signed over its exact bytes.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct RawBody(pub Bytes);
@@ -44,8 +48,7 @@ where
     async fn from_request(request: Request, _state: &S) -> Result<Self, Self::Rejection> {
         let (parts, body) = request.into_parts();
         if !is_json(&parts.headers) {
-            let message = "the content type must be application/json";
-            return Err(refusal(StatusCode::UNSUPPORTED_MEDIA_TYPE, message, &parts.headers));
+            return Err(not_json(&parts.headers));
         }
         let bytes = read(&parts.headers, body).await?;
         Self::parse(&bytes, &parts.headers)
@@ -66,6 +69,26 @@ impl<T: DeserializeOwned> Json<T> {
             let message = format!("the body cannot be read: {}", short(&error.to_string()));
             refusal(StatusCode::BAD_REQUEST, &message, headers)
         })
+    }
+}
+
+impl<T, S> FromRequest<S> for OptionalJson<T>
+where
+    T: DeserializeOwned + Default,
+    S: Send + Sync,
+{
+    type Rejection = ErrorReply;
+
+    async fn from_request(request: Request, _state: &S) -> Result<Self, Self::Rejection> {
+        let (parts, body) = request.into_parts();
+        let bytes = read(&parts.headers, body).await?;
+        if bytes.is_empty() {
+            return Ok(Self::default());
+        }
+        if !is_json(&parts.headers) {
+            return Err(not_json(&parts.headers));
+        }
+        Json::parse(&bytes, &parts.headers).map(|Json(body)| Self(body))
     }
 }
 
@@ -140,6 +163,10 @@ async fn collect(mut body: Body) -> Result<Option<Bytes>, axum::Error> {
     }
     let whole = if more.is_empty() { first } else { more.freeze() };
     Ok((seen <= BODY_BYTES_MAX as u64).then_some(whole))
+}
+
+fn not_json(headers: &HeaderMap) -> ErrorReply {
+    refusal(StatusCode::UNSUPPORTED_MEDIA_TYPE, "the content type must be application/json", headers)
 }
 
 fn refusal(status: StatusCode, message: &str, headers: &HeaderMap) -> ErrorReply {
