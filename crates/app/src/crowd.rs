@@ -8,6 +8,7 @@
 use crate::client::Http;
 use anyhow::Result;
 use domain::random::{Random, SplitMix64};
+use domain::retry::{Policy, wait};
 use identity::Secret;
 use ports::Clock;
 use std::sync::Arc;
@@ -26,6 +27,10 @@ mod receipt;
 pub use behaviour::Behaviour;
 pub use hall::Hall;
 pub use receipt::{Promise, Receipt};
+
+/// How buyers wait before asking a silent platform again: 0.1 s, doubling up to 1.6 s. A crowd that asks at once and for
+/// ever leaves a platform that has fallen behind no time for anything but answers that come too late.
+const ASK_AGAIN: Policy = Policy { base: Duration::from_millis(100), max_retries: u32::MAX };
 
 /// Where the services answer, as `tacos up` prints it; changes when the platform restarts.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -65,6 +70,7 @@ pub struct Crowd {
     payer: payer::Payer,
     plans: plan::Plans,
     done: AtomicU64,
+    rests: AtomicU64,
 }
 
 impl Crowd {
@@ -84,6 +90,7 @@ impl Crowd {
             clock,
             hall,
             done: AtomicU64::new(0),
+            rests: AtomicU64::new(0),
         })
     }
 
@@ -116,6 +123,14 @@ impl Crowd {
     fn dice(&self, number: u64) -> SplitMix64 {
         let mut mixer = SplitMix64::new(self.options.seed ^ number.wrapping_mul(0xA076_1D64_78BD_642F));
         SplitMix64::new(mixer.next_u64())
+    }
+
+    /// Rests before asking again. `asked` counts the answers that are missing so far; the choices of a buyer do not depend
+    /// on how often that was.
+    async fn rest(&self, asked: &mut u32) {
+        *asked += 1;
+        let mut dice = SplitMix64::new(self.options.seed ^ self.rests.fetch_add(1, Ordering::Relaxed));
+        self.clock.sleep(wait(*asked, &ASK_AGAIN, &mut dice)).await;
     }
 
     fn gateway_url(&self, path: &str) -> String {

@@ -32,7 +32,9 @@ const AT_ONCE: usize = 512;
 #[cfg(feature = "aws")]
 const AT_ONCE_ON_AWS: usize = 16;
 /// How long the platform may take to come to rest after the last hold ran out.
-const REST_LIMIT: Duration = Duration::from_secs(60);
+const REST_LIMIT: Duration = Duration::from_secs(180);
+/// How long a buyer goes on asking a platform that does not answer. A machine that has other things to do is slow, not wrong.
+const PATIENCE: Duration = Duration::from_secs(180);
 
 /// What the demo saw.
 pub(crate) struct Outcome {
@@ -163,7 +165,7 @@ fn crowd(
         hold: args.hold,
         seed,
         jwt_secret: platform.jwt_secret()?,
-        patience: Duration::from_secs(30),
+        patience: PATIENCE,
     };
     Ok(Crowd::new(options, hall, watch::channel(endpoints).1, clock))
 }

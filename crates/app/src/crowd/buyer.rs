@@ -13,8 +13,6 @@ use tokio::sync::OwnedSemaphorePermit;
 
 /// Times a buyer picks other seats before going home.
 const WISHES_MAX: u32 = 5;
-/// How long a buyer waits before asking a silent platform again.
-const ASK_AGAIN: Duration = Duration::from_millis(50);
 /// How long a buyer waits before standing in line again.
 const LINE_UP_AGAIN: Duration = Duration::from_secs(1);
 
@@ -94,7 +92,7 @@ impl Buyer<'_> {
         let mut wish = self.crowd.hall.wish(&mut self.dice);
         let give_up = self.crowd.clock.elapsed() + self.crowd.options.patience;
         let mut pass = self.crowd.pass(&self.bearer, give_up).await?;
-        let mut attempt = 0;
+        let (mut attempt, mut unanswered) = (0, 0);
         while attempt < WISHES_MAX {
             let key = format!("{}-{attempt}", self.person);
             let mut answer = self.ask_for(&wish, &key, &pass).await?;
@@ -131,7 +129,7 @@ impl Buyer<'_> {
                     if (status.is_server_error() || status == StatusCode::TOO_MANY_REQUESTS)
                         && self.crowd.clock.elapsed() < give_up =>
                 {
-                    self.crowd.clock.sleep(ASK_AGAIN).await;
+                    self.crowd.rest(&mut unanswered).await;
                 }
                 status => anyhow::bail!("reserve: {status} {}", answer.message()),
             }
@@ -276,11 +274,12 @@ impl Buyer<'_> {
         F: Future<Output = Result<T>> + Send,
     {
         let give_up = self.crowd.clock.elapsed() + self.crowd.options.patience;
+        let mut unanswered = 0;
         loop {
             match call().await {
                 Ok(answer) => return Ok(answer),
                 Err(error) if self.crowd.clock.elapsed() >= give_up => return Err(error),
-                Err(_) => self.crowd.clock.sleep(ASK_AGAIN).await,
+                Err(_) => self.crowd.rest(&mut unanswered).await,
             }
         }
     }

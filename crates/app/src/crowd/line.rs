@@ -70,6 +70,7 @@ impl Crowd {
         body: Option<&serde_json::Value>,
         give_up: Duration,
     ) -> Result<Answer> {
+        let mut unanswered = 0;
         loop {
             let url = self.gateway_url(path);
             let answer = self.http.call(method.clone(), &url, &[("authorization", bearer)], body).await;
@@ -80,7 +81,7 @@ impl Crowd {
                     return Ok(answer);
                 }
                 answer if self.clock.elapsed() >= give_up => return answer,
-                _ => self.clock.sleep(Duration::from_millis(50)).await,
+                _ => self.rest(&mut unanswered).await,
             }
         }
     }

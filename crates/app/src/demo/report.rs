@@ -6,8 +6,14 @@ use crate::crowd::{Behaviour, Promise};
 use domain::reservation::Status;
 use serde_json::json;
 
-/// The object that contracts section 8 describes.
+/// Broken promises that are shown; the others are counted.
+const SHOWN_MAX: usize = 20;
+
+/// The object that contracts section 8 describes. What went wrong is told to the log.
 pub(super) fn json(outcome: &Outcome) {
+    for problem in problems(outcome) {
+        tracing::error!(problem, "the demo failed");
+    }
     let invariants = crate::check::to_json(&outcome.verdicts);
     let events = &outcome.events;
     print(json!({
@@ -44,12 +50,8 @@ pub(super) fn tables(outcome: &Outcome) {
     print(buyers(outcome));
     print(ends(outcome));
     print(crate::check::table(&outcome.verdicts));
-    for problem in outcome.verdicts.verdicts().flat_map(|(name, v)| v.examples.iter().map(move |e| (name, e)))
-    {
-        print(format!("{}: {}", problem.0, problem.1));
-    }
-    for problem in outcome.broken_promises.iter().take(20) {
-        print(format!("broken promise: {problem}"));
+    for problem in problems(outcome) {
+        print(problem);
     }
     print(if outcome.holds() {
         "Every invariant held. Nothing was lost.".to_owned()
@@ -59,6 +61,15 @@ pub(super) fn tables(outcome: &Outcome) {
             outcome.seed, outcome.seats, outcome.buyers
         )
     });
+}
+
+fn problems(outcome: &Outcome) -> impl Iterator<Item = String> {
+    let examples = outcome
+        .verdicts
+        .verdicts()
+        .flat_map(|(name, verdict)| verdict.examples.iter().map(move |example| format!("{name}: {example}")));
+    let broken = outcome.broken_promises.iter().take(SHOWN_MAX);
+    examples.chain(broken.map(|problem| format!("broken promise: {problem}")))
 }
 
 fn buyers(outcome: &Outcome) -> comfy_table::Table {

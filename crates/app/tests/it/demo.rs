@@ -45,7 +45,8 @@ async fn a_crowd_buys_out_a_hall_on_sqs_and_dynamodb() -> Result<()> {
 fn every_invariant_holds(output: &Output, sold_min: u64) -> Result<()> {
     let said = String::from_utf8_lossy(&output.stdout);
     let result: Value = serde_json::from_str(&said).with_context(|| format!("not JSON alone: {said}"))?;
-    ensure!(output.status.code() == Some(0), "{:?}: {result}", output.status);
+    let told = String::from_utf8_lossy(&output.stderr);
+    ensure!(output.status.code() == Some(0), "{:?}: {result}\n{told}", output.status);
     ensure!(
         result["oversold"] == 0 && result["non_terminal"] == 0 && result["events"]["lost"] == 0,
         "{result}"
