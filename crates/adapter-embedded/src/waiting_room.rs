@@ -43,6 +43,11 @@ impl WaitingRoomStore for MemoryWaitingRoom {
         Ok(lines.entry(show.clone()).or_insert_with(new).rules())
     }
 
+    async fn find(&self, show: &ShowId) -> Result<Option<Rules>, Fault> {
+        let lines = self.lines.lock().unwrap_or_else(PoisonError::into_inner);
+        Ok(lines.get(show).map(Line::rules))
+    }
+
     async fn join(&self, show: &ShowId, key: &str) -> Result<Ticket, PortError<Refusal>> {
         if key.is_empty() || key.len() > KEY_BYTES_MAX {
             return Err(Fault::permanent(format!(

@@ -56,6 +56,10 @@ elseif #raw > 0 and S.absent + S.ready > 0 then
   needed = { PEOPLE, NUMBERS }
 end
 local is_new = #raw == 0 or (#needed > 0 and redis.call('EXISTS', unpack(needed)) < #needed)
+-- Looks and touches nothing: who asks does not know what a line would have if it were begun anew.
+if op == 'find' then
+  return { now, is_new and {} or { S.rate, S.burst, S.paused, S.closed, S.capacity } }
+end
 if is_new then
   redis.call('UNLINK', unpack(KEYS))
   S, stored = {}, {}
@@ -219,7 +223,7 @@ local function take_back(number, key, joined_at)
   end
   if S.found_again == 0 then
     S.found_again = 1
-    hold(now)
+    hold(now < S.no_turns_before and math.min(now, S.founded_at + HOLD / 2) or now)
   end
   add(number, key, joined_at)
   return true
@@ -230,6 +234,8 @@ local function beat(number, key, joined_at)
   local one = person(number)
   if not one then
     return take_back(number, key, joined_at) and 0 or 4, 0, 0
+  elseif one.key ~= key then
+    return 4, 0, 0
   end
   if one.state == 'w' or one.state == 'a' then
     set(one, 'w', now)
@@ -264,7 +270,7 @@ end
 
 local function enter(number, key, joined_at)
   local one = person(number)
-  if one and (one.state == 'r' or one.state == 'u') then
+  if one and one.key == key and (one.state == 'r' or one.state == 'u') then
     if one.state == 'u' then
       take('turns')
     end

@@ -86,6 +86,11 @@ impl RedisWaitingRoom {
         format!("{}:{{{}}}:notice", self.prefix, tag(show))
     }
 
+    fn named(&self, show: &ShowId, rules: Rules) -> Opened {
+        let name = format!("{}:{{{}}}", self.prefix, tag(show));
+        Opened { keys: Arc::new(KEYS.map(|key| format!("{name}:{key}"))), rules }
+    }
+
     fn opened(&self, show: &ShowId) -> Result<Opened, Fault> {
         let opened = self.shows().get(show).cloned();
         opened.ok_or_else(|| Fault::permanent(format!("the line of show {show} was not opened")))
@@ -192,15 +197,18 @@ fn tag(show: &ShowId) -> String {
 #[async_trait]
 impl WaitingRoomStore for RedisWaitingRoom {
     async fn open(&self, show: &ShowId, wanted: Rules) -> Result<Rules, Fault> {
-        let name = format!("{}:{{{}}}", self.prefix, tag(show));
-        let opened = Opened {
-            keys: Arc::new(KEYS.map(|key| format!("{name}:{key}"))),
-            rules: wanted.with(RuleChange::default()),
-        };
+        let opened = self.named(show, wanted.with(RuleChange::default()));
         let (_, told) = self.run(&opened, "open", &[]).await?;
         let held = rules(&numbers("open", &told)?).ok_or_else(|| unexpected("open"))?;
         self.shows().insert(show.clone(), Opened { rules: held, ..opened });
         Ok(held)
+    }
+
+    async fn find(&self, show: &ShowId) -> Result<Option<Rules>, Fault> {
+        // No line is begun with these.
+        let (_, told) = self.run(&self.named(show, Rules::at(1)), "find", &[]).await?;
+        let told = numbers("find", &told)?;
+        if told.is_empty() { Ok(None) } else { rules(&told).map(Some).ok_or_else(|| unexpected("find")) }
     }
 
     async fn join(&self, show: &ShowId, key: &str) -> Result<Ticket, PortError<Refusal>> {

@@ -4,11 +4,13 @@
 //! a thousand people who ask something that hangs wait as long as one of them would.
 
 use core::time::Duration;
+use futures_util::FutureExt;
+use futures_util::future::Shared;
 use ports::{Clock, Fault, Tasks};
 use std::collections::HashMap;
 use std::hash::Hash;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use tokio::sync::watch;
+use tokio::sync::oneshot;
 
 /// Answers that are kept, at most. What is asked for comes from callers, who may ask for anything.
 const KEPT_MAX: usize = 10_000;
@@ -31,7 +33,8 @@ pub(crate) struct Fresh<K, V> {
 struct Slot<V> {
     value: Option<(V, Duration)>,
     failed: Option<(Arc<Fault>, Duration)>,
-    running: Option<watch::Receiver<Option<Fetched<V>>>>,
+    /// Wakes those who wait in the order in which they came, so that a simulation can be repeated.
+    running: Option<Shared<oneshot::Receiver<Fetched<V>>>>,
 }
 
 impl<V> Default for Slot<V> {
@@ -54,7 +57,7 @@ impl<K: Hash + Eq + Clone + Send + 'static, V: Clone + Send + Sync + 'static> Fr
     where
         F: Future<Output = Result<V, Fault>> + Send + 'static,
     {
-        let mut running = {
+        let running = {
             let now = self.clock.elapsed();
             let mut slots = self.lock();
             if slots.len() >= KEPT_MAX && !slots.contains_key(key) {
@@ -73,7 +76,8 @@ impl<K: Hash + Eq + Clone + Send + 'static, V: Clone + Send + Sync + 'static> Fr
                     return slot.stale(value.as_ref(), now).ok_or_else(|| Arc::clone(fault));
                 }
                 _ => {
-                    let (tell, running) = watch::channel(None);
+                    let (tell, running) = oneshot::channel();
+                    let running = running.shared();
                     slot.running = Some(running.clone());
                     self.begin(key.clone(), fetch(), tell);
                     running
@@ -82,8 +86,7 @@ impl<K: Hash + Eq + Clone + Send + 'static, V: Clone + Send + Sync + 'static> Fr
         };
         let gone = || Arc::new(Fault::unavailable("the process is ending"));
         // The sender goes without a word only if the task was dropped.
-        let told = running.wait_for(Option::is_some).await.map(|told| told.clone());
-        let told = told.ok().flatten().unwrap_or_else(|| Err(gone()));
+        let told = running.await.unwrap_or_else(|_| Err(gone()));
         told.or_else(|fault| {
             let slots = self.lock();
             let slot = slots.get(key);
@@ -110,7 +113,7 @@ impl<K: Hash + Eq + Clone + Send + 'static, V: Clone + Send + Sync + 'static> Fr
         &self,
         key: K,
         fetch: impl Future<Output = Result<V, Fault>> + Send + 'static,
-        tell: watch::Sender<Option<Fetched<V>>>,
+        tell: oneshot::Sender<Fetched<V>>,
     ) {
         let (slots, clock) = (Arc::clone(&self.slots), Arc::clone(&self.clock));
         self.tasks.spawn(async move {
@@ -123,7 +126,8 @@ impl<K: Hash + Eq + Clone + Send + 'static, V: Clone + Send + Sync + 'static> Fr
                 Ok(value) => (slot.value, slot.failed) = (Some((value.clone(), now)), None),
                 Err(fault) => slot.failed = Some((Arc::clone(fault), now)),
             }
-            tell.send_replace(Some(fetched));
+            // Everybody who asked may have gone away.
+            drop(tell.send(fetched));
         });
     }
 

@@ -13,6 +13,7 @@ use crate::room::{Keep, Room, View};
 use crate::token::{Rejected, Signer};
 use contracts::error::{Code, WireError};
 use contracts::pass::{self, Pass};
+use contracts::rest::admin;
 use contracts::rest::gateway::{Entered, Joined, QueueStatus, Status};
 use core::time::Duration;
 use domain::id::{PersonId, ShowId};
@@ -313,14 +314,18 @@ impl Queue {
         if let Some(room) = self.0.rooms.kept(show) {
             return Ok(room);
         }
-        let Some(settings) = self.0.catalogue.waiting_room(show, trace).await? else {
-            let message = format!("show {show} has no waiting room: reserve seats at once");
-            return Err(Refusal::new(Code::NotFound, message));
+        let rules = match self.0.catalogue.waiting_room(show, trace).await {
+            Ok(Some(settings)) => rules(settings),
+            Ok(None) => {
+                let message = format!("show {show} has no waiting room: reserve seats at once");
+                return Err(Refusal::new(Code::NotFound, message));
+            }
+            // A line that there is goes on without the inventory.
+            Err(no) if no.code() == Code::Unavailable => {
+                self.0.keep.find(show).await.ok().flatten().ok_or(no)?
+            }
+            Err(no) => return Err(no),
         };
-        // Whole people: a slower line than one a second is not kept.
-        let people = |value: f64| value.round().clamp(1.0, f64::from(u32::MAX)) as u32;
-        let rate = people(settings.rate_per_sec);
-        let rules = Rules { burst: settings.burst.map_or(rate, people), ..Rules::at(rate) };
         let opening = || {
             let Shared { keep, tasks, shutdown, .. } = &*self.0;
             let (show, keep, tasks, shutdown) = (show.clone(), keep.clone(), tasks.clone(), shutdown.clone());
@@ -366,6 +371,13 @@ impl Held {
     pub(crate) fn show(&self) -> &ShowId {
         &self.show
     }
+}
+
+/// Whole people: a slower line than one a second is not kept.
+fn rules(settings: admin::WaitingRoom) -> Rules {
+    let people = |value: f64| value.round().clamp(1.0, f64::from(u32::MAX)) as u32;
+    let rate = people(settings.rate_per_sec);
+    Rules { burst: settings.burst.map_or(rate, people), ..Rules::at(rate) }
 }
 
 /// Whose pass a ticket gives.

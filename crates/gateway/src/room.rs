@@ -17,10 +17,12 @@ use core::time::Duration;
 use domain::id::ShowId;
 use domain::time::Timestamp;
 use domain::waiting_room::{Refusal, RuleChange, Rules, Standing, Ticket};
+use futures_util::FutureExt;
 use ports::clock::timeout;
 use ports::plant::{Plant, planted};
 use ports::waiting_room::{Dated, Ticked};
 use ports::{Clock, Fault, FaultClass, PortError, Tasks, WaitingRoomStore};
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
@@ -73,6 +75,11 @@ impl Keep {
         );
         answer
     }
+
+    /// The rules of a line that another gateway has opened, or this one before it was restarted.
+    pub(crate) async fn find(&self, show: &ShowId) -> Result<Option<Rules>, Fault> {
+        plain(self.call("find", port(self.store.find(show))).await)
+    }
 }
 
 /// A line.
@@ -109,15 +116,34 @@ impl Room {
         let ahead_ms = AtomicI64::new(ahead(view.snapshot.at, keep.clock.elapsed()));
         let view = watch::Sender::new(Arc::new(view));
         let room = Arc::new(Self { show, keep, beats: Beats::default(), view, ahead_ms });
-        let (ticking, beating) = (Arc::clone(&room), Arc::clone(&room));
-        let (stop_ticking, stop_beating) = (shutdown.clone(), shutdown.clone());
-        tasks.spawn(async move {
-            let _ = stop_ticking.run_until_cancelled(ticking.tick(viewer)).await;
+        room.keep_up("tick", tasks, shutdown, move |room| {
+            let viewer = std::mem::take(&mut viewer);
+            async move { room.tick(viewer).await }
         });
-        tasks.spawn(async move {
-            let _ = stop_beating.run_until_cancelled(beating.beat()).await;
-        });
+        room.keep_up("beat", tasks, shutdown, |room| async move { room.beat().await });
         Ok(room)
+    }
+
+    /// Starts a task that runs until `shutdown`. A line that stands still is worse than a mistake that is made again: after a
+    /// panic the task begins anew, with nothing of what it knew.
+    fn keep_up<F: Future<Output = ()> + Send + 'static>(
+        self: &Arc<Self>,
+        task: &'static str,
+        tasks: &Tasks,
+        shutdown: &CancellationToken,
+        mut begin: impl FnMut(Arc<Self>) -> F + Send + 'static,
+    ) {
+        let (room, shutdown) = (Arc::clone(self), shutdown.clone());
+        tasks.spawn(async move {
+            while let Some(ended) = {
+                let run = AssertUnwindSafe(begin(Arc::clone(&room))).catch_unwind();
+                shutdown.run_until_cancelled(run).await
+            } {
+                let show = &room.show;
+                tracing::error!(%show, task, panicked = ended.is_err(), "a task of a line has ended; it begins again");
+                room.keep.clock.sleep(REST).await;
+            }
+        });
     }
 
     /// The line as it was a moment ago.
@@ -171,7 +197,7 @@ impl Room {
     /// A turn or a pass that was told before and is not over (trap W5: who is ready stays so, however slow the store is).
     fn known(&self, ticket: &Ticket) -> Option<Standing> {
         let now = self.store_now();
-        self.beats.last(ticket.number).filter(|standing| match standing {
+        self.beats.last(ticket).filter(|standing| match standing {
             Standing::Ready { until } | Standing::Entered { until, .. } => now < *until,
             _ => false,
         })
@@ -308,9 +334,10 @@ impl Room {
     }
 }
 
-/// By how many milliseconds the store's clock is ahead of so long a time.
+/// By how many milliseconds the store's clock is ahead of so long a time; rather too few than one too many, by which a pass would
+/// be handed out before its time.
 fn ahead(theirs: Timestamp, elapsed: Duration) -> i64 {
-    theirs.as_millis() as i64 - elapsed.as_millis() as i64
+    theirs.as_millis() as i64 - elapsed.as_micros().div_ceil(1_000) as i64
 }
 
 /// Often enough that no token of the bucket runs over.

@@ -31,6 +31,8 @@ pub const KEY_BYTES_MAX: usize = 256;
 pub trait WaitingRoomStore: Send + Sync + 'static {
     /// Begins the line of a show with these rules. A line that there is keeps its own; the answer is what holds.
     async fn open(&self, show: &ShowId, rules: Rules) -> Result<Rules, Fault>;
+    /// The rules of a line that there is, opened by anybody; nothing is changed by it.
+    async fn find(&self, show: &ShowId) -> Result<Option<Rules>, Fault>;
     /// A place for a person, whose key is 1 to [`KEY_BYTES_MAX`] bytes: a new one, or the one that they have.
     async fn join(&self, show: &ShowId, key: &str) -> Result<Ticket, PortError<Refusal>>;
     /// Signs of life, 1 to [`BEATS_MAX`]: where each stands, in the order of the tickets.

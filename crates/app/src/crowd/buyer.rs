@@ -125,10 +125,7 @@ impl Buyer<'_> {
                     pass = self.crowd.pass(&self.bearer, give_up).await?;
                 }
                 // Nobody knows whether seats are held: the same key finds out.
-                status
-                    if (status.is_server_error() || status == StatusCode::TOO_MANY_REQUESTS)
-                        && self.crowd.clock.elapsed() < give_up =>
-                {
+                status if is_no_answer(status) && self.crowd.clock.elapsed() < give_up => {
                     self.crowd.rest(&mut unanswered).await;
                 }
                 status => anyhow::bail!("reserve: {status} {}", answer.message()),
@@ -167,11 +164,13 @@ impl Buyer<'_> {
         Held { reservation, amount: answer.body["total_amount"].as_i64().unwrap_or_default() }
     }
 
-    /// Same key, same request: the same answer (invariant X2). A refusal is not recorded, so only successes compare.
+    /// Same key, same request: the same answer (invariant X2). A refusal is not recorded, so only successes compare; and the
+    /// second may be nobody's answer, or come after the hold is over.
     fn compare(&mut self, first: &Answer, second: &Answer) {
+        let is_none = is_no_answer(second.status) || second.code() == "RESERVATION_EXPIRED";
         let same = first.text("reservation_id") == second.text("reservation_id")
             && first.body["seat_ids"] == second.body["seat_ids"];
-        if first.status.is_success() && !(second.status.is_success() && same) {
+        if first.status.is_success() && !is_none && !(second.status.is_success() && same) {
             self.receipt.complain(format!("the same key was answered {} and {}", first.body, second.body));
         }
     }
@@ -283,4 +282,9 @@ impl Buyer<'_> {
             }
         }
     }
+}
+
+/// Whether the platform could not say: asking again with the same key finds out.
+pub(super) fn is_no_answer(status: StatusCode) -> bool {
+    status.is_server_error() || status == StatusCode::TOO_MANY_REQUESTS
 }

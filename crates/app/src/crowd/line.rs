@@ -1,6 +1,7 @@
 //! The waiting room as its people see it: join, ask now and then, enter when it is one's turn.
 
 use super::Crowd;
+use super::buyer::is_no_answer;
 use crate::client::Answer;
 use anyhow::{Result, bail};
 use domain::id::PersonId;
@@ -75,11 +76,7 @@ impl Crowd {
             let url = self.gateway_url(path);
             let answer = self.http.call(method.clone(), &url, &[("authorization", bearer)], body).await;
             match answer {
-                Ok(answer)
-                    if !answer.status.is_server_error() && answer.status != StatusCode::TOO_MANY_REQUESTS =>
-                {
-                    return Ok(answer);
-                }
+                Ok(answer) if !is_no_answer(answer.status) => return Ok(answer),
                 answer if self.clock.elapsed() >= give_up => return answer,
                 _ => self.rest(&mut unanswered).await,
             }

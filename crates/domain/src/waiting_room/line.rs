@@ -20,7 +20,9 @@
 //!
 //! **Loss.** Numbers of a line that is begun anew, or that has lost what came last, are higher than all that were given
 //! before (by the clock, 64 a millisecond). Tickets from before carry their number, so whoever shows one is taken back at it;
-//! from the first of them on nobody gets a turn for a moment, so that those in front have the time to come (trap W10).
+//! from the first of them on nobody gets a turn for a moment, so that those in front have the time to come (trap W10). A store
+//! that loses twice within two seconds may give a number twice: it is the person's whom the line knows by it, and the
+//! other's ticket has ended.
 //!
 //! All work of one call is bounded by [`STEPS_MAX`], whatever the length of the line.
 
@@ -236,6 +238,9 @@ impl Line {
         let Some(person) = self.people.get(&ticket.number) else {
             return if self.take_back(ticket, now) { Standing::Waiting } else { Standing::Expired };
         };
+        if person.ticket.key != ticket.key {
+            return Standing::Expired;
+        }
         match person.state {
             State::Waiting { .. } | State::Absent { .. } => {
                 self.set(ticket.number, State::Waiting { seen: now });
@@ -251,7 +256,10 @@ impl Line {
     /// Turns a turn into a pass: [`Standing::Entered`] with the time from which on it may be given. Once more: the same
     /// (trap W8). Anything else is where they stand instead.
     pub fn enter(&mut self, ticket: &Ticket, now: Timestamp) -> Standing {
-        if let Some(Person { state: State::Ready { held, .. }, .. }) = self.people.get(&ticket.number) {
+        if let Some(Person { ticket: theirs, state: State::Ready { held, .. }, .. }) =
+            self.people.get(&ticket.number)
+            && theirs.key == ticket.key
+        {
             if !held {
                 self.turns.take(1, now);
             }
@@ -339,10 +347,12 @@ impl Line {
             self.last = (ticket.number + JUMP).next_multiple_of(BLOCK);
             self.gap.1 = self.last;
         }
-        // The first of those from before; others in front of them will come as well.
+        // The first of those from before; others in front of them will come as well. Who comes while the line is held for
+        // the loss itself holds it a half longer at most: entry goes on within 5 s.
         if !self.is_found_again {
             self.is_found_again = true;
-            self.hold(now);
+            let is_held = now < self.no_turns_before;
+            self.hold(if is_held { now.min(self.founded_at.plus(HOLD / 2)) } else { now });
         }
         self.add(ticket.clone(), now);
         true

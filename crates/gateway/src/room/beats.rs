@@ -116,6 +116,10 @@ impl Beats {
             asking: Vec::new(),
         };
         let person = state.people.get_or_insert_with(ticket.number, new);
+        if person.ticket.key != ticket.key {
+            // A number that was given twice: the store knows whose it is, and is asked by each of the two.
+            *person = new();
+        }
         person.heard_at = now;
         person
     }
@@ -128,15 +132,17 @@ impl Beats {
     }
 
     /// What the store has said of somebody last.
-    pub(crate) fn last(&self, number: u64) -> Option<Standing> {
-        self.lock().people.get(number).and_then(|person| person.last)
+    pub(crate) fn last(&self, ticket: &Ticket) -> Option<Standing> {
+        let state = self.lock();
+        let person = state.people.get(ticket.number).filter(|person| person.ticket.key == ticket.key);
+        person.and_then(|person| person.last)
     }
 
     /// A command of the store has said where somebody stands.
     pub(crate) fn tell(&self, ticket: &Ticket, standing: Standing, now: Duration) {
         let mut state = self.lock();
         self.heard(&mut state, ticket, now);
-        state.tell(ticket.number, standing);
+        state.tell(ticket, standing);
     }
 
     /// Waits until there is something to send, and says how soon.
@@ -185,7 +191,7 @@ impl Beats {
     pub(crate) fn answered(&self, tickets: &[Ticket], standings: &[Standing]) {
         let mut state = self.lock();
         for (ticket, standing) in tickets.iter().zip(standings) {
-            state.tell(ticket.number, *standing);
+            state.tell(ticket, *standing);
         }
     }
 
@@ -255,8 +261,9 @@ impl State {
         }
     }
 
-    fn tell(&mut self, number: u64, standing: Standing) {
-        let Some(person) = self.people.get_mut(number) else { return };
+    fn tell(&mut self, ticket: &Ticket, standing: Standing) {
+        let person = self.people.get_mut(ticket.number).filter(|person| person.ticket.key == ticket.key);
+        let Some(person) = person else { return };
         person.last = Some(standing);
         for asking in person.asking.drain(..) {
             // Who asked may have gone away.
@@ -391,6 +398,27 @@ mod tests {
         }
     }
 
+    /// What is known of one of them is never told to the other.
+    #[test]
+    fn two_with_one_number_are_two_people() {
+        let beats = Beats::default();
+        let other = Ticket { key: "u:other".into(), ..ticket(3) };
+        beats.note(&ticket(3), false, s(1));
+        beats.tell(&ticket(3), entered(), s(1));
+        assert_eq!(beats.last(&other), None);
+        let Noted::Asked(mut told) = beats.note(&other, true, s(2)) else { panic!("it is not known") };
+        let call = beats.take(s(2));
+        assert_eq!(call, std::slice::from_ref(&other));
+        beats.tell(&ticket(3), entered(), s(2));
+        assert!(
+            matches!(beats.note(&other, true, s(2)), Noted::Asked(_)),
+            "the first one's end is not theirs"
+        );
+        beats.answered(&[ticket(3)], &[entered()]);
+        assert!(told.try_recv().is_err());
+        assert_eq!(beats.last(&other), None);
+    }
+
     #[test]
     fn who_is_not_heard_of_is_forgotten() {
         let beats = Beats::default();
@@ -400,6 +428,6 @@ mod tests {
             beats.forget(s(second));
         }
         assert_eq!(beats.people(), 1);
-        assert_eq!(beats.last(3), None);
+        assert_eq!(beats.last(&ticket(3)), None);
     }
 }

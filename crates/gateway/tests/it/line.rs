@@ -278,6 +278,42 @@ async fn a_store_that_hangs_is_survived() {
     }
 }
 
+/// A gateway that is started while nobody knows what is on sale goes on with the line that there is, and begins none.
+#[tokio::test]
+async fn a_line_goes_on_without_the_inventory() {
+    let stage = Stage::new();
+    let ticket = stage.join(&stage.door(), "kim").await;
+    stage.catalogue.go_away(true);
+    let restarted = stage.door();
+    assert_eq!(stage.status(&restarted, &ticket).await.status, StatusCode::OK);
+    stage.pass(s(1)).await;
+    assert_eq!(stage.enter(&restarted, &ticket).await.status, StatusCode::OK);
+
+    let elsewhere = Stage::new();
+    elsewhere.catalogue.go_away(true);
+    let told = elsewhere.status(&elsewhere.door(), &ticket).await;
+    assert_eq!(told.status, StatusCode::SERVICE_UNAVAILABLE, "{told:?}");
+}
+
+/// A line stands still only for as long as the mistake is made.
+#[tokio::test]
+async fn a_panic_stops_no_line() {
+    let stage = Stage::new();
+    let door = stage.door();
+    let mut tickets = Vec::new();
+    for n in 0..8 {
+        tickets.push(stage.join(&door, &format!("p-{n}")).await);
+    }
+    stage.room.break_down(true);
+    stage.pass(s(2)).await;
+    stage.room.break_down(false);
+    stage.pass(s(4)).await;
+    for ticket in &tickets {
+        assert_eq!(stage.status(&door, ticket).await.text("status"), "ready");
+        assert_eq!(stage.enter(&door, ticket).await.status, StatusCode::OK);
+    }
+}
+
 #[tokio::test]
 async fn the_same_person_and_the_same_key_have_one_place() {
     let stage = Stage::new();

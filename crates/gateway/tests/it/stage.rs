@@ -75,7 +75,17 @@ impl Entropy for Dice {
 }
 
 /// What is on sale here.
-struct Catalogue;
+#[derive(Default)]
+pub(crate) struct Catalogue {
+    is_away: AtomicBool,
+}
+
+impl Catalogue {
+    /// Nobody answers from now on, or somebody does.
+    pub(crate) fn go_away(&self, is_away: bool) {
+        self.is_away.store(is_away, Ordering::SeqCst);
+    }
+}
 
 #[async_trait]
 impl Shows for Catalogue {
@@ -84,6 +94,9 @@ impl Shows for Catalogue {
     }
 
     async fn show(&self, _: &CallContext, id: &ShowId) -> Result<Option<admin::Show>, Fault> {
+        if self.is_away.load(Ordering::SeqCst) {
+            return Err(Fault::unavailable("the inventory is away"));
+        }
         Ok(match id.as_str() {
             SHOW => Some(show(SHOW, true)),
             OPEN_SHOW => Some(show(OPEN_SHOW, false)),
@@ -181,6 +194,7 @@ pub(crate) struct Room {
     clock: Arc<TestClock>,
     entropy: Arc<dyn Entropy>,
     is_dead: AtomicBool,
+    is_broken: AtomicBool,
     pub(crate) calls: Mutex<Vec<&'static str>>,
 }
 
@@ -196,6 +210,11 @@ impl Room {
         *self.now.lock().unwrap() = new;
     }
 
+    /// Calls panic from now on, or go on.
+    pub(crate) fn break_down(&self, is_broken: bool) {
+        self.is_broken.store(is_broken, Ordering::SeqCst);
+    }
+
     /// Calls hang from now on, or go on.
     pub(crate) fn die(&self, is_dead: bool) {
         self.is_dead.store(is_dead, Ordering::SeqCst);
@@ -206,6 +225,7 @@ impl Room {
         if self.is_dead.load(Ordering::SeqCst) {
             core::future::pending::<()>().await;
         }
+        assert!(!self.is_broken.load(Ordering::SeqCst), "a mistake in the store's adapter");
         self.now.lock().unwrap().clone()
     }
 }
@@ -215,6 +235,10 @@ impl WaitingRoomStore for Room {
     async fn open(&self, show: &ShowId, rules: Rules) -> Result<Rules, Fault> {
         self.opened.lock().unwrap().push((show.clone(), rules));
         self.store("open").await.open(show, rules).await
+    }
+
+    async fn find(&self, show: &ShowId) -> Result<Option<Rules>, Fault> {
+        self.store("find").await.find(show).await
     }
 
     async fn join(&self, show: &ShowId, key: &str) -> Result<Ticket, PortError<Refusal>> {
@@ -254,6 +278,7 @@ impl WaitingRoomStore for Room {
 pub(crate) struct Stage {
     pub(crate) clock: Arc<TestClock>,
     pub(crate) room: Arc<Room>,
+    pub(crate) catalogue: Arc<Catalogue>,
     entropy: Arc<dyn Entropy>,
     tasks: Tasks,
 }
@@ -298,9 +323,10 @@ impl Stage {
             clock: clock.clone(),
             entropy: entropy.clone(),
             is_dead: AtomicBool::new(false),
+            is_broken: AtomicBool::new(false),
             calls: Mutex::default(),
         };
-        Self { clock, room: Arc::new(room), entropy, tasks: Tasks::new() }
+        Self { clock, room: Arc::new(room), catalogue: Arc::default(), entropy, tasks: Tasks::new() }
     }
 
     /// Another gateway on the same waiting room.
@@ -315,7 +341,7 @@ impl Stage {
         let process = Process::new("gateway-api");
         let deps = gateway::Deps {
             waiting_room: self.room.clone(),
-            shows: Arc::new(Catalogue),
+            shows: self.catalogue.clone(),
             sales: Arc::new(Nobody),
             keys: None,
             clock: self.clock.clone(),

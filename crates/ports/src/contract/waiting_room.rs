@@ -4,6 +4,8 @@
 //! does, to any commands in any order, that its steps are atomic, and what it does when it has lost something.
 //! [`crate::waiting_room_contract!`] turns every case into a test.
 
+mod pair;
+
 use super::together::together;
 use crate::waiting_room::{BEATS_MAX, KEY_BYTES_MAX, WaitingRoomStore};
 use crate::{Clock, FaultClass, PortError};
@@ -17,6 +19,7 @@ use domain::time::Timestamp;
 use domain::waiting_room::{
     BLOCK, BLOCKS_MAX, Line, Patience, Places, Refusal, RuleChange, Rules, Snapshot, Standing, Ticket,
 };
+use pair::Pair;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
@@ -73,6 +76,7 @@ macro_rules! waiting_room_contract {
             one_ticket_has_one_pass_however_often_it_enters_at_once,
             over_many_gateways_no_more_enter_than_the_rate_and_the_burst,
             a_line_that_is_there_keeps_its_rules,
+            a_line_is_found_once_it_was_opened,
             a_rule_is_changed_alone,
             shows_share_nothing,
             a_show_that_was_not_opened_is_refused,
@@ -114,86 +118,6 @@ fn at_once<'f, T>(
     future: impl Future<Output = T> + Send + 'f,
 ) -> Pin<Box<dyn Future<Output = T> + Send + 'f>> {
     Box::pin(future)
-}
-
-/// A store and the line that it should be, side by side.
-struct Pair<'h> {
-    harness: Harness<'h>,
-    room: Arc<dyn WaitingRoomStore>,
-    line: Line,
-    tickets: Vec<Ticket>,
-    known: [Option<(u64, u64)>; 2],
-    /// Where each stood when they were last looked at, so that a run can be seen to have been everywhere.
-    seen: BTreeSet<&'static str>,
-}
-
-impl Pair<'_> {
-    fn ticket(&self, dice: &mut SplitMix64) -> Ticket {
-        let luck = dice.below(self.tickets.len() as u64) as usize;
-        self.tickets[luck].clone()
-    }
-
-    fn note(&mut self, standing: Standing) {
-        self.seen.insert(match standing {
-            Standing::Waiting => "waiting",
-            Standing::Ready { .. } => "ready",
-            Standing::Entered { .. } => "entered",
-            Standing::Left => "left",
-            Standing::Expired => "expired",
-        });
-    }
-
-    async fn join(&mut self, key: &str) {
-        let is = self.line.join(key, self.harness.clock().now());
-        match (self.room.join(&show(), key).await, is) {
-            (Ok(ticket), Ok(is)) => {
-                assert_eq!(ticket, is);
-                if !self.tickets.contains(&ticket) {
-                    self.tickets.push(ticket);
-                }
-            }
-            (Err(PortError::Rejected(why)), Err(is)) => assert_eq!(why, is),
-            (told, is) => panic!("{told:?}, but the line says {is:?}"),
-        }
-    }
-
-    async fn beat(&mut self, tickets: Vec<Ticket>) {
-        let now = self.harness.clock().now();
-        let told = self.room.beat(&show(), &tickets).await.expect("beats");
-        let is: Vec<_> = tickets.iter().map(|ticket| self.line.beat(ticket, now)).collect();
-        assert_eq!((told.at, &told.answer), (now, &is));
-        is.into_iter().for_each(|standing| self.note(standing));
-    }
-
-    async fn enter(&mut self, ticket: &Ticket) {
-        let now = self.harness.clock().now();
-        let told = self.room.enter(&show(), ticket).await.expect("entered or not");
-        let is = self.line.enter(ticket, now);
-        assert_eq!((told.at, told.answer), (now, is));
-        self.note(is);
-    }
-
-    async fn leave(&mut self, ticket: &Ticket) {
-        let told = self.room.leave(&show(), ticket).await.expect("left");
-        assert_eq!(told, self.line.leave(ticket, self.harness.clock().now()));
-    }
-
-    /// One of two gateways looks.
-    async fn tick(&mut self, gateway: usize) {
-        let now = self.harness.clock().now();
-        let told = self.room.tick(&show(), self.known[gateway]).await.expect("ticked");
-        let is_busy = self.line.tick(now);
-        let line_since = self.known[gateway].map(|(_, version)| (1, version));
-        let is = self.line.snapshot(line_since, now);
-        self.known[gateway] = Some((told.snapshot.incarnation, told.snapshot.version));
-        let incarnation = told.snapshot.incarnation;
-        assert_eq!((told.snapshot, told.is_busy), (Snapshot { incarnation, ..is }, is_busy));
-    }
-
-    async fn rule(&mut self, change: RuleChange) {
-        let told = self.room.rule(&show(), change).await.expect("ruled");
-        assert_eq!(told, self.line.rule(change, self.harness.clock().now()));
-    }
 }
 
 /// Any commands in any order: every answer is the one that [`Line`] gives.
@@ -350,6 +274,23 @@ pub async fn a_line_that_is_there_keeps_its_rules(harness: &dyn WaitingRoomHarne
     let ticket = room.join(&show(), "one").await.expect("joined");
     assert_eq!(room.open(&show(), Rules::at(99)).await.expect("opened"), Rules::at(10));
     assert_eq!(room.join(&show(), "one").await.expect("joined"), ticket);
+}
+
+/// Looking for a line opens none and changes none; what is found is what the operator said last.
+pub async fn a_line_is_found_once_it_was_opened(harness: &dyn WaitingRoomHarness) {
+    let room = harness.room().await;
+    assert_eq!(room.find(&show()).await.expect("looked"), None);
+    assert_permanent(room.tick(&show(), None).await);
+    room.open(&show(), Rules::at(10)).await.expect("opened");
+    assert_eq!(room.find(&show()).await.expect("looked"), Some(Rules::at(10)));
+    let before = room.tick(&show(), None).await.expect("ticked").snapshot;
+    let change = RuleChange { rate: Some(20), paused: Some(true), ..RuleChange::default() };
+    let rules = room.rule(&show(), change).await.expect("ruled");
+    assert_eq!(room.find(&show()).await.expect("looked"), Some(rules));
+    let after = room.tick(&show(), None).await.expect("ticked").snapshot;
+    assert_eq!((after.incarnation, after.last), (before.incarnation, before.last));
+    let room = harness.emptied(room).await;
+    assert_eq!(room.find(&show()).await.expect("looked"), None);
 }
 
 /// Two operators who change different things do not undo each other.

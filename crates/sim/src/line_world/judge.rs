@@ -248,7 +248,9 @@ impl Judge {
             self.meet(ticket, now);
             if !self.known.is_found_again && self.known.is_after_loss {
                 self.known.is_found_again = true;
-                self.known.hold_until = self.known.hold_until.max(now.plus(HOLD));
+                // While all wait for the loss itself, they wait a half longer at most.
+                let (held, hold) = (self.known.hold_until, now.plus(HOLD));
+                self.known.hold_until = if now < held { hold.min(held.plus(HOLD / 2)) } else { hold };
             }
         }
         self.look(line, now);

@@ -267,6 +267,13 @@ impl WaitingRoomStore for Port {
         Ok(held)
     }
 
+    async fn find(&self, show: &ShowId) -> Result<Option<Rules>, Fault> {
+        self.world.way().await;
+        let found = self.world.shelves().get(show).map(|shelf| shelf.line.rules());
+        self.world.way().await;
+        Ok(found)
+    }
+
     async fn join(&self, show: &ShowId, key: &str) -> Result<Ticket, PortError<Refusal>> {
         if key.is_empty() || key.len() > KEY_BYTES_MAX {
             return Err(Fault::permanent("a key that is none").into());

@@ -11,7 +11,8 @@ fn told(seed: u64) -> LineOutcome {
 
 #[test]
 fn the_same_seed_gives_the_same_trace_byte_for_byte() {
-    for seed in [2, 5, 11, 17] {
+    // In the last one many wait for one answer of the inventory.
+    for seed in [2, 5, 11, 17, 3349] {
         let (first, second) = (told(seed), told(seed));
         assert!(first.lines.len() > 500, "seed {seed} has {} lines", first.lines.len());
         assert_eq!(first.lines.join("\n"), second.lines.join("\n"), "seed {seed}");

@@ -164,6 +164,47 @@ fn a_store_that_loses_its_last_second_gives_no_number_twice() {
     assert!(lost.number < first, "ahead of who joined after them");
 }
 
+/// The first old ticket may come just before the line would go on: entry is not held for twice as long because of it.
+#[test]
+fn after_a_loss_entry_goes_on_within_five_seconds_whenever_the_first_old_ticket_comes() {
+    for after in [0, 1_400, 2_999] {
+        let mut world = World::new(10, 10);
+        let lost_at = world.now();
+        world.line.lost(2, world.line.rules, lost_at);
+        let old = Ticket { number: world.line.last, key: "old".into(), joined_at: lost_at };
+        world.wait(after);
+        assert_eq!(world.line.beat(&old, world.now()), Standing::Waiting);
+        let front = Ticket { number: old.number - 1, key: "front".into(), joined_at: lost_at };
+        world.wait(1_400);
+        assert_eq!(world.line.beat(&front, world.now()), Standing::Waiting, "has had the time to come");
+        while world.ready().is_empty() {
+            world.wait(50);
+        }
+        assert!(world.ready().contains(&front.number), "in front of who came first");
+        assert!(world.now().since(lost_at) <= Duration::from_millis(4_600), "{after}");
+    }
+}
+
+/// A number that was given twice is the person's whom the line knows by it: the other neither enters with it nor gives it up.
+#[test]
+fn a_ticket_of_another_person_with_the_same_number_is_over() {
+    let mut world = World::new(1, 1);
+    let theirs = world.join("one").unwrap();
+    let other = Ticket { key: "other".into(), ..theirs.clone() };
+    let ended = |world: &mut World| {
+        let now = world.now();
+        assert_eq!(world.line.beat(&other, now), Standing::Expired);
+        assert_eq!(world.line.enter(&other, now), Standing::Expired);
+        assert_eq!(world.line.leave(&other, now), Standing::Expired);
+    };
+    ended(&mut world);
+    world.wait(1_000);
+    assert!(matches!(world.line.beat(&theirs, world.now()), Standing::Ready { .. }));
+    ended(&mut world);
+    assert!(matches!(world.enter(&theirs), Standing::Entered { .. }));
+    ended(&mut world);
+}
+
 /// Somebody who joined again after a loss, before their page showed the old ticket.
 #[test]
 fn of_two_tickets_of_one_person_the_first_counts() {
