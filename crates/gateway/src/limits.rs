@@ -11,7 +11,8 @@ use std::sync::{Mutex, PoisonError};
 
 /// Keys that are known at a time, at most. Beyond it those that owe nothing are forgotten; if all owe, the new one is let through.
 const KEYS_MAX: usize = 1_000_000;
-const SHARDS: usize = 16;
+/// So many that none is large: a table stands still while it grows.
+const SHARDS: usize = 256;
 
 /// A limit, and who has used how much of it.
 pub(crate) struct Limiter<K> {

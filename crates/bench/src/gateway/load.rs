@@ -81,6 +81,12 @@ fn clock() -> u64 {
     now().as_nanos() as u64
 }
 
+/// How many people join, and some more.
+fn expected(plan: &Plan) -> usize {
+    let seconds = (plan.warm_up + plan.measured).as_secs_f64();
+    plan.prefill as usize + (f64::from(plan.rate) * plan.mix.joins * seconds * 1.2) as usize
+}
+
 struct Load<'a> {
     plan: &'a Plan,
     requests: Requests,
@@ -124,7 +130,7 @@ impl<'a> Load<'a> {
             due: VecDeque::new(),
             urgent: VecDeque::new(),
             next_at: clock(),
-            people: People::default(),
+            people: People::with_capacity(expected(plan)),
             joined: 0,
             tally: Tally::new(),
             reopened: 0,

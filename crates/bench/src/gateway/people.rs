@@ -39,6 +39,11 @@ pub(super) struct People {
 }
 
 impl People {
+    /// With room for so many: what grows while it is measured stands still meanwhile.
+    pub(super) fn with_capacity(people: usize) -> Self {
+        Self { people: Vec::with_capacity(people), due: BinaryHeap::with_capacity(people), forgotten: 0 }
+    }
+
     /// Somebody has joined; they poll as they were told.
     pub(super) fn joined(&mut self, token: &[u8], poll_after_ms: Option<u64>, now: u64) {
         if self.late(now) > LATE_MAX {

@@ -34,7 +34,7 @@ use super::rules::{Patience, RuleChange, Rules};
 use super::snapshot::{Snapshot, Totals};
 use crate::time::Timestamp;
 use core::time::Duration;
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 /// People that one call of [`Line::tick`] moves for each reason, at most.
@@ -132,8 +132,9 @@ pub struct Line {
     ticked_at: Timestamp,
     turns: Bucket,
     passes: Bucket,
-    people: HashMap<u64, Person>,
-    numbers: HashMap<Arc<str>, u64>,
+    // Trees, because a table of a hundred thousand people takes tens of milliseconds to grow, and all wait meanwhile.
+    people: BTreeMap<u64, Person>,
+    numbers: BTreeMap<Arc<str>, u64>,
     waiting: BTreeSet<u64>,
     /// Those who wait, who has been silent longest first.
     seen: BTreeSet<(Timestamp, u64)>,
@@ -172,8 +173,8 @@ impl Line {
             ticked_at: now,
             turns: Bucket::new(rules.rate, rules.burst, now),
             passes: Bucket::new(rules.rate, rules.burst, now),
-            people: HashMap::new(),
-            numbers: HashMap::new(),
+            people: BTreeMap::new(),
+            numbers: BTreeMap::new(),
             waiting: BTreeSet::new(),
             seen: BTreeSet::new(),
             held: BTreeSet::new(),

@@ -1,10 +1,11 @@
 //! Values of people, forgotten some time after they were last looked at.
 //!
 //! Two generations: what is looked at moves to the young one, and when it is time the old one is dropped whole. So
-//! forgetting a million people is one swap and not a walk over all of them while everybody waits for the lock.
+//! forgetting a million people is one swap and not a walk over all of them while everybody waits for the lock. Trees, and not
+//! hash tables, because one of those stands still for tens of milliseconds when it grows to so many.
 
 use core::time::Duration;
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::mem;
 
 /// A generation is so long: who is not looked at is forgotten after one to two of them.
@@ -12,14 +13,14 @@ const GENERATION: Duration = Duration::from_secs(30);
 
 #[derive(Debug)]
 pub(super) struct People<V> {
-    young: HashMap<u64, V>,
-    old: HashMap<u64, V>,
+    young: BTreeMap<u64, V>,
+    old: BTreeMap<u64, V>,
     turned_at: Duration,
 }
 
 impl<V> Default for People<V> {
     fn default() -> Self {
-        Self { young: HashMap::new(), old: HashMap::new(), turned_at: Duration::ZERO }
+        Self { young: BTreeMap::new(), old: BTreeMap::new(), turned_at: Duration::ZERO }
     }
 }
 
@@ -51,9 +52,9 @@ impl<V> People<V> {
     }
 
     /// Begins a generation if it is time to; the one before the last is handed out, to be dropped.
-    pub(super) fn turn(&mut self, now: Duration) -> HashMap<u64, V> {
+    pub(super) fn turn(&mut self, now: Duration) -> BTreeMap<u64, V> {
         if now.saturating_sub(self.turned_at) < GENERATION {
-            return HashMap::new();
+            return BTreeMap::new();
         }
         self.turned_at = now;
         let young = mem::take(&mut self.young);
