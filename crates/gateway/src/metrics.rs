@@ -1,9 +1,14 @@
 //! The numbers of the gateway (contracts section 6). Label values come from closed sets.
 
+use core::sync::atomic::AtomicU64;
 use core::time::Duration;
+use domain::id::ShowId;
+use domain::time::Timestamp;
+use domain::waiting_room::Totals;
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
 use runtime::Metrics;
 use runtime::metrics::duration_buckets;
@@ -49,6 +54,17 @@ struct StoreCalls {
     outcome: &'static str,
 }
 
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct OfShow {
+    show: String,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct PeopleOf {
+    show: String,
+    state: &'static str,
+}
+
 /// The numbers of one gateway. Cloning gives another handle to the same numbers.
 #[derive(Debug, Clone)]
 pub(crate) struct GatewayMetrics {
@@ -59,6 +75,14 @@ pub(crate) struct GatewayMetrics {
     rejected: Family<Reason, Counter>,
     backends: Durations<Backend>,
     pub(crate) store: StoreMetrics,
+    pub(crate) lines: LineMetrics,
+}
+
+/// The lines that this gateway keeps. Shows are those that the operator has put on sale.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct LineMetrics {
+    people: Family<PeopleOf, Gauge>,
+    snapshot_at: Family<OfShow, Gauge<f64, AtomicU64>>,
 }
 
 /// The calls of the waiting room's store.
@@ -85,6 +109,7 @@ impl GatewayMetrics {
             rejected: Family::default(),
             backends: Family::new_with_constructor(histogram),
             store,
+            lines: LineMetrics::default(),
         };
         let register = |name, help, family: &Family<_, Counter>| metrics.register(name, help, family.clone());
         register(
@@ -122,6 +147,16 @@ impl GatewayMetrics {
             "waiting_room_store_call_duration_seconds",
             "Calls of the waiting room's store",
             this.store.durations.clone(),
+        );
+        metrics.register(
+            "waiting_room_people",
+            "People of a line, by where they stand",
+            this.lines.people.clone(),
+        );
+        metrics.register(
+            "waiting_room_snapshot_timestamp_seconds",
+            "When the store last told of a line, by its clock: places stand still from then on",
+            this.lines.snapshot_at.clone(),
         );
         this
     }
@@ -162,5 +197,18 @@ impl StoreMetrics {
         let outcome = if answered { "answered" } else { "failed" };
         self.calls.get_or_create(&StoreCalls { operation, outcome }).inc();
         self.durations.get_or_create(&StoreCall { operation }).observe(took.as_secs_f64());
+    }
+}
+
+impl LineMetrics {
+    /// The store has told of a line.
+    pub(crate) fn told(&self, show: &ShowId, at: Timestamp, totals: Totals) {
+        let people = [("waiting", totals.waiting), ("ready", totals.ready), ("absent", totals.absent)];
+        for (state, count) in people {
+            let people = self.people.get_or_create(&PeopleOf { show: show.to_string(), state });
+            people.set(i64::try_from(count).unwrap_or(i64::MAX));
+        }
+        let snapshot_at = self.snapshot_at.get_or_create(&OfShow { show: show.to_string() });
+        snapshot_at.set(at.as_millis() as f64 / 1_000.0);
     }
 }

@@ -10,13 +10,13 @@ mod view;
 
 pub use view::View;
 
-use crate::metrics::StoreMetrics;
+use crate::metrics::{LineMetrics, StoreMetrics};
 use beats::{Beats, Haste, Noted};
 use core::sync::atomic::{AtomicI64, Ordering};
 use core::time::Duration;
 use domain::id::ShowId;
 use domain::time::Timestamp;
-use domain::waiting_room::{Refusal, RuleChange, Rules, Standing, Ticket};
+use domain::waiting_room::{Refusal, RuleChange, Rules, Snapshot, Standing, Ticket};
 use futures_util::FutureExt;
 use ports::clock::timeout;
 use ports::plant::{Plant, planted};
@@ -51,6 +51,7 @@ pub(crate) struct Keep {
     pub(crate) store: Arc<dyn WaitingRoomStore>,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) metrics: StoreMetrics,
+    pub(crate) lines: LineMetrics,
     /// The longest that a call of the store may take.
     pub(crate) limit: Duration,
 }
@@ -279,7 +280,8 @@ impl Room {
     fn take(&self, viewer: &mut Viewer, ticked: Ticked, notice: Option<Arc<str>>) -> Duration {
         let now = self.keep.clock.elapsed();
         let more = ticked.is_busy || ticked.snapshot.more;
-        let (rules, totals, last) = (ticked.snapshot.rules, ticked.snapshot.totals, ticked.snapshot.last);
+        let Snapshot { at, rules, totals, last, .. } = ticked.snapshot;
+        self.keep.lines.told(&self.show, at, totals);
         if viewer.take(ticked.snapshot, now) {
             tracing::warn!(show = %self.show, "the waiting room's store has lost something; those who wait are told to it again");
             if !planted(Plant::BeatsForgotten) {

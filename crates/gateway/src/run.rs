@@ -96,6 +96,7 @@ pub fn assemble(config: Config, deps: Deps) -> Result<Gateway, identity::WeakSec
         store: deps.waiting_room.clone(),
         clock: deps.clock.clone(),
         metrics: metrics.store.clone(),
+        lines: metrics.lines.clone(),
         limit: config.store_timeout,
     };
     let queue = Queue::new(Parts {

@@ -295,6 +295,32 @@ async fn a_line_goes_on_without_the_inventory() {
     assert_eq!(told.status, StatusCode::SERVICE_UNAVAILABLE, "{told:?}");
 }
 
+/// What an alarm looks at: how old the places are that people are told.
+#[tokio::test]
+async fn the_age_of_a_line_is_told_to_those_who_watch() {
+    let stage = Stage::new();
+    let door = stage.door();
+    for who in ["a", "b", "kim"] {
+        stage.join(&door, who).await;
+    }
+    stage.pass(s(1)).await;
+    let told = |name: &str| {
+        let metrics = door.process.metrics.render();
+        let line = metrics.lines().find_map(|line| line.strip_prefix(name).map(str::to_owned));
+        line.unwrap_or_else(|| panic!("no {name} in {metrics}")).trim().parse::<f64>().unwrap()
+    };
+    let people = |state: &str| told(&format!("waiting_room_people{{show=\"{SHOW}\",state=\"{state}\"}}"));
+    assert_eq!(people("waiting") + people("ready"), 3.0);
+    let at = || told(&format!("waiting_room_snapshot_timestamp_seconds{{show=\"{SHOW}\"}}"));
+    let before = at();
+    stage.pass(s(3)).await;
+    assert!((2.0..=3.0).contains(&(at() - before)), "{before}, and 3 s later {}", at());
+    stage.room.die(true);
+    let before = at();
+    stage.pass(s(20)).await;
+    assert!(at() - before < 1.0, "nobody has told anything");
+}
+
 /// A line stands still only for as long as the mistake is made.
 #[tokio::test]
 async fn a_panic_stops_no_line() {
