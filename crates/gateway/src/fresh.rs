@@ -9,6 +9,7 @@ use futures_util::future::Shared;
 use ports::{Clock, Fault, Tasks};
 use std::collections::HashMap;
 use std::hash::Hash;
+use std::panic::AssertUnwindSafe;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::oneshot;
 
@@ -33,7 +34,7 @@ pub(crate) struct Fresh<K, V> {
 struct Slot<V> {
     value: Option<(V, Duration)>,
     failed: Option<(Arc<Fault>, Duration)>,
-    /// Wakes those who wait in the order in which they came, so that a simulation can be repeated.
+    /// Wakes those who wait in an order that is not left to chance, so that a simulation can be repeated.
     running: Option<Shared<oneshot::Receiver<Fetched<V>>>>,
 }
 
@@ -77,9 +78,9 @@ impl<K: Hash + Eq + Clone + Send + 'static, V: Clone + Send + Sync + 'static> Fr
                 }
                 _ => {
                     let (tell, running) = oneshot::channel();
-                    let running = running.shared();
+                    let (fetch, running) = (fetch(), running.shared());
                     slot.running = Some(running.clone());
-                    self.begin(key.clone(), fetch(), tell);
+                    self.begin(key.clone(), fetch, tell);
                     running
                 }
             }
@@ -117,7 +118,10 @@ impl<K: Hash + Eq + Clone + Send + 'static, V: Clone + Send + Sync + 'static> Fr
     ) {
         let (slots, clock) = (Arc::clone(&self.slots), Arc::clone(&self.clock));
         self.tasks.spawn(async move {
-            let fetched = fetch.await.map_err(Arc::new);
+            let fetched = AssertUnwindSafe(fetch).catch_unwind().await;
+            // Who asks next tries again.
+            let fetched = fetched.unwrap_or_else(|_| Err(Fault::unavailable("what was asked for panicked")));
+            let fetched = fetched.map_err(Arc::new);
             let now = clock.elapsed();
             let mut slots = slots.lock().unwrap_or_else(PoisonError::into_inner);
             let slot = slots.entry(key).or_default();

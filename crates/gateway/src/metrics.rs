@@ -1,4 +1,4 @@
-//! The numbers of the gateway (contracts section 6). Label values come from closed sets.
+//! The numbers of the gateway (contracts section 6). Label values come from closed sets, and the shows on sale.
 
 use core::sync::atomic::AtomicU64;
 use core::time::Duration;

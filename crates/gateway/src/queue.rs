@@ -314,22 +314,20 @@ impl Queue {
         if let Some(room) = self.0.rooms.kept(show) {
             return Ok(room);
         }
-        let rules = match self.0.catalogue.waiting_room(show, trace).await {
-            Ok(Some(settings)) => rules(settings),
+        let wanted = match self.0.catalogue.waiting_room(show, trace).await {
+            Ok(Some(settings)) => Some(rules(settings)),
             Ok(None) => {
                 let message = format!("show {show} has no waiting room: reserve seats at once");
                 return Err(Refusal::new(Code::NotFound, message));
             }
             // A line that there is goes on without the inventory.
-            Err(no) if no.code() == Code::Unavailable => {
-                self.0.keep.find(show).await.ok().flatten().ok_or(no)?
-            }
+            Err(no) if no.code() == Code::Unavailable => None,
             Err(no) => return Err(no),
         };
         let opening = || {
             let Shared { keep, tasks, shutdown, .. } = &*self.0;
             let (show, keep, tasks, shutdown) = (show.clone(), keep.clone(), tasks.clone(), shutdown.clone());
-            async move { Room::open(show, rules, keep, &tasks, &shutdown).await }
+            async move { Room::open(show, wanted, keep, &tasks, &shutdown).await }
         };
         let room = self.0.rooms.get(show, opening).await;
         room.map_err(|fault| Refusal::failed("open", &fault, trace))

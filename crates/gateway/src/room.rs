@@ -76,11 +76,6 @@ impl Keep {
         );
         answer
     }
-
-    /// The rules of a line that another gateway has opened, or this one before it was restarted.
-    pub(crate) async fn find(&self, show: &ShowId) -> Result<Option<Rules>, Fault> {
-        plain(self.call("find", port(self.store.find(show))).await)
-    }
 }
 
 /// A line.
@@ -94,14 +89,22 @@ pub struct Room {
 }
 
 impl Room {
-    /// Opens the line, and keeps it until `shutdown`.
+    /// Opens the line, and keeps it until `shutdown`. Without rules there has to be one: another gateway has opened it, or this one
+    /// before it was restarted.
     pub(crate) async fn open(
         show: ShowId,
-        rules: Rules,
+        wanted: Option<Rules>,
         keep: Keep,
         tasks: &Tasks,
         shutdown: &CancellationToken,
     ) -> Result<Arc<Self>, Fault> {
+        let rules = match wanted {
+            Some(rules) => rules,
+            None => {
+                let found = plain(keep.call("find", port(keep.store.find(&show))).await)?;
+                found.ok_or_else(|| Fault::unavailable(format!("there is no line of show {show} yet")))?
+            }
+        };
         plain(keep.call("open", port(keep.store.open(&show, rules))).await)?;
         let notice = plain(keep.call("notice", port(keep.store.notice(&show))).await)?;
         let mut viewer = Viewer::default();
@@ -117,8 +120,9 @@ impl Room {
         let ahead_ms = AtomicI64::new(ahead(view.snapshot.at, keep.clock.elapsed()));
         let view = watch::Sender::new(Arc::new(view));
         let room = Arc::new(Self { show, keep, beats: Beats::default(), view, ahead_ms });
+        let mut viewer = Some(viewer);
         room.keep_up("tick", tasks, shutdown, move |room| {
-            let viewer = std::mem::take(&mut viewer);
+            let viewer = viewer.take().unwrap_or_else(|| Viewer::again(&room.view()));
             async move { room.tick(viewer).await }
         });
         room.keep_up("beat", tasks, shutdown, |room| async move { room.beat().await });
@@ -126,7 +130,7 @@ impl Room {
     }
 
     /// Starts a task that runs until `shutdown`. A line that stands still is worse than a mistake that is made again: after a
-    /// panic the task begins anew, with nothing of what it knew.
+    /// panic the task begins anew, with what the last view of the line says.
     fn keep_up<F: Future<Output = ()> + Send + 'static>(
         self: &Arc<Self>,
         task: &'static str,
@@ -339,7 +343,7 @@ impl Room {
 /// By how many milliseconds the store's clock is ahead of so long a time; rather too few than one too many, by which a pass would
 /// be handed out before its time.
 fn ahead(theirs: Timestamp, elapsed: Duration) -> i64 {
-    theirs.as_millis() as i64 - elapsed.as_micros().div_ceil(1_000) as i64
+    theirs.as_millis() as i64 - elapsed.as_nanos().div_ceil(1_000_000) as i64
 }
 
 /// Often enough that no token of the bucket runs over.

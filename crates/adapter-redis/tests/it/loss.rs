@@ -84,6 +84,26 @@ async fn a_server_that_lost_its_last_second_gives_no_number_twice() {
     assert!(lost.iter().all(|ticket| ticket.number < new[0].number));
 }
 
+/// The first ticket from before the loss comes just before the line would go on: entry is not held twice as long for it.
+#[tokio::test]
+async fn after_a_loss_entry_goes_on_within_five_seconds() {
+    let mut redis = Redis::start().await;
+    let clock = SuiteClock::new();
+    let room = connect(redis.url()).await.on_clock(clock.clone());
+    room.open(&show(), Rules::at(1_000)).await.unwrap();
+    join(&room, "kept").await;
+    redis.run(&["SAVE"]).await;
+    let lost = join(&room, "lost").await;
+    redis.crash(false).await;
+    join(&room, "new").await;
+    clock.pass(Duration::from_millis(2_900));
+    assert_eq!(room.beat(&show(), &[lost]).await.unwrap().answer, [Standing::Waiting]);
+    clock.pass(Duration::from_millis(1_500));
+    assert_eq!(snapshot(&room).await.totals.ready, 0, "those in front have the time to come");
+    clock.pass(Duration::from_millis(200));
+    assert_eq!(snapshot(&room).await.totals.ready, 3);
+}
+
 /// What a replica had not heard yet is lost when it takes over, and it has never run anything of ours.
 #[tokio::test]
 async fn a_replica_that_takes_over_gives_no_number_twice() {

@@ -95,10 +95,12 @@ impl Buyer<'_> {
         let (mut attempt, mut unanswered) = (0, 0);
         while attempt < WISHES_MAX {
             let key = format!("{}-{attempt}", self.person);
+            let asked_at = self.crowd.clock.elapsed();
             let mut answer = self.ask_for(&wish, &key, &pass).await?;
             if twice {
                 let again = self.ask_for(&wish, &key, &pass).await?;
-                self.compare(&answer, &again);
+                let is_over = self.crowd.clock.elapsed() - asked_at >= self.crowd.options.hold;
+                self.compare(&answer, &again, is_over);
                 // Seats that were taken may be free by then: this buyer has them, and the pass is used.
                 if again.status.is_success() {
                     answer = again;
@@ -165,9 +167,9 @@ impl Buyer<'_> {
     }
 
     /// Same key, same request: the same answer (invariant X2). A refusal is not recorded, so only successes compare; and the
-    /// second may be nobody's answer, or come after the hold is over.
-    fn compare(&mut self, first: &Answer, second: &Answer) {
-        let is_none = is_no_answer(second.status) || second.code() == "RESERVATION_EXPIRED";
+    /// second may be nobody's answer, or come when the hold `is_over`.
+    fn compare(&mut self, first: &Answer, second: &Answer, is_over: bool) {
+        let is_none = is_no_answer(second.status) || (is_over && second.code() == "RESERVATION_EXPIRED");
         let same = first.text("reservation_id") == second.text("reservation_id")
             && first.body["seat_ids"] == second.body["seat_ids"];
         if first.status.is_success() && !is_none && !(second.status.is_success() && same) {

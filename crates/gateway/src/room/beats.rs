@@ -76,11 +76,11 @@ impl Beats {
     /// Somebody was heard of. `asks` if the counts do not tell where they stand.
     pub(crate) fn note(&self, ticket: &Ticket, asks: bool, now: Duration) -> Noted {
         let mut state = self.lock();
-        let person = self.heard(&mut state, ticket, now);
+        let (person, is_other) = self.heard(&mut state, ticket, now);
         if let Some(standing) = person.last.filter(|standing| is_end(*standing)) {
             return Noted::Ended(standing);
         }
-        if asks {
+        if asks || is_other {
             let (tell, told) = oneshot::channel();
             // Those of before may have gone away while the store did not answer.
             person.asking.retain(|asking| !asking.is_closed());
@@ -101,10 +101,12 @@ impl Beats {
     /// Somebody has joined, which the store has taken as a sign of life.
     pub(crate) fn joined(&self, ticket: &Ticket, now: Duration) {
         let mut state = self.lock();
-        self.heard(&mut state, ticket, now).sent_at = Some(now);
+        self.heard(&mut state, ticket, now).0.sent_at = Some(now);
     }
 
-    fn heard<'s>(&self, state: &'s mut State, ticket: &Ticket, now: Duration) -> &'s mut Person {
+    /// Who that is, and whether it was somebody else before: a number that was given twice. The store knows whose it is, and each of
+    /// the two asks.
+    fn heard<'s>(&self, state: &'s mut State, ticket: &Ticket, now: Duration) -> (&'s mut Person, bool) {
         if state.people.is_empty() {
             self.somebody.notify_one();
         }
@@ -116,12 +118,12 @@ impl Beats {
             asking: Vec::new(),
         };
         let person = state.people.get_or_insert_with(ticket.number, new);
-        if person.ticket.key != ticket.key {
-            // A number that was given twice: the store knows whose it is, and is asked by each of the two.
+        let is_other = person.ticket.key != ticket.key;
+        if is_other {
             *person = new();
         }
         person.heard_at = now;
-        person
+        (person, is_other)
     }
 
     /// Returns when somebody was heard of.

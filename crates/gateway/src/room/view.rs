@@ -65,6 +65,12 @@ struct Known {
 }
 
 impl Viewer {
+    /// One that goes on from a view.
+    pub(super) fn again(view: &View) -> Self {
+        let View { snapshot, places, pace, .. } = view.clone();
+        Self { known: Some(Known { snapshot, places, pace }), shown_from: None }
+    }
+
     /// What to ask the store for.
     pub(super) fn since(&self) -> Option<(u64, u64)> {
         self.known.as_ref().map(|known| (known.snapshot.incarnation, known.snapshot.version))

@@ -293,6 +293,7 @@ async fn a_line_goes_on_without_the_inventory() {
     elsewhere.catalogue.go_away(true);
     let told = elsewhere.status(&elsewhere.door(), &ticket).await;
     assert_eq!(told.status, StatusCode::SERVICE_UNAVAILABLE, "{told:?}");
+    assert_eq!(*elsewhere.room.calls.lock().unwrap(), ["find"]);
 }
 
 /// What an alarm looks at: how old the places are that people are told.
@@ -331,10 +332,17 @@ async fn a_panic_stops_no_line() {
         tickets.push(stage.join(&door, &format!("p-{n}")).await);
     }
     stage.room.break_down(true);
+    let late = stage.door();
+    assert_eq!(stage.status(&late, &tickets[0]).await.status, StatusCode::SERVICE_UNAVAILABLE);
     stage.pass(s(2)).await;
     stage.room.break_down(false);
     stage.pass(s(4)).await;
     for ticket in &tickets {
+        assert_eq!(
+            stage.status(&late, ticket).await.text("status"),
+            "ready",
+            "also where it could not be opened"
+        );
         assert_eq!(stage.status(&door, ticket).await.text("status"), "ready");
         assert_eq!(stage.enter(&door, ticket).await.status, StatusCode::OK);
     }

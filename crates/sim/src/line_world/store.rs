@@ -267,11 +267,9 @@ impl WaitingRoomStore for Port {
         Ok(held)
     }
 
-    async fn find(&self, show: &ShowId) -> Result<Option<Rules>, Fault> {
-        self.world.way().await;
-        let found = self.world.shelves().get(show).map(|shelf| shelf.line.rules());
-        self.world.way().await;
-        Ok(found)
+    /// Nobody asks: the inventory of this world is always there.
+    async fn find(&self, _: &ShowId) -> Result<Option<Rules>, Fault> {
+        Err(Fault::permanent("a line is looked for"))
     }
 
     async fn join(&self, show: &ShowId, key: &str) -> Result<Ticket, PortError<Refusal>> {
