@@ -14,9 +14,10 @@ use core::sync::atomic::{AtomicBool, Ordering};
 use core::task::{Context, Poll, Waker};
 use core::time::Duration;
 use domain::random::{Random, SplitMix64};
+use std::cell::RefCell;
 use std::collections::BTreeMap;
-use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::panic::{AssertUnwindSafe, catch_unwind, set_hook, take_hook};
+use std::sync::{Arc, Mutex, MutexGuard, Once, PoisonError};
 use std::task::Wake;
 
 /// Polls without any progress of time after which a run is taken for a loop that never ends.
@@ -37,7 +38,7 @@ pub enum Turn {
     Waited,
     /// No task is ready and no timer runs: nothing will ever happen again.
     Still,
-    /// A task panicked.
+    /// A task panicked, also if it caught that itself.
     Panicked(Group, String),
     /// Tasks wake each other and time stands still.
     Loops,
@@ -241,13 +242,17 @@ impl Executor {
             return if self.advance(u64::MAX) { Turn::Waited } else { Turn::Still };
         };
         let mut task = task;
+        caught();
         let polled = catch_unwind(AssertUnwindSafe(|| {
             task.as_mut().poll(&mut Context::from_waker(&Waker::from(waker)))
         }));
+        let caught = caught();
         let mut tasks = lock(&self.shared.tasks);
         let (turn, over) = match polled {
-            Ok(Poll::Pending) => (Turn::Polled(group), false),
-            Ok(Poll::Ready(())) => (Turn::Polled(group), true),
+            Ok(poll) => {
+                let turn = caught.map_or(Turn::Polled(group), |words| Turn::Panicked(group, words));
+                (turn, poll.is_ready())
+            }
             Err(panic) => (Turn::Panicked(group, words(&*panic)), true),
         };
         let dead = tasks.dead[group.0 as usize];
@@ -290,6 +295,23 @@ impl Executor {
             return Some(found);
         }
     }
+}
+
+thread_local! {
+    static PANIC: RefCell<Option<String>> = const { RefCell::new(None) };
+}
+
+/// What this thread has panicked with since it was asked last. Services catch panics and go on; a simulation is not to miss them.
+fn caught() -> Option<String> {
+    static HOOK: Once = Once::new();
+    HOOK.call_once(|| {
+        let before = take_hook();
+        set_hook(Box::new(move |info| {
+            PANIC.with_borrow_mut(|panic| *panic = Some(words(info.payload())));
+            before(info);
+        }));
+    });
+    PANIC.take()
 }
 
 fn words(panic: &(dyn core::any::Any + Send)) -> String {
@@ -397,6 +419,21 @@ mod tests {
         let group = executor.group();
         executor.spawn(group, async { panic!("oh") });
         assert_eq!(executor.turn(), Turn::Panicked(group, "oh".to_owned()));
+        assert_eq!(executor.turn(), Turn::Still);
+    }
+
+    #[test]
+    fn a_panic_that_is_caught_is_told_and_the_task_goes_on() {
+        let executor = Executor::new(1);
+        let group = executor.group();
+        let sleeper = executor.clone();
+        executor.spawn(group, async move {
+            assert!(catch_unwind(|| panic!("oh")).is_err());
+            sleeper.sleep(Duration::from_secs(1)).await;
+        });
+        assert_eq!(executor.turn(), Turn::Panicked(group, "oh".to_owned()));
+        assert_eq!(executor.turn(), Turn::Waited);
+        assert_eq!(executor.turn(), Turn::Polled(group));
         assert_eq!(executor.turn(), Turn::Still);
     }
 }

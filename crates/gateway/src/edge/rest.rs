@@ -45,11 +45,13 @@ pub(crate) fn router(edge: &Edge, origins: &[HeaderValue], process: &Process) ->
         |name, value| SetResponseHeaderLayer::if_not_present(name, HeaderValue::from_static(value));
     // Around everything, the answers to paths and methods that there are not included. What is not a page loads nothing, and
     // is for no cache: it is of one person or of one moment.
-    let routes = routes
-        .layer(unless_said(header::X_CONTENT_TYPE_OPTIONS, "nosniff"))
-        .layer(unless_said(header::REFERRER_POLICY, "no-referrer"))
-        .layer(unless_said(header::CACHE_CONTROL, "no-store"))
-        .layer(unless_said(header::CONTENT_SECURITY_POLICY, "default-src 'none'; frame-ancestors 'none'"));
+    // One layer: each that is added by itself is an allocation or two at every request.
+    let routes = routes.layer((
+        unless_said(header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+        unless_said(header::REFERRER_POLICY, "no-referrer"),
+        unless_said(header::CACHE_CONTROL, "no-store"),
+        unless_said(header::CONTENT_SECURITY_POLICY, "default-src 'none'; frame-ancestors 'none'"),
+    ));
     // Outermost: a browser's question before the call is answered whatever the route says of its methods.
     if origins.is_empty() { routes } else { routes.layer(cors(origins)) }
 }
