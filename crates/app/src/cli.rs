@@ -75,7 +75,7 @@ pub struct UpArgs {
     /// Folder of the data; made if it is not there.
     #[arg(long, value_name = "DIR", default_value = DATA)]
     pub data: PathBuf,
-    /// Bind free ports instead of 8010 to 8042.
+    /// Bind free ports instead of 8000 to 8042.
     #[arg(long)]
     pub free_ports: bool,
     /// How long seats are held for a buyer.

@@ -12,7 +12,7 @@ use std::sync::{Mutex, PoisonError};
 /// Shows that a process remembers, at most; a sale has a handful.
 const SHOWS_KNOWN_MAX: usize = 10_000;
 
-/// The door of a show, as its definition says. There is no waiting room yet, so no pass is valid.
+/// The door of a show, as its definition says.
 pub(crate) struct Door(inventory::Service);
 
 impl Door {

@@ -19,8 +19,9 @@ pub struct View {
     jumped_to: u64,
 }
 
-/// Nobody can have been given so many numbers since a snapshot: the store has jumped, and it is not known yet.
-const JUMP: u64 = 1 << 20;
+/// Nobody can have been given so many numbers since a snapshot: the store has jumped, and it is not known yet. Half of what a line
+/// jumps at least (`domain::waiting_room`), which may have lost as many before it jumped.
+const JUMP: u64 = 1 << 16;
 
 impl View {
     /// People ahead of a number. One that was given after the snapshot has everybody ahead of it who was given one since.
@@ -107,5 +108,49 @@ impl Viewer {
             notice,
             jumped_to: 0,
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use domain::time::Timestamp;
+    use domain::waiting_room::{Rules, Totals};
+
+    /// Nobody waits in it, and 1,000 is the last number that was given.
+    fn view() -> View {
+        let snapshot = Snapshot {
+            incarnation: 1,
+            version: 1,
+            at: Timestamp::from_millis(1),
+            head: 1_001,
+            high: 1_000,
+            last: 1_000,
+            rules: Rules::at(1),
+            totals: Totals::default(),
+            blocks: Vec::new(),
+            cleared: 0,
+            more: false,
+        };
+        let mut viewer = Viewer::default();
+        viewer.take(snapshot, Duration::ZERO);
+        viewer.view(Duration::ZERO, None).unwrap()
+    }
+
+    #[test]
+    fn who_joined_since_has_those_ahead_who_joined_since() {
+        assert_eq!(view().ahead_of(1_001), 0);
+        assert_eq!(view().ahead_of(1_021), 20);
+    }
+
+    /// The store has lost some hundred numbers, has gone on 131,072 above what it had, and is not known to have.
+    #[test]
+    fn numbers_that_were_never_given_are_nobody_ahead() {
+        for lost in [0, 700, 30_000] {
+            assert_eq!(view().ahead_of(1_000 + (1 << 17) + 1 - lost), 0, "{lost} were lost");
+        }
+        let mut jumped = view();
+        jumped.jumped(132_160);
+        assert_eq!(jumped.ahead_of(132_165), 4);
     }
 }
