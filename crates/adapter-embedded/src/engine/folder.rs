@@ -39,7 +39,16 @@ impl Part {
 /// Holds the folder's lock until it is dropped.
 #[derive(Debug)]
 pub(crate) struct FolderLock {
-    _file: File,
+    file: File,
+}
+
+impl Drop for FolderLock {
+    /// Closing the file is not enough: a child that this process starts meanwhile has it open too, until it runs its own program.
+    fn drop(&mut self) {
+        if let Err(error) = self.file.unlock() {
+            tracing::warn!(%error, "the folder of the data is locked until this process ends");
+        }
+    }
 }
 
 /// What stands in the format file.
@@ -150,8 +159,25 @@ fn lock(root: &Path) -> Result<FolderLock, OpenError> {
         .open(root.join(LOCK_FILE))
         .map_err(|e| OpenError::io(root, "open the lock file", e))?;
     match file.try_lock() {
-        Ok(()) => Ok(FolderLock { _file: file }),
+        Ok(()) => Ok(FolderLock { file }),
         Err(TryLockError::WouldBlock) => Err(OpenError::InUse { folder: root.to_path_buf() }),
         Err(TryLockError::Error(e)) => Err(OpenError::io(root, "lock the folder", e)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// As between `fork` and `exec` of a child of this process.
+    #[test]
+    fn a_folder_is_free_although_somebody_else_has_its_lock_file_open() {
+        let folder = tempfile::tempdir().unwrap();
+        let held = lock(folder.path()).unwrap();
+        let inherited = held.file.try_clone().unwrap();
+        assert!(matches!(lock(folder.path()), Err(OpenError::InUse { .. })));
+        drop(held);
+        drop(lock(folder.path()).unwrap());
+        drop(inherited);
     }
 }
