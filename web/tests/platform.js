@@ -4,7 +4,7 @@
 // INVENTORY_URL  inventory-api, where shows are put on sale, http://127.0.0.1:8020
 // ACCESS_TOKEN   one or more tokens (`tacos token --sub NAME`), separated by commas or spaces, one for each person;
 //                a test takes one and no two tests at once take the same
-// HOLD_SECONDS   how long the platform holds a seat, if that is short enough to wait for; without it no test waits
+// HOLD_SECONDS   how long the platform holds a seat: one test waits for the end of it; without it none does
 
 import { randomUUID } from 'node:crypto';
 

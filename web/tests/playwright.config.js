@@ -5,8 +5,8 @@ export default defineConfig({
   testDir: '.',
   testMatch: '*.spec.js',
   outputDir: results,
-  timeout: 90_000,
-  expect: { timeout: 15_000 },
+  timeout: 240_000,
+  expect: { timeout: 45_000 },
   fullyParallel: true,
   // A person is signed in once: as many at once as there are tokens.
   workers: (process.env.ACCESS_TOKEN ?? '').split(/[\s,]+/).filter(Boolean).length || 1,

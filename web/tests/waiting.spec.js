@@ -83,8 +83,8 @@ test('a hidden page goes on waiting without drawing, and its title tells the tur
   expect((await started).url()).toContain('/assets/alarm.js');
   let asked = 0;
   page.on('request', (request) => { asked += Number(request.url().includes('/queue/status')); });
-  await expect.poll(() => asked, { timeout: 30_000 }).toBeGreaterThan(0);
-  await expect.poll(() => page.title(), { timeout: 40_000 }).toContain('★');
+  await expect.poll(() => asked).toBeGreaterThan(0);
+  await expect.poll(() => page.title()).toContain('★');
   expect(await page.evaluate(() => window.drawn)).toBe(0);
   await setHidden(false);
   await expect.poll(() => page.title()).not.toContain('★');

@@ -1,6 +1,7 @@
-//! Everything a change must pass, in the order in which it fails soonest. All steps run, so that one run tells all.
+//! Everything a change must pass, in the order in which it fails soonest. All steps run, so that one run tells all, and what
+//! commands that failed had printed is told again at the end, where the log of a long run is looked at first.
 
-use crate::run::{Outcome, cargo, line, shown};
+use crate::run::{Outcome, cargo, failed, line, remember, shown};
 use crate::{deny, engines, subcommands, tidy, web};
 use anyhow::Result;
 use std::path::Path;
@@ -33,6 +34,7 @@ struct Step {
 
 /// Runs every step; whether all passed.
 pub(crate) fn run(root: &Path) -> Result<bool> {
+    remember();
     let mut steps = Vec::new();
     step(&mut steps, "format", || shown(&mut cargo(root, &["fmt", "--all", "--check"])))?;
     step(&mut steps, "absences", || {
@@ -83,6 +85,9 @@ fn step<O: Into<Outcome>>(
 
 fn summary(steps: &[Step]) -> bool {
     let whole: Duration = steps.iter().map(|step| step.took).sum();
+    for told in failed() {
+        println!("\n== failed: {told}");
+    }
     println!("\n{}", line(&cargo(Path::new("."), &["xtask", "ci"])));
     for Step { name, outcome, took } in steps {
         let note = if let Outcome::PassedBut(note) = outcome { note } else { "" };
