@@ -1,5 +1,6 @@
 -- One step of the line of one show. The rules are those of `domain::waiting_room::Line`, name for name, and the contract suite
--- compares every answer. All keys share one hash tag.
+-- compares every answer. All keys share one hash tag. The rules' numbers stand in front of this text when it is run: BLOCK,
+-- STEPS_MAX, BLOCKS_MAX, JUMP, HOLD, STALL (milliseconds, both), MISSED_MAX, COST.
 --
 -- line        string  the scalars of the line, packed: as a hash they cost a fifth of a call
 -- people      hash  number -> state|at|missed|joined_at|key; state: w waiting, a absent, r ready with its token, u ready
@@ -12,8 +13,6 @@
 -- known       zset  block by block
 local LINE, PEOPLE, NUMBERS, WAITING, SEEN, HELD, UNHELD, REMEMBERED, BLOCKS, CHANGES, KNOWN = unpack(KEYS)
 
-local BLOCK, STEPS_MAX, BLOCKS_MAX = 64, 500, 1000
-local JUMP, HOLD, STALL, MISSED_MAX, COST = 131072, 3000, 2000, 3, 1000
 
 local op, incarnation = ARGV[1], ARGV[3]
 local now = tonumber(ARGV[2])

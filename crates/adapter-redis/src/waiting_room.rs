@@ -7,14 +7,33 @@ use async_trait::async_trait;
 use core::time::Duration;
 use domain::id::ShowId;
 use domain::time::Timestamp;
-use domain::waiting_room::{Patience, Refusal, RuleChange, Rules, Snapshot, Standing, Ticket, Totals};
+use domain::waiting_room::{
+    BLOCK, BLOCKS_MAX, COST, HOLD, JUMP, MISSED_MAX, Patience, Refusal, RuleChange, Rules, STALL, STEPS_MAX,
+    Snapshot, Standing, Ticket, Totals,
+};
 use ports::waiting_room::{BEATS_MAX, Dated, KEY_BYTES_MAX, Ticked};
 use ports::{Clock, Entropy, Fault, PortError, WaitingRoomStore};
 use redis::{ErrorKind, Script, ServerErrorKind, Value};
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError};
 
-const LINE: &str = include_str!("line.lua");
+/// What runs on the server: the rules' numbers, and the script that goes by them.
+static LINE: LazyLock<String> = LazyLock::new(|| {
+    let numbers = [
+        ("BLOCK", u128::from(BLOCK)),
+        ("STEPS_MAX", STEPS_MAX as u128),
+        ("BLOCKS_MAX", BLOCKS_MAX as u128),
+        ("JUMP", u128::from(JUMP)),
+        ("HOLD", HOLD.as_millis()),
+        ("STALL", STALL.as_millis()),
+        ("MISSED_MAX", u128::from(MISSED_MAX)),
+        ("COST", u128::from(COST.unsigned_abs())),
+    ];
+    let (names, values): (Vec<_>, Vec<_>) =
+        numbers.into_iter().map(|(name, value)| (name, value.to_string())).unzip();
+    let line = include_str!("line.lua");
+    format!("local {} = {}\n{line}", names.join(", "), values.join(", "))
+});
 
 /// The keys of one show, as the script takes them.
 const KEYS: [&str; 11] = [
@@ -63,7 +82,7 @@ impl RedisWaitingRoom {
         let prefix = options.prefix.clone();
         Ok(Self {
             link,
-            script: Script::new(LINE),
+            script: Script::new(&LINE),
             prefix,
             patience,
             entropy,
@@ -115,7 +134,7 @@ impl RedisWaitingRoom {
         let mut answer = self.link.run(part, deadline, call).await;
         if answer.as_ref().is_err_and(|why| why.kind() == ErrorKind::Server(ServerErrorKind::NoScript)) {
             // The server keeps what it has run. The library would load it, on a cluster to every node, of which none may be down.
-            let call = || self.call("EVAL", LINE, opened, command, arguments);
+            let call = || self.call("EVAL", &LINE, opened, command, arguments);
             answer = self.link.run(part, deadline, call).await;
         }
         let answer = answer.map_err(|why| fault(command, why))?;

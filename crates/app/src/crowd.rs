@@ -1,14 +1,15 @@
 //! A crowd of buyers that drives the platform over its real APIs.
 //!
-//! `tacos demo` and the crash test use the same buyers. Each waits in
-//! line and is signed in. A buyer knows what it was told and nothing else: its [`Receipt`]
-//! lists every promise that the platform made to it, and the crash test holds the platform to them. A call without an
-//! answer is made again with the same key until the platform is back, because that is what idempotency is for.
+//! `tacos demo` and the crash test use the same buyers. Each waits in line and is signed in. A buyer knows what it was told and
+//! nothing else: its [`Receipt`] lists every promise that the platform made to it, and the crash test holds the platform to
+//! them. A call without an answer is made again with the same key until the platform is back, because that is what
+//! idempotency is for.
 
 use crate::client::Http;
 use anyhow::Result;
 use domain::random::{Random, SplitMix64};
 use domain::retry::{Policy, wait};
+use http::StatusCode;
 use identity::Secret;
 use ports::Clock;
 use std::sync::Arc;
@@ -136,4 +137,9 @@ impl Crowd {
     fn gateway_url(&self, path: &str) -> String {
         format!("http://{}{path}", self.endpoints.borrow().gateway_http)
     }
+}
+
+/// Whether the platform could not say: asking again with the same key finds out.
+fn is_no_answer(status: StatusCode) -> bool {
+    status.is_server_error() || status == StatusCode::TOO_MANY_REQUESTS
 }

@@ -12,8 +12,8 @@ mod places;
 mod rules;
 mod snapshot;
 
-pub use bucket::{BURST_MAX, Bucket, RATE_MAX};
-pub use line::{BLOCKS_MAX, HOLD, Line, MISSED_MAX, Refusal, STEPS_MAX, Standing, Ticket};
+pub use bucket::{BURST_MAX, Bucket, COST, RATE_MAX};
+pub use line::{BLOCKS_MAX, HOLD, JUMP, Line, MISSED_MAX, Refusal, STALL, STEPS_MAX, Standing, Ticket};
 pub use pace::Pace;
 pub use places::{BLOCK, Places, block_of};
 pub use rules::{CAPACITY_MAX, Patience, RuleChange, Rules};

@@ -1,7 +1,7 @@
 //! One buyer, from the first wish to the last answer.
 
 use super::hall::Wish;
-use super::{Behaviour, Crowd, Hall, Promise, Receipt};
+use super::{Behaviour, Crowd, Hall, Promise, Receipt, is_no_answer};
 use crate::client::Answer;
 use anyhow::Result;
 use contracts::payment::v1::{PaymentScenario, PaymentStatus};
@@ -284,9 +284,4 @@ impl Buyer<'_> {
             }
         }
     }
-}
-
-/// Whether the platform could not say: asking again with the same key finds out.
-pub(super) fn is_no_answer(status: StatusCode) -> bool {
-    status.is_server_error() || status == StatusCode::TOO_MANY_REQUESTS
 }

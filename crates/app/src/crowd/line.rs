@@ -1,7 +1,6 @@
 //! The waiting room as its people see it: join, ask now and then, enter when it is one's turn.
 
-use super::Crowd;
-use super::buyer::is_no_answer;
+use super::{Crowd, is_no_answer};
 use crate::client::Answer;
 use anyhow::{Result, bail};
 use domain::id::PersonId;

@@ -7,7 +7,7 @@
 use crate::time::Timestamp;
 
 /// Units of one person: the milliseconds of a second, so that `rate` units a millisecond are `rate` people a second.
-const COST: i64 = 1_000;
+pub const COST: i64 = 1_000;
 
 /// People a second, at most.
 pub const RATE_MAX: u32 = 1_000_000;

@@ -44,11 +44,11 @@ pub const BLOCKS_MAX: usize = 1_000;
 /// By how many numbers a line that has lost what came last jumps ahead at least, whatever the clock says: more than a second of
 /// joins. No more than that, because a line that is begun anew soon afterwards begins by the clock, 64 a millisecond: while the
 /// numbers are ahead of it, here for two seconds, some would be given twice.
-const JUMP: u64 = 1 << 17;
+pub const JUMP: u64 = 1 << 17;
 /// How long nobody gets a turn after a loss: those in front send a sign of life every second or two.
 pub const HOLD: Duration = Duration::from_secs(3);
 /// If nobody has ticked for so long, signs of life were lost on their way, and nobody is absent for that.
-const STALL: Duration = Duration::from_secs(2);
+pub const STALL: Duration = Duration::from_secs(2);
 /// Turns that a person may leave unused.
 pub const MISSED_MAX: u8 = 3;
 

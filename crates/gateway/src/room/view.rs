@@ -1,7 +1,7 @@
 //! What a gateway knows of a line: a snapshot of the store, kept as counts.
 
 use core::time::Duration;
-use domain::waiting_room::{HOLD, Pace, Places, Snapshot};
+use domain::waiting_room::{self, HOLD, Pace, Places, Snapshot};
 use std::sync::Arc;
 
 /// A line as it was a moment ago. Places and waits are told from it without asking the store.
@@ -20,8 +20,8 @@ pub struct View {
 }
 
 /// Nobody can have been given so many numbers since a snapshot: the store has jumped, and it is not known yet. Half of what a line
-/// jumps at least (`domain::waiting_room`), which may have lost as many before it jumped.
-const JUMP: u64 = 1 << 16;
+/// jumps at least, which may have lost as many before it jumped.
+const JUMP: u64 = waiting_room::JUMP / 2;
 
 impl View {
     /// People ahead of a number. One that was given after the snapshot has everybody ahead of it who was given one since.
@@ -143,11 +143,11 @@ mod tests {
         assert_eq!(view().ahead_of(1_021), 20);
     }
 
-    /// The store has lost some hundred numbers, has gone on 131,072 above what it had, and is not known to have.
+    /// The store has lost some hundred numbers, has gone on [`waiting_room::JUMP`] above what it had, and is not known to have.
     #[test]
     fn numbers_that_were_never_given_are_nobody_ahead() {
         for lost in [0, 700, 30_000] {
-            assert_eq!(view().ahead_of(1_000 + (1 << 17) + 1 - lost), 0, "{lost} were lost");
+            assert_eq!(view().ahead_of(1_000 + waiting_room::JUMP + 1 - lost), 0, "{lost} were lost");
         }
         let mut jumped = view();
         jumped.jumped(132_160);

@@ -1,6 +1,6 @@
 //! People in line, over one gateway and over two.
 
-use crate::stage::{OPEN_SHOW, ROOM_SECRET, SHOW, Stage};
+use crate::stage::{Door, OPEN_SHOW, ROOM_SECRET, SHOW, Stage, Told};
 use core::time::Duration;
 use futures_util::StreamExt;
 use http::{Method, StatusCode, header};
@@ -49,7 +49,7 @@ async fn somebody_joins_waits_and_enters() {
     assert_eq!(stage.status(&door, &tickets[2]).await.text("status"), "expired");
 }
 
-async fn door_enter(door: &crate::stage::Door, ticket: &str) -> crate::stage::Told {
+async fn door_enter(door: &Door, ticket: &str) -> Told {
     door.post("/queue/enter", &[], &json!({"waiting_token": ticket})).await
 }
 
@@ -297,6 +297,19 @@ async fn a_line_goes_on_without_the_inventory() {
 }
 
 /// What an alarm looks at: how old the places are that people are told.
+/// What a gauge says.
+fn told(door: &Door, name: &str, labels: &str) -> f64 {
+    let metrics = door.process.metrics.render();
+    let line = metrics.lines().find_map(|line| line.strip_prefix(&format!("{name}{{{labels}}}")));
+    line.unwrap_or_else(|| panic!("no {name} of {labels} in {metrics}")).trim().parse().unwrap()
+}
+
+/// How many are in line or have a turn.
+fn people(door: &Door) -> f64 {
+    let of = |state: &str| told(door, "waiting_room_people", &format!("show=\"{SHOW}\",state=\"{state}\""));
+    of("waiting") + of("ready")
+}
+
 #[tokio::test]
 async fn the_age_of_a_line_is_told_to_those_who_watch() {
     let stage = Stage::new();
@@ -305,14 +318,8 @@ async fn the_age_of_a_line_is_told_to_those_who_watch() {
         stage.join(&door, who).await;
     }
     stage.pass(s(1)).await;
-    let told = |name: &str| {
-        let metrics = door.process.metrics.render();
-        let line = metrics.lines().find_map(|line| line.strip_prefix(name).map(str::to_owned));
-        line.unwrap_or_else(|| panic!("no {name} in {metrics}")).trim().parse::<f64>().unwrap()
-    };
-    let people = |state: &str| told(&format!("waiting_room_people{{show=\"{SHOW}\",state=\"{state}\"}}"));
-    assert_eq!(people("waiting") + people("ready"), 3.0);
-    let at = || told(&format!("waiting_room_snapshot_timestamp_seconds{{show=\"{SHOW}\"}}"));
+    assert_eq!(people(&door), 3.0);
+    let at = || told(&door, "waiting_room_snapshot_timestamp_seconds", &format!("show=\"{SHOW}\""));
     let before = at();
     stage.pass(s(3)).await;
     assert!((2.0..=3.0).contains(&(at() - before)), "{before}, and 3 s later {}", at());
@@ -434,4 +441,25 @@ async fn what_there_is_no_line_for_is_told_so() {
         let told = join(bad).await;
         assert_eq!((told.status, told.code()), (StatusCode::BAD_REQUEST, "INVALID_ARGUMENT"), "{told:?}");
     }
+}
+
+/// Who begins anew knows the line from before, or nobody would notice that it has lost something meanwhile.
+#[tokio::test]
+async fn a_loss_beside_a_panic_is_noticed() {
+    let stage = Stage::new();
+    let door = stage.door();
+    // Who has had a turn asks for the next by themselves.
+    stage.answered(door.admin(Method::POST, &format!("/admin/queues/{SHOW}/pause"), &[], None)).await;
+    for n in 0..8 {
+        stage.join(&door, &format!("p-{n}")).await;
+    }
+    stage.pass(s(1)).await;
+    stage.room.break_down(true);
+    stage.pass(s(2)).await;
+    stage.room.lose_everything().await;
+    stage.room.break_down(false);
+    // Nobody asks: what the gateway knows of them is all that the store can be told.
+    // Nobody asks: what the gateway knows of them is all that the store can be told.
+    stage.pass(s(5)).await;
+    assert_eq!(people(&door), 8.0);
 }
