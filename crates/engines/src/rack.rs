@@ -82,7 +82,8 @@ impl Rack {
         self.folder.join("engines.json")
     }
 
-    /// Starts those that do not answer already, side by side, and waits until all do. `tell` hears what takes long.
+    /// Starts those that do not answer already, side by side, and waits until all do; forgets others that have died. `tell` hears
+    /// what takes long.
     ///
     /// # Errors
     /// One cannot be fetched or started; then none is left that this call has started.
@@ -91,13 +92,18 @@ impl Rack {
         let _alone = self.alone(tell)?;
         let mut state = State::load(&self.file())?;
         let mut missing = Vec::new();
-        for kind in Kind::ALL.into_iter().filter(|kind| wanted.contains(kind)) {
+        for kind in Kind::ALL {
+            let is_wanted = wanted.contains(&kind);
             match state.engines.get_mut(&kind) {
-                Some(entry) if is_up(kind, entry) => entry.kept |= purpose == Purpose::Kept,
-                _ => {
+                Some(entry) if is_wanted && is_up(kind, entry) => entry.kept |= purpose == Purpose::Kept,
+                // With no process on record somebody else runs it.
+                Some(entry) if !is_wanted && entry.processes.iter().all(Process::is_running) => {}
+                _ if is_wanted => {
                     self.end(&mut state, kind)?;
                     missing.push(kind);
                 }
+                // Killed, or of before the machine was started: nobody is to be told its addresses.
+                _ => self.end(&mut state, kind)?,
             }
         }
         state.save(&self.file())?;

@@ -81,6 +81,19 @@ fn a_server_that_died_is_started_anew() {
 }
 
 #[test]
+fn a_server_that_died_is_forgotten_when_another_is_started() {
+    let bench = Bench::new();
+    let before = bench.up(Kind::Redis);
+    let beside = || bench.rack.up(&[], Purpose::Kept, &quiet).expect("nothing to start");
+    assert_eq!(beside(), before);
+    ask(&before.engines[&Kind::Redis].addresses[0], "SHUTDOWN NOSAVE");
+    while only(&before, Kind::Redis).is_running() {
+        std::thread::yield_now();
+    }
+    assert_eq!(beside(), State::default(), "nobody is told where it was");
+}
+
+#[test]
 fn a_process_that_took_over_the_id_is_left_alone() {
     let bench = Bench::new();
     let state = bench.up(Kind::Redis);
