@@ -17,7 +17,7 @@ pub use base::base_routes;
 pub use instrument::instrument;
 pub use json::{BODY_BYTES_MAX, Json, OptionalJson, RawBody};
 pub use reply::ErrorReply;
-pub use serve::{PeerAddress, serve, serve_many};
+pub use serve::{serve, serve_many};
 pub use token::{InternalToken, InternalTokenLayer, internal_token};
 
 use http::HeaderMap;

@@ -28,3 +28,4 @@ pub use exit::Exit;
 pub use health::Health;
 pub use metrics::Metrics;
 pub use process::Process;
+pub use server::PeerAddress;

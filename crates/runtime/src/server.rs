@@ -8,6 +8,7 @@ use core::pin::{Pin, pin};
 use core::time::Duration;
 use ports::Tasks;
 use std::io;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
@@ -23,6 +24,17 @@ pub const CONNECTIONS_MAX: u32 = 10_000;
 
 /// How long accepting rests after the operating system refused (out of descriptors): nothing but time helps then.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
+
+/// Who has connected: an extension of every request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PeerAddress(pub SocketAddr);
+
+impl PeerAddress {
+    /// `None` of a connection that has ended already.
+    pub(crate) fn of(stream: &TcpStream) -> Option<Self> {
+        stream.peer_addr().ok().map(Self)
+    }
+}
 
 /// A connection that can be asked to end after the calls it has.
 pub(crate) trait Drain: Future<Output = hyper::Result<()>> {

@@ -13,7 +13,8 @@ use domain::time::Timestamp;
 use http::{Extensions, HeaderMap, HeaderName, HeaderValue, header};
 use identity::Rejected;
 use ports::Trace;
-use runtime::http::{PeerAddress, trace_of};
+use runtime::PeerAddress;
+use runtime::http::trace_of;
 use std::net::IpAddr;
 use std::sync::Arc;
 
@@ -82,6 +83,27 @@ impl Edge {
         self.0.metrics.dropped("person");
         Err(self.too_many(verdict))
     }
+
+    /// One more request of an address. A server always knows its peer; a test that calls the routes has none.
+    pub(super) fn within_address_limit(
+        &self,
+        headers: &HeaderMap,
+        extensions: &Extensions,
+    ) -> Result<(), Refusal> {
+        let Some(limiter) = &self.0.per_address else { return Ok(()) };
+        let Some(sender) = self.sender(headers, extensions) else { return Ok(()) };
+        let verdict = limiter.take(&sender, self.0.queue.clock().elapsed());
+        if verdict.is_allowed {
+            return Ok(());
+        }
+        self.0.metrics.dropped("address");
+        Err(self.too_many(verdict))
+    }
+
+    fn too_many(&self, verdict: Verdict) -> Refusal {
+        let next_at = self.0.queue.clock().now().plus(verdict.wait);
+        Refusal::too_many(verdict, next_at)
+    }
 }
 
 /// The limit of who is signed in is that of their tickets: the same person.
@@ -96,23 +118,9 @@ fn bearer(given: &HeaderValue) -> Option<&str> {
 
 /// One more request of an address.
 pub(super) async fn limit_address(State(edge): State<Edge>, request: Request, next: Next) -> Response {
-    let Some(limiter) = &edge.0.per_address else { return next.run(request).await };
-    // A server always knows its peer; a test that calls the router has none.
-    let Some(sender) = edge.sender(request.headers(), request.extensions()) else {
-        return next.run(request).await;
-    };
-    let verdict = limiter.take(&sender, edge.0.queue.clock().elapsed());
-    if verdict.is_allowed {
-        return next.run(request).await;
-    }
-    edge.0.metrics.dropped("address");
-    edge.too_many(verdict).reply(&trace_of(request.headers()))
-}
-
-impl Edge {
-    fn too_many(&self, verdict: Verdict) -> Refusal {
-        let next_at = self.0.queue.clock().now().plus(verdict.wait);
-        Refusal::too_many(verdict, next_at)
+    match edge.within_address_limit(request.headers(), request.extensions()) {
+        Ok(()) => next.run(request).await,
+        Err(refusal) => refusal.reply(&trace_of(request.headers())),
     }
 }
 

@@ -12,7 +12,6 @@ use contracts::time;
 use contracts::vocabulary::{count, optional, required};
 use core::time::Duration;
 use domain::id::{PersonId, ShowId};
-use http::{HeaderMap, header};
 use ports::Trace;
 use runtime::grpc::{Services, trace_of_metadata};
 use tonic::metadata::MetadataMap;
@@ -70,16 +69,14 @@ fn told<T: Refusable>(trace: &Trace, answer: Result<T, Refusal>) -> Answer<T> {
 }
 
 impl Grpc {
+    /// Where a call comes from may not call too often; over REST every route has this in front of it.
+    fn begin<T>(&self, request: &Request<T>) -> Result<(), Refusal> {
+        self.0.within_address_limit(request.metadata().as_ref(), request.extensions())
+    }
+
     /// Who is signed in, by the same token as over REST.
     async fn signed_in(&self, metadata: &MetadataMap, trace: &Trace) -> Result<Option<PersonId>, Refusal> {
-        let mut headers = HeaderMap::new();
-        if let Some(given) = metadata.get(header::AUTHORIZATION.as_str()) {
-            let value = given.to_str().ok().and_then(|text| text.parse().ok());
-            let unreadable =
-                || Refusal::new(Code::Unauthenticated, "the metadata authorization cannot be read");
-            headers.insert(header::AUTHORIZATION, value.ok_or_else(unreadable)?);
-        }
-        self.0.signed_in(&headers, trace).await
+        self.0.signed_in(metadata.as_ref(), trace).await
     }
 }
 
@@ -104,6 +101,7 @@ impl QueueService for Grpc {
     ) -> Answer<proto::JoinQueueResponse> {
         let trace = trace_of_metadata(request.metadata());
         let joined = async {
+            self.begin(&request)?;
             let signed_in = self.signed_in(request.metadata(), &trace).await?;
             let request = request.get_ref();
             let show = required(ShowId::parse, "event_id", &request.event_id)?;
@@ -143,6 +141,7 @@ impl QueueService for Grpc {
     ) -> Answer<proto::GetQueueStatusResponse> {
         let trace = trace_of_metadata(request.metadata());
         let status = async {
+            self.begin(&request)?;
             let held = super::queue::held(&self.0, &request.get_ref().waiting_token, &trace).await?;
             let status = self.0.0.queue.status(&held).await;
             let now = self.0.0.queue.clock().now();
@@ -166,6 +165,7 @@ impl QueueService for Grpc {
     ) -> Answer<proto::RequestAdmissionResponse> {
         let trace = trace_of_metadata(request.metadata());
         let entered = async {
+            self.begin(&request)?;
             let signed_in = self.signed_in(request.metadata(), &trace).await?;
             let request = request.get_ref();
             let held = super::queue::held(&self.0, &request.waiting_token, &trace).await?;
@@ -197,6 +197,7 @@ impl QueueService for Grpc {
     ) -> Answer<proto::LeaveQueueResponse> {
         let trace = trace_of_metadata(request.metadata());
         let left = async {
+            self.begin(&request)?;
             let held = super::queue::held(&self.0, &request.get_ref().waiting_token, &trace).await?;
             self.0.0.queue.leave(&held, &trace).await?;
             let now = self.0.0.queue.clock().now();
@@ -212,6 +213,7 @@ impl QueueService for Grpc {
     ) -> Answer<proto::GetQueueStatsResponse> {
         let trace = trace_of_metadata(request.metadata());
         let stats = async {
+            self.begin(&request)?;
             let queue = &self.0.0.queue;
             let asked = optional(ShowId::parse, "event_id", &request.get_ref().event_id)?;
             let rooms = match asked {

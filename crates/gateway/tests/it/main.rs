@@ -1,9 +1,11 @@
-//! The gateway over its public routes, on the embedded waiting room. What is behind it is walked through in `app`'s tests.
+//! The gateway over its public routes and over sockets, on the embedded waiting room. What is behind it is walked through in `app`'s tests.
 #![allow(missing_docs, clippy::unwrap_used, reason = "a test binary")]
 
+mod grpc;
 mod identity;
 mod limits;
 mod line;
 mod operator;
 mod pages;
+mod served;
 mod stage;

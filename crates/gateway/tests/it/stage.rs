@@ -1,5 +1,6 @@
 //! One or more gateways on one waiting room, with shows that are on sale and a clock that the test moves.
 
+use crate::served::Served;
 use adapter_embedded::MemoryWaitingRoom;
 use async_trait::async_trait;
 use axum::Router;
@@ -335,6 +336,16 @@ impl Stage {
     }
 
     pub(crate) fn door_with(&self, change: impl FnOnce(&mut Config)) -> Door {
+        self.gateway(change).0
+    }
+
+    /// Another gateway, and the same over sockets.
+    pub(crate) async fn serve(&self, change: impl FnOnce(&mut Config)) -> (Door, Served) {
+        let (door, gateway) = self.gateway(change);
+        (door, Served::start(gateway).await)
+    }
+
+    fn gateway(&self, change: impl FnOnce(&mut Config)) -> (Door, Gateway) {
         let mut config = Config::new(ROOM_SECRET.into(), JWT_SECRET.into());
         (config.per_person, config.per_address) = (None, None);
         change(&mut config);
@@ -350,7 +361,7 @@ impl Stage {
             process: process.clone(),
         };
         let gateway: Gateway = gateway::assemble(config, deps).unwrap();
-        Door { routes: gateway.routes(), admin: gateway.admin_routes(), process }
+        (Door { routes: gateway.routes(), admin: gateway.admin_routes(), process }, gateway)
     }
 
     /// Lets time pass in small steps, and everybody do what they do meanwhile.

@@ -5,6 +5,7 @@ use super::body::{Bounded, Watched, code_of};
 use super::deadline;
 use super::metrics::{Method, Methods};
 use super::services::{Answer, Services};
+use crate::PeerAddress;
 use core::convert::Infallible;
 use core::panic::AssertUnwindSafe;
 use core::pin::Pin;
@@ -26,11 +27,17 @@ pub(crate) struct Edge {
     methods: Arc<Methods>,
     in_flight: Arc<AtomicUsize>,
     limits: Limits,
+    peer: Option<PeerAddress>,
 }
 
 impl Edge {
     pub(crate) fn new(services: Services, methods: Methods, limits: Limits) -> Self {
-        Self { services, methods: Arc::new(methods), in_flight: Arc::default(), limits }
+        Self { services, methods: Arc::new(methods), in_flight: Arc::default(), limits, peer: None }
+    }
+
+    /// For one connection.
+    pub(crate) fn of(&self, peer: Option<PeerAddress>) -> Self {
+        Self { peer, ..self.clone() }
     }
 
     #[allow(clippy::disallowed_methods, reason = "measures a real server")]
@@ -56,7 +63,11 @@ impl Service<Request<Incoming>> for Edge {
         // Health and reflection keep streams open; tonic bounds their messages one by one.
         let bytes_max = if path.starts_with("/grpc.") { usize::MAX } else { self.limits.message_bytes_max };
         let deadline = deadline::of(request.headers()).map(|limit| Box::pin(tokio::time::sleep(limit)));
-        let answer = self.services.call(request.map(|body| Bounded::new(body, bytes_max)));
+        let mut request = request.map(|body| Bounded::new(body, bytes_max));
+        if let Some(peer) = self.peer {
+            request.extensions_mut().insert(peer);
+        }
+        let answer = self.services.call(request);
         Call { answer: Some(answer), deadline, ticket: Some(ticket) }
     }
 }

@@ -4,8 +4,8 @@ use super::Limits;
 use super::call::Edge;
 use super::health::HealthService;
 use super::services::Services;
-use crate::Process;
 use crate::server::{self, Drain};
+use crate::{PeerAddress, Process};
 use core::pin::Pin;
 use core::time::Duration;
 use hyper::rt::Executor;
@@ -78,7 +78,8 @@ pub async fn serve_within(
     let edge = Edge::new(services, methods, limits);
     let builder = builder(tasks);
     server::run(listener, shutdown, tasks, server::CONNECTIONS_MAX, |stream| {
-        builder.serve_connection(TokioIo::new(stream), edge.clone())
+        let peer = PeerAddress::of(&stream);
+        builder.serve_connection(TokioIo::new(stream), edge.of(peer))
     })
     .await
 }

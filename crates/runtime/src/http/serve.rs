@@ -1,5 +1,6 @@
 //! An HTTP/1.1 server with bounds: connections, header bytes and number, time to send a head.
 
+use crate::PeerAddress;
 use crate::server::{self, CONNECTIONS_MAX, Drain};
 use axum::Router;
 use axum::body::Body;
@@ -13,7 +14,6 @@ use hyper::service::Service;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use ports::Tasks;
 use std::io;
-use std::net::SocketAddr;
 use tokio::net::{TcpListener, TcpStream};
 use tokio_util::sync::CancellationToken;
 use tower::Service as _;
@@ -60,7 +60,7 @@ pub async fn serve_many(
         .max_headers(HEADERS_MAX)
         .max_header_size(HEAD_BYTES_MAX);
     server::run(listener, shutdown, tasks, connections, |stream| {
-        let peer = stream.peer_addr().ok().map(PeerAddress);
+        let peer = PeerAddress::of(&stream);
         builder.serve_connection(TokioIo::new(stream), Edge { router: router.clone(), peer })
     })
     .await
@@ -71,10 +71,6 @@ impl Drain for http1::Connection<TokioIo<TcpStream>, Edge> {
         self.graceful_shutdown();
     }
 }
-
-/// Who has connected: an extension of every request.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct PeerAddress(pub SocketAddr);
 
 struct Edge {
     router: Router,

@@ -1,0 +1,218 @@
+//! `gateway.v1.QueueService` over a real socket, with the generated client: the same line as over REST, and the same limits.
+
+use crate::served::Served;
+use crate::stage::{OPEN_SHOW, SHOW, Stage};
+use contracts::common::v1::ErrorCode;
+use contracts::gateway::v1 as proto;
+use contracts::gateway::v1::queue_service_client::QueueServiceClient;
+use core::time::Duration;
+use gateway::Rate;
+use http::StatusCode;
+use proto::{AdmissionStatus, QueueStatus};
+use tonic::transport::{Channel, Endpoint};
+use tonic::{Code, Request, Status};
+
+type Client = QueueServiceClient<Channel>;
+
+async fn client(served: &Served) -> Client {
+    let endpoint = Endpoint::from_shared(format!("http://{}", served.grpc)).unwrap();
+    QueueServiceClient::new(endpoint.connect().await.unwrap())
+}
+
+/// Time passes while the answer is on its way, not faster than some times as fast as it does outside.
+#[allow(clippy::disallowed_methods, reason = "real sockets live in real time")]
+async fn answered<T>(stage: &Stage, call: impl Future<Output = T>) -> T {
+    let mut call = core::pin::pin!(call);
+    loop {
+        tokio::select! {
+            biased;
+            answer = &mut call => return answer,
+            () = tokio::time::sleep(Duration::from_millis(1)) => stage.pass(Duration::from_millis(5)).await,
+        }
+    }
+}
+
+macro_rules! ask {
+    ($stage:expr, $client:expr, $method:ident, $request:expr) => {
+        answered($stage, $client.clone().$method($request)).await.map(tonic::Response::into_inner)
+    };
+}
+
+fn join(show: &str, user: &str) -> proto::JoinQueueRequest {
+    proto::JoinQueueRequest { event_id: show.to_owned(), user_id: user.to_owned(), ..Default::default() }
+}
+
+fn status(ticket: &str) -> proto::GetQueueStatusRequest {
+    proto::GetQueueStatusRequest { waiting_token: ticket.to_owned() }
+}
+
+fn admission(ticket: &str) -> proto::RequestAdmissionRequest {
+    proto::RequestAdmissionRequest { waiting_token: ticket.to_owned(), ..Default::default() }
+}
+
+/// The code of a refusal that is told with status OK.
+fn code(error: Option<contracts::common::v1::Error>) -> ErrorCode {
+    error.expect("a refusal").code()
+}
+
+#[tokio::test]
+async fn a_buyer_goes_the_whole_way_and_rest_tells_the_same() {
+    let stage = Stage::new();
+    let (door, served) = stage.serve(|_| {}).await;
+    let client = client(&served).await;
+    // Whoever is before them has both places of the first moment.
+    for n in 0..8 {
+        ask!(&stage, client, join_queue, join(SHOW, &format!("p-{n}"))).unwrap();
+    }
+    let joined = ask!(&stage, client, join_queue, join(SHOW, "kim")).unwrap();
+    assert_eq!((joined.status(), &joined.error), (QueueStatus::Waiting, &None));
+    let again = ask!(&stage, client, join_queue, join(SHOW, "kim")).unwrap();
+    assert!(again.position_hint <= joined.position_hint, "one place: {again:?} after {joined:?}");
+    let ticket = &joined.waiting_token;
+
+    let told = ask!(&stage, client, get_queue_status, status(ticket)).unwrap();
+    assert_eq!((told.status(), told.admission_ready), (QueueStatus::Waiting, false));
+    assert!((1..=9).contains(&told.position), "{told:?}");
+    let over_rest = stage.status(&door, ticket).await;
+    assert_eq!(over_rest.number("position"), told.position as u64);
+
+    let early = ask!(&stage, client, request_admission, admission(ticket)).unwrap();
+    assert_eq!(early.admission(), AdmissionStatus::Denied);
+    assert_eq!((early.reservation_token.as_str(), early.error.is_some()), ("", true));
+
+    let ready = loop {
+        let told = ask!(&stage, client, get_queue_status, status(ticket)).unwrap();
+        if told.admission_ready {
+            break told;
+        }
+        assert_eq!(told.status(), QueueStatus::Waiting);
+        stage.pass(Duration::from_millis(500)).await;
+    };
+    assert_eq!((ready.status(), ready.position), (QueueStatus::Ready, 0));
+    assert!(ready.expires_at.is_some(), "until when the turn is theirs");
+
+    let entered = ask!(&stage, client, request_admission, admission(ticket)).unwrap();
+    assert_eq!((entered.admission(), &entered.error), (AdmissionStatus::Granted, &None));
+    assert!(entered.ttl_seconds > 0 && entered.valid_until.is_some(), "{entered:?}");
+    let again = ask!(&stage, client, request_admission, admission(ticket)).unwrap();
+    assert_eq!(again.reservation_token, entered.reservation_token, "one turn, one pass");
+    assert_eq!(stage.enter(&door, ticket).await.text("reservation_token"), entered.reservation_token);
+    served.end().await;
+}
+
+#[tokio::test]
+async fn who_leaves_has_left() {
+    let stage = Stage::new();
+    let (_, served) = stage.serve(|_| {}).await;
+    let client = client(&served).await;
+    let ticket = ask!(&stage, client, join_queue, join(SHOW, "kim")).unwrap().waiting_token;
+    let leave =
+        proto::LeaveQueueRequest { waiting_token: ticket.clone(), reason: "changed my mind".to_owned() };
+    let left = ask!(&stage, client, leave_queue, leave).unwrap();
+    assert!(left.success && left.left_at.is_some(), "{left:?}");
+    let told = ask!(&stage, client, get_queue_status, status(&ticket)).unwrap();
+    assert_eq!((told.status(), told.admission_ready), (QueueStatus::Left, false));
+    let over = ask!(&stage, client, request_admission, admission(&ticket)).unwrap();
+    assert_eq!((over.admission(), over.error.is_some()), (AdmissionStatus::Expired, true));
+    served.end().await;
+}
+
+/// What is malformed is a status; what was understood and refused is told with status OK.
+#[tokio::test]
+async fn bad_input_is_told_what_to_change() {
+    let stage = Stage::new();
+    let (door, served) = stage.serve(|_| {}).await;
+    let client = client(&served).await;
+    let status_of = |answer: Result<_, Status>| answer.expect_err("a status").code();
+
+    assert_eq!(status_of(ask!(&stage, client, join_queue, join("", "kim"))), Code::InvalidArgument);
+    assert_eq!(
+        status_of(ask!(&stage, client, join_queue, join(&"x".repeat(300), "kim"))),
+        Code::InvalidArgument
+    );
+    let unknown = ask!(&stage, client, join_queue, join("nowhere", "kim")).unwrap();
+    assert_eq!((unknown.status(), code(unknown.error)), (QueueStatus::Error, ErrorCode::NotFound));
+    let without = ask!(&stage, client, join_queue, join(OPEN_SHOW, "kim")).unwrap();
+    assert!(without.error.is_some(), "there is no line to stand in: {without:?}");
+
+    for forged in ["", "nonsense", "a.b.c"] {
+        let told = ask!(&stage, client, get_queue_status, status(forged)).expect_err("no ticket");
+        assert!(matches!(told.code(), Code::Unauthenticated | Code::InvalidArgument), "{forged:?}: {told:?}");
+        assert!(forged.is_empty() || !told.message().contains(forged), "{told:?}");
+    }
+    let ticket = stage.join(&door, "kim").await;
+    let foreign = proto::RequestAdmissionRequest { user_id: "lee".to_owned(), ..admission(&ticket) };
+    let told = ask!(&stage, client, request_admission, foreign).unwrap();
+    assert_eq!((told.admission(), code(told.error)), (AdmissionStatus::Denied, ErrorCode::Forbidden));
+    let elsewhere = proto::RequestAdmissionRequest { event_id: OPEN_SHOW.to_owned(), ..admission(&ticket) };
+    assert_eq!(
+        ask!(&stage, client, request_admission, elsewhere).expect_err("a status").code(),
+        Code::InvalidArgument
+    );
+
+    let mut lee = Request::new(join(SHOW, "kim"));
+    lee.metadata_mut().insert("authorization", format!("Bearer {}", stage.token("lee")).parse().unwrap());
+    let told = ask!(&stage, client, join_queue, lee).unwrap();
+    assert_eq!(code(told.error), ErrorCode::Forbidden, "nobody joins as somebody else");
+    for bad in ["Bearer nonsense", "Basic a2ltOmtpbQ==", "Bearer"] {
+        let mut request = Request::new(join(SHOW, ""));
+        request.metadata_mut().insert("authorization", bad.parse().unwrap());
+        assert_eq!(status_of(ask!(&stage, client, join_queue, request)), Code::Unauthenticated, "{bad}");
+    }
+    served.end().await;
+}
+
+#[tokio::test]
+async fn figures_of_the_lines_are_told() {
+    let stage = Stage::new();
+    let (_, served) = stage.serve(|_| {}).await;
+    let client = client(&served).await;
+    let all = || proto::GetQueueStatsRequest::default();
+    let system = ask!(&stage, client, get_queue_stats, all()).unwrap().system.unwrap();
+    assert_eq!(system.total_active_queues, 0, "nobody has opened one here");
+    for n in 0..12 {
+        ask!(&stage, client, join_queue, join(SHOW, &format!("p-{n}"))).unwrap();
+    }
+    stage.pass(Duration::from_secs(1)).await;
+    let told = ask!(&stage, client, get_queue_stats, all()).unwrap();
+    let system = told.system.unwrap();
+    let [line] = told.events.as_slice() else { panic!("one line: {:?}", told.events) };
+    assert_eq!((line.event_id.as_str(), system.total_active_queues), (SHOW, 1));
+    assert!((1..12).contains(&line.total_waiting), "some had a turn: {line:?}");
+    assert_eq!(system.total_waiting_users, line.total_waiting);
+    let one =
+        ask!(&stage, client, get_queue_stats, proto::GetQueueStatsRequest { event_id: SHOW.to_owned() });
+    assert_eq!(one.unwrap().events[0].event_id, SHOW);
+    served.end().await;
+}
+
+/// An address has one limit, however it calls; a proxy that is trusted says whose the calls are.
+#[tokio::test]
+async fn an_address_has_one_limit_for_both_ports() {
+    let stage = Stage::new();
+    let (door, served) = stage
+        .serve(|config| {
+            config.per_address = Some(Rate { per_second: 1, burst: 3 });
+            config.proxies = "127.0.0.0/8".parse().unwrap();
+        })
+        .await;
+    let client = client(&served).await;
+    let from = |address: &str, n: u32| {
+        let mut request = Request::new(join(SHOW, &format!("p-{n}")));
+        request.metadata_mut().insert("x-forwarded-for", address.parse().unwrap());
+        request
+    };
+    // The clock stands still, so that no call more is earned.
+    let mut asked = Vec::new();
+    for n in 0..3 {
+        asked.push(client.clone().join_queue(from("203.0.113.9", n)).await);
+    }
+    assert!(asked.iter().all(Result::is_ok), "{asked:?}");
+    let refused = client.clone().join_queue(from("203.0.113.9", 3)).await.expect_err("too many");
+    assert_eq!(refused.code(), Code::ResourceExhausted);
+    client.clone().join_queue(from("203.0.113.10", 4)).await.expect("another address");
+    assert_eq!(served.get("/api/v1/events", "203.0.113.9").await, StatusCode::TOO_MANY_REQUESTS);
+    assert_eq!(served.get("/api/v1/events", "203.0.113.10").await, StatusCode::OK);
+    assert!(door.process.metrics.render().contains(r#"ratelimit_dropped_total{key_type="address"} 2"#));
+    served.end().await;
+}

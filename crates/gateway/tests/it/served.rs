@@ -1,0 +1,44 @@
+//! A gateway with its servers, on free ports.
+
+use gateway::{Gateway, Listeners, RunError};
+use http::StatusCode;
+use std::net::{Ipv4Addr, SocketAddr};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+
+pub(crate) struct Served {
+    pub(crate) grpc: SocketAddr,
+    http: SocketAddr,
+    shutdown: CancellationToken,
+    running: JoinHandle<Result<(), RunError>>,
+}
+
+impl Served {
+    #[allow(clippy::disallowed_methods, reason = "what runs is waited for at the end")]
+    pub(crate) async fn start(gateway: Gateway) -> Self {
+        let bind = async || TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
+        let listeners = Listeners { http: bind().await, grpc: bind().await, admin: None };
+        let (http, grpc) = (listeners.http.local_addr().unwrap(), listeners.grpc.local_addr().unwrap());
+        let shutdown = CancellationToken::new();
+        let running = tokio::spawn(gateway.run(listeners, shutdown.clone()));
+        Self { grpc, http, shutdown, running }
+    }
+
+    /// The status of a request that a proxy passes on.
+    pub(crate) async fn get(&self, path: &str, forwarded_for: &str) -> StatusCode {
+        let mut stream = TcpStream::connect(self.http).await.unwrap();
+        let head = format!("GET {path} HTTP/1.1\r\nhost: localhost\r\nx-forwarded-for: {forwarded_for}\r\n");
+        stream.write_all(format!("{head}connection: close\r\n\r\n").as_bytes()).await.unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).await.unwrap();
+        answer.split(' ').nth(1).unwrap().parse().unwrap()
+    }
+
+    /// Drains it.
+    pub(crate) async fn end(self) {
+        self.shutdown.cancel();
+        self.running.await.unwrap().unwrap();
+    }
+}
