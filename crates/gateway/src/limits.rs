@@ -48,7 +48,7 @@ impl<K: Hash + Eq + Clone> Limiter<K> {
         Self { rate, shards: (0..SHARDS).map(|_| Mutex::default()).collect() }
     }
 
-    /// One request at `now`, a time that only grows.
+    /// One request at `now`, which goes on for each caller; of two callers the one with the earlier time may come second.
     pub(crate) fn take(&self, key: &K, now: Duration) -> Verdict {
         let now = now.as_nanos() as u64;
         let every = 1_000_000_000 / u64::from(self.rate.per_second);
@@ -71,7 +71,7 @@ impl<K: Hash + Eq + Clone> Limiter<K> {
 
     fn verdict(&self, is_allowed: bool, owed: u64, every: u64, most: u64) -> Verdict {
         let wait = if is_allowed { owed } else { owed + every - most };
-        let remaining = u32::try_from((most - owed) / every).unwrap_or(u32::MAX);
+        let remaining = u32::try_from(most.saturating_sub(owed) / every).unwrap_or(u32::MAX);
         Verdict { is_allowed, limit: self.rate.burst, remaining, wait: Duration::from_nanos(wait) }
     }
 }
@@ -127,6 +127,15 @@ mod tests {
             prop_assert!(limiter.take(&(), now).is_allowed);
             prop_assert!(!limiter.take(&(), now).is_allowed);
         }
+    }
+
+    #[test]
+    fn two_who_ask_at_once_may_come_in_the_other_order_of_their_times() {
+        let limiter = Limiter::new(Rate { per_second: 1, burst: 1 });
+        assert!(limiter.take(&(), Duration::from_secs(2)).is_allowed);
+        let earlier = limiter.take(&(), Duration::from_secs(1));
+        assert_eq!((earlier.is_allowed, earlier.remaining), (false, 0));
+        assert_eq!(earlier.wait, Duration::from_secs(2));
     }
 
     #[test]

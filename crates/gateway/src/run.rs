@@ -8,13 +8,23 @@ use crate::metrics::GatewayMetrics;
 use crate::queue::{Parts, Queue};
 use crate::room::Keep;
 use crate::sales::Desk;
+use core::time::Duration;
 use identity::{KeySource, Secret, Verifier};
 use ports::{Clock, Entropy, Tasks, WaitingRoomStore};
 use runtime::Process;
+use runtime::grpc::Limits;
 use std::io;
 use std::sync::Arc;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
+
+/// The port is open to everybody. One address may begin some 6,000 calls in this time, so it keeps nobody out.
+const GRPC_LIMITS: Limits = Limits {
+    in_flight_max: 8_192,
+    time_max: Duration::from_secs(10),
+    streams_max: 1_024,
+    message_bytes_max: 64 * 1024,
+};
 
 /// Whom and what gateway-api works with.
 #[derive(Clone)]
@@ -160,7 +170,15 @@ impl Gateway {
         };
         let grpc = async {
             let services = edge::grpc::services(self.edge.clone());
-            let served = runtime::grpc::serve(listeners.grpc, services, stop.clone(), tasks, process).await;
+            let served = runtime::grpc::serve_within(
+                GRPC_LIMITS,
+                listeners.grpc,
+                services,
+                stop.clone(),
+                tasks,
+                process,
+            )
+            .await;
             stop.cancel();
             served.map_err(RunError::Grpc)
         };

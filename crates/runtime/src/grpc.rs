@@ -4,7 +4,9 @@
 //! measures, ends the call at the caller's deadline and turns a panic into INTERNAL. There are no boxed layers, because
 //! a unary call is to cost some 15 µs in all. Calls over [`Limits::in_flight_max`] are refused at once with UNAVAILABLE,
 //! so that an overload is told while the caller can still go elsewhere; messages over [`Limits::message_bytes_max`] with
-//! RESOURCE_EXHAUSTED.
+//! RESOURCE_EXHAUSTED. A call that takes longer than [`Limits::time_max`], its request included, ends with
+//! DEADLINE_EXCEEDED, so that nobody keeps others out by beginning calls and not going on with them. Streams of health and
+//! reflection are counted apart, and a probe (`grpc.health.v1.Health/Check`) is answered however much is going on.
 
 mod body;
 mod call;
@@ -15,8 +17,9 @@ mod serve;
 mod services;
 
 pub use serve::{serve, serve_within};
-pub use services::Services;
+pub use services::{Gate, Services};
 
+use core::time::Duration;
 use ports::Trace;
 use tonic::metadata::MetadataMap;
 
@@ -26,13 +29,22 @@ pub struct Limits {
     /// Calls that run at a time, over all connections. A service bounds its own work far below that (near 256 durable
     /// writes); this is what keeps memory bounded when it stalls.
     pub in_flight_max: usize,
+    /// How long a call may take from its head on, whatever its caller allows.
+    pub time_max: Duration,
+    /// Streams of health and reflection that are open at a time, over all connections.
+    pub streams_max: usize,
     /// Bytes that one call may send. The largest request of the contracts is far below 64 KiB.
     pub message_bytes_max: usize,
 }
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { in_flight_max: 8_192, message_bytes_max: 64 * 1024 }
+        Self {
+            in_flight_max: 8_192,
+            time_max: Duration::from_secs(30),
+            streams_max: 1_024,
+            message_bytes_max: 64 * 1024,
+        }
     }
 }
 

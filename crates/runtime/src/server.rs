@@ -22,6 +22,13 @@ pub const DRAIN_MAX: Duration = Duration::from_secs(10);
 /// process runs two servers.
 pub const CONNECTIONS_MAX: u32 = 10_000;
 
+/// How long a peer may leave unsaid that it still lives: data that it has not acknowledged for so long, or a silence that is
+/// then asked about this often, ends the connection. A phone that loses its network says no good-bye, and a stream to it
+/// would be a sign of life of somebody who is not there, for the quarter of an hour that the kernel tries on its own.
+const SILENCE_MAX: Duration = Duration::from_secs(30);
+const ASK_EVERY: Duration = Duration::from_secs(5);
+const ASK_TIMES: u32 = 3;
+
 /// How long accepting rests after the operating system refused (out of descriptors): nothing but time helps then.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
@@ -75,6 +82,7 @@ where
         // A small answer must not wait for the acknowledgement of the one before it. A socket that refuses the option
         // is already closed, which serving it will find out.
         let _ = stream.set_nodelay(true);
+        let _ = notice_death(&stream);
         let connection = connect(stream);
         let shutdown = shutdown.clone();
         tasks.spawn(async move {
@@ -84,6 +92,17 @@ where
     }
     drop(listener);
     let _all = places.acquire_many(connections).await.expect("the semaphore is never closed");
+    Ok(())
+}
+
+fn notice_death(stream: &TcpStream) -> rustix::io::Result<()> {
+    use rustix::net::sockopt;
+    sockopt::set_socket_keepalive(stream, true)?;
+    sockopt::set_tcp_keepidle(stream, SILENCE_MAX - ASK_EVERY * ASK_TIMES)?;
+    sockopt::set_tcp_keepintvl(stream, ASK_EVERY)?;
+    sockopt::set_tcp_keepcnt(stream, ASK_TIMES)?;
+    #[cfg(target_os = "linux")]
+    sockopt::set_tcp_user_timeout(stream, SILENCE_MAX.as_millis() as u32)?;
     Ok(())
 }
 
@@ -121,4 +140,23 @@ async fn rest_after(error: &io::Error) {
     tracing::error!(error = error as &dyn std::error::Error, "cannot accept a connection");
     #[allow(clippy::disallowed_methods, reason = "real sockets live in real time")]
     tokio::time::sleep(ACCEPT_PAUSE).await;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rustix::net::sockopt;
+    use std::net::Ipv4Addr;
+
+    #[tokio::test]
+    async fn the_kernel_is_told_when_a_peer_counts_as_dead() {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
+        let (stream, _) = tokio::join!(TcpStream::connect(listener.local_addr().unwrap()), listener.accept());
+        let stream = stream.unwrap();
+        notice_death(&stream).unwrap();
+        assert!(sockopt::socket_keepalive(&stream).unwrap());
+        let (idle, every) =
+            (sockopt::tcp_keepidle(&stream).unwrap(), sockopt::tcp_keepintvl(&stream).unwrap());
+        assert_eq!(idle + every * sockopt::tcp_keepcnt(&stream).unwrap(), SILENCE_MAX);
+    }
 }

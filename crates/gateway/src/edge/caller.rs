@@ -68,9 +68,10 @@ impl Edge {
     /// Where a request comes from: whose limits it counts against.
     pub(super) fn sender(&self, headers: &HeaderMap, extensions: &Extensions) -> Option<IpAddr> {
         let PeerAddress(peer) = extensions.get()?;
-        let lines = headers.get_all(FORWARDED).iter().filter_map(|line| line.to_str().ok());
+        // Whatever a sender wrote in front, what the proxies have added at the end can be read.
+        let lines = headers.get_all(FORWARDED).iter().map(|line| String::from_utf8_lossy(line.as_bytes()));
         let forwarded: Vec<_> = lines.collect();
-        Some(subject(self.0.proxies.sender(peer.ip(), forwarded.into_iter())))
+        Some(subject(self.0.proxies.sender(peer.ip(), forwarded.iter().map(|line| &**line))))
     }
 
     /// One more request of a person.

@@ -13,7 +13,9 @@ use contracts::vocabulary::{count, optional, required};
 use core::time::Duration;
 use domain::id::{PersonId, ShowId};
 use ports::Trace;
-use runtime::grpc::{Services, trace_of_metadata};
+use runtime::grpc::{Gate, Services, trace_of_metadata};
+use runtime::http::trace_of;
+use std::sync::Arc;
 use tonic::metadata::MetadataMap;
 use tonic::{Request, Response, Status};
 
@@ -21,7 +23,13 @@ use tonic::{Request, Response, Status};
 const UNKNOWN: i32 = -1;
 
 pub(crate) fn services(edge: Edge) -> Services {
-    Services::default().with(QueueServiceServer::new(Grpc(edge)))
+    // Where a call comes from may not call too often; over REST every route has this in front of it.
+    let door = edge.clone();
+    let gate: Gate = Arc::new(move |headers, extensions| {
+        let trace = trace_of(headers);
+        door.within_address_limit(headers, extensions).map_err(|no| no.into_error(&trace).into())
+    });
+    Services::default().with(QueueServiceServer::new(Grpc(edge))).behind(gate)
 }
 
 struct Grpc(Edge);
@@ -69,11 +77,6 @@ fn told<T: Refusable>(trace: &Trace, answer: Result<T, Refusal>) -> Answer<T> {
 }
 
 impl Grpc {
-    /// Where a call comes from may not call too often; over REST every route has this in front of it.
-    fn begin<T>(&self, request: &Request<T>) -> Result<(), Refusal> {
-        self.0.within_address_limit(request.metadata().as_ref(), request.extensions())
-    }
-
     /// Who is signed in, by the same token as over REST.
     async fn signed_in(&self, metadata: &MetadataMap, trace: &Trace) -> Result<Option<PersonId>, Refusal> {
         self.0.signed_in(metadata.as_ref(), trace).await
@@ -101,7 +104,6 @@ impl QueueService for Grpc {
     ) -> Answer<proto::JoinQueueResponse> {
         let trace = trace_of_metadata(request.metadata());
         let joined = async {
-            self.begin(&request)?;
             let signed_in = self.signed_in(request.metadata(), &trace).await?;
             let request = request.get_ref();
             let show = required(ShowId::parse, "event_id", &request.event_id)?;
@@ -141,7 +143,6 @@ impl QueueService for Grpc {
     ) -> Answer<proto::GetQueueStatusResponse> {
         let trace = trace_of_metadata(request.metadata());
         let status = async {
-            self.begin(&request)?;
             let held = super::queue::held(&self.0, &request.get_ref().waiting_token, &trace).await?;
             let status = self.0.0.queue.status(&held).await;
             let now = self.0.0.queue.clock().now();
@@ -165,7 +166,6 @@ impl QueueService for Grpc {
     ) -> Answer<proto::RequestAdmissionResponse> {
         let trace = trace_of_metadata(request.metadata());
         let entered = async {
-            self.begin(&request)?;
             let signed_in = self.signed_in(request.metadata(), &trace).await?;
             let request = request.get_ref();
             let held = super::queue::held(&self.0, &request.waiting_token, &trace).await?;
@@ -197,7 +197,6 @@ impl QueueService for Grpc {
     ) -> Answer<proto::LeaveQueueResponse> {
         let trace = trace_of_metadata(request.metadata());
         let left = async {
-            self.begin(&request)?;
             let held = super::queue::held(&self.0, &request.get_ref().waiting_token, &trace).await?;
             self.0.0.queue.leave(&held, &trace).await?;
             let now = self.0.0.queue.clock().now();
@@ -213,7 +212,6 @@ impl QueueService for Grpc {
     ) -> Answer<proto::GetQueueStatsResponse> {
         let trace = trace_of_metadata(request.metadata());
         let stats = async {
-            self.begin(&request)?;
             let queue = &self.0.0.queue;
             let asked = optional(ShowId::parse, "event_id", &request.get_ref().event_id)?;
             let rooms = match asked {

@@ -27,10 +27,12 @@ impl Served {
     }
 
     /// The status of a request that a proxy passes on.
-    pub(crate) async fn get(&self, path: &str, forwarded_for: &str) -> StatusCode {
+    pub(crate) async fn get(&self, path: &str, forwarded_for: &[u8]) -> StatusCode {
         let mut stream = TcpStream::connect(self.http).await.unwrap();
-        let head = format!("GET {path} HTTP/1.1\r\nhost: localhost\r\nx-forwarded-for: {forwarded_for}\r\n");
-        stream.write_all(format!("{head}connection: close\r\n\r\n").as_bytes()).await.unwrap();
+        let head =
+            format!("GET {path} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\nx-forwarded-for: ");
+        let request = [head.as_bytes(), forwarded_for, b"\r\n\r\n"].concat();
+        stream.write_all(&request).await.unwrap();
         let mut answer = String::new();
         stream.read_to_string(&mut answer).await.unwrap();
         answer.split(' ').nth(1).unwrap().parse().unwrap()

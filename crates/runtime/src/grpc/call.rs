@@ -4,7 +4,7 @@ use super::Limits;
 use super::body::{Bounded, Watched, code_of};
 use super::deadline;
 use super::metrics::{Method, Methods};
-use super::services::{Answer, Services};
+use super::services::{Answer, Services, refusal};
 use crate::PeerAddress;
 use core::convert::Infallible;
 use core::panic::AssertUnwindSafe;
@@ -25,14 +25,36 @@ use tonic::{Code, Status};
 pub(crate) struct Edge {
     services: Services,
     methods: Arc<Methods>,
-    in_flight: Arc<AtomicUsize>,
+    calls: Arc<AtomicUsize>,
+    streams: Arc<AtomicUsize>,
+    probes: Arc<AtomicUsize>,
     limits: Limits,
     peer: Option<PeerAddress>,
 }
 
+/// Calls that have bounds of their own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Call,
+    /// Of health and reflection, open for as long as their callers like; tonic bounds their messages one by one.
+    Stream,
+    Probe,
+}
+
+impl Kind {
+    fn of(path: &str) -> Self {
+        match path {
+            "/grpc.health.v1.Health/Check" => Self::Probe,
+            path if path.starts_with("/grpc.") => Self::Stream,
+            _ => Self::Call,
+        }
+    }
+}
+
 impl Edge {
     pub(crate) fn new(services: Services, methods: Methods, limits: Limits) -> Self {
-        Self { services, methods: Arc::new(methods), in_flight: Arc::default(), limits, peer: None }
+        let (calls, streams, probes) = Default::default();
+        Self { services, methods: Arc::new(methods), calls, streams, probes, limits, peer: None }
     }
 
     /// For one connection.
@@ -41,10 +63,15 @@ impl Edge {
     }
 
     #[allow(clippy::disallowed_methods, reason = "measures a real server")]
-    fn admit(&self, path: &str) -> (Ticket, bool) {
-        let running = self.in_flight.fetch_add(1, Ordering::Relaxed);
-        let (method, in_flight) = (self.methods.find(path), Arc::clone(&self.in_flight));
-        (Ticket { method, in_flight, start: Instant::now(), open: true }, running < self.limits.in_flight_max)
+    fn admit(&self, kind: Kind, path: &str) -> (Ticket, bool) {
+        let (in_flight, most) = match kind {
+            Kind::Call => (&self.calls, self.limits.in_flight_max),
+            Kind::Stream => (&self.streams, self.limits.streams_max),
+            Kind::Probe => (&self.probes, usize::MAX),
+        };
+        let running = in_flight.fetch_add(1, Ordering::Relaxed);
+        let (method, in_flight) = (self.methods.find(path), Arc::clone(in_flight));
+        (Ticket { method, in_flight, start: Instant::now(), open: true }, running < most)
     }
 }
 
@@ -54,20 +81,29 @@ impl Service<Request<Incoming>> for Edge {
     type Future = Call;
 
     #[allow(clippy::disallowed_methods, reason = "real sockets live in real time")]
-    fn call(&self, request: Request<Incoming>) -> Call {
+    fn call(&self, mut request: Request<Incoming>) -> Call {
         let path = request.uri().path();
-        let (ticket, admitted) = self.admit(path);
+        let kind = Kind::of(path);
+        let (ticket, admitted) = self.admit(kind, path);
         if !admitted {
             return Call { answer: None, deadline: None, ticket: Some(ticket) };
         }
-        // Health and reflection keep streams open; tonic bounds their messages one by one.
-        let bytes_max = if path.starts_with("/grpc.") { usize::MAX } else { self.limits.message_bytes_max };
-        let deadline = deadline::of(request.headers()).map(|limit| Box::pin(tokio::time::sleep(limit)));
-        let mut request = request.map(|body| Bounded::new(body, bytes_max));
         if let Some(peer) = self.peer {
             request.extensions_mut().insert(peer);
         }
-        let answer = self.services.call(request);
+        if let Err(no) = self.services.admits(&request) {
+            return Call { answer: Some(refusal(no)), deadline: None, ticket: Some(ticket) };
+        }
+        let limit = deadline::of(request.headers());
+        let (limit, bytes_max) = match kind {
+            Kind::Stream => (limit, usize::MAX),
+            Kind::Call | Kind::Probe => {
+                let most = self.limits.time_max;
+                (Some(limit.map_or(most, |limit| limit.min(most))), self.limits.message_bytes_max)
+            }
+        };
+        let deadline = limit.map(|limit| Box::pin(tokio::time::sleep(limit)));
+        let answer = self.services.call(request.map(|body| Bounded::new(body, bytes_max)));
         Call { answer: Some(answer), deadline, ticket: Some(ticket) }
     }
 }
@@ -101,7 +137,7 @@ impl Call {
             Some(deadline) => deadline
                 .as_mut()
                 .poll(cx)
-                .map(|()| Status::deadline_exceeded("the caller's deadline passed").into_http()),
+                .map(|()| Status::deadline_exceeded("the time for this call is over").into_http()),
             None => Poll::Pending,
         }
     }

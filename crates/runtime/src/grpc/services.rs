@@ -2,7 +2,7 @@
 //! way in. A router for arbitrary paths would do the same work twice, since tonic's services match their methods.
 
 use super::body::Bounded;
-use http::{Request, Response};
+use http::{Extensions, HeaderMap, Request, Response};
 use std::collections::HashMap;
 use std::convert::Infallible;
 use std::pin::Pin;
@@ -15,10 +15,14 @@ use tower::Service;
 /// A handler on its way to the head of its response.
 pub(crate) type Answer = Pin<Box<dyn Future<Output = Result<Response<Body>, Infallible>> + Send>>;
 
+/// Says no to a call by its head and its connection ([`crate::PeerAddress`]), before anything of it is read.
+pub type Gate = Arc<dyn Fn(&HeaderMap, &Extensions) -> Result<(), Status> + Send + Sync>;
+
 /// The services of one server, as tonic generates them.
 #[derive(Clone, Default)]
 pub struct Services {
     by_name: HashMap<&'static str, Arc<dyn Serve>>,
+    gate: Option<Gate>,
 }
 
 impl Services {
@@ -33,6 +37,17 @@ impl Services {
         self
     }
 
+    /// Behind a gate, health and reflection as well.
+    #[must_use]
+    pub fn behind(mut self, gate: Gate) -> Self {
+        self.gate = Some(gate);
+        self
+    }
+
+    pub(crate) fn admits<B>(&self, request: &Request<B>) -> Result<(), Status> {
+        self.gate.as_ref().map_or(Ok(()), |gate| gate(request.headers(), request.extensions()))
+    }
+
     /// The full names of the services, in no order.
     pub(crate) fn names(&self) -> Vec<&'static str> {
         self.by_name.keys().copied().collect()
@@ -44,12 +59,14 @@ impl Services {
         let name = path.strip_prefix('/').and_then(|path| path.split_once('/')).map(|(name, _)| name);
         match name.and_then(|name| self.by_name.get(name)) {
             Some(service) => service.serve(request),
-            None => Box::pin(core::future::ready(Ok(Status::unimplemented(
-                "this server has no such service",
-            )
-            .into_http()))),
+            None => refusal(Status::unimplemented("this server has no such service")),
         }
     }
+}
+
+/// The answer that a call has without any service.
+pub(crate) fn refusal(status: Status) -> Answer {
+    Box::pin(core::future::ready(Ok(status.into_http())))
 }
 
 /// A generated service without its type.

@@ -1,11 +1,12 @@
 //! What a gRPC caller sees.
 
 use contracts::reservation::v1 as pb;
+use core::time::Duration;
 use pb::inventory_service_client::InventoryServiceClient;
 use pb::inventory_service_server::{InventoryService, InventoryServiceServer};
 use ports::Tasks;
 use runtime::Process;
-use runtime::grpc::{Limits, Services};
+use runtime::grpc::{Gate, Limits, Services};
 use std::net::SocketAddr;
 use std::sync::Arc;
 use tokio::net::TcpListener;
@@ -82,11 +83,16 @@ impl Server {
     }
 
     async fn within(limits: Limits) -> Self {
+        Self::behind(None, limits).await
+    }
+
+    async fn behind(gate: Option<Gate>, limits: Limits) -> Self {
         let (process, behaviours) = (Process::new("test-api"), Behaviours::default());
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let (shutdown, tasks) = (CancellationToken::new(), Tasks::new());
         let services = Services::default().with(InventoryServiceServer::new(behaviours.clone()));
+        let services = if let Some(gate) = gate { services.behind(gate) } else { services };
         let (token, inner, told) = (shutdown.clone(), tasks.clone(), process.clone());
         tasks.spawn(async move {
             runtime::grpc::serve_within(limits, listener, services, token, &inner, &told).await.unwrap();
@@ -186,6 +192,60 @@ async fn a_call_over_the_limit_of_calls_is_refused_at_once_and_later_ones_are_ta
     running.await.unwrap().unwrap();
     // The place is free once the server let go of the answer, a moment after the caller has it.
     while client.check_availability(availability()).await.is_err() {}
+}
+
+/// Whoever begins calls and does not go on with them keeps nobody out for longer than that.
+#[tokio::test]
+async fn a_call_ends_in_time_whatever_its_caller_allows() {
+    let server = Server::within(Limits { time_max: Duration::from_millis(50), ..Limits::default() }).await;
+    let mut client = server.client().await;
+    let never = pb::GetInventoryStatusRequest::default;
+    let status = client.get_inventory_status(never()).await.unwrap_err();
+    assert_eq!(status.code(), Code::DeadlineExceeded);
+    let mut patient = Request::new(never());
+    patient.set_timeout(Duration::from_secs(3_600));
+    assert_eq!(client.get_inventory_status(patient).await.unwrap_err().code(), Code::DeadlineExceeded);
+    client.check_availability(availability()).await.unwrap();
+}
+
+#[tokio::test]
+async fn probes_are_answered_however_much_goes_on_and_streams_have_a_bound_of_their_own() {
+    let server = Server::within(Limits { in_flight_max: 1, streams_max: 1, ..Limits::default() }).await;
+    let mut client = server.client().await;
+    let running = tokio::spawn({
+        let mut client = client.clone();
+        async move { client.commit_reservation(pb::CommitReservationRequest::default()).await }
+    });
+    server.behaviours.entered.notified().await;
+    assert_eq!(client.check_availability(availability()).await.unwrap_err().code(), Code::Unavailable);
+    let mut health = HealthClient::new(server.channel().await);
+    let mut watched = health.watch(HealthCheckRequest::default()).await.unwrap().into_inner();
+    assert!(watched.next().await.unwrap().is_ok());
+    let second = health.watch(HealthCheckRequest::default()).await.unwrap_err();
+    assert_eq!(second.code(), Code::Unavailable, "there is one already");
+    health.check(HealthCheckRequest::default()).await.expect("a probe");
+    server.behaviours.go_on.notify_one();
+    running.await.unwrap().unwrap();
+}
+
+#[tokio::test]
+async fn a_gate_says_no_by_the_head_and_the_peer_alone() {
+    let gate: Gate = Arc::new(|headers, extensions| {
+        let runtime::PeerAddress(peer) = extensions.get().expect("a peer");
+        assert!(peer.ip().is_loopback());
+        let is_welcome = headers.get("x-who").is_some_and(|who| who == "kim");
+        if is_welcome { Ok(()) } else { Err(Status::resource_exhausted("not you")) }
+    });
+    let server = Server::behind(Some(gate), Limits::default()).await;
+    let mut client = server.client().await;
+    let refused = client.check_availability(availability()).await.unwrap_err();
+    assert_eq!((refused.code(), refused.message()), (Code::ResourceExhausted, "not you"));
+    let mut request = Request::new(availability());
+    request.metadata_mut().insert("x-who", "kim".parse().unwrap());
+    client.check_availability(request).await.unwrap();
+    server.counts(&format!(
+        "grpc_server_requests_total{{method=\"{NAME}/CheckAvailability\",code=\"RESOURCE_EXHAUSTED\"}} 1\n"
+    ));
 }
 
 #[tokio::test]
