@@ -11,12 +11,10 @@ use contracts::payment::v1 as payment;
 use contracts::payment::v1::payment_service_client::PaymentServiceClient;
 use contracts::reservation::v1 as reservation;
 use contracts::reservation::v1::reservation_service_client::ReservationServiceClient;
+use contracts::wire::RECORDED;
 use ports::{CallContext, Clock, Fault, FaultClass, PortError};
 use std::sync::Arc;
 use tonic::{Response, Status};
-
-/// Metadata of an answer that was recorded by an earlier request under the same key.
-const RECORDED: &str = "x-idempotency-cached";
 
 /// The two services at the other end of a wire.
 pub struct SalesClient {
@@ -40,22 +38,33 @@ impl SalesClient {
             payments: Pool::new("payment", payments, options, clock)?,
         })
     }
+}
 
-    /// `CreateReservation`, and whether the answer was recorded before.
-    pub async fn create_reservation(
-        &self,
-        cx: &CallContext,
-        message: reservation::CreateReservationRequest,
-    ) -> Answer<(reservation::CreateReservationResponse, bool)> {
-        let called = self.reservations.call(cx, "CreateReservation", message, async |line, request| {
-            let response = ReservationServiceClient::new(line).create_reservation(request).await?;
-            let recorded = response.metadata().contains_key(RECORDED);
-            Ok(Response::new((response.into_inner(), recorded)))
-        });
-        let (mut answer, recorded) = self.reservations.answered("CreateReservation", called.await?)?;
-        let error = answer.error.take();
-        self.reservations.accepted("CreateReservation", (answer, recorded), error)
-    }
+macro_rules! creations {
+    ($($pool:ident $client:ident $method:ident $name:literal: $request:ty => $response:ty;)+) => {
+        impl SalesClient {
+            $(
+                #[doc = concat!("`", $name, "`, and whether the answer was recorded before.")]
+                pub async fn $method(&self, cx: &CallContext, message: $request) -> Answer<($response, bool)> {
+                    let called = self.$pool.call(cx, $name, message, async |line, request| {
+                        let response = $client::new(line).$method(request).await?;
+                        let recorded = response.metadata().contains_key(RECORDED);
+                        Ok(Response::new((response.into_inner(), recorded)))
+                    });
+                    let (mut answer, recorded) = self.$pool.answered($name, called.await?)?;
+                    let error = answer.error.take();
+                    self.$pool.accepted($name, (answer, recorded), error)
+                }
+            )+
+        }
+    };
+}
+
+creations! {
+    reservations ReservationServiceClient create_reservation "CreateReservation":
+        reservation::CreateReservationRequest => reservation::CreateReservationResponse;
+    payments PaymentServiceClient create_payment_intent "CreatePaymentIntent":
+        payment::CreatePaymentIntentRequest => payment::CreatePaymentIntentResponse;
 }
 
 macro_rules! calls {
@@ -83,8 +92,6 @@ calls! {
         reservation::ConfirmReservationRequest => reservation::ConfirmReservationResponse;
     reservations ReservationServiceClient cancel_reservation "CancelReservation":
         reservation::CancelReservationRequest => reservation::CancelReservationResponse;
-    payments PaymentServiceClient create_payment_intent "CreatePaymentIntent":
-        payment::CreatePaymentIntentRequest => payment::CreatePaymentIntentResponse;
     payments PaymentServiceClient get_payment_status "GetPaymentStatus":
         payment::GetPaymentStatusRequest => payment::GetPaymentStatusResponse;
     payments PaymentServiceClient simulate_webhook "SimulateWebhook":
@@ -92,10 +99,18 @@ calls! {
 }
 
 impl Pool {
-    /// A status is a refusal if the peer understood the request and said no; else a failure.
+    /// A status is a refusal if the peer understood the request and said no, or says what became of it at a peer of its own:
+    /// that may have been done, and its words are for the buyer. Else it is a failure.
     fn answered<T>(&self, method: &str, answer: Result<T, Status>) -> Answer<T> {
+        let is_told = |class, error: &WireError| {
+            class == FaultClass::Permanent
+                || matches!(
+                    error.code,
+                    Code::UpstreamTimeout | Code::UpstreamError | Code::ConcurrentModification
+                )
+        };
         answer.map_err(|status| match (class_of_status(&status), WireError::from_status(&status)) {
-            (FaultClass::Permanent, Some(error)) => PortError::Rejected(error),
+            (class, Some(error)) if is_told(class, &error) => PortError::Rejected(error),
             (class, _) => {
                 let what = self.what(method);
                 PortError::Failed(

@@ -73,7 +73,7 @@ impl Sales for Services {
         &self,
         cx: &CallContext,
         message: payment::CreatePaymentIntentRequest,
-    ) -> Answer<payment::CreatePaymentIntentResponse> {
+    ) -> Answer<(payment::CreatePaymentIntentResponse, bool)> {
         self.0.create_payment_intent(cx, message).await
     }
 

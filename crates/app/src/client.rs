@@ -2,7 +2,7 @@
 
 use anyhow::{Context, Result};
 use bytes::Bytes;
-use http::{Method, Request, StatusCode};
+use http::{HeaderMap, Method, Request, StatusCode};
 use http_body_util::{BodyExt, Full};
 use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
@@ -27,6 +27,8 @@ pub struct Http {
 pub struct Answer {
     /// The status code.
     pub status: StatusCode,
+    /// The headers.
+    pub headers: HeaderMap,
     /// The JSON body.
     pub body: Value,
 }
@@ -79,14 +81,14 @@ impl Http {
         let exchange = async {
             let response =
                 self.client.request(request).await.with_context(|| format!("no answer from {url}"))?;
-            let status = response.status();
+            let (status, headers) = (response.status(), response.headers().clone());
             let bytes = response.into_body().collect().await.context("the answer broke off")?.to_bytes();
             let body = if bytes.is_empty() {
                 Value::Null
             } else {
                 serde_json::from_slice(&bytes).with_context(|| format!("{url} did not answer in JSON"))?
             };
-            Ok(Answer { status, body })
+            Ok(Answer { status, headers, body })
         };
         ports::clock::timeout(&*self.clock, DEADLINE, exchange)
             .await

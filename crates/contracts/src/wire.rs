@@ -3,6 +3,10 @@
 use crate::common::v1 as common;
 use crate::error::{Code, WireError};
 
+/// The header of an answer that an earlier request under the same Idempotency-Key has had (contracts 3.1), and gRPC metadata
+/// between services. Its value is `true`.
+pub const RECORDED: &str = "x-idempotency-cached";
+
 /// An answer that is not the result that was asked for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Refusal<R> {

@@ -54,12 +54,12 @@ pub trait Sales: Send + Sync + 'static {
         cx: &CallContext,
         message: reservation::CancelReservationRequest,
     ) -> Answer<reservation::CancelReservationResponse>;
-    /// Opens a payment.
+    /// Opens a payment; and whether an earlier request under the same key had opened it.
     async fn create_payment_intent(
         &self,
         cx: &CallContext,
         message: payment::CreatePaymentIntentRequest,
-    ) -> Answer<payment::CreatePaymentIntentResponse>;
+    ) -> Answer<(payment::CreatePaymentIntentResponse, bool)>;
     /// Reads a payment.
     async fn get_payment_status(
         &self,

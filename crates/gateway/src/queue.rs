@@ -212,9 +212,12 @@ impl Queue {
         trace: &Trace,
     ) -> Result<Entered, Refusal> {
         let Held { show, ticket, room } = held;
-        let person = holder(ticket, signed_in)?;
+        let person = holder(ticket, signed_in).inspect_err(|no| self.foreign("ticket_foreign", no, trace))?;
         let (answer, is_first) =
             room.enter(ticket).await.map_err(|fault| Refusal::failed("enter", &fault, trace))?;
+        if is_first && let Standing::Entered { at, .. } = answer.answer {
+            self.0.metrics.waited(at.since(ticket.joined_at));
+        }
         match answer.answer {
             Standing::Entered { at, until } if answer.at < until => {
                 // By the store's clock, so that no window of it has more passes than the rate.
@@ -225,9 +228,6 @@ impl Queue {
                 }
                 if !planted(Plant::PassBeforeItsTime) {
                     self.0.clock.sleep(wait).await;
-                }
-                if is_first {
-                    self.0.metrics.waited(at.since(ticket.joined_at));
                 }
                 let pass = Pass {
                     id: ticket.number.to_string().into(),
@@ -269,6 +269,14 @@ impl Queue {
             self.0.signer.verify(token).map_err(|why| self.not_believed(token, why, trace))?;
         let room = self.room(&show, trace).await?;
         Ok(Held { show, ticket, room })
+    }
+
+    /// Notes that somebody has used what is another person's, if that is why they are refused.
+    pub(crate) fn foreign(&self, reason: &'static str, no: &Refusal, trace: &Trace) {
+        if no.code() == Code::Forbidden {
+            self.0.metrics.rejected(reason);
+            tracing::info!(reason, trace_id = trace.trace_id.as_deref(), "what is another person's was used");
+        }
     }
 
     fn not_believed(&self, token: &str, why: Rejected, trace: &Trace) -> Refusal {

@@ -9,9 +9,9 @@ use contracts::payment::v1 as payment;
 use contracts::reservation::v1 as reservation;
 use contracts::rest::gateway as body;
 use contracts::time;
-use contracts::vocabulary::required;
+use contracts::vocabulary::{optional, required, seat_ids};
 use core::time::Duration;
-use domain::id::{PaymentIntentId, PersonId, ReservationId, ShowId};
+use domain::id::{PaymentIntentId, PersonId, ReservationId, SectionId, ShowId};
 use domain::time::Timestamp;
 use ports::{CallContext, Clock, FaultClass, PortError, Trace};
 use std::collections::HashSet;
@@ -19,6 +19,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 /// The longest Idempotency-Key, in bytes.
 const KEY_BYTES_MAX: usize = 128;
+/// The longest reason for a cancellation, in bytes.
+const REASON_BYTES_MAX: usize = 1_024;
 
 /// The services behind the gateway.
 #[derive(Clone)]
@@ -52,6 +54,13 @@ impl Desk {
         let show = required(ShowId::parse, "event_id", &request.event_id)?;
         let quantity = i32::try_from(request.quantity.unwrap_or_default())
             .map_err(|_| WireError::invalid("quantity", "quantity is out of range"))?;
+        // Of what a person may write at will nothing is passed on that is too long for the next hop.
+        seat_ids(&request.seat_ids)?;
+        optional(SectionId::parse, "section", request.section.as_deref().unwrap_or_default())?;
+        let pass = request.reservation_token.unwrap_or_default();
+        if pass.len() > contracts::pass::BYTES_MAX {
+            return Err(Refusal::new(Code::Forbidden, "reservation_token is no pass of the waiting room"));
+        }
         let _running = self.begin(person, key)?;
         let message = reservation::CreateReservationRequest {
             event_id: request.event_id,
@@ -59,21 +68,14 @@ impl Desk {
             quantity,
             section: request.section.unwrap_or_default(),
             user_id: person.to_string(),
-            reservation_token: request.reservation_token.unwrap_or_default(),
+            reservation_token: pass,
             idempotency_key: key.to_owned(),
             ..Default::default()
         };
         let cx = self.context(trace);
         let called = self.sales.create_reservation(&cx, message);
-        let (answer, recorded) =
-            self.call("reservation", "CreateReservation", called, trace).await.inspect_err(|no| {
-                if no.code() == Code::IdempotencyConflict {
-                    self.metrics.idempotency("conflict");
-                }
-            })?;
-        if recorded {
-            self.metrics.idempotency("replayed");
-        }
+        let called = self.call("reservation", "CreateReservation", called, trace).await;
+        let (answer, recorded) = self.counted(called)?;
         let until = answer.hold_expires_at.as_ref().and_then(time::from_proto).unwrap_or(Timestamp::EPOCH);
         let total = answer.total_amount.unwrap_or_default();
         let reserved = body::Reserved {
@@ -138,16 +140,20 @@ impl Desk {
         intent: Option<String>,
         trace: &Trace,
     ) -> Result<contracts::rest::reservation::Confirmed, Refusal> {
-        let intent = match intent.filter(|intent| !intent.is_empty()) {
-            Some(intent) => intent,
-            None => self.reservation(person, id, trace).await?.payment_intent_id.ok_or_else(|| {
-                Refusal::new(
-                    Code::PaymentNotApproved,
-                    "no payment of this reservation is approved; name payment_intent_id",
-                )
-            })?,
-        };
         let id = required(ReservationId::parse, "reservation_id", id)?;
+        let intent = match intent.filter(|intent| !intent.is_empty()) {
+            Some(intent) => required(PaymentIntentId::parse, "payment_intent_id", &intent)?.to_string(),
+            None => {
+                let seen = self.reservation(person, id.as_str(), trace).await?;
+                match (seen.payment_intent_id, seen.order_id) {
+                    (Some(intent), _) => intent,
+                    (None, Some(order_id)) if seen.status == "CONFIRMED" => {
+                        return Ok(contracts::rest::reservation::Confirmed { order_id, status: seen.status });
+                    }
+                    _ => return Err(unpaid(&seen.status)),
+                }
+            }
+        };
         let message = reservation::ConfirmReservationRequest {
             reservation_id: id.to_string(),
             payment_intent_id: intent,
@@ -172,10 +178,15 @@ impl Desk {
         trace: &Trace,
     ) -> Result<contracts::rest::reservation::StatusOnly, Refusal> {
         let id = required(ReservationId::parse, "reservation_id", id)?;
+        let reason = reason.unwrap_or_default();
+        if reason.len() > REASON_BYTES_MAX {
+            let words = format!("reason is {} bytes long; {REASON_BYTES_MAX} is the most", reason.len());
+            return Err(WireError::invalid("reason", words).into());
+        }
         let message = reservation::CancelReservationRequest {
             reservation_id: id.to_string(),
             user_id: person.to_string(),
-            reason: reason.unwrap_or_default(),
+            reason,
             ..Default::default()
         };
         let cx = self.context(trace);
@@ -184,14 +195,16 @@ impl Desk {
         Ok(contracts::rest::reservation::StatusOnly { status: "CANCELLED".to_owned() })
     }
 
-    /// Opens a payment for somebody's own reservation, of its price.
+    /// Opens a payment for somebody's own reservation, of its price; and whether the answer was recorded before. The key is kept
+    /// by the provider, with the payment. What is not held any more opens no payment, under whatever key.
     pub(crate) async fn intent(
         &self,
         person: &PersonId,
         key: Option<&str>,
         request: body::Intent,
         trace: &Trace,
-    ) -> Result<body::IntentMade, Refusal> {
+    ) -> Result<(body::IntentMade, bool), Refusal> {
+        let _running = key.map(|key| self.begin(person, key)).transpose()?;
         let scenario = match request.scenario.as_deref() {
             None | Some("APPROVE") => payment::PaymentScenario::Approve,
             Some("FAIL") => payment::PaymentScenario::Fail,
@@ -224,12 +237,14 @@ impl Desk {
         };
         let cx = self.context(trace);
         let called = self.sales.create_payment_intent(&cx, message);
-        let answer = self.call("payment", "CreatePaymentIntent", called, trace).await?;
-        Ok(body::IntentMade {
+        let called = self.call("payment", "CreatePaymentIntent", called, trace).await;
+        let (answer, recorded) = self.counted(called)?;
+        let made = body::IntentMade {
             payment_intent_id: answer.payment_intent_id,
             status: "PENDING".to_owned(),
             next: "webhook".to_owned(),
-        })
+        };
+        Ok((made, recorded))
     }
 
     /// Decides somebody's own payment; and where it stands then. One that is decided stays so.
@@ -330,6 +345,16 @@ impl Desk {
         answer
     }
 
+    /// An answer under a key, counted as what it is.
+    fn counted<T>(&self, answer: Result<(T, bool), Refusal>) -> Result<(T, bool), Refusal> {
+        match &answer {
+            Ok((_, true)) => self.metrics.idempotency("replayed"),
+            Err(no) if no.code() == Code::IdempotencyConflict => self.metrics.idempotency("conflict"),
+            Ok((_, false)) | Err(_) => {}
+        }
+        answer
+    }
+
     /// One request under a key at a time; the place is free again when the guard goes.
     fn begin(&self, person: &PersonId, key: &str) -> Result<Running, Refusal> {
         let entry = (person.clone(), key.to_owned());
@@ -364,11 +389,29 @@ impl Drop for Running {
 
 /// What is in the way of a state is a conflict to callers over REST, but for a payment that is not approved.
 fn told(error: WireError) -> Refusal {
-    let retry = matches!(error.code, Code::ConcurrentModification | Code::Unavailable);
+    let retry = matches!(
+        error.code,
+        Code::ConcurrentModification | Code::Unavailable | Code::UpstreamTimeout | Code::UpstreamError
+    );
     let is_state = error.code == Code::FailedPrecondition;
     let refusal = Refusal::from(error);
     let refusal = if is_state { refusal.with_status(http::StatusCode::CONFLICT) } else { refusal };
     if retry { refusal.after(Duration::from_secs(1)) } else { refusal }
+}
+
+/// Why a reservation of which no payment is known is not confirmed.
+fn unpaid(status: &str) -> Refusal {
+    match status {
+        "EXPIRED" => Refusal::new(Code::ReservationExpired, "the hold has run out"),
+        "HOLD" | "PENDING" => Refusal::new(
+            Code::PaymentNotApproved,
+            "no payment of this reservation is approved; name payment_intent_id",
+        ),
+        status => {
+            let words = format!("the reservation is {status}: it cannot be confirmed");
+            Refusal::new(Code::FailedPrecondition, words).with_status(http::StatusCode::CONFLICT)
+        }
+    }
 }
 
 fn ids(seats: Vec<common::Seat>) -> Vec<String> {

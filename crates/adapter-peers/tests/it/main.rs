@@ -8,4 +8,5 @@ mod grpc_line;
 mod grpc_payments;
 mod rest_post;
 mod rest_reservations;
+mod sales;
 mod stage;

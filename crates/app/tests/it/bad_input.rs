@@ -151,6 +151,46 @@ async fn bytes_that_are_no_request_are_refused_in_the_same_shape() -> Result<()>
     untouched(&platform).await
 }
 
+/// What fits into a request of the gateway may be too long for the next hop; that is the sender's mistake and nobody's outage.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_too_long_for_the_next_hop_is_refused_by_the_gateway() -> Result<()> {
+    let (_folder, platform) = platform().await?;
+    let kim = platform.bearer("kim")?;
+    let call = async |path: &str, body: Value| {
+        let headers = [("authorization", kim.as_str()), KEY];
+        platform.post("gateway_http", &format!("/api/v1{path}"), &headers, &body).await
+    };
+    let long = || "x".repeat(65_400);
+    let wish = json!({"event_id": "s", "seat_ids": ["A-1-1"]});
+    let with = |name: &str, value: Value| {
+        let mut wish = wish.clone();
+        wish[name] = value;
+        wish
+    };
+    for (what, body, code) in [
+        ("a pass", with("reservation_token", json!(long())), "FORBIDDEN"),
+        ("a section", with("section", json!(long())), "INVALID_ARGUMENT"),
+        ("a seat", with("seat_ids", json!([long()])), "INVALID_ARGUMENT"),
+    ] {
+        let answer = call("/reservations", body).await?;
+        ensure!(is_error(answer.status, &answer.body, code), "{what}: {answer:?}");
+    }
+    let held = call("/reservations", wish.clone()).await?;
+    ensure!(held.status == StatusCode::CREATED, "{held:?}");
+    let path = format!("/reservations/{}", held.text("reservation_id"));
+    for (to, body) in
+        [("confirm", json!({"payment_intent_id": long()})), ("cancel", json!({"reason": long()}))]
+    {
+        let answer = call(&format!("{path}/{to}"), body).await?;
+        ensure!(is_error(answer.status, &answer.body, "INVALID_ARGUMENT"), "{to}: {answer:?}");
+    }
+    let cancelled = call(&format!("{path}/cancel"), json!({"reason": "other plans"})).await?;
+    ensure!(cancelled.status == StatusCode::OK, "{cancelled:?}");
+    let over = call(&format!("{path}/confirm"), json!({})).await?;
+    ensure!(over.status == StatusCode::CONFLICT && over.code() == "FAILED_PRECONDITION", "{over:?}");
+    untouched(&platform).await
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_unknown_reservation_and_an_illegal_move_are_refused() -> Result<()> {
     let (_folder, platform) = platform().await?;

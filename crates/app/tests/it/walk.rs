@@ -3,6 +3,7 @@
 
 use crate::running::Running;
 use anyhow::{Result, ensure};
+use app::client::Answer;
 use contracts::common::v1::Money;
 use contracts::payment::v1::payment_service_client::PaymentServiceClient;
 use contracts::payment::v1::{
@@ -280,9 +281,14 @@ async fn a_ticket_is_bought_over_the_gateway(on: On) -> Result<()> {
     let wrong = json!({"reservation_id": held.text("reservation_id"), "amount": 1});
     let wrong = call(Method::POST, "/payment/intent", &kim, &[], Some(wrong)).await?;
     ensure!(wrong.status == StatusCode::BAD_REQUEST, "{wrong:?}");
+    let unpaid = call(Method::POST, &format!("{path}/confirm"), &kim, &[], Some(json!({}))).await?;
+    ensure!(unpaid.status == StatusCode::PRECONDITION_FAILED, "{unpaid:?}");
     let intent = json!({"reservation_id": held.text("reservation_id"), "amount": 70});
-    let intent = call(Method::POST, "/payment/intent", &kim, &[], Some(intent)).await?;
-    ensure!(intent.body["next"] == "webhook", "{intent:?}");
+    let keyed = async || call(Method::POST, "/payment/intent", &kim, &key, Some(intent.clone())).await;
+    let (intent, again) = (keyed().await?, keyed().await?);
+    ensure!(intent.body["next"] == "webhook" && again.body == intent.body, "{intent:?} {again:?}");
+    let is_recorded = |answer: &Answer| answer.headers.contains_key("x-idempotency-cached");
+    ensure!(is_recorded(&again) && !is_recorded(&intent), "{intent:?} {again:?}");
     let process = json!({"payment_intent_id": intent.text("payment_intent_id"), "action": "approve"});
     let foreign = call(Method::POST, "/payment/process", &lee, &[], Some(process.clone())).await?;
     ensure!(foreign.status == StatusCode::NOT_FOUND, "{foreign:?}");

@@ -55,6 +55,13 @@ impl Edge {
         }
     }
 
+    /// Somebody says that they are another person than the one who is signed in.
+    pub(super) fn not_oneself(&self, trace: &Trace) -> Refusal {
+        let no = Refusal::new(Code::Forbidden, "user_id is not who is signed in; leave it out");
+        self.0.queue.foreign("name_foreign", &no, trace);
+        no
+    }
+
     /// Who is signed in, where somebody has to be, within their limit.
     pub(super) async fn person(&self, headers: &HeaderMap, trace: &Trace) -> Result<PersonId, Refusal> {
         let person = self.signed_in(headers, trace).await?.ok_or_else(|| {

@@ -111,10 +111,7 @@ impl QueueService for Grpc {
             let session = optional(PersonId::parse, "session_id", &request.session_id)?;
             let joiner = match (signed_in, claimed) {
                 (Some(person), Some(claimed)) if person != claimed => {
-                    return Err(Refusal::new(
-                        Code::Forbidden,
-                        "user_id is not who is signed in; leave it out",
-                    ));
+                    return Err(self.0.not_oneself(&trace));
                 }
                 (Some(person), _) => {
                     self.0.within_limit(&super::caller::key_of(&person))?;
@@ -169,7 +166,8 @@ impl QueueService for Grpc {
             let signed_in = self.signed_in(request.metadata(), &trace).await?;
             let request = request.get_ref();
             let held = super::queue::held(&self.0, &request.waiting_token, &trace).await?;
-            held.is_of(&request.event_id, &request.user_id)?;
+            held.is_of(&request.event_id, &request.user_id)
+                .inspect_err(|no| self.0.0.queue.foreign("ticket_foreign", no, &trace))?;
             let entered = self.0.0.queue.enter(&held, signed_in.as_ref(), &trace).await?;
             let until = self.0.0.queue.clock().now().plus(Duration::from_secs(entered.ttl_sec));
             Ok::<_, Refusal>(proto::RequestAdmissionResponse {

@@ -7,7 +7,7 @@ use crate::refusal::Refusal;
 use crate::sales::key;
 use axum::extract::{Query, State};
 use axum::response::{IntoResponse, Response};
-use contracts::error::{Code, WireError};
+use contracts::error::WireError;
 use contracts::rest::gateway as body;
 use contracts::vocabulary::{optional, required};
 use domain::id::{PersonId, ShowId};
@@ -39,7 +39,7 @@ pub(super) async fn join(
         let claimed = optional(PersonId::parse, "user_id", request.user_id.as_deref().unwrap_or_default())?;
         let joiner = match (edge.signed_in(&headers, &trace).await?, claimed) {
             (Some(person), Some(claimed)) if person != claimed => {
-                return Err(Refusal::new(Code::Forbidden, "user_id is not who is signed in; leave it out"));
+                return Err(edge.not_oneself(&trace));
             }
             (Some(person), _) => {
                 edge.within_limit(&key_of(&person))?;

@@ -18,7 +18,7 @@ use runtime::http::{Json, OptionalJson, trace_of};
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 
-const CACHED: HeaderName = HeaderName::from_static("x-idempotency-cached");
+const CACHED: HeaderName = HeaderName::from_static(contracts::wire::RECORDED);
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -95,15 +95,20 @@ pub(super) async fn reserve(
         })?;
         edge.0.desk.reserve(&person, key, request, &trace).await
     };
-    match reserved.await {
-        Ok((reserved, recorded)) => {
-            let mut response = (StatusCode::CREATED, Json(reserved)).into_response();
+    keyed(StatusCode::CREATED, reserved.await, &trace)
+}
+
+/// What was made under a key, and whether it was made before.
+fn keyed<T: Serialize>(status: StatusCode, made: Result<(T, bool), Refusal>, trace: &Trace) -> Response {
+    match made {
+        Ok((made, recorded)) => {
+            let mut response = (status, Json(made)).into_response();
             if recorded {
                 response.headers_mut().insert(CACHED, HeaderValue::from_static("true"));
             }
             response
         }
-        Err(no) => no.reply(&trace),
+        Err(no) => no.reply(trace),
     }
 }
 
@@ -160,10 +165,12 @@ pub(super) async fn intent(
     headers: HeaderMap,
     Json(request): Json<body::Intent>,
 ) -> Response {
-    as_person(&edge, &headers, async |desk, person, trace| {
-        desk.intent(person, key(headers.get(KEY_HEADER))?, request, trace).await
-    })
-    .await
+    let trace = trace_of(&headers);
+    let made = async {
+        let person = edge.person(&headers, &trace).await?;
+        edge.0.desk.intent(&person, key(headers.get(KEY_HEADER))?, request, &trace).await
+    };
+    keyed(StatusCode::OK, made.await, &trace)
 }
 
 pub(super) async fn process(

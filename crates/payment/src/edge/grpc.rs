@@ -17,6 +17,7 @@ use domain::payment::{Outcome, Scenario, Status as PaymentStatus};
 use ports::Trace;
 use runtime::grpc::Services;
 use std::sync::Arc;
+use tonic::metadata::MetadataValue;
 use tonic::{Request, Response, Status};
 
 mod view;
@@ -51,18 +52,24 @@ impl PaymentService for Edge {
         request: Request<proto::CreatePaymentIntentRequest>,
     ) -> Answer<proto::CreatePaymentIntentResponse> {
         let trace = runtime::grpc::trace_of_metadata(request.metadata());
+        let mut is_recorded = false;
         let result = async {
-            let row = self.0.create(create_from_proto(request.into_inner())?, &trace).await?;
+            let (row, recorded) = self.0.create(create_from_proto(request.into_inner())?, &trace).await?;
+            is_recorded = recorded;
             Ok(proto::CreatePaymentIntentResponse {
                 payment_intent_id: row.payment.intent.to_string(),
                 status: wire::status_to_proto(row.payment.status) as i32,
                 ..Default::default()
             })
         };
-        tell(&trace, result.await, |error| proto::CreatePaymentIntentResponse {
+        let mut told = tell(&trace, result.await, |error| proto::CreatePaymentIntentResponse {
             error: Some(error),
             ..Default::default()
-        })
+        })?;
+        if is_recorded {
+            told.metadata_mut().insert(contracts::wire::RECORDED, MetadataValue::from_static("true"));
+        }
+        Ok(told)
     }
 
     async fn process_payment(

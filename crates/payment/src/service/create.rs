@@ -39,11 +39,11 @@ pub struct CreateIntent {
 }
 
 impl Service {
-    /// Opens an intent.
+    /// Opens an intent; and whether an earlier request under the same key had opened it.
     ///
     /// # Errors
     /// An amount, key or URL out of bounds; a key that belongs to another request; a failure of the store.
-    pub async fn create(&self, command: CreateIntent, trace: &Trace) -> Result<PaymentRow, Refusal> {
+    pub async fn create(&self, command: CreateIntent, trace: &Trace) -> Result<(PaymentRow, bool), Refusal> {
         self.check(&command)?;
         let intent = match &command.idempotency_key {
             Some(key) => derived_intent(command.person.as_ref(), key),
@@ -53,12 +53,15 @@ impl Service {
         let change = Change { row, writes: Vec::new(), event: None, errands: Vec::new() };
         for _ in 0..=CONFLICT_RETRIES_MAX {
             match self.commit(&change).await {
-                Ok(()) => return Ok(PaymentRow { version: 1, ..change.row }),
+                Ok(()) => return Ok((PaymentRow { version: 1, ..change.row }, false)),
                 Err(CommitError::Failed(fault)) => return Err(fault.into()),
                 // It is there: by an earlier request with this key, or by this one if the answer was lost.
-                Err(CommitError::Conflict { .. } | CommitError::Ambiguous(_)) => {
+                Err(error @ (CommitError::Conflict { .. } | CommitError::Ambiguous(_))) => {
+                    let is_recorded = matches!(error, CommitError::Conflict { .. });
                     match self.load(&intent).await? {
-                        Some(there) if is_same_request(&there, &change.row) => return Ok(there),
+                        Some(there) if is_same_request(&there, &change.row) => {
+                            return Ok((there, is_recorded));
+                        }
                         Some(_) => return Err(Refusal::OtherRequest),
                         None => {}
                     }

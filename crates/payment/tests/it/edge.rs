@@ -245,8 +245,11 @@ async fn a_key_of_another_request_is_a_conflict_in_band() {
     let world = World::new().await;
     let mut served = serve(&world, None).await;
     let keyed = proto::CreatePaymentIntentRequest { idempotency_key: "k1".into(), ..create() };
-    let first = created(&mut served.client, keyed.clone()).await;
-    assert_eq!(created(&mut served.client, keyed.clone()).await, first);
+    let first = served.client.create_payment_intent(keyed.clone()).await.unwrap();
+    assert!(!first.metadata().contains_key(contracts::wire::RECORDED));
+    let again = served.client.create_payment_intent(keyed.clone()).await.unwrap();
+    assert_eq!(again.metadata().get(contracts::wire::RECORDED).unwrap(), "true");
+    assert_eq!(again.into_inner(), first.into_inner());
     let other = proto::CreatePaymentIntentRequest { reservation_id: "rsv_2".into(), ..keyed };
     let answer = served.client.create_payment_intent(other).await.unwrap().into_inner();
     assert_eq!(answer.error.unwrap().code(), ErrorCode::IdempotencyConflict);

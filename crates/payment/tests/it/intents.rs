@@ -16,10 +16,12 @@ async fn the_same_key_and_request_is_the_same_intent_whatever_happened_to_it() {
     let world = World::new().await;
     let running = world.start();
     let trace = Trace::default();
-    let first = running.service.create(keyed("k1"), &trace).await.unwrap();
-    assert_eq!(running.service.create(keyed("k1"), &trace).await.unwrap().payment, first.payment);
+    let (first, is_recorded) = running.service.create(keyed("k1"), &trace).await.unwrap();
+    assert!(!is_recorded);
+    assert_eq!(running.service.create(keyed("k1"), &trace).await.unwrap().0.payment, first.payment);
     running.service.process(&first.payment.intent, &trace).await.unwrap();
-    let again = running.service.create(keyed("k1"), &trace).await.unwrap();
+    let (again, is_recorded) = running.service.create(keyed("k1"), &trace).await.unwrap();
+    assert!(is_recorded);
     assert_eq!((again.payment.intent, again.payment.status), (first.payment.intent, Status::Captured));
     assert_eq!(world.payments().await.len(), 1);
     running.stop().await;
@@ -30,9 +32,9 @@ async fn a_key_belongs_to_its_person_and_its_request() {
     let world = World::new().await;
     let running = world.start();
     let trace = Trace::default();
-    let first = running.service.create(keyed("k1"), &trace).await.unwrap();
+    let (first, _) = running.service.create(keyed("k1"), &trace).await.unwrap();
     let other_person = CreateIntent { person: PersonId::parse("u_2").ok(), ..keyed("k1") };
-    let other = running.service.create(other_person, &trace).await.unwrap();
+    let (other, _) = running.service.create(other_person, &trace).await.unwrap();
     assert_ne!(other.payment.intent, first.payment.intent);
     for changed in [
         CreateIntent { reservation: ReservationId::parse("rsv_2").unwrap(), ..keyed("k1") },
@@ -52,7 +54,7 @@ async fn an_intent_whose_answer_was_lost_is_found_again() {
     let running = world.start();
     world.store.on_commit(|_| Some(crate::faulty::Mishap::AnswerLost));
     for command in [keyed("k1"), intent("rsv_1", Scenario::Approve)] {
-        let row = running.service.create(command, &Trace::default()).await.unwrap();
+        let (row, _) = running.service.create(command, &Trace::default()).await.unwrap();
         assert_eq!(running.service.get(&row.payment.intent).await.unwrap().payment, row.payment);
     }
     world.store.heal();
@@ -64,7 +66,7 @@ async fn an_intent_whose_answer_was_lost_is_found_again() {
 async fn a_store_that_fails_changes_nothing_and_is_told() {
     let world = World::new().await;
     let running = world.start();
-    let row = running.service.create(keyed("k1"), &Trace::default()).await.unwrap();
+    let (row, _) = running.service.create(keyed("k1"), &Trace::default()).await.unwrap();
     world.store.on_commit(|_| Some(crate::faulty::Mishap::Fails));
     let refused = running.service.process(&row.payment.intent, &Trace::default()).await;
     assert!(matches!(refused, Err(Refusal::Failed(_))), "{refused:?}");
@@ -81,7 +83,7 @@ async fn lists_are_newest_first_and_turn_pages() {
     let trace = Trace::default();
     let mut made = Vec::new();
     for n in 0..7 {
-        let row = running
+        let (row, _) = running
             .service
             .create(intent(&format!("rsv_{}", n % 2), Scenario::Approve), &trace)
             .await

@@ -48,7 +48,8 @@ async fn status_event_and_webhook_agree() {
 async fn an_outcome_is_one_commit() {
     let world = World::new().await;
     let running = world.start();
-    let row = running.service.create(intent("rsv_1", Scenario::Approve), &Trace::default()).await.unwrap();
+    let (row, _) =
+        running.service.create(intent("rsv_1", Scenario::Approve), &Trace::default()).await.unwrap();
     let seen = std::sync::Arc::new(std::sync::Mutex::new(Vec::new()));
     let commits = seen.clone();
     world.store.on_commit(move |writes| {
@@ -71,7 +72,8 @@ async fn paying_twice_is_paying_once() {
     let again = running.service.process(&row.payment.intent, &Trace::default()).await.unwrap();
     assert_eq!(again.payment, row.payment);
     let (a, b) = (running.service.clone(), running.service.clone());
-    let other = running.service.create(intent("rsv_2", Scenario::Approve), &Trace::default()).await.unwrap();
+    let (other, _) =
+        running.service.create(intent("rsv_2", Scenario::Approve), &Trace::default()).await.unwrap();
     let (intent, trace) = (&other.payment.intent, Trace::default());
     let (a, b) = tokio::join!(a.process(intent, &trace), b.process(intent, &trace));
     assert_eq!(a.unwrap().payment, b.unwrap().payment);
@@ -88,7 +90,8 @@ async fn paying_twice_is_paying_once() {
 async fn an_outcome_whose_answer_was_lost_is_not_decided_again() {
     let world = World::new().await;
     let running = world.start();
-    let row = running.service.create(intent("rsv_1", Scenario::Approve), &Trace::default()).await.unwrap();
+    let (row, _) =
+        running.service.create(intent("rsv_1", Scenario::Approve), &Trace::default()).await.unwrap();
     world.store.on_commit(|_| Some(Mishap::AnswerLost));
     let row = running.service.process(&row.payment.intent, &Trace::default()).await.unwrap();
     assert_eq!(row.payment.status, Status::Captured);
@@ -135,7 +138,7 @@ async fn random_decides_an_intent_the_same_way_under_the_same_seed() {
             let key = format!("k{n}").into();
             let command =
                 payment::CreateIntent { idempotency_key: Some(key), ..intent("rsv_1", Scenario::Random) };
-            let row = running.service.create(command, &Trace::default()).await.unwrap();
+            let (row, _) = running.service.create(command, &Trace::default()).await.unwrap();
             let row = running.service.process(&row.payment.intent, &Trace::default()).await.unwrap();
             statuses.push(row.payment.status);
         }
@@ -210,7 +213,8 @@ async fn a_crash_in_the_middle_of_a_delay_loses_nothing() {
 async fn an_outcome_that_nobody_announced_is_found() {
     let world = World::new().await;
     let running = world.start();
-    let row = running.service.create(intent("rsv_1", Scenario::Approve), &Trace::default()).await.unwrap();
+    let (row, _) =
+        running.service.create(intent("rsv_1", Scenario::Approve), &Trace::default()).await.unwrap();
     // A service without a background has nobody to announce to.
     let tasks = ports::Tasks::new();
     let (silent, background) = payment::assemble(world.options(), &world.deps(&tasks));

@@ -143,7 +143,7 @@ impl World {
     /// Lets the whole background catch up: the event and webhook of another payment go through it.
     pub(crate) async fn settle(&self, running: &Running) {
         let (events, seen) = (self.queue.taken.lock().unwrap().len(), self.receiver.seen().len());
-        let row =
+        let (row, _) =
             running.service.create(intent("rsv_settle", Scenario::Approve), &Trace::default()).await.unwrap();
         running.service.process(&row.payment.intent, &Trace::default()).await.unwrap();
         self.until_events(events + 1).await;
@@ -172,7 +172,7 @@ impl World {
 impl Running {
     /// Opens an intent and asks the provider to take the money.
     pub(crate) async fn pay(&self, scenario: Scenario) -> PaymentRow {
-        let row = self.service.create(intent("rsv_1", scenario), &Trace::default()).await.unwrap();
+        let (row, _) = self.service.create(intent("rsv_1", scenario), &Trace::default()).await.unwrap();
         self.service.process(&row.payment.intent, &Trace::default()).await.unwrap()
     }
 

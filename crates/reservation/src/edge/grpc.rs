@@ -26,9 +26,6 @@ pub(crate) fn services(service: Service) -> Services {
     Services::default().with(ReservationServiceServer::new(Edge(service)))
 }
 
-/// Metadata of an answer that was recorded by an earlier request under the same key, as the REST header of that name.
-const CACHED: &str = "x-idempotency-cached";
-
 struct Edge(Service);
 
 type Answer<T> = Result<Response<T>, Status>;
@@ -59,7 +56,7 @@ impl ReservationService for Edge {
         );
         told.map(|mut response| {
             if recorded {
-                response.metadata_mut().insert(CACHED, MetadataValue::from_static("true"));
+                response.metadata_mut().insert(contracts::wire::RECORDED, MetadataValue::from_static("true"));
             }
             response
         })

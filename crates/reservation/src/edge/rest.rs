@@ -24,7 +24,7 @@ use secrecy::SecretString;
 use serde::Serialize;
 
 const KEY_HEADER: &str = "idempotency-key";
-const CACHED_HEADER: HeaderName = HeaderName::from_static("x-idempotency-cached");
+const CACHED_HEADER: HeaderName = HeaderName::from_static(contracts::wire::RECORDED);
 
 /// The lines of [`Service::trace`].
 #[derive(Serialize)]

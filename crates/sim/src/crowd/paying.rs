@@ -84,7 +84,7 @@ impl Buyer {
             })
             .await?;
         match opened {
-            Ok(row) => Some(row.payment.intent),
+            Ok((row, _)) => Some(row.payment.intent),
             Err(refusal) => {
                 self.core().violated("answer", format!("no payment is opened: {refusal:?}"));
                 None

@@ -89,7 +89,7 @@ impl Sales for Nobody {
         &self,
         _: &CallContext,
         _: payment::CreatePaymentIntentRequest,
-    ) -> Answer<payment::CreatePaymentIntentResponse> {
+    ) -> Answer<(payment::CreatePaymentIntentResponse, bool)> {
         nobody()
     }
 
