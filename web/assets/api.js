@@ -4,8 +4,13 @@ import { accessToken } from './session.js';
 
 const BASE = '/api/v1';
 const PATIENCE_MS = 10_000;
-/** A pass is given when its time in the rate has come, so this answer may take as long as a turn lasts. */
-const ENTER_PATIENCE_MS = 30_000;
+/**
+ * A pass is given when its time in the rate has come, which this answer waits for: 2.5 s at most. Asked for again it is the
+ * same pass, and its seconds are running, so an answer that is lost is not waited for any longer.
+ */
+const ENTER_PATIENCE_MS = 5_000;
+/** Whoever is told to stay away for longer asks all the same: longer than this counts as absence in line. */
+const MOST_RETRY_AFTER_MS = 30_000;
 
 /** Any answer that is not a success, and no answer at all (`status` 0). */
 export class ApiError extends Error {
@@ -31,12 +36,12 @@ export function newKey() {
   return Array.from(crypto.getRandomValues(new Uint8Array(16)), (byte) => byte.toString(16).padStart(2, '0')).join('');
 }
 
-/** Retry-After in either form: seconds or a date. */
+/** Retry-After in either form, seconds or a date, and never more than is good for anybody. */
 function retryAfter(headers) {
   const value = headers.get('retry-after');
   if (value === null) return null;
   const ms = /^\d+(\.\d+)?$/.test(value) ? Number(value) * 1000 : Date.parse(value) - Date.now();
-  return Number.isFinite(ms) ? Math.max(0, ms) : null;
+  return Number.isFinite(ms) ? Math.min(Math.max(0, ms), MOST_RETRY_AFTER_MS) : null;
 }
 
 async function call(method, path, { body, key, signed = false, patienceMs = PATIENCE_MS, signal } = {}) {

@@ -2,10 +2,11 @@
 
 import { button, el, setText } from './dom.js';
 import { choose, currentLanguage, language, otherLanguage, t } from './i18n.js';
+import { keepPlaces } from './places.js';
 import { reservationScreen } from './reservation.js';
 import { calm, trouble } from './retry.js';
 import { Screen, heading } from './screen.js';
-import { person, session, signOut, takeFromAddress } from './session.js';
+import { arrive, person, session, signOut, takeFromAddress } from './session.js';
 import { showScreen } from './show.js';
 import { showsScreen } from './shows.js';
 import { NotSignedIn, askToSignIn } from './signin.js';
@@ -63,8 +64,15 @@ function frame() {
   document.getElementById('who').replaceChildren(...(who
     ? [el('span', { class: 'person' }, t('signedInAs', who)),
       el('button', { class: 'quiet', type: 'button', on: { click: leave } }, t('signOut'))]
-    : [el('button', { class: 'quiet', type: 'button', on: { click: () => askToSignIn(null, screen.signal) } }, t('signIn'))]));
-  setText(document.getElementById('trouble'), connection ? t(connection) : '');
+    : [el('button', { class: 'quiet', type: 'button', on: { click: enter } }, t('signIn'))]));
+  const lines = connection ? [t(connection), screen?.keepsPlace && t('placeKept')] : [];
+  setText(document.getElementById('trouble'), lines.filter(Boolean).join(' '));
+}
+
+async function enter() {
+  const before = person();
+  await askToSignIn(null, screen.signal);
+  if (person() !== before) arrive();
 }
 
 function leave() {
@@ -85,6 +93,7 @@ session.addEventListener('change', () => {
   // The panel in which one signed in is gone, and the focus with it.
   if (document.activeElement === document.body) screen?.focusHeading();
 });
+session.addEventListener('arrival', () => open());
 trouble.addEventListener('change', ({ detail }) => { connection = detail; frame(); });
 window.addEventListener('hashchange', () => {
   // Setting the address by replaceState makes no event, so the screen is opened here in both cases.
@@ -95,3 +104,4 @@ window.addEventListener('hashchange', () => {
 takeFromAddress();
 frame();
 open();
+keepPlaces();

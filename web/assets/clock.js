@@ -27,6 +27,7 @@ export function pause(ms, signal, { wakes = true } = {}) {
 export function whenVisible(signal) {
   return new Promise((resolve, reject) => {
     if (!document.hidden) return resolve();
+    if (signal?.aborted) return reject(signal.reason);
     const look = () => { if (!document.hidden) { document.removeEventListener('visibilitychange', look); resolve(); } };
     document.addEventListener('visibilitychange', look);
     signal?.addEventListener('abort', () => {
@@ -67,14 +68,14 @@ function alarm(ms, ring) {
 
 /**
  * Calls `tick(seconds)` now and whenever the whole seconds left change, while the page is visible, until they are 0;
- * `over()` is then called once, visible or not.
+ * `over()` is then called once, visible or not. `deadline()` is asked each time: it may have been corrected.
  */
 export function countDown(deadline, signal, tick, over = () => {}) {
   let timer = 0;
   const step = () => {
     clearTimeout(timer);
     if (signal.aborted) return;
-    const left = deadline - performance.now();
+    const left = deadline() - performance.now();
     if (!document.hidden || left <= 0) tick(Math.max(0, Math.ceil(left / 1000)));
     if (left <= 0) {
       document.removeEventListener('visibilitychange', step);

@@ -5,7 +5,7 @@ import { say, sayNow } from './announce.js';
 import { countDown, minutesAndSeconds, pause, whenVisible } from './clock.js';
 import { button, el, setText } from './dom.js';
 import { money, t } from './i18n.js';
-import { changePlace, paymentOf, rememberPayment } from './memory.js';
+import { changePlace, paymentOf, placeIn, rememberPayment } from './memory.js';
 import { untilAnswered } from './retry.js';
 import { ask, heading, loading, missing } from './screen.js';
 import { person } from './session.js';
@@ -23,8 +23,17 @@ const OUTCOMES = {
 };
 const SAID_AT = [30, 10];
 const LOOK_EVERY_MS = 1_000;
+/** How long names are waited for, while the hold is running. */
+const NAMES_MS = 1_500;
 /** How long after a decline the seats are given back, at the usual pace; paying again before that would be in vain. */
 const AFTER_DECLINE_MS = 6_000;
+
+/** Calls whenever the page is shown again, for as long as a view is there. */
+function whenShown(step, call) {
+  const look = () => { if (!document.hidden) call(); };
+  document.addEventListener('visibilitychange', look);
+  step.addEventListener('abort', () => document.removeEventListener('visibilitychange', look));
+}
 
 export async function reservationScreen(screen, id) {
   const { signal } = screen;
@@ -37,15 +46,20 @@ export async function reservationScreen(screen, id) {
     if (error.status !== 404 && error.status !== 403) throw error;
     return screen.show(() => t('missing'), () => missing(t('missingReservation')));
   }
-  // For names only, so its absence is no reason to stop.
-  state.hall = await api.availability(state.reservation.event_id, signal).catch(() => null);
+  // Nobody else is shown it.
+  const who = person();
+  // For names only, so neither its absence nor its slowness is a reason to stop.
+  const named = api.availability(state.reservation.event_id, signal).then((hall) => { state.hall = hall; }, () => {});
+  await Promise.race([named, pause(NAMES_MS, signal)]);
 
   while (state.reservation.status === 'HOLD') {
-    const payment = paymentOf(id);
+    const payment = paymentOf(id, who);
     if (payment) await followPayment(payment);
     else await form();
   }
-  changePlace(state.reservation.event_id, person(), { reservation: undefined });
+  // This may be an old one's address, while another is held.
+  const show = state.reservation.event_id;
+  if (placeIn(show, who).reservation === id) changePlace(show, who, { reservation: undefined });
   result();
   return undefined;
 
@@ -61,7 +75,16 @@ export async function reservationScreen(screen, id) {
     state.total = Math.max(state.total, state.reservation.hold_expires_in_ms ?? 0);
   }
 
-  /** Asks how to pay; resolves when something was done, or the time is over. */
+  /** Only while it is the payment: another tab may have ended it and begun the next. */
+  function keep(payment) {
+    if (paymentOf(id, who)?.key === payment.key) rememberPayment(id, who, payment);
+  }
+
+  function drop(payment) {
+    if (paymentOf(id, who)?.key === payment.key) rememberPayment(id, who, null);
+  }
+
+  /** Asks how to pay; resolves when something was done, here or in another tab, or the time is over. */
   function form() {
     return new Promise((resolve, reject) => {
       let outcome = 'approve';
@@ -81,13 +104,14 @@ export async function reservationScreen(screen, id) {
           el('button', { class: 'primary wide', type: 'submit' }, t('payNow', sum()))),
         cancelButton(resolve, reject),
       ]);
+      whenShown(screen.stepSignal, () => { if (paymentOf(id, who)) resolve(); });
       clock.run(() => whenOver().then(resolve, reject));
 
       function submit(event) {
         event.preventDefault();
         state.problem = null;
-        // Before anything is sent, so that a reload goes on with this payment and never makes a second.
-        rememberPayment(id, { outcome, key: api.newKey() });
+        // Before anything is sent, so that a reload or another tab goes on with this payment and never makes a second.
+        if (!paymentOf(id, who)) rememberPayment(id, who, { outcome, key: api.newKey() });
         resolve();
       }
     });
@@ -111,7 +135,7 @@ export async function reservationScreen(screen, id) {
     } catch (error) {
       if (signal.aborted || !error.status || error.status === 401) throw error;
       // Refused for good, such as for a hold that is over: the reservation says what is.
-      rememberPayment(id, null);
+      drop(payment);
       state.problem = 'payRefused';
       await look();
     }
@@ -124,13 +148,13 @@ export async function reservationScreen(screen, id) {
       const body = { reservation_id: id, amount: reservation.total_price, currency: reservation.currency, scenario };
       const made = await untilAnswered(() => signedIn(() => api.paymentIntent(body, payment.key, step), signal), step);
       payment.intent = made.payment_intent_id;
-      rememberPayment(id, payment);
+      keep(payment);
     }
     if (action && !payment.isAsked) {
       if (afterMs) await pause(afterMs, step, { wakes: false });
       await untilAnswered(() => signedIn(() => api.processPayment(payment.intent, action, step), signal), step);
       payment.isAsked = true;
-      rememberPayment(id, payment);
+      keep(payment);
     }
     let declinedAt = null;
     for (;;) {
@@ -145,11 +169,11 @@ export async function reservationScreen(screen, id) {
         if (declinedAt === null) {
           declinedAt = performance.now();
           payment.isDeclined = true;
-          rememberPayment(id, payment);
+          keep(payment);
           say(t('declined'));
         } else if (performance.now() - declinedAt > AFTER_DECLINE_MS) {
           // Still held: another payment, and so another intent with other keys, is possible.
-          rememberPayment(id, null);
+          drop(payment);
           state.problem = 'declinedHeld';
           return;
         }
@@ -208,26 +232,23 @@ export async function reservationScreen(screen, id) {
         return view;
       },
       run(over) {
-        countDown(state.deadline, screen.stepSignal, (left) => {
+        // This view's: an answer that comes late may not end the next one.
+        const step = screen.stepSignal;
+        countDown(() => state.deadline, step, (left) => {
           seconds = left;
           write();
           if (SAID_AT.includes(left)) sayNow(t('holdSpoken', left));
         }, over);
         // A device that slept has a clock that stood still: whoever looks again is told anew.
-        const shown = () => { if (!document.hidden) look().then(again, () => {}); };
-        const again = () => {
-          if (screen.stepSignal.aborted) return;
-          if (state.reservation.status !== 'HOLD') over?.();
-        };
-        document.addEventListener('visibilitychange', shown);
-        screen.stepSignal.addEventListener('abort', () => document.removeEventListener('visibilitychange', shown));
+        const again = () => { if (!step.aborted && state.reservation.status !== 'HOLD') over?.(); };
+        whenShown(step, () => look().then(again, () => {}));
       },
     };
   }
 
   function result() {
     const { status } = state.reservation;
-    const payment = paymentOf(id);
+    const payment = paymentOf(id, who);
     if (status === 'CONFIRMED') {
       sayNow(t('confirmedSpoken'));
       return screen.show(() => t('confirmed'), () => [

@@ -7,7 +7,7 @@ const FIRST_MS = 1_000;
 /** Short enough to come back before a silence in line counts as absence (30 s). */
 const MOST_MS = 10_000;
 
-/** `change` with `detail`: null, 'unreachable' or 'busy'. */
+/** `change` with `detail`: null, 'unreachable' (no answer), 'busy' (429) or 'failing' (an error of the service). */
 export const trouble = new EventTarget();
 let now = null;
 
@@ -16,6 +16,8 @@ function tell(kind) {
   now = kind;
   trouble.dispatchEvent(new CustomEvent('change', { detail: kind }));
 }
+
+const kindOf = ({ status }) => (status === 0 ? 'unreachable' : status === 429 ? 'busy' : 'failing');
 
 /** The n-th wait: doubling, and spread over half of it, so that a crowd that lost its gateway does not return as one. */
 export function backoff(n, random = Math.random()) {
@@ -37,7 +39,7 @@ export async function untilAnswered(attempt, signal, explains = () => false) {
         if (error.status) tell(null);
         throw error;
       }
-      if (error.status !== 409 && !explains(error)) tell(error.status === 429 ? 'busy' : 'unreachable');
+      if (error.status !== 409 && !explains(error)) tell(kindOf(error));
       // Coming back into view or online is a reason to try at once, unless we were told when.
       const told = error.retryAfterMs;
       const ms = told === null ? backoff(failures) : Math.max(told, 200) + Math.random() * 300;

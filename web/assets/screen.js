@@ -3,6 +3,16 @@
 import { el } from './dom.js';
 import { t } from './i18n.js';
 
+let current = null;
+let called = null;
+
+/** What calls from outside of the screen that is open, such as a turn in a line: in front of every title; null when it is over. */
+export function callFromElsewhere(text) {
+  if (text === called) return;
+  called = text;
+  current?.name();
+}
+
 export class Screen {
   #root;
   #ending = new AbortController();
@@ -10,6 +20,7 @@ export class Screen {
   #draw = () => [];
   #title = () => '';
   #alert = null;
+  #keepsPlace = false;
 
   constructor(root) {
     this.#root = root;
@@ -25,6 +36,11 @@ export class Screen {
     return this.#stepEnding.signal;
   }
 
+  /** Whether the view is one of waiting, in which trouble with the connection does not cost one's place. */
+  get keepsPlace() {
+    return this.#keepsPlace;
+  }
+
   stop() {
     // The screen first: who hears that a view has ended may ask whether the screen has.
     this.#ending.abort(new DOMException('another screen', 'AbortError'));
@@ -35,27 +51,34 @@ export class Screen {
    * Shows the next view. `draw` makes its elements, beginning with an h1, from the state that it closes over; it is
    * called again when the language changes.
    */
-  show(title, draw) {
+  show(title, draw, { keepsPlace = false } = {}) {
     if (this.signal.aborted) throw this.signal.reason;
     this.#stepEnding.abort(new DOMException('another view', 'AbortError'));
     this.#stepEnding = new AbortController();
     this.#title = title;
     this.#draw = draw;
+    this.#keepsPlace = keepsPlace;
+    current = this;
     this.redraw();
     this.focusHeading();
     window.scrollTo(0, 0);
   }
 
   redraw() {
+    const focused = document.activeElement;
+    const isLost = focused !== this.#root && this.#root.contains(focused);
     this.#root.replaceChildren(...[this.#draw()].flat().filter(Boolean));
     this.name();
+    // What had the focus is gone with the old elements.
+    if (isLost) this.focusHeading();
   }
 
   /** The document's title; what is urgent goes in front of it, where a narrow tab still shows it. */
   name(alert = this.#alert) {
     this.#alert = alert;
-    const title = [this.#title(), 'Traffic Tacos'].filter(Boolean).join(' · ');
-    document.title = alert ? `${alert} · ${title}` : title;
+    // A screen that was left may still hear of something; the title is another's.
+    if (this.signal.aborted) return;
+    document.title = [alert ?? called, this.#title(), 'Traffic Tacos'].filter(Boolean).join(' · ');
   }
 
   /** So that a screen reader says where one is, and the keyboard goes on from there. */

@@ -5,36 +5,50 @@ import { say } from './announce.js';
 import { countDown, minutesAndSeconds, pause, whenVisible } from './clock.js';
 import { button, el, setAttribute, setText } from './dom.js';
 import { format, money, t } from './i18n.js';
-import { changePlace, placeIn } from './memory.js';
+import { changePlace, forgetTicket, placeIn } from './memory.js';
 import { untilAnswered } from './retry.js';
 import { heading, heldNotice } from './screen.js';
 import { seatMap } from './seatmap.js';
-import { person } from './session.js';
+import { arrive, person } from './session.js';
 import { NotSignedIn, signedIn } from './signin.js';
 
 const REFRESH_MS = 2_000;
 /** The platform takes ten; eight fit on one ticket and keep a crowd's chances fair. */
 const MOST_SEATS = 8;
+const FRESH_MS = 2 * 60_000;
+
+/** Whether what was sent and not answered is still what the person is waiting for. */
+export const isFresh = (pending) => Boolean(pending) && Math.abs(Date.now() - pending.at) < FRESH_MS;
 
 /**
  * Sends a reservation until it is answered, under one key, which is kept over a reload. Goes to the reservation and
  * resolves to null, or to why not: `{ notice, taken, isPassOver }`.
  */
 export async function sendReservation(screen, show, pending) {
+  let who = person();
   try {
     const made = await untilAnswered(() => signedIn(() => {
-      changePlace(show, person(), { pending });
+      if (person() !== who) {
+        who = person();
+        const place = placeIn(show, who);
+        if (place.reservation || isFresh(place.pending)) {
+          // Who has signed in holds seats here: they are shown those, and choose then whether they want more.
+          arrive();
+          throw screen.signal.reason;
+        }
+      }
+      changePlace(show, who, { pending });
       return api.reserve(pending.body, pending.key, screen.signal);
     }, screen.signal), screen.signal);
-    changePlace(show, person(), {
-      pending: undefined, reservation: made.reservation_id, ticket: undefined, spent: pending.body.reservation_token,
+    forgetTicket(show, who, {
+      pending: undefined, reservation: made.reservation_id, spent: pending.body.reservation_token,
     });
     say(t('held', made.quantity));
     location.hash = `#/reservation/${encodeURIComponent(made.reservation_id)}`;
     return null;
   } catch (error) {
     if (screen.signal.aborted) throw error;
-    if (person()) changePlace(show, person(), { pending: undefined });
+    changePlace(show, who, { pending: undefined });
     if (error instanceof NotSignedIn) return { notice: null, taken: [] };
     const taken = error.details.filter?.(({ reason }) => reason === 'TAKEN').map(({ value }) => value) ?? [];
     if (error.status === 403) return { notice: 'passRefused', taken, isPassOver: true };
@@ -72,11 +86,12 @@ export function chooseSeats(screen, hall, admission, notice, held) {
 
   return new Promise((resolve, reject) => {
     screen.show(() => `${t('choose')} · ${hall.name}`, draw);
+    if (problem) say(problem);
     const signal = screen.stepSignal;
     const stop = (error) => { if (!signal.aborted) reject(error); };
     signal.addEventListener('abort', () => { if (screen.signal.aborted) reject(screen.signal.reason); });
     if (admission) {
-      countDown(admission.until, signal, (left) => {
+      countDown(() => admission.until, signal, (left) => {
         setText(parts.left, minutesAndSeconds(left));
         if (left === 10) say(t('chooseLeft', left));
       }, () => { if (!isSending) resolve('passOver'); });
@@ -218,7 +233,7 @@ export function chooseSeats(screen, hall, admission, notice, held) {
       tell('');
       write();
       try {
-        const refusal = await sendReservation(screen, show, { key: api.newKey(), body });
+        const refusal = await sendReservation(screen, show, { key: api.newKey(), body, at: Date.now() });
         if (refusal === null) return resolve(null);
         isSending = false;
         if (refusal.isPassOver && admission) return resolve(refusal.notice);

@@ -4,6 +4,7 @@
 import { forgetPlaces, recall, remember } from './memory.js';
 
 const KEY = 'tacos.access_token';
+/** `change` when somebody signs in or out, `arrival` when the screen is to be opened anew for who has come. */
 export const session = new EventTarget();
 
 /** The claims of a token, unchecked: the gateway checks it with every request. Null if it is none. */
@@ -23,10 +24,16 @@ export const accessToken = () => recall('sessionStorage', KEY);
 /** The person's name, null if nobody is signed in. */
 export const person = () => claims(accessToken() ?? '')?.sub ?? null;
 
-/** Whether it was a token at all. */
+/** Milliseconds until the sign-in runs out, Infinity if it does not say when. */
+export function signInEndsIn() {
+  const exp = claims(accessToken() ?? '')?.exp;
+  return typeof exp === 'number' ? exp * 1000 - Date.now() : Infinity;
+}
+
+/** Whether it was a token at all. A terminal breaks it into lines, and no header takes those. */
 export function signIn(token) {
-  const text = token.trim();
-  if (!claims(text)) return false;
+  const text = token.replace(/\s+/g, '');
+  if (!/^[\w-]+\.[\w-]+\.[\w-]+$/.test(text) || !claims(text)) return false;
   remember('sessionStorage', KEY, text);
   session.dispatchEvent(new Event('change'));
   return true;
@@ -38,6 +45,9 @@ export function signOut({ forget }) {
   if (forget) forgetPlaces();
   session.dispatchEvent(new Event('change'));
 }
+
+/** Somebody has come who may have something here already: the screen is opened anew for them. */
+export const arrive = () => session.dispatchEvent(new Event('arrival'));
 
 /** Takes the token out of `#access_token=…`; whether there was one. */
 export function takeFromAddress() {

@@ -1,12 +1,14 @@
 // One show: the way from its name to seats that are held.
 
 import * as api from './api.js';
+import { say } from './announce.js';
 import { button, el } from './dom.js';
 import { format, money, t } from './i18n.js';
-import { changePlace, placeIn } from './memory.js';
+import { changePlace, forgetTicket, placeIn } from './memory.js';
+import { attending, heldReservation } from './places.js';
 import { untilAnswered } from './retry.js';
 import { heading, heldNotice, loading, missing } from './screen.js';
-import { chooseSeats, sendReservation } from './seats.js';
+import { chooseSeats, isFresh, sendReservation } from './seats.js';
 import { person } from './session.js';
 import { signInPanel } from './signin.js';
 import { join, sitOutUsedPass, waitInLine } from './waiting.js';
@@ -21,13 +23,15 @@ export async function showScreen(screen, show) {
     if (error.status !== 404) throw error;
     return screen.show(() => t('missing'), () => missing(t('missingText')));
   }
-  const held = await heldReservation(screen, show);
+  const held = await heldReservation(show, signal);
   let notice = null;
   let isRejoined = false;
 
-  // Sent before a reload and not answered: the same request again gives the answer that was lost.
+  // Sent before a reload and not answered: the same request again gives the answer that was lost. Long after, it would be
+  // a wish that nobody has any more.
   const { pending } = placeIn(show, person());
-  if (pending) {
+  if (pending && !isFresh(pending)) changePlace(show, person(), { pending: undefined });
+  if (isFresh(pending)) {
     const refusal = await sendReservation(screen, show, pending);
     if (refusal === null) return undefined;
     notice = refusal.notice;
@@ -36,6 +40,7 @@ export async function showScreen(screen, show) {
   for (;;) {
     if (!hall.waiting_room) {
       const over = await chooseSeats(screen, hall, null, notice, held);
+      screen.name(null);
       if (over === null) return undefined;
       notice = over;
       continue;
@@ -54,33 +59,20 @@ export async function showScreen(screen, show) {
     }
     if (notice) continue;
     if (turn.isUsed) {
+      changePlace(show, person(), { isUsed: true });
       await sitOutUsedPass(screen, hall, turn.until);
-      changePlace(show, person(), { ticket: undefined, spent: undefined });
+      forgetTicket(show, person(), { spent: undefined });
       notice = await join(screen, hall);
       continue;
     }
-    const over = await chooseSeats(screen, hall, turn, null, held);
+    const over = await attending(show, () => chooseSeats(screen, hall, turn, null, held));
+    // That it is one's turn may have been told to a tab that nobody has looked at since.
+    screen.name(null);
     if (over === null) return undefined;
     // The pass is used or out of time; another needs another place in line.
-    changePlace(show, person(), { ticket: undefined, spent: turn.pass });
+    forgetTicket(show, person(), { spent: turn.pass });
     notice = over;
   }
-}
-
-/** The reservation of this show that is still to be paid for, if there is one: its id. */
-async function heldReservation(screen, show) {
-  const { reservation } = placeIn(show, person());
-  if (!reservation) return null;
-  try {
-    const { status } = await untilAnswered(() => api.reservation(reservation, screen.signal), screen.signal);
-    if (status === 'HOLD') return reservation;
-  } catch (error) {
-    if (screen.signal.aborted) throw error;
-    // Whose sign-in has run out still has the reservation.
-    if (error.status !== 403 && error.status !== 404) return null;
-  }
-  changePlace(show, person(), { reservation: undefined });
-  return null;
 }
 
 /** What there is and what it costs; resolves when the person wants to join. */
@@ -102,6 +94,7 @@ function introduction(screen, hall, notice, held) {
       signInPanel(),
       el('div', { class: 'actions' }, button(notice ? t('joinAgain') : t('join'), () => resolve())),
     ]);
+    if (notice) say(t(notice));
   });
 }
 

@@ -2,7 +2,7 @@
 
 import { el, setText } from './dom.js';
 import { t } from './i18n.js';
-import { person, signIn, signOut } from './session.js';
+import { accessToken, arrive, person, signIn, signOut } from './session.js';
 
 function form(id, onDone) {
   const problem = el('p', { class: 'problem', id: `${id}-problem`, role: 'alert' });
@@ -30,24 +30,37 @@ export function signInPanel() {
   if (person()) return null;
   return el('section', { class: 'card', 'aria-labelledby': 'signin-title' },
     el('h2', { id: 'signin-title' }, t('signInTitle')),
-    form('signin-token', () => {}));
+    form('signin-token', arrive));
 }
 
-/** Asks for a sign-in in front of the page; whether there is one then. */
+let asked = null;
+
+/** Asks for a sign-in in front of the page; whether there is one then. All who ask meanwhile share the answer. */
 export function askToSignIn(reason, signal) {
+  if (signal.aborted) return Promise.resolve(false);
+  // Not that of a screen or a view that was left, which is being answered by its end.
+  if (asked && !asked.signal.aborted) return asked.answer;
+  const mine = { signal, answer: dialogAnswer(reason, signal).finally(() => { if (asked === mine) asked = null; }) };
+  asked = mine;
+  return mine.answer;
+}
+
+function dialogAnswer(reason, signal) {
   return new Promise((resolve) => {
     const dialog = el('dialog', { class: 'dialog', 'aria-labelledby': 'signin-dialog-title' },
       el('h2', { id: 'signin-dialog-title' }, t('signInTitle')),
       reason && el('p', { class: 'notice' }, reason),
       form('signin-dialog-token', () => dialog.close()),
       el('button', { class: 'quiet', type: 'button', on: { click: () => dialog.close() } }, t('close')));
-    const close = () => dialog.close();
-    dialog.addEventListener('close', () => {
-      signal.removeEventListener('abort', close);
+    const done = () => {
+      signal.removeEventListener('abort', done);
       dialog.remove();
+      // The button that was pressed may be gone, since the page knows now who it is for.
+      if (document.activeElement === document.body) document.getElementById('main').focus();
       resolve(person() !== null);
-    });
-    signal.addEventListener('abort', close);
+    };
+    dialog.addEventListener('close', done);
+    signal.addEventListener('abort', done);
     document.body.append(dialog);
     dialog.showModal();
   });
@@ -56,15 +69,23 @@ export function askToSignIn(reason, signal) {
 /** Thrown when somebody does not sign in where they have to. */
 export class NotSignedIn extends Error {}
 
-/** Calls what needs a sign-in: asks for one if there is none, and again if it has run out meanwhile. */
-export async function signedIn(call, signal) {
+/**
+ * Calls what needs a sign-in: asks for one if there is none, and again if it has run out meanwhile; `onAsk` is called just
+ * before.
+ */
+export async function signedIn(call, signal, onAsk = () => {}) {
   for (let reason = null; ; reason = t('signInEnded')) {
-    if (!person() && !(await askToSignIn(reason, signal))) throw new NotSignedIn();
+    if (!person()) {
+      onAsk();
+      if (!(await askToSignIn(reason, signal))) throw new NotSignedIn();
+    }
+    const sent = accessToken();
     try {
       return await call();
     } catch (error) {
       if (error.status !== 401) throw error;
-      signOut({ forget: false });
+      // Another request may have found out before, and somebody have signed in since.
+      if (accessToken() === sent) signOut({ forget: false });
     }
   }
 }

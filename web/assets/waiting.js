@@ -5,26 +5,19 @@ import { say, sayNow } from './announce.js';
 import { countDown, pause } from './clock.js';
 import { button, el, setAttribute, setText } from './dom.js';
 import { duration, eta, format, t } from './i18n.js';
-import { changePlace, placeIn } from './memory.js';
-import { untilAnswered } from './retry.js';
+import { changePlace, forgetTicket, placeIn } from './memory.js';
+import { attending, pollDelay } from './places.js';
+import { calm, untilAnswered } from './retry.js';
 import { ask, heading } from './screen.js';
-import { person } from './session.js';
-import { signedIn } from './signin.js';
+import { arrive, person, signInEndsIn } from './session.js';
+import { NotSignedIn, askToSignIn, signedIn } from './signin.js';
 
 const SAY_EVERY_MS = 30_000;
+/** So that what comes first, which is why one is here, is heard to its end. */
+const HEARD_MS = 5_000;
 const FULL_MS = 5_000;
-
-/**
- * When to ask again. The gateway says; a hidden page asks less often, but never falls silent: who is silent for 30 s
- * counts as absent, and a turn that comes meanwhile goes to the next. Near the turn, which is good for seconds only,
- * even a hidden page asks every 5 s.
- */
-export function pollDelay(status, isHidden) {
-  const told = Math.min(Math.max(status.poll_after_ms ?? 2_000, 250), 20_000);
-  if (!isHidden) return told;
-  const isNear = status.eta_sec !== null && status.eta_sec < 60;
-  return Math.max(told, isNear ? 5_000 : 10_000);
-}
+/** Who waits may not be looking: it is said early enough to be seen by the way. */
+const SIGN_IN_SOON_MS = 10 * 60_000;
 
 /** Joins, however often it takes. The ticket is then in memory; a string is why not: the key of a text. */
 export async function join(screen, hall) {
@@ -48,7 +41,7 @@ export async function join(screen, hall) {
     const answer = await untilAnswered(attempt, screen.signal, explains);
     const position = Math.max(1, answer.position_hint);
     changePlace(show, person(), {
-      ticket: answer.waiting_token, firstPosition: position, position, joinKey: undefined,
+      ticket: answer.waiting_token, name: hall.name, firstPosition: position, position, joinKey: undefined,
     });
     return null;
   } catch (error) {
@@ -64,21 +57,31 @@ export async function join(screen, hall) {
  * `isUsed` if it is the pass of a reservation that was made; or to `{ notice }`, the key of a text, with `isLost` if the
  * ticket was not recognised at all. `notice` is what is to be told meanwhile.
  */
-export async function waitInLine(screen, hall, notice) {
+export const waitInLine = (screen, hall, notice) => attending(hall.event_id, () => wait(screen, hall, notice));
+
+async function wait(screen, hall, notice) {
   const show = hall.event_id;
   const who = person();
   const { ticket } = placeIn(show, who);
-  const forget = () => changePlace(show, who, { ticket: undefined, firstPosition: undefined, position: undefined });
+  const forget = () => forgetTicket(show, who);
 
   const leaving = new AbortController();
   let hasLeft = false;
   screen.signal.addEventListener('abort', () => leaving.abort(screen.signal.reason));
-  const view = waitingView(hall, placeIn(show, who), notice, async () => {
-    if (!(await ask(t('leaveSure'), t('leave'), t('stay'), screen.signal))) return;
+  const onLeave = async () => {
+    if (!(await ask(t('leaveSure'), t('leave'), t('stay'), screen.stepSignal))) return;
     hasLeft = true;
     leaving.abort(new DOMException('left the line', 'AbortError'));
-  });
-  screen.show(() => (view.position ? `${t('place', format(view.position))} · ${hall.name}` : hall.name), view.draw);
+  };
+  const onSignIn = async () => {
+    await askToSignIn(null, screen.stepSignal);
+    // Somebody else has another place here, or none.
+    if (!screen.signal.aborted && person() !== who) arrive();
+  };
+  const view = waitingView(screen, hall, placeIn(show, who), notice, { onLeave, onSignIn });
+  const title = () => (view.position ? `${t('place', format(view.position))} · ${hall.name}` : hall.name);
+  screen.show(title, view.draw, { keepsPlace: true });
+  if (notice) say(t(notice));
 
   try {
     for (;;) {
@@ -88,7 +91,7 @@ export async function waitInLine(screen, hall, notice) {
         return { notice: status.status === 'left' ? 'lineLeft' : 'ticketOver' };
       }
       if (status.ready_for_entry || status.status === 'ready') {
-        const entered = await enter(screen, ticket, leaving.signal);
+        const entered = await enter(screen, ticket, who, leaving.signal);
         if (entered?.pass) {
           const isUsed = entered.pass === placeIn(show, who).spent;
           if (!isUsed) announceTurn(screen);
@@ -99,18 +102,21 @@ export async function waitInLine(screen, hall, notice) {
       }
       view.update(status);
       changePlace(show, who, { position: view.position, firstPosition: view.first });
-      screen.name(null);
+      screen.name(document.hidden && view.signInProblem ? `! ${t('signInAgain')}` : null);
       await pause(pollDelay(status, document.hidden), leaving.signal);
     }
   } catch (error) {
     if (hasLeft) {
       forget();
+      // What was wrong with asking for the place is of no interest any more.
+      calm();
       screen.show(() => hall.name, () => [heading(hall.name)]);
       // A wish that fails is granted a little later: who is silent is out of everybody's way.
       await api.leave(ticket, screen.signal).catch(() => {});
       return { notice: 'lineLeft' };
     }
-    if (screen.signal.aborted) throw error;
+    // Without a sign-in there is no entering, but the place is still there for whoever signs in.
+    if (screen.signal.aborted || error instanceof NotSignedIn) throw error;
     forget();
     if (error.status === 410) return { notice: 'ticketOver' };
     if ([400, 401, 404].includes(error.status)) return { notice: 'ticketLost', isLost: true };
@@ -132,9 +138,14 @@ function announceTurn(screen) {
 }
 
 /** The pass; null if the turn has not quite come, `{ notice }` if it has gone. */
-async function enter(screen, ticket, signal) {
+async function enter(screen, ticket, who, signal) {
+  const attempt = () => signedIn(() => {
+    // Somebody else has signed in, and the ticket is not theirs: this ends here, and with it whatever it asks for.
+    if (person() !== who) arrive();
+    return api.enter(ticket, signal);
+  }, screen.signal, () => announceTurn(screen));
   try {
-    const answer = await untilAnswered(() => signedIn(() => api.enter(ticket, signal), screen.signal), signal);
+    const answer = await untilAnswered(attempt, signal);
     // From the answer on, which may have been long in coming; the seconds are whole ones, rounded down.
     return { pass: answer.reservation_token, until: performance.now() + answer.ttl_sec * 1000 };
   } catch (error) {
@@ -159,31 +170,51 @@ export async function sitOutUsedPass(screen, hall, until) {
     const signal = screen.stepSignal;
     signal.addEventListener('abort', () => reject(signal.reason));
     // A second more: it is the gateway's clock that counts.
-    countDown(until + 1_000, signal, (left) => { seconds = left; setText(text, t('passUsed', seconds)); }, resolve);
+    countDown(() => until + 1_000, signal, (left) => { seconds = left; setText(text, t('passUsed', seconds)); }, resolve);
   });
 }
 
-function waitingView(hall, place, notice, onLeave) {
+/** What is to be told of the sign-in, which is needed when the turn has come: the key of a text, or null. */
+function problemOfSignIn() {
+  const left = person() ? signInEndsIn() : 0;
+  if (left >= SIGN_IN_SOON_MS) return null;
+  return left > 0 ? 'signInEndsSoon' : 'signInOver';
+}
+
+function waitingView(screen, hall, place, notice, { onLeave, onSignIn }) {
   let parts = null;
   let status = null;
-  let saidAt = -Infinity;
+  let saidAt = notice ? performance.now() - SAY_EVERY_MS + HEARD_MS : -Infinity;
+  let saidOfSignIn = null;
+  let drawnOfSignIn = null;
 
   const view = {
     /** Falls only: a number that rose would be an alarm about nothing, as nobody is ever put behind somebody new. */
     position: place.position ?? null,
     first: place.firstPosition ?? null,
+    signInProblem: null,
 
     update(news) {
       status = news;
       view.position = Math.max(1, Math.min(view.position ?? Infinity, news.position));
       view.first = Math.max(view.first ?? 0, view.position);
+      view.signInProblem = problemOfSignIn();
       // Nobody sees it: the next answer after the page is shown again comes at once and draws.
-      if (!document.hidden) write();
+      if (!document.hidden) {
+        if (view.signInProblem === drawnOfSignIn) write();
+        else screen.redraw();
+      }
+      const words = [];
+      if (view.signInProblem !== saidOfSignIn) {
+        saidOfSignIn = view.signInProblem;
+        if (saidOfSignIn) words.push(t(saidOfSignIn));
+      }
       const now = performance.now();
       if (now - saidAt >= SAY_EVERY_MS) {
         saidAt = now;
-        say(t('said', format(view.position), eta(news.eta_sec, news.paused)));
+        words.push(t('said', format(view.position), eta(news.eta_sec, news.paused)));
       }
+      if (words.length) say(words.join(' '));
     },
 
     draw() {
@@ -199,10 +230,14 @@ function waitingView(hall, place, notice, onLeave) {
         message: el('p', { class: 'notice', role: 'status' }),
       };
       parts.bar.append(parts.fill);
+      drawnOfSignIn = problemOfSignIn();
       write();
       return [
         heading(hall.name, el('p', { class: 'soft' }, t('waiting'))),
         notice && el('p', { class: 'notice', role: 'status' }, t(notice)),
+        drawnOfSignIn && el('div', { class: 'notice' },
+          el('p', {}, t(drawnOfSignIn)),
+          el('div', { class: 'actions' }, button(t('signInAgain'), onSignIn, { class: 'secondary' }))),
         el('section', { class: 'ticket', 'aria-label': t('waiting') },
           el('div', { class: 'ticket-main' },
             el('p', { class: 'label' }, t('yourPlace')),

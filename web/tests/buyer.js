@@ -2,7 +2,7 @@
 
 import AxeBuilder from '@axe-core/playwright';
 import { test as base, expect } from '@playwright/test';
-import { BASE_URL, accessToken } from './platform.js';
+import { BASE_URL, accessToken, joinOthers, putOnSale } from './platform.js';
 
 export { expect };
 
@@ -13,15 +13,17 @@ export const WORDS = {
     declined: 'The payment was declined', again: 'Choose again', seat: (row, number) => new RegExp(`^Row ${row} seat ${number}, `),
     quantity: /Tickets/, expired: 'The hold has run out', cancel: 'Cancel reservation', cancelled: 'The reservation is cancelled',
     shows: 'On sale now', signIn: 'Sign in', token: 'Access token', leave: 'Leave the line', left: 'You have left the line.',
-    reconnecting: /reconnecting/, money: '₩240,000',
+    reconnecting: /reconnecting/, failing: /does not answer right now/, toPayment: 'Go to payment',
+    money: '₩240,000',
   },
   ko: {
-    join: '대기열에 서기', place: '내 순서', choose: '좌석을 선택해 주세요', reserve: '선점하고 결제하기', pay: '결제',
+    join: '대기열 참여하기', place: '내 순서', choose: '좌석을 선택해 주세요', reserve: '선점하고 결제하기', pay: '결제',
     approve: '승인', decline: '거절', payNow: /결제하기$/, confirmed: '예매가 확정되었습니다',
     declined: '결제가 거절되었습니다', again: '다시 선택하기', seat: (row, number) => new RegExp(`^${row}열 ${number}번, `),
     quantity: /매수/, expired: '선점 시간이 끝났습니다', cancel: '예매 취소', cancelled: '예매가 취소되었습니다',
     shows: '지금 판매 중인 공연', signIn: '로그인', token: '액세스 토큰', leave: '대기열에서 나가기', left: '대기열에서 나왔습니다.',
-    reconnecting: /다시 연결/, money: '₩240,000',
+    reconnecting: /다시 연결/, failing: /서비스가 응답하지 않아/, toPayment: '결제로 가기',
+    money: '₩240,000',
   },
 };
 
@@ -55,6 +57,17 @@ export const test = base.extend({
   },
 });
 
+/** Puts a show with a line on sale, lets others go first, and joins. */
+export async function inLine(buyer, name, others) {
+  const show = await putOnSale(name, 1);
+  await joinOthers(show, others);
+  await buyer.signIn();
+  await buyer.open(show);
+  await buyer.button('join').click();
+  await expect(buyer.page.locator('.place')).toHaveText(/\d/);
+  return show;
+}
+
 export class Buyer {
   constructor(page, words, token) {
     Object.assign(this, { page, words, token });
@@ -72,6 +85,24 @@ export class Buyer {
     const opened = this.page.waitForResponse((response) => response.url().endsWith(`/${show.event_id}/availability`));
     await this.page.evaluate((id) => { window.location.hash = `#/show/${id}`; }, show.event_id);
     await opened;
+  }
+
+  /** Goes to the list by the name of the site, which is on every screen. */
+  async toShows() {
+    await this.page.getByRole('banner').getByRole('link', { name: 'Traffic Tacos' }).click();
+    await this.heading('shows');
+  }
+
+  /** What is in the page itself; a notice is also told to screen readers, beside it. */
+  told(text) {
+    return this.page.getByRole('main').getByText(text);
+  }
+
+  /** Pastes a token into the dialog that asks for it. */
+  async signInWhenAsked(text = this.token) {
+    const dialog = this.page.getByRole('dialog');
+    await dialog.getByLabel(this.words.token).fill(text);
+    await dialog.getByRole('button', { name: this.words.signIn }).click();
   }
 
   heading(word) {

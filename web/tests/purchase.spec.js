@@ -1,6 +1,6 @@
 // The whole line: join, wait, enter, choose, hold, pay.
 
-import { expect, test } from './buyer.js';
+import { Buyer, expect, test } from './buyer.js';
 import { HOLD_SECONDS, joinOthers, putOnSale, reserve } from './platform.js';
 
 for (const tongue of ['ko', 'en']) {
@@ -211,6 +211,8 @@ test('an answer that is lost, and a reload, make one reservation', async ({ buye
   await page.route('**/reservations', lose);
   await buyer.button('reserve').click();
   await expect(page.getByText(buyer.words.reconnecting)).toBeVisible();
+  // There is no place in a line that could be kept.
+  await expect(page.locator('#trouble')).not.toContainText('place');
   await page.unroute('**/reservations', lose);
   await page.reload();
   await buyer.heading('pay');
@@ -239,7 +241,7 @@ test('the back button goes back to the seats, and the hold is not forgotten', as
   await buyer.reserve();
   await page.goBack();
   await buyer.heading('choose');
-  await page.getByRole('link', { name: 'Go to payment' }).click();
+  await page.getByRole('link', { name: buyer.words.toPayment }).click();
   await buyer.heading('pay');
 });
 
@@ -266,12 +268,124 @@ test('somebody who is not signed in is asked when it is needed', async ({ buyer,
   const dialog = page.getByRole('dialog');
   await expect(dialog).toBeVisible();
   await buyer.isAccessible();
-  await dialog.getByLabel(buyer.words.token).fill('nonsense');
-  await dialog.getByRole('button', { name: buyer.words.signIn }).click();
+  await buyer.signInWhenAsked('nonsense');
   await expect(dialog.getByRole('alert')).not.toBeEmpty();
-  await dialog.getByLabel(buyer.words.token).fill(token);
-  await dialog.getByRole('button', { name: buyer.words.signIn }).click();
+  // As a terminal breaks it.
+  await buyer.signInWhenAsked(` ${token.match(/.{1,40}/g).join('\n  ')}\n`);
   await buyer.heading('pay');
+});
+
+test('who holds seats, and signs in when asked, is shown them', async ({ buyer, context }) => {
+  const show = await putOnSale('Held in another tab');
+  await buyer.signIn();
+  await buyer.open(show);
+  await buyer.choose([1, 1]);
+  await buyer.reserve();
+  const page = await context.newPage();
+  const again = new Buyer(page, buyer.words, buyer.token);
+  let sent = 0;
+  page.on('request', (request) => { sent += Number(request.method() === 'POST' && request.url().endsWith('/reservations')); });
+  await page.goto(`/#/show/${show.event_id}`);
+  await again.choose([2, 2]);
+  await again.button('reserve').click();
+  await again.signInWhenAsked();
+  await expect(page.getByRole('link', { name: buyer.words.toPayment })).toBeVisible();
+  expect(sent).toBe(0);
+});
+
+test('a payment that was begun in one tab is the payment of all', async ({ buyer, page, context }) => {
+  const show = await putOnSale('Two tabs');
+  await buyer.signIn();
+  await buyer.open(show);
+  await buyer.choose([1, 1]);
+  await buyer.reserve();
+  const other = await context.newPage();
+  const again = new Buyer(other, buyer.words, buyer.token);
+  await again.signIn();
+  await other.goto(page.url());
+  await again.heading('pay');
+  let intents = 0;
+  for (const tab of [page, other]) tab.on('request', (request) => { intents += Number(request.url().endsWith('/payment/intent')); });
+  const waits = (tab) => expect(tab.getByRole('heading', { level: 1, name: /Waiting for the payment/ })).toBeVisible();
+  await page.getByRole('radio', { name: /No answer/ }).check();
+  await buyer.button('payNow').click();
+  await waits(page);
+  const isKnown = () => Object.entries(localStorage).some(([key, value]) => key.startsWith('tacos.payment.') && JSON.parse(value).intent);
+  await expect.poll(() => other.evaluate(isKnown)).toBe(true);
+  // Its form was open before; and what is chosen there would be decided at once.
+  await again.pay('approve');
+  await waits(other);
+  await other.reload();
+  await waits(other);
+  expect(intents).toBe(1);
+});
+
+test('the end of an old reservation does not hide the one that is held', async ({ buyer, page }) => {
+  const show = await putOnSale('Old and new');
+  await buyer.signIn();
+  await buyer.open(show);
+  await buyer.choose([1, 1]);
+  await buyer.reserve();
+  const old = page.url();
+  await buyer.button('cancel').click();
+  await page.getByRole('dialog').getByRole('button', { name: buyer.words.cancel }).click();
+  await buyer.heading('cancelled');
+  await page.getByRole('link', { name: buyer.words.again }).click();
+  await buyer.choose([1, 2]);
+  await buyer.reserve();
+  await page.goto(old);
+  await buyer.heading('cancelled');
+  await buyer.open(show);
+  await expect(page.getByRole('link', { name: buyer.words.toPayment })).toBeVisible();
+});
+
+test('a device that slept shows the time that there is', async ({ buyer, page }) => {
+  const show = await putOnSale('Asleep');
+  await buyer.signIn();
+  await buyer.open(show);
+  await buyer.choose([1, 1]);
+  await buyer.reserve();
+  const seconds = async () => {
+    const [minutes, rest] = (await page.getByRole('timer').textContent()).split(':');
+    return Number(minutes) * 60 + Number(rest);
+  };
+  const before = await seconds();
+  await page.evaluate(() => {
+    // The clock stood still for 15 s that have passed for everybody else.
+    const now = performance.now.bind(performance);
+    performance.now = () => now() - 15_000;
+    document.dispatchEvent(new Event('visibilitychange'));
+  });
+  // Well before the 15 s have passed, after which anything would be right.
+  await expect.poll(seconds, { timeout: 9_000 }).toBeLessThanOrEqual(before);
+});
+
+test('a storage that takes nothing does not stop a purchase', async ({ buyer, page }) => {
+  await page.addInitScript(() => {
+    Storage.prototype.setItem = () => { throw new DOMException('full', 'QuotaExceededError'); };
+  });
+  const show = await putOnSale('No room');
+  await buyer.signIn();
+  await buyer.open(show);
+  await buyer.choose([1, 1]);
+  await buyer.reserve();
+  await buyer.pay('approve');
+  await buyer.heading('confirmed');
+});
+
+test('what was sent long ago is not sent again without a click', async ({ buyer, page }) => {
+  const show = await putOnSale('Long ago');
+  await buyer.signIn();
+  const { sub } = JSON.parse(Buffer.from(buyer.token.split('.')[1], 'base64url'));
+  const body = { event_id: show.event_id, seat_ids: ['A-1-1'], quantity: 1 };
+  await page.evaluate(([key, place]) => localStorage.setItem(key, JSON.stringify(place)), [
+    `tacos.show.${show.event_id}`, { person: sub, pending: { key: crypto.randomUUID(), body, at: Date.now() - 3 * 60_000 } },
+  ]);
+  let sent = 0;
+  page.on('request', (request) => { sent += Number(request.url().endsWith('/reservations')); });
+  await buyer.open(show);
+  await expect(buyer.seat(1, 1)).toHaveAttribute('aria-disabled', 'false');
+  expect(sent).toBe(0);
 });
 
 test.describe('on a phone', () => {

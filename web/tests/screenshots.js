@@ -60,7 +60,7 @@ for (const tongue of ['ko', 'en']) {
           await expect(page.getByRole('dialog')).toBeVisible();
           await shot('leaving');
           await page.getByRole('dialog').getByRole('button', { name: buyer.words.leave }).click();
-          await expect(page.getByText(buyer.words.left)).toBeVisible();
+          await expect(buyer.told(buyer.words.left)).toBeVisible();
           await shot('left');
           await page.unroute('**/queue/status?**', told);
           await buyer.open(quick);
@@ -68,6 +68,12 @@ for (const tongue of ['ko', 'en']) {
           await buyer.heading('choose');
           await expect(buyer.seat(1, 1)).toBeVisible();
           await shot('seats-after-waiting');
+          // The pass is good for a while longer, which every other screen says until its ticket is forgotten.
+          await buyer.toShows();
+          await expect(page.locator('#turn a')).toBeVisible();
+          await shot('turn');
+          await page.evaluate((id) => localStorage.removeItem(`tacos.show.${id}`), quick.event_id);
+          await expect(page.locator('#turn a')).toHaveCount(0);
 
           await reserve(open, ['A-2-13', 'A-2-14', 'A-5-10', 'A-5-11', 'A-5-12', 'A-7-15'], token);
           await buyer.open(open);

@@ -1,20 +1,10 @@
 // Waiting: what a reload, a lost connection, another tab in front and a change of mind do to somebody in line.
 
-import { expect, test } from './buyer.js';
-import { joinOthers, putOnSale } from './platform.js';
+import { expect, inLine, test } from './buyer.js';
+import { putOnSale } from './platform.js';
 
 /** The number on the ticket. */
 const place = async (page) => Number((await page.locator('.place strong').textContent()).replace(/\D/g, ''));
-
-async function inLine(buyer, name, others) {
-  const show = await putOnSale(name, 1);
-  await joinOthers(show, others);
-  await buyer.signIn();
-  await buyer.open(show);
-  await buyer.button('join').click();
-  await expect(buyer.page.locator('.place')).toHaveText(/\d/);
-  return show;
-}
 
 test('a reload keeps the place, and nobody joins twice', async ({ buyer, page }) => {
   await inLine(buyer, 'Reload', 40);
@@ -44,7 +34,7 @@ test('a gateway that is away leaves the place on the screen and is asked again',
   await inLine(buyer, 'Away', 40);
   const before = await place(page);
   await context.setOffline(true);
-  await expect(page.getByText(buyer.words.reconnecting)).toBeVisible();
+  await expect(page.getByText(buyer.words.reconnecting)).toContainText('Your place is kept.');
   await expect(page.locator('.place')).toBeVisible();
   await buyer.isAccessible();
   await context.setOffline(false);
@@ -61,10 +51,10 @@ test('errors of the gateway are waited out as long as it says', async ({ buyer, 
     if (asked.length > 1) return route.continue();
     return route.fulfill({ status: 503, headers: { 'retry-after': '2' }, json: { error: { code: 'UNAVAILABLE', message: 'later' } } });
   });
-  await expect(page.getByText(buyer.words.reconnecting)).toBeVisible();
+  await expect(page.getByText(buyer.words.failing)).toBeVisible();
   await expect.poll(() => asked.length).toBeGreaterThan(1);
   expect(asked[1] - asked[0]).toBeGreaterThanOrEqual(2_000);
-  await expect(page.getByText(buyer.words.reconnecting)).toHaveCount(0);
+  await expect(page.getByText(buyer.words.failing)).toHaveCount(0);
 });
 
 test('a hidden page goes on waiting without drawing, and its title tells the turn', async ({ buyer, page }) => {
@@ -101,7 +91,8 @@ test('leaving the line is asked twice and told', async ({ buyer, page }) => {
   await expect(dialog).toHaveCount(0);
   await buyer.button('leave').click();
   await dialog.getByRole('button', { name: buyer.words.leave }).click();
-  await expect(page.getByText(buyer.words.left)).toBeVisible();
+  await expect(buyer.told(buyer.words.left)).toBeVisible();
+  await expect(page.locator('#polite')).toHaveText(buyer.words.left);
 });
 
 test('a ticket that is not recognised is replaced without a question', async ({ buyer, page, pardoned }) => {
@@ -115,7 +106,40 @@ test('a ticket that is not recognised is replaced without a question', async ({ 
   await page.reload();
   await joined;
   await expect(page.locator('.place')).toHaveText(/\d/);
-  await expect(page.getByText('you have joined the line anew')).toBeVisible();
+  await expect(buyer.told('you have joined the line anew')).toBeVisible();
+});
+
+test('an answer that brings a pass and is lost does not cost the pass', async ({ buyer, page }) => {
+  const show = await putOnSale('Lost pass', 5);
+  const asked = [];
+  await page.route('**/queue/enter', async (route) => {
+    asked.push(route);
+    // The gateway answers the first; its answer reaches nobody, and no error tells of that.
+    if (asked.length === 1) await route.fetch();
+    else await route.continue();
+  });
+  await buyer.signIn();
+  await buyer.open(show);
+  await buyer.button('join').click();
+  await expect.poll(() => asked.length).toBe(1);
+  // Given up by the page itself, and asked for again.
+  await expect.poll(() => asked.length).toBe(2);
+  await buyer.heading('choose');
+});
+
+test('a sign-in that ends soon is told to whoever waits, and renewed without losing the place', async ({ buyer, page, token }) => {
+  await inLine(buyer, 'A long wait', 90);
+  const part = (value) => Buffer.from(JSON.stringify(value)).toString('base64url');
+  const { sub } = JSON.parse(Buffer.from(token.split('.')[1], 'base64url'));
+  // Not signed by anybody: while one waits, nothing is sent that carries it.
+  const ending = `${part({ alg: 'none' })}.${part({ sub, exp: Math.floor(Date.now() / 1_000) + 300 })}.none`;
+  await page.evaluate((text) => sessionStorage.setItem('tacos.access_token', text), ending);
+  await expect(buyer.told(/Your sign-in ends soon/)).toBeVisible();
+  await buyer.isAccessible();
+  await page.getByRole('button', { name: 'Sign in again' }).click();
+  await buyer.signInWhenAsked();
+  await expect(buyer.told(/Your sign-in ends soon/)).toHaveCount(0);
+  await expect(page.locator('.place')).toHaveText(/\d/);
 });
 
 test('what the operator says and does is told', async ({ buyer, page }) => {

@@ -40,6 +40,7 @@ const FILES: &[File] = files![
     "/assets/i18n.js" JS "web/assets/i18n.js",
     "/assets/icon.svg" SVG "web/assets/icon.svg",
     "/assets/memory.js" JS "web/assets/memory.js",
+    "/assets/places.js" JS "web/assets/places.js",
     "/assets/reservation.js" JS "web/assets/reservation.js",
     "/assets/retry.js" JS "web/assets/retry.js",
     "/assets/screen.js" JS "web/assets/screen.js",
