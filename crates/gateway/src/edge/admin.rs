@@ -28,7 +28,7 @@ use ports::{Tasks, Trace};
 use runtime::Process;
 use runtime::http::{Json, instrument, internal_token, trace_of};
 use secrecy::SecretString;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 use std::io;
 use std::sync::Arc;
 use tokio::net::TcpListener;
@@ -72,7 +72,14 @@ struct Change {
     burst: Option<u32>,
     paused: Option<bool>,
     closed: Option<bool>,
-    capacity: Option<u64>,
+    /// `null` takes the limit away, as it is told.
+    #[serde(default, deserialize_with = "given")]
+    capacity: Option<Option<u64>>,
+}
+
+/// A field that is there, `null` or not.
+fn given<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Option<u64>>, D::Error> {
+    Deserialize::deserialize(from).map(Some)
 }
 
 #[derive(Deserialize)]
@@ -139,13 +146,14 @@ async fn change(
         }
         _ => Ok(()),
     };
+    let capacity = change.capacity.map(|limit| limit.unwrap_or(CAPACITY_MAX));
     let checked = within("rate_per_sec", change.rate_per_sec.map(Into::into), 1, RATE_MAX.into())
         .and_then(|()| within("burst", change.burst.map(Into::into), 1, BURST_MAX.into()))
-        .and_then(|()| within("capacity", change.capacity, 0, CAPACITY_MAX));
+        .and_then(|()| within("capacity", capacity, 0, CAPACITY_MAX));
     if let Err(error) = checked {
         return Refusal::from(error).reply(&trace);
     }
-    let Change { rate_per_sec, burst, paused, closed, capacity } = change;
+    let Change { rate_per_sec, burst, paused, closed, .. } = change;
     rule(&queue, &id, RuleChange { rate: rate_per_sec, burst, paused, closed, capacity }, &trace).await
 }
 

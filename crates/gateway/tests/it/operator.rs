@@ -53,6 +53,8 @@ async fn the_operator_sees_and_changes_the_line() {
     admin(Method::POST, "/open", None).await;
     admin(Method::PATCH, "", Some(json!({"capacity": 9_000}))).await;
     stage.join(&door, "d").await;
+    let unlimited = admin(Method::PATCH, "", Some(json!({"capacity": null}))).await;
+    assert_eq!((unlimited.status, &unlimited.body["capacity"]), (StatusCode::OK, &Value::Null));
     for bad in [json!({"rate_per_sec": 0}), json!({"burst": 0}), json!({"speed": 1}), json!({"capacity": -1})]
     {
         assert_eq!(admin(Method::PATCH, "", Some(bad)).await.status, StatusCode::BAD_REQUEST);

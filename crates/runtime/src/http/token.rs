@@ -17,7 +17,8 @@ use tower::{Layer, Service};
 
 const HEADER: &str = "x-internal-token";
 
-/// Asks for the token, if there is one: `Router::route_layer(internal_token(token))`.
+/// Asks for the token, if there is one: `Router::route_layer(internal_token(token))`. Without one everybody on this machine may
+/// call, but no page in a browser of theirs: it says where it is from in `Origin`, and nobody has asked it to.
 pub fn internal_token(token: Option<SecretString>) -> InternalTokenLayer {
     InternalTokenLayer { token }
 }
@@ -57,11 +58,17 @@ where
     }
 
     fn call(&mut self, request: Request<Body>) -> Self::Future {
-        if self.token.as_ref().is_none_or(|token| presents(request.headers(), token)) {
-            return Either::Left(IntoReply(Box::pin(self.inner.call(request))));
-        }
-        let message = "the header X-Internal-Token is missing or wrong";
-        let reply = ErrorReply::new(Code::Unauthenticated, message, &trace_of(request.headers()));
+        let headers = request.headers();
+        let no = match &self.token {
+            Some(token) if !presents(headers, token) => {
+                (Code::Unauthenticated, "the header X-Internal-Token is missing or wrong")
+            }
+            None if headers.contains_key(http::header::ORIGIN) => {
+                (Code::Forbidden, "without a token this is not for pages in a browser")
+            }
+            Some(_) | None => return Either::Left(IntoReply(Box::pin(self.inner.call(request)))),
+        };
+        let reply = ErrorReply::new(no.0, no.1, &trace_of(headers));
         Either::Right(ready(Ok(reply.into_response())))
     }
 }

@@ -181,6 +181,21 @@ async fn the_internal_token_is_asked_for() {
 }
 
 #[tokio::test]
+async fn without_a_token_no_page_of_a_browser_may_call() {
+    let inside = Router::new().route("/internal/thing", post(async || "inside"));
+    let server = Server::start(inside.route_layer(internal_token(None))).await;
+    let with = async |header: &str| {
+        let head = format!("POST /internal/thing HTTP/1.1\r\nhost: x\r\nconnection: close\r\n{header}\r\n");
+        server.raw(head.as_bytes()).await
+    };
+    assert_eq!(with("").await.body, "inside");
+    for from in ["https://elsewhere.example", "null", "http://127.0.0.1:8000"] {
+        let answer = with(&format!("Origin: {from}\r\n")).await;
+        assert_eq!((answer.status, &*answer.error_code()), (403, "FORBIDDEN"), "{from}");
+    }
+}
+
+#[tokio::test]
 async fn probes_tell_the_truth_with_reasons() {
     let server = Server::start(Router::new()).await;
     for path in ["/health", "/healthz", "/ready", "/readyz"] {
