@@ -9,8 +9,8 @@ const PATIENCE_MS = 10_000;
  * same pass, and its seconds are running, so an answer that is lost is not waited for any longer.
  */
 const ENTER_PATIENCE_MS = 5_000;
-/** Whoever is told to stay away for longer asks all the same: longer than this counts as absence in line. */
-const MOST_RETRY_AFTER_MS = 30_000;
+/** Whoever is told to stay away for longer asks all the same: a silence of 30 s counts as absence in line. */
+const MOST_RETRY_AFTER_MS = 20_000;
 
 /** Any answer that is not a success, and no answer at all (`status` 0). */
 export class ApiError extends Error {

@@ -64,12 +64,11 @@ export function placeIn(show, person) {
   return place.person === person ? place : { person };
 }
 
-/** All places of a person: `[{ show, ...place }]`. */
-export function placesOf(person) {
-  if (person === null) return [];
-  return keysFrom(PREFIX).map((key) => ({ ...parsed(key), show: key.slice(PREFIX.length) }))
-    .filter((place) => place.person === person);
-}
+/** All places, whoever they are of: `[{ show, ...place }]`. */
+export const places = () => keysFrom(PREFIX).map((key) => ({ ...parsed(key), show: key.slice(PREFIX.length) }));
+
+/** All places of a person. */
+export const placesOf = (person) => places().filter((place) => person !== null && place.person === person);
 
 /** A value of undefined forgets. Nobody has no place: what is kept of somebody whose sign-in has run out stays as it is. */
 export function changePlace(show, person, change) {

@@ -6,7 +6,7 @@ import { sayNow } from './announce.js';
 import { pause, whenVisible } from './clock.js';
 import { el } from './dom.js';
 import { language, t } from './i18n.js';
-import { changePlace, forgetTicket, placeIn, placesOf } from './memory.js';
+import { changePlace, forgetTicket, placeIn, places, placesOf } from './memory.js';
 import { untilAnswered } from './retry.js';
 import { callFromElsewhere } from './screen.js';
 import { arrive, person, session } from './session.js';
@@ -69,8 +69,12 @@ async function locks() {
   }
 }
 
-/** The places to ask for. A pass that was used looks like a turn, and is none. */
-const unattended = () => placesOf(person()).filter(({ show, ticket, isUsed }) => ticket && !isUsed && !isAttended(show));
+/**
+ * The places to ask for. Whose sign-in has run out, or is in another tab, is in line all the same: asking needs none. A
+ * pass that was used looks like a turn, and is none.
+ */
+const unattended = () => places().filter(({ show, ticket, isUsed }) => ticket && !isUsed && !isAttended(show));
+const isHopeless = ({ ticket }) => due.get(ticket) === Infinity;
 
 /** Asks for as long as the page is there. */
 export async function keepPlaces() {
@@ -83,7 +87,7 @@ export async function keepPlaces() {
   document.addEventListener('visibilitychange', anew);
   window.addEventListener('online', anew);
   for (;;) {
-    while (document.hidden && unattended().length === 0) await somethingToDo();
+    while (document.hidden && unattended().every(isHopeless)) await somethingToDo();
     const next = Math.min(...due.values()) - performance.now();
     await pause(Math.min(Math.max(next, 250), ROUND_MS * (0.9 + Math.random() / 5)));
     try {
@@ -104,15 +108,14 @@ function somethingToDo() {
 }
 
 async function round() {
-  const who = person();
   const elsewhere = unattended().length ? await locks() : new Set();
-  const places = unattended().filter(({ show }) => !elsewhere.has(lockName(show, who)));
-  for (const ticket of due.keys()) if (!places.some((place) => place.ticket === ticket)) due.delete(ticket);
-  prune(places);
-  await Promise.all(places.filter(({ ticket }) => !(due.get(ticket) > performance.now())).map((place) => askAbout(place, who)));
+  const mine = unattended().filter((place) => !elsewhere.has(lockName(place.show, place.person)));
+  for (const ticket of due.keys()) if (!mine.some((place) => place.ticket === ticket)) due.delete(ticket);
+  prune(mine);
+  await Promise.all(mine.filter(({ ticket }) => !(due.get(ticket) > performance.now())).map(askAbout));
 }
 
-async function askAbout({ show, ticket, name }, who) {
+async function askAbout({ show, ticket, name, person: who }) {
   let status;
   try {
     status = await api.queueStatus(ticket);
@@ -126,12 +129,14 @@ async function askAbout({ show, ticket, name }, who) {
     status = { status: 'expired' };
   }
   // Meanwhile its screen may have been opened, or the person have gone or joined anew.
-  if (person() !== who || isAttended(show) || placeIn(show, who).ticket !== ticket) return;
+  if (isAttended(show) || placeIn(show, who).ticket !== ticket) return;
   due.set(ticket, performance.now() + pollDelay(status, true));
   if (status.status === 'left' || status.status === 'expired') forgetTicket(show, who);
   if (!status.ready_for_entry && status.status !== 'ready') {
     turns.delete(show);
   } else {
+    // To nobody else; who is not signed in just now is told all the same.
+    if (person() !== null && person() !== who) return;
     if (!turns.has(show)) sayNow(t('turnOf', name));
     // A little longer than it lasts: that it is over is the gateway's to say, as long as it can be asked.
     turns.set(show, { name, until: performance.now() + (status.ready_for_sec ?? TURN_SECONDS) * 1_000 + ROUND_MS });
@@ -140,9 +145,10 @@ async function askAbout({ show, ticket, name }, who) {
 }
 
 /** Ends the turns that are none any more. */
-function prune(places = unattended()) {
+function prune(asked = unattended()) {
+  const isWhose = ({ person: who }) => person() === null || person() === who;
   for (const [show, { until }] of turns) {
-    if (until < performance.now() || !places.some((place) => place.show === show)) turns.delete(show);
+    if (until < performance.now() || !asked.some((place) => place.show === show && isWhose(place))) turns.delete(show);
   }
   write();
 }

@@ -21,6 +21,8 @@ export async function showScreen(screen, show) {
     hall = await untilAnswered(() => api.availability(show, signal), signal);
   } catch (error) {
     if (error.status !== 404) throw error;
+    // Nobody stands in line for what there is not.
+    forgetTicket(show, person());
     return screen.show(() => t('missing'), () => missing(t('missingText')));
   }
   const held = await heldReservation(show, signal);

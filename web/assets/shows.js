@@ -18,9 +18,9 @@ export async function showsScreen(screen) {
   let drawn = null;
   const title = () => t('shows');
   screen.show(title, () => loading());
-  // What is said to be held may be over since: a hold runs out whether somebody looks or not.
-  lookAtHeld(screen.signal).then(refresh, () => {});
   for (;;) {
+    // What is said to be held may be over since: a hold runs out whether somebody looks or not.
+    lookAtHeld(screen.signal).then(refresh, () => {});
     const answer = await untilAnswered(() => api.shows(screen.signal), screen.signal);
     const isFirst = shows === null;
     shows = answer.events;

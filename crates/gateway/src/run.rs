@@ -18,13 +18,8 @@ use std::sync::Arc;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
-/// The port is open to everybody. One address may begin some 6,000 calls in this time, so it keeps nobody out.
-const GRPC_LIMITS: Limits = Limits {
-    in_flight_max: 8_192,
-    time_max: Duration::from_secs(10),
-    streams_max: 1_024,
-    message_bytes_max: 64 * 1024,
-};
+/// The port is open to everybody. With the limits of an address that are usual, it begins some 6,000 calls in this time.
+const GRPC_LIMITS: Limits = Limits { time_max: Duration::from_secs(10), ..Limits::DEFAULT };
 
 /// Whom and what gateway-api works with.
 #[derive(Clone)]

@@ -5,8 +5,9 @@
 //! a unary call is to cost some 15 µs in all. Calls over [`Limits::in_flight_max`] are refused at once with UNAVAILABLE,
 //! so that an overload is told while the caller can still go elsewhere; messages over [`Limits::message_bytes_max`] with
 //! RESOURCE_EXHAUSTED. A call that takes longer than [`Limits::time_max`], its request included, ends with
-//! DEADLINE_EXCEEDED, so that nobody keeps others out by beginning calls and not going on with them. Streams of health and
-//! reflection are counted apart, and a probe (`grpc.health.v1.Health/Check`) is answered however much is going on.
+//! DEADLINE_EXCEEDED, and its place is free when its answer is there, whether or not the caller takes it: nobody keeps others
+//! out by beginning calls and not going on with them. Streams of health and reflection are counted apart, and a probe
+//! (`grpc.health.v1.Health/Check`) is answered however much is going on, to whom a [`Gate`] would say no as well.
 
 mod body;
 mod call;
@@ -29,7 +30,7 @@ pub struct Limits {
     /// Calls that run at a time, over all connections. A service bounds its own work far below that (near 256 durable
     /// writes); this is what keeps memory bounded when it stalls.
     pub in_flight_max: usize,
-    /// How long a call may take from its head on, whatever its caller allows.
+    /// How long a call may take from its head to its answer, whatever its caller allows.
     pub time_max: Duration,
     /// Streams of health and reflection that are open at a time, over all connections.
     pub streams_max: usize,
@@ -37,14 +38,19 @@ pub struct Limits {
     pub message_bytes_max: usize,
 }
 
+impl Limits {
+    /// What every service has that does not say otherwise.
+    pub const DEFAULT: Self = Self {
+        in_flight_max: 8_192,
+        time_max: Duration::from_secs(30),
+        streams_max: 1_024,
+        message_bytes_max: 64 * 1024,
+    };
+}
+
 impl Default for Limits {
     fn default() -> Self {
-        Self {
-            in_flight_max: 8_192,
-            time_max: Duration::from_secs(30),
-            streams_max: 1_024,
-            message_bytes_max: 64 * 1024,
-        }
+        Self::DEFAULT
     }
 }
 

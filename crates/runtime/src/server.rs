@@ -158,5 +158,7 @@ mod tests {
         let (idle, every) =
             (sockopt::tcp_keepidle(&stream).unwrap(), sockopt::tcp_keepintvl(&stream).unwrap());
         assert_eq!(idle + every * sockopt::tcp_keepcnt(&stream).unwrap(), SILENCE_MAX);
+        #[cfg(target_os = "linux")]
+        assert_eq!(u128::from(sockopt::tcp_user_timeout(&stream).unwrap()), SILENCE_MAX.as_millis());
     }
 }

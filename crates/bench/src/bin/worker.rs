@@ -28,7 +28,7 @@ struct Options {
     /// Write throughput over time as an SVG to this file.
     #[arg(long)]
     svg: Option<PathBuf>,
-    /// Another program to measure, which reads the same variables (peers/go is one); left out: reservation-worker.
+    /// Another program to measure, which reads the same variables (peers/go/worker is one); left out: reservation-worker.
     #[arg(long)]
     binary: Option<PathBuf>,
     /// A variable of the worker's environment, NAME=VALUE; may be given more than once.

@@ -23,11 +23,11 @@ use tonic::{Request, Response, Status};
 const UNKNOWN: i32 = -1;
 
 pub(crate) fn services(edge: Edge) -> Services {
-    // Where a call comes from may not call too often; over REST every route has this in front of it.
+    // Where a call comes from may not call too often; over REST the whole API has this in front of it.
     let door = edge.clone();
     let gate: Gate = Arc::new(move |headers, extensions| {
-        let trace = trace_of(headers);
-        door.within_address_limit(headers, extensions).map_err(|no| no.into_error(&trace).into())
+        let allowed = door.within_address_limit(headers, extensions);
+        allowed.map_err(|no| no.into_error(&trace_of(headers)).into())
     });
     Services::default().with(QueueServiceServer::new(Grpc(edge))).behind(gate)
 }

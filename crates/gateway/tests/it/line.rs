@@ -296,7 +296,6 @@ async fn a_line_goes_on_without_the_inventory() {
     assert_eq!(*elsewhere.room.calls.lock().unwrap(), ["find"]);
 }
 
-/// What an alarm looks at: how old the places are that people are told.
 /// What a gauge says.
 fn told(door: &Door, name: &str, labels: &str) -> f64 {
     let metrics = door.process.metrics.render();
@@ -310,6 +309,7 @@ fn people(door: &Door) -> f64 {
     of("waiting") + of("ready")
 }
 
+/// What an alarm looks at: how old the places are that people are told.
 #[tokio::test]
 async fn the_age_of_a_line_is_told_to_those_who_watch() {
     let stage = Stage::new();
@@ -458,7 +458,6 @@ async fn a_loss_beside_a_panic_is_noticed() {
     stage.pass(s(2)).await;
     stage.room.lose_everything().await;
     stage.room.break_down(false);
-    // Nobody asks: what the gateway knows of them is all that the store can be told.
     // Nobody asks: what the gateway knows of them is all that the store can be told.
     stage.pass(s(5)).await;
     assert_eq!(people(&door), 8.0);

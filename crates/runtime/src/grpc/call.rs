@@ -70,7 +70,7 @@ impl Edge {
             Kind::Probe => (&self.probes, usize::MAX),
         };
         let running = in_flight.fetch_add(1, Ordering::Relaxed);
-        let (method, in_flight) = (self.methods.find(path), Arc::clone(in_flight));
+        let (method, in_flight) = (self.methods.find(path), Some(Arc::clone(in_flight)));
         (Ticket { method, in_flight, start: Instant::now(), open: true }, running < most)
     }
 }
@@ -86,13 +86,15 @@ impl Service<Request<Incoming>> for Edge {
         let kind = Kind::of(path);
         let (ticket, admitted) = self.admit(kind, path);
         if !admitted {
-            return Call { answer: None, deadline: None, ticket: Some(ticket) };
+            return Call { answer: None, deadline: None, kind, ticket: Some(ticket) };
         }
-        if let Some(peer) = self.peer {
-            request.extensions_mut().insert(peer);
-        }
-        if let Err(no) = self.services.admits(&request) {
-            return Call { answer: Some(refusal(no)), deadline: None, ticket: Some(ticket) };
+        if let Some(gate) = self.services.gate().filter(|_| kind != Kind::Probe) {
+            if let Some(peer) = self.peer {
+                request.extensions_mut().insert(peer);
+            }
+            if let Err(no) = gate(request.headers(), request.extensions()) {
+                return Call { answer: Some(refusal(no)), deadline: None, kind, ticket: Some(ticket) };
+            }
         }
         let limit = deadline::of(request.headers());
         let (limit, bytes_max) = match kind {
@@ -104,7 +106,7 @@ impl Service<Request<Incoming>> for Edge {
         };
         let deadline = limit.map(|limit| Box::pin(tokio::time::sleep(limit)));
         let answer = self.services.call(request.map(|body| Bounded::new(body, bytes_max)));
-        Call { answer: Some(answer), deadline, ticket: Some(ticket) }
+        Call { answer: Some(answer), deadline, kind, ticket: Some(ticket) }
     }
 }
 
@@ -113,6 +115,7 @@ pub(crate) struct Call {
     /// The handler; `None` for a call that was not admitted.
     answer: Option<Answer>,
     deadline: Option<Pin<Box<Sleep>>>,
+    kind: Kind,
     ticket: Option<Ticket>,
 }
 
@@ -152,6 +155,11 @@ impl Future for Call {
         if let Some(code) = code_of(response.headers()) {
             ticket.close(code);
         }
+        // The answer of a call is there, whole; a stream's is yet to come. A caller who takes nothing may keep it from being
+        // sent for as long as they like, and nobody else is to wait for that.
+        if self.kind != Kind::Stream {
+            ticket.leave();
+        }
         Poll::Ready(Ok(response.map(|body| Watched::new(body, ticket))))
     }
 }
@@ -159,12 +167,19 @@ impl Future for Call {
 /// A call's place among those in flight. Closed with the call's status; dropped open, the caller went away: CANCELLED.
 pub(crate) struct Ticket {
     method: Arc<Method>,
-    in_flight: Arc<AtomicUsize>,
+    /// `None` once the place is given back.
+    in_flight: Option<Arc<AtomicUsize>>,
     start: Instant,
     open: bool,
 }
 
 impl Ticket {
+    fn leave(&mut self) {
+        if let Some(in_flight) = self.in_flight.take() {
+            in_flight.fetch_sub(1, Ordering::Relaxed);
+        }
+    }
+
     pub(crate) fn close(&mut self, code: Code) {
         if std::mem::replace(&mut self.open, false) {
             self.method.ended(code, self.start.elapsed());
@@ -175,6 +190,6 @@ impl Ticket {
 impl Drop for Ticket {
     fn drop(&mut self) {
         self.close(Code::Cancelled);
-        self.in_flight.fetch_sub(1, Ordering::Relaxed);
+        self.leave();
     }
 }

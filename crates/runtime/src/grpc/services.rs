@@ -37,15 +37,15 @@ impl Services {
         self
     }
 
-    /// Behind a gate, health and reflection as well.
+    /// Behind a gate, reflection as well. Only with one do requests say who has connected.
     #[must_use]
     pub fn behind(mut self, gate: Gate) -> Self {
         self.gate = Some(gate);
         self
     }
 
-    pub(crate) fn admits<B>(&self, request: &Request<B>) -> Result<(), Status> {
-        self.gate.as_ref().map_or(Ok(()), |gate| gate(request.headers(), request.extensions()))
+    pub(crate) fn gate(&self) -> Option<&Gate> {
+        self.gate.as_ref()
     }
 
     /// The full names of the services, in no order.

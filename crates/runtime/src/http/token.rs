@@ -18,7 +18,7 @@ use tower::{Layer, Service};
 const HEADER: &str = "x-internal-token";
 
 /// Asks for the token, if there is one: `Router::route_layer(internal_token(token))`. Without one everybody on this machine may
-/// call, but no page in a browser of theirs: it says where it is from in `Origin`, and nobody has asked it to.
+/// call, but no page in a browser of theirs may make it call: the browser says so in `Origin` or `Sec-Fetch-Site`.
 pub fn internal_token(token: Option<SecretString>) -> InternalTokenLayer {
     InternalTokenLayer { token }
 }
@@ -63,7 +63,7 @@ where
             Some(token) if !presents(headers, token) => {
                 (Code::Unauthenticated, "the header X-Internal-Token is missing or wrong")
             }
-            None if headers.contains_key(http::header::ORIGIN) => {
+            None if is_of_a_page(headers) => {
                 (Code::Forbidden, "without a token this is not for pages in a browser")
             }
             Some(_) | None => return Either::Left(IntoReply(Box::pin(self.inner.call(request)))),
@@ -86,6 +86,12 @@ where
     fn poll(mut self: core::pin::Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         self.0.as_mut().poll(cx).map_ok(IntoResponse::into_response)
     }
+}
+
+/// An address that somebody has typed or a bookmark is `none`, and no page's doing.
+fn is_of_a_page(headers: &HeaderMap) -> bool {
+    headers.contains_key(http::header::ORIGIN)
+        || headers.get("sec-fetch-site").is_some_and(|site| site != "none")
 }
 
 fn presents(headers: &HeaderMap, token: &SecretString) -> bool {

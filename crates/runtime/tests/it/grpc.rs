@@ -208,6 +208,28 @@ async fn a_call_ends_in_time_whatever_its_caller_allows() {
     client.check_availability(availability()).await.unwrap();
 }
 
+/// A window of nothing: the answer is there and cannot be sent.
+#[tokio::test]
+async fn a_caller_who_does_not_take_the_answer_keeps_nobody_out() {
+    let server = Server::within(Limits { in_flight_max: 1, ..Limits::default() }).await;
+    let endpoint = Endpoint::from_shared(format!("http://{}", server.address)).unwrap();
+    let narrow = endpoint.initial_stream_window_size(0).connect().await.unwrap();
+    let parked = tokio::spawn(async move {
+        let mut client = InventoryServiceClient::new(narrow);
+        client.commit_reservation(pb::CommitReservationRequest::default()).await
+    });
+    server.behaviours.entered.notified().await;
+    server.behaviours.go_on.notify_one();
+    let mut client = server.client().await;
+    for _ in 0..10_000 {
+        if client.check_availability(availability()).await.is_ok() {
+            assert!(!parked.is_finished(), "its answer has not come");
+            return parked.abort();
+        }
+    }
+    panic!("its place is never free");
+}
+
 #[tokio::test]
 async fn probes_are_answered_however_much_goes_on_and_streams_have_a_bound_of_their_own() {
     let server = Server::within(Limits { in_flight_max: 1, streams_max: 1, ..Limits::default() }).await;

@@ -189,9 +189,12 @@ async fn without_a_token_no_page_of_a_browser_may_call() {
         server.raw(head.as_bytes()).await
     };
     assert_eq!(with("").await.body, "inside");
-    for from in ["https://elsewhere.example", "null", "http://127.0.0.1:8000"] {
-        let answer = with(&format!("Origin: {from}\r\n")).await;
-        assert_eq!((answer.status, &*answer.error_code()), (403, "FORBIDDEN"), "{from}");
+    assert_eq!(with("Sec-Fetch-Site: none\r\n").await.body, "inside", "typed");
+    for page in
+        ["Origin: https://elsewhere.example\r\n", "Origin: null\r\n", "Sec-Fetch-Site: cross-site\r\n"]
+    {
+        let answer = with(page).await;
+        assert_eq!((answer.status, &*answer.error_code()), (403, "FORBIDDEN"), "{page}");
     }
 }
 

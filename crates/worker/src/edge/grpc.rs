@@ -20,11 +20,12 @@ use contracts::reservation::v1::{
 use contracts::time::to_proto;
 use contracts::vocabulary::{count, seat_id_to_proto};
 use contracts::{common, vocabulary};
+use core::time::Duration;
 use domain::event::{Fact, Kind};
 use domain::id::PaymentIntentId;
 use domain::time::Timestamp;
 use ports::{Tasks, Trace};
-use runtime::grpc::{Services, trace_of_metadata};
+use runtime::grpc::{Limits, Services, trace_of_metadata};
 use std::io;
 use std::sync::Arc;
 use tokio::net::TcpListener;
@@ -38,8 +39,11 @@ pub(crate) async fn serve(
     tasks: &Tasks,
 ) -> Result<(), io::Error> {
     let process = handle.process.clone();
+    // A run by hand goes to its end, as one from the queue does, and is then told.
+    let time_max = handle.handlers.run_max() + Duration::from_secs(5);
     let services = Services::default().with(WorkerServiceServer::new(Edge(handle)));
-    runtime::grpc::serve(listener, services, shutdown, tasks, &process).await
+    let limits = Limits { time_max, ..Limits::DEFAULT };
+    runtime::grpc::serve_within(limits, listener, services, shutdown, tasks, &process).await
 }
 
 struct Edge(Handle);
