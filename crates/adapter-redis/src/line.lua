@@ -13,7 +13,6 @@
 -- known       zset  block by block
 local LINE, PEOPLE, NUMBERS, WAITING, SEEN, HELD, UNHELD, REMEMBERED, BLOCKS, CHANGES, KNOWN = unpack(KEYS)
 
-
 local op, incarnation = ARGV[1], ARGV[3]
 local now = tonumber(ARGV[2])
 if not now then

@@ -69,7 +69,7 @@ fn cors(origins: &[HeaderValue]) -> CorsLayer {
         ])
         .expose_headers([
             header::RETRY_AFTER,
-            own("x-idempotency-cached"),
+            own(contracts::wire::RECORDED),
             own("x-ratelimit-limit"),
             own("x-ratelimit-remaining"),
             own("x-ratelimit-reset"),

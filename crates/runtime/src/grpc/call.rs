@@ -27,7 +27,6 @@ pub(crate) struct Edge {
     methods: Arc<Methods>,
     calls: Arc<AtomicUsize>,
     streams: Arc<AtomicUsize>,
-    probes: Arc<AtomicUsize>,
     limits: Limits,
     peer: Option<PeerAddress>,
 }
@@ -53,8 +52,8 @@ impl Kind {
 
 impl Edge {
     pub(crate) fn new(services: Services, methods: Methods, limits: Limits) -> Self {
-        let (calls, streams, probes) = Default::default();
-        Self { services, methods: Arc::new(methods), calls, streams, probes, limits, peer: None }
+        let (calls, streams) = Default::default();
+        Self { services, methods: Arc::new(methods), calls, streams, limits, peer: None }
     }
 
     /// For one connection.
@@ -64,14 +63,14 @@ impl Edge {
 
     #[allow(clippy::disallowed_methods, reason = "measures a real server")]
     fn admit(&self, kind: Kind, path: &str) -> (Ticket, bool) {
-        let (in_flight, most) = match kind {
-            Kind::Call => (&self.calls, self.limits.in_flight_max),
-            Kind::Stream => (&self.streams, self.limits.streams_max),
-            Kind::Probe => (&self.probes, usize::MAX),
+        let bound = match kind {
+            Kind::Call => Some((&self.calls, self.limits.in_flight_max)),
+            Kind::Stream => Some((&self.streams, self.limits.streams_max)),
+            Kind::Probe => None,
         };
-        let running = in_flight.fetch_add(1, Ordering::Relaxed);
-        let (method, in_flight) = (self.methods.find(path), Some(Arc::clone(in_flight)));
-        (Ticket { method, in_flight, start: Instant::now(), open: true }, running < most)
+        let admitted = bound.is_none_or(|(running, most)| running.fetch_add(1, Ordering::Relaxed) < most);
+        let in_flight = bound.map(|(running, _)| Arc::clone(running));
+        (Ticket { method: self.methods.find(path), in_flight, start: Instant::now(), open: true }, admitted)
     }
 }
 
@@ -167,7 +166,7 @@ impl Future for Call {
 /// A call's place among those in flight. Closed with the call's status; dropped open, the caller went away: CANCELLED.
 pub(crate) struct Ticket {
     method: Arc<Method>,
-    /// `None` once the place is given back.
+    /// `None` once the place is given back, and of a probe, which takes none.
     in_flight: Option<Arc<AtomicUsize>>,
     start: Instant,
     open: bool,

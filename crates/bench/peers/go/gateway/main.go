@@ -3,7 +3,7 @@
 //
 // It is here to be measured beside gateway-api on the same machine, by the same rig (docs/measurements.md). Its tickets are not
 // signed, nobody who vanishes leaves the line, nothing survives a loss, several of these let in several times the rate, and
-// there are no limits, deadlines, metrics or shutdown: what it costs is what such a gateway costs at least.
+// there are no limits of requests, metrics or shutdown: what it costs is what such a gateway costs at least.
 package main
 
 import (
