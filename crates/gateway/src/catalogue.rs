@@ -1,4 +1,5 @@
-//! What is on sale, as of a moment ago: thousands who look at once are one call of the inventory, and one body.
+//! The shows on sale, as of a moment ago: thousands of requests at once cost one call to the
+//! inventory and one body.
 
 use crate::backends::Shows;
 use crate::fresh::Fresh;
@@ -12,12 +13,12 @@ use domain::id::{SectionId, ShowId};
 use ports::{CallContext, Clock, Tasks, Trace};
 use std::sync::Arc;
 
-/// How old an answer may be.
+/// How old an answer about a show may be.
 const FRESH_FOR: Duration = Duration::from_millis(250);
-/// The list of shows changes when one is put on sale.
+/// How old the list of shows may be; it changes when a show is put on sale.
 const LIST_FRESH_FOR: Duration = Duration::from_secs(1);
 
-/// The inventory, looked at.
+/// Cached reads of the inventory.
 pub(crate) struct Catalogue {
     shows: Arc<dyn Shows>,
     clock: Arc<dyn Clock>,
@@ -27,7 +28,7 @@ pub(crate) struct Catalogue {
     seats: Fresh<(ShowId, SectionId), Option<Arc<Prepared>>>,
 }
 
-/// A show, and the body that tells of it.
+/// A show, and the body that describes it.
 struct Seen {
     show: admin::Show,
     body: Arc<Prepared>,
@@ -59,13 +60,13 @@ impl Catalogue {
         list.map_err(|fault| Refusal::failed("shows", &fault, trace))
     }
 
-    /// A show and how many seats are left in each section.
+    /// A show, with the seats left in each section.
     pub(crate) async fn availability(&self, show: &ShowId, trace: &Trace) -> Result<Arc<Prepared>, Refusal> {
         let found = self.find(show, trace).await?;
         Ok(Arc::clone(&found.body))
     }
 
-    /// The seats of a section. Those of general admission have no names to be chosen by: there are none.
+    /// The seats of a section. Empty for general admission, whose seats have no names to choose by.
     pub(crate) async fn seats(
         &self,
         show: &ShowId,
@@ -97,7 +98,7 @@ impl Catalogue {
         found.ok_or_else(|| no_such_section(show, section))
     }
 
-    /// How a show is entered; `None` if anybody may reserve.
+    /// The settings of a show's waiting room; `None` if there is none and anybody can reserve.
     pub(crate) async fn waiting_room(
         &self,
         show: &ShowId,

@@ -7,45 +7,48 @@ use http::HeaderValue;
 use runtime::config::Env;
 use secrecy::{ExposeSecret, SecretString};
 
-/// Fewer bytes are guessed.
+/// A shorter secret could be guessed.
 const SECRET_BYTES_MIN: usize = 16;
 const JWT_SECRET_BYTES_MIN: usize = 32;
-/// The issuer and the audience of tokens that `tacos token` makes, and what is asked for unless the settings say otherwise.
+/// Issuer and audience of the tokens that `tacos token` makes, and the default of the settings that
+/// require them.
 pub const ISSUER: &str = "traffic-tacos";
 
-/// What the service itself needs.
+/// The settings of the service itself.
 #[derive(Debug, Clone)]
 pub struct Config {
-    /// What tickets and passes are signed with: the first signs, all are believed.
+    /// Secrets of tickets and passes: the first signs, signatures of all are accepted.
     pub secrets: Vec<SecretString>,
-    /// The secret of tokens with HS256.
+    /// Secret of HS256 tokens.
     pub jwt_secret: Option<SecretString>,
-    /// What `iss` and `aud` of tokens must be.
+    /// Required `iss` of tokens.
     pub jwt_issuer: String,
-    /// See `jwt_issuer`.
+    /// Required `aud` of tokens.
     pub jwt_audience: String,
-    /// The longest that a call of a service behind the gateway may take.
+    /// Time limit of one call to a service behind the gateway.
     pub backend_timeout: Duration,
-    /// The longest that a call of the waiting room's store may take.
+    /// Time limit of one call to the waiting room's store.
     pub store_timeout: Duration,
-    /// Requests of one person; `None` = no limit.
+    /// Requests of one person; `None`: no limit.
     pub per_person: Option<Rate>,
-    /// Requests of one address; `None` = no limit.
+    /// Requests of one address; `None`: no limit.
     pub per_address: Option<Rate>,
-    /// Whose `X-Forwarded-For` is believed.
+    /// Proxies whose `X-Forwarded-For` is trusted.
     pub proxies: Proxies,
-    /// Other sites whose pages may call.
+    /// Origins of other sites whose pages may call the API.
     pub origins: Vec<HeaderValue>,
-    /// Connections of the public port at a time.
+    /// Connections of the public port at a time, at most.
     pub connections: u32,
-    /// Nobody joins a line who is not signed in.
+    /// Only signed-in users can join a line.
     pub must_sign_in: bool,
-    /// Guards the administration; without it that is served on loopback only.
+    /// Token that the administration requires; without it the administration is served on loopback
+    /// only.
     pub admin_token: Option<SecretString>,
 }
 
 impl Config {
-    /// The defaults of the contracts, with this secret for tickets and passes and this one for tokens of people.
+    /// The defaults (docs/contracts.md#configuration), with `secret` for tickets and passes and
+    /// `jwt_secret` for tokens of people.
     pub fn new(secret: SecretString, jwt_secret: SecretString) -> Self {
         Self {
             secrets: vec![secret],
@@ -64,8 +67,9 @@ impl Config {
         }
     }
 
-    /// Reads the settings; problems are collected in the environment. `None` if something required is missing. `has_keys`: an
-    /// identity provider's keys are configured, so that tokens need no secret of ours.
+    /// Reads the settings; `env` collects the problems. `None` if a required setting is missing.
+    /// `has_keys`: the keys of an identity provider are configured, so tokens need no secret of
+    /// ours.
     pub fn from_env(env: &mut Env, has_keys: bool) -> Option<Self> {
         let secrets = waiting_room_secrets(env);
         let jwt_secret = jwt_secret(env, has_keys);
@@ -174,7 +178,7 @@ fn jwt_secret(env: &mut Env, has_keys: bool) -> Option<SecretString> {
     given
 }
 
-/// `RATE_LIMIT_<WHOSE>` a second, 0 for none, and `RATE_LIMIT_<WHOSE>_BURST` at once.
+/// `RATE_LIMIT_<WHOSE>` a second, 0 for no limit, and `RATE_LIMIT_<WHOSE>_BURST` at once.
 fn rate(env: &mut Env, whose: &str, of: &str, default: Option<Rate>) -> Option<Rate> {
     let default = default.unwrap_or(Rate { per_second: 1, burst: 1 });
     let name = format!("RATE_LIMIT_{whose}");

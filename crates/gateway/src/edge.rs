@@ -35,7 +35,7 @@ pub(crate) struct Shared {
     pub(crate) streams: Arc<Streams>,
 }
 
-/// A handle to it.
+/// A handle to the shared parts.
 #[derive(Clone)]
 pub(crate) struct Edge(pub(crate) Arc<Shared>);
 

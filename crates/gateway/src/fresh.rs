@@ -1,7 +1,8 @@
-//! Answers that many ask for, fetched once for all of them and kept for a moment.
+//! Answers that many callers ask for, fetched once for all of them and cached for a moment.
 //!
-//! A fetch is a task of its own: whoever asks while it runs waits for the same answer, and nobody who goes away stops it. So
-//! a thousand people who ask something that hangs wait as long as one of them would.
+//! A fetch is a task of its own: callers that ask while it runs wait for the same answer, and a
+//! caller that goes away does not stop it. So a thousand callers of a backend that hangs wait no
+//! longer than one would.
 
 use core::time::Duration;
 use futures_util::FutureExt;
@@ -13,17 +14,17 @@ use std::panic::AssertUnwindSafe;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::oneshot;
 
-/// Answers that are kept, at most. What is asked for comes from callers, who may ask for anything.
+/// Cached answers, at most: the keys come from callers, who may ask for anything.
 const KEPT_MAX: usize = 10_000;
-/// For how long an old answer is told while there is no new one.
+/// How long an old answer is served while there is no new one.
 const STALE_FOR: Duration = Duration::from_secs(30);
-/// How long nobody asks again after a fetch has failed.
+/// How long after a failed fetch the next one may begin.
 const REST: Duration = Duration::from_millis(250);
 
-/// The shared end of a fetch.
+/// The shared result of a fetch.
 type Fetched<V> = Result<V, Arc<Fault>>;
 
-/// Answers by what was asked for. Cloning gives another handle to the same.
+/// Answers by key.
 pub(crate) struct Fresh<K, V> {
     kept_for: Duration,
     slots: Arc<Mutex<HashMap<K, Slot<V>>>>,
@@ -34,7 +35,7 @@ pub(crate) struct Fresh<K, V> {
 struct Slot<V> {
     value: Option<(V, Duration)>,
     failed: Option<(Arc<Fault>, Duration)>,
-    /// Wakes those who wait in an order that is not left to chance, so that a simulation can be repeated.
+    /// Wakes its waiters in a fixed order, so that a simulation can be repeated.
     running: Option<Shared<oneshot::Receiver<Fetched<V>>>>,
 }
 
@@ -45,15 +46,15 @@ impl<V> Default for Slot<V> {
 }
 
 impl<K: Hash + Eq + Clone + Send + 'static, V: Clone + Send + Sync + 'static> Fresh<K, V> {
-    /// Answers that are kept for so long.
+    /// A cache whose answers are fresh for `kept_for`.
     pub(crate) fn new(kept_for: Duration, clock: Arc<dyn Clock>, tasks: Tasks) -> Self {
         Self { kept_for, slots: Arc::default(), clock, tasks }
     }
 
-    /// The answer of a moment ago, or a new one.
+    /// The cached answer if it is fresh, else a new one.
     ///
     /// # Errors
-    /// When there is no new answer and the last one is too old.
+    /// The fetch's fault, if there is no new answer and the last one is too old.
     pub(crate) async fn get<F>(&self, key: &K, fetch: impl FnOnce() -> F) -> Fetched<V>
     where
         F: Future<Output = Result<V, Fault>> + Send + 'static,
@@ -86,7 +87,7 @@ impl<K: Hash + Eq + Clone + Send + 'static, V: Clone + Send + Sync + 'static> Fr
             }
         };
         let gone = || Arc::new(Fault::unavailable("the process is ending"));
-        // The sender goes without a word only if the task was dropped.
+        // The sender is dropped without a result only if the task was dropped.
         let told = running.await.unwrap_or_else(|_| Err(gone()));
         told.or_else(|fault| {
             let slots = self.lock();
@@ -96,14 +97,14 @@ impl<K: Hash + Eq + Clone + Send + 'static, V: Clone + Send + Sync + 'static> Fr
         })
     }
 
-    /// What is kept, fresh.
+    /// The cached answer, if it is fresh.
     pub(crate) fn kept(&self, key: &K) -> Option<V> {
         let (slots, now) = (self.lock(), self.clock.elapsed());
         let (value, at) = slots.get(key)?.value.as_ref()?;
         (now.saturating_sub(*at) < self.kept_for).then(|| value.clone())
     }
 
-    /// Everything that is kept.
+    /// Every cached answer, fresh or not.
     pub(crate) fn all(&self) -> Vec<(K, V)> {
         let slots = self.lock();
         let value = |(key, slot): (&K, &Slot<V>)| Some((key.clone(), slot.value.as_ref()?.0.clone()));
@@ -119,7 +120,7 @@ impl<K: Hash + Eq + Clone + Send + 'static, V: Clone + Send + Sync + 'static> Fr
         let (slots, clock) = (Arc::clone(&self.slots), Arc::clone(&self.clock));
         self.tasks.spawn(async move {
             let fetched = AssertUnwindSafe(fetch).catch_unwind().await;
-            // Who asks next tries again.
+            // The next caller tries again.
             let fetched = fetched.unwrap_or_else(|_| Err(Fault::unavailable("what was asked for panicked")));
             let fetched = fetched.map_err(Arc::new);
             let now = clock.elapsed();
@@ -130,7 +131,7 @@ impl<K: Hash + Eq + Clone + Send + 'static, V: Clone + Send + Sync + 'static> Fr
                 Ok(value) => (slot.value, slot.failed) = (Some((value.clone(), now)), None),
                 Err(fault) => slot.failed = Some((Arc::clone(fault), now)),
             }
-            // Everybody who asked may have gone away.
+            // All callers may have gone away.
             drop(tell.send(fetched));
         });
     }
@@ -208,7 +209,8 @@ mod tests {
         }
     }
 
-    /// The one who began it goes away, and the others have their answer all the same; a failure is everybody's at once.
+    /// The caller that began the fetch goes away, and the others still get their answer; a failure
+    /// reaches all of them at once.
     #[tokio::test]
     async fn nobody_waits_longer_than_one_fetch_takes() {
         let (_, fresh) = fresh();

@@ -1,12 +1,13 @@
 //! gateway-api: the public edge, and the waiting room in front of a sale.
 //!
-//! It flattens 30,000 people a second to the rate that the services behind it can take, without losing anybody's place. The
-//! state of a place is the signed ticket that its owner holds ([`token`]); the line itself is in a
-//! [`ports::WaitingRoomStore`], run once for all gateways, of which each keeps a snapshot in memory ([`Room`]). So a gateway
-//! can come, go and crash as it likes.
+//! It reduces 30,000 arrivals a second to the rate that the services behind it can take, and nobody
+//! loses their place. The state of a place is the signed ticket that its owner holds ([`token`]).
+//! The line itself is in a [`ports::WaitingRoomStore`] that all gateways share; each gateway keeps
+//! a snapshot of it in memory ([`Room`]). So a gateway can start, stop and crash at any time.
 //!
-//! Behind the waiting room it knows no rules: what is on sale, reservations and payments are the services' own, asked in the
-//! name of who is signed in ([`Shows`], [`Sales`]). Engines and peers come from `app`.
+//! Behind the waiting room it knows no rules: shows, reservations and payments belong to their
+//! services, which it calls in the name of the signed-in user ([`Shows`], [`Sales`]). Engines and
+//! peers come from `app`.
 
 mod backends;
 mod catalogue;

@@ -1,54 +1,58 @@
 //! How many requests a person and an address may send.
 //!
-//! The generic cell rate algorithm: for each key one point in time, at which all that was let through is paid for. It is
-//! exact for any pattern of arrival, because nothing is rounded down to whole tokens (trap W9), and takes 8 bytes a key.
-//! Each gateway counts for itself: the limit of a person over `n` gateways is `n` times this one.
+//! The generic cell rate algorithm: for each key one point in time, when all allowed requests are
+//! paid for. It is exact for any pattern of arrival, because nothing is rounded down to whole
+//! tokens (trap T-W9), and takes 8 bytes a key. Each gateway counts for itself: over `n` gateways a
+//! person has `n` times the limit.
 
 use core::time::Duration;
 use std::collections::HashMap;
 use std::hash::Hash;
 use std::sync::{Mutex, PoisonError};
 
-/// Keys that are known at a time, at most. Beyond it those that owe nothing are forgotten; if all owe, the new one is let through.
+/// Keys at a time, at most. Beyond it the keys that owe nothing are forgotten; if all owe, the new
+/// one is allowed.
 const KEYS_MAX: usize = 1_000_000;
-/// So many that none is large: a table stands still while it grows.
+/// Enough shards to keep each small: a table blocks its users while it grows.
 const SHARDS: usize = 256;
 
-/// A limit, and who has used how much of it.
+/// A limit, and how much of it each key has used.
 pub(crate) struct Limiter<K> {
     rate: Rate,
     shards: Vec<Mutex<HashMap<K, u64>>>,
 }
 
-/// So many a second, and so many at once.
+/// A limit of requests: a steady rate and a burst.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Rate {
-    /// A second, at least 1.
+    /// Requests a second, at least 1.
     pub per_second: u32,
-    /// At once, at least 1.
+    /// Requests at once, at least 1.
     pub burst: u32,
 }
 
-/// What the caller is told.
+/// The answer to one request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Verdict {
-    /// Whether the request is let through.
+    /// Whether the request is allowed.
     pub(crate) is_allowed: bool,
-    /// The most at once.
+    /// The burst.
     pub(crate) limit: u32,
-    /// How many more are let through now.
+    /// How many more are allowed now.
     pub(crate) remaining: u32,
-    /// When the next one is, if this was not; else when all of the burst is there again.
+    /// After a refused request: how long until the next is allowed. Else: how long until the whole
+    /// burst is available.
     pub(crate) wait: Duration,
 }
 
 impl<K: Hash + Eq + Clone> Limiter<K> {
-    /// Nobody has sent anything yet.
+    /// A limiter without keys.
     pub(crate) fn new(rate: Rate) -> Self {
         Self { rate, shards: (0..SHARDS).map(|_| Mutex::default()).collect() }
     }
 
-    /// One request at `now`, which goes on for each caller; of two callers the one with the earlier time may come second.
+    /// Counts one request at `now`. Each caller's time only grows, but of two callers the one with
+    /// the earlier time may come second.
     pub(crate) fn take(&self, key: &K, now: Duration) -> Verdict {
         let now = now.as_nanos() as u64;
         let every = 1_000_000_000 / u64::from(self.rate.per_second);
@@ -89,14 +93,14 @@ mod tests {
     use proptest::prelude::*;
 
     proptest! {
-        /// Trap W9. At 60 a second offered and 50 allowed, 50 get through.
+        /// Trap T-W9: of 60 requests a second against a limit of 50, 50 are allowed.
         #[test]
         fn what_gets_through_is_the_rate_whatever_is_offered(
             per_second in 1u32..500, burst in 1u32..50, gaps in prop::collection::vec(0u64..60_000_000, 1..800),
         ) {
             let limiter = Limiter::new(Rate { per_second, burst });
             let (mut now, mut through, mut offered) = (0u64, 0u64, 0u64);
-            // What a bucket of real numbers lets through of the same requests.
+            // How many of the same requests a bucket of real numbers allows.
             let (mut tokens, mut exact) = (f64::from(burst), 0u64);
             for gap in gaps {
                 now += gap;

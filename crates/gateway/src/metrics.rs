@@ -1,4 +1,5 @@
-//! The numbers of the gateway (contracts section 6). Label values come from closed sets, and the shows on sale.
+//! The metrics of the gateway (docs/contracts.md#metrics). Label values come from closed sets and
+//! from the shows on sale.
 
 use core::sync::atomic::AtomicU64;
 use core::time::Duration;
@@ -65,7 +66,7 @@ struct PeopleOf {
     state: &'static str,
 }
 
-/// The numbers of one gateway. Cloning gives another handle to the same numbers.
+/// The metrics of one gateway. A clone is another handle to the same metrics.
 #[derive(Debug, Clone)]
 pub(crate) struct GatewayMetrics {
     operations: Family<Operation, Counter>,
@@ -78,14 +79,14 @@ pub(crate) struct GatewayMetrics {
     pub(crate) lines: LineMetrics,
 }
 
-/// The lines that this gateway keeps. Shows are those that the operator has put on sale.
+/// The lines that are open at this gateway. The shows are those that the operator has put on sale.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct LineMetrics {
     people: Family<PeopleOf, Gauge>,
     snapshot_at: Family<OfShow, Gauge<f64, AtomicU64>>,
 }
 
-/// The calls of the waiting room's store.
+/// The calls to the waiting room's store.
 #[derive(Debug, Clone)]
 pub(crate) struct StoreMetrics {
     calls: Family<StoreCalls, Counter>,
@@ -93,12 +94,12 @@ pub(crate) struct StoreMetrics {
 }
 
 impl GatewayMetrics {
-    /// Numbers that are told by a process.
+    /// Creates the metrics and registers them.
     pub(crate) fn register(metrics: &Metrics) -> Self {
         let histogram: fn() -> Histogram = || Histogram::new(duration_buckets());
         let store =
             StoreMetrics { calls: Family::default(), durations: Family::new_with_constructor(histogram) };
-        // A sale of 100,000 people at 1,000 a second takes 100 s; an hour is the longest that people bear.
+        // A sale of 100,000 people at 1,000 a second takes 100 s; nobody waits longer than an hour.
         let waits =
             [0.1, 0.5, 1.0, 2.0, 5.0, 10.0, 20.0, 30.0, 60.0, 120.0, 300.0, 600.0, 1_200.0, 1_800.0, 3_600.0];
         let this = Self {
@@ -201,7 +202,7 @@ impl StoreMetrics {
 }
 
 impl LineMetrics {
-    /// The store has told of a line.
+    /// Records a snapshot of a line.
     pub(crate) fn told(&self, show: &ShowId, at: Timestamp, totals: Totals) {
         let people = [("waiting", totals.waiting), ("ready", totals.ready), ("absent", totals.absent)];
         for (state, count) in people {

@@ -1,4 +1,4 @@
-//! Bodies that many people are sent: written out and compressed once.
+//! Bodies sent to many people: serialised and compressed once.
 
 use bytes::Bytes;
 use core::fmt;
@@ -9,10 +9,10 @@ use serde::Serialize;
 use sha2::{Digest, Sha256};
 use std::io::Write;
 
-/// Shorter ones are sent as they are: they fit one packet.
+/// Shorter bodies are sent uncompressed: they fit one packet.
 const COMPRESSED_FROM: usize = 1_000;
 
-/// A body, as it is and compressed.
+/// A body, plain and compressed.
 pub(crate) struct Prepared {
     kind: HeaderValue,
     plain: Bytes,
@@ -27,7 +27,8 @@ impl fmt::Debug for Prepared {
 }
 
 impl Prepared {
-    /// A body of this content type. Compressed hard if it stands for as long as the process lives.
+    /// A body of content type `kind`. `is_lasting`: it lives as long as the process, so it gets the
+    /// best compression.
     pub(crate) fn new(kind: &'static str, plain: impl Into<Bytes>, is_lasting: bool) -> Self {
         let plain: Bytes = plain.into();
         let level = if is_lasting { Compression::best() } else { Compression::fast() };
@@ -38,17 +39,18 @@ impl Prepared {
         let digest = Sha256::digest(&plain);
         let text: String = digest[..8].iter().map(|byte| format!("{byte:02x}")).collect();
         let tag = HeaderValue::from_str(&format!("W/\"{text}\"")).expect("hexadecimal digits");
-        // Writing to memory does not fail; if it did, the plain body is as good.
+        // Writing to memory does not fail; if it did, the plain body would do.
         Self { kind: HeaderValue::from_static(kind), plain, gzip: gzip.and_then(Result::ok), tag }
     }
 
-    /// A JSON body of a moment.
+    /// A JSON body that is valid for a moment.
     pub(crate) fn json(value: &impl Serialize) -> Self {
         let bytes = serde_json::to_vec(value).expect("texts and numbers");
         Self::new("application/json", bytes, false)
     }
 
-    /// The answer to a request with these headers: nothing if it has this very body, compressed if it takes that.
+    /// The answer to a request with these headers: 304 if the caller has this body, compressed if
+    /// the caller accepts gzip.
     pub(crate) fn answer(&self, headers: &HeaderMap) -> axum::response::Response {
         let mut response = Response::new(axum::body::Body::empty());
         if has(headers, &self.tag) {

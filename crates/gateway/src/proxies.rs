@@ -1,4 +1,4 @@
-//! Where a request comes from, behind proxies that are trusted to say so.
+//! The address that sent a request, behind trusted proxies that report it.
 
 use core::fmt;
 use core::str::FromStr;
@@ -11,12 +11,12 @@ pub struct Network {
     bits: u8,
 }
 
-/// The networks whose `X-Forwarded-For` is believed.
+/// The networks whose `X-Forwarded-For` is trusted.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Proxies(pub Vec<Network>);
 
 impl Network {
-    /// Whether the address is in it.
+    /// Whether it contains the address.
     pub fn contains(&self, address: IpAddr) -> bool {
         match (self.address, plain(address)) {
             (IpAddr::V4(net), IpAddr::V4(one)) => {
@@ -32,12 +32,12 @@ const fn same(a: u128, b: u128, bits: u8, of: u8) -> bool {
     bits == 0 || (a ^ b) >> (of - bits) == 0
 }
 
-/// An IPv4 address that came through an IPv6 socket is that IPv4 address.
+/// An IPv4 address seen through an IPv6 socket counts as the IPv4 address.
 fn plain(address: IpAddr) -> IpAddr {
     address.to_canonical()
 }
 
-/// A text is no network.
+/// The text is not a network.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct InvalidNetwork(String);
 
@@ -66,15 +66,15 @@ impl FromStr for Network {
 impl FromStr for Proxies {
     type Err = InvalidNetwork;
 
-    /// Networks with commas between them.
+    /// Parses networks separated by commas.
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         text.split(',').map(str::parse).collect::<Result<_, _>>().map(Self)
     }
 }
 
 impl Proxies {
-    /// Who sent the request: the peer, or if that is trusted the last address in `X-Forwarded-For` that is not. What stands
-    /// before that one anybody may have written.
+    /// The sender of a request: the peer, or behind a trusted peer the last address in
+    /// `X-Forwarded-For` that is not trusted. Anybody can write what stands before that one.
     pub fn sender<'h>(&self, peer: IpAddr, forwarded: impl DoubleEndedIterator<Item = &'h str>) -> IpAddr {
         let mut sender = plain(peer);
         for address in forwarded.rev().flat_map(|line| line.rsplit(',')).map(str::trim) {
@@ -88,14 +88,14 @@ impl Proxies {
     }
 }
 
-/// An address as proxies write it: bare, with a port, or in brackets.
+/// Parses an address as proxies write it: bare, with a port, or in brackets.
 fn parse(text: &str) -> Option<IpAddr> {
     let bracketed = || text.strip_prefix('[')?.split_once(']')?.0.parse().ok();
     let with_port = || text.parse::<std::net::SocketAddr>().ok().map(|address| address.ip());
     text.parse().ok().or_else(with_port).or_else(bracketed)
 }
 
-/// Whose limit a request counts against: an IPv6 customer has a network of 64 bits.
+/// The address whose limit a request counts against: an IPv6 customer has a network of 64 bits.
 pub fn subject(address: IpAddr) -> IpAddr {
     match address {
         IpAddr::V4(_) => address,

@@ -1,9 +1,10 @@
-//! The waiting room in the words of its people: join, ask, enter, leave.
+//! The waiting room's operations: join, status, enter, leave.
 //!
-//! Whose a ticket is follows from its key: `u:` a person who was signed in when they joined, `c:` one who only said who they
-//! are, `a:` nobody yet. The three are different places: who says somebody's name gets no hold of the place that this person
-//! took signed in, though of one that was taken by the name alone. A pass of a claimed name is that person's, and is redeemed
-//! by them alone. Where everybody has to sign in to join there are only places of the first kind.
+//! The key of a ticket says who owns it: `u:` a person who was signed in when they joined, `c:` a
+//! person who only claimed a name, `a:` nobody yet. The three are different places: claiming a name
+//! does not reach the place that this person took signed in, only one that was also taken by the
+//! name alone. The pass of a claimed name belongs to that person, who alone can redeem it. Where
+//! joining requires sign-in, there are only places of the first kind.
 
 use crate::catalogue::Catalogue;
 use crate::fresh::Fresh;
@@ -25,14 +26,15 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use tokio_util::sync::CancellationToken;
 
-/// Somebody near the front asks so often, and somebody far away; in between it is a tenth of their wait.
+/// How often people near the front poll, and people far back; in between it is a tenth of their
+/// wait.
 const POLL_MIN: Duration = Duration::from_millis(500);
 const POLL_MAX: Duration = Duration::from_secs(5);
-/// How long a pass is held back whose time has not come. Who would wait longer is told to come again then: thousands of
-/// requests that wait would be thousands of connections.
+/// How long the answer waits for a pass that is not valid yet. A longer wait is answered with when
+/// to try again, because thousands of waiting requests would be thousands of connections.
 const HELD_BACK_MAX: Duration = Duration::from_secs(2);
 
-/// The waiting room of every show. Cloning gives another handle to the same.
+/// The waiting room of every show. A clone is another handle to the same.
 #[derive(Clone)]
 pub(crate) struct Queue(Arc<Shared>);
 
@@ -46,12 +48,12 @@ struct Shared {
     entropy: Arc<dyn Entropy>,
     tasks: Tasks,
     shutdown: CancellationToken,
-    /// The lines that are open here, each for as long as the process lives.
+    /// The lines that are open at this gateway; each stays open for the life of the process.
     rooms: Fresh<ShowId, Arc<Room>>,
     must_sign_in: bool,
 }
 
-/// What a queue is made of.
+/// What the service is built from.
 pub(crate) struct Parts {
     pub(crate) keep: Keep,
     pub(crate) catalogue: Arc<Catalogue>,
@@ -61,24 +63,25 @@ pub(crate) struct Parts {
     pub(crate) entropy: Arc<dyn Entropy>,
     pub(crate) tasks: Tasks,
     pub(crate) shutdown: CancellationToken,
-    /// Nobody joins who is not signed in.
+    /// Only signed-in users can join.
     pub(crate) must_sign_in: bool,
 }
 
-/// Who joins.
+/// The identity of somebody who joins.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Joiner {
     /// Signed in.
     Person(PersonId),
-    /// Says so.
+    /// Only claims the name.
     Claimed(PersonId),
-    /// Nobody yet; the Idempotency-Key, and where it comes from, is who it is: two strangers may choose the same key.
+    /// No name yet: the Idempotency-Key and the sender's address identify them, because two
+    /// strangers may choose the same key.
     Keyed(String, Option<IpAddr>),
     /// Nobody yet.
     Anybody,
 }
 
-/// A ticket that was believed.
+/// An accepted ticket, and its line.
 pub(crate) struct Held {
     show: ShowId,
     ticket: Ticket,
@@ -107,7 +110,7 @@ impl Queue {
         }))
     }
 
-    /// Takes a place, or finds the one that this person has.
+    /// Takes a place, or finds the one that the person already has.
     pub(crate) async fn join(
         &self,
         show: &ShowId,
@@ -145,7 +148,8 @@ impl Queue {
             }
             PortError::Failed(fault) => Refusal::failed("join", &fault, trace),
         })?;
-        // The contract knows this one answer; who had a place before and is further hears of it when they ask.
+        // The API has only this answer to a join. Somebody whose earlier place has come further
+        // learns it from the status.
         let status = self.told(&room, &ticket, Standing::Waiting);
         Ok(Joined {
             waiting_token: self.0.signer.sign(show, &ticket),
@@ -156,7 +160,7 @@ impl Queue {
         })
     }
 
-    /// Where somebody stands. It has no effect but that they were heard of (trap W4).
+    /// Where a person stands. The only effect is a sign of life (trap T-W4).
     pub(crate) async fn status(&self, held: &Held) -> Status {
         let standing = held.room.standing(&held.ticket).await;
         if planted(Plant::StatusEnters) && matches!(standing, Standing::Ready { .. }) {
@@ -168,7 +172,7 @@ impl Queue {
     }
 
     fn told(&self, room: &Room, ticket: &Ticket, standing: Standing) -> Status {
-        // All these times are the store's.
+        // All these times are by the store's clock.
         let (view, now): (Arc<View>, _) = (room.view(), room.store_now());
         let (status, ready_for) = match standing {
             Standing::Waiting => (QueueStatus::Waiting, None),
@@ -193,7 +197,8 @@ impl Queue {
         }
     }
 
-    /// Turns a turn into a pass, which is handed out when its time in the rate has come. `signed_in` is who asks, as far as that is known.
+    /// Exchanges a turn for a pass, which is returned when its time in the rate has come.
+    /// `signed_in` is the caller, if known.
     pub(crate) async fn enter(
         &self,
         held: &Held,
@@ -220,10 +225,10 @@ impl Queue {
         }
         match answer.answer {
             Standing::Entered { at, until } if answer.at < until => {
-                // By the store's clock, so that no window of it has more passes than the rate.
+                // By the store's clock, so that no window of time has more passes than the rate.
                 let wait = at.since(answer.at);
                 if wait > HELD_BACK_MAX {
-                    // Booked it is: whoever asks again then has it at once.
+                    // The pass is booked: asking again then returns it at once.
                     return Err(Refusal::not_ready(wait));
                 }
                 if !planted(Plant::PassBeforeItsTime) {
@@ -247,14 +252,14 @@ impl Queue {
                 let wait = view.wait(view.ahead_of(ticket.number));
                 Err(Refusal::not_ready(Duration::from_millis(poll_after(ticket, wait))))
             }
-            // The line gives a pass to whoever is ready.
+            // Unreachable with a correct store: the line gives a ready person a pass.
             Standing::Ready { .. } => Err(Refusal::not_ready(POLL_MIN)),
             Standing::Left => Err(Refusal::gone("LEFT", "you have left the line; join again")),
             Standing::Expired => Err(Refusal::gone("EXPIRED", "your turn has passed; join again")),
         }
     }
 
-    /// Gives the place up. Who has entered has entered.
+    /// Gives up the place. A person who has entered stays entered.
     pub(crate) async fn leave(&self, held: &Held, trace: &Trace) -> Result<QueueStatus, Refusal> {
         let left = held.room.leave(&held.ticket).await;
         let left = left.map_err(|fault| Refusal::failed("leave", &fault, trace));
@@ -263,7 +268,7 @@ impl Queue {
         left
     }
 
-    /// Reads a ticket and finds its line.
+    /// Verifies a ticket and finds its line.
     pub(crate) async fn held(&self, token: &str, trace: &Trace) -> Result<Held, Refusal> {
         let (show, ticket) =
             self.0.signer.verify(token).map_err(|why| self.not_believed(token, why, trace))?;
@@ -271,7 +276,7 @@ impl Queue {
         Ok(Held { show, ticket, room })
     }
 
-    /// Notes that somebody has used what is another person's, if that is why they are refused.
+    /// Records the use of another person's ticket or name, if that is why the request is refused.
     pub(crate) fn foreign(&self, reason: &'static str, no: &Refusal, trace: &Trace) {
         if no.code() == Code::Forbidden {
             self.0.metrics.rejected(reason);
@@ -295,7 +300,7 @@ impl Queue {
         }
     }
 
-    /// What the operator changes in the line of a show; and what its rules are then.
+    /// Changes the rules of a show's line and returns the new ones.
     pub(crate) async fn rule(
         &self,
         show: &ShowId,
@@ -306,7 +311,7 @@ impl Queue {
         room.rule(change).await.map_err(|fault| Refusal::failed("rule", &fault, trace))
     }
 
-    /// What the operator says to those who wait.
+    /// Sets the message to the people who wait, or removes it.
     pub(crate) async fn announce(
         &self,
         show: &ShowId,
@@ -317,7 +322,7 @@ impl Queue {
         room.announce(notice).await.map_err(|fault| Refusal::failed("announce", &fault, trace))
     }
 
-    /// The line of a show that has one, opened by whoever asks first.
+    /// The line of a show that has a waiting room; the first caller opens it.
     pub(crate) async fn room(&self, show: &ShowId, trace: &Trace) -> Result<Arc<Room>, Refusal> {
         if let Some(room) = self.0.rooms.kept(show) {
             return Ok(room);
@@ -328,7 +333,7 @@ impl Queue {
                 let message = format!("show {show} has no waiting room: reserve seats at once");
                 return Err(Refusal::new(Code::NotFound, message));
             }
-            // A line that there is goes on without the inventory.
+            // An existing line continues without the inventory.
             Err(no) if no.code() == Code::Unavailable => None,
             Err(no) => return Err(no),
         };
@@ -341,14 +346,14 @@ impl Queue {
         room.map_err(|fault| Refusal::failed("open", &fault, trace))
     }
 
-    /// Every line that is open here.
+    /// Every line that is open at this gateway.
     pub(crate) fn rooms(&self) -> Vec<(ShowId, Arc<Room>)> {
         let mut rooms = self.0.rooms.all();
         rooms.sort_by(|a, b| a.0.cmp(&b.0));
         rooms
     }
 
-    /// Now, by the gateway's clock.
+    /// The gateway's clock.
     pub(crate) fn clock(&self) -> &dyn Clock {
         &*self.0.clock
     }
@@ -368,25 +373,25 @@ impl Queue {
 }
 
 impl Held {
-    /// The limit of requests is the ticket's: who holds it is one person.
+    /// The key whose limit the requests count against: a ticket belongs to one person.
     pub(crate) fn key(&self) -> &Arc<str> {
         &self.ticket.key
     }
 
-    /// The show that it is for.
+    /// The ticket's show.
     pub(crate) fn show(&self) -> &ShowId {
         &self.show
     }
 }
 
-/// Whole people: a slower line than one a second is not kept.
+/// Rounds to whole people, at least one a second.
 fn rules(settings: admin::WaitingRoom) -> Rules {
     let people = |value: f64| value.round().clamp(1.0, f64::from(u32::MAX)) as u32;
     let rate = people(settings.rate_per_sec);
     Rules { burst: settings.burst.map_or(rate, people), ..Rules::at(rate) }
 }
 
-/// Whose pass a ticket gives.
+/// The person that the ticket's pass belongs to.
 fn holder(ticket: &Ticket, signed_in: Option<&PersonId>) -> Result<PersonId, Refusal> {
     let named = match ticket.key.split_once(':') {
         Some(("u" | "c", name)) => Some(
@@ -408,12 +413,13 @@ fn holder(ticket: &Ticket, signed_in: Option<&PersonId>) -> Result<PersonId, Ref
     }
 }
 
-/// Whole seconds, rounded up: a wait is not told too short.
+/// Whole seconds, rounded up, so that a wait is never reported too short.
 const fn whole(wait: Duration) -> u64 {
     wait.as_millis().div_ceil(1_000) as u64
 }
 
-/// A tenth of the wait, spread by the number so that people who joined together do not ask together.
+/// A tenth of the wait in milliseconds, spread by the number, so that people who joined together do
+/// not poll together.
 fn poll_after(ticket: &Ticket, wait: Option<Duration>) -> u64 {
     let base = wait.map_or(POLL_MAX, |wait| wait / 10).clamp(POLL_MIN, POLL_MAX);
     let spread = ticket.number.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 56;

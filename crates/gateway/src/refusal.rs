@@ -1,4 +1,4 @@
-//! Why the gateway says no, in the words of both of its edges.
+//! Why the gateway refuses a request, encoded for both of its edges.
 
 use crate::edge::tell_limit;
 use crate::limits::Verdict;
@@ -10,23 +10,24 @@ use http::{HeaderValue, StatusCode, header};
 use ports::{Fault, FaultClass, Trace};
 use runtime::http::ErrorReply;
 
-/// Not this person's turn: the one code of the gateway that the common list has not (contracts 3.1).
+/// It is not this person's turn: the one code of the gateway that is not in the common table
+/// (docs/contracts.md#errors).
 pub(crate) const NOT_READY: &str = "NOT_READY";
 
-/// A refusal. Boxed, because nearly every result here has one and nearly none is it.
+/// A refusal. Boxed, because nearly every result here has this error type and few are errors.
 #[derive(Debug, Clone)]
 pub(crate) struct Refusal(Box<Parts>);
 
 #[derive(Debug, Clone)]
 struct Parts {
     error: WireError,
-    /// Where it is not the code's own.
+    /// Where it differs from the code's own status.
     status: Option<StatusCode>,
-    /// When to try again.
+    /// How long to wait before the next try.
     retry_after: Option<Duration>,
     /// It is not this person's turn.
     not_ready: bool,
-    /// The limit that was reached, and when the next request is let through.
+    /// The limit that was reached, and when the next request is allowed.
     limit: Option<(Verdict, Timestamp)>,
 }
 
@@ -43,13 +44,13 @@ impl Refusal {
         this.after(after)
     }
 
-    /// A ticket that gives no pass any more, and why.
+    /// The ticket gives no pass any more; `reason` says why.
     pub(crate) fn gone(reason: &str, message: &str) -> Self {
         let error = WireError::new(Code::FailedPrecondition, message).detail("waiting_token", reason, "");
         Self::from(error).with_status(StatusCode::GONE)
     }
 
-    /// Something behind the gateway did not answer; it is told to the log, and the caller learns no more than when to come again.
+    /// A call behind the gateway failed: the log gets the fault, the caller only when to try again.
     pub(crate) fn failed(what: &'static str, fault: &Fault, trace: &Trace) -> Self {
         let trace_id = trace.trace_id.as_deref();
         tracing::warn!(operation = what, trace_id, error = fault.chain(), "a call behind the gateway failed");
@@ -63,7 +64,7 @@ impl Refusal {
         Self::new(Code::Unavailable, message).after(Duration::from_secs(1))
     }
 
-    /// A limit was reached; the next request is let through at `next_at`.
+    /// A limit was reached; the next request is allowed at `next_at`.
     pub(crate) fn too_many(verdict: Verdict, next_at: Timestamp) -> Self {
         let mut this = Self::new(Code::RateLimited, "too many requests").after(verdict.wait);
         this.0.limit = Some((verdict, next_at));
@@ -86,7 +87,7 @@ impl Refusal {
         self.0.error.code
     }
 
-    /// Whether it says only that it is not this person's turn.
+    /// Whether it only says that it is not this person's turn.
     pub(crate) fn is_not_ready(&self) -> bool {
         self.0.not_ready
     }
@@ -95,7 +96,7 @@ impl Refusal {
         self.0.status == Some(StatusCode::GONE)
     }
 
-    /// As gRPC tells it: the error, with when to try again among its particulars.
+    /// As a gRPC error, with the wait in its details.
     pub(crate) fn into_error(self, trace: &Trace) -> WireError {
         let Parts { error, retry_after, .. } = *self.0;
         let error = match retry_after {
@@ -105,7 +106,7 @@ impl Refusal {
         error.traced(trace.trace_id.clone())
     }
 
-    /// As an HTTP answer.
+    /// As an HTTP response.
     pub(crate) fn reply(self, trace: &Trace) -> Response {
         let Parts { error, status, retry_after, not_ready, limit } = *self.0;
         let status = status.unwrap_or_else(|| error.code.http_status());
@@ -131,7 +132,7 @@ impl Refusal {
     }
 }
 
-/// Whole seconds, at least one: what `Retry-After` can say.
+/// Whole seconds, at least one, for `Retry-After`.
 fn seconds(wait: Duration) -> u64 {
     wait.as_millis().div_ceil(1_000).max(1) as u64
 }

@@ -1,8 +1,9 @@
 //! The line of one show as this gateway sees it.
 //!
-//! Two tasks keep it: one lets time pass in the store and brings the snapshot, the other sends signs of life. A place is told
-//! from the snapshot (trap W6). Where the snapshot cannot tell, because the person's turn has come before, the answer comes
-//! with the signs of life. Only joining, entering and leaving are calls of their own.
+//! Two tasks maintain it: one advances time in the store and fetches the snapshot, the other sends
+//! signs of life. A place is computed from the snapshot (trap T-W6). Where the snapshot does not
+//! say, because the person may have had a turn, the answer comes with the signs of life. Only join,
+//! enter and leave are calls of their own.
 
 mod beats;
 mod people;
@@ -28,36 +29,37 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use view::Viewer;
 
-/// The longest time between two snapshots of a line with people in it, and of one without.
+/// The longest time between two snapshots of a line with people, and of an empty line.
 const TICK_EVERY: Duration = Duration::from_millis(250);
 const IDLE_TICK_EVERY: Duration = Duration::from_secs(2);
-/// The shortest: more often than the burst needs to fill.
+/// The shortest time between two snapshots: shorter than the smallest burst needs to fill.
 const TICK_EVERY_MIN: Duration = Duration::from_millis(20);
-/// How long signs of life are gathered when nobody waits for an answer, and when somebody does. A whole call goes at once.
+/// How long signs of life are gathered when nobody waits for an answer, and when somebody does. A
+/// full batch is sent at once.
 const LINGER: Duration = Duration::from_millis(100);
 const LINGER_URGENT: Duration = Duration::from_millis(5);
-/// How long somebody who asks waits for the answer before they are told what is known.
+/// How long a status request waits for the store before it is answered from what the gateway knows.
 const ANSWER_WITHIN: Duration = Duration::from_millis(500);
-/// How long a failed call rests.
+/// The pause after a failed call.
 const REST: Duration = Duration::from_millis(200);
-/// How often what the operator says is looked at.
+/// How often the operator's message is fetched.
 const NOTICE_EVERY: Duration = Duration::from_secs(1);
-/// An answer that took longer says too little of when its clock was looked at.
+/// A slower answer is too imprecise to set our idea of the store's clock.
 const CLOCK_WITHIN: Duration = Duration::from_millis(100);
 
-/// What a line is kept with.
+/// The store of the lines, with the limit and the metrics of its calls.
 #[derive(Clone)]
 pub(crate) struct Keep {
     pub(crate) store: Arc<dyn WaitingRoomStore>,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) metrics: StoreMetrics,
     pub(crate) lines: LineMetrics,
-    /// The longest that a call of the store may take.
+    /// Time limit of one call to the store.
     pub(crate) limit: Duration,
 }
 
 impl Keep {
-    /// One call of the store, counted and bounded.
+    /// Makes one call to the store, with the time limit, and counts it.
     pub(crate) async fn call<T, R>(
         &self,
         operation: &'static str,
@@ -84,13 +86,14 @@ pub struct Room {
     keep: Keep,
     beats: Beats,
     view: watch::Sender<Arc<View>>,
-    /// By how many milliseconds the store's clock is ahead of what this process has been running: our own clock may jump.
+    /// How many milliseconds the store's clock is ahead of this process's running time. Running
+    /// time, because our own clock may jump.
     ahead_ms: AtomicI64,
 }
 
 impl Room {
-    /// Opens the line, and keeps it until `shutdown`. Without rules there has to be one: another gateway has opened it, or this one
-    /// before it was restarted.
+    /// Opens the line and maintains it until `shutdown`. Without `wanted` the line must exist:
+    /// another gateway opened it, or this one before a restart.
     pub(crate) async fn open(
         show: ShowId,
         wanted: Option<Rules>,
@@ -114,7 +117,7 @@ impl Room {
             if let Some(view) = viewer.view(keep.clock.elapsed(), notice.as_deref().map(Into::into)) {
                 break view;
             }
-            // There is more of it, or it was lost under our eyes.
+            // The snapshot has more parts, or the store lost the line meanwhile.
             keep.clock.sleep(TICK_EVERY_MIN).await;
         };
         let ahead_ms = AtomicI64::new(ahead(view.snapshot.at, keep.clock.elapsed()));
@@ -129,8 +132,8 @@ impl Room {
         Ok(room)
     }
 
-    /// Starts a task that runs until `shutdown`. A line that stands still is worse than a mistake that is made again: after a
-    /// panic the task begins anew, with what the last view of the line says.
+    /// Starts a task that runs until `shutdown`. A repeated panic is better than a line that stands
+    /// still: after a panic the task starts again from the last view of the line.
     fn keep_up<F: Future<Output = ()> + Send + 'static>(
         self: &Arc<Self>,
         task: &'static str,
@@ -156,32 +159,33 @@ impl Room {
         Arc::clone(&self.view.borrow())
     }
 
-    /// People who were heard of here lately.
+    /// How many people this gateway heard from lately.
     pub fn heard_of(&self) -> usize {
         self.beats.people()
     }
 
-    /// Signs of life that wait to be told to the store.
+    /// How many signs of life wait to be sent to the store.
     pub fn due(&self) -> usize {
         self.beats.due()
     }
 
-    /// Now, by the clock that turns and passes are told by.
+    /// Now, by the store's clock, which times turns and passes.
     pub(crate) fn store_now(&self) -> Timestamp {
         let ahead = self.ahead_ms.load(Ordering::Relaxed);
         let elapsed = self.keep.clock.elapsed().as_millis() as u64;
         Timestamp::from_millis(elapsed.saturating_add_signed(ahead))
     }
 
-    /// Takes the next number, or finds the place that this person has.
+    /// Takes the next number, or finds the place that the person already has.
     pub(crate) async fn join(&self, key: &str) -> Result<Ticket, PortError<Refusal>> {
         let ticket = self.keep.call("join", self.keep.store.join(&self.show, key)).await?;
         self.beats.joined(&ticket, self.keep.clock.elapsed());
         Ok(ticket)
     }
 
-    /// Where somebody stands; it is a sign of life as well. The store is not asked for it: what is not known is told with the
-    /// next signs of life, and while the store does not answer what is known is told.
+    /// Where a person stands; the question is also a sign of life. It costs the store no call of
+    /// its own: what the gateway does not know comes with the next signs of life. While the store
+    /// does not answer, the gateway answers from what it knows.
     pub(crate) async fn standing(&self, ticket: &Ticket) -> Standing {
         let asks = self.had_turn(ticket) && !planted(Plant::CountsBelieved);
         match self.beats.note(ticket, asks, self.keep.clock.elapsed()) {
@@ -194,12 +198,13 @@ impl Room {
         }
     }
 
-    /// Whether a turn may have come to this ticket: then the counts do not tell where its owner stands.
+    /// Whether this ticket may have had a turn: then the counts do not say where its owner stands.
     fn had_turn(&self, ticket: &Ticket) -> bool {
         ticket.number <= self.view.borrow().snapshot.high
     }
 
-    /// A turn or a pass that was told before and is not over (trap W5: who is ready stays so, however slow the store is).
+    /// A known turn or pass that has not expired (trap T-W5: a ready person stays ready, however
+    /// slow the store is).
     fn known(&self, ticket: &Ticket) -> Option<Standing> {
         let now = self.store_now();
         self.beats.last(ticket).filter(|standing| match standing {
@@ -208,9 +213,9 @@ impl Room {
         })
     }
 
-    /// Turns a turn into a pass; and whether this was the first time that it was asked for here.
+    /// Exchanges a turn for a pass; the flag is false if this gateway already knew the pass.
     pub(crate) async fn enter(&self, ticket: &Ticket) -> Result<(Dated<Standing>, bool), Fault> {
-        // One pass, also if the store has lost that there was one.
+        // The same pass again, even if the store has lost it.
         if let Some(standing @ Standing::Entered { .. }) = self.known(ticket)
             && !planted(Plant::EnterBooksAgain)
         {
@@ -221,24 +226,24 @@ impl Room {
         Ok((entered, true))
     }
 
-    /// Goes away for good.
+    /// Leaves the line for good.
     pub(crate) async fn leave(&self, ticket: &Ticket) -> Result<Standing, Fault> {
         let left = plain(self.keep.call("leave", port(self.keep.store.leave(&self.show, ticket))).await)?;
         self.beats.tell(ticket, left, self.keep.clock.elapsed());
         Ok(left)
     }
 
-    /// What the operator changes.
+    /// Changes the rules and returns the new ones.
     pub(crate) async fn rule(&self, change: RuleChange) -> Result<Rules, Fault> {
         plain(self.keep.call("rule", port(self.keep.store.rule(&self.show, change))).await)
     }
 
-    /// What the operator says to those who wait.
+    /// Sets the message to the people who wait, or removes it.
     pub(crate) async fn announce(&self, notice: Option<&str>) -> Result<(), Fault> {
         plain(self.keep.call("announce", port(self.keep.store.announce(&self.show, notice))).await)
     }
 
-    /// Lets time pass in the line, and brings the snapshot, for ever.
+    /// Advances time in the line and fetches the snapshot, for ever.
     async fn tick(&self, mut viewer: Viewer) {
         let Keep { store, clock, .. } = &self.keep;
         let mut failed = false;
@@ -258,7 +263,7 @@ impl Room {
                     }
                     if now.saturating_sub(notice_at) >= NOTICE_EVERY {
                         notice_at = now;
-                        // The old one stays if there is no answer.
+                        // Without an answer the old message stays.
                         let asked = plain(self.keep.call("notice", port(store.notice(&self.show))).await);
                         notice = asked.map_or(notice, |new| new.map(Into::into));
                     }
@@ -280,7 +285,7 @@ impl Room {
         }
     }
 
-    /// Takes a snapshot in; and how long it is until the next.
+    /// Takes in a snapshot and returns the time until the next.
     fn take(&self, viewer: &mut Viewer, ticked: Ticked, notice: Option<Arc<str>>) -> Duration {
         let now = self.keep.clock.elapsed();
         let more = ticked.is_busy || ticked.snapshot.more;
@@ -326,7 +331,7 @@ impl Room {
             match plain(self.keep.call("beat", port(store.beat(&self.show, &tickets))).await) {
                 Ok(told) => self.beats.answered(&tickets, &told.answer),
                 Err(fault) => {
-                    // What will never be answered is not asked again; of the rest the other task tells the log.
+                    // A permanent fault is not retried; all others are logged by the other task.
                     let again = fault.class != FaultClass::Permanent;
                     if !again {
                         let error = fault.chain();
@@ -340,19 +345,19 @@ impl Room {
     }
 }
 
-/// By how many milliseconds the store's clock is ahead of so long a time; rather too few than one too many, by which a pass would
-/// be handed out before its time.
+/// How many milliseconds the store's clock is ahead of `elapsed`. Rounded down: one millisecond too
+/// many would hand out a pass before its time.
 fn ahead(theirs: Timestamp, elapsed: Duration) -> i64 {
     theirs.as_millis() as i64 - elapsed.as_nanos().div_ceil(1_000_000) as i64
 }
 
-/// Often enough that no token of the bucket runs over.
+/// Often enough that the bucket never overflows.
 fn tick_every(rules: Rules) -> Duration {
     let fills = Duration::from_secs_f64(f64::from(rules.burst) / f64::from(rules.rate.max(1)));
     (fills / 2).clamp(TICK_EVERY_MIN, TICK_EVERY)
 }
 
-/// A call that has no refusal.
+/// The refusal of a call that cannot be refused.
 enum Never {}
 
 async fn port<T>(call: impl Future<Output = Result<T, Fault>>) -> Result<T, PortError<Never>> {

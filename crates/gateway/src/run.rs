@@ -1,4 +1,5 @@
-//! One instance of gateway-api: the public servers and the administration, from the first request to a drained end.
+//! One instance of gateway-api: the public servers and the administration, from start to a drained
+//! shutdown.
 
 use crate::backends::{Sales, Shows};
 use crate::catalogue::Catalogue;
@@ -18,15 +19,16 @@ use std::sync::Arc;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
-/// The port is open to everybody. With the limits of an address that are usual, it begins some 6,000 calls in this time.
+/// The port is open to everybody. With the default limits an address begins at most about 6,000
+/// calls in this time.
 const GRPC_LIMITS: Limits = Limits { time_max: Duration::from_secs(10), ..Limits::DEFAULT };
 
-/// Whom and what gateway-api works with.
+/// The ports that gateway-api is given.
 #[derive(Clone)]
 pub struct Deps {
-    /// The lines.
+    /// The store of the waiting room's lines.
     pub waiting_room: Arc<dyn WaitingRoomStore>,
-    /// What is on sale.
+    /// The shows on sale.
     pub shows: Arc<dyn Shows>,
     /// Reservations and payments.
     pub sales: Arc<dyn Sales>,
@@ -42,29 +44,29 @@ pub struct Deps {
     pub process: Process,
 }
 
-/// Bound sockets.
+/// Sockets, already bound.
 pub struct Listeners {
     /// REST and pages.
     pub http: TcpListener,
     /// gRPC.
     pub grpc: TcpListener,
-    /// Administration; `None` = it is not served here.
+    /// Administration; `None`: not served on a port of its own.
     pub admin: Option<TcpListener>,
 }
 
-/// An instance that could not serve.
+/// Why an instance could not serve.
 #[derive(Debug, thiserror::Error)]
 pub enum RunError {
-    /// A secret that is too weak.
+    /// The secret is too weak.
     #[error("the secret of tokens: {0}")]
     Secret(#[from] identity::WeakSecret),
-    /// The HTTP server.
+    /// The HTTP server failed.
     #[error("the HTTP server of gateway-api")]
     Http(#[source] io::Error),
-    /// The gRPC server.
+    /// The gRPC server failed.
     #[error("the gRPC server of gateway-api")]
     Grpc(#[source] io::Error),
-    /// The server of the administration.
+    /// The administration's server failed.
     #[error("the administration of gateway-api")]
     Admin(#[source] io::Error),
 }
@@ -76,11 +78,11 @@ pub struct Gateway {
     config: Config,
     deps: Deps,
     shutdown: CancellationToken,
-    /// Streams end with it, so that they hold no server.
+    /// Ends the streams, so that none of them keeps a server from draining.
     closing: CancellationToken,
 }
 
-/// Puts a gateway together.
+/// Builds a gateway from its settings and ports.
 ///
 /// # Errors
 /// When the secret of tokens is too weak.
@@ -130,21 +132,22 @@ pub fn assemble(config: Config, deps: Deps) -> Result<Gateway, identity::WeakSec
 }
 
 impl Gateway {
-    /// The routes of administration, for a process that serves them beside others.
+    /// The routes of the administration, for a process that serves them together with others.
     pub fn admin_routes(&self) -> axum::Router {
         edge::admin::routes(self.edge.0.queue.clone(), self.config.admin_token.clone())
     }
 
-    /// The public routes, for whoever calls them without a socket.
+    /// The public routes, for callers without a socket.
     pub fn routes(&self) -> axum::Router {
         edge::rest::router(&self.edge, &self.config.origins, &self.deps.process)
     }
 
-    /// Serves until `shutdown`. Then, in this order: not ready any more; no new connections, requests that were begun end; the lines
-    /// are not kept any more. Nothing of a line is here: other gateways, or this one after a restart, go on with it.
+    /// Serves until `shutdown`. Then, in this order: it reports not ready; it accepts no connection
+    /// and finishes the requests that have begun; it stops its tasks of the lines. No state of a
+    /// line is lost with it: other gateways, or this one after a restart, continue the line.
     ///
     /// # Errors
-    /// When a server could not be set up; the others are then drained too.
+    /// When a server could not be set up; the other servers are then drained too.
     pub async fn run(self, listeners: Listeners, shutdown: CancellationToken) -> Result<(), RunError> {
         let Deps { tasks, process, .. } = &self.deps;
         if let Some(refresher) = self.refresher {

@@ -1,4 +1,5 @@
-//! Reservations and payments: each request becomes one call of a service behind the gateway, in the name of who is signed in.
+//! Reservations and payments: each request becomes one call to a service behind the gateway, in the
+//! name of the signed-in user.
 
 use crate::backends::{Answer, Sales};
 use crate::metrics::GatewayMetrics;
@@ -42,8 +43,9 @@ impl Desk {
         Self { sales, clock, metrics, limit, running: Arc::default() }
     }
 
-    /// Holds seats; and whether the answer was recorded before. The key is kept by reservation-api, with the reservation: it
-    /// holds over gateways, crashes and restarts. Here only two that run at once are told apart.
+    /// Holds seats; the flag says whether an earlier request under the key recorded this answer.
+    /// reservation-api keeps the key with the reservation, so it survives gateways, crashes and
+    /// restarts. The gateway only refuses a second request that runs at the same time.
     pub(crate) async fn reserve(
         &self,
         person: &PersonId,
@@ -54,7 +56,7 @@ impl Desk {
         let show = required(ShowId::parse, "event_id", &request.event_id)?;
         let quantity = i32::try_from(request.quantity.unwrap_or_default())
             .map_err(|_| WireError::invalid("quantity", "quantity is out of range"))?;
-        // Of what a person may write at will nothing is passed on that is too long for the next hop.
+        // Free text that is too long for the next hop is refused here.
         seat_ids(&request.seat_ids)?;
         optional(SectionId::parse, "section", request.section.as_deref().unwrap_or_default())?;
         let pass = request.reservation_token.unwrap_or_default();
@@ -92,7 +94,7 @@ impl Desk {
         Ok((reserved, recorded))
     }
 
-    /// Reads somebody's own reservation.
+    /// Reads the person's own reservation.
     pub(crate) async fn reservation(
         &self,
         person: &PersonId,
@@ -132,7 +134,8 @@ impl Desk {
         })
     }
 
-    /// Confirms a reservation that is paid. Without an intent it is the one that the reservation knows.
+    /// Confirms a paid reservation. Without an intent, the one that the reservation records is
+    /// used.
     pub(crate) async fn confirm(
         &self,
         person: &PersonId,
@@ -195,8 +198,9 @@ impl Desk {
         Ok(contracts::rest::reservation::StatusOnly { status: "CANCELLED".to_owned() })
     }
 
-    /// Opens a payment for somebody's own reservation, of its price; and whether the answer was recorded before. The key is kept
-    /// by the provider, with the payment. What is not held any more opens no payment, under whatever key.
+    /// Opens a payment of the person's own reservation, over its price; the flag says whether the
+    /// answer was recorded before. The provider keeps the key with the payment. A reservation that
+    /// is not held any more opens no payment, whatever the key.
     pub(crate) async fn intent(
         &self,
         person: &PersonId,
@@ -247,7 +251,7 @@ impl Desk {
         Ok((made, recorded))
     }
 
-    /// Decides somebody's own payment; and where it stands then. One that is decided stays so.
+    /// Decides the person's own payment and returns its status. A decided payment does not change.
     pub(crate) async fn process(
         &self,
         person: &PersonId,
@@ -275,7 +279,7 @@ impl Desk {
         Ok(contracts::rest::reservation::StatusOnly { status: after.status })
     }
 
-    /// Reads somebody's own payment.
+    /// Reads the person's own payment.
     pub(crate) async fn payment(
         &self,
         person: &PersonId,
@@ -345,7 +349,7 @@ impl Desk {
         answer
     }
 
-    /// An answer under a key, counted as what it is.
+    /// Counts an answer under a key.
     fn counted<T>(&self, answer: Result<(T, bool), Refusal>) -> Result<(T, bool), Refusal> {
         match &answer {
             Ok((_, true)) => self.metrics.idempotency("replayed"),
@@ -355,7 +359,7 @@ impl Desk {
         answer
     }
 
-    /// One request under a key at a time; the place is free again when the guard goes.
+    /// Allows one request under a key at a time; dropping the guard ends it.
     fn begin(&self, person: &PersonId, key: &str) -> Result<Running, Refusal> {
         let entry = (person.clone(), key.to_owned());
         let mut running = self.running.lock().unwrap_or_else(PoisonError::into_inner);
@@ -387,7 +391,7 @@ impl Drop for Running {
     }
 }
 
-/// What is in the way of a state is a conflict to callers over REST, but for a payment that is not approved.
+/// Over REST a failed precondition is 409 Conflict.
 fn told(error: WireError) -> Refusal {
     let retry = matches!(
         error.code,
@@ -399,7 +403,7 @@ fn told(error: WireError) -> Refusal {
     if retry { refusal.after(Duration::from_secs(1)) } else { refusal }
 }
 
-/// Why a reservation of which no payment is known is not confirmed.
+/// Why a reservation without a known payment is not confirmed.
 fn unpaid(status: &str) -> Refusal {
     match status {
         "EXPIRED" => Refusal::new(Code::ReservationExpired, "the hold has run out"),
@@ -418,7 +422,7 @@ fn ids(seats: Vec<common::Seat>) -> Vec<String> {
     seats.into_iter().map(|seat| seat.id).collect()
 }
 
-/// The Idempotency-Key of a request: 1 to 128 printable ASCII characters.
+/// Checks the Idempotency-Key of a request: 1 to 128 printable ASCII characters.
 pub(crate) fn key(given: Option<&http::HeaderValue>) -> Result<Option<&str>, Refusal> {
     let Some(given) = given else { return Ok(None) };
     let text = given.as_bytes();

@@ -1,8 +1,10 @@
-//! The ticket as people hold it: the state of their place, signed (design part 6, trap W6 and W10).
+//! The ticket as people hold it: the state of their place, signed (docs/design.md#the-waiting-room,
+//! traps T-W6 and T-W10).
 //!
-//! Its text is `q1.<payload>.<signature>`, in the manner of [`contracts::pass`]: the payload is JSON in base64url, the
-//! signature HMAC-SHA256 over all before the last point, compared in constant time and before the payload is read. The prefix
-//! fixes the scheme and is signed as well, so that a ticket is never a pass.
+//! Its text is `q1.<payload>.<signature>`, like that of [`contracts::pass`]: the payload is JSON in
+//! base64url, the signature is HMAC-SHA256 over everything before the last point, compared in
+//! constant time and before the payload is read. The prefix fixes the scheme and is also signed, so
+//! that a ticket is never a pass.
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -16,40 +18,40 @@ use serde::{Deserialize, Serialize};
 use sha2::Sha256;
 use std::borrow::Cow;
 
-/// Bytes of a ticket's text, at most.
+/// The longest text of a ticket, in bytes.
 pub const BYTES_MAX: usize = 2 * 1024;
 
 const SCHEME: &str = "q1.";
 
-/// A text is no ticket of this house, or was changed.
+/// Why a text is not an accepted ticket.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum Rejected {
-    /// Not a ticket, or one of a later scheme.
+    /// Not a ticket, or a ticket of a later scheme.
     #[error("it is not a ticket")]
     Malformed,
-    /// Signed with another secret, or changed.
+    /// Signed with an unknown secret, or changed.
     #[error("its signature does not match")]
     WrongSignature,
 }
 
 #[derive(Serialize, Deserialize)]
 struct Payload<'a> {
-    /// The number in line.
+    /// The number in the line.
     n: u64,
     #[serde(borrow)]
     show: Cow<'a, str>,
     #[serde(borrow)]
     key: Cow<'a, str>,
-    /// When they joined, milliseconds since 1970.
+    /// When its owner joined, milliseconds since 1970.
     at: u64,
 }
 
-/// Signs tickets with the first secret, and believes those of all.
+/// Signs tickets with the first secret and accepts the signatures of all.
 #[derive(Clone)]
 pub struct Signer(Vec<Hmac<Sha256>>);
 
 impl Signer {
-    /// Of at least one secret.
+    /// Takes at least one secret.
     pub fn new<S: AsRef<[u8]>>(secrets: impl IntoIterator<Item = S>) -> Self {
         let keyed =
             |secret: S| Hmac::new_from_slice(secret.as_ref()).expect("HMAC takes a key of any length");
@@ -74,10 +76,10 @@ impl Signer {
         text
     }
 
-    /// Reads a ticket.
+    /// Verifies and reads a ticket.
     ///
     /// # Errors
-    /// When it is none, or nobody here has signed it.
+    /// When the text is not a ticket, or none of the secrets signed it.
     pub fn verify(&self, text: &str) -> Result<(ShowId, Ticket), Rejected> {
         if text.len() > BYTES_MAX {
             return Err(Rejected::Malformed);
@@ -122,7 +124,7 @@ mod tests {
         assert_eq!(Signer::new(["new"]).verify(&text), Err(Rejected::WrongSignature));
     }
 
-    /// Both are signed with the same secrets.
+    /// Tickets and passes are signed with the same secrets.
     #[test]
     fn a_ticket_is_no_pass_and_a_pass_is_no_ticket() {
         let (show, person) = (ShowId::parse("s").unwrap(), domain::id::PersonId::parse("kim").unwrap());
@@ -153,7 +155,7 @@ mod tests {
             prop_assert_eq!(signer.verify(&text), Ok((show, ticket)));
             let mut bytes = text.clone().into_bytes();
             let at = at % bytes.len();
-            // The last letter of the signature has bits that say nothing.
+            // The last letter of the signature has unused bits.
             prop_assume!(bytes[at] != with && at != bytes.len() - 1);
             bytes[at] = with;
             if let Ok(changed) = String::from_utf8(bytes) {

@@ -1,14 +1,15 @@
-//! Administration on its own address. Beyond loopback nothing is served without a token; with one, every request carries it in
-//! `X-Internal-Token`. What is changed is changed in the store: once, for all gateways.
+//! The administration, on its own address. Beyond loopback it is served only with a token, which
+//! every request then carries in `X-Internal-Token`. A change is made in the store: once, for all
+//! gateways.
 //!
 //! | method path | answer |
 //! |---|---|
-//! | GET /admin/queues | the figures of every line that is open here |
-//! | GET /admin/queues/{id} | the figures of one |
-//! | PATCH /admin/queues/{id} `{rate_per_sec?, burst?, capacity?, paused?, closed?}` | its rules then |
-//! | POST /admin/queues/{id}/pause, …/resume | nobody gets a turn, or again |
-//! | POST /admin/queues/{id}/drain, …/open | nobody new joins and who waits goes on, or again |
-//! | PUT /admin/queues/{id}/message `{text}`, DELETE | what those who wait are told |
+//! | GET /admin/queues | the figures of every line that is open at this gateway |
+//! | GET /admin/queues/{id} | the figures of one line |
+//! | PATCH /admin/queues/{id} | the new rules; `{rate_per_sec?, burst?, capacity?, paused?, closed?}` |
+//! | POST /admin/queues/{id}/pause, …/resume | the new rules: nobody gets a turn, or people do again |
+//! | POST /admin/queues/{id}/drain, …/open | the new rules: nobody new can join, or people can again |
+//! | PUT /admin/queues/{id}/message `{text}`, DELETE | sets or removes the message to those who wait |
 
 use crate::queue::Queue;
 use crate::refusal::Refusal;
@@ -38,7 +39,7 @@ use tokio_util::sync::CancellationToken;
 struct Figures {
     event_id: String,
     as_of: String,
-    /// People of each kind; `joined` is the sum of the others but `turns`.
+    /// People by kind; `joined` is the sum of all others except `turns`.
     joined: u64,
     waiting: u64,
     absent: u64,
@@ -47,9 +48,9 @@ struct Figures {
     left: u64,
     expired: u64,
     turns: u64,
-    /// Who was heard of by this gateway in the last minute.
+    /// People that this gateway heard from in the last minute.
     heard_of_here: usize,
-    /// People a second as the wait is told by it; `null` before anything was measured.
+    /// People a second, from which waits are estimated; `null` before anything was measured.
     pace_per_sec: Option<f64>,
     rules: RulesBody,
     message: Option<String>,
@@ -72,12 +73,12 @@ struct Change {
     burst: Option<u32>,
     paused: Option<bool>,
     closed: Option<bool>,
-    /// `null` takes the limit away, as it is told.
+    /// `null` removes the limit, as in the answer.
     #[serde(default, deserialize_with = "given")]
     capacity: Option<Option<u64>>,
 }
 
-/// A field that is there, `null` or not.
+/// Keeps a `null` field apart from a missing one.
 fn given<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Option<u64>>, D::Error> {
     Deserialize::deserialize(from).map(Some)
 }
@@ -101,7 +102,7 @@ pub(crate) async fn serve(
     runtime::http::serve(listener, router, shutdown, tasks).await
 }
 
-/// The routes of administration, for a process that serves more than these on the same address.
+/// The routes of the administration, for a process that serves more on the same address.
 pub(crate) fn routes(queue: Queue, token: Option<SecretString>) -> Router {
     Router::new()
         .route("/admin/queues", get(all))

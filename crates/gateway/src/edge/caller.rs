@@ -1,4 +1,4 @@
-//! Who calls, and whether they call too often.
+//! The caller's identity and address, and their limits.
 
 use super::Edge;
 use crate::limits::Verdict;
@@ -24,7 +24,7 @@ const REMAINING: HeaderName = HeaderName::from_static("x-ratelimit-remaining");
 const RESET: HeaderName = HeaderName::from_static("x-ratelimit-reset");
 
 impl Edge {
-    /// Who is signed in: nobody without the header, and nobody is let through with a token that is not valid.
+    /// The signed-in user; `None` without the header. An invalid token is refused.
     pub(super) async fn signed_in(
         &self,
         headers: &HeaderMap,
@@ -44,7 +44,8 @@ impl Edge {
                     trace_id = trace.trace_id.as_deref(),
                     "a token was not believed"
                 );
-                // Which of the reasons it was would help to forge the next one; that it has expired helps its owner.
+                // The exact reason would help to forge the next token; only the expiry helps its
+                // owner.
                 let message = match why {
                     Rejected::Missing => "the header Authorization must be: Bearer, a space, and a token",
                     Rejected::Expired => "the token has expired; sign in again",
@@ -55,14 +56,14 @@ impl Edge {
         }
     }
 
-    /// Somebody says that they are another person than the one who is signed in.
+    /// The refusal of a request that names another person than the signed-in user.
     pub(super) fn not_oneself(&self, trace: &Trace) -> Refusal {
         let no = Refusal::new(Code::Forbidden, "user_id is not who is signed in; leave it out");
         self.0.queue.foreign("name_foreign", &no, trace);
         no
     }
 
-    /// Who is signed in, where somebody has to be, within their limit.
+    /// The signed-in user, within their limit; without one the request is refused.
     pub(super) async fn person(&self, headers: &HeaderMap, trace: &Trace) -> Result<PersonId, Refusal> {
         let person = self.signed_in(headers, trace).await?.ok_or_else(|| {
             self.0.metrics.rejected(Rejected::Missing.as_str());
@@ -72,16 +73,17 @@ impl Edge {
         Ok(person)
     }
 
-    /// Where a request comes from: whose limits it counts against.
+    /// The address whose limit a request counts against.
     pub(super) fn sender(&self, headers: &HeaderMap, extensions: &Extensions) -> Option<IpAddr> {
         let PeerAddress(peer) = extensions.get()?;
-        // Whatever a sender wrote in front, what the proxies have added at the end can be read.
+        // Lossy, so that the proxies' entries at the end stay readable whatever the sender wrote
+        // before them.
         let lines = headers.get_all(FORWARDED).iter().map(|line| String::from_utf8_lossy(line.as_bytes()));
         let forwarded: Vec<_> = lines.collect();
         Some(subject(self.0.proxies.sender(peer.ip(), forwarded.iter().map(|line| &**line))))
     }
 
-    /// One more request of a person.
+    /// Counts one request of a person.
     pub(super) fn within_limit(&self, who: &Arc<str>) -> Result<(), Refusal> {
         let Some(limiter) = &self.0.per_person else { return Ok(()) };
         let verdict = limiter.take(who, self.0.queue.clock().elapsed());
@@ -92,7 +94,8 @@ impl Edge {
         Err(self.too_many(verdict))
     }
 
-    /// One more request of an address. A server always knows its peer; a test that calls the routes has none.
+    /// Counts one request of an address. A server always knows its peer; a test that calls the
+    /// routes has none.
     pub(super) fn within_address_limit(
         &self,
         headers: &HeaderMap,
@@ -114,7 +117,7 @@ impl Edge {
     }
 }
 
-/// The limit of who is signed in is that of their tickets: the same person.
+/// The key of a signed-in user's limit. Their tickets have the same key, so a person has one limit.
 pub(super) fn key_of(person: &PersonId) -> Arc<str> {
     format!("u:{person}").into()
 }
@@ -124,7 +127,7 @@ fn bearer(given: &HeaderValue) -> Option<&str> {
     scheme.eq_ignore_ascii_case("bearer").then_some(token.trim()).filter(|token| !token.is_empty())
 }
 
-/// One more request of an address.
+/// Counts every request against its address's limit.
 pub(super) async fn limit_address(State(edge): State<Edge>, request: Request, next: Next) -> Response {
     match edge.within_address_limit(request.headers(), request.extensions()) {
         Ok(()) => next.run(request).await,
@@ -132,8 +135,8 @@ pub(super) async fn limit_address(State(edge): State<Edge>, request: Request, ne
     }
 }
 
-/// The headers of an answer to somebody who calls too often. The reset is when the next request is let through, in whole seconds
-/// since 1970, as earlier gateways told it.
+/// Writes the headers of an answer to a caller over the limit. The reset is when the next request
+/// is allowed, in whole seconds since 1970, as in earlier gateways.
 pub(crate) fn tell_limit(verdict: Verdict, next_at: Timestamp, headers: &mut HeaderMap) {
     headers.insert(LIMIT, verdict.limit.into());
     headers.insert(REMAINING, verdict.remaining.into());

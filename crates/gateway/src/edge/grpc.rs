@@ -1,4 +1,5 @@
-//! `gateway.v1.QueueService`. Refusals are status OK with `error` set; malformed input and outages are statuses.
+//! `gateway.v1.QueueService`. Refusals are status OK with `error` set; malformed input and outages
+//! are statuses.
 
 use super::Edge;
 use crate::queue::Joiner;
@@ -19,11 +20,11 @@ use std::sync::Arc;
 use tonic::metadata::MetadataMap;
 use tonic::{Request, Response, Status};
 
-/// A wait that nobody can tell.
+/// The wait is unknown.
 const UNKNOWN: i32 = -1;
 
 pub(crate) fn services(edge: Edge) -> Services {
-    // Where a call comes from may not call too often; over REST the whole API has this in front of it.
+    // The limit of the address; over REST a layer in front of the whole API applies it.
     let door = edge.clone();
     let gate: Gate = Arc::new(move |headers, extensions| {
         let allowed = door.within_address_limit(headers, extensions);
@@ -77,7 +78,7 @@ fn told<T: Refusable>(trace: &Trace, answer: Result<T, Refusal>) -> Answer<T> {
 }
 
 impl Grpc {
-    /// Who is signed in, by the same token as over REST.
+    /// The signed-in user, by the same token as over REST.
     async fn signed_in(&self, metadata: &MetadataMap, trace: &Trace) -> Result<Option<PersonId>, Refusal> {
         self.0.signed_in(metadata.as_ref(), trace).await
     }
@@ -203,7 +204,7 @@ impl QueueService for Grpc {
         told(&trace, left.await)
     }
 
-    /// The lines that are open at this gateway, or the one that is asked for.
+    /// The lines that are open at this gateway, or the requested one.
     async fn get_queue_stats(
         &self,
         request: Request<proto::GetQueueStatsRequest>,
@@ -252,7 +253,8 @@ impl QueueService for Grpc {
 }
 
 impl crate::queue::Held {
-    /// What the caller says of the ticket besides, if anything, must be so.
+    /// Checks the show and the person that the caller names besides the ticket; an empty one is not
+    /// checked.
     fn is_of(&self, show: &str, person: &str) -> Result<(), Refusal> {
         let is_show = show.is_empty() || show == self.show().as_str();
         let named =

@@ -1,4 +1,5 @@
-//! The pages: the sale at `/`, the API at `/docs`. They are part of the program and ask no other host for anything.
+//! The pages: the sale at `/`, the API's description at `/docs`. They are compiled into the program
+//! and load nothing from another host.
 
 use crate::prepared::Prepared;
 use axum::Router;
@@ -7,7 +8,7 @@ use axum::response::Response;
 use axum::routing::get;
 use std::sync::Arc;
 
-/// A page may load from this host and from nowhere else, and runs no script and no style that stands in its text.
+/// A page loads from this host only, and runs no inline script and no inline style.
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; \
                       form-action 'none'; base-uri 'none'; frame-ancestors 'none'";
 
@@ -58,7 +59,7 @@ const FILES: &[File] = files![
     "/openapi.json" JSON "crates/gateway/src/edge/openapi.json",
 ];
 
-/// The routes of all files, of any state.
+/// The routes of all files, for a router with any state.
 pub(super) fn routes<S: Clone + Send + Sync + 'static>() -> Router<S> {
     let add = |routes: Router<S>, file: &'static File| {
         let body = Arc::new(Prepared::new(file.kind, file.bytes, true));
@@ -67,7 +68,8 @@ pub(super) fn routes<S: Clone + Send + Sync + 'static>() -> Router<S> {
     FILES.iter().fold(Router::new(), add)
 }
 
-/// A browser asks each time whether it has the right one: a new version is seen at once, and an old one costs no bytes.
+/// A browser revalidates each time: it sees a new version at once, and an unchanged one costs no
+/// bytes.
 fn answer(body: &Prepared, headers: &HeaderMap) -> Response {
     let mut response = body.answer(headers);
     let headers = response.headers_mut();
@@ -81,7 +83,7 @@ fn answer(body: &Prepared, headers: &HeaderMap) -> Response {
 mod tests {
     use super::*;
 
-    /// The policy would stop them, and the page with them.
+    /// The content security policy would block them, and the page would not work.
     #[test]
     fn the_pages_have_no_script_or_style_of_their_own_and_name_only_files_that_there_are() {
         for file in FILES.iter().filter(|file| file.kind == HTML) {

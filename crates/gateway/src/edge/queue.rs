@@ -19,7 +19,7 @@ use std::borrow::Cow;
 
 pub(super) const KEY_HEADER: &str = "idempotency-key";
 
-/// Who asks with a ticket.
+/// The query of a request with a ticket.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct WithToken {
@@ -59,14 +59,15 @@ pub(super) async fn join(
     }
 }
 
-/// The ticket in the query, within the limit of whose it is.
+/// Verifies the ticket and counts the request against its owner's limit.
 pub(super) async fn held(edge: &Edge, token: &str, trace: &Trace) -> Result<Held, Refusal> {
     let held = edge.0.queue.held(token, trace).await?;
     edge.within_limit(held.key())?;
     Ok(held)
 }
 
-/// The one parameter of these requests, without the work of a general reader: this is asked tens of thousands of times a second.
+/// The query's only parameter. Not read by a general parser, because these requests come tens of
+/// thousands of times a second.
 fn token(uri: &Uri) -> Result<Cow<'_, str>, Refusal> {
     let query = uri.query().unwrap_or_default();
     let plain = |text: &str| !text.is_empty() && !text.contains(['&', '%', '+']);

@@ -1,4 +1,4 @@
-//! The public routes (contracts 3.1), with what every answer of them has.
+//! The public routes (docs/contracts.md#gateway-api), with the headers that every answer has.
 
 use super::queue as line;
 use super::{Edge, caller, page, sales};
@@ -12,10 +12,10 @@ use runtime::http::{base_routes, instrument};
 use tower_http::cors::{AllowOrigin, CorsLayer};
 use tower_http::set_header::SetResponseHeaderLayer;
 
-/// How long a browser may remember what another origin may do.
+/// How long a browser may cache the answer to a CORS preflight.
 const CORS_FOR: core::time::Duration = core::time::Duration::from_secs(600);
 
-/// Every route of the public port. `origins` are those of other sites' pages that may call.
+/// Every route of the public port. `origins`: the other sites whose pages may call it.
 pub(crate) fn router(edge: &Edge, origins: &[HeaderValue], process: &Process) -> Router {
     let queue = Router::new()
         .route("/queue/join", post(line::join))
@@ -43,16 +43,16 @@ pub(crate) fn router(edge: &Edge, origins: &[HeaderValue], process: &Process) ->
     let routes = instrument(routes.merge(page::routes()).merge(base_routes(process)), &process.metrics);
     let unless_said =
         |name, value| SetResponseHeaderLayer::if_not_present(name, HeaderValue::from_static(value));
-    // Around everything, the answers to paths and methods that there are not included. What is not a page loads nothing, and
-    // is for no cache: it is of one person or of one moment.
-    // One layer: each that is added by itself is an allocation or two at every request.
+    // Around everything, so that answers to unknown paths and methods have them too. Only pages
+    // load anything. Answers are not cached: they belong to one person or one moment. One layer,
+    // because each separate layer costs an allocation or two at every request.
     let routes = routes.layer((
         unless_said(header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
         unless_said(header::REFERRER_POLICY, "no-referrer"),
         unless_said(header::CACHE_CONTROL, "no-store"),
         unless_said(header::CONTENT_SECURITY_POLICY, "default-src 'none'; frame-ancestors 'none'"),
     ));
-    // Outermost: a browser's question before the call is answered whatever the route says of its methods.
+    // Outermost, so that a CORS preflight is answered whatever methods the route has.
     if origins.is_empty() { routes } else { routes.layer(cors(origins)) }
 }
 

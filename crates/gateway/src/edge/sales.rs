@@ -27,7 +27,7 @@ struct OfSection {
     section: String,
 }
 
-/// What many are sent. It may be kept by who asked for it, to be asked whether it is still so.
+/// Answers with a shared body. The caller may cache it and must revalidate it.
 fn prepared(answer: Result<Arc<Prepared>, Refusal>, headers: &HeaderMap, trace: &Trace) -> Response {
     match answer {
         Ok(body) => {
@@ -98,7 +98,7 @@ pub(super) async fn reserve(
     keyed(StatusCode::CREATED, reserved.await, &trace)
 }
 
-/// What was made under a key, and whether it was made before.
+/// Answers a request under a key; the flag says whether an earlier request has the answer.
 fn keyed<T: Serialize>(status: StatusCode, made: Result<(T, bool), Refusal>, trace: &Trace) -> Response {
     match made {
         Ok((made, recorded)) => {
@@ -112,7 +112,7 @@ fn keyed<T: Serialize>(status: StatusCode, made: Result<(T, bool), Refusal>, tra
     }
 }
 
-/// Answers in the name of who is signed in, who has to be.
+/// Answers in the name of the signed-in user; without one the answer is 401.
 async fn as_person<T: Serialize>(
     edge: &Edge,
     headers: &HeaderMap,

@@ -1,4 +1,5 @@
-//! The status as server-sent events: one when it changes, a comment now and then when it does not.
+//! The status as server-sent events: one event for each change, and a comment now and then without
+//! one.
 
 use super::Edge;
 use crate::queue::Held;
@@ -16,14 +17,15 @@ use std::sync::{Arc, Mutex, PoisonError};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_util::sync::CancellationToken;
 
-/// How often it is looked whether something has changed. It is a sign of life as well.
+/// How often the status is compared. Each time is also a sign of life.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
-/// How many looks without a change a silent connection lasts: proxies close those of a minute.
+/// After how many looks without a change a comment is sent: proxies close connections that are
+/// silent for a minute.
 const SILENT_LOOKS_MAX: u32 = 15;
-/// Streams that one address has open at a time, at most: a household, or a small office.
+/// Open streams of one address, at most: enough for a household or a small office.
 const STREAMS_OF_ADDRESS_MAX: u32 = 64;
 
-/// The streams that are open: each holds a connection, of which there are only so many.
+/// The open streams: each occupies a connection, and their number is limited.
 pub(crate) struct Streams {
     places: Arc<Semaphore>,
     by_address: Mutex<HashMap<IpAddr, u32>>,
@@ -31,7 +33,8 @@ pub(crate) struct Streams {
 }
 
 impl Streams {
-    /// Of a server with so many connections, a quarter of which may be streams. All end with `closing`.
+    /// For a server of `connections`, a quarter of which may be streams. All streams end with
+    /// `closing`.
     pub(crate) fn new(connections: u32, closing: CancellationToken) -> Arc<Self> {
         let places = Arc::new(Semaphore::new((connections / 4).max(1) as usize));
         Arc::new(Self { places, by_address: Mutex::default(), closing })
@@ -51,7 +54,7 @@ impl Streams {
     }
 }
 
-/// The place of one stream, free again when it goes.
+/// The place of one stream; dropping it frees the place.
 struct Place {
     streams: Arc<Streams>,
     address: Option<IpAddr>,
@@ -88,12 +91,13 @@ pub(super) fn open(edge: &Edge, held: Held, address: Option<IpAddr>) -> Result<R
         let event = watching.next().await?;
         Some((Ok::<_, Infallible>(event), watching))
     });
-    // nginx would gather the events otherwise.
+    // Without it nginx would buffer the events.
     Ok(([("x-accel-buffering", "no")], Sse::new(events)).into_response())
 }
 
 impl Watching {
-    /// The next event; `None` ends the stream: there is nothing more to tell, or the gateway goes, and another one is asked then.
+    /// The next event; `None` ends the stream, because the wait is over or the gateway shuts down
+    /// and the client reconnects to another.
     async fn next(&mut self) -> Option<Event> {
         let closing = self.place.streams.closing.clone();
         closing.run_until_cancelled(self.news()).await.flatten()
@@ -113,7 +117,7 @@ impl Watching {
                 let event = Event::default().event("status").json_data(&status);
                 self.told = Some(status);
                 self.silent = 0;
-                // A status is texts and numbers.
+                // Serialising texts and numbers does not fail.
                 return event.ok();
             }
             self.silent += 1;
@@ -125,7 +129,7 @@ impl Watching {
     }
 }
 
-/// Time that passes is no news.
+/// Whether anything but the passing time has changed.
 fn is_news(told: &Status, status: &Status) -> bool {
     let same =
         Status { waiting_time: told.waiting_time, ready_for_sec: told.ready_for_sec, ..status.clone() };

@@ -1,11 +1,11 @@
-//! Signs of life, gathered.
+//! Signs of life, sent to the store in batches.
 //!
-//! A poll is a sign of life, and so many polls are not so many calls of the store: each person's is sent every
-//! [`BEAT_EVERY`], up to 500 people in one call. Those whose turn may have come ask where they stand, and the answer
-//! comes with the next call that goes anyway, milliseconds later.
+//! Every poll is a sign of life, but not every poll is a call to the store: one per person is sent
+//! every [`BEAT_EVERY`], up to 500 people in one call. People who may have had a turn ask where
+//! they stand; the answer comes with the next call, milliseconds later.
 //!
-//! Where somebody has ended (in, gone, or too late) is remembered and told from here: a store that has lost everything would
-//! take them back into the line in front of everybody.
+//! How a person's wait ended (entered, left or expired) is remembered and answered from here: a
+//! store that has lost everything would take them back into the line in front of everybody.
 
 use super::people::People;
 use core::time::Duration;
@@ -15,24 +15,25 @@ use std::collections::BTreeSet;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use tokio::sync::{Notify, oneshot};
 
-/// How often one person's sign of life is sent: three times within the grace of the line.
+/// How often one person's sign of life is sent: three times within the line's grace.
 pub(crate) const BEAT_EVERY: Duration = Duration::from_secs(10);
 
-/// Who was heard of here.
+/// The people that this gateway heard from.
 #[derive(Debug, Default)]
 pub(crate) struct Beats {
     state: Mutex<State>,
     work: Notify,
-    /// The first person after nobody was there.
+    /// Notified by the first person after a time without any.
     somebody: Notify,
 }
 
 #[derive(Debug, Default)]
 struct State {
     people: People<Person>,
-    /// Whose sign of life is to be sent, in the order of the line: those in front matter most.
+    /// The numbers whose sign of life waits to be sent, in the order of the line: the front matters
+    /// most.
     due: BTreeSet<u64>,
-    /// Somebody waits for an answer.
+    /// A caller waits for an answer.
     is_urgent: bool,
 }
 
@@ -52,28 +53,28 @@ pub(crate) enum Haste {
     None,
     /// Somebody waits for the answer.
     Some,
-    /// There is a whole call's worth.
+    /// The batch is full.
     Full,
 }
 
-/// What is known of somebody who has just been heard of.
+/// What is known about a person after a sign of life.
 #[derive(Debug)]
 pub(crate) enum Noted {
-    /// Nothing that the counts do not tell.
+    /// The counts say where they stand.
     InLine,
-    /// They have ended, it was told before.
+    /// Their wait has ended; the store said so before.
     Ended(Standing),
-    /// The answer is on its way.
+    /// The store is asked; the answer will come here.
     Asked(oneshot::Receiver<Standing>),
 }
 
-/// Whether somebody does not come back into the line with this ticket, whatever the store has lost.
+/// Whether this ticket never returns to the line, whatever the store has lost.
 const fn is_end(standing: Standing) -> bool {
     matches!(standing, Standing::Entered { .. } | Standing::Left | Standing::Expired)
 }
 
 impl Beats {
-    /// Somebody was heard of. `asks` if the counts do not tell where they stand.
+    /// Records a sign of life. `asks`: the counts do not say where the person stands.
     pub(crate) fn note(&self, ticket: &Ticket, asks: bool, now: Duration) -> Noted {
         let mut state = self.lock();
         let (person, is_other) = self.heard(&mut state, ticket, now);
@@ -82,7 +83,7 @@ impl Beats {
         }
         if asks || is_other {
             let (tell, told) = oneshot::channel();
-            // Those of before may have gone away while the store did not answer.
+            // Earlier callers may have gone away while the store did not answer.
             person.asking.retain(|asking| !asking.is_closed());
             person.asking.push(tell);
             state.due.insert(ticket.number);
@@ -98,14 +99,14 @@ impl Beats {
         Noted::InLine
     }
 
-    /// Somebody has joined, which the store has taken as a sign of life.
+    /// Records a join, which the store has counted as a sign of life.
     pub(crate) fn joined(&self, ticket: &Ticket, now: Duration) {
         let mut state = self.lock();
         self.heard(&mut state, ticket, now).0.sent_at = Some(now);
     }
 
-    /// Who that is, and whether it was somebody else before: a number that was given twice. The store knows whose it is, and each of
-    /// the two asks.
+    /// The person of a ticket, and whether the number belonged to somebody else before: a number
+    /// can be given twice after a loss. The store knows whose it is, so each of the two asks.
     fn heard<'s>(&self, state: &'s mut State, ticket: &Ticket, now: Duration) -> (&'s mut Person, bool) {
         if state.people.is_empty() {
             self.somebody.notify_one();
@@ -126,28 +127,28 @@ impl Beats {
         (person, is_other)
     }
 
-    /// Returns when somebody was heard of.
+    /// Returns when there is at least one person.
     pub(crate) async fn anybody(&self) {
         while self.people() == 0 {
             self.somebody.notified().await;
         }
     }
 
-    /// What the store has said of somebody last.
+    /// The last known standing of a ticket.
     pub(crate) fn last(&self, ticket: &Ticket) -> Option<Standing> {
         let state = self.lock();
         let person = state.people.get(ticket.number).filter(|person| person.ticket.key == ticket.key);
         person.and_then(|person| person.last)
     }
 
-    /// A command of the store has said where somebody stands.
+    /// Records the standing that a command of the store returned.
     pub(crate) fn tell(&self, ticket: &Ticket, standing: Standing, now: Duration) {
         let mut state = self.lock();
         self.heard(&mut state, ticket, now);
         state.tell(ticket, standing);
     }
 
-    /// Waits until there is something to send, and says how soon.
+    /// Waits until there is something to send, and returns how soon.
     pub(crate) async fn work(&self) -> Haste {
         loop {
             if let Some(haste) = self.lock().haste() {
@@ -157,7 +158,7 @@ impl Beats {
         }
     }
 
-    /// Returns when the next call should go sooner than if nobody were in haste.
+    /// Returns when the next call should be sent without more gathering.
     pub(crate) async fn haste(&self) -> Haste {
         loop {
             match self.lock().haste() {
@@ -168,7 +169,7 @@ impl Beats {
         }
     }
 
-    /// The next call: up to [`BEATS_MAX`] tickets.
+    /// The next batch: up to [`BEATS_MAX`] tickets.
     pub(crate) fn take(&self, now: Duration) -> Vec<Ticket> {
         let mut guard = self.lock();
         let state = &mut *guard;
@@ -176,7 +177,7 @@ impl Beats {
         while tickets.len() < BEATS_MAX
             && let Some(number) = state.due.pop_first()
         {
-            // Who has been forgotten meanwhile, or has ended, has no sign of life.
+            // A person who was forgotten meanwhile, or whose wait has ended, sends none.
             let person = state.people.get_mut(number);
             if let Some(person) = person.filter(|person| !person.last.is_some_and(is_end)) {
                 person.sent_at = Some(now);
@@ -189,7 +190,7 @@ impl Beats {
         tickets
     }
 
-    /// The answers to a call.
+    /// Records the answers to a batch.
     pub(crate) fn answered(&self, tickets: &[Ticket], standings: &[Standing]) {
         let mut state = self.lock();
         for (ticket, standing) in tickets.iter().zip(standings) {
@@ -197,7 +198,8 @@ impl Beats {
         }
     }
 
-    /// A call without an answer; `again` if it is to be sent once more. Who waits for it is told nothing and goes by what is known.
+    /// A batch got no answer; `again`: send it once more. Waiting callers get no answer and use
+    /// what is known.
     pub(crate) fn unanswered(&self, tickets: Vec<Ticket>, again: bool) {
         let mut state = self.lock();
         for ticket in tickets {
@@ -210,8 +212,9 @@ impl Beats {
         }
     }
 
-    /// The store has lost something: everybody who was heard of lately and waits is told to it again. Those up to `high` had a
-    /// turn before; whoever of them still wants one asks by themselves, and the others must not come back in front of all.
+    /// The store has lost data: everybody heard from lately who waits is sent to it again. Numbers
+    /// up to `high` had a turn before: those who still want one ask by themselves, and the others
+    /// must not return in front of everybody.
     pub(crate) fn again(&self, high: u64, now: Duration) {
         let mut guard = self.lock();
         let state = &mut *guard;
@@ -220,7 +223,7 @@ impl Beats {
             if person.last.is_some_and(is_end) {
                 continue;
             }
-            // What was sent before says nothing to a store that has lost it: their next sign of life goes at once.
+            // The store has lost what was sent before, so their next sign of life is sent at once.
             (person.last, person.sent_at) = (None, None);
             if is_lately && person.ticket.number > high {
                 person.sent_at = Some(now);
@@ -231,14 +234,14 @@ impl Beats {
         self.work.notify_one();
     }
 
-    /// Lets those be forgotten whom nobody has heard of for long.
+    /// Forgets people who have not been heard from for long.
     pub(crate) fn forget(&self, now: Duration) {
-        // Dropped without the lock: it may be hundreds of thousands.
+        // Dropped without the lock: it may be hundreds of thousands of people.
         let forgotten = self.lock().people.turn(now);
         drop(forgotten);
     }
 
-    /// How many people were heard of lately.
+    /// How many people were heard from lately.
     pub(crate) fn people(&self) -> usize {
         self.lock().people.len()
     }
@@ -268,7 +271,7 @@ impl State {
         let Some(person) = person else { return };
         person.last = Some(standing);
         for asking in person.asking.drain(..) {
-            // Who asked may have gone away.
+            // The caller may have gone away.
             let _ = asking.send(standing);
         }
     }
@@ -334,7 +337,8 @@ mod tests {
         assert_eq!(beats.due(), 0);
     }
 
-    /// Found by simulation: the store did not hear for up to ten seconds of somebody who waited and had had a turn before.
+    /// Found by simulation: for up to ten seconds the store did not hear of a person who waited and
+    /// had had a turn before.
     #[test]
     fn after_a_loss_the_next_sign_of_life_of_who_had_a_turn_before_goes_at_once() {
         let beats = Beats::default();
@@ -382,7 +386,7 @@ mod tests {
         assert_eq!(beats.take(s(33)), [ticket(9)], "5 had a turn before: they ask by themselves");
     }
 
-    /// They would come back in front of everybody.
+    /// They would return in front of everybody.
     #[test]
     fn who_has_ended_is_never_told_to_the_store_again() {
         let beats = Beats::default();
@@ -400,7 +404,7 @@ mod tests {
         }
     }
 
-    /// What is known of one of them is never told to the other.
+    /// What is known about one of them is never reported to the other.
     #[test]
     fn two_with_one_number_are_two_people() {
         let beats = Beats::default();

@@ -1,14 +1,15 @@
-//! Values of people, forgotten some time after they were last looked at.
+//! Values by person, forgotten some time after the last look.
 //!
-//! Two generations: what is looked at moves to the young one, and when it is time the old one is dropped whole. So
-//! forgetting a million people is one swap and not a walk over all of them while everybody waits for the lock. Trees, and not
-//! hash tables, because one of those stands still for tens of milliseconds when it grows to so many.
+//! Two generations: a look moves a value to the young one, and from time to time the old one is
+//! dropped whole. So forgetting a million people is one swap, not a walk over all of them under the
+//! lock. Trees, not hash tables, because a hash table of that size blocks for tens of milliseconds
+//! when it grows.
 
 use core::time::Duration;
 use std::collections::BTreeMap;
 use std::mem;
 
-/// A generation is so long: who is not looked at is forgotten after one to two of them.
+/// The length of a generation: without a look a value is forgotten after one to two of them.
 const GENERATION: Duration = Duration::from_secs(30);
 
 #[derive(Debug)]
@@ -29,12 +30,12 @@ impl<V> People<V> {
         self.young.get(&number).or_else(|| self.old.get(&number))
     }
 
-    /// Without keeping them any longer.
+    /// Does not count as a look.
     pub(super) fn get_mut(&mut self, number: u64) -> Option<&mut V> {
         self.young.get_mut(&number).or_else(|| self.old.get_mut(&number))
     }
 
-    /// Who is looked at is kept.
+    /// Counts as a look.
     pub(super) fn get_or_insert_with(&mut self, number: u64, new: impl FnOnce() -> V) -> &mut V {
         self.young.entry(number).or_insert_with(|| self.old.remove(&number).unwrap_or_else(new))
     }
@@ -51,7 +52,7 @@ impl<V> People<V> {
         self.len() == 0
     }
 
-    /// Begins a generation if it is time to; the one before the last is handed out, to be dropped.
+    /// Begins a new generation if it is time, and returns the oldest one, for the caller to drop.
     pub(super) fn turn(&mut self, now: Duration) -> BTreeMap<u64, V> {
         if now.saturating_sub(self.turned_at) < GENERATION {
             return BTreeMap::new();

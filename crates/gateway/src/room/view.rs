@@ -1,30 +1,33 @@
-//! What a gateway knows of a line: a snapshot of the store, kept as counts.
+//! What a gateway knows about a line: a snapshot of the store, kept as counts.
 
 use core::time::Duration;
 use domain::waiting_room::{self, HOLD, Pace, Places, Snapshot};
 use std::sync::Arc;
 
-/// A line as it was a moment ago. Places and waits are told from it without asking the store.
+/// A line as it was a moment ago. Places and waits come from it without a call to the store.
 #[derive(Debug, Clone)]
 pub struct View {
     /// The newest snapshot.
     pub snapshot: Snapshot,
-    /// How many wait where.
+    /// How many people wait in each block of numbers.
     places: Places,
     /// How fast the line moves.
     pace: Pace,
-    /// What the operator says to those who wait.
+    /// The operator's message to the people who wait.
     pub notice: Option<Arc<str>>,
-    /// Numbers after the last of the snapshot and up to this were never given: the store has lost something and jumped over them.
+    /// Numbers after the last of the snapshot up to this one were never given: the store lost data
+    /// and jumped over them.
     jumped_to: u64,
 }
 
-/// Nobody can have been given so many numbers since a snapshot: the store has jumped, and it is not known yet. Half of what a line
-/// jumps at least, which may have lost as many before it jumped.
+/// So many numbers cannot have been given since a snapshot: the store has jumped, and the gateway
+/// does not know it yet. Half of the least jump, because the line may have lost as many numbers
+/// before it jumped.
 const JUMP: u64 = waiting_room::JUMP / 2;
 
 impl View {
-    /// People ahead of a number. One that was given after the snapshot has everybody ahead of it who was given one since.
+    /// People ahead of a number. Ahead of a number newer than the snapshot is also everybody who
+    /// got one since.
     pub fn ahead_of(&self, number: u64) -> u64 {
         let last = self.snapshot.last;
         if number <= last {
@@ -34,27 +37,28 @@ impl View {
         self.places.ahead_of(last + 1) + if since < JUMP { since } else { 0 }
     }
 
-    /// The store goes on after this number: those in between were never given.
+    /// The store continues after this number; the numbers in between were never given.
     pub(super) fn jumped(&mut self, to: u64) {
         self.jumped_to = to;
     }
 
-    /// How long so many people take; `None` if nobody can say.
+    /// How long the line takes for so many people; `None` if unknown.
     pub fn wait(&self, ahead: u64) -> Option<Duration> {
         self.pace.wait(ahead)
     }
 
-    /// People a second, as it is told.
+    /// The reported people a second; `None` if unknown.
     pub fn pace(&self) -> Option<f64> {
         self.pace.told()
     }
 }
 
-/// Builds views out of snapshots.
+/// Builds views from snapshots.
 #[derive(Debug, Default)]
 pub(super) struct Viewer {
     known: Option<Known>,
-    /// Who has lost the line keeps telling the old places until those in front have had the time to come back.
+    /// After the store lost the line, the old places are reported until the people in front have
+    /// had time to return.
     shown_from: Option<Duration>,
 }
 
@@ -66,7 +70,7 @@ struct Known {
 }
 
 impl Viewer {
-    /// One that goes on from a view.
+    /// A viewer that continues from a view.
     pub(super) fn again(view: &View) -> Self {
         let View { snapshot, places, pace, .. } = view.clone();
         Self { known: Some(Known { snapshot, places, pace }), shown_from: None }
@@ -77,7 +81,8 @@ impl Viewer {
         self.known.as_ref().map(|known| (known.snapshot.incarnation, known.snapshot.version))
     }
 
-    /// Takes a snapshot in at `now`, a time that only grows; whether the store has lost something since the last one.
+    /// Takes in a snapshot at `now`, a time that only grows; returns whether the store lost data
+    /// since the last one.
     pub(super) fn take(&mut self, snapshot: Snapshot, now: Duration) -> bool {
         let is_lost =
             self.known.as_ref().is_some_and(|known| known.snapshot.incarnation != snapshot.incarnation);
@@ -95,7 +100,7 @@ impl Viewer {
         is_lost
     }
 
-    /// The line, unless it is not whole yet.
+    /// The view; `None` while the snapshot is not complete.
     pub(super) fn view(&self, now: Duration, notice: Option<Arc<str>>) -> Option<View> {
         if self.shown_from.is_some_and(|from| now < from) {
             return None;
@@ -117,7 +122,7 @@ mod tests {
     use domain::time::Timestamp;
     use domain::waiting_room::{Rules, Totals};
 
-    /// Nobody waits in it, and 1,000 is the last number that was given.
+    /// Nobody waits in it, and 1,000 is the last number given.
     fn view() -> View {
         let snapshot = Snapshot {
             incarnation: 1,
@@ -143,7 +148,8 @@ mod tests {
         assert_eq!(view().ahead_of(1_021), 20);
     }
 
-    /// The store has lost some hundred numbers, has gone on [`waiting_room::JUMP`] above what it had, and is not known to have.
+    /// The store has lost some hundred numbers and continues [`waiting_room::JUMP`] above what it
+    /// had; the gateway does not know it yet.
     #[test]
     fn numbers_that_were_never_given_are_nobody_ahead() {
         for lost in [0, 700, 30_000] {

@@ -1,4 +1,5 @@
-//! `gateway.v1.QueueService` over a real socket, with the generated client: the same line as over REST, and the same limits.
+//! `gateway.v1.QueueService` over a real socket, with the generated client: the same line and the
+//! same limits as over REST.
 
 use crate::served::Served;
 use crate::stage::{OPEN_SHOW, SHOW, Stage};
@@ -19,7 +20,7 @@ async fn client(served: &Served) -> Client {
     QueueServiceClient::new(endpoint.connect().await.unwrap())
 }
 
-/// Time passes while the answer is on its way, not faster than some times as fast as it does outside.
+/// Lets test time pass while the call runs, at most a few times faster than real time.
 #[allow(clippy::disallowed_methods, reason = "real sockets live in real time")]
 async fn answered<T>(stage: &Stage, call: impl Future<Output = T>) -> T {
     let mut call = core::pin::pin!(call);
@@ -50,7 +51,7 @@ fn admission(ticket: &str) -> proto::RequestAdmissionRequest {
     proto::RequestAdmissionRequest { waiting_token: ticket.to_owned(), ..Default::default() }
 }
 
-/// The code of a refusal that is told with status OK.
+/// The code of a refusal that is answered with status OK.
 fn code(error: Option<contracts::common::v1::Error>) -> ErrorCode {
     error.expect("a refusal").code()
 }
@@ -60,7 +61,7 @@ async fn a_buyer_goes_the_whole_way_and_rest_tells_the_same() {
     let stage = Stage::new();
     let (door, served) = stage.serve(|_| {}).await;
     let client = client(&served).await;
-    // Whoever is before them has both places of the first moment.
+    // The people in front take both turns of the first moment.
     for n in 0..8 {
         ask!(&stage, client, join_queue, join(SHOW, &format!("p-{n}"))).unwrap();
     }
@@ -117,7 +118,8 @@ async fn who_leaves_has_left() {
     served.end().await;
 }
 
-/// What is malformed is a status; what was understood and refused is told with status OK.
+/// A malformed request is a gRPC status; an understood and refused one is status OK with `error`
+/// set.
 #[tokio::test]
 async fn bad_input_is_told_what_to_change() {
     let stage = Stage::new();
@@ -186,7 +188,7 @@ async fn figures_of_the_lines_are_told() {
     served.end().await;
 }
 
-/// An address has one limit, however it calls; a proxy that is trusted says whose the calls are.
+/// An address has one limit over both ports; a trusted proxy reports the address.
 #[tokio::test]
 async fn an_address_has_one_limit_for_both_ports() {
     let stage = Stage::new();
@@ -202,7 +204,7 @@ async fn an_address_has_one_limit_for_both_ports() {
         request.metadata_mut().insert("x-forwarded-for", address.parse().unwrap());
         request
     };
-    // The clock stands still, so that no call more is earned.
+    // The clock stands still, so the limit allows no further call.
     let mut asked = Vec::new();
     for n in 0..3 {
         asked.push(client.clone().join_queue(from("203.0.113.9", n)).await);
@@ -213,7 +215,7 @@ async fn an_address_has_one_limit_for_both_ports() {
     client.clone().join_queue(from("203.0.113.10", 4)).await.expect("another address");
     let over_rest = async |forwarded_for| served.get("/api/v1/events", forwarded_for).await;
     assert_eq!(over_rest(b"203.0.113.9").await, StatusCode::TOO_MANY_REQUESTS);
-    // What a sender wrote in front, readable or not, is not what counts.
+    // What the sender wrote in front does not count, readable or not.
     assert_eq!(over_rest(b"\xff, 203.0.113.9").await, StatusCode::TOO_MANY_REQUESTS);
     assert_eq!(over_rest(b"203.0.113.10").await, StatusCode::OK);
     assert!(door.process.metrics.render().contains(r#"ratelimit_dropped_total{key_type="address"} 3"#));

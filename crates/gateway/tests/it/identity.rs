@@ -1,4 +1,5 @@
-//! Forged, foreign and expired tokens, of people and of places: refused, counted, and told to the log without the token.
+//! Forged, foreign and expired tokens of people and of places: refused, counted, and logged without
+//! the token.
 
 use crate::stage::{SHOW, Stage};
 use core::time::Duration;
@@ -90,7 +91,7 @@ async fn a_ticket_that_nobody_here_has_signed_is_worth_nothing() {
         assert!(matches!(told.status, StatusCode::BAD_REQUEST | StatusCode::UNAUTHORIZED), "{bad}: {told:?}");
     }
     assert!(door.process.metrics.render().contains("ticket_"));
-    // The secret is changed while people wait.
+    // The secret is rotated while people wait.
     let turned = stage.door_with(|config| config.secrets.insert(0, "the new secret of this house".into()));
     assert_eq!(stage.status(&turned, &ticket).await.status, StatusCode::OK);
 }

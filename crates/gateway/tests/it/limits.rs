@@ -1,4 +1,4 @@
-//! Who asks too often is told so, with when to come again.
+//! A caller over the limit is refused, with when to try again.
 
 use crate::stage::Stage;
 use core::time::Duration;

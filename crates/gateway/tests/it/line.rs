@@ -10,7 +10,7 @@ const fn s(seconds: u64) -> Duration {
     Duration::from_secs(seconds)
 }
 
-/// Trap W1, W5 and W8: whoever is ready enters, with one pass however often they ask.
+/// Traps T-W1, T-W5 and T-W8: a ready person enters, with one pass however often they ask.
 #[tokio::test]
 async fn somebody_joins_waits_and_enters() {
     let stage = Stage::new();
@@ -53,7 +53,8 @@ async fn door_enter(door: &Door, ticket: &str) -> Told {
     door.post("/queue/enter", &[], &json!({"waiting_token": ticket})).await
 }
 
-/// Trap W2 and W6: a place is told without a call of the store, it only falls, and both gateways tell the same.
+/// Traps T-W2 and T-W6: a place costs no call to the store, it only falls, and both gateways report
+/// the same.
 #[tokio::test]
 async fn places_only_fall_and_cost_no_call() {
     let stage = Stage::new();
@@ -83,16 +84,18 @@ async fn places_only_fall_and_cost_no_call() {
     let of = |name: &str| calls.iter().filter(|call| **call == name).count();
     assert_eq!(of("enter"), 40);
     assert_eq!(of("join"), 0);
-    // Each person's sign of life every ten seconds from each gateway, many in one call, and the questions of those at the head.
+    // Each person's sign of life every ten seconds from each gateway, many in one call, and the
+    // questions of the people in front.
     assert!(of("beat") < polls * 12, "{} calls for {polls} rounds of polls", of("beat"));
 }
 
-/// Trap W3: who vanishes holds nobody up for longer than the grace, and comes back to their own place.
+/// Trap T-W3: a person who vanishes delays nobody for longer than the grace, and returns to their
+/// own place.
 #[tokio::test]
 async fn nobody_waits_behind_a_ghost() {
     let stage = Stage::new();
     let door = stage.door();
-    // Nobody gets a turn, so that those in front vanish while they wait.
+    // Nobody gets a turn, so that the people in front vanish while they wait.
     let ruled =
         stage.answered(door.admin(Method::POST, &format!("/admin/queues/{SHOW}/pause"), &[], None)).await;
     assert_eq!(ruled.status, StatusCode::OK, "{ruled:?}");
@@ -116,7 +119,7 @@ async fn nobody_waits_behind_a_ghost() {
     assert_eq!(stage.status(&door, &ghosts[0]).await.text("status"), "ready");
 }
 
-/// Trap W10: the store loses everything. Nobody is asked to join again, and the order is the same.
+/// Trap T-W10: the store loses everything. Nobody has to join again, and the order stays.
 #[tokio::test]
 async fn an_emptied_store_costs_nobody_their_place() {
     let stage = Stage::new();
@@ -131,7 +134,8 @@ async fn an_emptied_store_costs_nobody_their_place() {
     stage.room.lose_everything().await;
     stage.pass(s(1)).await;
     let newcomer = stage.join(&door, "new").await;
-    // Nobody polls for a while; the gateway itself tells the store whom it has heard of.
+    // Nobody polls for a while; the gateway itself sends the store the people that it has heard
+    // from.
     stage.pass(s(3)).await;
     let mut order = Vec::new();
     for _ in 0..60 {
@@ -149,7 +153,8 @@ async fn an_emptied_store_costs_nobody_their_place() {
     assert_eq!(steps, 0, "{order:?}");
 }
 
-/// Those who were in before the loss are not in line again, in front of all who wait: the first turn comes within five seconds.
+/// People who entered before the loss are not in line again in front of everybody: the first turn
+/// comes within five seconds.
 #[tokio::test]
 async fn who_was_in_before_a_loss_does_not_come_back() {
     let stage = Stage::new();
@@ -169,7 +174,7 @@ async fn who_was_in_before_a_loss_does_not_come_back() {
     for ticket in &inside {
         assert_eq!(stage.enter(&door, ticket).await.status, StatusCode::OK);
     }
-    // Nobody has a turn that the loss would take: its owner would be the first to have another.
+    // Nobody has an unused turn: after the loss its owner would be the first to get another.
     stage.answered(door.admin(Method::POST, &format!("/admin/queues/{SHOW}/pause"), &[], None)).await;
     let mut tickets = Vec::new();
     for n in 0..24 {
@@ -192,7 +197,7 @@ async fn who_was_in_before_a_loss_does_not_come_back() {
                 first_turn = Some(tenth);
             }
         }
-        // They look at their own status now and then, as pages do.
+        // People who have entered poll now and then, as pages do.
         let told = stage.status(&door, &inside[tenth % inside.len()]).await;
         assert_eq!(told.text("status"), "ready", "their pass is good, whatever the store has lost");
     }
@@ -202,7 +207,7 @@ async fn who_was_in_before_a_loss_does_not_come_back() {
     assert_eq!(again.status, StatusCode::OK, "the same pass");
 }
 
-/// Trap W5: who is ready stays so while the store does not answer.
+/// Trap T-W5: a ready person stays ready while the store does not answer.
 #[tokio::test]
 async fn a_turn_is_not_taken_back_because_the_store_is_slow() {
     let stage = Stage::new();
@@ -220,7 +225,7 @@ async fn a_turn_is_not_taken_back_because_the_store_is_slow() {
     assert_eq!(stage.enter(&door, &ticket).await.status, StatusCode::OK);
 }
 
-/// Right after a loss numbers jump by millions; nobody is told that so many stand before them.
+/// Right after a loss numbers jump by millions; the reported places must not.
 #[tokio::test]
 async fn who_joins_after_a_loss_is_told_an_honest_place() {
     let stage = Stage::new();
@@ -254,7 +259,8 @@ async fn where_everybody_signs_in_nobody_joins_without() {
     assert_eq!(stage.answered(joined).await.status, StatusCode::ACCEPTED);
 }
 
-/// A store that hangs takes no gateway out: places are told, joins are refused at once, and it goes on afterwards.
+/// A store that hangs does not stop a gateway: it reports places, refuses joins at once, and
+/// continues afterwards.
 #[tokio::test]
 async fn a_store_that_hangs_is_survived() {
     let stage = Stage::new();
@@ -278,7 +284,7 @@ async fn a_store_that_hangs_is_survived() {
     }
 }
 
-/// A gateway that is started while nobody knows what is on sale goes on with the line that there is, and begins none.
+/// A gateway that starts while the inventory is away continues an existing line, and begins none.
 #[tokio::test]
 async fn a_line_goes_on_without_the_inventory() {
     let stage = Stage::new();
@@ -303,13 +309,13 @@ fn told(door: &Door, name: &str, labels: &str) -> f64 {
     line.unwrap_or_else(|| panic!("no {name} of {labels} in {metrics}")).trim().parse().unwrap()
 }
 
-/// How many are in line or have a turn.
+/// How many people are in line or have a turn.
 fn people(door: &Door) -> f64 {
     let of = |state: &str| told(door, "waiting_room_people", &format!("show=\"{SHOW}\",state=\"{state}\""));
     of("waiting") + of("ready")
 }
 
-/// What an alarm looks at: how old the places are that people are told.
+/// The metric for an alarm: how old the reported places are.
 #[tokio::test]
 async fn the_age_of_a_line_is_told_to_those_who_watch() {
     let stage = Stage::new();
@@ -329,7 +335,7 @@ async fn the_age_of_a_line_is_told_to_those_who_watch() {
     assert!(at() - before < 1.0, "nobody has told anything");
 }
 
-/// A line stands still only for as long as the mistake is made.
+/// A line stands still only as long as the panics last.
 #[tokio::test]
 async fn a_panic_stops_no_line() {
     let stage = Stage::new();
@@ -413,7 +419,7 @@ async fn a_stream_tells_what_changes_and_ends_with_the_wait() {
         events.push(next().await.unwrap());
         assert!(events.len() < 50, "{events:#?}");
     }
-    // The turn is missed again and again, or they leave: here they leave.
+    // A stream ends when the turns are missed or the person leaves: here they leave.
     stage.answered(door.page(Method::POST, &format!("/api/v1/queue/leave?token={ticket}"), &[])).await;
     let mut last = None;
     while let Some(event) = next().await {
@@ -443,12 +449,13 @@ async fn what_there_is_no_line_for_is_told_so() {
     }
 }
 
-/// Who begins anew knows the line from before, or nobody would notice that it has lost something meanwhile.
+/// A task that starts again knows the line from before: else it would not notice that the store
+/// lost data meanwhile.
 #[tokio::test]
 async fn a_loss_beside_a_panic_is_noticed() {
     let stage = Stage::new();
     let door = stage.door();
-    // Who has had a turn asks for the next by themselves.
+    // People who had a turn would ask for the next by themselves.
     stage.answered(door.admin(Method::POST, &format!("/admin/queues/{SHOW}/pause"), &[], None)).await;
     for n in 0..8 {
         stage.join(&door, &format!("p-{n}")).await;
@@ -458,7 +465,7 @@ async fn a_loss_beside_a_panic_is_noticed() {
     stage.pass(s(2)).await;
     stage.room.lose_everything().await;
     stage.room.break_down(false);
-    // Nobody asks: what the gateway knows of them is all that the store can be told.
+    // Nobody polls: the store can only learn of them from the gateway.
     stage.pass(s(5)).await;
     assert_eq!(people(&door), 8.0);
 }

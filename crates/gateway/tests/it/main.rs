@@ -1,4 +1,5 @@
-//! The gateway over its public routes and over sockets, on the embedded waiting room. What is behind it is walked through in `app`'s tests.
+//! The gateway over its public routes and over sockets, on the embedded waiting room. The tests of
+//! `app` cover the services behind it.
 #![allow(missing_docs, clippy::unwrap_used, reason = "a test binary")]
 
 mod grpc;

@@ -1,4 +1,4 @@
-//! What the operator of a line can do.
+//! The operator's commands for a line.
 
 use crate::stage::{SHOW, Stage};
 use core::time::Duration;

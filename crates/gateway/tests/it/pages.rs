@@ -1,4 +1,4 @@
-//! The pages, and what all answers have.
+//! The pages, and the headers of every answer.
 
 use crate::stage::Stage;
 use http::{HeaderValue, Method, StatusCode};
@@ -19,7 +19,7 @@ async fn pages_may_load_from_here_alone() {
     assert_eq!(document.text("openapi"), "3.1.0");
 }
 
-/// Every operation of the document is a route, and every route of the API is in the document.
+/// Every operation of the OpenAPI document is a route.
 #[tokio::test]
 async fn the_document_names_the_routes_that_there_are() {
     let stage = Stage::new();

@@ -26,7 +26,7 @@ impl Served {
         Self { grpc, http, shutdown, running }
     }
 
-    /// The status of a request that a proxy passes on.
+    /// The status of a request that a proxy forwards.
     pub(crate) async fn get(&self, path: &str, forwarded_for: &[u8]) -> StatusCode {
         let mut stream = TcpStream::connect(self.http).await.unwrap();
         let head =
@@ -38,7 +38,7 @@ impl Served {
         answer.split(' ').nth(1).unwrap().parse().unwrap()
     }
 
-    /// Drains it.
+    /// Shuts it down.
     pub(crate) async fn end(self) {
         self.shutdown.cancel();
         self.running.await.unwrap().unwrap();

@@ -1,4 +1,4 @@
-//! One or more gateways on one waiting room, with shows that are on sale and a clock that the test moves.
+//! One or more gateways on one waiting room, with shows on sale and a clock that the test moves.
 
 use crate::served::Served;
 use adapter_embedded::MemoryWaitingRoom;
@@ -33,7 +33,7 @@ pub(crate) const SHOW: &str = "first-night";
 /// Not behind one.
 pub(crate) const OPEN_SHOW: &str = "open-air";
 
-/// A clock that moves when the test says so. Who sleeps is woken when their time has come.
+/// A clock that the test moves. It wakes a sleeper when its time has come.
 pub(crate) struct TestClock {
     now: AtomicU64,
     moved: Notify,
@@ -75,14 +75,14 @@ impl Entropy for Dice {
     }
 }
 
-/// What is on sale here.
+/// The shows on sale here.
 #[derive(Default)]
 pub(crate) struct Catalogue {
     is_away: AtomicBool,
 }
 
 impl Catalogue {
-    /// Nobody answers from now on, or somebody does.
+    /// From now on the inventory does not answer, or answers again.
     pub(crate) fn go_away(&self, is_away: bool) {
         self.is_away.store(is_away, Ordering::SeqCst);
     }
@@ -122,7 +122,7 @@ fn show(id: &str, is_behind: bool) -> admin::Show {
     }
 }
 
-/// Nobody is behind this gateway.
+/// Services that never answer.
 struct Nobody;
 
 fn nobody<T>() -> Answer<T> {
@@ -188,7 +188,7 @@ impl Sales for Nobody {
     }
 }
 
-/// The embedded waiting room, which can be emptied and can stop to answer.
+/// The embedded waiting room, which can lose everything, hang and panic.
 pub(crate) struct Room {
     now: Mutex<Arc<MemoryWaitingRoom>>,
     opened: Mutex<Vec<(ShowId, Rules)>>,
@@ -200,7 +200,7 @@ pub(crate) struct Room {
 }
 
 impl Room {
-    /// Everything is lost, as when Redis was emptied; the rules are those that it was told first.
+    /// Loses everything, as an emptied Redis does; the rules are the first ones again.
     pub(crate) async fn lose_everything(&self) {
         let new =
             Arc::new(MemoryWaitingRoom::new(Patience::default(), self.clock.clone(), self.entropy.clone()));
@@ -211,12 +211,12 @@ impl Room {
         *self.now.lock().unwrap() = new;
     }
 
-    /// Calls panic from now on, or go on.
+    /// Calls panic from now on, or work again.
     pub(crate) fn break_down(&self, is_broken: bool) {
         self.is_broken.store(is_broken, Ordering::SeqCst);
     }
 
-    /// Calls hang from now on, or go on.
+    /// Calls hang from now on, or work again.
     pub(crate) fn die(&self, is_dead: bool) {
         self.is_dead.store(is_dead, Ordering::SeqCst);
     }
@@ -275,7 +275,7 @@ impl WaitingRoomStore for Room {
     }
 }
 
-/// What a test plays on.
+/// The world of a test.
 pub(crate) struct Stage {
     pub(crate) clock: Arc<TestClock>,
     pub(crate) room: Arc<Room>,
@@ -364,7 +364,7 @@ impl Stage {
         (Door { routes: gateway.routes(), admin: gateway.admin_routes(), process }, gateway)
     }
 
-    /// Lets time pass in small steps, and everybody do what they do meanwhile.
+    /// Lets time pass in small steps, and the tasks run meanwhile.
     pub(crate) async fn pass(&self, time: Duration) {
         let step = Duration::from_millis(5);
         for _ in 0..time.as_millis() / step.as_millis() {
@@ -395,7 +395,7 @@ impl Stage {
         mint(&Secret::new(JWT_SECRET).unwrap(), &claims)
     }
 
-    /// Somebody joins: their ticket.
+    /// Joins as `person` and returns the ticket.
     pub(crate) async fn join(&self, door: &Door, person: &str) -> String {
         let body = serde_json::json!({"event_id": SHOW, "user_id": person});
         let joined = self.answered(door.post("/queue/join", &[], &body)).await;
@@ -422,7 +422,7 @@ impl Door {
         call(&self.routes, Method::POST, &format!("/api/v1{path}"), headers, Some(body)).await
     }
 
-    /// A call of the public port outside of the API.
+    /// A call to the public port outside of the API.
     pub(crate) async fn page(&self, method: Method, path: &str, headers: &[(&str, &str)]) -> Told {
         call(&self.routes, method, path, headers, None).await
     }
@@ -437,7 +437,7 @@ impl Door {
         call(&self.admin, method, path, headers, body).await
     }
 
-    /// The events of a stream, as they come.
+    /// The events of a stream, as they arrive.
     pub(crate) async fn stream(&self, ticket: &str) -> axum::body::BodyDataStream {
         let path = format!("/api/v1/queue/stream?token={ticket}");
         let request = Request::builder().uri(path).body(Body::empty()).unwrap();
