@@ -1,10 +1,12 @@
-//! Alarms for events at a backstop: a timer outside of this process, should every instance of ours be gone when an event is
-//! due.
+//! Alarms for events at a backstop: a timer outside this process, in case every instance is gone
+//! when an event is due.
 //!
-//! Best effort, and never in anybody's way: whoever announces an event puts its alarm into a bounded line and goes on. A
-//! few calls are in the air at a time; one that fails is counted and not repeated, what finds the line full is dropped, and
-//! what waits at a shutdown is too. The log says so at most once a minute. Nothing is withdrawn: an alarm for an event
-//! that had its effect meanwhile sends an event more, which the consumer answers as done.
+//! Alarms are best effort and delay nobody: the service that announces an event puts its alarm into
+//! a bounded queue and continues. A few calls run at the same time. A failed call is counted and
+//! not repeated, an alarm that finds the queue full is dropped, and so are the alarms that still
+//! wait at a shutdown. The log reports this at most once a minute. No alarm is withdrawn: an alarm
+//! for an event that already had its effect sends one more event, which the consumer settles as
+//! done.
 
 use contracts::envelope;
 use core::time::Duration;
@@ -18,7 +20,7 @@ use std::sync::Arc;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
-/// The numbers of the line of alarms.
+/// Options of the queue of alarms.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AlarmOptions {
     /// Alarms that may wait; more are dropped.
@@ -27,12 +29,13 @@ pub struct AlarmOptions {
     pub in_air_max: usize,
     /// The longest a call may take.
     pub call_timeout: Duration,
-    /// How often the log says that alarms are not set, at most.
+    /// The shortest time between two log messages about alarms that are not set.
     pub tell_every: Duration,
 }
 
 impl Default for AlarmOptions {
-    /// Ten seconds of a sale's 1,000 reservations a second may wait; with calls of 20 ms the line drains faster than that.
+    /// The queue holds ten seconds of a sale at 1,000 reservations a second. With calls of 20 ms it
+    /// drains faster than that.
     fn default() -> Self {
         Self {
             waiting_max: 10_000,
@@ -43,14 +46,14 @@ impl Default for AlarmOptions {
     }
 }
 
-/// What became of alarms. Cloning gives another handle to the same numbers.
+/// Counters of alarms. A clone shares the same counters.
 #[derive(Debug, Clone, Default)]
 pub struct AlarmMetrics {
-    /// `backstop_alarms_set_total`: alarms that the backstop took.
+    /// `backstop_alarms_set_total`: alarms that the backstop accepted.
     pub set: Counter,
-    /// `backstop_alarms_failed_total`: alarms that it did not take.
+    /// `backstop_alarms_failed_total`: alarms that it did not accept.
     pub failed: Counter,
-    /// `backstop_alarms_dropped_total`: alarms that found the line full.
+    /// `backstop_alarms_dropped_total`: alarms that found the queue full.
     pub dropped: Counter,
 }
 
@@ -61,12 +64,13 @@ pub struct Alarms {
     options: AlarmOptions,
     handle: AlarmsHandle,
     waiting: mpsc::Receiver<Alarm>,
-    /// The clock's `elapsed` from which on trouble is told again, and the count of what was told.
+    /// The clock's `elapsed` from which trouble is logged again, and the count that was logged
+    /// last.
     tell_from: Duration,
     told: u64,
 }
 
-/// Takes alarms. Cloning gives another handle to the same line.
+/// Accepts alarms. A clone is another handle to the same queue.
 #[derive(Debug, Clone)]
 pub struct AlarmsHandle {
     line: mpsc::Sender<Alarm>,
@@ -74,7 +78,7 @@ pub struct AlarmsHandle {
 }
 
 impl AlarmsHandle {
-    /// Has this event sent at `at`, if all else fails. Never waits.
+    /// Asks the backstop to send this event at `at`. Never waits.
     pub fn set(&self, event: &Event, at: Timestamp) {
         match self.line.try_reserve() {
             Ok(place) => {
@@ -89,19 +93,19 @@ impl AlarmsHandle {
 }
 
 impl Alarms {
-    /// An empty line.
+    /// An empty queue.
     pub fn new(backstop: Arc<dyn Backstop>, clock: Arc<dyn Clock>, options: AlarmOptions) -> Self {
         let (line, waiting) = mpsc::channel(options.waiting_max.max(1));
         let handle = AlarmsHandle { line, metrics: AlarmMetrics::default() };
         Self { backstop, clock, options, handle, waiting, tell_from: Duration::ZERO, told: 0 }
     }
 
-    /// How alarms come into the line.
+    /// The handle that accepts alarms.
     pub fn handle(&self) -> AlarmsHandle {
         self.handle.clone()
     }
 
-    /// The numbers, for the registry of the process.
+    /// The counters, for the registry of the process.
     pub fn metrics(&self) -> AlarmMetrics {
         self.handle.metrics.clone()
     }

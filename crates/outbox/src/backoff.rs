@@ -1,9 +1,10 @@
-//! How long to rest after failures: doubling from the first rest up to a ceiling, with jitter of a fifth.
+//! How long to wait after failures: the wait doubles from the first up to a ceiling, with a jitter
+//! of one fifth.
 
 use core::time::Duration;
 use domain::random::Random;
 
-/// The rest after the `failures`-th failure in a row; none after none.
+/// The wait after the `failures`-th failure in a row; zero after no failure.
 pub fn rest(failures: u32, first: Duration, max: Duration, random: &mut impl Random) -> Duration {
     if failures == 0 {
         return Duration::ZERO;

@@ -1,10 +1,14 @@
-//! Work that is due at a time and whose truth is a row: the outbox's own rows, and other rows of the same pattern (delayed
-//! outcomes, webhooks).
+//! Timers over rows: work that is due at a time that a row states. The relay uses them for the
+//! outbox's rows, other services for delayed outcomes, webhooks and sweeps.
 //!
-//! The pattern: a row has an index entry at its due time. Whoever commits it announces it ([`Inbox`]); the owner of the
-//! work keeps the keys in memory in the order of their times ([`Agenda`]), takes what is due, reads the row again and does
-//! what it says. The index itself is only read at the start and by slow rescans ([`IndexReader`], [`Rescan`]), because it
-//! lags behind and its range scans cost more the more was deleted.
+//! This is the timer of a hold's expiry (ARCHITECTURE.md, walk 2): reservation-api commits the row
+//! "expire at `until`" and announces it here, and the relay publishes it when it is due.
+//!
+//! A row has an index entry at its due time. The service that commits it announces it ([`Inbox`]).
+//! The owner of the work keeps the keys in memory, ordered by due time ([`Agenda`]), takes the due
+//! ones, reads each row again and does what it says. The index itself is read only at the start and
+//! by slow rescans ([`IndexReader`], [`Rescan`]), because it lags behind, and its range scans cost
+//! more the more entries were deleted.
 
 mod agenda;
 mod inbox;

@@ -1,7 +1,8 @@
 //! Event ids that are a function of the fact, and their compact form in memory.
 //!
-//! Two services that state the same fact (the payment simulator on the queue, the webhook's receiver in its outbox)
-//! derive the same id without talking to each other, so the queue deduplicates them and a consumer knows them as one.
+//! Two services that state the same fact (the payment simulator on the queue, the webhook's
+//! receiver in its outbox) derive the same id without talking to each other, so the queue
+//! deduplicates them and a consumer treats them as one.
 
 use domain::event::Kind;
 use domain::id::{EventId, PaymentIntentId, ReservationId};
@@ -11,9 +12,9 @@ const PREFIX: &str = "evt_";
 /// Half of a SHA-256: collisions are out of reach at 2⁶⁴ events.
 const DIGEST_BYTES: usize = 16;
 
-/// The id of "this intent was approved" or "this intent failed": `evt_` and the first half of the SHA-256 of
-/// `payment`, the intent and `approved` or `failed`, separated by zero bytes. [`Kind::Expired`] is no fact about an intent
-/// and is taken as its own word.
+/// The id of "this intent was approved" or "this intent failed": `evt_` and the first half of the
+/// SHA-256 of `payment`, the intent, and `approved` or `failed`, separated by zero bytes.
+/// [`Kind::Expired`] is no fact about an intent and uses its own word.
 pub fn payment_event_id(intent: &PaymentIntentId, kind: Kind) -> EventId {
     derive(&["payment", intent.as_str(), kind.label()])
 }
@@ -32,7 +33,8 @@ fn derive(parts: &[&str]) -> EventId {
         .expect("evt_ and 32 hexadecimal digits are an identifier")
 }
 
-/// An event id in 24 bytes on the heap of a million: derived ids are kept as their digest, others as they are.
+/// An event id in 24 bytes on the heap of a million: derived ids are stored as their digest, others
+/// as text.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum CompactId {
     Digest([u8; DIGEST_BYTES]),
@@ -66,7 +68,7 @@ fn digest_of(text: &str) -> Option<[u8; DIGEST_BYTES]> {
     if hex.len() != 2 * DIGEST_BYTES {
         return None;
     }
-    // Upper case is somebody else's id and must come back as it was written.
+    // An id with upper-case digits is not one of ours and must be returned as it was written.
     let digit = |byte: u8| match byte {
         b'0'..=b'9' => Some(byte - b'0'),
         b'a'..=b'f' => Some(byte - b'a' + 10),

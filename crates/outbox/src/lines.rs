@@ -1,8 +1,9 @@
-//! Loaded rows, one line a reservation: only the head of a line is in the air, a failed head holds its followers. Pure.
+//! Loaded rows in lanes, one lane a reservation: only the head of a lane is being sent, and a
+//! failed head holds its followers. Pure.
 //!
-//! Heads of different lines go together in a batch; two rows of one line never do, because a batch may fail in part and
-//! the follower would overtake (trap T3, seen from the sender). A row that makes whole batches fail is sent alone, so that it is
-//! found out and holds nobody but its own line.
+//! Heads of different lanes share a batch. Two rows of one lane never do, because a batch may fail
+//! in part and the follower would overtake (trap T-T3, seen from the sender). A row that makes
+//! whole batches fail is sent alone, so that it is found and holds only its own lane.
 
 use crate::row::PendingRow;
 use core::time::Duration;
@@ -20,14 +21,15 @@ pub(crate) struct Lines {
 #[derive(Debug, Default)]
 struct Line {
     rows: VecDeque<PendingRow>,
-    /// The head is in the air or rests after a failure; nothing may pass it.
+    /// The head is being sent or waits after a failure; nothing may pass it.
     head_is_fixed: bool,
     failures: u32,
     alone: bool,
 }
 
 impl Lines {
-    /// Puts a row in its place in its line: by due time, and never before a head that was already tried.
+    /// Puts a row in its place in its lane: by due time, and never before a head that was already
+    /// tried.
     pub(crate) fn push(&mut self, row: PendingRow) {
         let line = self.lines.entry(row.reservation.clone()).or_default();
         if line.rows.is_empty() {
@@ -40,7 +42,8 @@ impl Lines {
         self.rows += 1;
     }
 
-    /// Takes up to `max` heads for one batch; they are in the air until told otherwise.
+    /// Takes up to `max` heads for one batch. They count as being sent until their result is
+    /// recorded.
     pub(crate) fn take(&mut self, max: usize) -> Vec<PendingRow> {
         let mut batch = Vec::new();
         while batch.len() < max {
@@ -59,7 +62,7 @@ impl Lines {
         batch
     }
 
-    /// The queue has the head of this line: the next row may go.
+    /// Records that the queue accepted the head of this lane: the next row may go.
     pub(crate) fn sent(&mut self, reservation: &Arc<str>) {
         let line = self.lines.get_mut(reservation).expect("a line in the air exists");
         line.rows.pop_front();
@@ -72,26 +75,27 @@ impl Lines {
         }
     }
 
-    /// The queue refused the head of this line, which may be tried again at `until`.
+    /// Records that the queue refused the head of this lane, which may be tried again at `until`.
     pub(crate) fn failed(&mut self, reservation: &Arc<str>, until: Duration) {
         let line = self.lines.get_mut(reservation).expect("a line in the air exists");
         line.failures = line.failures.saturating_add(1);
         self.resting.insert((until, reservation.clone()));
     }
 
-    /// How often the head of this line was refused in a row.
+    /// How many times in a row the head of this lane was refused.
     pub(crate) fn failures(&self, reservation: &str) -> u32 {
         self.lines.get(reservation).map_or(0, |line| line.failures)
     }
 
-    /// The whole call failed: the head may be tried again as soon as calls are. `alone`: in a batch of its own.
+    /// Records that the whole call failed: the head may be tried again as soon as calls are.
+    /// `alone`: in a batch of its own.
     pub(crate) fn handed_back(&mut self, reservation: &Arc<str>, alone: bool) {
         let line = self.lines.get_mut(reservation).expect("a line in the air exists");
         line.alone |= alone;
         self.ready.push_back(reservation.clone());
     }
 
-    /// Lines whose rest is over are ready again.
+    /// Makes lanes ready again whose wait is over.
     pub(crate) fn wake(&mut self, now: Duration) {
         while self.resting.first().is_some_and(|(until, _)| *until <= now) {
             let (_, reservation) = self.resting.pop_first().expect("there is a first");
@@ -99,7 +103,7 @@ impl Lines {
         }
     }
 
-    /// When the first rest is over.
+    /// When the first wait is over.
     pub(crate) fn next_wake(&self) -> Option<Duration> {
         self.resting.first().map(|(until, _)| *until)
     }
@@ -108,7 +112,7 @@ impl Lines {
         !self.ready.is_empty()
     }
 
-    /// Rows in all lines.
+    /// Rows in all lanes.
     pub(crate) fn rows(&self) -> usize {
         self.rows
     }

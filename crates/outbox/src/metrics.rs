@@ -1,4 +1,4 @@
-//! The numbers of one relay.
+//! The metrics of one relay.
 
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::gauge::Gauge;
@@ -8,7 +8,7 @@ use prometheus_client::metrics::histogram::Histogram;
 const LAG_BUCKETS: [f64; 14] =
     [0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0, 60.0, 600.0];
 
-/// The numbers of one relay. Cloning gives another handle to the same numbers.
+/// The metrics of one relay. A clone shares the same numbers.
 #[derive(Debug, Clone)]
 pub struct RelayMetrics {
     /// `outbox_published_total`: messages that the queue accepted.
@@ -17,7 +17,8 @@ pub struct RelayMetrics {
     pub failures: Counter,
     /// `outbox_pending`: rows that wait or are being published.
     pub pending: Gauge,
-    /// `outbox_publish_lag_seconds`: from an event's due time to the queue's answer; zero if that was earlier.
+    /// `outbox_publish_lag_seconds`: from an event's due time to the queue's answer; zero if that
+    /// was earlier.
     pub lag: Histogram,
 }
 

@@ -1,16 +1,18 @@
-//! The relay: takes rows from the store when they are due, sends them, deletes them.
+//! The relay: loads rows from the store when they are due, sends them, deletes them.
 //!
-//! One task, and in it one loop: take in what was announced, start what can start (loads, sends, deletes, a rescan), wait
-//! for the first thing to happen. Calls in the air are futures of this task, so a crash ends them all at once and a shutdown
-//! waits for exactly them.
+//! It is one task with one loop: take the announcements, start what can start (loads, sends,
+//! deletes, a rescan), wait for the first thing to happen. Its calls are futures of this task, so a
+//! crash ends them all at once and a shutdown waits for exactly them.
 //!
-//! - A row is taken when it is due by this process's clock, read again, and put into the line of its reservation. A row
-//!   that vanished was withdrawn by its owner and is skipped. With a lead it is taken that much earlier, and the queue
-//!   keeps it back until it is due.
-//! - Loads are applied in the order they were started, so a line never sees a later row before an earlier one.
-//! - A row is deleted only after the queue confirmed it. A crash between the two publishes it again under the same
-//!   deduplication id.
-//! - Per-entry failures rest the one line; a failed call rests all sending, then tries with one call in the air.
+//! - A row is taken when it is due by this process's clock, read again, and put into the lane of
+//!   its reservation. A row that vanished was withdrawn by its owner and is skipped. With a lead it
+//!   is taken that much earlier, and the queue delays it until it is due.
+//! - Loads are applied in the order they were started, so a lane never sees a later row before an
+//!   earlier one.
+//! - A row is deleted only after the queue confirmed it. A crash between the two publishes it again
+//!   under the same deduplication id.
+//! - A failed entry delays only its lane. A failed call delays all sending, then the relay tries
+//!   with one call at a time.
 
 use crate::due::{Agenda, Found, Inbox, IndexReader, Rescan};
 use crate::id::CompactId;
@@ -40,10 +42,11 @@ mod sends;
 
 pub use options::RelayOptions;
 
-/// The longest sleep: a wall clock that was set forward is noticed within it.
+/// The longest sleep: the relay notices within it that the wall clock was set forward.
 const SLEEP_MAX: Duration = Duration::from_secs(1);
 
-/// Publishes the outbox of one store to one queue or bus. Made by [`Relay::new`], driven by [`Relay::run`].
+/// Publishes the outbox of one store to one queue or bus. Made by [`Relay::new`], driven by
+/// [`Relay::run`].
 pub struct Relay {
     ports: RelayPorts,
     options: RelayOptions,
@@ -52,7 +55,7 @@ pub struct Relay {
     state: Arc<watch::Sender<RelayState>>,
     agenda: Agenda<CompactId>,
     lines: Lines,
-    /// Sent rows whose deletion is not yet confirmed and not in the air.
+    /// Sent rows that still have to be deleted and that no running delete covers.
     sent: VecDeque<CompactId>,
     loads: FuturesOrdered<BoxFuture<'static, LoadAnswer>>,
     sends: FuturesUnordered<BoxFuture<'static, SendAnswer>>,
@@ -74,11 +77,11 @@ struct RelayPorts {
 /// A row as a load found it.
 enum Loaded {
     Row(PendingRow),
-    /// It is there and makes no sense.
+    /// The row exists and lacks a part.
     Unreadable,
 }
 
-/// Rows by their ids; `None` if they are gone.
+/// Rows by their ids; `None` for rows that are gone.
 type LoadAnswer = Vec<(CompactId, Option<Loaded>)>;
 type DeleteAnswer = (Vec<CompactId>, Result<(), Fault>);
 type SendAnswer = (Vec<PendingRow>, Result<Vec<Result<Sent, Fault>>, Fault>);
@@ -90,7 +93,7 @@ struct Rest {
     until: Duration,
 }
 
-/// Tells the relay of rows. Cloning gives another handle to the same relay.
+/// Announces rows to the relay. A clone is another handle to the same relay.
 #[derive(Clone, Debug)]
 pub struct RelayHandle {
     inbox: Arc<Inbox<CompactId>>,
@@ -99,20 +102,20 @@ pub struct RelayHandle {
 }
 
 impl RelayHandle {
-    /// Tells that the row of this event is committed and when it is due. Cheap, never waits, and may be lost (a crash,
-    /// a dropped handler): the rescan then finds the row.
+    /// Announces that the row of this event is committed and when it is due. It is cheap, never
+    /// waits, and may be lost (a crash, a dropped handler): the rescan then finds the row.
     pub fn notify(&self, due: Timestamp, event_id: &EventId) {
         if !planted(Plant::NotRescanned) {
             self.inbox.push(due.as_millis(), CompactId::new(event_id.as_str()));
         }
     }
 
-    /// Follows what the relay can do.
+    /// Watches what the relay can do.
     pub fn state(&self) -> watch::Receiver<RelayState> {
         self.state.subscribe()
     }
 
-    /// Rows that this relay knows of and that are not yet published and deleted.
+    /// Rows that this relay knows and that are not yet published and deleted.
     pub fn pending(&self) -> u64 {
         u64::try_from(self.metrics.pending.get()).unwrap_or_default() + self.inbox.waiting() as u64
     }
@@ -155,7 +158,7 @@ impl Relay {
         }
     }
 
-    /// How writers tell this relay of rows.
+    /// The handle through which writers announce rows.
     pub fn handle(&self) -> RelayHandle {
         RelayHandle {
             inbox: Arc::clone(&self.inbox),
@@ -164,12 +167,13 @@ impl Relay {
         }
     }
 
-    /// The numbers of this relay, for the registry of the process.
+    /// The metrics of this relay, for the registry of the process.
     pub fn metrics(&self) -> RelayMetrics {
         self.metrics.clone()
     }
 
-    /// Runs until `shutdown`; then takes no more rows, waits for the sends in the air and deletes what was sent.
+    /// Runs until `shutdown`; then takes no more rows, waits for running sends and deletes the sent
+    /// rows.
     pub async fn run(mut self, shutdown: CancellationToken) {
         tokio::select! {
             biased;
@@ -198,8 +202,8 @@ impl Relay {
         self.drain().await;
     }
 
-    /// Waits for the sends in the air and deletes what was sent, within the limit of the options. What is left will be
-    /// published again after the next start, under the same deduplication ids.
+    /// Waits for running sends and deletes the sent rows, within the limit of the options. Rows
+    /// that are left are published again after the next start, under the same deduplication ids.
     async fn drain(&mut self) {
         let clock = Arc::clone(&self.ports.clock);
         let deadline = clock.elapsed() + self.options.drain_max;
@@ -231,14 +235,15 @@ impl Relay {
         }
     }
 
-    /// How long nothing has to be started. Names the time to the inbox, so that only an earlier row rings.
+    /// How long nothing has to be started. Reports that time to the inbox, so that only an earlier
+    /// row wakes the relay.
     fn sleep(&self) -> Duration {
         let (horizon, elapsed) = (self.horizon(), self.ports.clock.elapsed());
         let mut sleep = SLEEP_MAX;
         if self.rescans.is_empty() {
             sleep = sleep.min(self.rescan.next().saturating_sub(elapsed));
         }
-        // Where there is no room for a load or a send, an answer makes room and wakes the loop.
+        // Without room for a load or a send, an answer makes room and wakes the loop.
         if self.load_room() > 0
             && let Some(due_ms) = self.agenda.next_due()
         {
@@ -257,7 +262,7 @@ impl Relay {
         sleep
     }
 
-    /// What is due up to here is taken now.
+    /// Rows that are due up to this time are taken now.
     fn horizon(&self) -> Timestamp {
         self.ports.clock.now().plus(self.options.lead)
     }

@@ -1,8 +1,9 @@
 //! The row of one event that waits to be published.
 //!
-//! A row has readable attributes (`event_id`, `type`, `reservation_id`, `due_at`, `body`, and the trace it belongs to) and
-//! one entry in the index `outbox`, in the shard of its reservation, at its due time. All rows of a reservation are in one
-//! shard, so a scan of a shard sees them in order.
+//! A row has readable attributes (`event_id`, `type`, `reservation_id`, `due_at`, `body`, and the
+//! trace it belongs to) and one entry in the index `outbox`, in the shard of its reservation, at
+//! its due time. All rows of a reservation are in one shard, so a scan of a shard sees them in
+//! order.
 
 use contracts::envelope;
 use domain::event::Event;
@@ -12,31 +13,31 @@ use ports::Trace;
 use ports::store::{Attributes, Expect, IndexEntry, Key, Row, Write};
 use std::sync::Arc;
 
-/// The index of rows that wait, ordered by due time.
+/// The index of waiting rows, ordered by due time.
 pub const INDEX: &str = "outbox";
 /// The sort key of every row.
 pub const SORT: &str = "event";
 const PARTITION_PREFIX: &str = "outbox#";
 
-/// Where the row of an event is. If a row is there when an event is to be written, the same event is already waiting,
-/// because the id is derived from the fact: the writer then leaves it as it is.
+/// The key of an event's row. If a row exists when an event is written, the same event is already
+/// waiting, because the id is derived from the fact: the writer then leaves it unchanged.
 pub fn row_key(event_id: &str) -> Key {
     Key::new(format!("{PARTITION_PREFIX}{event_id}"), SORT)
 }
 
-/// The event id of a row's key, if it is the key of an outbox row.
+/// The event id of a row's key; `None` if the key is not one of the outbox.
 pub(crate) fn event_id_of(key: &Key) -> Option<&str> {
     (&*key.sort == SORT).then(|| key.partition.strip_prefix(PARTITION_PREFIX))?
 }
 
-/// The write that puts an event into the outbox, to be part of the commit of its effect. It expects that the row is
-/// absent. `shard_count` must be the relay's ([`crate::RelayOptions::shards`]).
+/// The write that puts an event into the outbox, as part of the commit of its effect. It expects
+/// that the row is absent. `shard_count` must be the relay's ([`crate::RelayOptions::shards`]).
 pub fn row_write(event: &Event, due: Timestamp, shard_count: u32) -> Write {
     row_write_traced(event, due, shard_count, &Trace::default())
 }
 
-/// As [`row_write`]; the trace's `traceparent` goes with the message as an attribute, so that the consumer's spans join
-/// the trace of the request that caused the event.
+/// As [`row_write`]; the message also carries the trace's `traceparent` as an attribute, so that
+/// the consumer's spans join the trace of the request that caused the event.
 pub fn row_write_traced(event: &Event, due: Timestamp, shard_count: u32, trace: &Trace) -> Write {
     let attributes = Attributes::new()
         .with("event_id", event.id.as_str())
@@ -57,13 +58,13 @@ pub fn row_write_traced(event: &Event, due: Timestamp, shard_count: u32, trace: 
     }
 }
 
-/// The write that withdraws an event that is not published yet; nothing happens if there is none.
+/// The write that withdraws an event that is not published yet; it does nothing if there is none.
 pub fn delete_write(event_id: &EventId) -> Write {
     Write::Delete { key: row_key(event_id.as_str()), expect: Expect::Any }
 }
 
-/// The shard of the index for a reservation: FNV-1a of its id, modulo the number of shards. It is stored, so it must not
-/// change.
+/// The shard of the index for a reservation: FNV-1a of its id, modulo the number of shards. It is
+/// stored, so it must not change.
 pub fn shard_of(reservation: &str, shard_count: u32) -> Arc<str> {
     let hash = reservation.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
         (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
@@ -76,23 +77,23 @@ pub fn shard_name(number: u32) -> Arc<str> {
     number.to_string().into()
 }
 
-/// An event that waits, as it is read back.
+/// A waiting event, read from its row.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PendingRow {
     /// The event's id: also its deduplication id on the queue.
     pub event_id: EventId,
-    /// Whom it concerns: also its message group.
+    /// The event's reservation: also its message group.
     pub reservation: Arc<str>,
-    /// It is not published before this.
+    /// It is not published before this time.
     pub due: Timestamp,
     /// The encoded envelope.
     pub body: Arc<str>,
-    /// The trace to pass on.
+    /// The trace that the message carries.
     pub traceparent: Option<Arc<str>>,
 }
 
 impl PendingRow {
-    /// Reads a row; `None` if it is not one of the outbox or lacks a part.
+    /// Reads a row; `None` if it is not an outbox row or lacks a part.
     pub fn read(row: &Row) -> Option<Self> {
         let event_id = EventId::parse(event_id_of(&row.key)?).ok()?;
         Some(Self {

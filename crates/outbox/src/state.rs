@@ -3,19 +3,19 @@
 /// Whether events are reaching the queue, and if not, why.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct RelayState {
-    /// The rows that wait are still being read from the store.
+    /// The relay still reads the waiting rows from the store.
     pub starting: bool,
-    /// Why the queue takes nothing, while it takes nothing.
+    /// Why the queue accepts nothing, while it does not.
     pub queue: Option<String>,
     /// Why the store does not answer, while it does not.
     pub store: Option<String>,
 }
 
 impl RelayState {
-    /// Ready, or the reason why not.
+    /// `Ok` if the relay is ready.
     ///
     /// # Errors
-    /// The reason in words for an operator.
+    /// The reason why it is not, for an operator.
     pub fn ready(&self) -> Result<(), String> {
         if let Some(why) = &self.store {
             return Err(format!("the outbox cannot be read: {why}"));

@@ -1,5 +1,5 @@
-//! The service and what runs beside it: the relay that publishes events when they are due, the backstops, and the
-//! readiness that follows from them.
+//! The service and its background: the relay that publishes events when they are due, the sweeper,
+//! and the readiness that follows from them.
 
 use crate::admissions::Admissions;
 use crate::config::Config;
@@ -13,20 +13,20 @@ use std::sync::Arc;
 use tokio::sync::{oneshot, watch};
 use tokio_util::sync::CancellationToken;
 
-/// Whom and what reservation-api works with.
+/// The ports that reservation-api works with.
 #[derive(Clone)]
 pub struct Deps {
     /// This service's own table.
     pub store: Arc<dyn Store>,
-    /// Where events go.
+    /// The queue or bus that receives events.
     pub events: Arc<dyn Publisher>,
-    /// A timer outside of this process that sends expiries too, later, if there is one.
+    /// A timer outside this process that sends expiries too, later, if there is one.
     pub backstop: Option<Arc<dyn Backstop>>,
-    /// The keeper of the seats.
+    /// The seats.
     pub inventory: Arc<dyn Inventory>,
     /// The payment provider.
     pub payments: Arc<dyn Payments>,
-    /// The door of the waiting room.
+    /// Which shows require a pass of the waiting room.
     pub admissions: Arc<dyn Admissions>,
     /// Time.
     pub clock: Arc<dyn Clock>,
@@ -38,7 +38,7 @@ pub struct Deps {
     pub process: Process,
 }
 
-/// What runs beside the service. It must be running for events to be published.
+/// The tasks beside the service. They must run for events to be published.
 pub struct Background {
     relay: Relay,
     relay_state: watch::Receiver<RelayState>,
@@ -83,7 +83,7 @@ pub fn assemble(config: &Config, deps: &Deps) -> (Service, Background) {
         relay: handle.clone(),
         alarms: alarms.as_ref().map(Alarms::handle),
     };
-    // One number of shards for writers and reader, whatever the options say of the writers.
+    // Writers and reader share one number of shards, whatever the options of the writers say.
     let options = crate::ServiceOptions { outbox_shards: config.relay.shards, ..config.service.clone() };
     let background = Background {
         relay,
@@ -97,7 +97,7 @@ pub fn assemble(config: &Config, deps: &Deps) -> (Service, Background) {
 }
 
 impl Background {
-    /// Runs until `shutdown`; then waits for the sends in the air and deletes what was sent.
+    /// Runs until `shutdown`; then waits for running sends and deletes the sent rows.
     pub async fn run(self, shutdown: CancellationToken) {
         let Self { relay, relay_state, sweeper, alarms, health, tasks } = self;
         let (ended, relay_ended) = oneshot::channel();
@@ -105,11 +105,11 @@ impl Background {
         // Due events are promised within milliseconds, whatever the requests and the sweeper do.
         tasks.spawn_apart(async move {
             relay.run(stop).await;
-            // Nobody waits for it any more if the whole instance was dropped.
+            // The receiver is gone if the whole instance was dropped.
             let _ = ended.send(());
         });
         if let Some(alarms) = alarms {
-            // It has nothing to end in order, so nobody waits for it here.
+            // It has nothing to finish in order, so nobody waits for it here.
             tasks.spawn(alarms.run(shutdown.clone()));
         }
         let (_, (), ()) = tokio::join!(
@@ -120,8 +120,8 @@ impl Background {
     }
 }
 
-/// Readiness: the outbox was read, and the store answers. A queue that takes nothing does not make this service unready:
-/// events wait in the outbox, and buyers are served meanwhile.
+/// Readiness: the outbox was read, and the store answers. A queue that accepts nothing does not
+/// make this service unready: events wait in the outbox, and buyers are served meanwhile.
 async fn tell_health(mut state: watch::Receiver<RelayState>, health: Health, shutdown: CancellationToken) {
     loop {
         let now = state.borrow_and_update().clone();

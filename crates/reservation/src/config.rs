@@ -1,7 +1,7 @@
 //! The settings of reservation-api.
 //!
-//! The engines are chosen in `app`, so what only an engine needs is read there. A component gets its own options, never
-//! the whole.
+//! `app` chooses the engines and reads what only an engine needs. A component gets its own options,
+//! never the whole configuration.
 
 use crate::service::ServiceOptions;
 use crate::sweeper::SweeperOptions;
@@ -10,28 +10,29 @@ use outbox::RelayOptions;
 use runtime::config::{Endpoint, Env};
 use secrecy::{ExposeSecret, SecretString};
 
-/// The longest hold; a longer one is a slip of units.
+/// The longest hold; a longer one is a mistake of units.
 const HOLD_TTL_MAX: Duration = Duration::from_secs(24 * 60 * 60);
-/// Fewer bytes are guessed.
+/// A shorter secret can be guessed.
 const SECRET_BYTES_MIN: usize = 16;
 
-/// What the service itself needs.
+/// The settings of the service itself.
 #[derive(Debug, Clone)]
 pub struct Config {
-    /// The rules' numbers and the webhook's secret.
+    /// The rules' numbers, the limits of calls and the secrets.
     pub service: ServiceOptions,
     /// The outbox's relay: the timer of expiry.
     pub relay: RelayOptions,
-    /// The backstops.
+    /// The sweeper.
     pub sweeper: SweeperOptions,
-    /// Guards `/internal/…`, webhooks apart; none = open to whoever reaches the port.
+    /// Guards `/internal/…` except the webhook. Without it every caller that reaches the port is
+    /// served.
     pub internal_token: Option<SecretString>,
 }
 
-/// The configuration of the process: the service's, and where its peers are.
+/// The configuration of the process: the service's, and the addresses of its peers.
 #[derive(Debug, Clone)]
 pub struct Environment {
-    /// The service's own.
+    /// The service's configuration.
     pub config: Config,
     /// `INVENTORY_GRPC_ADDR`.
     pub inventory: Endpoint,
@@ -40,14 +41,15 @@ pub struct Environment {
 }
 
 impl Config {
-    /// The defaults of the contracts, with this secret for webhooks.
+    /// The defaults, with this secret for webhooks.
     pub fn new(webhook_secret: SecretString) -> Self {
         let relay = RelayOptions::default();
         let service = ServiceOptions { outbox_shards: relay.shards, ..ServiceOptions::new(webhook_secret) };
         Self { service, relay, sweeper: SweeperOptions::default(), internal_token: None }
     }
 
-    /// Reads the settings; problems are collected in the environment. `None` if something required is missing.
+    /// Reads the settings; problems are collected in the environment. `None` if something required
+    /// is missing.
     pub fn from_env(env: &mut Env) -> Option<Self> {
         let what = "the secret that the payment provider signs its webhooks with";
         let secret = env.secret_required("PAYMENT_WEBHOOK_SECRET", what, SECRET_BYTES_MIN);
@@ -87,7 +89,7 @@ impl Config {
 }
 
 impl Environment {
-    /// Reads the settings of the process. The caller ends with [`Env::finish`].
+    /// Reads the settings of the process. The caller finishes with [`Env::finish`].
     pub fn from_env(env: &mut Env) -> Option<Self> {
         let config = Config::from_env(env);
         let default = |text: &str| text.parse::<Endpoint>().expect("a literal that the tests parse");
@@ -97,8 +99,8 @@ impl Environment {
     }
 }
 
-/// The secrets of the waiting room's passes, with commas: the gateway signs with the first, and all are believed, so that a new
-/// one can be put in front of the one in use.
+/// The secrets of the waiting room's passes, separated by commas. The gateway signs with the first,
+/// and all are accepted, so that a new one can be put in front of the current one.
 fn pass_secrets(env: &mut Env) -> Vec<SecretString> {
     let name = "WAITING_ROOM_SECRET";
     let given = env.secret(name);

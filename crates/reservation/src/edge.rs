@@ -1,5 +1,5 @@
-//! The two edges. Each reads its own wire form into the service's words and tells answers and refusals by the one table
-//! of [`crate::refusal`].
+//! The two edges. Each decodes its own wire form into the service's commands and encodes answers
+//! and refusals by the one table in [`crate::refusal`].
 
 pub(crate) mod grpc;
 pub(crate) mod rest;

@@ -1,13 +1,13 @@
 //! reservation-api: the life of a reservation from the hold to its end.
 //!
-//! It decides which reservation a request is, records what the inventory has done, answers retries with what was answered
-//! before, and states the facts of expiry and payment on the queue through its outbox. What holds, whatever crashes:
-//! CONFIRMED implies that the seats are sold to it, EXPIRED and CANCELLED imply that it holds none (invariant X1); one key
-//! has one effect (X2); a reservation in HOLD always has somebody who will end it (L1): its outbox row, its event, or the
-//! sweeper.
+//! It decides which reservation a request is, records what the inventory has done, answers retries
+//! with the recorded answer, and publishes the facts of expiry and payment through its outbox. What
+//! holds, whatever crashes: CONFIRMED implies that the seats are sold to it, EXPIRED and CANCELLED
+//! imply that it holds none (invariant X1); one key has one effect (X2); a reservation in HOLD
+//! always has something that will end it (L1): its outbox row, its event, or the sweeper.
 //!
-//! [`Service`] is the whole behaviour without sockets; [`assemble`] adds the timers; [`run`] adds the REST and gRPC edges.
-//! Engines and peers come from `app`.
+//! [`Service`] is the whole behaviour without sockets; [`assemble`] adds the timers; [`run`] adds
+//! the REST and gRPC edges. `app` provides engines and peers.
 
 mod admissions;
 mod assembly;

@@ -1,4 +1,4 @@
-//! The numbers of the service. Label values come from closed sets.
+//! The metrics of the service. Label values come from closed sets.
 
 use domain::reservation::Status;
 use prometheus_client::encoding::EncodeLabelSet;
@@ -6,7 +6,7 @@ use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use runtime::Metrics;
 
-/// The numbers of one service. Cloning gives another handle to the same numbers.
+/// The metrics of one service. A clone shares the same numbers.
 #[derive(Debug, Clone, Default)]
 pub struct ServiceMetrics {
     created: Family<Outcome, Counter>,
@@ -27,7 +27,7 @@ struct To {
 }
 
 impl ServiceMetrics {
-    /// Numbers that are told by a process.
+    /// Metrics in the registry of a process.
     pub fn register(metrics: &Metrics) -> Self {
         let this = Self::default();
         metrics.register(

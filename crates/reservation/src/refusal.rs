@@ -1,7 +1,8 @@
-//! Why the service does not do what it is asked, and the one table that says how each is told over REST and gRPC.
+//! Why the service refuses a request, and the one table that encodes each refusal for REST and
+//! gRPC.
 //!
-//! The words are for the caller and never carry what went wrong inside; that goes to the log, once, where the refusal is
-//! told ([`Refusal::log`]).
+//! Messages are for the caller and never carry a source; that goes to the log, once, where the
+//! refusal is answered ([`Refusal::log`]).
 
 use contracts::error::{Code, WireError};
 use contracts::inventory_wire::{Subject, rejection_to_error};
@@ -19,70 +20,70 @@ use ports::{Fault, FaultClass, PortError, Trace};
 /// A request that was not carried out.
 #[derive(Debug)]
 pub enum Refusal {
-    /// The request makes no sense, whatever the state.
+    /// The request is malformed, whatever the state.
     Malformed(WireError),
-    /// The wish for seats contradicts itself.
+    /// The requested seats contradict each other.
     BadRequest(BadRequest),
-    /// The show asks for a pass of the waiting room, and there is no valid one.
+    /// The show requires a pass of the waiting room, and the request has no valid one.
     NoAdmission(ShowId, NoPass),
-    /// The inventory does not give the seats; its words.
+    /// The inventory does not hold the seats; its error.
     NotHeld(WireError),
-    /// The Idempotency-Key belongs to another request.
+    /// The Idempotency-Key was used for another request.
     OtherRequest,
     /// The hold under this key ended before it became a reservation.
     KeyIsOver,
-    /// No reservation of that id.
+    /// No reservation has this id.
     NoSuchReservation(ReservationId),
-    /// It belongs to somebody else.
+    /// The reservation belongs to another person.
     NotTheOwner(ReservationId),
-    /// Its status does not allow it.
+    /// The reservation's status does not allow it.
     Illegal {
         /// The present status.
         current: Status,
         /// The payment that confirmed it.
         intent: Option<PaymentIntentId>,
     },
-    /// Its time ran out.
+    /// The hold ran out.
     Expired {
         /// The present status: EXPIRED, or HOLD while the record is late.
         current: Status,
     },
-    /// The inventory does not bring the seats to that end; its words.
+    /// The inventory does not bring the seats to that end.
     NotMoved {
         /// The present status.
         current: Status,
         /// The payment that confirmed it.
         intent: Option<PaymentIntentId>,
-        /// What the inventory says.
+        /// The inventory's error.
         error: Box<WireError>,
     },
     /// The payment does not pay for this reservation.
     NotPaid(NotPaid),
-    /// The webhook is not believed.
+    /// The webhook is not authentic.
     NotBelieved(Rejected),
     /// The webhook's id was used for another payment.
     OtherWebhook,
-    /// A hold is as long as the inventory made it.
+    /// A hold cannot be extended: it is as long as the inventory made it.
     NoExtension {
         /// The present status.
         current: Status,
     },
-    /// A peer did not answer, or with a failure.
+    /// A peer failed or did not answer.
     Peer(Peer, Fault),
-    /// The store did not answer, or with a failure.
+    /// The store failed or did not answer.
     Store(Fault),
-    /// Others changed the same reservation each time.
+    /// Other writers changed the same reservation at each try.
     Contended(ReservationId),
 }
 
-/// Whom this service calls.
+/// A service that this one calls.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Peer {
-    /// The keeper of the seats.
+    /// The seats.
     Inventory,
     /// The payment provider.
     Payments,
-    /// The door of the waiting room.
+    /// The waiting room.
     Admissions,
 }
 
@@ -93,27 +94,28 @@ pub enum NotPaid {
     NoSuchPayment,
     /// It pays for another reservation.
     ForAnother,
-    /// The money is not taken, or was given back.
+    /// The money is not captured, or was refunded.
     Status(payment::Status),
-    /// The provider's words.
+    /// The provider refused, with this message.
     Refused(String),
 }
 
-/// How a refusal is told.
+/// How a refusal is answered.
 #[derive(Debug)]
 pub struct Reply {
-    /// Code, words and particulars.
+    /// Code, message and details.
     pub error: WireError,
     /// The status over REST.
     pub status: StatusCode,
-    /// Over gRPC: in the response with status OK, or as a gRPC status (malformed input and outages).
+    /// Over gRPC: true = in the response's `error` with status OK; false = as a gRPC status
+    /// (malformed input and outages).
     pub in_band: bool,
-    /// The reservation's state, told beside the error over REST.
+    /// The reservation's state, beside the error over REST.
     pub current: Option<(Status, Option<PaymentIntentId>)>,
 }
 
 impl Peer {
-    /// The word for messages and logs.
+    /// The name in messages and logs.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Inventory => "inventory",
@@ -123,23 +125,23 @@ impl Peer {
     }
 }
 
-/// Why nobody comes in.
+/// Why a pass does not admit the buyer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum NoPass {
-    /// There is none.
+    /// The request has no pass.
     Missing,
-    /// It is not believed.
+    /// It is malformed, not authentic, or expired.
     Rejected(pass::Rejected),
     /// It is for another show.
     OtherShow,
-    /// It is somebody else's.
+    /// It belongs to another person.
     OtherPerson,
     /// It was redeemed for another reservation.
     Spent,
 }
 
 impl NoPass {
-    /// For a label.
+    /// The value of a metric's label.
     pub(crate) const fn as_str(self) -> &'static str {
         match self {
             Self::Missing => "missing",
@@ -166,7 +168,7 @@ impl NoPass {
 }
 
 impl Refusal {
-    /// A refusal of the inventory on the way to an end.
+    /// The inventory's refusal to bring a reservation to an end.
     pub(crate) fn not_moved(
         id: &ReservationId,
         (current, intent): (Status, Option<PaymentIntentId>),
@@ -177,7 +179,7 @@ impl Refusal {
         Self::NotMoved { current, intent, error }
     }
 
-    /// How the caller is told.
+    /// The reply to the caller.
     pub fn reply(&self) -> Reply {
         match self {
             Self::Malformed(error) => Reply::status(error.clone()),
@@ -249,7 +251,7 @@ impl Refusal {
         }
     }
 
-    /// Writes what went wrong inside to the log. What callers did wrong is theirs to know.
+    /// Logs technical failures. A caller's own mistakes are reported to the caller only.
     pub fn log(&self, operation: &'static str, trace: &Trace) {
         let trace_id = trace.trace_id.as_deref();
         match self {
@@ -309,7 +311,7 @@ impl Reply {
         Self::new(error, true)
     }
 
-    /// A refusal because of what the reservation is: 409 over REST, whatever the code's own status.
+    /// A refusal because of the reservation's state: 409 over REST, whatever the code's own status.
     fn conflict(error: WireError, current: Status, intent: Option<PaymentIntentId>) -> Self {
         let current = Some((current, intent));
         Self { status: StatusCode::CONFLICT, error, in_band: true, current }
@@ -353,7 +355,7 @@ impl From<WireError> for Refusal {
 }
 
 impl From<Refusal> for PortError<EndRejection> {
-    /// What the worker is told when it calls this service without sockets, the same as over them.
+    /// The answer to the worker when it calls this service without sockets, the same as over them.
     fn from(refusal: Refusal) -> Self {
         match refusal {
             Refusal::NoSuchReservation(_) => Self::Rejected(EndRejection::NoSuchReservation),

@@ -1,8 +1,8 @@
-//! What a buyer asks for, checked before anything is done with it.
+//! A buyer's request, checked before anything is done with it.
 //!
-//! REST and gRPC read their bodies into the same [`Create`], so both refuse the same requests with the same words. The
-//! rules here need no show: what only the show can tell (a seat that does not exist, a section that is full) is the
-//! inventory's to say.
+//! REST and gRPC read their bodies into the same [`Create`], so both refuse the same requests with
+//! the same messages. The rules here need no show: what only the show can tell (a seat that does
+//! not exist, a section that is full) the inventory decides.
 
 use crate::refusal::Refusal;
 use contracts::error::{Code, WireError};
@@ -22,22 +22,22 @@ pub use identity::{Fingerprint, Origin, reservation_id};
 /// The longest Idempotency-Key, in bytes.
 pub const KEY_BYTES_MAX: usize = 128;
 
-/// A wish for seats: by name, or `quantity` of any in `section`.
+/// The wanted seats: by name, or `quantity` of any in `section`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Create {
     /// The show.
     pub show: ShowId,
-    /// The section of unnamed seats; never beside named ones.
+    /// The section of unnamed seats; `None` for named ones.
     pub section: Option<SectionId>,
     /// The seats by name; empty for general admission.
     pub seats: Vec<SeatId>,
     /// How many, 1 to 10; as many as `seats` where they are named.
     pub quantity: u32,
-    /// Who reserves.
+    /// The buyer.
     pub person: PersonId,
     /// The pass of the waiting room.
     pub pass: Option<Arc<str>>,
-    /// The key under which it happens once. Earlier callers over gRPC have none.
+    /// The key under which the request happens once. Earlier callers over gRPC have none.
     pub key: Option<IdempotencyKey>,
 }
 
@@ -46,7 +46,7 @@ pub struct Create {
 pub struct IdempotencyKey(Arc<str>);
 
 impl IdempotencyKey {
-    /// Checks the text. "" is a missing key.
+    /// Checks the text; "" is a missing key.
     pub fn parse(text: &str) -> Result<Self, Refusal> {
         if text.is_empty() {
             return Err(Self::missing());
@@ -57,7 +57,7 @@ impl IdempotencyKey {
         Ok(Self(text.into()))
     }
 
-    /// The refusal of a request that has none and needs one.
+    /// The refusal of a request that needs a key and has none.
     pub fn missing() -> Refusal {
         Refusal::Malformed(
             WireError::new(
@@ -68,7 +68,7 @@ impl IdempotencyKey {
         )
     }
 
-    /// The refusal of a key that cannot be one.
+    /// The refusal of a malformed key.
     pub fn malformed() -> Refusal {
         let message = format!("the Idempotency-Key must be 1 to {KEY_BYTES_MAX} printable ASCII characters");
         Refusal::Malformed(WireError::new(Code::InvalidArgument, message).detail(
@@ -98,7 +98,8 @@ impl Create {
         )
     }
 
-    /// Reads the gRPC request. Its metadata (user agent and the like) is not kept: nothing here needs it.
+    /// Reads the gRPC request. Its metadata (user agent and the like) is not kept: nothing here
+    /// needs it.
     pub fn from_proto(request: &proto::CreateReservationRequest) -> Result<Self, Refusal> {
         let key = match request.idempotency_key.as_str() {
             "" => None,
@@ -129,14 +130,14 @@ impl Create {
         let section = optional(SectionId::parse, "section", section)?;
         let seats = seat_ids(seats)?;
         let quantity = counted(&seats, quantity(count)?).map_err(Refusal::BadRequest)?;
-        // Named seats say their section themselves, and a hold of named seats is not general admission.
+        // Named seats imply their section, and a hold of named seats is not general admission.
         let section = section.filter(|_| seats.is_empty());
         let pass = Some(pass).filter(|pass| !pass.is_empty()).map(Into::into);
         Ok(Self { show, section, seats, quantity, person, pass, key })
     }
 }
 
-/// How many seats are asked for; 0 = the caller does not say.
+/// How many seats the request wants; a `quantity` of 0 was not given.
 fn counted(seats: &[SeatId], quantity: u32) -> Result<u32, BadRequest> {
     let named = u32::try_from(seats.len()).unwrap_or(u32::MAX);
     let asked = named.max(quantity);

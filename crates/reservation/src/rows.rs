@@ -1,10 +1,12 @@
-//! The rows of the reservation service: readable attributes, and how they are read back.
+//! The rows of the reservation service: readable attributes, and how they are read.
 //!
-//! A reservation and its idempotency record share the partition `rsv#<id>` (sorts `reservation` and `idem`), so one read
-//! answers a retry. Ids of webhooks and redeemed passes are remembered in partitions of their own. Whoever looks from outside (an invariant
-//! checker, `tacos trace`) reads rows through [`AnyRow::read`].
+//! A reservation and its idempotency record share the partition `rsv#<id>` (sorts `reservation` and
+//! `idem`), so one read answers a retry. Ids of webhooks and redeemed passes have partitions of
+//! their own. Readers outside the service (an invariant checker, `tacos trace`) read rows through
+//! [`AnyRow::read`].
 //!
-//! A reservation has an entry in [`DUE`] exactly while it is HOLD: what the sweeper finds there has no end yet.
+//! A reservation has an entry in [`DUE`] exactly while it is HOLD: a reservation that the sweeper
+//! finds there has no end yet.
 
 use domain::id::{OrderId, PaymentIntentId, PersonId, ReservationId, SeatId, SectionId, ShowId};
 use domain::limits::MEMORY;
@@ -25,12 +27,12 @@ pub use pass::PassRow;
 pub use webhook::WebhookRow;
 pub(crate) use webhook::kind_of;
 
-/// The index of reservations in HOLD, by the time at which the sweeper is to look at them: when the hold is due, and
+/// The index of reservations in HOLD, by when the sweeper looks at them: when the hold is due, and
 /// later after each time that their expiry was announced again.
 pub const DUE: &str = "due_reservations";
 /// The index of a person's reservations, newest first; the shard is the person.
 pub const BY_PERSON: &str = "by_person";
-/// The index of rows that are remembered for a while, by the time at which they may be forgotten.
+/// The index of rows that are remembered for a while, by when they may be forgotten.
 pub const FORGET: &str = "forget";
 /// Every index that an engine must have for this service.
 pub const INDEXES: &[&str] = &[DUE, BY_PERSON, FORGET, outbox::INDEX];
@@ -40,22 +42,23 @@ pub const SHARDS: u32 = 8;
 const PARTITION_PREFIX: &str = "rsv#";
 const SORT: &str = "reservation";
 
-/// Lists show the newest first and indexes are read in ascending order: entries stand at this minus their time. The year
-/// 144,000 is far enough, and the difference stays within what every engine holds exactly.
+/// Lists show the newest first and indexes are read in ascending order, so entries are stored at
+/// this minus their time. The year 144,000 is far enough, and every engine stores the difference
+/// exactly.
 const HORIZON_MS: u64 = 1 << 52;
 
 /// A reservation as it is stored.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Stored {
-    /// What the rules know of it.
+    /// The reservation as the rules know it.
     pub reservation: Reservation,
     /// The row's version; 0 before it is stored.
     pub version: u64,
-    /// What happened to it.
+    /// Its past.
     pub history: History,
-    /// When the sweeper is to look at it, while it is HOLD.
+    /// When the sweeper looks at it, while it is HOLD.
     pub look_at: Timestamp,
-    /// How often the sweeper announced its expiry again.
+    /// How many times the sweeper announced its expiry again.
     pub announced_again: u32,
 }
 
@@ -83,12 +86,12 @@ impl AnyRow {
     }
 }
 
-/// Where a reservation is.
+/// The key of a reservation.
 pub fn reservation_key(id: &ReservationId) -> Key {
     Key::new(partition(id), SORT)
 }
 
-/// The reservation of a key, if it is the key of one.
+/// The reservation of a key; `None` if the key is not one of a reservation.
 pub fn reservation_of(key: &Key) -> Option<ReservationId> {
     (&*key.sort == SORT).then(|| ReservationId::parse(key.partition.strip_prefix(PARTITION_PREFIX)?).ok())?
 }
@@ -102,13 +105,13 @@ pub(crate) const fn newest_first(at: Timestamp) -> Timestamp {
     Timestamp::from_millis(HORIZON_MS.saturating_sub(at.as_millis()))
 }
 
-/// When a row of now may be forgotten, and the index entry that says so.
+/// When a row of `now` may be forgotten, and the index entry for that time.
 fn remembered(id: &str, now: Timestamp) -> (Timestamp, IndexEntry) {
     let until = now.plus(MEMORY);
     (until, IndexEntry { index: FORGET, shard: outbox::shard_of(id, SHARDS), at: until })
 }
 
-/// The attribute by which DynamoDB forgets a row by itself: seconds since 1970.
+/// The attribute by which DynamoDB deletes a row itself: seconds since 1970.
 fn ttl(until: Timestamp) -> u64 {
     until.as_millis() / 1_000
 }
@@ -121,7 +124,7 @@ impl Stored {
         Self { reservation, version: 0, history, look_at, announced_again: 0 }
     }
 
-    /// The same row with the reservation as it is from now on, and a line of history that says so.
+    /// The same row with the next state of the reservation, and a line of history for it.
     #[must_use]
     pub fn followed_by(&self, next: Reservation) -> Self {
         let what = [
@@ -139,7 +142,7 @@ impl Stored {
         Self { reservation: next, history, ..self.clone() }
     }
 
-    /// The write of this row over the version that it was read at.
+    /// The write of this row over the version that was read.
     pub fn write(&self) -> Write {
         let r = &self.reservation;
         let texts =
@@ -175,7 +178,7 @@ impl Stored {
         }
     }
 
-    /// Reads a row; `None` if it is none of a reservation or lacks a part.
+    /// Reads a row; `None` if it is not a reservation or lacks a part.
     pub fn read(row: &Row) -> Option<Self> {
         let id = reservation_of(&row.key)?;
         let a = &row.attributes;

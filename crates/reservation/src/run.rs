@@ -1,4 +1,5 @@
-//! One instance of reservation-api: two servers and the background, from the first request to a drained end.
+//! One instance of reservation-api: two servers and the background, from the first request to a
+//! drained end.
 
 use crate::assembly::{Deps, assemble};
 use crate::config::Config;
@@ -27,8 +28,9 @@ pub enum RunError {
     Grpc(#[source] io::Error),
 }
 
-/// Serves until `shutdown`. Then, in this order: not ready any more; no new connections, calls that were begun end; the relay
-/// ends its sends and deletes what was sent. Events that are not due yet stay in the store for the next start.
+/// Serves until `shutdown`. Then, in this order: the instance is no longer ready; it accepts no new
+/// connections and running calls end; the relay ends its sends and deletes the sent rows. Events
+/// that are not due yet stay in the store for the next start.
 ///
 /// # Errors
 /// When a server could not be set up; the other one is then drained too.
@@ -44,7 +46,7 @@ pub async fn run(
     let stop = stop_background.clone();
     deps.tasks.spawn(async move {
         background.run(stop).await;
-        // Nobody waits for it any more if the whole instance was dropped.
+        // The receiver is gone if the whole instance was dropped.
         let _ = ended.send(());
     });
 

@@ -1,10 +1,14 @@
 //! The rules of reservations around the pure core: load, move the seats, decide, commit, reply.
 //!
-//! - The inventory moves first and the record follows (trap S3). A crash between the two leaves a late record, which the
-//!   redelivered event, a retried call or the sweeper completes; it never leaves a record that says more than is true.
-//! - Every change is a commit under the version that was read; on a conflict it is loaded and decided again.
-//! - A commit whose answer was lost is read back: what it wrote is recognised by its content (trap S9).
-//! - Any handler may be dropped at any await. What it did so far stands, and doing it again ends the same way.
+//! - The inventory moves first and the record follows (trap T-S3). A crash between the two leaves a
+//!   late record, which the redelivered event, a retried call or the sweeper completes; it never
+//!   leaves a record that says more than is true.
+//! - Every change is a commit under the version that was read; on a conflict it is loaded and
+//!   decided again.
+//! - A commit whose answer was lost is read back: its rows are recognised by their content (trap
+//!   T-S9).
+//! - Any handler may be dropped at any await. What it did so far stands, and doing it again ends
+//!   the same way.
 
 use crate::admissions::Admissions;
 use crate::metrics::ServiceMetrics;
@@ -36,7 +40,7 @@ pub use list::{Listing, Page};
 pub use trace::TraceLine;
 pub use webhook::WebhookCall;
 
-/// The numbers and secrets of the service.
+/// The options of the service: times, limits of calls, secrets.
 #[derive(Debug, Clone)]
 pub struct ServiceOptions {
     /// How long seats are held for a buyer.
@@ -45,20 +49,20 @@ pub struct ServiceOptions {
     pub inventory_timeout: Duration,
     /// The limit of one call to the payment provider.
     pub payment_timeout: Duration,
-    /// The limit of asking the waiting room.
+    /// The limit of one call that asks whether a show requires a pass.
     pub admission_timeout: Duration,
     /// The limit of one call to the store.
     pub store_timeout: Duration,
     /// The secret that payment webhooks are signed with.
     pub webhook_secret: SecretString,
-    /// The secrets that a pass of the waiting room may be signed with. Without one nobody has a valid pass.
+    /// The secrets that may have signed a pass of the waiting room. Without one no pass is valid.
     pub pass_secrets: Vec<SecretString>,
-    /// Shards of the outbox; the relay's number.
+    /// Shards of the outbox; must be the relay's number.
     pub outbox_shards: u32,
 }
 
 impl ServiceOptions {
-    /// The options of the contracts, with this secret.
+    /// The defaults, with this secret.
     pub fn new(webhook_secret: SecretString) -> Self {
         Self {
             hold_ttl: limits::HOLD_TTL,
@@ -73,15 +77,15 @@ impl ServiceOptions {
     }
 }
 
-/// Whom and what the service works with.
+/// The ports that the service works with.
 pub struct ServicePorts {
     /// This service's table.
     pub store: Arc<dyn Store>,
-    /// The keeper of the seats.
+    /// The seats.
     pub inventory: Arc<dyn Inventory>,
     /// The payment provider.
     pub payments: Arc<dyn Payments>,
-    /// The door of the waiting room.
+    /// Which shows require a pass of the waiting room.
     pub admissions: Arc<dyn Admissions>,
     /// Time.
     pub clock: Arc<dyn Clock>,
@@ -89,11 +93,11 @@ pub struct ServicePorts {
     pub entropy: Arc<dyn Entropy>,
     /// The relay of this table's outbox.
     pub relay: RelayHandle,
-    /// The line to the backstop, if there is one.
+    /// The queue of alarms at the backstop, if there is one.
     pub alarms: Option<AlarmsHandle>,
 }
 
-/// The keeper of reservations. Cloning gives another handle to the same.
+/// The operations on reservations. A clone is another handle to the same service.
 #[derive(Clone)]
 pub struct Service(Arc<Parts>);
 
@@ -129,7 +133,7 @@ impl Service {
         }))
     }
 
-    /// Reads a reservation. With a person, only its owner is answered.
+    /// Reads a reservation. With a person, only the owner gets it.
     pub async fn get(&self, id: &ReservationId, person: Option<&PersonId>) -> Result<Stored, Refusal> {
         let stored = self.load(id).await?.ok_or_else(|| Refusal::NoSuchReservation(id.clone()))?;
         match person {
@@ -148,7 +152,8 @@ impl Service {
         CallContext { trace: trace.clone(), timeout: Some(self.0.options.inventory_timeout) }
     }
 
-    /// Runs one call to a peer under its limit. The adapter has the limit too; this one holds for one that forgets it.
+    /// Runs one call to a peer under its limit. The adapter has a limit too; this one holds if the
+    /// adapter forgets it.
     async fn ask<T, R>(
         &self,
         peer: Peer,
@@ -167,7 +172,7 @@ impl Service {
     }
 }
 
-/// A row of ours that makes no sense: nobody but an operator can help.
+/// The refusal for an unreadable row of ours: only an operator can help.
 fn unreadable(id: &ReservationId) -> Refusal {
     Refusal::Store(Fault::permanent(format!("the rows of {id} lack a part or contradict each other")))
 }

@@ -1,13 +1,15 @@
-//! The slow backstops: expiries that were announced and never had their effect, and rows that may be forgotten.
+//! The sweeper: it announces expiries again that never had their effect, and deletes old rows.
 //!
-//! **Expiry, layer 4.** A reservation that is HOLD some time after its hold was due, and whose event no longer waits in the
-//! outbox, is announced again: the same event under the same id, so a queue drops it if it has it, and the worker finds it
-//! done. The next look at it comes later and later, because a worker that is behind must not be given its own backlog
-//! again and again. What the index says is read again before it is acted on, and the announcement commits only over the
-//! version that was read. Timers affect latency, never safety (trap S7).
+//! **Expiry, layer 4** (ARCHITECTURE.md, walk 2). Normally the relay's timer announces an expiry
+//! and the worker ends the reservation. A reservation that is still HOLD some time after its hold
+//! was due, and whose event no longer waits in the outbox, is announced again here: the same event
+//! under the same id, so a queue drops it if it has it, and the worker finds it done. The next look
+//! at it comes later and later, because a worker that is behind must not get its own backlog again
+//! and again. Each index entry's row is read again before it is acted on, and the announcement
+//! commits only over the version that was read. Timers affect latency, never safety (trap T-S7).
 //!
-//! **Forgetting.** Idempotency records and ids of webhooks are kept for 14 days. DynamoDB forgets them by itself
-//! (`expires_at`); this does it everywhere.
+//! **Forgetting.** Idempotency records and ids of webhooks are kept for 14 days. DynamoDB deletes
+//! them by itself (`expires_at`); the sweeper does it on every engine.
 
 use crate::metrics::ServiceMetrics;
 use crate::rows::{DUE, FORGET, IdempotencyRow, SHARDS, Stored, WebhookRow};
@@ -24,21 +26,21 @@ use ports::{Clock, Entropy, Fault, Store, Trace};
 use std::sync::Arc;
 use tokio_util::sync::CancellationToken;
 
-/// When to look again at a reservation whose expiry was announced again: longer than a queue's deduplication window, and
-/// doubled each time up to the longest.
+/// When to look again at a reservation whose expiry was announced again: longer than a queue's
+/// deduplication window, and doubled each time up to the longest.
 const LOOK_AGAIN_FIRST: Duration = Duration::from_secs(5 * 60);
 const LOOK_AGAIN_MAX: Duration = Duration::from_secs(60 * 60);
 
-/// How the backstops look.
+/// Options of the sweeper.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SweeperOptions {
-    /// How often due reservations are looked through.
+    /// How often due reservations are read.
     pub every: Duration,
     /// How long after the hold was due a reservation is left to its event.
     pub grace: Duration,
-    /// How often rows that may be forgotten are looked through.
+    /// How often rows that may be forgotten are read.
     pub forget_every: Duration,
-    /// Every so many looks start from the beginning instead of where the last one ended.
+    /// Every so many sweeps start from the beginning instead of where the last one ended.
     pub whole_every: u32,
 }
 
@@ -49,7 +51,7 @@ impl Default for SweeperOptions {
     }
 }
 
-/// Both backstops. Driven by [`Sweeper::run`].
+/// Both sweeps. Driven by [`Sweeper::run`].
 pub struct Sweeper {
     table: Table,
     relay: RelayHandle,
@@ -60,7 +62,7 @@ pub struct Sweeper {
 }
 
 impl Sweeper {
-    /// Backstops that have looked at nothing yet.
+    /// A sweeper that has read nothing yet.
     pub fn new(
         (store, clock, entropy): (Arc<dyn Store>, Arc<dyn Clock>, Arc<dyn Entropy>),
         (relay, metrics): (RelayHandle, ServiceMetrics),
@@ -82,7 +84,8 @@ impl Sweeper {
         }
     }
 
-    /// Looks until `shutdown`. A look may be dropped anywhere: each announcement and each batch of deletes is one commit.
+    /// Sweeps until `shutdown`. A sweep may be dropped anywhere: each announcement and each batch
+    /// of deletes is one commit.
     pub async fn run(mut self, shutdown: CancellationToken) {
         let work = async {
             loop {
@@ -99,7 +102,7 @@ impl Sweeper {
         }
     }
 
-    /// One look, at what it is time to look at.
+    /// One look at each index whose time has come.
     pub async fn look(&mut self) {
         if let Some(look) = self.due.start() {
             let found = look.await;
@@ -127,7 +130,7 @@ impl Sweeper {
         }
     }
 
-    /// Announces again what is overdue and no longer waits in the outbox.
+    /// Announces overdue reservations again that no longer wait in the outbox.
     async fn announce(&self, entries: &[Entry], announced: &mut Announced) -> Result<(), Fault> {
         let keys: Vec<Key> = entries.iter().map(|entry| entry.key.clone()).collect();
         for row in self.table.rows(&keys).await?.into_iter().flatten() {
@@ -148,7 +151,7 @@ impl Sweeper {
         if waiting.is_some() {
             return Ok(());
         }
-        // The event is due as of now, so the time is not one that was read before the rows were.
+        // The event is due as of now: the time must not be from before the rows were read.
         let now = self.table.clock.now();
         let rest = LOOK_AGAIN_FIRST * 2_u32.saturating_pow(stored.announced_again.min(16));
         let mut history = stored.history.clone();
@@ -176,12 +179,12 @@ impl Sweeper {
             }
             // It ended meanwhile, or another instance announced it.
             Err(CommitError::Conflict { .. }) => Ok(()),
-            // Written or not, the next look finds the truth.
+            // Whether it was written or not, the next look reads the truth.
             Err(CommitError::Failed(fault) | CommitError::Ambiguous(fault)) => Err(fault),
         }
     }
 
-    /// Deletes what was remembered long enough.
+    /// Deletes rows that were kept long enough.
     async fn forget(&self, entries: &[Entry]) -> Result<(), Fault> {
         let keys: Vec<Key> = entries.iter().map(|entry| entry.key.clone()).collect();
         let now = self.table.clock.now();
@@ -200,7 +203,7 @@ impl Sweeper {
     }
 }
 
-/// What one look announced again.
+/// How many reservations one look announced again.
 #[derive(Default)]
 struct Announced {
     reservations: u64,
@@ -213,7 +216,7 @@ impl Announced {
         self.overdue_max = self.overdue_max.max(overdue);
     }
 
-    /// One line a look: a worker that is behind leaves thousands of them.
+    /// One log line a look: a worker that is behind leaves thousands of reservations.
     fn tell(&self) {
         if self.reservations > 0 {
             tracing::warn!(
@@ -225,7 +228,7 @@ impl Announced {
     }
 }
 
-/// Since when a row is remembered, if it is one that is forgotten.
+/// When a row was first remembered, if it is one that is forgotten.
 fn remembered_since(row: &Row) -> Option<Timestamp> {
     IdempotencyRow::read(row)
         .map(|record| record.created_at)

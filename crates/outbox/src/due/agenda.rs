@@ -1,8 +1,9 @@
-//! Which rows wait until when, and which are in the relay's hands. Pure.
+//! The timer itself: the keys of waiting rows in the order of their due times, and the keys of rows
+//! that the relay is working on. Pure.
 //!
-//! A row that waits costs one compact key in an ordered set, which is both the timer and the answer to "is it known
-//! already". A row is taken when it is due, and forgotten when it is deleted or found to be gone. While it is taken,
-//! announcing it again changes nothing.
+//! A waiting row costs one compact key in an ordered set, which is both the timer and the answer to
+//! "is it known already". A row is taken when it is due, and forgotten when it is deleted or found
+//! to be gone. While it is taken, announcing it again changes nothing.
 
 use std::collections::BTreeSet;
 
@@ -20,12 +21,12 @@ impl<K> Default for Agenda<K> {
 }
 
 impl<K: Ord + Clone> Agenda<K> {
-    /// Notes a row that is due at `due_ms`; false if it is known already.
+    /// Adds a row that is due at `due_ms`; false if it is known already.
     pub fn note(&mut self, due_ms: u64, id: K) -> bool {
         !self.taken.contains(&id) && self.waiting.insert((due_ms, id))
     }
 
-    /// Notes many rows; much faster than one by one when nothing waits yet.
+    /// Adds many rows; much faster than one by one when nothing waits yet.
     pub fn note_all(&mut self, rows: Vec<(u64, K)>) {
         if self.waiting.is_empty() && self.taken.is_empty() {
             self.waiting = rows.into_iter().collect();
@@ -36,12 +37,12 @@ impl<K: Ord + Clone> Agenda<K> {
         }
     }
 
-    /// Takes up to `max` rows that are due, earliest first.
+    /// Takes up to `max` due rows, earliest first.
     pub fn take_due(&mut self, now_ms: u64, max: usize) -> Vec<K> {
         let mut due = Vec::new();
         while due.len() < max && self.waiting.first().is_some_and(|(due_ms, _)| *due_ms <= now_ms) {
             let (_, id) = self.waiting.pop_first().expect("there is a first");
-            // The same row may be known under two due times if it was rewritten; the row itself says which is right.
+            // A rewritten row may be known under two due times; the row itself says which is right.
             if self.taken.insert(id.clone()) {
                 due.push(id);
             }
@@ -49,12 +50,12 @@ impl<K: Ord + Clone> Agenda<K> {
         due
     }
 
-    /// A row that was taken is gone.
+    /// Forgets a taken row that is gone.
     pub fn forget(&mut self, id: &K) {
         self.taken.remove(id);
     }
 
-    /// A row that was taken turns out to be due later.
+    /// Puts back a taken row that is due later.
     pub fn put_back(&mut self, due_ms: u64, id: K) {
         self.taken.remove(&id);
         self.waiting.insert((due_ms, id));

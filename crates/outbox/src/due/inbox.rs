@@ -1,15 +1,17 @@
-//! How writers tell the relay of a row: a push under a short lock, and a bell only when the relay would sleep too long.
+//! How writers announce a row to the relay: a push under a short lock, and a wake-up only if the
+//! relay would sleep too long.
 //!
-//! Holds of a minute are announced a minute ahead, so most announcements need not wake the relay. It names the time
-//! until which it sleeps; only an earlier row rings, or so many announcements that their memory should become keys.
+//! Holds of a minute are announced a minute ahead, so most announcements need not wake the relay.
+//! The relay states until when it sleeps. It is woken only by an earlier row, or by so many
+//! announcements that their memory should become keys.
 
 use std::sync::{Mutex, PoisonError};
 use tokio::sync::Notify;
 
-/// Announcements that pile up before the relay is woken to take them in.
+/// Announcements that pile up before the relay is woken to take them.
 const ARRIVED_MAX: usize = 4_096;
 
-/// Keys with their due times, on their way to the one that keeps the [`super::Agenda`].
+/// Keys with their due times, on their way to the owner of the [`super::Agenda`].
 #[derive(Debug)]
 pub struct Inbox<K> {
     state: Mutex<State<K>>,
@@ -19,7 +21,8 @@ pub struct Inbox<K> {
 #[derive(Debug)]
 struct State<K> {
     arrived: Vec<(u64, K)>,
-    /// The relay sleeps until this time (milliseconds); 0 before it first sleeps, when it will look anyway.
+    /// The relay sleeps until this time (milliseconds); 0 before its first sleep, when it looks
+    /// anyway.
     asleep_until: u64,
 }
 
@@ -30,7 +33,7 @@ impl<K> Default for Inbox<K> {
 }
 
 impl<K> Inbox<K> {
-    /// Announces a row. Never waits for more than another push.
+    /// Announces a row. Waits at most for another push.
     pub fn push(&self, due_ms: u64, id: K) {
         let ring = {
             let mut state = self.lock();
@@ -42,20 +45,20 @@ impl<K> Inbox<K> {
         }
     }
 
-    /// Takes what was announced. From here to the next [`Self::sleep_until`] every announcement rings, so none is missed
-    /// while the relay makes its plan.
+    /// Takes the announcements. Until the next [`Self::sleep_until`] every announcement wakes the
+    /// relay, so none is missed while the relay plans its sleep.
     pub fn take(&self) -> Vec<(u64, K)> {
         let mut state = self.lock();
         state.asleep_until = u64::MAX;
         std::mem::take(&mut state.arrived)
     }
 
-    /// From now on only rows that are due before this time ring.
+    /// From now on only rows that are due before this time wake the relay.
     pub fn sleep_until(&self, at_ms: u64) {
         self.lock().asleep_until = at_ms;
     }
 
-    /// Returns when the bell rang since the last return.
+    /// Returns when the relay was woken since the last return.
     pub async fn rung(&self) {
         self.bell.notified().await;
     }

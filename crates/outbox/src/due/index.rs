@@ -1,8 +1,10 @@
-//! Reading an index of due rows: all of it at the start, and then slowly for rows that nobody announced here.
+//! Reading an index of due rows: all of it at the start, and then slowly, for rows that were not
+//! announced to this process.
 //!
-//! Announcements get lost: a crash or a dropped handler between commit and announcement, another instance that died. Each
-//! rescan looks at what is overdue by more than the grace, from where the last one ended; now and then it starts from the
-//! beginning, for rows that were committed late under an early due time.
+//! Announcements get lost: by a crash or a dropped handler between commit and announcement, or with
+//! another instance that died. Each rescan reads the rows that are overdue by more than the grace,
+//! from where the last one ended. Now and then it starts from the beginning, for rows that were
+//! committed late under an early due time.
 
 use crate::backoff;
 use core::time::Duration;
@@ -22,11 +24,11 @@ const RESCAN_PAGE: usize = 1_000;
 const SHARDS_AT_ONCE: usize = 4;
 /// The longest one read may take.
 const CALL_TIMEOUT: Duration = Duration::from_secs(10);
-/// Rests after failed reads.
+/// The first and the longest wait after failed reads.
 const REST_FIRST: Duration = Duration::from_millis(50);
 const REST_MAX: Duration = Duration::from_secs(5);
 
-/// Reads one index of one store. Cloning gives another reader of the same.
+/// Reads one index of one store. A clone reads the same index.
 #[derive(Clone)]
 pub struct IndexReader {
     store: Arc<dyn Store>,
@@ -37,7 +39,7 @@ pub struct IndexReader {
 }
 
 impl IndexReader {
-    /// A reader of the shards `0..shards` of an index, named as by [`crate::shard_of`].
+    /// A reader of the shards `0..shards` of an index, named by [`crate::shard_of`].
     pub fn new(
         store: Arc<dyn Store>,
         clock: Arc<dyn Clock>,
@@ -48,8 +50,8 @@ impl IndexReader {
         Self { store, clock, dice: Dice(entropy), index, shards: shards.max(1) }
     }
 
-    /// Reads every entry and hands each to `take`, retrying until the store has answered for all shards. `trouble` is told of
-    /// each failure.
+    /// Reads every entry and gives each to `take`, retrying until the store has answered for all
+    /// shards. `trouble` is called with the text of each failure.
     pub async fn all<T>(
         &self,
         take: impl Fn(&Entry) -> Option<T> + Sync,
@@ -75,7 +77,7 @@ impl IndexReader {
         let (mut taken, mut after, mut failures) = (Vec::new(), None, 0);
         let mut dice = self.dice.clone();
         loop {
-            // A short page need not be the last one; an empty one is.
+            // A short page need not be the last one; an empty page is.
             match self.page(shard, after.as_ref(), Timestamp::MAX, WHOLE_PAGE).await {
                 Ok(entries) if entries.is_empty() => return taken,
                 Ok(entries) => {
@@ -118,9 +120,10 @@ impl IndexReader {
 /// When to rescan, and how far.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RescanOptions {
-    /// How often the index is looked through.
+    /// How often the index is read.
     pub every: Duration,
-    /// How long overdue a row is before a rescan takes it: whoever committed it gets this long to do the work.
+    /// How long a row is overdue before a rescan takes it: the instance that committed it gets this
+    /// long to do the work.
     pub grace: Duration,
     /// Every so many rescans start from the beginning instead of where the last one ended.
     pub whole_every: u32,
@@ -132,7 +135,7 @@ impl Default for RescanOptions {
     }
 }
 
-/// The slow look at an index, from a cursor in each shard.
+/// Slow reads of an index, from a cursor in each shard.
 pub struct Rescan {
     reader: IndexReader,
     options: RescanOptions,
@@ -141,7 +144,7 @@ pub struct Rescan {
     cursors: Vec<Option<Entry>>,
 }
 
-/// What one rescan found.
+/// The entries that one rescan found.
 pub struct Found {
     until: Timestamp,
     shards: Vec<(usize, Vec<Entry>)>,
@@ -154,23 +157,25 @@ impl Rescan {
         Self { reader, options, next: Duration::ZERO, round: 0, cursors }
     }
 
-    /// The reader, for the whole read at the start.
+    /// The reader, to read the whole index at the start.
     pub fn reader(&self) -> &IndexReader {
         &self.reader
     }
 
-    /// The clock's `elapsed` from which on a rescan is to be started.
+    /// The clock's `elapsed` at which the next rescan starts.
     pub fn next(&self) -> Duration {
         self.next
     }
 
-    /// Everything was read, by a read that began at `began`: the first rescan may start there.
+    /// Records that everything was read, by a read that began at `began`: the first rescan may
+    /// start there.
     pub fn all_was_read(&mut self, began: Timestamp) {
         self.cursors.fill(Some(start_of(before(began, self.options.grace))));
         self.next = self.reader.clock.elapsed() + self.options.every;
     }
 
-    /// A rescan, if it is time for one. The caller runs one at a time and hands its result to [`Self::found`].
+    /// A rescan, if it is time for one. The caller runs one at a time and gives its result to
+    /// [`Self::found`].
     pub fn start(&mut self) -> Option<BoxFuture<'static, Found>> {
         let elapsed = self.reader.clock.elapsed();
         if elapsed < self.next {
@@ -187,8 +192,8 @@ impl Rescan {
             let mut shards = Vec::new();
             for (shard, after) in cursors.iter().enumerate() {
                 let page = reader.page(shard as u32, after.as_ref(), until, RESCAN_PAGE).await;
-                // An engine in this process may answer without waiting, after a walk over thousands of deleted entries:
-                // what is due now must not wait for all the shards.
+                // An engine in this process may answer without waiting, after a walk over thousands
+                // of deleted entries; due rows must not wait for all shards.
                 tokio::task::yield_now().await;
                 match page {
                     Ok(entries) => shards.push((shard, entries)),
@@ -207,12 +212,12 @@ impl Rescan {
         }))
     }
 
-    /// Moves the cursors behind what a rescan found and gives the entries, known and unknown ones.
+    /// Moves the cursors behind the found entries and returns all of them, known and unknown.
     pub fn found(&mut self, found: Found) -> Vec<Entry> {
         let mut all = Vec::new();
         for (shard, entries) in found.shards {
-            // Behind a read that found nothing the cursor moves up to its end, so that the next one does not walk over what
-            // was deleted since.
+            // After a read that found nothing the cursor moves to its end, so that the next read
+            // does not walk over entries that were deleted since.
             self.cursors[shard] = Some(entries.last().cloned().unwrap_or_else(|| start_of(found.until)));
             all.extend(entries);
         }
@@ -224,7 +229,7 @@ fn before(at: Timestamp, duration: Duration) -> Timestamp {
     Timestamp::from_millis(at.as_millis().saturating_sub(duration.as_millis() as u64))
 }
 
-/// The cursor before every entry of a point in time: no key is smaller than the empty one.
+/// The cursor before every entry of a time: no key is smaller than the empty one.
 fn start_of(at: Timestamp) -> Entry {
     Entry { at, key: Key::new("", "") }
 }

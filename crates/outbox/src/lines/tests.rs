@@ -30,7 +30,7 @@ fn a_line_has_one_row_in_the_air_and_lines_share_batches() {
     assert_eq!(lines.rows(), 3);
 }
 
-/// Trap T3, from the sender's side.
+/// Trap T-T3, from the sender's side.
 #[test]
 fn a_failed_head_holds_its_followers_and_nobody_else() {
     let mut lines = Lines::default();
@@ -82,7 +82,7 @@ fn rows_that_spoil_a_batch_are_sent_alone() {
     assert_eq!(ids(&lines.take(10)), ["d"]);
 }
 
-/// Random arrivals and answers: every row is sent once, in the order of its line, one at a time.
+/// Random arrivals and answers: every row is sent once, in the order of its lane, one at a time.
 #[test]
 fn every_row_is_sent_once_and_in_order_whatever_fails() {
     for seed in 0..200 {

@@ -8,7 +8,8 @@ use ports::store::{CommitError, Expect, Write};
 use ports::{Fault, clock};
 
 impl Relay {
-    /// Deletes what was sent: all that waits, up to a commit's limit, so batches form by themselves under load.
+    /// Deletes all sent rows that wait, up to a commit's limit at a time, so batches form under
+    /// load.
     pub(super) fn start_deletes(&mut self) {
         if self.ports.clock.elapsed() < self.delete_rest.until {
             return;
@@ -34,7 +35,8 @@ impl Relay {
         }
     }
 
-    /// Takes in the answer of one delete. An ambiguous one is repeated: deleting twice changes nothing.
+    /// Handles the answer of one delete. An ambiguous one is repeated: deleting twice changes
+    /// nothing.
     pub(super) fn deleted(&mut self, (batch, result): DeleteAnswer) {
         match result {
             Ok(()) => {

@@ -1,4 +1,4 @@
-//! From a due key to a row in its line.
+//! From a due key to a row in its lane.
 
 use super::{LoadAnswer, Loaded, Relay, RelayPorts};
 use crate::backoff;
@@ -9,7 +9,7 @@ use ports::store::Row;
 use ports::{Fault, clock};
 use std::sync::Arc;
 
-/// Keys of one `get`, at most: the port's limit is that of a commit.
+/// The most keys of one `get`: the port's limit is that of a commit.
 const KEYS_MAX: usize = ROWS_PER_COMMIT_MAX;
 
 impl Relay {
@@ -22,7 +22,7 @@ impl Relay {
         self.options.loaded_max.saturating_sub(self.lines.rows() + in_air)
     }
 
-    /// Starts reading what is due.
+    /// Starts reading the due rows.
     pub(super) fn start_loads(&mut self) {
         let horizon_ms = self.horizon().as_millis();
         loop {
@@ -59,7 +59,7 @@ impl Relay {
         }
     }
 
-    /// Puts loaded rows into their lines.
+    /// Puts loaded rows into their lanes.
     pub(super) fn loaded(&mut self, rows: LoadAnswer) {
         let horizon = self.horizon();
         for (id, row) in rows {
@@ -69,8 +69,8 @@ impl Relay {
                 Some(Loaded::Row(row)) if row.due > horizon => self.agenda.put_back(row.due.as_millis(), id),
                 Some(Loaded::Row(row)) => self.lines.push(row),
                 Some(Loaded::Unreadable) => {
-                    // Nobody but an operator can tell what it was to say. It stays in the store and is told again by each
-                    // whole rescan.
+                    // Only an operator can tell what the event was. The row stays in the store, and
+                    // each whole rescan reports it again.
                     tracing::error!(
                         event_id = id.text(),
                         "an outbox row lacks its body, time or reservation"

@@ -1,12 +1,12 @@
-//! The numbers of a relay.
+//! The options of a relay.
 
 use crate::due::RescanOptions;
 use core::time::Duration;
 
-/// The numbers of a relay. The defaults publish 5,000 rows a second with little lag on one core.
+/// The options of a relay. The defaults publish 5,000 rows a second with little lag on one core.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RelayOptions {
-    /// Shards of the index `outbox`; the same number that the rows are written with.
+    /// Shards of the index `outbox`; writers must use the same number.
     pub shards: u32,
     /// Reads of up to 100 rows that may run at the same time.
     pub loads_in_air_max: usize,
@@ -18,17 +18,19 @@ pub struct RelayOptions {
     pub deletes_in_air_max: usize,
     /// The longest a call to the queue or the store may take.
     pub call_timeout: Duration,
-    /// The first rest after a failure; doubles with each further one.
+    /// The first wait after a failure; it doubles with each further one.
     pub rest_first: Duration,
-    /// The longest rest after failures.
+    /// The longest wait after failures.
     pub rest_max: Duration,
-    /// How the index is looked through for rows that nobody announced here.
+    /// How the index is rescanned for rows that were not announced to this process.
     pub rescan: RescanOptions,
-    /// How long a shutdown waits for sends in the air and for the deletion of what was sent.
+    /// How long a shutdown waits for running sends and for the deletion of sent rows.
     pub drain_max: Duration,
-    /// How long before it is due a row is taken and sent, delayed by what is left: the queue is the timer then, and an
-    /// event comes in time though every instance dies. Zero, or up to [`Self::LEAD_MAX`] where the target is a standard
-    /// queue: FIFO queues and buses refuse delays. What was sent so cannot be withdrawn any more; the consumer answers it.
+    /// How long before its due time a row is sent, with the remaining time as the message's delay:
+    /// the queue is the timer then, and an event arrives in time even if every instance dies. It is
+    /// zero, or up to [`Self::LEAD_MAX`] where the target is a standard queue, because FIFO queues
+    /// and buses refuse delays. An event sent this way can no longer be withdrawn; the consumer
+    /// handles it.
     pub lead: Duration,
 }
 

@@ -1,5 +1,5 @@
-//! Reading the index: all of it at the start, and then slowly for rows that nobody announced here. What is known already
-//! changes nothing.
+//! Reading the index: all of it at the start, and then slowly, for rows that were not announced to
+//! this process. Rows that are known already change nothing.
 
 use super::Relay;
 use crate::due::Found;
@@ -9,8 +9,8 @@ use ports::plant::{Plant, planted};
 use ports::store::Entry;
 
 impl Relay {
-    /// Reads every row that waits, until the store has answered for all shards. Nothing is published before, so that no
-    /// row overtakes an earlier one of its reservation that is not read yet.
+    /// Reads every waiting row, until the store has answered for all shards. Nothing is published
+    /// before, so that no row overtakes an earlier one of its reservation that is not read yet.
     pub(super) async fn recover(&mut self) {
         let began = self.ports.clock.now();
         let state = &self.state;
@@ -34,7 +34,7 @@ impl Relay {
         }
     }
 
-    /// Takes in what a rescan found.
+    /// Adds the rows of a rescan to the agenda.
     pub(super) fn found(&mut self, found: Found) {
         let mut unknown = 0_u32;
         for (due_ms, id) in self.rescan.found(found).iter().filter_map(known_by) {
@@ -46,7 +46,7 @@ impl Relay {
     }
 }
 
-/// What the agenda keeps of an entry.
+/// The agenda's form of an entry: its due time and its compact id.
 fn known_by(entry: &Entry) -> Option<(u64, CompactId)> {
     event_id_of(&entry.key).map(|id| (entry.at.as_millis(), CompactId::new(id)))
 }

@@ -1,4 +1,4 @@
-//! From the lines to the queue.
+//! From the lanes to the queue.
 
 use super::{Relay, RelayPorts, SendAnswer};
 use crate::backoff;
@@ -12,7 +12,8 @@ use ports::queue::{Outgoing, Sent};
 use ports::{Fault, FaultClass, clock};
 
 impl Relay {
-    /// Sends what is ready. While calls fail, one call at a time tries whether the queue is back.
+    /// Sends the ready rows. While calls fail, one call at a time tests whether the queue answers
+    /// again.
     pub(super) fn start_sends(&mut self) {
         let elapsed = self.ports.clock.elapsed();
         self.lines.wake(elapsed);
@@ -30,7 +31,7 @@ impl Relay {
         }
     }
 
-    /// Takes in the answer of one send.
+    /// Handles the answer of one send.
     pub(super) fn answered(&mut self, (batch, answer): SendAnswer) {
         match answer {
             Ok(results) => {
@@ -52,7 +53,7 @@ impl Relay {
     }
 
     fn entry_sent(&mut self, row: &PendingRow, sent: &Sent) {
-        // Zero for what was sent ahead of its time.
+        // Zero for a message that was sent ahead of its time.
         let lag = self.ports.clock.now().since(row.due);
         self.metrics.published.inc();
         self.metrics.lag.observe(lag.as_secs_f64());
@@ -66,15 +67,15 @@ impl Relay {
         self.sent.push_back(CompactId::new(row.event_id.as_str()));
     }
 
-    /// The queue refused this one; its line rests.
+    /// The queue refused this entry; its lane waits.
     fn entry_failed(&mut self, row: &PendingRow, fault: &Fault) {
         self.metrics.failures.inc();
         let failures = self.lines.failures(&row.reservation) + 1;
         let rest = self.rest(failures);
         let (error, event_id) = (fault.chain(), row.event_id.as_str());
         if fault.class == FaultClass::Permanent {
-            // It is kept and tried on at the longest rest: an event is never dropped, and what a queue refuses for good
-            // (a missing permission, a size limit) is put right by people.
+            // The row is kept and retried at the longest wait: an event is never dropped, and an
+            // operator must fix what a queue refuses for good (a missing permission, a size limit).
             tracing::error!(event_id, failures, error, "the queue refuses an event");
         } else {
             tracing::warn!(event_id, failures, error, "an event was not taken by the queue");
@@ -82,7 +83,8 @@ impl Relay {
         self.lines.failed(&row.reservation, self.ports.clock.elapsed() + rest);
     }
 
-    /// The queue understood the call and refused it as a whole. One entry may be to blame, so each is tried alone.
+    /// The queue understood the call and refused it as a whole. One entry may be the cause, so each
+    /// is tried alone.
     fn batch_refused(&mut self, batch: &[PendingRow], fault: &Fault) {
         if let [row] = batch {
             self.entry_failed(row, fault);
@@ -98,14 +100,14 @@ impl Relay {
         }
     }
 
-    /// Nobody answered, or with an error of the moment: all sending rests.
+    /// The queue did not answer, or answered with a transient error: all sending waits.
     fn call_failed(&mut self, batch: &[PendingRow], fault: &Fault) {
         self.metrics.failures.inc_by(batch.len() as u64);
         for row in batch {
             self.lines.handed_back(&row.reservation, false);
         }
         let elapsed = self.ports.clock.elapsed();
-        // Calls that were in the air together fail together and count as one failure.
+        // Calls that ran at the same time fail together and count as one failure.
         if elapsed >= self.send_rest.until {
             let failures = self.send_rest.failures.saturating_add(1);
             let rest = self.rest(failures);
@@ -125,8 +127,8 @@ impl Relay {
 async fn send(ports: RelayPorts, limit: Duration, lead: Duration, batch: Vec<PendingRow>) -> SendAnswer {
     let now = ports.clock.now();
     let entries = batch.iter().map(|row| outgoing(row, now, lead)).collect();
-    // Dropping a send that takes too long is safe: if it is carried out after all, the retry has the same
-    // deduplication id.
+    // Dropping a send that takes too long is safe: if it is carried out after all, the retry has
+    // the same deduplication id.
     let answer = clock::timeout(&*ports.clock, limit, ports.events.publish(entries))
         .await
         .unwrap_or_else(|_| Err(Fault::unavailable("sending events took too long")));
@@ -139,8 +141,8 @@ fn outgoing(row: &PendingRow, now: Timestamp, lead: Duration) -> Outgoing {
         body: row.body.to_string(),
         group: Some(row.reservation.to_string()),
         dedup_id: Some(row.event_id.to_string()),
-        // Without a lead the row was kept back until it was due and the message waits for nothing, whatever the clock was
-        // set to since: a FIFO queue would refuse it.
+        // Without a lead the row waited here until it was due, so the message needs no delay even
+        // if the clock was set back since: a FIFO queue would refuse a delay.
         delay: row.due.since(now).min(lead),
         attributes: traceparent.collect(),
     }

@@ -1,4 +1,4 @@
-//! The line to the backstop: nobody waits for it, and what it cannot do is counted.
+//! The queue of alarms: nobody waits for it, and the alarms it cannot set are counted.
 
 use crate::manual::{ManualClock, until};
 use crate::world::event;
@@ -47,7 +47,7 @@ struct Line {
 }
 
 impl Line {
-    /// Two calls in the air, three more may wait.
+    /// Two calls run at the same time, three more may wait.
     fn new(allowed: usize, refuses: bool) -> Self {
         let clock = Arc::new(ManualClock::default());
         let allowed = Semaphore::new(allowed);

@@ -1,4 +1,4 @@
-//! What a crash leaves behind is published all the same, once as far as the queue is concerned.
+//! Rows that a crash leaves behind are published, and the queue counts each once.
 
 use crate::faulty::Mishap;
 use crate::manual::until;
@@ -32,7 +32,8 @@ async fn a_crash_between_send_and_delete_publishes_again_under_the_same_deduplic
     second.stop().await;
 }
 
-/// The guard on the order of the two steps: a row is deleted after the queue has it, never before.
+/// The guard on the order of the two steps: a row is deleted after the queue accepted it, never
+/// before.
 #[tokio::test]
 async fn no_row_is_deleted_before_the_queue_has_its_event() {
     let world = World::new();
@@ -61,7 +62,7 @@ async fn no_row_is_deleted_before_the_queue_has_its_event() {
     relay.stop().await;
 }
 
-/// Trap S7: the announcement is lost (the handler was dropped after its commit), the row is not.
+/// Trap T-S7: the announcement is lost (the handler was dropped after its commit), the row is not.
 #[tokio::test]
 async fn a_row_that_nobody_announced_is_found_by_the_rescan() {
     let world = World::new();
@@ -75,7 +76,7 @@ async fn a_row_that_nobody_announced_is_found_by_the_rescan() {
     relay.stop().await;
 }
 
-/// A commit that took long lands behind the place where rescans go on; the whole rescan finds it.
+/// A slow commit lands behind the cursor of the rescans; the whole rescan finds it.
 #[tokio::test]
 async fn a_row_that_was_committed_late_under_an_early_time_is_found_too() {
     let world = World::new();

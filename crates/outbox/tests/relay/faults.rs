@@ -34,7 +34,7 @@ async fn a_queue_outage_loses_nothing_and_is_told() {
     relay.stop().await;
 }
 
-/// Trap S9, at the queue: the send was carried out and reported as failed.
+/// Trap T-S9, at the queue: the send was carried out and reported as failed.
 #[tokio::test]
 async fn a_send_whose_answer_was_lost_is_repeated_under_the_same_id() {
     let world = World::new();
@@ -49,7 +49,7 @@ async fn a_send_whose_answer_was_lost_is_repeated_under_the_same_id() {
     relay.stop().await;
 }
 
-/// Trap S9, at the store: the delete was carried out and reported as failed.
+/// Trap T-S9, at the store: the delete was carried out and reported as failed.
 #[tokio::test]
 async fn a_delete_whose_answer_was_lost_is_repeated_and_done() {
     let world = World::new();

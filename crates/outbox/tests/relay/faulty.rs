@@ -31,7 +31,7 @@ impl FaultyStore {
         Self { inner, commits: Mutex::new(None), reads_fail: Mutex::new(0) }
     }
 
-    /// From now on commits meet what the rule says.
+    /// From now on commits go by the rule.
     pub(crate) fn on_commit(&self, rule: impl Fn(&[Write]) -> Option<Mishap> + Send + Sync + 'static) {
         *self.commits.lock().unwrap() = Some(Box::new(rule));
     }
@@ -40,7 +40,7 @@ impl FaultyStore {
         *self.commits.lock().unwrap() = None;
     }
 
-    /// The next so many reads of rows fail.
+    /// The next `times` reads of rows fail.
     pub(crate) fn fail_reads(&self, times: u32) {
         *self.reads_fail.lock().unwrap() = times;
     }
@@ -95,10 +95,10 @@ impl Store for FaultyStore {
     }
 }
 
-/// The answer of one whole send.
+/// What happens to a whole send.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum SendMishap {
-    /// Nobody answers.
+    /// The queue does not answer.
     Unavailable,
     /// It is carried out and its answer is lost.
     AnswerLost,
@@ -108,14 +108,15 @@ pub(crate) enum SendMishap {
 
 pub(crate) struct FaultyQueue {
     inner: Arc<dyn Queue>,
-    /// Rows that are sent must still be in this store: they are deleted after, never before.
+    /// Rows of sent events must still be in this store: they are deleted after the send, never
+    /// before.
     store: Arc<dyn Store>,
     entries_refused: Mutex<Option<Rule<Outgoing>>>,
     sends: Mutex<VecDeque<SendMishap>>,
     always: Mutex<Option<SendMishap>>,
-    /// What the queue took: reservation, event id, in order.
+    /// What the queue accepted: reservation, event id, in order.
     pub(crate) taken: Mutex<Vec<(String, String)>>,
-    /// Entries of each call, also of those that failed.
+    /// Entries of each call, also of failed ones.
     pub(crate) calls: Mutex<Vec<usize>>,
     pub(crate) sent_without_row: Mutex<Vec<String>>,
 }
@@ -134,17 +135,18 @@ impl FaultyQueue {
         }
     }
 
-    /// Entries that the rule names are refused one by one. [`Mishap::AnswerLost`]: taken, and reported as refused.
+    /// Entries that the rule names are refused one by one. [`Mishap::AnswerLost`]: accepted, and
+    /// reported as refused.
     pub(crate) fn on_entry(&self, rule: impl Fn(&Outgoing) -> Option<Mishap> + Send + Sync + 'static) {
         *self.entries_refused.lock().unwrap() = Some(Box::new(rule));
     }
 
-    /// The next sends meet these mishaps.
+    /// The next sends have these mishaps.
     pub(crate) fn next_sends(&self, mishaps: &[SendMishap]) {
         self.sends.lock().unwrap().extend(mishaps);
     }
 
-    /// Every send meets this until [`Self::heal`].
+    /// Every send has this mishap until [`Self::heal`].
     pub(crate) fn always(&self, mishap: SendMishap) {
         *self.always.lock().unwrap() = Some(mishap);
     }

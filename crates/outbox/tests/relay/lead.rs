@@ -1,4 +1,4 @@
-//! The queue as the timer: rows are sent ahead of their time, delayed by what is left.
+//! The queue as the timer: rows are sent ahead of their time, delayed by the remaining time.
 
 use crate::manual::until;
 use crate::world::{Running, World, event};
@@ -35,17 +35,17 @@ async fn an_event_comes_when_it_is_due_though_every_relay_is_dead() {
     assert_eq!(world.drain_queue().await, ["evt_1"]);
 }
 
-/// A queue keeps a message back for a quarter of an hour and no longer, so a later row waits here first.
+/// A queue delays a message by at most a quarter of an hour, so a later row waits here first.
 #[tokio::test]
 async fn a_row_is_sent_as_early_as_the_queue_can_keep_it_and_no_earlier() {
     let world = standard();
-    // More than a queue can do is cut down to what it can.
+    // A lead beyond what a queue can do is cut down.
     let relay = ahead(&world, 10 * RelayOptions::LEAD_MAX);
     world.until_known(&relay, 0).await;
     world.put(&relay, &event("rsv_1", "evt_later"), world.at(20 * 60_000)).await;
     world.until_known(&relay, 1).await;
     world.clock.advance(5 * MINUTE - Duration::from_millis(1));
-    // What is due now goes through the whole relay: whatever was to be taken before it has gone too.
+    // A row that is due now goes through the whole relay: earlier rows have gone too by then.
     world.put(&relay, &event("rsv_2", "evt_now"), world.at(0)).await;
     world.until_taken(1, Duration::ZERO).await;
     assert_eq!(world.taken(), ["evt_now"]);
@@ -76,7 +76,8 @@ async fn the_lag_of_what_is_sent_ahead_is_zero_and_not_the_lead() {
     relay.stop().await;
 }
 
-/// After an outage of the queue a row may be due already: it is sent at once, and the others for what is left to them.
+/// After an outage of the queue a row may be due already: it is sent at once, and the others with
+/// their remaining time.
 #[tokio::test]
 async fn the_delay_is_what_is_left_at_each_try() {
     let world = standard();

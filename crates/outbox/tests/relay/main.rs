@@ -1,4 +1,5 @@
-//! The relay on the embedded engines, with ports that fail on demand and a clock that is moved by hand.
+//! The relay on the embedded engines, with ports that fail on demand and a clock that the test
+//! moves.
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 

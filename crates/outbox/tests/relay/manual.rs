@@ -1,4 +1,4 @@
-//! A clock that a test moves by hand: no virtual time passes while engines work on real threads.
+//! A clock that a test moves: no virtual time passes while engines work on real threads.
 
 use async_trait::async_trait;
 use core::time::Duration;
@@ -23,7 +23,7 @@ struct State {
 }
 
 impl ManualClock {
-    /// Moves time; sleepers whose time has come wake in order.
+    /// Moves time; due sleepers wake in order.
     pub(crate) fn advance(&self, by: Duration) {
         let mut state = self.0.lock().unwrap();
         state.elapsed += by;
@@ -34,7 +34,7 @@ impl ManualClock {
         }
     }
 
-    /// Sets the wall clock forward; nobody's sleep gets shorter.
+    /// Sets the wall clock forward; no sleep gets shorter.
     pub(crate) fn jump(&self, by: Duration) {
         self.0.lock().unwrap().jumped += by;
     }
@@ -63,12 +63,12 @@ impl Clock for ManualClock {
             }
             receiver
         };
-        // For no time at all the sender is gone already and this returns at once.
+        // With a zero duration the sender is gone already and this returns at once.
         let _ = woken.await;
     }
 }
 
-/// Waits in real time until something holds, moving the clock a little at each look if `step` says so.
+/// Waits in real time until something holds, moving the clock by `step` at each look.
 pub(crate) async fn until<F: Future<Output = bool>>(
     clock: &ManualClock,
     step: Duration,

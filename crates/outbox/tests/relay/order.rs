@@ -5,7 +5,7 @@ use crate::manual::until;
 use crate::world::{World, event};
 use core::time::Duration;
 
-/// Trap T3, from the sender's side; invariant X3.
+/// Trap T-T3, from the sender's side; invariant X3.
 #[tokio::test]
 async fn a_failed_head_holds_the_followers_of_its_reservation_and_nobody_else() {
     let world = World::new();
@@ -31,7 +31,7 @@ async fn a_failed_head_holds_the_followers_of_its_reservation_and_nobody_else() 
 #[tokio::test]
 async fn every_reservation_has_its_order_though_sends_fail_here_and_there() {
     let world = World::new();
-    // Each entry is refused at its first two attempts, or taken and reported as refused.
+    // Each entry is refused at its first two attempts, or accepted and reported as refused.
     let tries = std::sync::Mutex::new(std::collections::BTreeMap::<String, u32>::new());
     world.queue.on_entry(move |entry| {
         let id = entry.dedup_id.clone().unwrap();
@@ -65,7 +65,8 @@ async fn every_reservation_has_its_order_though_sends_fail_here_and_there() {
     relay.stop().await;
 }
 
-/// The queue refuses a call as a whole because of one entry: the others go, and only its reservation waits.
+/// The queue refuses a call as a whole because of one entry: the others go, and only its
+/// reservation waits.
 #[tokio::test]
 async fn a_row_that_spoils_its_batch_holds_only_its_own_reservation() {
     let world = World::new();

@@ -5,7 +5,7 @@ use crate::world::{SHARDS, World, event};
 use core::time::Duration;
 use outbox::expired_event_id;
 
-/// Trap S7: the timer is a row and a clock, not a log line or a job of minute precision.
+/// Trap T-S7: the timer is a row and a clock, not a log line or a job of minute precision.
 #[tokio::test]
 async fn an_event_is_published_when_it_is_due_and_never_before() {
     let world = World::new();
@@ -15,7 +15,8 @@ async fn an_event_is_published_when_it_is_due_and_never_before() {
     world.put(&relay, &expired, world.at(60_000)).await;
     world.until_known(&relay, 1).await;
     world.clock.advance(Duration::from_millis(59_999));
-    // A second event that is due now goes through the whole relay: whatever was due before it has gone too.
+    // A second event that is due now goes through the whole relay: earlier rows have gone too by
+    // then.
     world.put(&relay, &event("rsv_2", "evt_now"), world.at(59_999)).await;
     world.until_taken(1, Duration::ZERO).await;
     assert_eq!(world.taken(), ["evt_now"]);
@@ -65,7 +66,7 @@ async fn a_row_that_was_put_off_is_published_at_its_new_time_only() {
     world.until_known(&relay, 0).await;
     let expired = event("rsv_1", "evt_1");
     world.put(&relay, &expired, world.at(1_000)).await;
-    // The owner moves it: a new row under the same id, announced too.
+    // The owner moves it: a new row under the same id, announced again.
     world.commit_all(vec![outbox::delete_write(&expired.id)]).await;
     world.put(&relay, &expired, world.at(2_000)).await;
     world.put(&relay, &event("rsv_2", "evt_between"), world.at(1_500)).await;

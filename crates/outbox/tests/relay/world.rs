@@ -1,4 +1,4 @@
-//! One data folder with a store and a FIFO queue, and relays that come and go on it.
+//! One data folder with a store and a FIFO queue, and relays that start and end on it.
 
 use crate::faulty::{FaultyQueue, FaultyStore};
 use crate::manual::{ManualClock, until};
@@ -35,7 +35,7 @@ pub(crate) struct World {
     _folder: tempfile::TempDir,
 }
 
-/// A relay that runs.
+/// A running relay.
 pub(crate) struct Running {
     pub(crate) handle: RelayHandle,
     pub(crate) metrics: outbox::RelayMetrics,
@@ -49,7 +49,7 @@ impl World {
         Self::with_queue("events.fifo", QueueOptions::fifo())
     }
 
-    /// With a queue of another kind.
+    /// A world with a queue of another kind.
     pub(crate) fn with_queue(name: &str, options: QueueOptions) -> Self {
         let clock = Arc::new(ManualClock::default());
         let folder = tempfile::tempdir().unwrap();
@@ -80,7 +80,7 @@ impl World {
         Running { handle, metrics, clock: self.clock.clone(), shutdown, tasks }
     }
 
-    /// The point in time that is `ms` from the start of the world.
+    /// The time `ms` after the start of the world.
     pub(crate) fn at(&self, ms: u64) -> Timestamp {
         Timestamp::from_millis(crate::manual::START_MS + ms)
     }
@@ -108,7 +108,7 @@ impl World {
         self.queue.taken.lock().unwrap().iter().map(|(_, id)| id.clone()).collect()
     }
 
-    /// Waits until the queue took so many entries, moving time.
+    /// Waits until the queue accepted this many entries, moving time.
     pub(crate) async fn until_taken(&self, count: usize, step: Duration) {
         let what = format!("{count} events on the queue");
         until(&self.clock, step, &what, || async { self.taken().len() >= count }).await;
@@ -122,7 +122,7 @@ impl World {
         .await;
     }
 
-    /// Waits until the relay knows so many rows and is not starting.
+    /// Waits until the relay knows this many rows and has started.
     pub(crate) async fn until_known(&self, relay: &Running, rows: u64) {
         until(&self.clock, Duration::ZERO, "the relay has started", || async {
             !relay.handle.state().borrow().starting && relay.handle.pending() == rows
@@ -130,7 +130,7 @@ impl World {
         .await;
     }
 
-    /// The ids of what is on the queue, in the order they come.
+    /// The ids of the queue's messages, in order.
     pub(crate) async fn drain_queue(&self) -> Vec<String> {
         let mut bodies = Vec::new();
         loop {
@@ -151,7 +151,7 @@ impl World {
 }
 
 impl Running {
-    /// Ends the relay as a shutdown does, while time goes on.
+    /// Ends the relay as a shutdown does, while time passes.
     pub(crate) async fn stop(self) {
         self.shutdown.cancel();
         let ended = || async { self.tasks.running() == 0 };
@@ -162,7 +162,7 @@ impl Running {
         self.shutdown.cancel();
     }
 
-    /// Ends the relay as a crash does: at whatever await it stands.
+    /// Ends the relay as a crash does: at the await where it is.
     pub(crate) async fn crash(self) {
         self.tasks.abort_all();
         self.tasks.finished().await;

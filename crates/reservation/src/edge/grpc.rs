@@ -1,5 +1,5 @@
-//! gRPC ReservationService. Business refusals are in the response's `error` with status OK; malformed input and outages
-//! are gRPC statuses (contracts section 4).
+//! The gRPC edge. Business refusals are in the response's `error` with status OK; malformed input
+//! and outages are gRPC statuses (docs/contracts.md#grpc).
 
 use crate::refusal::Refusal;
 use crate::request::Create;
@@ -141,8 +141,8 @@ impl ReservationService for Edge {
         )
     }
 
-    /// A hold is as long as the inventory made it when the seats were taken; nothing makes it longer. The answer says so
-    /// for every reservation that the caller may see.
+    /// A hold is as long as the inventory made it when the seats were taken; nothing makes it
+    /// longer. The answer says so for every reservation that the caller may see.
     async fn extend_hold(
         &self,
         request: Request<proto::ExtendHoldRequest>,
@@ -191,7 +191,7 @@ fn opened<T>(request: Request<T>) -> (Trace, T) {
     (trace_of_metadata(request.metadata()), request.into_inner())
 }
 
-/// The answer, or the refusal where the contract wants it; what went wrong inside goes to the log.
+/// The answer, or the encoded refusal; technical failures go to the log.
 fn told<T: Refusable>(operation: &'static str, trace: &Trace, answer: Result<T, Refusal>) -> Answer<T> {
     let refusal = match answer {
         Ok(answer) => return Ok(Response::new(answer)),
@@ -207,7 +207,7 @@ fn id(text: &str) -> Result<ReservationId, Refusal> {
     Ok(required(ReservationId::parse, "reservation_id", text)?)
 }
 
-/// Who asks; earlier callers do not say.
+/// The caller's person; earlier callers do not send it.
 fn person(text: &str) -> Result<Option<PersonId>, Refusal> {
     Ok(optional(PersonId::parse, "user_id", text)?)
 }
@@ -238,7 +238,7 @@ fn listing(request: &proto::ListReservationsRequest) -> Result<Listing, Refusal>
     })
 }
 
-/// What is around a page. The number of all reservations is only known when one page holds them.
+/// The page's position in the list. The total is only known when one page holds all reservations.
 fn page_info(page: &Page, first: bool) -> common::PageInfo {
     let only = first && page.next.is_none();
     common::PageInfo {

@@ -1,6 +1,7 @@
-//! REST (contracts 3.2). `/internal/…` asks for `X-Internal-Token` where one is set, with one exception: the webhook. Its
-//! sender is the payment provider, which has the webhook's secret and must not have ours; its signature is always
-//! asked for and says more than a token does.
+//! The REST edge (docs/contracts.md#reservation-api). `/internal/…` requires `X-Internal-Token`
+//! where one is set, except for the webhook. The payment provider sends it, which has the webhook's
+//! secret and must not have our token; its signature is always required and proves more than a
+//! token does.
 
 use crate::refusal::Refusal;
 use crate::request::{Create, IdempotencyKey};
@@ -104,7 +105,7 @@ async fn confirm(
     }
 }
 
-/// The body may be left out; what it says is kept by nobody.
+/// The body is optional, and its content is not stored.
 async fn cancel(
     State(service): State<Service>,
     Path(id): Path<String>,
@@ -171,7 +172,7 @@ fn key(headers: &HeaderMap) -> Result<IdempotencyKey, Refusal> {
     IdempotencyKey::parse(value.to_str().map_err(|_| IdempotencyKey::malformed())?)
 }
 
-/// A refusal as an HTTP answer, told to the log if something went wrong inside.
+/// A refusal as an HTTP response; technical failures go to the log.
 fn refused(refusal: &Refusal, operation: &'static str, trace: &Trace) -> Response {
     refusal.log(operation, trace);
     let reply = refusal.reply();

@@ -1,4 +1,5 @@
-//! Identities that are functions of a request: a retry after a crash finds its own reservation and its own hold.
+//! Ids that are functions of a request: a retry after a crash finds its own reservation and its own
+//! hold.
 
 use super::{Create, IdempotencyKey};
 use domain::id::{PersonId, ReservationId};
@@ -22,7 +23,8 @@ pub enum Origin<'a> {
 /// The reservation's id: `rsv_` and 32 hexadecimal digits of the SHA-256 of person and origin.
 pub fn reservation_id(person: &PersonId, origin: Origin<'_>) -> ReservationId {
     let mut hash = Sha256::new();
-    // Neither person nor key has control characters, so zero bytes separate, and two of them make a pass no key.
+    // Neither person nor key has control characters, so zero bytes separate them. The second zero
+    // byte keeps a pass from being taken for a key.
     hash.update(person.as_str().as_bytes());
     match origin {
         Origin::Key(key) => {
@@ -42,10 +44,11 @@ pub fn reservation_id(person: &PersonId, origin: Origin<'_>) -> ReservationId {
     ReservationId::parse(&text).expect("rsv_ and 32 hexadecimal digits are an identifier")
 }
 
-/// What a request asks for, in 32 hexadecimal digits: the same key with another fingerprint is another request.
+/// What a request wants, in 32 hexadecimal digits: the same key with another fingerprint is another
+/// request.
 ///
-/// The pass is how one gets in, not what one asks for: a retry may come with a newer one. The order of the seats counts, as
-/// it does for the inventory.
+/// The pass is not part of it: a retry may carry a newer one. The order of the seats counts, as it
+/// does for the inventory.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Fingerprint(pub Arc<str>);
 

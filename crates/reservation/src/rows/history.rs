@@ -1,4 +1,5 @@
-//! What happened to a reservation, in a few lines that a person can read in the console: `1737626400000 HOLD`.
+//! A reservation's past, in a few lines that a person can read in the console: `1737626400000
+//! HOLD`.
 
 use domain::time::Timestamp;
 use std::sync::Arc;
@@ -10,12 +11,12 @@ const LINES_MAX: usize = 16;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct History(Vec<Arc<str>>);
 
-/// One line, read.
+/// One parsed line.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct HistoryEntry {
-    /// When.
+    /// When it happened.
     pub at: Timestamp,
-    /// What: the status, then order, payment and reasons where there are any.
+    /// The status, then order, payment and reasons where there are any.
     pub what: Arc<str>,
 }
 
@@ -32,7 +33,7 @@ impl History {
         &self.0
     }
 
-    /// Adds a line. The first one is always kept; of the others the oldest go.
+    /// Adds a line. The first one is always kept; of the others the oldest is dropped.
     pub(crate) fn add(&mut self, at: Timestamp, what: &str) {
         if self.0.len() >= LINES_MAX {
             self.0.remove(1);
@@ -40,7 +41,7 @@ impl History {
         self.0.push(line(at, what));
     }
 
-    /// The lines, read; what is no line of ours is left out.
+    /// The parsed lines; lines that cannot be parsed are left out.
     pub fn entries(&self) -> Vec<HistoryEntry> {
         let read = |line: &Arc<str>| {
             let (at, what) = line.split_once(' ')?;

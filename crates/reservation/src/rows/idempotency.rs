@@ -1,5 +1,6 @@
-//! The recorded answer of a create: the same key and the same request again is answered with it, whatever became of the
-//! reservation since (invariant X2). It is written in the commit of its reservation and of nothing else (trap T14).
+//! The recorded answer of a create: the same key and the same request again get it, whatever became
+//! of the reservation since (invariant X2). It is written in the commit of its reservation and in
+//! no other (trap T-T14).
 
 use super::{PARTITION_PREFIX, partition, remembered, ttl};
 use crate::request::Fingerprint;
@@ -15,16 +16,16 @@ use serde::{Deserialize, Serialize};
 
 const SORT: &str = "idem";
 
-/// What a buyer is answered when seats are held.
+/// The buyer's answer when seats are held.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Placed {
     /// The reservation.
     pub id: ReservationId,
     /// The show.
     pub show: ShowId,
-    /// The seats, also those that were picked.
+    /// The seats, also those that the inventory picked.
     pub seats: Vec<SeatView>,
-    /// Price of all seats together.
+    /// The price of all seats together.
     pub total: Money,
     /// When the hold is due.
     pub hold_expires_at: Timestamp,
@@ -49,11 +50,11 @@ impl Placed {
 /// The recorded answer of one key.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct IdempotencyRow {
-    /// What was asked for.
+    /// The fingerprint of the request.
     pub fingerprint: Fingerprint,
-    /// What was answered.
+    /// The recorded answer.
     pub answer: Placed,
-    /// When.
+    /// When it was recorded.
     pub created_at: Timestamp,
 }
 
@@ -79,7 +80,7 @@ struct Seat {
 }
 
 impl IdempotencyRow {
-    /// Where the record of a reservation is.
+    /// The key of a reservation's record.
     pub fn key(id: &ReservationId) -> Key {
         Key::new(partition(id), SORT)
     }
@@ -112,7 +113,7 @@ impl IdempotencyRow {
         Write::Put { key: Self::key(&placed.id), expect: Expect::Absent, attributes, indexes: vec![forget] }
     }
 
-    /// Reads a row; `None` if it is none of a recorded answer or lacks a part.
+    /// Reads a row; `None` if it is not a recorded answer or lacks a part.
     pub fn read(row: &Row) -> Option<Self> {
         if &*row.key.sort != SORT {
             return None;

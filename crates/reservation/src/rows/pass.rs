@@ -1,5 +1,5 @@
-//! A pass that was redeemed: its row is written in the commit that stores the reservation, and must not be there before
-//! (invariant W4).
+//! A redeemed pass: its row is written in the commit that stores the reservation, and must be
+//! absent before (invariant W4).
 
 use super::{remembered, ttl};
 use domain::id::{PersonId, ReservationId, ShowId};
@@ -13,25 +13,25 @@ const SORT: &str = "pass";
 /// One pass.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PassRow {
-    /// The turn that it is of.
+    /// The turn that the pass belongs to.
     pub id: Arc<str>,
     /// The show that it was for.
     pub show: ShowId,
-    /// Whose it was.
+    /// The person that it was for.
     pub person: PersonId,
-    /// What it was redeemed for.
+    /// The reservation that redeemed it.
     pub reservation: ReservationId,
-    /// When.
+    /// When it was redeemed.
     pub redeemed_at: Timestamp,
 }
 
 impl PassRow {
-    /// Where the pass of an id is; two shows may have the same.
+    /// The key of a pass; two shows may use the same pass id.
     pub fn key(show: &ShowId, id: &str) -> Key {
         Key::new(format!("{PARTITION_PREFIX}{show}#{id}"), SORT)
     }
 
-    /// The write of a pass that is redeemed now.
+    /// The write of a newly redeemed pass.
     pub fn write(&self) -> Write {
         let (until, forget) = remembered(self.reservation.as_str(), self.redeemed_at);
         let attributes = Attributes::new()
@@ -49,7 +49,7 @@ impl PassRow {
         }
     }
 
-    /// Reads a row; `None` if it is none of a pass or lacks a part.
+    /// Reads a row; `None` if it is not a pass or lacks a part.
     pub fn read(row: &Row) -> Option<Self> {
         let a = &row.attributes;
         if &*row.key.sort != SORT || !row.key.partition.starts_with(PARTITION_PREFIX) {

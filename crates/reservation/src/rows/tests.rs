@@ -23,7 +23,7 @@ pub(crate) fn hold() -> Reservation {
     }
 }
 
-/// The row that a write makes, at the version that it then has, and the indexes that it stands in.
+/// The row that a write makes, with its version and the names of its indexes.
 fn written(write: Write) -> (Row, Vec<&'static str>) {
     let Write::Put { key, expect, attributes, indexes } = write else { panic!("a put") };
     let version = match expect {

@@ -1,5 +1,6 @@
-//! A webhook that was taken: its id is remembered in the commit that writes its event, so a replay has no second effect
-//! (trap M5). The row is also this service's record of what the provider said of the payment.
+//! An accepted webhook: its id is stored in the commit that writes its event, so a replay has no
+//! second effect (trap T-M5). The row is also this service's record of what the provider said about
+//! the payment.
 
 use super::{remembered, ttl};
 use domain::event::Kind;
@@ -21,21 +22,21 @@ pub struct WebhookRow {
     pub kind: Kind,
     /// The payment.
     pub intent: PaymentIntentId,
-    /// What was paid for.
+    /// The reservation that the payment is for.
     pub reservation: ReservationId,
-    /// How much.
+    /// The amount of the payment.
     pub amount: Money,
-    /// When it was taken.
+    /// When it was accepted.
     pub received_at: Timestamp,
 }
 
 impl WebhookRow {
-    /// Where the webhook of an id is.
+    /// The key of a webhook.
     pub fn key(id: &str) -> Key {
         Key::new(format!("{PARTITION_PREFIX}{id}"), SORT)
     }
 
-    /// Whether another webhook says the same of the same payment.
+    /// Whether another webhook says the same about the same payment.
     pub fn says_the_same(&self, other: &Self) -> bool {
         (self.kind, &self.intent, &self.reservation) == (other.kind, &other.intent, &other.reservation)
     }
@@ -55,7 +56,7 @@ impl WebhookRow {
         Write::Put { key: Self::key(&self.id), expect: Expect::Absent, attributes, indexes: vec![forget] }
     }
 
-    /// Reads a row; `None` if it is none of a webhook or lacks a part.
+    /// Reads a row; `None` if it is not a webhook or lacks a part.
     pub fn read(row: &Row) -> Option<Self> {
         let a = &row.attributes;
         if &*row.key.sort != SORT || !row.key.partition.starts_with(PARTITION_PREFIX) {
@@ -75,7 +76,7 @@ impl WebhookRow {
     }
 }
 
-/// The kind of a payment event by its name on the wire.
+/// The kind of a payment event from its name on the wire.
 pub(crate) fn kind_of(text: &str) -> Option<Kind> {
     [Kind::Approved, Kind::Failed].into_iter().find(|kind| kind.wire() == text)
 }

@@ -1,4 +1,4 @@
-//! Cancel: the buyer gives the seats back.
+//! Cancel: the buyer returns the seats.
 
 use super::Service;
 use super::settle::refused;
@@ -9,8 +9,9 @@ use domain::reservation::{End, Reservation, Status};
 use ports::Trace;
 
 impl Service {
-    /// Cancels a reservation in HOLD; one that is CANCELLED already, for whatever reason, is answered as done. The
-    /// inventory decides a race: if a commit or an expiry came first there, that end stands and the cancel is refused.
+    /// Cancels a reservation in HOLD. One that is CANCELLED already, for whatever reason, is
+    /// answered as done. The inventory decides a race: if a commit or an expiry came first there,
+    /// that end stands and the cancel is refused.
     pub async fn cancel(
         &self,
         id: &ReservationId,

@@ -1,4 +1,5 @@
-//! Confirm: the buyer says that a payment was made. The same steps as for the event `payment.approved`, and the same order.
+//! Confirm: the buyer reports a payment. The steps and their order are those of the event
+//! `payment.approved`.
 
 use super::Service;
 use super::settle::{Settled, refused};
@@ -11,10 +12,12 @@ use ports::payments::PaymentRejection;
 use ports::{CallContext, Trace};
 
 impl Service {
-    /// Confirms a reservation that was paid: the payment is looked up, the seats are committed, the record follows. Again →
-    /// the same order, whatever payment is named then. A hold that was released is taken again where its seats are free.
+    /// Confirms a paid reservation: look up the payment, commit the seats, record the end.
+    /// Confirming again gives the same order, whatever payment is named then. The seats of a
+    /// released hold are taken again if they are free.
     ///
-    /// If the seats are gone the payment is not given back here: the payment's own event does that, once.
+    /// If the seats are gone the payment is not refunded here: the payment's own event does that,
+    /// once.
     pub async fn confirm(
         &self,
         id: &ReservationId,
@@ -43,7 +46,7 @@ impl Service {
         }
     }
 
-    /// Makes sure that the money for this reservation was taken.
+    /// Checks that the money for this reservation was captured.
     async fn paid(&self, id: &ReservationId, intent: &PaymentIntentId, trace: &Trace) -> Result<(), Refusal> {
         let limit = self.0.options.payment_timeout;
         let cx = CallContext { trace: trace.clone(), timeout: Some(limit) };

@@ -1,15 +1,20 @@
 //! Create: seats are held for a buyer, once for each Idempotency-Key.
 //!
-//! The id of the reservation, and so of its hold, is a function of person and key. A retry therefore finds what an earlier
-//! try did, wherever that one was interrupted: nothing, a hold without a reservation, or the recorded answer. The
-//! reservation, the event of its expiry and the recorded answer are one commit (trap T14), so none is there without the
-//! others.
+//! The id of the reservation, and so of its hold, is a function of person and key. A retry
+//! therefore finds what an earlier try did, wherever that one was interrupted: nothing, a hold
+//! without a reservation, or the recorded answer. The reservation, the event of its expiry and the
+//! recorded answer are one commit (trap T-T14), so none exists without the others.
 //!
-//! Where the show asks for a pass, it is redeemed in that commit as well. That it has not been redeemed is looked up before the
-//! hold too, so that a pass that is known to be spent holds no seats; who loses it to another request after that gives the seats back.
+//! The expiry of a hold starts here (ARCHITECTURE.md, walk 2): the commit contains the outbox row
+//! "expire at `until`", and `announce` tells the relay's timer about it
+//! (`crates/outbox/src/due.rs`).
 //!
-//! A refusal stores nothing: the same request under the same key may be tried again, when the seats are free again for
-//! example. A hold whose reservation was never stored runs out by itself.
+//! Where the show requires a pass, that commit redeems it. Whether it was redeemed before is
+//! checked before the hold too, so that a spent pass holds no seats. A request that loses the pass
+//! to another one after that check releases its seats.
+//!
+//! A refusal stores nothing: the same request under the same key may be tried again, for example
+//! when the seats are free again. A hold whose reservation was never stored runs out by itself.
 
 use super::{Service, unreadable};
 use crate::admissions::{NoSuchShow, valid_pass};
@@ -36,13 +41,13 @@ const BACKSTOP_AFTER: Duration = Duration::from_secs(60);
 /// The answer to a create.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CreateAnswer {
-    /// What the buyer has.
+    /// The held seats.
     pub placed: Placed,
-    /// It was recorded before: this request did nothing.
+    /// Whether the answer was recorded before: this request did nothing then.
     pub recorded: bool,
 }
 
-/// What the table has under an id.
+/// The rows under an id.
 enum Found {
     Nothing,
     Recorded(IdempotencyRow),
@@ -61,8 +66,9 @@ impl Service {
         let pass = self.admit(&id, create, trace).await.inspect_err(|no| self.count_refused(no, trace))?;
         let held = self.hold(&id, create, trace).await?;
         if held.state != HeldState::Live || held.until <= self.0.clock.now() {
-            // An earlier try took the seats and was interrupted before it stored the reservation: nobody was told of that
-            // hold. Or another try of this request has stored it by now.
+            // An earlier try took the seats and was interrupted before it stored the reservation,
+            // so no buyer knows of that hold. Or another try of this request has stored the
+            // reservation by now.
             return self.recorded(&id, create).await?.ok_or(Refusal::KeyIsOver);
         }
         let stored = self.store(id, create, held, pass.as_ref(), keyed, trace).await;
@@ -74,7 +80,8 @@ impl Service {
         Ok(answer)
     }
 
-    /// The reservation that this request is or becomes, and whether the same request again would be the same one.
+    /// The id of this request's reservation, and whether the same request again would get the same
+    /// id.
     fn identity(&self, create: &Create) -> (ReservationId, bool) {
         let origin = match (&create.key, &create.pass) {
             (Some(key), _) if !planted(Plant::KeyIgnored) => Origin::Key(key),
@@ -108,7 +115,7 @@ impl Service {
         })
     }
 
-    /// Asks at the door (trap W1): the pass to redeem, if the show wants one.
+    /// Checks admission (trap T-W1): the pass to redeem, if the show requires one.
     async fn admit(
         &self,
         id: &ReservationId,
@@ -133,7 +140,7 @@ impl Service {
         Ok(row.is_some_and(|row| PassRow::read(&row).is_none_or(|redeemed| redeemed.reservation != *id)))
     }
 
-    /// Takes the seats, or finds them taken by an earlier try of the same request.
+    /// Holds the seats, or finds them held by an earlier try of the same request.
     async fn hold(&self, id: &ReservationId, create: &Create, trace: &Trace) -> Result<Held, Refusal> {
         let command = HoldSeats {
             reservation: id.clone(),
@@ -147,10 +154,11 @@ impl Service {
         let limit = self.0.options.inventory_timeout;
         let call = self.inventory_call(trace);
         match self.ask(Peer::Inventory, limit, self.0.inventory.hold(&call, command)).await? {
-            // A hold of an earlier request under this key, on so many places of another section.
+            // A hold of an earlier request under this key, on as many places of another section.
             Ok(held) if !within(create.section.as_ref(), &held) => Err(Refusal::OtherRequest),
             Ok(held) => Ok(held),
-            // The id is derived from person and key, so a hold on other seats is an earlier request under this key.
+            // The id is derived from person and key, so a hold on other seats is an earlier request
+            // under this key.
             Err(Rejection::BadRequest(BadRequest::DifferentSeats) | Rejection::NotOwner) => {
                 Err(Refusal::OtherRequest)
             }
@@ -184,7 +192,8 @@ impl Service {
                     tell_placed(&reservation, trace);
                     return Ok(CreateAnswer { placed, recorded: false });
                 }
-                // Somebody stored it: another try of the same request, or this one with a lost answer (trap S9).
+                // Something stored it: another try of the same request, or this one with a lost
+                // answer (trap T-S9).
                 Err(CommitError::Conflict { .. }) => match self.stored(&id, create, &placed, keyed).await? {
                     Some(answer) => {
                         self.announce(until, &event);
@@ -196,7 +205,8 @@ impl Service {
                             self.give_up(&reservation, trace).await;
                             return Err(spent(create));
                         }
-                        // Conflicts with rows that are not there: an engine that lags behind its own commits.
+                        // A conflict with rows that do not exist: an engine that lags behind its
+                        // own commits.
                         _ => continue,
                     },
                 },
@@ -210,14 +220,15 @@ impl Service {
         Err(Refusal::Contended(id))
     }
 
-    /// Gives the seats of a reservation back that will not be stored. If that fails, the hold runs out by itself.
+    /// Releases the seats of a reservation that will not be stored. If that fails, the hold runs
+    /// out by itself.
     async fn give_up(&self, reservation: &Reservation, trace: &Trace) {
         if let Err(refusal) = self.release_seats(reservation, ReleaseCause::ByBuyer, trace).await {
             refusal.log("release", trace);
         }
     }
 
-    /// Counts a pass that was refused, and says so without the pass.
+    /// Counts and logs a refused pass, without the pass itself.
     fn count_refused(&self, no: &Refusal, trace: &Trace) {
         if let Refusal::NoAdmission(show, why) = no {
             self.0.metrics.pass(why.as_str());
@@ -226,8 +237,8 @@ impl Service {
         }
     }
 
-    /// Tells the relay of the expiry, and the backstop where there is one. The backstop comes later, so that it finds nothing
-    /// left to do unless nobody published the row.
+    /// Announces the expiry to the relay, and to the backstop where there is one. The backstop
+    /// fires later, so that it finds nothing left to do unless the row was not published.
     fn announce(&self, until: Timestamp, event: &Event) {
         self.0.relay.notify(until, &event.id);
         if let Some(alarms) = &self.0.alarms {
@@ -235,7 +246,8 @@ impl Service {
         }
     }
 
-    /// Commits a reservation, its event and, where there is a key, the record of the answer: all or none (trap T14).
+    /// Commits a reservation, its event and, where there is a key, the recorded answer: all or none
+    /// (trap T-T14).
     async fn commit_placed(&self, mut writes: Vec<Write>, keyed: bool) -> Result<(), CommitError> {
         if keyed && planted(Plant::RecordBeforeEffect) {
             let record = writes.split_off(2);
@@ -244,7 +256,7 @@ impl Service {
         self.0.table.commit(writes).await
     }
 
-    /// The answer after a conflict, if what is stored is this very request.
+    /// The answer after a conflict, if the stored rows are those of this very request.
     async fn stored(
         &self,
         id: &ReservationId,
@@ -255,7 +267,7 @@ impl Service {
         if keyed {
             return self.recorded(id, create).await;
         }
-        // The id is random, so whoever wrote it was this request.
+        // The id is random, so only this request can have written it.
         Ok(self.load(id).await?.map(|_| CreateAnswer { placed: placed.clone(), recorded: false }))
     }
 
@@ -296,8 +308,8 @@ fn within(section: Option<&SectionId>, held: &Held) -> bool {
     section.is_none_or(|section| held.seats.iter().all(|seat| seat.section == *section))
 }
 
-/// The event that the hold of a reservation ran out. Its id is a function of the reservation, so it is the same event
-/// whoever announces it.
+/// The event that the hold of a reservation ran out. Its id is a function of the reservation, so
+/// every service that announces it states the same event.
 pub(crate) fn expiry_event(reservation: &Reservation, trace: &Trace) -> Event {
     Event {
         id: outbox::expired_event_id(&reservation.id),
@@ -316,7 +328,8 @@ pub(crate) fn expiry_event(reservation: &Reservation, trace: &Trace) -> Event {
 }
 
 fn placed_reservation(id: ReservationId, create: &Create, held: &Held, now: Timestamp) -> Reservation {
-    // A buyer who names neither seats nor a section gets the only section of the show; the hold says which.
+    // A buyer who names neither seats nor a section gets the only section of the show; the hold
+    // says which.
     let section = || create.section.clone().or_else(|| held.seats.first().map(|seat| seat.section.clone()));
     Reservation {
         id,

@@ -1,4 +1,4 @@
-//! PATCH: bringing a reservation to its end on the word of another service.
+//! PATCH: another service brings a reservation to its end.
 
 use super::Service;
 use super::settle::bounded;
@@ -8,15 +8,15 @@ use ports::Trace;
 use ports::reservations::EndReservation;
 
 impl Service {
-    /// Brings a reservation to an end, the inventory before it where the sender has not done so (trap S3). The same end
-    /// again gives the reservation as it was recorded. Where the inventory had come to another end, that one is recorded
-    /// and the refusal tells it.
+    /// Brings a reservation to an end, and the inventory before it where the sender has not done so
+    /// (trap T-S3). The same end again gives the reservation as it was recorded. Where the
+    /// inventory had come to another end, that one is recorded and the refusal reports it.
     pub async fn end(&self, command: EndReservation, trace: &Trace) -> Result<Reservation, Refusal> {
         let command = EndReservation { end: bounded(command.end), ..command };
         let known = self.get(&command.id, None).await?;
         let reservation = &known.reservation;
         let asked = command.end.status();
-        // What is refused, or done, or only gains a reason, moves no seats.
+        // An end that is refused, or done, or only adds a reason, moves no seats.
         let moves = match apply(reservation, command.end.clone(), self.0.clock.now()) {
             Decision::Changed(next) => next.status != reservation.status,
             Decision::Same => return Ok(known.reservation),

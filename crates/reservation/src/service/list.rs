@@ -1,7 +1,8 @@
 //! A person's reservations, newest first, page by page.
 //!
-//! The cursor is the last place that was looked at, so a page costs what it shows and nothing of what came before. The
-//! index may lag behind, so each row found there is read again and judged by what it says now.
+//! The cursor is the last entry that was read, so a page costs what it shows and nothing of the
+//! pages before. The index may lag behind, so each row found there is read again and filtered by
+//! what it says now.
 
 use super::Service;
 use crate::refusal::Refusal;
@@ -13,17 +14,18 @@ use domain::time::Timestamp;
 use ports::store::{Entry, Key};
 use ports::{Fault, clock};
 
-/// Reservations of one page, at most.
+/// The most reservations of one page.
 const PAGE_MAX: usize = 100;
-/// Reservations of one page, where the caller does not say.
+/// Reservations of one page, where the caller gives no size.
 const PAGE_DEFAULT: usize = 20;
-/// Reservations looked at for one page, at most: a filter that matches nothing must not read a whole life.
+/// The most reservations that are read for one page: a filter that matches nothing must not read
+/// all of a person's reservations.
 const LOOKED_AT_MAX: usize = 1_000;
 
-/// What to list.
+/// Which reservations to list.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Listing {
-    /// Whose.
+    /// Of this person.
     pub person: PersonId,
     /// In this status only.
     pub status: Option<Status>,
@@ -40,7 +42,7 @@ pub struct Listing {
 pub struct Page {
     /// Newest first.
     pub reservations: Vec<Reservation>,
-    /// Where to go on; `None` if this was all.
+    /// Where the next page starts; `None` if this was the last.
     pub next: Option<String>,
 }
 
@@ -61,7 +63,7 @@ impl Service {
             for (entry, row) in entries.into_iter().zip(rows) {
                 let reservation = row.and_then(|row| Stored::read(&row)).map(|stored| stored.reservation);
                 if let Some(reservation) = reservation.filter(|r| listing.shows(r)) {
-                    // A full page ends before the first reservation that it has no place for.
+                    // A full page ends before the first reservation that does not fit.
                     if found.len() == size {
                         return Ok(Page { reservations: found, next: after.as_ref().map(cursor) });
                     }
@@ -99,7 +101,7 @@ impl Listing {
     }
 }
 
-/// `<place>.<reservation>`: opaque to callers, and nothing in it needs to be kept from them.
+/// `<place>.<reservation>`: opaque to callers, and it contains no secret.
 fn cursor(entry: &Entry) -> String {
     let id = reservation_of(&entry.key);
     format!("{}.{}", entry.at.as_millis(), id.as_ref().map(AsRef::as_ref).unwrap_or_default())

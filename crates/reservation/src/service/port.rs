@@ -1,4 +1,4 @@
-//! The service as its port: what the worker calls when both live in one process without sockets between them.
+//! The service as its port: the worker calls it when both live in one process without sockets.
 
 use super::Service;
 use crate::refusal::Refusal;

@@ -1,4 +1,4 @@
-//! Recording an end that the inventory has already taken.
+//! Recording an end that the inventory has already reached.
 
 use super::{Service, unreadable};
 use crate::refusal::Refusal;
@@ -14,11 +14,13 @@ use ports::{Trace, probe};
 const AMBIGUOUS_MAX: u32 = 3;
 
 impl Service {
-    /// Records an end over the row as it is known and gives the reservation as it then is. `sold` are the seats of the commit where they may be others
-    /// than the reservation's (general admission that was taken again).
+    /// Records an end over the known row and gives the reservation after it. `sold` are the seats
+    /// of the commit where they may differ from the reservation's (general admission that was taken
+    /// again).
     ///
-    /// When a reservation leaves HOLD, the announcement of its expiry is withdrawn in the same commit: it would only
-    /// find what is over. One that is already on its way finds the same.
+    /// When a reservation leaves HOLD, the announcement of its expiry is withdrawn in the same
+    /// commit: the event would only find the reservation ended. One that is already on its way
+    /// finds the same.
     pub(super) async fn record(
         &self,
         known: Stored,
@@ -55,7 +57,8 @@ impl Service {
                     return Ok(next);
                 }
                 Err(CommitError::Conflict { .. }) => {}
-                // The row tells whether it was written: if so, the same end again changes nothing (trap S9).
+                // The row shows whether it was written: if so, the same end again changes nothing
+                // (trap T-S9).
                 Err(CommitError::Ambiguous(fault)) => {
                     ambiguous += 1;
                     if ambiguous == AMBIGUOUS_MAX {
@@ -69,7 +72,7 @@ impl Service {
         Err(Refusal::Contended(id.clone()))
     }
 
-    /// One line a change of status.
+    /// Logs one line for each change of status.
     fn tell_change(&self, before: &Stored, after: &Reservation, trace: &Trace) {
         let from = before.reservation.status;
         if from != after.status {

@@ -1,7 +1,8 @@
 //! Moving the seats before the record: commit for a confirmation, release for the other ends.
 //!
-//! Both calls are idempotent at the inventory, so they are made again after a crash or a lost answer. What the inventory
-//! says is what is recorded: a hold that was released for another cause before gives the end of that cause.
+//! Both calls are idempotent at the inventory, so they are made again after a crash or a lost
+//! answer. The record follows the inventory's answer: a hold that was released for another cause
+//! before gives the end of that cause.
 
 use super::Service;
 use crate::refusal::{Peer, Refusal};
@@ -15,20 +16,20 @@ use ports::inventory::{CommitSeats, Committed, ReleaseSeats};
 use ports::reservations::EndReservation;
 use std::sync::Arc;
 
-/// How far the clocks of this service and of the inventory may be apart.
+/// How far the clocks of this service and of the inventory may differ.
 const SKEW_MAX: Duration = Duration::from_secs(5);
 
-/// An end that the inventory has taken.
+/// An end that the inventory has reached.
 pub(super) struct Settled {
-    /// As it is to be recorded.
+    /// The end to record.
     pub(super) end: End,
-    /// The seats that are sold, where the inventory was asked.
+    /// The sold seats, where the inventory was asked.
     pub(super) sold: Option<Vec<SeatId>>,
 }
 
 impl Service {
-    /// Makes sure that the inventory has come to the end of a PATCH, if its sender has not, and learns what the sender
-    /// does not say.
+    /// Brings the inventory to the end of a PATCH, if its sender has not, and learns what the
+    /// sender does not say.
     pub(super) async fn settle(
         &self,
         reservation: &Reservation,
@@ -52,7 +53,7 @@ impl Service {
         }
     }
 
-    /// Brings the seats back for an end, and gives the end that is true then.
+    /// Releases the seats for an end, and gives the end that is true then.
     async fn released(&self, reservation: &Reservation, end: End, trace: &Trace) -> Result<End, Refusal> {
         let (cause, error_code) = match &end {
             End::Cancelled { reason, error_code } => {
@@ -88,8 +89,8 @@ impl Service {
             .await
     }
 
-    /// Releases the seats of a reservation and gives the cause for which they went back, now or before. A hold that nobody
-    /// knows holds nothing.
+    /// Releases the seats of a reservation and gives the cause of their release, now or before. A
+    /// hold that the inventory does not know holds nothing.
     pub(super) async fn release_seats(
         &self,
         reservation: &Reservation,
@@ -120,14 +121,15 @@ impl Settled {
     }
 }
 
-/// The seats to name in a command. Places of general admission are left out: after they were taken again they are others,
-/// and their number is all that the buyer asked for.
+/// The seats to name in a command. Places of general admission are left out: after they were taken
+/// again they are others, and the buyer asked only for their number.
 fn named(reservation: &Reservation) -> Vec<SeatId> {
     if reservation.section.is_some() { Vec::new() } else { reservation.seats.clone() }
 }
 
-/// Whether a commit may have sold other places than the reservation has: general admission whose hold can have been over
-/// before the commit. Then the inventory is asked, although the sender has settled.
+/// Whether a commit may have sold other places than the reservation has: general admission whose
+/// hold may have ended before the commit. Then the inventory is asked, even if the sender has
+/// settled.
 fn seats_may_differ(reservation: &Reservation, now: Timestamp) -> bool {
     reservation.section.is_some()
         && (reservation.status != Status::Hold || now.plus(SKEW_MAX) >= reservation.hold_expires_at)

@@ -1,4 +1,4 @@
-//! What this service knows of one reservation's past, for `tacos trace`.
+//! What this service knows about one reservation's past, for `tacos trace`.
 
 use super::Service;
 use crate::refusal::Refusal;
@@ -9,19 +9,20 @@ use domain::time::Timestamp;
 use outbox::PendingRow;
 use serde::Serialize;
 
-/// One line: when, where, what.
+/// One line: time, layer, text.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct TraceLine {
     /// RFC 3339.
     pub at: String,
     /// `reservation` or `outbox`.
     pub layer: &'static str,
-    /// In words.
+    /// What happened, for a person.
     pub what: String,
 }
 
 impl Service {
-    /// The lines of one reservation in the order of their times; the announcement of its expiry stands at its due time.
+    /// The lines of one reservation, ordered by time; the announcement of its expiry has its due
+    /// time.
     pub async fn trace(&self, id: &ReservationId) -> Result<Vec<TraceLine>, Refusal> {
         let stored = self.get(id, None).await?;
         let event = outbox::expired_event_id(id);

@@ -1,6 +1,6 @@
-//! The payment provider's webhook: believed if it is signed and fresh, remembered by its id, and written to the outbox as
-//! the same event that the provider puts on the queue. It never changes a status itself, so event and webhook together
-//! have one effect (traps M4 and M5).
+//! The payment provider's webhook: accepted if it is signed and fresh, remembered by its id, and
+//! written to the outbox as the same event that the provider puts on the queue. It never changes a
+//! status itself, so event and webhook together have one effect (traps T-M4 and T-M5).
 
 use super::Service;
 use crate::refusal::Refusal;
@@ -20,7 +20,8 @@ use ports::plant::{Plant, planted};
 use ports::store::CommitError;
 use secrecy::ExposeSecret;
 
-/// A webhook as it came: three headers, `None` where one is missing, and the exact bytes of the body.
+/// A webhook as received: three headers, `None` where one is missing, and the exact bytes of the
+/// body.
 #[derive(Debug, Clone, Copy)]
 pub struct WebhookCall<'a> {
     /// `X-Webhook-Id`.
@@ -34,9 +35,9 @@ pub struct WebhookCall<'a> {
 }
 
 impl Service {
-    /// Takes a webhook. When this answers `Ok`, its event is durable; the same webhook again is answered the same and has
-    /// no second effect. What a webhook says of a reservation that is not there is refused, so that its sender tries again
-    /// and then gives up.
+    /// Accepts a webhook. When this returns `Ok`, its event is durable; the same webhook again gets
+    /// the same answer and has no second effect. A webhook for an unknown reservation is refused,
+    /// so that its sender retries and then gives up.
     pub async fn take_webhook(&self, call: WebhookCall<'_>, trace: &Trace) -> Result<(), Refusal> {
         let now = self.0.clock.now();
         let secret = self.0.options.webhook_secret.expose_secret().as_bytes();
@@ -57,7 +58,7 @@ impl Service {
     async fn remember(&self, webhook: &WebhookRow, event: &Event, trace: &Trace) -> Result<(), Refusal> {
         let shards = self.0.options.outbox_shards;
         let mut lost = None;
-        // An event that waits already (told by a webhook of another id) stays as it is.
+        // An event that already waits (from a webhook with another id) stays unchanged.
         let mut waits = false;
         for _ in 0..CONFLICT_RETRIES_MAX {
             let mut writes = vec![webhook.write()];
@@ -78,7 +79,8 @@ impl Service {
                     );
                     return Ok(());
                 }
-                // At 0 somebody took the same webhook, or this commit was carried out and its answer lost (trap S9).
+                // At 0 the same webhook was accepted before, or this commit was carried out and its
+                // answer lost (trap T-S9).
                 Err(CommitError::Conflict { at: 0 }) => {
                     if let Some(before) = self.webhook(&webhook.id).await? {
                         self.0.relay.notify(webhook.received_at, &event.id);
@@ -101,7 +103,7 @@ impl Service {
     }
 }
 
-/// A webhook whose id is known: done before, unless the id was used for something else.
+/// A webhook whose id is known: done before, unless the id was used for another payment.
 fn replayed(webhook: &WebhookRow, before: &WebhookRow) -> Result<(), Refusal> {
     if webhook.says_the_same(before) { Ok(()) } else { Err(Refusal::OtherWebhook) }
 }
@@ -142,7 +144,8 @@ fn read(call: WebhookCall<'_>, now: Timestamp) -> Result<(WebhookRow, Fact, Time
     Ok((WebhookRow { id: id.into(), kind, intent, reservation, amount, received_at: now }, fact, at))
 }
 
-/// The event that the provider puts on the queue too; here the reservation is known, so the consumer need not ask.
+/// The event that the provider puts on the queue too. Here the reservation is known, so the
+/// consumer need not ask for it.
 fn payment_event(
     webhook: &WebhookRow,
     fact: Fact,

@@ -1,5 +1,5 @@
-//! The timer outside of this process: it is told of each expiry, later than the relay's own, and what it does matters to
-//! nobody.
+//! The timer outside this process: each expiry is announced to it too, for later than the relay,
+//! and nothing depends on it.
 
 use crate::clock::until;
 use crate::world::{HOLD, World, wish};
@@ -11,7 +11,7 @@ use reservation::{Service, assemble};
 use std::sync::{Arc, Mutex};
 use tokio_util::sync::CancellationToken;
 
-/// Keeps what it is told, or never answers.
+/// Records its alarms, or never answers.
 #[derive(Default)]
 struct Told {
     is_silent: bool,
@@ -33,7 +33,7 @@ impl Backstop for Told {
     }
 }
 
-/// A service of the world whose expiries the backstop is told of.
+/// A service of the world that also sets alarms at the backstop.
 fn service(world: &World, backstop: &Arc<Told>) -> (Service, Tasks, CancellationToken) {
     let mut deps = world.deps();
     deps.backstop = Some(backstop.clone());
@@ -55,7 +55,7 @@ async fn each_expiry_is_told_to_the_backstop_a_minute_late() {
     let alarm = backstop.alarms.lock().unwrap()[0].clone();
     assert_eq!(alarm.event_id, outbox::expired_event_id(&placed.id));
     assert_eq!(alarm.at, placed.hold_expires_at.plus(Duration::from_secs(60)));
-    // The relay does not wait for it: the event is out when the hold is due.
+    // The relay does not wait for it: the event is published when the hold is due.
     world.clock.advance(HOLD);
     let body = contracts::envelope::decode(&alarm.body, "m", &[]).unwrap().0;
     assert_eq!(world.taken(1, Duration::from_millis(10)).await[0], body, "the very same event");

@@ -1,4 +1,4 @@
-//! Confirm and cancel: what a buyer is told stays true.
+//! Confirm and cancel: an answer to a buyer stays true.
 
 use crate::ends::{commit, release};
 use crate::world::{HOLD, World, cancelled, code, confirmed, expired, floor, intent, person};
@@ -29,7 +29,7 @@ async fn a_paid_reservation_is_confirmed_and_confirmed_again_with_the_same_order
     world.stock.calls();
     world.clock.advance(Duration::from_secs(3_600));
     assert_eq!(confirm(&world, &id, "pay_1").await.unwrap(), first);
-    // Another payment is another matter; this reservation is confirmed.
+    // Another payment changes nothing; this reservation is confirmed.
     assert_eq!(confirm(&world, &id, "pay_other").await.unwrap(), first);
     assert!(world.stock.calls().is_empty());
     world.check().await;
@@ -69,8 +69,8 @@ async fn what_is_not_paid_is_not_confirmed() {
     assert_eq!(world.stock.calls(), ["hold", "hold"], "no seats were moved");
 }
 
-/// Trap M1: paid after the hold ran out. With free seats they are taken again, with none the record stays as it is and the
-/// money is the payment's own event's to give back.
+/// Trap T-M1: paid after the hold ran out. Free seats are taken again. If they are gone the record
+/// stays as it is, and the payment's own event refunds the money.
 #[tokio::test]
 async fn a_late_confirm_takes_the_seats_again_or_is_told_that_they_are_gone() {
     let world = World::new();
@@ -114,7 +114,7 @@ async fn a_cancelled_reservation_gives_its_seats_back_and_is_cancelled_again() {
     assert_eq!(cancel(&world, &id).await.unwrap(), first);
     assert_eq!(world.stock.calls(), ["hold", "release"]);
     assert!(world.create("k2", ["A-1", "A-2"]).await.is_ok());
-    // What the buyer gave back is not taken again for them.
+    // Seats that the buyer returned are not taken again for them.
     world.till.put("pay_1", &id, payment::Status::Captured);
     let reply = confirm(&world, &id, "pay_1").await.unwrap_err().reply();
     assert_eq!(reply.status.as_u16(), 409);
@@ -127,7 +127,7 @@ async fn what_is_sold_or_over_is_not_cancelled() {
     let world = World::new();
     let sold = world.placed().await;
     commit(&world, &sold, "pay_1").await;
-    // The record is late: the inventory says no.
+    // The record is late: the inventory refuses.
     assert_eq!(code(cancel(&world, &sold).await), "ALREADY_EXISTS");
     assert_eq!(world.status(&sold).await, Status::Hold);
     world.end(&sold, confirmed(&sold, "pay_1"), true).await.unwrap();
@@ -144,8 +144,8 @@ async fn what_is_sold_or_over_is_not_cancelled() {
     world.check().await;
 }
 
-/// The payment failed and the record is late: the cancel records that end and not another one, so that a second card may
-/// still pay, as the inventory will allow.
+/// The payment failed and the record is late: the cancel records that end and no other, so that a
+/// second card may still pay, as the inventory will allow.
 #[tokio::test]
 async fn a_cancel_after_a_failed_payment_records_the_failed_payment() {
     let world = World::new();
@@ -160,7 +160,8 @@ async fn a_cancel_after_a_failed_payment_records_the_failed_payment() {
     world.check().await;
 }
 
-/// Trap S2 from this side: confirm and cancel at the same time end in one of the two, and both are told the truth.
+/// Trap T-S2 from this side: confirm and cancel at the same time end in one of the two, and both
+/// answers are true.
 #[tokio::test]
 async fn confirm_and_cancel_at_the_same_time_end_in_one_of_them() {
     let world = World::new();

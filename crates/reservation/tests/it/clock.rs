@@ -1,4 +1,4 @@
-//! A clock that a test moves by hand: no virtual time passes while engines work on real threads.
+//! A clock that a test moves: no virtual time passes while engines work on real threads.
 
 use async_trait::async_trait;
 use core::time::Duration;
@@ -21,14 +21,14 @@ struct State {
 }
 
 impl ManualClock {
-    /// Moves time; sleepers whose time has come wake in order.
+    /// Moves time; due sleepers wake in order.
     pub(crate) fn advance(&self, by: Duration) {
         let mut state = self.0.lock().unwrap();
         state.elapsed += by;
         let now = state.elapsed;
         while state.sleepers.first_key_value().is_some_and(|((at, _), _)| *at <= now) {
             let (_, sleeper) = state.sleepers.pop_first().unwrap();
-            // Whoever slept may have been dropped.
+            // The sleeper may have been dropped.
             let _ = sleeper.send(());
         }
     }
@@ -56,12 +56,12 @@ impl Clock for ManualClock {
             }
             receiver
         };
-        // For no time at all the sender is gone already and this returns at once.
+        // With a zero duration the sender is gone already and this returns at once.
         let _ = woken.await;
     }
 }
 
-/// Waits in real time until something holds, moving the clock a little at each look if `step` says so.
+/// Waits in real time until something holds, moving the clock by `step` at each look.
 pub(crate) async fn until<F: Future<Output = bool>>(
     clock: &ManualClock,
     step: Duration,

@@ -1,4 +1,4 @@
-//! The suite of the port, run by the service without sockets.
+//! The contract suite of the port, run against the service without sockets.
 
 use crate::ends::{commit, release};
 use crate::world::{HOLD, World, floor, person};

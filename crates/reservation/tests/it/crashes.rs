@@ -1,6 +1,8 @@
-//! Every operation, ended at each of its calls in each way, and then done again: one effect, one answer.
+//! Every operation is ended at each of its calls in each way, and then repeated: one effect, one
+//! answer.
 //!
-//! The loop over `skip` ends when the operation has no such call any more, so a call that is added later is covered too.
+//! The loop over `skip` ends when the operation has no such call any more, so calls that are added
+//! later are covered too.
 
 use crate::ends::{commit, release};
 use crate::fuse::{Ended, Mishap};
@@ -27,7 +29,7 @@ async fn mishap<T>(
     (!world.fuse.disarm()).then_some(ended)
 }
 
-/// A refusal after a mishap says that something is out of order, never that the buyer did wrong.
+/// A refusal after a mishap reports a failure, never a mistake of the buyer.
 fn blameless<T: core::fmt::Debug>(ended: &Ended<Result<T, Refusal>>, at: (u32, Mishap)) {
     if let Ended::Answered(Err(refusal)) = ended {
         let reply = refusal.reply();
@@ -35,7 +37,7 @@ fn blameless<T: core::fmt::Debug>(ended: &Ended<Result<T, Refusal>>, at: (u32, M
     }
 }
 
-/// A reservation on HOLD for the point `skip`.
+/// A reservation in HOLD for the point `skip`.
 async fn placed(world: &World, skip: u32) -> ReservationId {
     let seats = [format!("A-{}", 2 * skip + 1), format!("A-{}", 2 * skip + 2)];
     world.create(&format!("k{skip}"), [&seats[0], &seats[1]]).await.unwrap().placed.id
@@ -71,7 +73,7 @@ async fn create_at_each_point(world: impl Fn() -> World, rows: usize, wish: impl
     }
 }
 
-/// Traps T14 and S9.
+/// Traps T-T14 and T-S9.
 #[tokio::test]
 async fn a_create_that_is_interrupted_anywhere_is_one_reservation_after_the_retry() {
     create_at_each_point(World::new, 3, |_, n| wish(&format!("k{n}"), "kim", &[&format!("A-{}", n + 1)]))
@@ -83,7 +85,7 @@ async fn a_create_that_is_interrupted_anywhere_is_one_reservation_after_the_retr
     .await;
 }
 
-/// Traps S3 and S9.
+/// Traps T-S3 and T-S9.
 #[tokio::test]
 async fn a_confirm_that_is_interrupted_anywhere_is_one_order_after_the_retry() {
     for how in Mishap::ALL {
@@ -111,7 +113,7 @@ async fn a_confirm_that_is_interrupted_anywhere_is_one_order_after_the_retry() {
     }
 }
 
-/// Traps S3 and S9.
+/// Traps T-S3 and T-S9.
 #[tokio::test]
 async fn a_cancel_that_is_interrupted_anywhere_gives_the_seats_back_once() {
     for how in Mishap::ALL {
@@ -133,7 +135,8 @@ async fn a_cancel_that_is_interrupted_anywhere_gives_the_seats_back_once() {
     }
 }
 
-/// An interrupted cancel whose buyer does not come back: the timer finds the seats back and records the end.
+/// An interrupted cancel that its buyer does not retry: the timer finds the seats released and
+/// records the end.
 #[tokio::test]
 async fn an_interrupted_cancel_is_completed_by_the_expiry() {
     let world = World::new();
@@ -142,12 +145,12 @@ async fn an_interrupted_cancel_is_completed_by_the_expiry() {
     mishap(&world, 1, Mishap::CrashAfter, world.service.cancel(&id, None, &trace)).await.unwrap();
     assert_eq!((world.status(&id).await, world.live_holds()), (Status::Hold, 0));
     world.clock.advance(HOLD);
-    // As the worker does: the release finds the seats back, and the record follows.
+    // As the worker does: the release finds the seats released, and the record follows.
     assert_eq!(world.end(&id, expired(None), true).await.unwrap().status, Status::Expired);
     world.check().await;
 }
 
-/// Traps S3 and S9, for a worker that settles and for one that does not.
+/// Traps T-S3 and T-S9, for a worker that settles and for one that does not.
 #[tokio::test]
 async fn an_end_that_is_interrupted_anywhere_is_recorded_once_after_the_retry() {
     for (settled, how) in Mishap::ALL.into_iter().flat_map(|how| [(true, how), (false, how)]) {
@@ -174,7 +177,7 @@ async fn an_end_that_is_interrupted_anywhere_is_recorded_once_after_the_retry() 
     }
 }
 
-/// Traps M5, T14 and S9.
+/// Traps T-M5, T-T14 and T-S9.
 #[tokio::test]
 async fn a_webhook_that_is_interrupted_anywhere_is_one_event_after_the_retry() {
     for how in Mishap::ALL {
@@ -212,7 +215,8 @@ async fn a_webhook_that_is_interrupted_anywhere_is_one_event_after_the_retry() {
     }
 }
 
-/// Trap S2 across a crash: the buyer's confirm died between the seats and the record, and the timer came meanwhile.
+/// Trap T-S2 across a crash: the buyer's confirm died between the seats and the record, and the
+/// timer fired meanwhile.
 #[tokio::test]
 async fn an_interrupted_confirm_is_not_undone_by_the_expiry() {
     let world = World::new();
@@ -228,7 +232,7 @@ async fn an_interrupted_confirm_is_not_undone_by_the_expiry() {
     world.check().await;
 }
 
-/// A record that is late by a release, with the buyer's second card in between.
+/// A record that is late by a release, with a payment by the buyer's second card in between.
 #[tokio::test]
 async fn a_late_record_does_not_undo_a_second_card() {
     let world = World::new();

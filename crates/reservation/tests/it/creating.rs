@@ -35,8 +35,8 @@ async fn a_new_reservation_has_its_seats_its_record_and_its_announced_expiry() {
     world.check().await;
 }
 
-/// Trap T14 and invariant X2: the same key and the same request has one effect and the same answer, whatever became of
-/// the reservation since.
+/// Trap T-T14 and invariant X2: the same key and the same request has one effect and the same
+/// answer, whatever became of the reservation since.
 #[tokio::test]
 async fn the_same_key_is_answered_as_the_first_time() {
     let world = World::new();
@@ -62,12 +62,12 @@ async fn another_request_under_a_used_key_is_refused_and_changes_nothing() {
     }
     assert_eq!(world.rows().await, rows);
     assert_eq!(world.stock.holds().len(), 1);
-    // Another person's key is another key.
+    // The same key of another person is another key.
     let lee = wish("k", "lee", &["A-3", "A-4"]);
     assert!(!world.service.create(&lee, &Trace::default()).await.unwrap().recorded);
 }
 
-/// Trap T14: many tries at the same time, as impatient clients and gateways make them.
+/// Trap T-T14: many tries at the same time, as impatient clients and gateways make them.
 #[tokio::test]
 async fn concurrent_duplicates_make_one_reservation_and_get_one_answer() {
     let world = World::new();
@@ -174,7 +174,8 @@ async fn a_key_that_already_holds_other_seats_is_a_conflict() {
     assert!(world.rows().await.is_empty());
 }
 
-/// Callers older than the key: a pass is used once, so it stands for one; with neither, each request is another one.
+/// Callers older than the key: a pass is used once, so it replaces the key; with neither, each
+/// request is another one.
 #[tokio::test]
 async fn earlier_callers_without_a_key_are_served() {
     let world = World::new();
@@ -199,7 +200,7 @@ async fn earlier_callers_without_a_key_are_served() {
     world.check().await;
 }
 
-/// What a crash between the hold and the commit leaves.
+/// The state after a crash between the hold and the commit.
 async fn orphan(world: &World, key: &str, seats: &[&str]) -> domain::time::Timestamp {
     let create = wish(key, "kim", seats);
     let key = IdempotencyKey::parse(key).unwrap();

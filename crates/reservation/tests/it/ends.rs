@@ -70,7 +70,7 @@ async fn an_end_is_recorded_withdraws_the_announcement_and_is_told_again() {
     }
 }
 
-/// Trap S3: the reservation was CONFIRMED first and the seats never committed.
+/// Trap T-S3: the reservation was CONFIRMED first and the seats never committed.
 #[tokio::test]
 async fn a_sender_that_did_not_settle_finds_the_inventory_settled_first() {
     let world = World::new();
@@ -90,7 +90,7 @@ async fn a_sender_that_did_not_settle_finds_the_inventory_settled_first() {
     world.check().await;
 }
 
-/// Trap S3: whatever the inventory refuses is not recorded.
+/// Trap T-S3: an end that the inventory refuses is not recorded.
 #[tokio::test]
 async fn what_the_inventory_refuses_is_not_recorded() {
     let world = World::new();
@@ -112,7 +112,7 @@ async fn what_the_inventory_refuses_is_not_recorded() {
         assert!(matches!(refused, Err(Refusal::NotMoved { current: Status::Hold, .. })), "{refused:?}");
     }
     assert_eq!(world.rows().await, rows);
-    // Gone: released and taken by somebody else.
+    // Gone: released and sold to another person.
     let gone = world.create("k2", ["A-3", "A-4"]).await.unwrap().placed.id;
     release(&world, &gone, ReleaseCause::PaymentFailed).await;
     world.create("k3", ["A-3", "A-5"]).await.unwrap();
@@ -148,7 +148,8 @@ async fn an_illegal_move_is_told_with_the_current_status_and_touches_no_seats() 
     assert_eq!(code(world.end(&nobody, expired(None), true).await), "NOT_FOUND");
 }
 
-/// A second payment of the same reservation: the first stays, and the caller can see that it is another one.
+/// A second payment of the same reservation: the first stays, and the caller can see that it is
+/// another one.
 #[tokio::test]
 async fn the_payment_that_confirmed_first_stays_the_one() {
     let world = World::new();
@@ -159,7 +160,7 @@ async fn the_payment_that_confirmed_first_stays_the_one() {
     assert_eq!(told.intent, Some(intent("pay_1")));
 }
 
-/// Trap M1: the seats were taken again, and the reason of the end that it left is gone.
+/// Trap T-M1: the seats were taken again, and the reason of the earlier end is gone.
 #[tokio::test]
 async fn a_late_approval_turns_an_end_without_seats_into_a_confirmation() {
     let world = World::new();
@@ -184,7 +185,8 @@ async fn a_late_approval_turns_an_end_without_seats_into_a_confirmation() {
     world.check().await;
 }
 
-/// Places of general admission that were taken again are others; the reservation tells the ones that are sold.
+/// Places of general admission that were taken again are others; the reservation lists the sold
+/// ones.
 #[tokio::test]
 async fn a_reservation_of_any_places_tells_those_that_were_sold_in_the_end() {
     let world = World::new();
@@ -204,12 +206,12 @@ async fn a_reservation_of_any_places_tells_those_that_were_sold_in_the_end() {
         first
     );
     assert_eq!(world.stored(&id).await.reservation.seats, recorded.seats);
-    // Told again, with what the reservation says now.
+    // Sent again, with the present state of the reservation.
     world.end(&id, confirmed(&id, "pay_1"), true).await.unwrap();
     world.check().await;
 }
 
-/// The inventory had come to another end before: that one is recorded, and the sender is told.
+/// The inventory had reached another end before: that one is recorded and reported to the sender.
 #[tokio::test]
 async fn the_inventorys_own_cause_is_what_is_recorded() {
     let world = World::new();

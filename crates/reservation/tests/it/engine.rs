@@ -38,7 +38,8 @@ impl Store for FusedStore {
     }
 
     async fn commit(&self, writes: Vec<Write>) -> Result<(), CommitError> {
-        // No answer is never a plain failure: whoever asked cannot know whether it was carried out.
+        // No answer is never a plain failure: the caller cannot know whether the call was carried
+        // out.
         self.fuse.pass(self.inner.commit(writes), || Err(CommitError::Ambiguous(silent()))).await
     }
 

@@ -1,4 +1,5 @@
-//! The layers of expiry that live here: the relay's timer and the sweeper. Timers affect latency, never safety.
+//! The layers of expiry in this crate: the relay's timer and the sweeper. Timers affect latency,
+//! never safety.
 
 use crate::clock::until;
 use crate::ends::release;
@@ -22,7 +23,7 @@ async fn started(world: &World) -> Running {
     running
 }
 
-/// Trap S7, layer 2: the event comes when the hold is due, not before.
+/// Trap T-S7, layer 2: the event is published when the hold is due, not before.
 #[tokio::test]
 async fn a_due_hold_is_announced_at_its_time() {
     let world = World::new();
@@ -37,7 +38,7 @@ async fn a_due_hold_is_announced_at_its_time() {
     running.stop().await;
 }
 
-/// Trap S7: the timers are rebuilt from the store.
+/// Trap T-S7: the timers are rebuilt from the store.
 #[tokio::test]
 async fn a_restart_forgets_no_expiry() {
     let mut world = World::new();
@@ -65,7 +66,7 @@ async fn an_ended_reservation_is_not_announced() {
     running.stop().await;
 }
 
-/// Trap S7, layer 4: the announcement is gone and the reservation is still HOLD.
+/// Trap T-S7, layer 4: the announcement is lost and the reservation is still HOLD.
 #[tokio::test]
 async fn a_due_reservation_whose_announcement_is_lost_is_announced_again_as_the_same_event() {
     let world = World::new();
@@ -116,7 +117,7 @@ async fn the_sweeper_leaves_alone_what_ended_or_still_waits_in_the_outbox() {
 
     let deps = world.deps();
     let (store, clock, entropy) = (deps.store, deps.clock, deps.entropy);
-    // A relay that does not run: what waits stays.
+    // The relay does not run: waiting rows stay.
     let options = world.config.relay.clone();
     let relay = outbox::Relay::new(store.clone(), deps.events, clock.clone(), entropy.clone(), options);
     let metrics = ServiceMetrics::default();

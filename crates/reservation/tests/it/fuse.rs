@@ -1,7 +1,8 @@
 //! Ends an operation at any one of its calls to the outside.
 //!
-//! Every call of the store, the stock and the till passes the same [`Fuse`]. Counting them, a test makes the n-th one go
-//! wrong, for every n until an operation gets through: that is every crash point that there is.
+//! Every call of the store, the stock and the till passes the same [`Fuse`]. It counts them, and a
+//! test makes the n-th one fail, for every n until an operation succeeds: these are all crash
+//! points.
 
 use std::sync::Mutex;
 use tokio::sync::watch;
@@ -9,13 +10,13 @@ use tokio::sync::watch;
 /// What happens to a call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Mishap {
-    /// The caller is gone before the call is carried out.
+    /// The caller is dropped before the call is carried out.
     CrashBefore,
-    /// The call is carried out, and the caller is gone before it hears of it.
+    /// The call is carried out, and the caller is dropped before it gets the answer.
     CrashAfter,
-    /// Nobody answers, and nothing was done.
+    /// No answer, and nothing was done.
     Fails,
-    /// It was done, and nobody answers.
+    /// It was done, and there is no answer.
     AnswerLost,
 }
 
@@ -37,20 +38,21 @@ impl Default for Fuse {
 /// How an operation ended.
 #[derive(Debug)]
 pub(crate) enum Ended<T> {
-    /// It gave an answer, good or bad.
+    /// It answered, with success or a refusal.
     Answered(T),
-    /// It was dropped where it stood.
+    /// It was dropped at the call.
     Crashed,
 }
 
 impl Fuse {
-    /// The call after `skip` others meets the mishap.
+    /// The call after `skip` others has the mishap.
     pub(crate) fn arm(&self, skip: u32, mishap: Mishap) {
         *self.armed.lock().unwrap() = Some((skip, mishap));
         self.crashed.send_replace(false);
     }
 
-    /// From now on every call goes well. Whether the fuse was still waiting: the operation had fewer calls.
+    /// From now on every call succeeds. Returns whether the fuse was still waiting: the operation
+    /// had fewer calls.
     pub(crate) fn disarm(&self) -> bool {
         self.armed.lock().unwrap().take().is_some()
     }

@@ -1,4 +1,4 @@
-//! What a gRPC caller sees: refusals in the response, malformed input and outages as statuses.
+//! The gRPC API: refusals in the response, malformed input and outages as statuses.
 
 use crate::wire::Server;
 use contracts::common::v1::{ErrorCode, Pagination};

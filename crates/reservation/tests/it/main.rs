@@ -1,7 +1,8 @@
-//! reservation-api on the embedded engines, with a small stock and a till around it that keep the ports' promises.
+//! reservation-api on the embedded engines, with a small inventory and payment provider that keep
+//! the ports' promises.
 //!
-//! Time is moved by hand; nothing sleeps. [`fuse`] ends an operation at any one of its calls: dropped as in a crash,
-//! failed, or done with its answer lost.
+//! The tests move time; nothing sleeps. [`fuse`] ends an operation at any one of its calls: dropped
+//! as in a crash, failed, or done with its answer lost.
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 

@@ -1,5 +1,5 @@
-//! Passes of the waiting room: redeemed once, by their owner, for their show, in the commit of the reservation (trap W1,
-//! invariant W4).
+//! Passes of the waiting room: redeemed once, by their owner, for their show, in the commit of the
+//! reservation (trap T-W1, invariant W4).
 
 use crate::stock::show;
 use crate::world::{PASS_SECRET, World, code, floor, person};
@@ -11,7 +11,7 @@ use ports::{Clock, Trace};
 use reservation::request::Create;
 use reservation::rows::AnyRow;
 
-/// A wish with a good pass of this id.
+/// A request with a valid pass of this id.
 pub(crate) fn with_pass(world: &World, create: Create, id: &str) -> Create {
     let pass = good_pass(world, &create, id);
     Create { pass: Some(pass::sign(PASS_SECRET.as_bytes(), &pass).into()), ..create }
@@ -43,7 +43,7 @@ async fn a_pass_is_redeemed_in_the_commit_of_the_reservation() {
     assert!(world.process.metrics.render().contains("waiting_room_passes_total{outcome=\"redeemed\"} 1"));
 }
 
-/// The same request once more is answered as before, also when the pass is over.
+/// The same request once more gets the same answer, also when the pass is over.
 #[tokio::test]
 async fn the_same_request_is_answered_as_the_first_time_long_after_its_pass() {
     let world = World::behind_a_waiting_room();
@@ -86,7 +86,7 @@ async fn a_show_with_a_waiting_room_is_not_entered_without_a_valid_pass() {
     assert!(world.stock.calls().is_empty() && world.rows().await.is_empty());
 }
 
-/// A door that asks for nothing takes no notice of what is shown.
+/// A show that requires no pass ignores one.
 #[tokio::test]
 async fn where_no_pass_is_needed_none_is_redeemed() {
     let world = World::new();
@@ -95,7 +95,7 @@ async fn where_no_pass_is_needed_none_is_redeemed() {
     assert_eq!(world.rows().await.len(), 3);
 }
 
-/// Invariant W4. A pass that was used holds no other seats.
+/// Invariant W4. A spent pass holds no other seats.
 #[tokio::test]
 async fn a_pass_is_redeemed_once() {
     let world = World::behind_a_waiting_room();
@@ -117,7 +117,7 @@ async fn a_pass_is_redeemed_once() {
     world.check().await;
 }
 
-/// Trap T14 with a pass: none of the duplicates is told that its own pass was used.
+/// Trap T-T14 with a pass: no duplicate is refused because its own pass was used.
 #[tokio::test]
 async fn concurrent_duplicates_with_a_pass_get_one_answer() {
     let world = World::behind_a_waiting_room();

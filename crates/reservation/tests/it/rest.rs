@@ -1,4 +1,4 @@
-//! What an HTTP caller sees (contracts 3.2), over real sockets.
+//! The HTTP API (docs/contracts.md#reservation-api), over real sockets.
 
 use crate::webhooks;
 use crate::wire::{Answer, Server};
@@ -80,7 +80,7 @@ async fn a_cancel_needs_no_body_and_is_answered_again() {
     server.stop().await;
 }
 
-/// Every bad create is told what is wrong, stores nothing and moves no seat.
+/// Every malformed create gets a precise error, stores nothing and moves no seat.
 #[tokio::test]
 async fn a_bad_create_is_a_clear_error_and_changes_nothing() {
     let server = Server::start().await;
@@ -170,7 +170,7 @@ async fn an_unknown_or_impossible_reservation_is_a_clear_error() {
     server.stop().await;
 }
 
-/// The PATCH of the contract: the same again is 200, an illegal move 409 with the current status, nonsense 400.
+/// PATCH: the same again is 200, an illegal move 409 with the current status, a malformed one 400.
 #[tokio::test]
 async fn a_patch_is_answered_as_the_contract_says() {
     let server = Server::start().await;
@@ -199,7 +199,7 @@ async fn a_patch_is_answered_as_the_contract_says() {
     server.stop().await;
 }
 
-/// Trap O3: the internal side was reachable from outside.
+/// Trap T-O3: the internal API was reachable from outside.
 #[tokio::test]
 async fn the_internal_side_asks_for_its_token_where_one_is_set() {
     let token = Some(SecretString::from("internal-token"));
@@ -230,7 +230,7 @@ async fn webhook(server: &Server, id: &str, body: &str, secret: &str) -> Answer 
     server.post("/internal/payment/webhook", &headers, body).await
 }
 
-/// Trap M5.
+/// Trap T-M5.
 #[tokio::test]
 async fn a_webhook_is_received_once_and_only_if_it_is_signed() {
     let server = Server::start().await;

@@ -1,4 +1,5 @@
-//! A small inventory in memory that goes by the domain's rules: section `A` of named seats, `FLOOR` of general admission.
+//! A small inventory in memory by the domain's rules: section `A` of named seats, `FLOOR` of
+//! general admission.
 
 use crate::clock::ManualClock;
 use crate::fuse::Fuse;
@@ -33,7 +34,7 @@ struct State {
     holds: BTreeMap<ReservationId, (Hold, Option<Hold>)>,
     /// Calls that were carried out.
     calls: Vec<&'static str>,
-    /// Calls hang from now on.
+    /// Whether calls hang.
     hangs: bool,
 }
 
@@ -70,7 +71,7 @@ impl Stock {
         })
     }
 
-    /// Calls that were carried out, in their order; what was noted before is forgotten.
+    /// Calls that were carried out, in order; the list starts empty after each read.
     pub(crate) fn calls(&self) -> Vec<&'static str> {
         std::mem::take(&mut self.state.lock().unwrap().calls)
     }
@@ -82,7 +83,7 @@ impl Stock {
         state.owners.retain(|_, owner| owner != id);
     }
 
-    /// From now on nobody gets an answer.
+    /// From now on calls hang.
     pub(crate) fn hang(&self) {
         self.state.lock().unwrap().hangs = true;
     }

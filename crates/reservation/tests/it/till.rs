@@ -1,4 +1,4 @@
-//! The payment provider and the door of the waiting room, as small as they can be.
+//! The payment provider and the waiting room, as small as they can be.
 
 use crate::fuse::Fuse;
 use async_trait::async_trait;
@@ -53,7 +53,7 @@ impl Payments for Till {
     }
 }
 
-/// Shows that ask for a pass; nothing else is known of shows here.
+/// Shows that require a pass; nothing else is known about shows here.
 #[derive(Default)]
 pub(crate) struct Doors {
     closed: Mutex<Vec<ShowId>>,

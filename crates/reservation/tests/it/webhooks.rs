@@ -1,4 +1,4 @@
-//! The payment webhook: believed only if signed and fresh, taken once, and never more than an event.
+//! The payment webhook: accepted only if signed and fresh, once, and never more than an event.
 
 use crate::clock::START_MS;
 use crate::world::{SECRET, World};
@@ -28,7 +28,7 @@ async fn deliver(world: &World, id: &str, body: &str) -> Result<(), Refusal> {
     world.service.take_webhook(call, &Trace::default()).await
 }
 
-/// Trap M4: the event, the webhook and the status disagreed.
+/// Trap T-M4: the event, the webhook and the status disagreed.
 #[tokio::test]
 async fn a_webhook_becomes_the_very_event_that_the_provider_puts_on_the_queue() {
     let world = World::new();
@@ -45,7 +45,7 @@ async fn a_webhook_becomes_the_very_event_that_the_provider_puts_on_the_queue() 
     assert_eq!(world.stock.calls(), ["hold"]);
 }
 
-/// Trap M5: webhooks were unsigned and replayable.
+/// Trap T-M5: webhooks were unsigned and could be replayed.
 #[tokio::test]
 async fn a_replayed_webhook_is_answered_as_the_first_time_and_has_no_second_effect() {
     let world = World::new();
@@ -97,7 +97,7 @@ async fn a_webhook_of_an_unknown_reservation_is_not_taken() {
     assert!(world.rows().await.is_empty());
 }
 
-/// Trap M5: whatever is wrong with it, nothing is taken.
+/// Trap T-M5: a webhook with any defect leaves nothing.
 #[tokio::test]
 async fn a_webhook_that_is_not_believed_or_not_understood_leaves_nothing() {
     let world = World::new();

@@ -1,4 +1,5 @@
-//! The whole service on real sockets, and talking HTTP/1.1 by hand, so that a test says exactly what is on the wire.
+//! The whole service on real sockets. The tests write HTTP/1.1 by hand, so each states the exact
+//! bytes.
 
 use crate::world::World;
 use ports::Tasks;
@@ -19,7 +20,7 @@ pub(crate) struct Server {
     running: Tasks,
 }
 
-/// An answer taken apart.
+/// A parsed response.
 #[derive(Debug)]
 pub(crate) struct Answer {
     pub(crate) status: u16,
@@ -38,7 +39,7 @@ impl Answer {
         serde_json::from_str(&self.body).unwrap_or_else(|error| panic!("{error} in {self:?}"))
     }
 
-    /// Checks that this is an error in the shape of the contracts, and gives status and code.
+    /// Checks the shape of an error body (docs/contracts.md#errors), and gives status and code.
     pub(crate) fn error(&self) -> (u16, String) {
         assert!(self.head.contains("content-type: application/json"), "{self:?}");
         let error = &self.json()["error"];

@@ -1,4 +1,4 @@
-//! One data folder, the service on it, and what a test asks of both.
+//! One data folder, the service on it, and the checks of both.
 
 use crate::clock::{ManualClock, until};
 use crate::engine::FusedStore;
@@ -58,7 +58,7 @@ impl World {
         Self::with(Config::new(SecretString::from(SECRET)))
     }
 
-    /// One whose show asks for a pass.
+    /// A world whose show requires a pass.
     pub(crate) fn behind_a_waiting_room() -> Self {
         let mut config = Config::new(SecretString::from(SECRET));
         config.service.pass_secrets = vec![SecretString::from(PASS_SECRET)];
@@ -93,7 +93,7 @@ impl World {
         }
     }
 
-    /// Another instance on the same folder: what the last one remembered is gone.
+    /// Another instance on the same folder: the first one's memory is gone.
     pub(crate) fn restart(&mut self) {
         let deps = self.deps();
         let (service, background) = assemble(&self.config, &deps);
@@ -101,12 +101,12 @@ impl World {
         self.background = Mutex::new(Some(background));
     }
 
-    /// What another instance on this folder is made of.
+    /// The ports of another instance on this folder.
     pub(crate) fn deps(&self) -> Deps {
         deps(&self.clock, &self.fuse, &self.stock, &self.till, &self.doors, &self.store, &self.queue)
     }
 
-    /// Lets relay and sweeper run.
+    /// Starts relay and sweeper.
     pub(crate) fn run_background(&self) -> Running {
         let (tasks, shutdown) = (Tasks::new(), CancellationToken::new());
         let background = self.background.lock().unwrap().take().expect("it runs once");
@@ -119,7 +119,7 @@ impl World {
         self.service.create(&wish(key, "kim", &seats), &Trace::default()).await
     }
 
-    /// A reservation on HOLD of the seats.
+    /// A reservation in HOLD of the seats.
     pub(crate) async fn placed(&self) -> ReservationId {
         self.create("k", ["A-1", "A-2"]).await.unwrap().placed.id
     }
@@ -169,7 +169,7 @@ impl World {
         bodies.map(|row| contracts::envelope::decode(&row.body, "m", &[]).unwrap().0).collect()
     }
 
-    /// Takes what is on the queue, until so many events were taken.
+    /// Takes `count` events from the queue, waiting for them.
     pub(crate) async fn taken(&self, count: usize, step: Duration) -> Vec<Event> {
         let events = tokio::sync::Mutex::new(Vec::new());
         until(&self.clock, step, &format!("{count} events on the queue"), || async {
@@ -193,7 +193,7 @@ impl World {
         events.into_inner()
     }
 
-    /// The invariants over what is stored here and in the stock, at any moment.
+    /// Checks the invariants over the stored rows and the stock, at any moment.
     pub(crate) async fn check(&self) {
         let mut snapshot = invariant::World { holds: self.stock.holds(), ..invariant::World::default() };
         for row in self.rows().await {
@@ -203,7 +203,7 @@ impl World {
                 Some(AnyRow::Webhook(_) | AnyRow::Pass(_)) | None => {}
             }
         }
-        // Seats without rows count as nobody's, which only the inventory's own invariants would mind.
+        // Seats without rows count as free, which only the inventory's own invariants would reject.
         let report = invariant::check(&snapshot, Phase::Running);
         for name in [invariant::Name::X1, invariant::Name::X2] {
             let verdict = report.get(name).cloned().unwrap_or_default();
@@ -240,7 +240,7 @@ fn deps(
     }
 }
 
-/// Relay and sweeper on their way.
+/// Running relay and sweeper.
 pub(crate) struct Running {
     tasks: Tasks,
     shutdown: CancellationToken,
@@ -252,7 +252,7 @@ impl Running {
         self.tasks.finished().await;
     }
 
-    /// Ends them at whatever await they stand.
+    /// Ends them at the await where they are.
     pub(crate) async fn crash(self) {
         self.tasks.abort_all();
         self.tasks.finished().await;
@@ -280,7 +280,7 @@ pub(crate) fn wish(key: &str, who: &str, seats: &[&str]) -> Create {
     }
 }
 
-/// So many places of general admission.
+/// This many places of general admission.
 pub(crate) fn floor(key: &str, who: &str, quantity: u32) -> Create {
     Create { section: Some(section("FLOOR")), seats: Vec::new(), quantity, ..wish(key, who, &[]) }
 }
