@@ -1,4 +1,4 @@
-//! Where the engines are, for tests.
+//! The addresses of the engines, for tests.
 
 use crate::kind::Kind;
 use crate::rack::Rack;
@@ -9,10 +9,10 @@ use std::net::{Ipv4Addr, SocketAddr, TcpStream};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-/// Long for loopback, short for somebody who waits for a test.
+/// Long for loopback, short for people waiting for a test.
 const CONNECT: Duration = Duration::from_secs(5);
 
-/// The addresses of the engines that are up; `None` and empty for those that are not.
+/// The addresses of the engines that are up; `None` and empty for the others.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct Engines {
     /// ElasticMQ, `http://127.0.0.1:PORT`.
@@ -44,10 +44,11 @@ impl From<&State> for Engines {
     }
 }
 
-/// What the file says; whether an engine answers is not looked at.
+/// The addresses in the file; engines are not asked.
 ///
 /// # Errors
-/// A file that cannot be read or is not of the shape of [`State`]. No file is no error: nothing is up.
+/// A file that cannot be read or does not have the shape of [`State`]. No file is no error: nothing
+/// is up.
 pub fn read() -> Result<Engines> {
     Ok(Engines::from(&State::load(&file())?))
 }
@@ -55,7 +56,7 @@ pub fn read() -> Result<Engines> {
 /// ElasticMQ's address.
 ///
 /// # Panics
-/// If it is not up, with the command that starts it; so do the others.
+/// If it is not up, with the command that starts it; the other functions do the same.
 #[must_use]
 #[track_caller]
 pub fn sqs() -> String {
@@ -115,7 +116,7 @@ fn all(kind: Kind) -> Vec<String> {
     }
 }
 
-/// The addresses of an engine, each of which accepts a connection.
+/// The addresses of an engine, if each of them accepts a connection.
 fn reached(kind: Kind, file: &Path) -> Result<Vec<String>> {
     let name = kind.name();
     let state = State::load(file).with_context(|| format!("this test needs the engine {name}"))?;
@@ -135,7 +136,7 @@ fn accepts(address: &str) -> bool {
     port(address).is_some_and(|port| TcpStream::connect_timeout(&there(port), CONNECT).is_ok())
 }
 
-/// `TACOS_ENGINES`, or the file that `cargo xtask engines up` writes.
+/// The file that `TACOS_ENGINES` names, or the one that `cargo xtask engines up` writes.
 fn file() -> PathBuf {
     let named = std::env::var_os("TACOS_ENGINES").filter(|named| !named.is_empty());
     named.map_or_else(|| Rack::of_workspace().file(), PathBuf::from)

@@ -1,6 +1,6 @@
-//! Whether an engine really answers: one request of its own protocol to each of its nodes.
+//! Checks that an engine really answers: one request of its own protocol to each of its nodes.
 //!
-//! Written on plain sockets, so that nothing that waits for an engine has to bring a client of it.
+//! On plain sockets, so that this crate needs no client of an engine.
 
 use crate::kind::Kind;
 use anyhow::{Context, Result, ensure};
@@ -9,11 +9,11 @@ use std::net::{Ipv4Addr, SocketAddr, TcpStream};
 use std::time::Duration;
 
 const CONNECT: Duration = Duration::from_secs(1);
-/// A virtual machine that has just started may take seconds over its first request.
+/// A virtual machine may need seconds for its first request.
 const ANSWER: Duration = Duration::from_secs(10);
 const SLOTS: u16 = 16_384;
 
-/// An error says that it does not, or not yet, and why.
+/// The error says why it does not answer, or not yet.
 pub(crate) fn answers(kind: Kind, ports: &[u16]) -> Result<()> {
     ports.iter().try_for_each(|port| match kind {
         Kind::ElasticMq => aws(*port, "sqs", "AmazonSQS.ListQueues", "1.0", "QueueUrls"),
@@ -29,12 +29,13 @@ pub(crate) fn answers(kind: Kind, ports: &[u16]) -> Result<()> {
     })
 }
 
-/// Divides the slots among the nodes and introduces them to each other. It takes some seconds until they agree.
+/// Divides the slots among the nodes and introduces them to each other. The nodes need some seconds
+/// to agree.
 pub(crate) fn cluster(ports: &[u16]) -> Result<()> {
     let share = usize::from(SLOTS).div_ceil(ports.len());
     let slots: Vec<String> = (0..SLOTS).map(|slot| slot.to_string()).collect();
     for ((port, slots), epoch) in ports.iter().zip(slots.chunks(share)).zip(1..) {
-        // One slot a word, because ranges are new in Redis 7.
+        // One argument per slot, because ranges are new in Redis 7.
         let add: Vec<_> =
             ["CLUSTER", "ADDSLOTS"].into_iter().chain(slots.iter().map(String::as_str)).collect();
         redis(*port, &add).and_then(|told| has(&told, "+OK"))?;
@@ -48,8 +49,9 @@ pub(crate) fn cluster(ports: &[u16]) -> Result<()> {
     Ok(())
 }
 
-/// Sends a request of AWS's JSON protocol and looks for a member in the answer. The signature is not one: DynamoDB Local
-/// wants to see some, MiniStack reads the service from it, and none of them checks it.
+/// Sends a request of AWS's JSON protocol and looks for a member in the answer. The signature is a
+/// dummy: DynamoDB Local requires some signature, MiniStack reads the service from it, and none of
+/// them checks it.
 fn aws(port: u16, service: &str, target: &str, version: &str, member: &str) -> Result<()> {
     let request = format!(
         "POST / HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nConnection: close\r\n\
@@ -63,7 +65,7 @@ fn aws(port: u16, service: &str, target: &str, version: &str, member: &str) -> R
     has(&told, member)
 }
 
-/// Sends one command and the one that closes the connection.
+/// Sends one command, and QUIT, which closes the connection.
 fn redis(port: u16, command: &[&str]) -> Result<String> {
     let mut request = String::new();
     for command in [command, &["QUIT"]] {
@@ -75,7 +77,7 @@ fn redis(port: u16, command: &[&str]) -> Result<String> {
     exchange(port, request.as_bytes())
 }
 
-/// Everything the other side says until it closes the connection.
+/// Everything that the server sends until it closes the connection.
 fn exchange(port: u16, request: &[u8]) -> Result<String> {
     let told = || format!("port {port} does not answer");
     let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
@@ -84,7 +86,7 @@ fn exchange(port: u16, request: &[u8]) -> Result<String> {
     stream.write_all(request).with_context(told)?;
     let mut answer = Vec::new();
     match stream.read_to_end(&mut answer) {
-        // Some servers close with a reset after they have said everything.
+        // Some servers close with a reset after their answer.
         Err(error) if error.kind() != ErrorKind::ConnectionReset => Err(error).with_context(told),
         _ => Ok(String::from_utf8_lossy(&answer).into_owned()),
     }

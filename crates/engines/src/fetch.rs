@@ -1,8 +1,10 @@
-//! The servers' programs, from the package registries that their tools use by default, into a folder that is kept.
+//! The servers' programs, from the package registries that their tools use by default, into a
+//! folder that is kept.
 //!
-//! Versions are pinned. A folder counts when its last file, `complete`, was written; what a broken download left is
-//! removed and fetched again. A tool that is missing is an error with the command that installs it; Redis alone is
-//! installed here, where that is possible, because it comes from the system's packages.
+//! Versions are pinned. A folder is complete when its last file, `complete`, was written; the rest
+//! of a broken download is removed and fetched again. A missing tool is an error with the command
+//! that installs it. Only Redis is installed here, where that is possible, because it comes from
+//! the system's packages.
 
 use crate::kind::Kind;
 use anyhow::{Context, Result, bail};
@@ -12,24 +14,24 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::{Mutex, PoisonError};
 
-/// What a download says when it fails stands in its last lines.
+/// The cause of a failed download is in its last lines.
 const LINES_TOLD: usize = 12;
 
 /// Two of them at once would write to the same local repository.
 static MAVEN: Mutex<()> = Mutex::new(());
 
-/// Where the programs of an engine are.
+/// The programs of an engine.
 pub(crate) struct Fetched {
-    /// A folder of jars, or the program that runs it.
+    /// A folder of jars, or the program.
     pub(crate) path: PathBuf,
     pub(crate) version: String,
 }
 
-/// Fetches what is not there yet.
+/// Fetches an engine's programs, if they are not there yet.
 pub(crate) fn fetch(kind: Kind, cache: &Path, tell: &(dyn Fn(&str) + Sync)) -> Result<Fetched> {
     match kind {
         Kind::ElasticMq => jars(cache, ["org.elasticmq", "elasticmq-server_3", "1.7.1"], tell),
-        // 3.3.1 does not start: it is published with jars of the SDK that do not fit it.
+        // 3.3.1 does not start: it is published with incompatible jars of the SDK.
         Kind::DynamoDb => jars(cache, ["software.amazon.dynamodb", "DynamoDBLocal", "3.0.0"], tell),
         Kind::MiniStack => ministack(cache, tell),
         Kind::Redis | Kind::RedisCluster => redis(tell),
@@ -58,7 +60,7 @@ fn jars(cache: &Path, artifact: [&str; 3], tell: &(dyn Fn(&str) + Sync)) -> Resu
     Ok(Fetched { path, version: version.to_owned() })
 }
 
-/// A project that consists of one dependency.
+/// A project with one dependency.
 fn project([group, name, version]: [&str; 3]) -> String {
     format!(
         "<project>\n  <modelVersion>4.0.0</modelVersion>\n  <groupId>engines</groupId>\n  \
@@ -88,7 +90,7 @@ fn ministack(cache: &Path, tell: &(dyn Fn(&str) + Sync)) -> Result<Fetched> {
     Ok(Fetched { path: folder.join("venv/bin/python3"), version: version.to_owned() })
 }
 
-/// The system's; it is no matter which, from version 6 on.
+/// The system's Redis; any version from 6 on.
 fn redis(tell: &(dyn Fn(&str) + Sync)) -> Result<Fetched> {
     const INSTALL: &str = "apt-get install -y --no-install-recommends redis-server";
     static ALONE: Mutex<()> = Mutex::new(());
@@ -99,7 +101,7 @@ fn redis(tell: &(dyn Fn(&str) + Sync)) -> Result<Fetched> {
         }
         tell("installing redis-server");
         if said(&mut apt(INSTALL), INSTALL).is_err() {
-            // The lists of packages are missing, or too old.
+            // The package lists are missing, or too old.
             said(&mut apt("apt-get update"), INSTALL)?;
             said(&mut apt(INSTALL), INSTALL)?;
         }
@@ -123,7 +125,7 @@ fn apt(line: &str) -> Command {
     command
 }
 
-/// Does it in an empty folder, unless it was done before.
+/// Runs `body` in an empty folder, unless it has completed before.
 fn once(folder: &Path, body: impl FnOnce() -> Result<()>) -> Result<()> {
     let complete = folder.join("complete");
     if complete.exists() {
@@ -137,7 +139,7 @@ fn once(folder: &Path, body: impl FnOnce() -> Result<()>) -> Result<()> {
     std::fs::write(&complete, "").with_context(|| format!("cannot write {}", complete.display()))
 }
 
-/// What a command prints; an error has the end of it, or how to get the command.
+/// The output of a command; an error has its last lines, or how to install the command.
 fn said(command: &mut Command, install: &str) -> Result<String> {
     let program =
         Path::new(command.get_program()).file_name().unwrap_or(OsStr::new("")).display().to_string();
@@ -156,7 +158,7 @@ fn said(command: &mut Command, install: &str) -> Result<String> {
     Ok(told)
 }
 
-/// The last lines of what a program said.
+/// The last lines of a program's output.
 pub(crate) fn end_of(text: &str) -> String {
     let lines: Vec<_> = text.lines().collect();
     lines[lines.len().saturating_sub(LINES_TOLD)..].join("\n")

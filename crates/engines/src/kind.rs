@@ -1,4 +1,4 @@
-//! Which engines there are.
+//! The kinds of engines.
 
 use serde::{Deserialize, Serialize};
 use std::str::FromStr;
@@ -21,11 +21,11 @@ pub enum Kind {
 }
 
 impl Kind {
-    /// All of them, in the order in which they are told.
+    /// All of them, in the order of output.
     pub const ALL: [Self; 5] =
         [Self::ElasticMq, Self::DynamoDb, Self::MiniStack, Self::Redis, Self::RedisCluster];
 
-    /// As `--only` takes it and the file of state has it.
+    /// The name for `--only` and in the state file.
     pub fn name(self) -> &'static str {
         match self {
             Self::ElasticMq => "elasticmq",
@@ -47,7 +47,7 @@ impl Kind {
         }
     }
 
-    /// How many servers it consists of.
+    /// How many servers it has.
     pub(crate) fn nodes(self) -> u16 {
         if self == Self::RedisCluster { 3 } else { 1 }
     }

@@ -1,7 +1,8 @@
-//! How each engine is started, and the wait until it answers.
+//! Starts an engine and waits until it answers.
 //!
-//! Engines outlive whoever starts them: a process group of their own, so that an interrupt at the terminal is not theirs,
-//! nothing on standard input, everything they say in a log.
+//! Engines outlive the process that starts them: they have a process group of their own, so that an
+//! interrupt at the terminal does not reach them, nothing on standard input, and all output in a
+//! log.
 
 use crate::ask;
 use crate::fetch::{Fetched, end_of};
@@ -17,20 +18,21 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-/// ElasticMQ, the slowest, takes 2 s on idle cores, and 6 s beside a compiler.
+/// The wait for an answer. ElasticMQ, the slowest, takes 2 s on idle cores, and 6 s beside a
+/// compiler.
 const PATIENCE: Duration = Duration::from_secs(90);
 const POLL: Duration = Duration::from_millis(50);
-/// Somebody else took the port before the server did: once in thousands of starts.
+/// Another program took the port before the server did: once in thousands of starts.
 const ATTEMPTS: u32 = 3;
 
-/// The others' programs were looked at when they were fetched.
+/// The other programs were checked when they were fetched.
 const JAVA: &str = "apt-get install -y --no-install-recommends default-jre-headless";
 
-/// One engine that is to be started.
+/// One engine to start.
 pub(crate) struct Launch<'a> {
     pub(crate) kind: Kind,
     pub(crate) fetched: &'a Fetched,
-    /// Its own; emptied before.
+    /// Its own folder; empty at the start.
     pub(crate) data: PathBuf,
     pub(crate) log: PathBuf,
 }
@@ -42,7 +44,8 @@ enum Failed {
 }
 
 impl Launch<'_> {
-    /// Starts it and waits until it answers. Every process is told to `record` before anything can go wrong with it.
+    /// Starts it and waits until it answers. Every process is passed to `record` before anything
+    /// can go wrong with it.
     pub(crate) fn run(&self, record: &dyn Fn(&Entry) -> Result<()>) -> Result<Entry> {
         let name = self.kind.name();
         let mut attempt = 1;
@@ -62,7 +65,7 @@ impl Launch<'_> {
         }
     }
 
-    /// What the engine itself has to say about why it does not start.
+    /// The engine's own explanation of why it does not start.
     fn last_words(&self) -> String {
         let log = std::fs::read_to_string(&self.log).unwrap_or_default();
         if log.is_empty() {
@@ -110,7 +113,7 @@ impl Launch<'_> {
     }
 }
 
-/// A word of its command line by which a process of the engine is known.
+/// A word of the command line that identifies a process of the engine.
 fn program(kind: Kind) -> &'static str {
     match kind {
         Kind::ElasticMq => "org.elasticmq.server.Main",
@@ -139,10 +142,11 @@ fn command(kind: Kind, path: &Path, folder: &Path, port: u16) -> Result<Command>
             command.args(["-inMemory", "-sharedDb", "-disableTelemetry", "-port", &port]);
         }
         Kind::MiniStack => {
-            // Not its script, which names the folder that it was installed in, and so would not survive a move.
+            // Not its script, which contains the folder of its installation and so would not
+            // survive a move.
             command.args(["-m", "ministack"]);
             command.env("BIND_HOST", "127.0.0.1").env("GATEWAY_PORT", &port).env("TMPDIR", folder);
-            // Otherwise it opens ports of their own for MQTT and SFTP, on all interfaces.
+            // Otherwise it also opens ports for MQTT and SFTP, on all interfaces.
             command.env("IOT_MTLS_ENABLED", "0").env("SFTP_ENABLED", "0");
         }
         Kind::Redis | Kind::RedisCluster => {
@@ -165,12 +169,13 @@ fn elasticmq(port: &str) -> String {
     )
 }
 
-/// Whether somebody listens there who is none of ours. ElasticMQ would go on without its port.
+/// Whether a process that is not ours listens on the port. ElasticMQ would keep running without its
+/// port.
 fn is_taken(entry: &Entry, port: u16) -> bool {
     process::is_listened_to(port) && !entry.processes.iter().any(|process| process.listens(port))
 }
 
-/// That each node has its port.
+/// Checks that each node has its port.
 fn listening(entry: &Entry, ports: &[u16]) -> Result<()> {
     let nodes = entry.processes.iter().zip(ports);
     for (process, port) in nodes {
@@ -179,7 +184,8 @@ fn listening(entry: &Entry, ports: &[u16]) -> Result<()> {
     Ok(())
 }
 
-/// Until it holds, or a process ends, or patience does; then with what was missing last.
+/// Waits until the condition holds, a process ends, or patience runs out; the error is the last
+/// unmet condition.
 fn wait(entry: &Entry, children: &mut [Child], holds: impl Fn() -> Result<()>) -> Result<(), Failed> {
     let deadline = Instant::now() + PATIENCE;
     loop {
@@ -187,7 +193,7 @@ fn wait(entry: &Entry, children: &mut [Child], holds: impl Fn() -> Result<()>) -
             Ok(()) => return Ok(()),
             Err(missing) => missing,
         };
-        // Also takes note of the end, so that no zombie is left.
+        // This also reaps an ended process, so that no zombie is left.
         if let Some(status) = children.iter_mut().find_map(|child| child.try_wait().ok().flatten()) {
             return Err(Failed::Ports(anyhow::anyhow!("it has ended with {status}")));
         }
@@ -200,7 +206,8 @@ fn wait(entry: &Entry, children: &mut [Child], holds: impl Fn() -> Result<()>) -
             let told = format!("no answer after {} s (process {pids:?})", PATIENCE.as_secs());
             return Err(Failed::Engine(missing.context(told)));
         }
-        // A server tells nobody that it is ready: it is asked until it answers. Nothing else runs in this process meanwhile.
+        // A server does not report that it is ready: it is asked until it answers. Nothing else
+        // runs in this process meanwhile.
         std::thread::sleep(POLL);
     }
 }

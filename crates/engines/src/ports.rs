@@ -1,17 +1,17 @@
-//! Ports that nobody uses.
+//! Free ports.
 
 use anyhow::{Context, Result};
 use std::net::{Ipv4Addr, TcpListener};
 
-/// A Redis node talks to its cluster on its port plus this; that it can be set is new in Redis 7.
+/// A Redis node talks to its cluster on its port plus this; a setting for it is new in Redis 7.
 const BUS: u16 = 10_000;
 
-/// So many free ports on loopback; with `bus`, the one that a node talks to its cluster on is free as well.
+/// `count` free ports on loopback; with `bus`, the port for talking to the cluster is free as well.
 ///
-/// They are free now. Somebody else may take one before its server does, so whoever starts one must see to it that the
-/// listener is his, and otherwise try others.
+/// They are free now. Another program may take one before its server does, so the caller must check
+/// that the listener is its own, and otherwise try others.
 pub(crate) fn free(count: u16, bus: bool) -> Result<Vec<u16>> {
-    // All are held until the last is found, so that no two are the same.
+    // All are held until the last is found, so that no two are equal.
     let mut held = Vec::new();
     let mut ports = Vec::new();
     while ports.len() < usize::from(count) {

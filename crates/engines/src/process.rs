@@ -1,7 +1,8 @@
-//! Processes by their id, with the proof that the id is still theirs.
+//! Processes by their id, with proof that the id is still theirs.
 //!
-//! An id is given to another process once its own has ended. So a process is remembered with the time of its start and a
-//! word of its command line, and both are read again from `/proc` before it is told to end. A zombie has ended.
+//! The system reuses the id of an ended process. So a process is recorded with the time of its
+//! start and a word of its command line, and both are read again from `/proc` before a signal is
+//! sent. A zombie has ended.
 
 use anyhow::{Context, Result, bail};
 use rustix::process::{Pid, Signal, kill_process};
@@ -14,19 +15,20 @@ const POLITE: Duration = Duration::from_secs(15);
 const FORCED: Duration = Duration::from_secs(5);
 const POLL: Duration = Duration::from_millis(20);
 
-/// A process that was started by us.
+/// A process that we started.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Process {
     /// Its id.
     pub pid: u32,
-    /// When it was started, in clock ticks since the boot, as the 22nd field of `/proc/PID/stat` has it.
+    /// When it was started, in clock ticks since the boot, as the 22nd field of `/proc/PID/stat`
+    /// has it.
     pub started: u64,
-    /// A word that its command line has.
+    /// A word of its command line.
     pub program: String,
 }
 
 impl Process {
-    /// Of a process that runs now.
+    /// Describes a running process.
     ///
     /// # Errors
     /// It has ended already.
@@ -35,18 +37,18 @@ impl Process {
         Ok(Self { pid, started, program: program.to_owned() })
     }
 
-    /// Whether the id is still this process's, and it has not ended.
+    /// Whether the id still belongs to this process, and it has not ended.
     #[must_use]
     pub fn is_running(&self) -> bool {
         let alive = stat(self.pid)
             .is_some_and(|(state, started)| started == self.started && !matches!(state, 'Z' | 'X'));
-        // For a moment in its exec, after spawn has returned, a process has no command line.
+        // For a moment during exec, after spawn has returned, a process has no command line.
         let line = std::fs::read(self.path("cmdline")).unwrap_or_default();
         alive && (line.is_empty() || String::from_utf8_lossy(&line).contains(&self.program))
     }
 
-    /// Whether it, and not some other, listens on a TCP port. A server whose port was taken by another may live on and
-    /// say so in its log alone.
+    /// Whether this process itself listens on a TCP port. A server whose port was taken by another
+    /// may live on and report it only in its log.
     pub(crate) fn listens(&self, port: u16) -> bool {
         let Ok(files) = std::fs::read_dir(self.path("fd")) else { return false };
         let open: Vec<PathBuf> = files.flatten().flat_map(|file| std::fs::read_link(file.path())).collect();
@@ -63,7 +65,7 @@ pub(crate) fn is_listened_to(port: u16) -> bool {
     !listeners(port).is_empty()
 }
 
-/// Ends those that run still, and waits until they are gone.
+/// Ends those that still run, and waits until they are gone.
 ///
 /// # Errors
 /// One of them cannot be ended.
@@ -74,7 +76,8 @@ pub(crate) fn end(processes: &[Process]) -> Result<()> {
         }
         let deadline = Instant::now() + patience;
         while processes.iter().any(Process::is_running) && Instant::now() < deadline {
-            // They are not our children where another run started them, so their end wakes nobody: it is looked for.
+            // Another run may have started them; then they are not our children, and their end must
+            // be polled for.
             std::thread::sleep(POLL);
         }
     }
@@ -94,7 +97,8 @@ fn send(process: &Process, signal: Signal) -> Result<()> {
     }
 }
 
-/// The state and the start of a process. Its name stands in parentheses before them and may have spaces in it.
+/// The state and the start of a process. Its name is in parentheses before them and may contain
+/// spaces.
 fn stat(pid: u32) -> Option<(char, u64)> {
     let text = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
     let mut fields = text.rsplit_once(") ")?.1.split(' ');
@@ -102,7 +106,8 @@ fn stat(pid: u32) -> Option<(char, u64)> {
     Some((state, fields.nth(18)?.parse().ok()?))
 }
 
-/// The sockets that listen on a port: the tenth column where the second ends in the port and the fourth is LISTEN.
+/// The sockets that listen on a port: the tenth column of rows whose second column ends in the port
+/// and whose fourth is LISTEN.
 fn listeners(port: u16) -> Vec<String> {
     let tables =
         ["/proc/net/tcp", "/proc/net/tcp6"].map(|path| std::fs::read_to_string(path).unwrap_or_default());

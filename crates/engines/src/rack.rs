@@ -1,8 +1,9 @@
-//! The engines of one workspace: up, down, status, and the loan for a test run.
+//! The engines of one workspace: up, down, status, and a lease for a test run.
 //!
-//! One folder has it all: `cache` (programs), `run` (data, gone with its engine), a log for each engine, [`State`] in
-//! `engines.json`. Two locks keep runs from each other's way. `lock` is held while engines are started or ended. `users` is
-//! shared by test runs while they run; the last of them ends what was started for tests alone.
+//! One folder has everything: `cache` (programs), `run` (data, removed with its engine), a log for
+//! each engine, [`State`] in `engines.json`. Two locks keep runs apart. `lock` is held while
+//! engines are started or ended. Test runs share `users` while they run; the last of them ends the
+//! engines that were started for tests alone.
 
 use crate::ask::answers;
 use crate::fetch::fetch;
@@ -22,27 +23,27 @@ pub struct Rack {
     folder: PathBuf,
 }
 
-/// Who wants them up.
+/// Why the engines are wanted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Purpose {
-    /// Somebody who will take them down.
+    /// They stay until `down`.
     Kept,
     /// A test run. An engine that somebody else keeps stays kept.
     Tests,
 }
 
-/// How an engine is.
+/// The status of an engine.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Status {
-    /// Which.
+    /// The name of its kind.
     pub name: &'static str,
     /// Whether all its processes run and answer.
     pub up: bool,
     /// Whether it was started and not taken down.
     pub wanted: bool,
-    /// Where it is, or was.
+    /// Its addresses, current or last.
     pub addresses: Vec<String>,
-    /// What it consists of, or did.
+    /// Its processes, current or last.
     pub pids: Vec<u32>,
 }
 
@@ -56,7 +57,7 @@ pub struct Loan {
 type Tell<'a> = &'a (dyn Fn(&str) + Sync);
 
 impl Rack {
-    /// In a folder that is made when something is started.
+    /// In this folder, which is created when something is started.
     #[must_use]
     pub fn new(folder: PathBuf) -> Self {
         Self { folder }
@@ -69,8 +70,8 @@ impl Rack {
             let mut above = inside.ancestors();
             above.find(|folder| folder.join("crates/engines/Cargo.toml").is_file()).map(Path::to_owned)
         };
-        // What cargo says to the programs it runs goes first: what was compiled in may be another clone's, where both
-        // share a target folder.
+        // The variable that cargo sets at run time comes first: the compiled path may be another
+        // clone's where both share a target folder.
         let run = std::env::var_os("CARGO_MANIFEST_DIR").and_then(|package| root(Path::new(&package)));
         let built = || root(Path::new(env!("CARGO_MANIFEST_DIR")));
         Self::new(run.or_else(built).unwrap_or_default().join("target/engines"))
@@ -82,11 +83,11 @@ impl Rack {
         self.folder.join("engines.json")
     }
 
-    /// Starts those that do not answer already, side by side, and waits until all do; forgets others that have died. `tell` hears
-    /// what takes long.
+    /// Starts those that do not answer already, in parallel, and waits until all do; forgets others
+    /// that have died. `tell` is called with each slow step.
     ///
     /// # Errors
-    /// One cannot be fetched or started; then none is left that this call has started.
+    /// One cannot be fetched or started; then all that this call has started are ended.
     pub fn up(&self, wanted: &[Kind], purpose: Purpose, tell: Tell) -> Result<State> {
         ensure!(Path::new("/proc/self/stat").exists(), "engines need Linux: there is no /proc");
         let _alone = self.alone(tell)?;
@@ -96,13 +97,13 @@ impl Rack {
             let is_wanted = wanted.contains(&kind);
             match state.engines.get_mut(&kind) {
                 Some(entry) if is_wanted && is_up(kind, entry) => entry.kept |= purpose == Purpose::Kept,
-                // With no process on record somebody else runs it.
+                // Without recorded processes somebody else runs it.
                 Some(entry) if !is_wanted && entry.processes.iter().all(Process::is_running) => {}
                 _ if is_wanted => {
                     self.end(&mut state, kind)?;
                     missing.push(kind);
                 }
-                // Killed, or of before the machine was started: nobody is to be told its addresses.
+                // Killed, or from before a reboot: its addresses must not be reported.
                 _ => self.end(&mut state, kind)?,
             }
         }
@@ -110,7 +111,7 @@ impl Rack {
         self.start(state, &missing, purpose, tell)
     }
 
-    /// Ends them and removes their data; says which there were.
+    /// Ends them and removes their data; returns the kinds that existed.
     ///
     /// # Errors
     /// A process that does not end.
@@ -122,10 +123,10 @@ impl Rack {
         self.end_all(|kind, _| wanted.contains(&kind))
     }
 
-    /// Asks each of them.
+    /// Asks each of them whether it answers.
     ///
     /// # Errors
-    /// The file of state is not one.
+    /// The state file is malformed.
     pub fn status(&self, wanted: &[Kind]) -> Result<Vec<Status>> {
         let state = State::load(&self.file())?;
         let of = |kind: &Kind| {
@@ -141,13 +142,13 @@ impl Rack {
         Ok(wanted.iter().map(of).collect())
     }
 
-    /// Engines for a test run, which must say when it has ended.
+    /// Engines for a test run, which must end the lease.
     ///
     /// # Errors
     /// As [`Rack::up`].
     pub fn lend(&self, wanted: &[Kind], tell: Tell) -> Result<Loan> {
         let users = self.open("users")?;
-        // From here on no other run takes down what this one finds up.
+        // From here on no other run takes down the engines that this one finds.
         users.lock_shared().context("cannot lock the engines")?;
         self.up(wanted, Purpose::Tests, tell)?;
         Ok(Loan { rack: self.clone(), users })
@@ -238,7 +239,8 @@ impl Loan {
         self.rack.file()
     }
 
-    /// Ends what was started for tests, unless other tests run still; says what that was.
+    /// Ends the engines that were started for tests, unless other test runs are still running;
+    /// returns their kinds.
     ///
     /// # Errors
     /// As [`Rack::down`].
@@ -249,12 +251,12 @@ impl Loan {
         if users.try_lock().is_err() {
             return Ok(Vec::new());
         }
-        // Whoever asks for a loan now waits for `users`, and then starts them anew.
+        // A run that asks for a lease now waits for `users`, and then starts them anew.
         self.rack.end_all(|_, entry| !entry.kept)
     }
 }
 
-/// Engines that somebody runs by himself have no process on record and are up if they answer.
+/// Engines that a user runs have no recorded process and are up if they answer.
 fn is_up(kind: Kind, entry: &Entry) -> bool {
     let answering = || entry.ports().is_some_and(|ports| answers(kind, &ports).is_ok());
     entry.ready && entry.processes.iter().all(Process::is_running) && answering()

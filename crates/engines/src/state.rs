@@ -1,6 +1,6 @@
-//! The file that says which engines are up: `engines.json`.
+//! The file of the engines that are up: `engines.json`.
 //!
-//! One object, a key for each engine that was started, as [`Kind::name`] has it:
+//! One object with a key per started engine, named as in [`Kind::name`]:
 //!
 //! ```json
 //! {
@@ -14,7 +14,7 @@
 //! }
 //! ```
 //!
-//! Whoever runs engines of his own writes such a file by hand: only `addresses` is needed.
+//! Users who run engines of their own write such a file by hand: only `addresses` is required.
 
 use crate::kind::Kind;
 use crate::process::Process;
@@ -24,7 +24,7 @@ use std::collections::BTreeMap;
 use std::io::ErrorKind;
 use std::path::Path;
 
-/// What is up, or was when this was written.
+/// The engines that were up when this was written.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct State {
@@ -35,18 +35,19 @@ pub struct State {
 /// One engine.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Entry {
-    /// Of the server; empty if nobody wrote it down.
+    /// The server's version; empty if unknown.
     #[serde(default)]
     pub version: String,
-    /// Whether it has answered a request. Written down before that, so that no process is forgotten if the start is cut off.
+    /// Whether it has answered a request. The entry is written before that, so that no process is
+    /// forgotten if the start is cut off.
     #[serde(default = "yes")]
     pub ready: bool,
-    /// Whether it stays up when test runs end, because somebody asked for it by name.
+    /// Whether it stays up when test runs end, because a user started it by name.
     #[serde(default = "yes")]
     pub kept: bool,
     /// URLs, one for each node.
     pub addresses: Vec<String>,
-    /// What to end, one for each node.
+    /// The processes to end, one per node.
     #[serde(default)]
     pub processes: Vec<Process>,
 }
@@ -56,10 +57,10 @@ fn yes() -> bool {
 }
 
 impl State {
-    /// Nothing is up if there is no such file.
+    /// Nothing is up if no such file exists.
     ///
     /// # Errors
-    /// A file that cannot be read or is not of this shape.
+    /// A file that cannot be read or does not have this shape.
     pub fn load(path: &Path) -> Result<Self> {
         let text = match std::fs::read(path) {
             Ok(text) => text,
@@ -71,7 +72,7 @@ impl State {
         })
     }
 
-    /// Whoever reads meanwhile sees the old file or the new one. An empty state is no file.
+    /// A concurrent reader sees the old file or the new one. An empty state removes the file.
     ///
     /// # Errors
     /// A folder that cannot be written to.
@@ -96,7 +97,7 @@ impl Entry {
     }
 }
 
-/// Of a URL with a port and without a path.
+/// The port of a URL without a path.
 pub(crate) fn port(address: &str) -> Option<u16> {
     address.trim_end_matches('/').rsplit_once(':')?.1.parse().ok()
 }

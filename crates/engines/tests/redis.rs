@@ -1,4 +1,4 @@
-//! A rack of its own with real Redis servers in it, the cheapest of the engines.
+//! A rack of its own with real Redis servers, the cheapest of the engines.
 
 use engines::{Kind, Loan, Process, Purpose, Rack, State};
 use std::io::{Read, Write};
@@ -8,7 +8,7 @@ fn quiet(_: &str) {}
 
 struct Bench {
     rack: Rack,
-    /// Goes last, after the servers whose data it has.
+    /// Dropped last, after the servers that use it.
     _folder: tempfile::TempDir,
 }
 
@@ -117,7 +117,7 @@ fn three_nodes_share_the_slots() {
         let told = ask(url, "CLUSTER INFO");
         assert!(told.contains("cluster_state:ok\r\n") && told.contains("cluster_size:3\r\n"), "{told}");
     }
-    // The slots of these keys lie in the first, second and third part.
+    // The slots of these keys are in the first, second and third part.
     let answers = ["bar", "hello", "foo"].map(|key| {
         entry.addresses.iter().filter(|url| ask(url, &format!("SET {key} 1")).starts_with("+OK")).count()
     });

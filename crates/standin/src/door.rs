@@ -1,8 +1,8 @@
 //! A listener that can be shut and opened again on the same port.
 //!
-//! Shut means what a dead process means to its clients: connections that stand are closed whatever was going on in them,
-//! and new ones are refused. The port stays reserved meanwhile, because a socket that is bound and does not listen refuses
-//! connections and keeps everybody else from taking the port.
+//! Shut means to clients what a dead process means: open connections are closed whatever is
+//! happening on them, and new ones are refused. The port stays reserved meanwhile: a socket that is
+//! bound and does not listen refuses connections and keeps others from taking the port.
 
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -38,7 +38,7 @@ impl Door {
         self.address
     }
 
-    /// Closes every connection and refuses new ones, or takes them again.
+    /// Closes every connection and refuses new ones (`false`), or accepts them again (`true`).
     pub(crate) fn set_open(&self, open: bool) {
         self.open.send_replace(open);
     }
@@ -58,7 +58,7 @@ async fn keep<S, F>(
         loop {
             tokio::select! {
                 accepted = listener.accept() => {
-                    // A connection that was given up before it was accepted concerns nobody.
+                    // A connection that its client gave up before the accept is ignored.
                     if let Ok((stream, _)) = accepted {
                         let _ = stream.set_nodelay(true);
                         connections.spawn(serve(stream));
@@ -86,7 +86,7 @@ async fn keep<S, F>(
     }
 }
 
-/// Binds the port again; the kernel may need a moment to let go of it. `None` if nobody holds the handle any more.
+/// Binds the port again; the kernel may need a moment to free it. `None` if the handle is gone.
 async fn reserve(address: SocketAddr, is_open: &watch::Receiver<bool>) -> Option<TcpSocket> {
     while is_open.has_changed().is_ok() {
         let bound = TcpSocket::new_v4().and_then(|socket| {

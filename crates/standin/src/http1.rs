@@ -1,8 +1,10 @@
-//! HTTP/1.1 on connections that are kept alive, read by hand.
+//! HTTP/1.1 on kept-alive connections, parsed by hand. It stays by hand because it must be cheap
+//! beside the process that the load rig measures (one reused buffer per connection), and because a
+//! fault must be able to close a connection instead of answering.
 //!
-//! One request at a time on a connection, bodies with a Content-Length, no more headers than the stand-ins look at. A
-//! connection whose client goes away while an answer is prepared is noticed when the answer is written: just so SQS hands
-//! messages to a long poll that was given up (trap T2).
+//! One request at a time per connection, bodies with a Content-Length, and only the headers that
+//! the stand-ins need. A client that goes away while its answer is prepared is noticed when the
+//! answer is written. SQS likewise hands messages to an abandoned long poll (trap T-T2).
 
 use crate::journal::Tag;
 use bytes::{Buf, BytesMut};
@@ -24,12 +26,12 @@ pub(crate) struct Request<'a> {
     pub(crate) target: &'a str,
     /// `X-Amz-Date`, when the request was signed.
     pub(crate) signed_at: &'a str,
-    /// The trace it belongs to.
+    /// The trace of the request.
     pub(crate) tag: Tag,
     pub(crate) body: &'a [u8],
 }
 
-/// An answer in the making. The buffers are used again for the next one.
+/// An answer under construction. The buffers are reused for the next one.
 #[derive(Default)]
 pub(crate) struct Reply {
     pub(crate) status: u16,
@@ -41,12 +43,12 @@ pub(crate) struct Reply {
     pub(crate) broken: bool,
 }
 
-/// What answers requests.
+/// A server of requests.
 pub(crate) trait Service: Send + Sync + 'static {
     fn answer(&self, request: Request<'_>, reply: &mut Reply) -> impl Future<Output = ()> + Send;
 }
 
-/// Serves a connection to its end.
+/// Serves a connection until it closes.
 pub(crate) async fn serve<S: Service>(mut stream: TcpStream, service: Arc<S>) {
     let mut input = BytesMut::with_capacity(READ_BYTES);
     let mut output = Vec::new();
@@ -103,7 +105,7 @@ fn parse(input: &[u8]) -> Parsed<'_> {
     for header in &*head.headers {
         let text = || core::str::from_utf8(header.value).ok();
         let is = |name: &str| header.name.eq_ignore_ascii_case(name);
-        // By length first: most headers of a request are not looked at.
+        // By length first: most headers are of no interest.
         match header.name.len() {
             14 if is("content-length") => match text().and_then(|text| text.parse::<usize>().ok()) {
                 Some(bytes) if bytes <= REQUEST_BYTES_MAX => body_bytes = bytes,
@@ -139,7 +141,7 @@ impl Reply {
     }
 
     fn write(&self, output: &mut Vec<u8>) {
-        // No client looks at the reason phrase.
+        // No client reads the reason phrase.
         let head = format_args!(
             "HTTP/1.1 {} -\r\ncontent-type: {}\r\ncontent-length: {}\r\n{}\r\n",
             self.status,

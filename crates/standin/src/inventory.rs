@@ -1,8 +1,9 @@
-//! An inventory that sells and releases whatever it is asked for: CommitReservation, ReleaseHold, and health over gRPC.
+//! An inventory that sells and releases any seats it is asked for: CommitReservation, ReleaseHold,
+//! and health over gRPC.
 //!
-//! A reservation that it never heard of has a live hold. After that it answers as contracts 4 say: what was done before is
-//! done, with the same order id, and a commit and a release exclude each other, except that a hold that was released may
-//! be taken again by a late payment unless it is told to be sold out.
+//! An unknown reservation has a live hold. After that it answers as the real inventory: a repeated
+//! call changes nothing and returns the same order id, and a commit and a release exclude each
+//! other. A late payment may re-take a released hold, unless the stand-in is sold out.
 
 mod answers;
 mod grpc;
@@ -17,12 +18,12 @@ use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-/// Where the seats of a reservation stand, and what was asked for them.
+/// The seats of a reservation, and the calls about them.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Hold {
-    /// They are sold.
+    /// The seats are sold.
     pub committed: bool,
-    /// They went back, and were perhaps taken again after that.
+    /// The seats were released, and perhaps re-taken after that.
     pub released: Option<ReleaseCause>,
     /// Calls of CommitReservation that were carried out or refused.
     pub commits: u32,
@@ -45,7 +46,7 @@ pub(crate) struct Stock {
 }
 
 impl Inventory {
-    /// Starts it on the current tokio runtime. The seed is of its latencies and failures.
+    /// Starts it on the current tokio runtime. The seed drives its latencies and failures.
     pub async fn start(journal: Arc<Journal>, faults: PeerFaults, seed: u64) -> io::Result<Self> {
         let stock = Arc::new(Stock {
             peer: Peer::new(journal, faults, seed),
@@ -57,7 +58,7 @@ impl Inventory {
         Ok(Self { door, stock })
     }
 
-    /// What `INVENTORY_GRPC_ADDR` is to be, as `host:port`.
+    /// The value for `INVENTORY_GRPC_ADDR`, as `host:port`.
     pub fn address(&self) -> SocketAddr {
         self.door.address()
     }
@@ -72,12 +73,12 @@ impl Inventory {
         self.door.set_open(open);
     }
 
-    /// From now on released seats are somebody else's: a late commit is refused as expired.
+    /// From now on released seats belong to somebody else: a late commit is refused as expired.
     pub fn sell_out(&self) {
         self.stock.sold_out.store(true, Ordering::Relaxed);
     }
 
-    /// A reservation, if it was ever asked for.
+    /// A reservation, if any call named it.
     pub fn hold(&self, reservation: &str) -> Option<Hold> {
         self.stock.holds().get(reservation).cloned()
     }

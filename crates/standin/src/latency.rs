@@ -1,4 +1,4 @@
-//! How long an answer takes, drawn from a seeded distribution.
+//! The latency of an answer, drawn from a seeded distribution.
 
 use core::fmt;
 use core::str::FromStr;
@@ -8,15 +8,15 @@ use domain::random::{Random, SplitMix64};
 /// The time from a request to its answer.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Latency {
-    /// Always the same.
+    /// Constant.
     Constant(Duration),
     /// Exponentially distributed with this mean.
     Exponential(Duration),
     /// Mostly fast, and slow in this share of calls.
     Bimodal {
-        /// Of most calls.
+        /// Latency of most calls.
         fast: Duration,
-        /// Of the others.
+        /// Latency of the others.
         slow: Duration,
         /// 0.0 to 1.0.
         slow_share: f64,
@@ -24,10 +24,10 @@ pub enum Latency {
 }
 
 impl Latency {
-    /// No wait at all.
+    /// No latency.
     pub const NONE: Self = Self::Constant(Duration::ZERO);
 
-    /// The next time.
+    /// Draws the next latency.
     pub fn draw(&self, dice: &mut SplitMix64) -> Duration {
         match *self {
             Self::Constant(time) => time,
@@ -42,7 +42,7 @@ impl Latency {
         }
     }
 
-    /// What it is on average.
+    /// The mean.
     pub fn mean(&self) -> Duration {
         match *self {
             Self::Constant(time) | Self::Exponential(time) => time,

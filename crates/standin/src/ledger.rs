@@ -1,19 +1,21 @@
-//! Whether everything went right, read from the journal.
+//! Checks the journal for broken promises.
 //!
-//! - **Lost**: a message was sent and is neither deleted nor moved to the dead-letter queue. Asked at the end, when the
-//!   queue is to be empty.
-//! - **Without effect**: a message was deleted before its event was carried out at the inventory and at reservation-api. An
-//!   inventory that refuses (the seats are sold, or gone for good) settles the event alone.
+//! - **Lost**: a message was sent and is neither deleted nor moved to the dead-letter queue.
+//!   Checked at the end, when the queue should be empty.
+//! - **Without effect**: a message was deleted before its event was carried out at the inventory
+//!   and at reservation-api. An inventory that refuses (the seats are sold, or gone for good) is
+//!   enough to settle the event.
 //! - **Twice**: the same call changed the same reservation more than once.
-//! - **Inversion**: of two events of a reservation on a FIFO queue, the later one's first call came before the earlier one's.
-//! - **Overlap**: the later one's first call came before the earlier one's last call had ended.
+//! - **Inversion**: two events of a reservation on a FIFO queue, and the later one's first call
+//!   came before the earlier one's.
+//! - **Overlap**: the later one's first call came before the end of the earlier one's last call.
 
 use crate::journal::{Called, Entry, Journal, Lane, Outcome, Step, Tag};
 use core::fmt;
 use core::time::Duration;
 use std::collections::{BTreeMap, HashMap};
 
-/// A promise that was broken, and to whom.
+/// A broken promise, and whose.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Broken {
     /// Neither deleted nor buried.
@@ -22,7 +24,7 @@ pub enum Broken {
     WithoutEffect(Tag),
     /// The same call changed this reservation more than once.
     Twice(Lane, Called),
-    /// The second event began before the first one, which was sent before.
+    /// The second event began before the first one, which was sent earlier.
     Inversion(Tag, Tag),
     /// The second event began before the first one had ended.
     Overlap(Tag, Tag),
@@ -46,20 +48,21 @@ impl fmt::Display for Broken {
     }
 }
 
-/// When things happened to an event, since the journal began.
+/// The times of an event, since the journal began.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Times {
-    /// Its message was last received.
+    /// When its message was last received.
     pub received: Option<Duration>,
-    /// Its message's delete came in.
+    /// When its message's delete arrived.
     pub settled: Option<Duration>,
-    /// How long all its calls downstream took together, as the servers saw it.
+    /// The total time of its calls downstream, measured at the servers.
     pub downstream: Duration,
 }
 
-/// What the journal says of each event. An event is one trace id: the first message with it is the event, one in another
-/// queue is its dead letter, and one more in the first queue is a dead letter that came back. What has no trace id is one
-/// event together, so a load gives each event a trace id of its own.
+/// The account of each event. An event is one trace id: the first message with it is the event, one
+/// in another queue is its dead letter, and another one in the first queue is a redriven dead
+/// letter. All messages without a trace id count as one event, so a load gives each event a trace
+/// id of its own.
 #[derive(Default)]
 pub struct Ledger {
     events: HashMap<Tag, Account>,
@@ -70,7 +73,7 @@ pub struct Ledger {
 
 #[derive(Default)]
 struct Account {
-    /// The number of its message, which is its place among all messages.
+    /// The number of its message, which is its position among all messages.
     message: Option<u64>,
     queue: u32,
     lane: Lane,
@@ -79,10 +82,10 @@ struct Account {
     buried: bool,
     began: Option<usize>,
     ended: Option<usize>,
-    /// Since when, for each kind of call.
+    /// When a call in progress began, for each kind of call.
     in_air: [Option<Duration>; 4],
     inventory_done: bool,
-    /// The inventory said no for good, so nobody else has to be told.
+    /// The inventory refused for good, so reservation-api needs no call.
     refused: bool,
     reservation_done: bool,
     deleted_too_early: bool,
@@ -110,17 +113,17 @@ impl Ledger {
         self.accounts().filter(|(_, account)| account.times.settled.is_some()).count()
     }
 
-    /// How often a message was moved to a dead-letter queue, by the redrive policy or by the worker.
+    /// How many messages were moved to a dead-letter queue, by the redrive policy or by the worker.
     pub fn buried(&self) -> u64 {
         self.buried
     }
 
-    /// When things happened, for each event.
+    /// The times of each event.
     pub fn times(&self) -> impl Iterator<Item = (Tag, Times)> {
         self.accounts().map(|(tag, account)| (*tag, account.times))
     }
 
-    /// Every broken promise. `at_rest`: the queue is to be empty, so what is still there is lost.
+    /// Every broken promise. `at_rest`: the queue should be empty, so a remaining message is lost.
     pub fn broken(&self, at_rest: bool) -> Vec<Broken> {
         let lost = |account: &Account| at_rest && account.times.settled.is_none() && !account.buried;
         let mut broken: Vec<Broken> = Vec::new();
@@ -150,7 +153,7 @@ impl Ledger {
         let mut broken = Vec::new();
         for events in lanes.values_mut() {
             events.sort_unstable();
-            // Those that never called anybody have no place in time.
+            // Events without a call have no position in time.
             let runs: Vec<(Tag, usize, usize)> = events
                 .iter()
                 .filter_map(|(_, tag)| {
@@ -184,7 +187,7 @@ impl Ledger {
                 account.queue = queue;
                 account.lane = entry.lane;
                 account.fifo = fifo;
-                // It was redriven, if it had been buried.
+                // If it was buried, this is its redrive.
                 account.buried = false;
                 account.times.settled = None;
             }

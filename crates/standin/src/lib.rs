@@ -1,15 +1,17 @@
-//! What stands in for reservation-worker's three neighbours: the queue, the inventory, and reservation-api.
+//! Stand-ins for reservation-worker's three neighbours: the queue, the inventory, and
+//! reservation-api.
 //!
-//! Each is a real server on loopback, port 0, that the unmodified binary talks to, and each can be made slow, failing,
-//! silent or dead while it runs. They are for the load rig (`cargo xtask bench worker`) and for tests of the binary under
-//! faults and signals, so two things matter more than elsewhere:
+//! Each is a real server on loopback, port 0, for the unmodified binary, and can be made slow,
+//! failing, silent or dead while it runs. They serve the load rig (`cargo xtask bench worker`) and
+//! tests of the binary under faults and signals, so two things matter more than elsewhere:
 //!
-//! - They are cheap. They share the cores with what is measured, so HTTP/1.1 is read by hand, gRPC is HTTP/2 without a
-//!   service stack, and a message is put into JSON once, when it is sent.
-//! - They remember. Everything that happens at any of the three goes into one [`Journal`] in one order, and [`Ledger`]
-//!   reads from it whether every event had its effect, whether one was lost, and whether a group was run in order.
+//! - They are cheap. They share the cores with the measured process, so HTTP/1.1 is parsed by hand,
+//!   gRPC is HTTP/2 without a service stack, and a message becomes JSON once, when it is sent.
+//! - They remember. Every step at any of the three goes into one [`Journal`] in one order, and
+//!   [`Ledger`] reads from it whether every event had its effect, whether one was lost, and whether
+//!   a group ran in order.
 //!
-//! A stand-in belongs to the tokio runtime it was started on, and ends when its handle is dropped.
+//! A stand-in belongs to the tokio runtime that started it, and ends when its handle is dropped.
 #![allow(
     clippy::disallowed_methods,
     reason = "these are servers on real sockets and real time; nothing of them runs in the simulator"

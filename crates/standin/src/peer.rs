@@ -1,4 +1,4 @@
-//! What the inventory and reservation-api have alike: how slow and how unreliable they are just now.
+//! The part that the inventory and reservation-api share: how slow and how unreliable they are now.
 
 use crate::journal::{Called, Journal, Lane, Outcome, Step, Tag};
 use crate::latency::Latency;
@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio::sync::watch;
 
-/// How a downstream service behaves; may be changed while it runs.
+/// The behaviour of a downstream service; it may change while the service runs.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct PeerFaults {
     /// From the request to its answer.
@@ -16,7 +16,7 @@ pub struct PeerFaults {
     pub failing: f64,
     /// The share of calls that take effect and answer UNAVAILABLE or 503 all the same.
     pub losing: f64,
-    /// Calls are taken and not answered until this ends.
+    /// Calls are accepted and not answered until this ends.
     pub hanging: bool,
 }
 
@@ -26,14 +26,14 @@ impl Default for PeerFaults {
     }
 }
 
-/// The conduct of one peer, and the record of what it did.
+/// The behaviour of one peer, and its journal.
 pub(crate) struct Peer {
     journal: Arc<Journal>,
     faults: watch::Sender<PeerFaults>,
     dice: Mutex<SplitMix64>,
 }
 
-/// What a call is to come to, once its time has passed.
+/// The fate of a call, once its latency has passed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Fate {
     /// Do it and answer.
@@ -53,7 +53,7 @@ impl Peer {
         self.faults.send_modify(change);
     }
 
-    /// Takes a call in, and waits for as long as it is to take.
+    /// Records the start of a call, and waits for its latency.
     pub(crate) async fn take(&self, call: Called, tag: Tag, lane: Lane) -> Fate {
         self.journal.note(tag, lane, Step::Began(call));
         let faults = *self.faults.borrow();
@@ -66,7 +66,7 @@ impl Peer {
             tokio::time::sleep(latency).await;
         }
         if self.faults.borrow().hanging {
-            // An error means that the stand-in is gone, and this call with it.
+            // An error means that the stand-in is gone, and the call ends with it.
             let _ = self.faults.subscribe().wait_for(|faults| !faults.hanging).await;
         }
         match luck {
@@ -76,7 +76,7 @@ impl Peer {
         }
     }
 
-    /// Records how a call ended, just before its answer goes out.
+    /// Records the end of a call, just before its answer is sent.
     pub(crate) fn ended(&self, call: Called, tag: Tag, lane: Lane, fate: Fate, outcome: Outcome) {
         let outcome = match (fate, outcome) {
             (Fate::Lose, Outcome::Effect) => Outcome::Lost,

@@ -1,7 +1,8 @@
-//! A reservation-api that lets every reservation end as it is told: `PATCH` and `GET /internal/reservations/{id}`.
+//! A reservation-api that accepts every end of a reservation: `PATCH` and `GET
+//! /internal/reservations/{id}`.
 //!
-//! A reservation that it never heard of is in HOLD with two seats. After that it answers as contracts 3.2 say: the same
-//! end again is fine, and one that does not follow from the present status is a 409.
+//! An unknown reservation is in HOLD with two seats. After that it answers as the real one: the
+//! same end again succeeds, and an end that does not follow from the present status is a 409.
 
 use crate::door::Door;
 use crate::http1::{self, Reply, Request};
@@ -20,12 +21,12 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 const PATH: &str = "/internal/reservations/";
 const LONG_AGO: &str = "2025-01-01T00:00:00Z";
 
-/// How a reservation stands, and what was asked of it.
+/// The state of a reservation, and the calls about it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Reservation {
     /// Its status.
     pub status: Status,
-    /// Of the payment that confirmed it.
+    /// The order of the payment that confirmed it.
     pub order_id: Option<String>,
     /// The payment that confirmed it.
     pub payment_intent_id: Option<String>,
@@ -65,7 +66,7 @@ struct Book {
 }
 
 impl Reservations {
-    /// Starts it on the current tokio runtime. The seed is of its latencies and failures.
+    /// Starts it on the current tokio runtime. The seed drives its latencies and failures.
     pub async fn start(journal: Arc<Journal>, faults: PeerFaults, seed: u64) -> io::Result<Self> {
         let book = Book { peer: Peer::new(journal, faults, seed), reservations: Mutex::default() };
         let book = Arc::new(book);
@@ -74,7 +75,7 @@ impl Reservations {
         Ok(Self { door, book })
     }
 
-    /// What `RESERVATION_API_BASE` is to be.
+    /// The value for `RESERVATION_API_BASE`.
     pub fn base(&self) -> String {
         format!("http://{}", self.door.address())
     }
@@ -89,7 +90,7 @@ impl Reservations {
         self.door.set_open(open);
     }
 
-    /// A reservation, if it was ever asked for.
+    /// A reservation, if any call named it.
     pub fn reservation(&self, id: &str) -> Option<Reservation> {
         self.book.reservations().get(id).cloned()
     }

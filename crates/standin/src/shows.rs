@@ -1,6 +1,7 @@
-//! What of inventory-api's administration a gateway reads: `GET /admin/shows` and `GET /admin/shows/{id}`.
+//! The part of inventory-api's administration that a gateway reads: `GET /admin/shows` and `GET
+//! /admin/shows/{id}`.
 //!
-//! A show here is a rate of its waiting room and one section that never sells out.
+//! A show here has a rate of its waiting room and one section that never sells out.
 
 use crate::door::Door;
 use crate::http1::{self, Reply, Request};
@@ -37,7 +38,7 @@ impl Shows {
         self.door.address().to_string()
     }
 
-    /// Puts a show on sale, whose waiting room lets so many in a second, and so many at once.
+    /// Puts a show on sale whose waiting room admits `rate` people per second, and `burst` at once.
     pub fn open(&self, event: &str, rate: f64, burst: f64) {
         let section = SectionCounts {
             id: "floor".to_owned(),

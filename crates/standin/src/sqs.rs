@@ -1,8 +1,9 @@
 //! A small SQS: the JSON protocol, standard and FIFO, on loopback, without signatures.
 //!
-//! It does what AWS documents of what the worker uses: leases and their ends, receive counts, group blocking and order,
-//! deduplication, long polls, a result for each entry, redrive to a dead-letter queue. It leaves out `MD5OfBody`, which the
-//! SDKs for Rust and Python do not check, content-based deduplication, and the limits on messages in flight.
+//! It implements the documented behaviour that the worker uses: leases and their ends, receive
+//! counts, group blocking and order, deduplication, long polls, a result for each entry, redrive to
+//! a dead-letter queue. It leaves out `MD5OfBody`, which the SDKs for Rust and Python do not check,
+//! content-based deduplication, and the limits on messages in flight.
 
 mod action;
 mod answer;
@@ -25,14 +26,15 @@ use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// A queue to be created.
+/// The specification of a queue.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct QueueSpec {
     /// Its name; FIFO if it ends in `.fifo`.
     pub name: String,
-    /// The lease of a receive that does not say.
+    /// The lease of a receive that names none.
     pub visibility: Duration,
-    /// The name of the dead-letter queue, and the receives after which a message is moved there.
+    /// The name of the dead-letter queue, and the number of receives after which a message is moved
+    /// there.
     pub redrive: Option<(String, u32)>,
 }
 
@@ -45,7 +47,7 @@ pub struct Push {
     pub group: Option<String>,
     /// The deduplication id; required on FIFO.
     pub dedup_id: Option<String>,
-    /// Hidden for so long at first.
+    /// Hidden for this long at first.
     pub delay: Duration,
     /// Named texts beside the body.
     pub attributes: Vec<(String, String)>,
@@ -53,16 +55,16 @@ pub struct Push {
     pub trace_header: Option<String>,
 }
 
-/// How many messages a queue has.
+/// The numbers of messages of a queue.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Depth {
-    /// Ready, or behind one of their group that is leased.
+    /// Ready, or behind a leased message of their group.
     pub visible: usize,
     /// Under a lease.
     pub in_flight: usize,
     /// Not yet due.
     pub delayed: usize,
-    /// The most that were ever under a lease at once.
+    /// The most messages under a lease at once so far.
     pub in_flight_max: usize,
 }
 
@@ -82,20 +84,21 @@ impl Sqs {
         Ok(Self { door, service })
     }
 
-    /// What `AWS_ENDPOINT_URL_SQS` is to be.
+    /// The value for `AWS_ENDPOINT_URL_SQS`.
     pub fn endpoint(&self) -> String {
         format!("http://{}", self.door.address())
     }
 
-    /// Makes a queue; gives its URL. A dead-letter queue is made before the queue that names it.
+    /// Creates a queue; returns its URL. A dead-letter queue must exist before the queue that names
+    /// it.
     pub fn create(&self, spec: QueueSpec) -> String {
         let url = self.service.url(&spec.name);
         self.service.queues().create(spec);
         url
     }
 
-    /// Sends a message; gives its id, or `None` if there is no such queue or it has no place for it (a FIFO queue wants a
-    /// group and a deduplication id).
+    /// Sends a message; returns its id, or `None` if no such queue exists or it refuses the message
+    /// (a FIFO queue requires a group and a deduplication id).
     pub fn push(&self, queue: &str, push: Push) -> Option<String> {
         let now = self.service.now();
         let sent = {
@@ -106,14 +109,14 @@ impl Sqs {
         self.service.sent(sent.ok()?)
     }
 
-    /// How many messages the queue has; all zero if there is none of this name.
+    /// The numbers of the queue's messages; all zero if no queue has this name.
     pub fn depth(&self, queue: &str) -> Depth {
         let now = self.service.now();
         let mut queues = self.service.queues();
         queues.find(queue).map(|index| queues.get(index, now).depth()).unwrap_or_default()
     }
 
-    /// The messages that a queue has, whatever their state, oldest first: bodies and text attributes.
+    /// The messages of a queue in any state, oldest first: bodies and text attributes.
     pub fn messages(&self, queue: &str) -> Vec<Push> {
         let now = self.service.now();
         let mut queues = self.service.queues();
@@ -138,7 +141,8 @@ impl Sqs {
         self.service.change(change);
     }
 
-    /// Closes all connections and refuses new ones (`false`), or takes them again on the same port (`true`).
+    /// Closes all connections and refuses new ones (`false`), or accepts them again on the same
+    /// port (`true`).
     pub fn set_open(&self, open: bool) {
         self.door.set_open(open);
     }

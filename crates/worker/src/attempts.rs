@@ -1,19 +1,20 @@
-//! How often each message was run by this process (trap T5).
+//! How often each message was run by this process (trap T-T5).
 //!
-//! Receives are not attempts: a message that was handed back unstarted, or whose lease was lost, has not been tried. So
-//! the count is kept here, by message id, from one delivery to the next. It is bounded: beyond
-//! [`REMEMBERED_MAX`] messages the one that failed longest ago is forgotten and starts at 0 again, as it would in
-//! another process.
+//! Receives are not attempts: a message that was handed back unstarted, or whose lease was lost,
+//! has not been tried. So this process counts the attempts itself, by message id, from one delivery
+//! to the next. The table is bounded: beyond [`REMEMBERED_MAX`] messages it forgets the one that
+//! failed longest ago, which then starts at 0 again, as it would in another process.
 
 use crate::handlers::Downstream;
 use domain::time::Timestamp;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-/// Messages whose attempts are remembered. At the longest wait of 19 s this is 5,000 failures a second.
+/// Messages whose attempts are remembered. At the longest wait of 19 s this is 5,000 failures a
+/// second.
 pub(crate) const REMEMBERED_MAX: usize = 100_000;
 
-/// What is remembered of a message that was run and not settled for good.
+/// What is known of a message that was run and is not settled for good.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Tried {
     /// Runs that count.
@@ -36,7 +37,7 @@ impl Attempts {
         self.by_message.get(message).map(|(_, tried)| tried)
     }
 
-    /// Remembers a message that will come back.
+    /// Remembers a message that will be redelivered.
     pub(crate) fn remember(&mut self, message: &Arc<str>, tried: Tried) {
         self.forget(message);
         self.by_message.insert(message.clone(), (self.next, tried));

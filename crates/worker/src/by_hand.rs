@@ -1,4 +1,4 @@
-//! An event as an operator states it, checked like one from the queue.
+//! An event that an operator states by hand, checked like one from the queue.
 
 use contracts::error::WireError;
 use contracts::vocabulary;
@@ -7,7 +7,7 @@ use domain::id::{EventId, ReservationId, ShowId};
 use domain::limits::SEATS_PER_RESERVATION_MAX;
 use domain::time::Timestamp;
 
-/// What the request says of the seats; whatever it leaves out is looked up.
+/// The seats that the request names. The handlers look up whatever it leaves out.
 pub(crate) fn hint(event_id: &str, seat_ids: &[String], quantity: i32) -> Result<SeatsHint, WireError> {
     let show = if event_id.is_empty() {
         None
@@ -28,7 +28,7 @@ pub(crate) fn hint(event_id: &str, seat_ids: &[String], quantity: i32) -> Result
     Ok(SeatsHint { show, seats: vocabulary::seat_ids(seat_ids)?, quantity })
 }
 
-/// The event. Its id names nobody: it is never published, only handled.
+/// The event. Its id is a constant, because the event is never published, only handled.
 pub(crate) fn event(
     reservation: &str,
     fact: Fact,

@@ -1,7 +1,8 @@
-//! The configuration of reservation-worker: contracts section 5, read once; every problem is told.
+//! The configuration of reservation-worker, read once; every problem is reported. The variables are
+//! listed in docs/contracts.md#configuration.
 //!
-//! The engines are chosen in `app`, so what only an engine needs (`AWS_*`, secrets) is read there. A component gets its
-//! own options, never the whole.
+//! `app` chooses the engines and reads the variables that only an engine needs (`AWS_*`, secrets).
+//! A component gets its own options, never the whole configuration.
 
 use crate::options::{InFlight, PipelineOptions};
 use core::str::FromStr;
@@ -18,7 +19,8 @@ pub struct Config {
     pub pipeline: PipelineOptions,
     /// The limit of one call to a peer.
     pub downstream_timeout: Duration,
-    /// What administration asks for in the header `X-Internal-Token`; without it the listener must be on loopback.
+    /// The token that administration expects in the header `X-Internal-Token`; without it the
+    /// listener must be on loopback.
     pub admin_token: Option<SecretString>,
 }
 
@@ -32,7 +34,7 @@ impl Default for Config {
     }
 }
 
-/// The configuration of the process: the worker's, and where its queue, its peers and its ports are.
+/// The configuration of the process: the worker's own, its queue, its peers and its ports.
 #[derive(Debug, Clone)]
 pub struct Environment {
     /// The worker's own.
@@ -78,8 +80,8 @@ impl FromStr for Concurrency {
 }
 
 impl Environment {
-    /// Reads every variable of contracts section 5 that is not an engine's own. Problems are recorded in `env`; `None` if
-    /// something required is missing. The caller ends with [`Env::finish`].
+    /// Reads every variable that is not an engine's own. Problems are recorded in `env`; `None` if
+    /// something required is missing. The caller finishes with [`Env::finish`].
     pub fn read(env: &mut Env) -> Option<Self> {
         let queue_url =
             env.required::<String>("SQS_QUEUE_URL", "the URL of the event queue, standard or .fifo");
@@ -132,7 +134,7 @@ impl Config {
     }
 }
 
-/// A variable whose type says itself what would be right.
+/// A variable whose type says what a valid value is.
 fn checked<T: FromStr<Err = String>>(env: &mut Env, name: &str, default: String) -> Option<T> {
     let text = env.or(name, default);
     match text.parse() {
@@ -174,7 +176,7 @@ mod tests {
         assert_eq!(read.config.pipeline.write_rps, Some(30));
     }
 
-    /// Trap O2: everything that is wrong is told at once.
+    /// Trap T-O2: all problems are reported at once.
     #[test]
     fn all_problems_are_told_together() {
         let mut env = Env::from_pairs([

@@ -1,8 +1,9 @@
-//! Dead letters: what a copy in the dead-letter queue carries, written by the worker and read by operators.
+//! Dead letters: the copies in the dead-letter queue, written by the worker and read by operators.
 //!
-//! The body is the original's. The ten attributes (SQS allows ten) say why it is there and how to put it back. The
-//! copy's deduplication id is made of the original message's id: copying it again after a crash between copy and delete
-//! stores it once, while the same event buried a second time after a redrive (which is another message) is kept.
+//! The body is the original's. The ten attributes (SQS allows ten) say why the message is there and
+//! how to put it back. The copy's deduplication id is derived from the original message's id. So a
+//! second copy after a crash between copy and delete is stored once, and the same event buried
+//! again after a redrive (which is another message) is kept.
 
 use crate::work::Content;
 use contracts::time::rfc3339;
@@ -15,9 +16,9 @@ use serde::Serialize;
 
 /// The names of the attributes of a dead letter.
 pub mod attribute {
-    /// Why it was buried: the words of [`domain::retry::Reason`].
+    /// Why it was buried: the text of [`domain::retry::Reason`].
     pub const REASON: &str = "reason";
-    /// The error chain of its last run, or what is wrong with it.
+    /// The error chain of its last run, or what is wrong with the message.
     pub const ERROR: &str = "error";
     /// How often it was run.
     pub const ATTEMPTS: &str = "attempts";
@@ -31,16 +32,16 @@ pub mod attribute {
     pub const DEDUP_ID: &str = "original_dedup_id";
     /// The message group, if it had one.
     pub const GROUP: &str = "original_group";
-    /// The trace that it belongs to, if one is known.
+    /// The trace id of the event, if it has one.
     pub const TRACE_ID: &str = "trace_id";
     /// The W3C trace context, if there is one.
     pub const TRACEPARENT: &str = "traceparent";
 }
 
-/// Bytes of an error chain that are kept.
+/// An error chain is cut to this many bytes.
 const ERROR_BYTES_MAX: usize = 2_048;
 
-/// Why and after what a message is buried.
+/// Why a message is buried, and what was tried before.
 pub(crate) struct Burial<'b> {
     pub(crate) reason: Reason,
     pub(crate) error: &'b str,
@@ -81,7 +82,8 @@ pub(crate) fn copy_of(message: &Message, content: &Content, burial: &Burial<'_>)
     with(attribute::TRACEPARENT, cut(traceparent.unwrap_or_default(), 256));
     let taken: usize = attributes.iter().map(|(name, value)| name.len() + value.len() + "String".len()).sum();
     Outgoing {
-        // A body that no queue takes cannot have come from one whole; what fits is what an operator can look at.
+        // A body above the limit cannot have come from a queue whole; operators see the part that
+        // fits.
         body: cut(&message.body, MESSAGE_BYTES_MAX.saturating_sub(taken)).to_owned(),
         group: Some(group.unwrap_or(&message.id).to_owned()),
         dedup_id: Some(format!("bury-{}", cut(&message.id, 120))),
@@ -90,7 +92,7 @@ pub(crate) fn copy_of(message: &Message, content: &Content, burial: &Burial<'_>)
     }
 }
 
-/// Bytes that a message takes in a batch.
+/// Bytes that a message counts for in a batch.
 pub(crate) fn size_of(copy: &Outgoing) -> usize {
     copy.body.len() + copy.attributes.iter().map(|(name, value)| name.len() + value.len() + 6).sum::<usize>()
 }
@@ -102,7 +104,7 @@ pub struct DeadLetter {
     pub id: String,
     /// The event's type on the wire, or `unknown`.
     pub r#type: &'static str,
-    /// Whose event it is; empty if that cannot be read.
+    /// The reservation of the event; empty if it cannot be read.
     pub reservation_id: String,
     /// Why it was buried, in one word.
     pub reason: String,
@@ -114,13 +116,13 @@ pub struct DeadLetter {
     pub first_seen: String,
     /// When it was buried, RFC 3339.
     pub last_seen: String,
-    /// The trace that it belongs to.
+    /// The trace id of the event.
     pub trace_id: String,
 }
 
 impl DeadLetter {
-    /// Reads a message of the dead-letter queue. One that the queue's own redrive policy moved there has no attributes
-    /// of ours; its reason is `max_receive_count`.
+    /// Reads a message of the dead-letter queue. A message that the queue's own redrive policy
+    /// moved there has none of our attributes; its reason is `max_receive_count`.
     pub fn read(message: &Message) -> Self {
         let of =
             |name: &str| message.attributes.iter().find(|(n, _)| n == name).map(|(_, value)| value.clone());
@@ -145,13 +147,13 @@ impl DeadLetter {
     }
 }
 
-/// The longest beginning of at most `bytes` bytes that ends between two characters.
+/// The longest prefix of at most `bytes` bytes that ends on a character boundary.
 fn cut(text: &str, bytes: usize) -> &str {
     &text[..text.floor_char_boundary(bytes)]
 }
 
-/// SQS refuses attribute values with control characters other than tab and line breaks; a refused copy would keep the
-/// message from being buried.
+/// SQS refuses attribute values with control characters other than tab and line breaks; a refused
+/// copy would keep the message from being buried.
 fn printable(text: &str) -> String {
     let kept = |c: char| if c.is_control() || matches!(c, '\u{fffe}' | '\u{ffff}') { ' ' } else { c };
     text.chars().map(kept).collect()

@@ -1,4 +1,5 @@
-//! The worker's doors: probes and metrics for everybody, WorkerService for operators, administration behind its token.
+//! The worker's ports: probes and metrics for everybody, WorkerService for operators,
+//! administration behind its token.
 
 pub(crate) mod admin;
 pub(crate) mod grpc;

@@ -1,14 +1,15 @@
-//! The breakers of the downstreams, as admission sees them (trap T10).
+//! The breakers of the downstreams, as admission uses them (trap T-T10).
 //!
-//! Every event needs the inventory and the reservations: if one of them is silent, nothing starts, polling stops, and
-//! one message probes. The payment provider is needed by few events (a payment that came too late, or twice), so its
-//! breaker holds back only the messages whose own last run it did not answer.
+//! Every event needs the inventory and the reservations. If one of them does not answer, nothing
+//! starts, polling stops, and one message probes. Few events need the payment provider (a payment
+//! that came too late, or twice), so its breaker holds back only the messages whose own last run it
+//! did not answer.
 
 use crate::handlers::{Downstream, Touch, Touched};
 use core::time::Duration;
 use domain::breaker::{Admission, Breaker, Policy};
 
-/// The breakers a run is the probe of.
+/// The breakers that a run probes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(crate) struct Probes([bool; 3]);
 
@@ -19,7 +20,7 @@ impl Gates {
         Self(core::array::from_fn(|_| Breaker::new(policy, now)))
     }
 
-    /// Whether events may start at all.
+    /// Whether any event may start.
     pub(crate) fn admission(&self, now: Duration) -> Admission {
         stricter(
             self.of(Downstream::Inventory).admission(now),
@@ -27,7 +28,7 @@ impl Gates {
         )
     }
 
-    /// Whether a message may start that was last held up by `blocked_on`.
+    /// Whether a message may start that `blocked_on` held up last.
     pub(crate) fn admission_of(&self, blocked_on: Option<Downstream>, now: Duration) -> Admission {
         match blocked_on {
             Some(Downstream::Payments) => {
@@ -37,7 +38,7 @@ impl Gates {
         }
     }
 
-    /// Takes the probes that are due for a message that starts now.
+    /// Takes the due probes for a message that starts now.
     pub(crate) fn take_probes(&mut self, blocked_on: Option<Downstream>, now: Duration) -> Probes {
         let mut probes = Probes::default();
         for downstream in Downstream::ALL {
@@ -48,7 +49,8 @@ impl Gates {
         probes
     }
 
-    /// Takes note of what a run learnt. Gives the downstreams whose breaker opened or closed by it.
+    /// Records what a run learnt. Returns the downstreams whose breaker opened (`true`) or closed
+    /// by it.
     pub(crate) fn note(
         &mut self,
         touched: Touched,
@@ -85,7 +87,7 @@ impl Gates {
     }
 }
 
-/// Shut is stricter than probe, probe than free; of two that are shut the later counts.
+/// Shut is stricter than probe, probe than free; of two shut breakers the later time counts.
 fn stricter(a: Admission, b: Admission) -> Admission {
     use Admission::{Free, Probe, Shut};
     match (a, b) {

@@ -1,12 +1,13 @@
-//! What each event does: the table of design part 4, through the ports.
+//! The handler of each event: which calls it makes to the peers, and what their answers mean.
 //!
-//! **Inventory first, the reservation follows.** A handler moves the seats, then brings the reservation to the matching
-//! end. Every step is idempotent, so a handler that is run again after a crash, a lost lease or a doubled message ends
-//! where the first run would have ended. It neither acknowledges nor sleeps: it tells how it ended ([`Handled`]) and
-//! the pipeline settles the message.
+//! **Inventory first, the reservation follows.** A handler moves the seats, then brings the
+//! reservation to the matching end. Every step is idempotent: a run that is repeated after a crash,
+//! a lost lease or a duplicate message ends where the first run would have ended. A handler neither
+//! acknowledges nor sleeps: it returns its result ([`Handled`]), and the pipeline settles the
+//! message.
 //!
-//! Failures are told apart by what they say of the message: nobody answered ([`Stop::Silent`]), an answer that may be
-//! different the next time ([`Stop::Transient`]), and what no retry can help ([`Stop::Hopeless`]).
+//! Three kinds of failure: a peer did not answer ([`Stop::Silent`]), its answer may differ next
+//! time ([`Stop::Transient`]), or no retry can help ([`Stop::Hopeless`]).
 
 use core::fmt;
 use core::time::Duration;
@@ -17,7 +18,7 @@ use ports::plant::{Plant, planted};
 use ports::{CallContext, Clock, Inventory, Payments, Reservations, Trace, probe};
 use std::sync::Arc;
 
-/// The probe point of what the inventory answers to a release, under the event's name.
+/// The probe point of the inventory's answer to a release, under the event's name.
 macro_rules! release_point {
     ($event:literal, $answer:expr) => {
         match $answer {
@@ -31,7 +32,7 @@ macro_rules! release_point {
     };
 }
 
-/// The probe point of what the reservation answers to an end, under the name of the place that asks.
+/// The probe point of the reservation's answer to an end, under the caller's name.
 macro_rules! end_point {
     ($place:literal, $answer:expr) => {
         match $answer {
@@ -65,7 +66,7 @@ pub struct Peers {
     pub inventory: Arc<dyn Inventory>,
     /// Keeps the reservations.
     pub reservations: Arc<dyn Reservations>,
-    /// Voids and refunds. Without it a payment without a seat is buried for an operator.
+    /// Voids and refunds. Without it, a payment without a seat is buried for an operator.
     pub payments: Option<Arc<dyn Payments>>,
 }
 
@@ -77,18 +78,18 @@ pub struct Handlers {
     call_max: Duration,
 }
 
-/// What a run came to, and which downstreams answered it.
+/// The result of a run, and which downstreams answered it.
 #[derive(Debug)]
 pub struct Handled {
-    /// The effect, or why there is none yet.
+    /// The effect, or why there is none.
     pub ending: Result<Done, Stop>,
-    /// What is known now of the downstreams.
+    /// What the run learnt of each downstream.
     pub touched: Touched,
     /// The seats that this run moved.
     pub seats: Vec<SeatId>,
 }
 
-/// The effect that an event ended in.
+/// The effect of an event.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Done {
     /// The seats went back and the reservation is EXPIRED.
@@ -99,17 +100,18 @@ pub enum Done {
     Confirmed(OrderId),
     /// The seats are sold: there is nothing to expire.
     AlreadyCommitted,
-    /// The reservation had ended without seats before: a late failure after the expiry, a cancel that raced its timer.
+    /// The reservation had already ended without seats: a failure after the expiry, or a cancel
+    /// that raced its timer.
     EndedBefore,
     /// Another payment confirmed the reservation: this failure is stale.
     Stale,
-    /// The payment was a second one; its money was given back.
+    /// The payment was a second one; it was given back.
     SecondPaymentReturned,
-    /// The payment came too late and no seats were left; its money was given back.
+    /// The payment came too late and no seats were left; it was given back.
     LatePaymentReturned,
-    /// The inventory is settled, and there is no such reservation to record it.
+    /// The inventory is settled, and no such reservation exists to record it.
     NoReservation,
-    /// An operator had the payment given back.
+    /// An operator gave the payment back.
     PaymentReturned,
 }
 
@@ -134,7 +136,7 @@ impl Done {
 /// Why a run ended without its effect.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Stop {
-    /// The event came before its time; this long is left.
+    /// The event came too early; this long is left.
     NotYet(Duration),
     /// A downstream did not answer.
     Silent {
@@ -143,16 +145,16 @@ pub enum Stop {
         /// The error chain.
         error: String,
     },
-    /// An answer that may be different the next time.
+    /// An answer that may differ next time.
     Transient {
         /// The error chain.
         error: String,
     },
     /// No retry can help.
     Hopeless {
-        /// The kind of hopelessness, for the dead letter.
+        /// The reason for the dead letter.
         reason: Reason,
-        /// What contradicts what, or the error chain.
+        /// The contradiction, or the error chain.
         error: String,
     },
     /// The run was cancelled from outside.
@@ -178,7 +180,7 @@ impl fmt::Display for Stop {
 }
 
 impl Handled {
-    /// What the retry verdict needs to know.
+    /// The outcome that the retry verdict needs.
     pub fn outcome(&self) -> Outcome {
         match &self.ending {
             Ok(_) => Outcome::Done,
@@ -191,7 +193,7 @@ impl Handled {
         }
     }
 
-    /// A run that ended without telling how.
+    /// A run that ended without a result of its handler.
     pub(crate) fn stopped(stop: Stop) -> Self {
         Self::new(Err(stop), Touched::default(), Vec::new())
     }
@@ -203,12 +205,13 @@ impl Handled {
 }
 
 impl Handlers {
-    /// Calls each take at most `call_max`; a peer's own limit may be shorter.
+    /// Each call takes at most `call_max`; a peer's own limit may be shorter.
     pub fn new(peers: Peers, clock: Arc<dyn Clock>, call_max: Duration) -> Self {
         Self { peers, clock, call_max }
     }
 
-    /// How long a run may take: no path through the table makes more than five calls, and one more is slack.
+    /// The limit of a run: no path through the table makes more than five calls, and one more is
+    /// slack.
     pub fn run_max(&self) -> Duration {
         self.call_max * 6
     }
@@ -226,7 +229,8 @@ impl Handlers {
         Handled::new(ending, calls.touched, calls.seats)
     }
 
-    /// Gives a payment back in full, as the handlers do when it has no seats: void or refund, once however often.
+    /// Gives a payment back in full, as the handlers do for a payment without seats: void or
+    /// refund, once however often it is called.
     pub async fn give_back(&self, intent: &PaymentIntentId, trace: &Trace) -> Handled {
         let mut calls = self.calls(trace);
         let ending = give_back::give_back(&mut calls, intent, give_back::BY_OPERATOR).await;

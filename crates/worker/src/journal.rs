@@ -1,7 +1,8 @@
-//! What was done to each event, for `tacos trace`: a ring in memory of the last entries, read by reservation.
+//! The journal of the steps of each event, for `tacos trace`: a ring in memory of the last
+//! entries, read by reservation.
 //!
-//! It is a window for people, not a record: it is bounded, and a restart empties it. The event loop writes a turn's
-//! entries under one lock; a reader walks the ring.
+//! It is for people, not a record: it is bounded, and a restart empties it. The event loop writes a
+//! turn's entries under one lock; a reader walks the ring.
 
 use domain::id::ReservationId;
 use domain::time::Timestamp;
@@ -9,8 +10,8 @@ use serde::Serialize;
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, PoisonError};
 
-/// Entries that are kept, four for an event that just works: the last quarter of a minute at a thousand events a second.
-/// Each takes 96 bytes, its ids not counted.
+/// The size of the ring. An event without trouble takes four entries, so it covers the last quarter
+/// of a minute at a thousand events a second. Each entry takes 96 bytes, its ids not counted.
 pub const ENTRIES_MAX: usize = 65_536;
 
 /// One thing that was done to one message.
@@ -18,7 +19,7 @@ pub const ENTRIES_MAX: usize = 65_536;
 pub struct Entry {
     /// When.
     pub at: Timestamp,
-    /// Whose event.
+    /// The reservation of the event.
     pub reservation: ReservationId,
     /// The queue's id of the message.
     pub message: Arc<str>,
@@ -31,12 +32,12 @@ pub struct Entry {
 /// What can be done to a message.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum What {
-    /// A poll brought it, for the given time.
+    /// A poll received it, for the given time.
     Received {
         /// Receives so far, this one included.
         count: u32,
     },
-    /// It came again while it was being worked on; the newer lease is kept.
+    /// It was received again while it was being worked on; the newer lease is kept.
     ReceivedAgain,
     /// A handler started it.
     Started {
@@ -50,17 +51,17 @@ pub enum What {
         /// The effect, or why there is none.
         detail: Box<str>,
     },
-    /// It will be tried again.
+    /// It will be retried.
     Retrying {
         /// After this many milliseconds.
         after_ms: u64,
     },
-    /// It went back to the queue without having been started, or as if it had not.
+    /// It was handed back to the queue: it was not started, or counts as not started.
     HandedBack {
         /// Why.
         why: &'static str,
     },
-    /// Its lease ran out or was taken.
+    /// Its lease ran out, or another receive took it.
     LeaseLost,
     /// It was copied to the dead-letter queue.
     Buried {
@@ -80,19 +81,20 @@ pub struct Line {
     pub at: String,
     /// Always `worker`.
     pub layer: &'static str,
-    /// What was done, in one word.
+    /// What was done, as one word.
     pub what: &'static str,
     /// The kind of event, as the metric label.
     pub event_type: &'static str,
     /// The queue's id of the message.
     pub message_id: String,
-    /// The number that belongs to it, if one does, and the words.
+    /// The number that belongs to it, if any, and the text.
     #[serde(skip_serializing_if = "String::is_empty")]
     pub detail: String,
 }
 
 impl Entry {
-    /// The entry for people and programs; `at` is given because time has its text form in `contracts`.
+    /// The entry for people and programs. `at` is an argument because the text form of time belongs
+    /// to `contracts`.
     pub fn line(&self, at: String) -> Line {
         let (what, detail) = match &self.what {
             What::Received { count } => ("received", format!("receive {count}")),
@@ -116,14 +118,15 @@ impl Entry {
 pub struct Journal(Arc<Mutex<VecDeque<Entry>>>);
 
 impl Journal {
-    /// Appends entries, which it takes out of `entries`; the oldest give way.
+    /// Appends the entries and empties `entries`; the oldest entries are dropped.
     pub fn append(&self, entries: &mut Vec<Entry>) {
         if entries.is_empty() {
             return;
         }
         let mut ring = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if ring.capacity() == 0 {
-            // At once, because growing step by step would copy it and leave its smaller selves behind.
+            // At once, because growing step by step would copy the ring and leave its smaller
+            // buffers behind.
             ring.reserve_exact(ENTRIES_MAX);
         }
         let excess = (ring.len() + entries.len()).saturating_sub(ENTRIES_MAX).min(ring.len());
@@ -131,7 +134,7 @@ impl Journal {
         ring.extend(entries.drain(..));
     }
 
-    /// What is remembered of a reservation, oldest first.
+    /// The entries of a reservation, oldest first.
     pub fn of(&self, reservation: &str) -> Vec<Entry> {
         let ring = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         ring.iter().filter(|entry| entry.reservation.as_str() == reservation).cloned().collect()

@@ -1,11 +1,12 @@
 //! reservation-worker: consumes events and moves seats and reservations to their final state.
 //!
-//! Every event that enters the queue ends in its one right effect, or in the dead-letter queue with its reason, whatever
-//! crashes. The rules are pure and live in `domain` (lanes, retry, breaker, valve, concurrency); the table of what each
-//! event does in [`handlers`]; the way from poll to settlement in `pipeline`. The worker knows its queue and its peers
-//! as ports only; `app` gives it the engines.
+//! Every event that enters the queue ends in its one right effect, or in the dead-letter queue with
+//! its reason, whatever crashes. The rules are pure and live in `domain` (lanes, retry, breaker,
+//! valve, concurrency). [`handlers`] has a handler for each event, `pipeline` the way from poll to
+//! settlement. The worker knows its queue and its peers as ports only; `app` gives it the engines.
 //!
-//! [`Worker::new`] puts it together, [`Worker::handle`] lets others look, [`Worker::run`] works until told to stop.
+//! [`Worker::new`] assembles it, [`Worker::handle`] lets others look, [`Worker::run`] works until
+//! `shutdown`.
 
 use crate::edge::{admin, grpc, http};
 use crate::pipeline::{Parts, Pipeline};
@@ -45,7 +46,7 @@ pub use observer::Observation;
 pub use options::{InFlight, PipelineOptions};
 pub use redrive::DeadLetters;
 
-/// What the worker is given.
+/// The ports that the worker is given.
 pub struct Deps {
     /// The event queue.
     pub queue: Arc<dyn Queue>,
@@ -53,9 +54,9 @@ pub struct Deps {
     pub dead_letter_queue: Option<Arc<dyn Queue>>,
     /// Looks into the dead-letter queue, for administration.
     pub dead_letters: Option<Arc<dyn DeadLetters>>,
-    /// Whom handlers call.
+    /// The peers that handlers call.
     pub peers: Peers,
-    /// The time.
+    /// The clock.
     pub clock: Arc<dyn Clock>,
     /// Randomness.
     pub entropy: Arc<dyn Entropy>,
@@ -71,7 +72,7 @@ pub struct Listeners {
     pub http: TcpListener,
     /// WorkerService, health, reflection.
     pub grpc: TcpListener,
-    /// Administration; `None`: none.
+    /// Administration; `None` = not served.
     pub admin: Option<TcpListener>,
 }
 
@@ -100,24 +101,24 @@ pub struct Handle {
 }
 
 impl Handle {
-    /// How often the invariants Q2 to Q6 were checked, and how often they did not hold.
+    /// How often the invariants Q2 to Q6 were checked and violated.
     pub fn observations(&self) -> BTreeMap<Name, Observation> {
         self.observations.read()
     }
 
-    /// What was done to each event.
+    /// The journal of the steps of each event.
     pub fn journal(&self) -> &Journal {
         &self.journal
     }
 
-    /// What the worker is doing.
+    /// The worker's live numbers.
     pub fn status(&self) -> status::Snapshot {
         self.status.read()
     }
 }
 
 impl Worker {
-    /// Puts the worker together; nothing runs yet.
+    /// Assembles the worker; nothing runs yet.
     pub fn new(config: Config, deps: Deps) -> Self {
         let Deps { queue, dead_letter_queue, dead_letters, peers, clock, entropy, tasks, process } = deps;
         let handlers = Arc::new(Handlers::new(peers, clock.clone(), config.downstream_timeout));
@@ -155,22 +156,24 @@ impl Worker {
         self.handle.clone()
     }
 
-    /// Consumes events until `shutdown`, then drains; no port is served. The simulator and tests run this.
+    /// Consumes events until `shutdown`, then drains; no port is served. The simulator and tests
+    /// run this.
     pub async fn consume(self, shutdown: CancellationToken) {
         self.pipeline.run(shutdown).await;
     }
 
-    /// Works and serves until `shutdown`. The ports answer until the pipeline has drained, so that probes see it
-    /// drain; then they close.
+    /// Works and serves until `shutdown`. The ports answer until the pipeline has drained, so that
+    /// probes see it drain; then they close.
     ///
     /// # Errors
-    /// When a listener fails; the pipeline is drained all the same.
+    /// When a listener fails; the pipeline drains all the same.
     pub async fn run(self, listeners: Listeners, shutdown: CancellationToken) -> Result<(), io::Error> {
         let Self { config, pipeline, handle, process, tasks } = self;
         let close = CancellationToken::new();
         let drained = close.clone().drop_guard();
         let work = async {
-            // Its tables are kilobytes, which do not belong into the future of every caller.
+            // Boxed, because its tables are kilobytes, which do not belong in the future of every
+            // caller.
             Box::pin(pipeline.run(shutdown)).await;
             drop(drained);
         };
@@ -182,7 +185,7 @@ impl Worker {
     }
 }
 
-/// Puts the worker together and runs it until `shutdown`.
+/// Assembles the worker and runs it until `shutdown`.
 ///
 /// # Errors
 /// As [`Worker::run`].

@@ -1,8 +1,8 @@
-//! Checks the invariants Q2 to Q6 while the worker runs, by a bookkeeping of its own.
+//! Checks the invariants Q2 to Q6 while the worker runs, with its own records.
 //!
-//! It does not ask the lanes or the table whether they are right: it sees starts, ends and settlements go by and keeps the
-//! little that it needs to judge them. A violation is counted and logged, and stops nobody. The counts are read by
-//! the demo, the crash test and the simulator.
+//! It does not ask the lanes or the table whether they are right: it sees starts, ends and
+//! settlements, and keeps the little that it needs to judge them. A violation is counted and
+//! logged, and stops nothing. The demo, the crash test and the simulator read the counts.
 
 use core::sync::atomic::{AtomicU64, Ordering};
 use core::time::Duration;
@@ -14,7 +14,7 @@ use std::sync::Arc;
 /// The invariants that are watched, in the order of the counters.
 const WATCHED: [Name; 5] = [Name::Q2, Name::Q3, Name::Q4, Name::Q5, Name::Q6];
 
-/// How often an invariant was checked, and how often it did not hold.
+/// How often an invariant was checked and violated.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Observation {
     /// Checks.
@@ -47,13 +47,13 @@ impl Observations {
     }
 }
 
-/// Sees everything go by. `delivery` is a number that grows with each delivery received.
+/// The observer. `delivery` is a number that grows with each received delivery.
 #[derive(Debug)]
 pub(crate) struct Observer {
     counts: Observations,
     fifo: bool,
     lanes: BTreeMap<ReservationId, Lane>,
-    /// Deliveries with a confirmed settlement that have not left yet.
+    /// Deliveries with a confirmed settlement that are still in the table.
     settled: BTreeSet<u64>,
     in_flight: usize,
 }
@@ -63,9 +63,9 @@ struct Lane {
     running: Option<u64>,
     /// The newest delivery that was started.
     started: Option<u64>,
-    /// A head that was put off: its message, and until when nobody can have had it.
+    /// A head that was put off: its message, and until when no receive can return it.
     put_off: Option<(Arc<str>, Duration)>,
-    /// Deliveries of this lane that are with us.
+    /// Deliveries of this lane that the worker has.
     deliveries: u32,
 }
 
@@ -116,14 +116,14 @@ impl Observer {
         }
     }
 
-    /// A head is put off: on a FIFO queue nothing of its lane may start before.
+    /// A head is put off: on a FIFO queue nothing of its lane may start before that time.
     pub(crate) fn put_off(&mut self, lane: &ReservationId, message: &Arc<str>, until: Duration) {
         if let Some(seen) = self.lanes.get_mut(lane) {
             seen.put_off = Some((message.clone(), until));
         }
     }
 
-    /// The head that was put off could not be hidden: its lease is another's by now, and whoever has it settles it.
+    /// The head could not be hidden. Its lease belongs to another receive by now, which settles it.
     pub(crate) fn not_put_off(&mut self, lane: &ReservationId, message: &str) {
         if let Some(seen) = self.lanes.get_mut(lane) {
             seen.put_off.take_if(|(head, _)| &**head == message);
@@ -149,7 +149,8 @@ impl Observer {
             .check(4, attempts > max_retries, || format!("message {message} buried after {attempts} runs"));
     }
 
-    /// A delivery left. The lane is forgotten with its last one, unless its head was put off.
+    /// A delivery was removed. Its lane is forgotten with its last one, unless its head was put
+    /// off.
     pub(crate) fn left(&mut self, delivery: u64, lane: &ReservationId, now: Duration) {
         self.settled.remove(&delivery);
         let Some(seen) = self.lanes.get_mut(lane) else { return };
@@ -160,7 +161,7 @@ impl Observer {
         }
     }
 
-    /// Forgets the lanes that were only kept for a head that was put off.
+    /// Forgets the lanes that were kept only for a head that was put off.
     pub(crate) fn forget_old(&mut self, now: Duration) {
         self.lanes.retain(|_, seen| {
             seen.deliveries > 0 || seen.put_off.as_ref().is_some_and(|(_, until)| now < *until)

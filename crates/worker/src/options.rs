@@ -1,4 +1,4 @@
-//! What the pipeline can be told.
+//! The settings of the pipeline.
 
 use core::time::Duration;
 use domain::{breaker, retry};
@@ -7,32 +7,32 @@ use ports::plant::{Plant, planted};
 /// How many handlers run at a time (`WORKER_CONCURRENCY`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum InFlight {
-    /// So many.
+    /// This many.
     Fixed(usize),
-    /// As many as bring more throughput.
+    /// As many as increase the throughput.
     Auto,
 }
 
-/// The settings of the pipeline; the defaults are those of contracts section 5.
+/// The settings of the pipeline; the defaults are those of docs/contracts.md#configuration.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PipelineOptions {
     /// Handlers in flight.
     pub in_flight: InFlight,
     /// Retries and their waits.
     pub retry: retry::Policy,
-    /// Events started per second, at most.
+    /// The most events that start per second.
     pub write_rps: Option<u32>,
-    /// How long a receive waits for the first message, at most 20 s.
+    /// How long a receive waits for its first message, at most 20 s.
     pub wait: Duration,
-    /// How long a received message is ours. Leases of runs are renewed at half of it.
+    /// The lease of a received message. Leases of runs are renewed at half of it.
     pub visibility: Duration,
-    /// When a downstream is left alone.
+    /// When a downstream's breaker opens.
     pub breaker: breaker::Policy,
-    /// Messages in one lane, at most.
+    /// The most messages in one lane.
     pub lane_depth_max: usize,
-    /// How long a call to the queue may take, receives aside.
+    /// The limit of a call to the queue, receives aside.
     pub queue_call_max: Duration,
-    /// The whole of the shutdown, polls in the air included.
+    /// The limit of the whole shutdown, polls in the air included.
     pub shutdown_timeout: Duration,
 }
 
@@ -53,23 +53,24 @@ impl Default for PipelineOptions {
 }
 
 impl PipelineOptions {
-    /// How long a poll waits. A lease counts from the beginning of its poll, so a wait as long as the lease would bring
-    /// only messages whose lease is used up.
+    /// How long a poll waits. A lease counts from the start of its poll, so a wait as long as the
+    /// lease would bring only messages whose lease is used up.
     pub(crate) fn poll_wait(&self) -> Duration {
         if planted(Plant::WaitOutlivesLease) { self.wait } else { self.wait.min(self.visibility / 2) }
     }
 
-    /// What is taken off each lease for the way of a settlement and for clocks that run apart.
+    /// Subtracted from each lease, for the time a settlement takes to reach the queue and for
+    /// clocks that drift apart.
     pub(crate) fn lease_margin(&self) -> Duration {
         (self.visibility / 10).min(Duration::from_secs(2))
     }
 
-    /// The lease that is left when a run may still start: enough for a renewal to be answered.
+    /// The remaining lease that a run needs to start: enough for a renewal to be answered.
     pub(crate) fn lease_to_start(&self) -> Duration {
         (self.visibility / 6).min(Duration::from_secs(10))
     }
 
-    /// The lease that is left when a run's lease is renewed.
+    /// The remaining lease at which a run's lease is renewed.
     pub(crate) fn lease_to_renew(&self) -> Duration {
         self.visibility / 2
     }

@@ -1,19 +1,22 @@
-//! From poll to settlement (design part 5): one task owns all state and acts on what polls, handlers and the queue send.
+//! From poll to settlement: one task owns all state and acts on the signals of polls, handlers and
+//! the queue.
 //!
 //! ```text
 //! poll ─▶ decode ─▶ lane ─▶ admit ─▶ handle ─▶ verdict ─▶ settle
 //! ```
 //!
-//! - A delivery is consumed by exactly one settlement, decided here: deleted, hidden for a while, or copied to the
-//!   dead-letter queue and then deleted. Whatever else happens to it (a crash, a lost lease), the queue hands it out
-//!   again (trap T1).
-//! - Nothing here waits: polls, handlers and calls to the queue are tasks that send a [`Signal`]. A turn of the loop
-//!   applies the signals that came and then does what has become possible.
-//! - Time comes from the clock port, tasks are spawned through the tasks port, all tables are ordered: the same inputs
-//!   give the same run.
+//! - A delivery ends in exactly one settlement, decided here: it is deleted, hidden for a while, or
+//!   copied to the dead-letter queue and then deleted. Whatever else happens to it (a crash, a lost
+//!   lease), the queue redelivers it (trap T-T1).
+//! - Nothing here waits: polls, handlers and calls to the queue are tasks that send a [`Signal`]. A
+//!   turn of the loop applies the received signals and then does everything that has become
+//!   possible.
+//! - Time comes from the clock port, tasks are spawned through the tasks port, all tables are
+//!   ordered: the same inputs give the same run.
 //!
-//! The stages live in the files below: [`polls`](crate::polls) and `receive` bring messages in, `admit` starts runs,
-//! `verdict` ends them, `settle` and `bury` speak to the queue, `lease` watches the time, `shutdown` ends it all.
+//! The stages live in the files below: [`polls`](crate::polls) and `receive` bring messages in,
+//! `admit` starts runs, `verdict` ends them, `settle` and `bury` talk to the queue, `lease` watches
+//! the time, `shutdown` drains.
 
 use crate::attempts::Attempts;
 use crate::gates::Gates;
@@ -54,10 +57,10 @@ mod signal;
 mod table;
 mod verdict;
 
-/// Signals that one turn takes at most, so that timers are not starved by a flood.
+/// The most signals of one turn, so that a flood does not starve timers.
 const SIGNALS_PER_TURN: usize = 512;
 
-/// What the pipeline works with.
+/// The ports and shared handles of the pipeline.
 pub(crate) struct Parts {
     pub(crate) queue: Arc<dyn Queue>,
     pub(crate) dead_letters: Option<Arc<dyn Queue>>,
@@ -83,9 +86,10 @@ pub(crate) struct Pipeline {
     table: Table,
     lanes: Lanes<Ticket>,
     failed: BTreeMap<ReservationId, FailedLane>,
-    /// Lanes in which something waits for the end of a delivery.
+    /// Lanes in which arrivals wait for the end of a delivery.
     came_again: BTreeMap<ReservationId, Ticket>,
-    /// Those of them of which an earlier message has gone back since: what waits goes back behind it.
+    /// Those of them from which an earlier message was handed back since: the waiting arrivals are
+    /// handed back behind it.
     overtaken: BTreeSet<ReservationId>,
     attempts: Attempts,
     gates: Gates,
@@ -108,11 +112,11 @@ pub(crate) struct Pipeline {
     redrive_asked: bool,
 }
 
-/// A lane whose head failed, until everything of it went back.
+/// A lane whose head failed, until all its messages are handed back.
 struct FailedLane {
-    /// In order; they go back when the settlement of the head is over.
+    /// In order; they are handed back when the head's settlement has finished.
     followers: Vec<Ticket>,
-    /// Followers whose settlement is not over.
+    /// Followers whose settlement has not finished.
     pending: usize,
     /// How long followers stay hidden.
     delay: Duration,
@@ -123,7 +127,7 @@ enum Phase {
     Working,
     /// No new polls and no new runs; polls in the air may still bring messages.
     Draining,
-    /// What has not started goes back, and so does whatever still comes.
+    /// Unstarted messages are handed back, and so is every further arrival.
     HandingBack,
 }
 
@@ -179,7 +183,7 @@ impl Pipeline {
         }
     }
 
-    /// Works until `shutdown`, then ends in order.
+    /// Works until `shutdown`, then drains.
     pub(crate) async fn run(mut self, shutdown: CancellationToken) {
         while !shutdown.is_cancelled() {
             self.advance();
@@ -192,8 +196,9 @@ impl Pipeline {
         self.shut_down().await;
     }
 
-    /// Waits for signals, for the next thing that is due, or until `limit`, and applies what came. Dropping this
-    /// while it waits loses nothing: a signal is taken and applied without an await in between.
+    /// Waits for signals, for the next thing that is due, or until `limit`, and applies the
+    /// signals. Dropping this future while it waits loses nothing: a signal is taken and applied
+    /// without an await in between.
     async fn wait_and_apply(&mut self, limit: Option<Duration>) {
         let now = self.now();
         let wake = limit.map_or_else(|| self.wake(now), |limit| self.wake(now).min(limit));
@@ -235,7 +240,7 @@ impl Pipeline {
         self.report();
     }
 
-    /// When the loop must turn even if no signal comes.
+    /// When the loop must turn even without a signal.
     fn wake(&self, now: Duration) -> Duration {
         let mut wake = self.housekeeping_at;
         let batches =
@@ -258,7 +263,8 @@ impl Pipeline {
         wake
     }
 
-    /// Keeps the timer that runs if it rings early enough: ringing for nothing is cheaper than a timer a turn.
+    /// Keeps the running timer if it rings early enough: a needless ring is cheaper than a new
+    /// timer each turn.
     fn set_timer(&mut self, at: Duration, now: Duration) {
         if self.timer.as_ref().is_none_or(|timer| timer.at > at) {
             let clock = self.parts.clock.clone();

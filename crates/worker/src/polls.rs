@@ -1,28 +1,30 @@
-//! How many polls are in the air, and what they ask for.
+//! How many polls are in the air, and how many messages each asks for.
 //!
-//! The number is found by what polls bring in: a full answer asks for one more poll, an answer that is not half full for
-//! one less. So an idle queue costs one long poll, and a full one is emptied as fast as messages can be started.
+//! The results of polls set the number: a full answer asks for one more poll, an answer that is
+//! less than half full for one less. So an idle queue costs one long poll, and a full one is
+//! emptied as fast as messages can start.
 //!
-//! A poll asks only for what can start soon: free places, and what will be started while it is on its way (measured). It
-//! asks for ten where it can, because a receive costs the same for one as for ten.
+//! A poll asks only for messages that can start soon: the free places, plus the number that will
+//! start while it is on its way (measured). It asks for ten where it can, because a receive of one
+//! costs the same as a receive of ten.
 //!
-//! A poll is never cancelled (trap T2). A poll that has been in the air far longer than its wait says that the queue
-//! hangs, and so does liveness (trap T11).
+//! A poll is never cancelled (trap T-T2). A poll far longer in the air than its wait means that the
+//! queue hangs, and liveness reports it (trap T-T11).
 
 use core::time::Duration;
 use domain::limits::QUEUE_BATCH_MAX;
 use std::collections::BTreeMap;
 
-/// Polls in the air, at most: 32 polls of ten at 20 ms are 16,000 messages a second.
+/// The most polls in the air: 32 polls of ten at 20 ms are 16,000 messages a second.
 const IN_AIR_MAX: usize = 32;
-/// Messages that are asked for beyond the free places, at most.
+/// The most messages that are requested beyond the free places.
 const AHEAD_MAX: usize = 1_000;
-/// How far ahead of the starts messages are fetched, besides the time that a poll takes. What waits here is memory, and
-/// hidden from other workers.
+/// How far ahead of the starts messages are fetched, besides the time that a poll takes. Messages
+/// that wait here take memory and are hidden from other workers.
 const AHEAD: Duration = Duration::from_millis(20);
 /// The window in which starts are counted.
 const RATE_WINDOW: Duration = Duration::from_millis(100);
-/// How long a receive may take beyond its wait before the queue counts as hanging.
+/// How much longer than its wait a receive may take before the queue counts as hanging.
 pub(crate) const HANG_AFTER: Duration = Duration::from_secs(30);
 /// The first and the longest rest after a poll that failed.
 const REST: Duration = Duration::from_millis(100);
@@ -55,16 +57,16 @@ pub(crate) struct Poll {
     pub(crate) max: usize,
 }
 
-/// What there is room for.
+/// The room for more messages.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Demand {
-    /// Runs that may be going on.
+    /// The limit of runs at a time.
     pub(crate) limit: usize,
-    /// Runs that are going on.
+    /// Runs now.
     pub(crate) running: usize,
     /// Messages that could start.
     pub(crate) ready: usize,
-    /// Messages that have not started, those behind a run of their lane included.
+    /// Messages that have not started, including those behind a run of their lane.
     pub(crate) waiting: usize,
 }
 
@@ -84,7 +86,7 @@ impl Polls {
         }
     }
 
-    /// The next poll to start, if there should be one more.
+    /// The next poll to start, if one more is wanted.
     pub(crate) fn start(&mut self, demand: Demand, now: Duration) -> Option<Poll> {
         if now < self.rest_until || self.in_air.len() >= self.target {
             return None;
@@ -101,17 +103,17 @@ impl Polls {
         Some(self.launch(room.min(QUEUE_BATCH_MAX), now))
     }
 
-    /// A poll for one message, to probe with; only when nothing else is in the air.
+    /// A poll for one message, as a probe; only when nothing else is in the air.
     pub(crate) fn start_probe(&mut self, now: Duration) -> Option<Poll> {
         (now >= self.rest_until && self.in_air.is_empty()).then(|| self.launch(1, now))
     }
 
-    /// A poll brought `got` messages.
+    /// A poll returned `got` messages.
     pub(crate) fn brought(&mut self, poll: u64, got: usize, now: Duration) {
         let Some(landed) = self.land(poll) else { return };
         self.failures = 0;
         if got >= landed.asked {
-            // A full answer did not wait: its time is what a receive costs.
+            // A full answer did not wait, so its time is the cost of a receive.
             let took = now.saturating_sub(landed.since);
             self.took = (self.took * 7 + took) / 8;
             self.target = (self.target + 1).min(IN_AIR_MAX);
@@ -120,7 +122,7 @@ impl Polls {
         }
     }
 
-    /// A poll failed: the next waits a little, longer each time. Gives the failures in a row.
+    /// A poll failed: the next waits a little, longer each time. Returns the failures in a row.
     pub(crate) fn failed(&mut self, poll: u64, now: Duration) -> u32 {
         self.land(poll);
         self.failures += 1;
@@ -140,7 +142,7 @@ impl Polls {
         }
     }
 
-    /// When polling may go on after a failure.
+    /// When polling may resume after a failure.
     pub(crate) fn rest_until(&self) -> Duration {
         self.rest_until
     }
@@ -245,7 +247,7 @@ mod tests {
         assert_eq!(polls.rest_until() - now, Duration::ZERO);
     }
 
-    /// Trap T11: a poll that never ends is seen by its age.
+    /// Trap T-T11: the age of a poll that never ends shows.
     #[test]
     fn a_hanging_poll_is_seen_by_its_age() {
         let mut polls = Polls::new(at(0));

@@ -1,10 +1,11 @@
-//! Putting dead letters back (trap T13): in their order, each with its message group, under a new deduplication id,
-//! no faster than asked, and first on paper if asked.
+//! Putting dead letters back (trap T-T13): in their order, each with its message group, under a new
+//! deduplication id, no faster than the given rate, and as a dry run on request.
 //!
-//! A dead letter is sent to the queue and, when that is confirmed, removed. The new deduplication id is made of the dead
-//! letter's own id: a redrive that was cut off between the two steps and is run again does not send it twice, while
-//! the original's deduplication window does not swallow it. One that cannot be sent stops the redrive: what is behind it may
-//! be of its group, and must not overtake it.
+//! A dead letter is sent to the queue and, when that is confirmed, removed. The new deduplication
+//! id is derived from the dead letter's own id. So a redrive that was cut off between the two steps
+//! does not send it twice when it is repeated, and the original's deduplication window does not
+//! swallow it. A letter that cannot be sent stops the redrive: those behind it may be of its group
+//! and must not overtake it.
 
 use crate::dead_letter::{DeadLetter, attribute};
 use async_trait::async_trait;
@@ -19,14 +20,14 @@ use std::sync::Arc;
 /// Dead letters that are read at a time.
 const PAGE: usize = 100;
 
-/// Looking into a dead-letter queue without receiving from it, which the [`Queue`] port cannot do.
+/// Reads a dead-letter queue without receiving from it, which the [`Queue`] port cannot do.
 ///
-/// Nobody consumes a dead-letter queue, so what is listed stays until it is removed here. Messages come in the order
-/// in which they were buried, and browsing changes nothing about them.
+/// A dead-letter queue has no consumer, so listed messages stay until they are removed here.
+/// Messages come in the order of their burial, and browsing changes nothing about them.
 #[async_trait]
 pub trait DeadLetters: Send + Sync + 'static {
-    /// Up to `limit` messages behind the place of the one with the id `after`, which may have been removed meanwhile;
-    /// from the oldest on without it.
+    /// Up to `limit` messages after the one with the id `after`, which may have been removed
+    /// meanwhile; from the oldest on without it.
     async fn browse(&self, after: Option<&str>, limit: usize) -> Result<Vec<Message>, Fault>;
     /// One message.
     async fn find(&self, id: &str) -> Result<Option<Message>, Fault>;
@@ -34,12 +35,12 @@ pub trait DeadLetters: Send + Sync + 'static {
     async fn remove(&self, id: &str) -> Result<bool, Fault>;
 }
 
-/// Which dead letters are meant.
+/// Which dead letters are selected.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Selection {
-    /// Every one that is there when its turn comes.
+    /// Every one that exists when its turn comes.
     All,
-    /// These, in the order in which they were buried.
+    /// These, in the order of their burial.
     Ids(Vec<String>),
 }
 
@@ -52,27 +53,27 @@ impl Selection {
     }
 }
 
-/// How to put them back.
+/// How dead letters are put back.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RedriveOptions {
-    /// Which.
+    /// The selected dead letters.
     pub selection: Selection,
-    /// How many, at most.
+    /// The most dead letters to move.
     pub limit: usize,
-    /// Messages a second, at most; 0 is taken as 1.
+    /// The most messages per second; 0 counts as 1.
     pub rate: u32,
-    /// Only say what would be done.
+    /// Report what would be done, and change nothing.
     pub dry_run: bool,
 }
 
-/// What was done, or would be.
+/// The result of a redrive or a purge.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
 pub struct Report {
-    /// The dead letters that were put back or removed (would be, on a dry run), in order.
+    /// The dead letters that were put back or removed (in a dry run: that would be), in order.
     pub entries: Vec<DeadLetter>,
     /// Whether nothing was changed.
     pub dry_run: bool,
-    /// Why it ended before the selection did.
+    /// Why it stopped before the selection was done.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub stopped: Option<String>,
 }

@@ -1,5 +1,6 @@
-//! What the worker is doing, readable from outside the event loop: for `GET /admin/status`, `HealthCheck` and
-//! `GetJobStatus`. The loop writes at the end of each turn; a reader sees numbers that belong to about the same moment.
+//! The worker's live numbers, readable from outside the event loop: for `GET /admin/status`,
+//! `HealthCheck` and `GetJobStatus`. The loop writes them at the end of each turn; a reader sees
+//! numbers of about the same moment.
 
 use core::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering::Relaxed};
 use domain::time::Timestamp;
@@ -33,17 +34,17 @@ pub struct Snapshot {
     pub running: usize,
     /// Messages received and not started.
     pub waiting: usize,
-    /// Messages whose settlement is on its way.
+    /// Messages whose settlement is in progress.
     pub settling: usize,
     /// Handlers that may run at a time.
     pub limit: usize,
     /// Receives in the air.
     pub polls: usize,
-    /// Messages visible in the queue, when it was last asked.
+    /// Messages visible in the queue at the last check.
     pub visible: u64,
-    /// Runs that ended in their effect.
+    /// Runs that had their effect.
     pub succeeded: u64,
-    /// Runs that will be tried again.
+    /// Runs that will be retried.
     pub retried: u64,
     /// Messages that went to the dead-letter queue.
     pub buried: u64,
@@ -111,7 +112,7 @@ impl Status {
     }
 }
 
-/// How a run or a message ended, as far as the numbers tell it apart.
+/// How a run or a message ended, as far as the numbers distinguish it.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Ended {
     Succeeded,

@@ -1,7 +1,7 @@
-//! The worker's metrics: the names and labels of contracts section 6, and a few of our own.
+//! The worker's metrics. Names and labels are listed in docs/contracts.md#metrics.
 //!
-//! Every series is resolved once, at the start; what happens per event is an addition to an atomic. Labels are closed
-//! sets: a type that is not known counts as `unknown` (trap T12).
+//! Every series is resolved once, at the start; an event costs additions to atomics. Labels are
+//! closed sets: an unknown type counts as `unknown` (trap T-T12).
 
 use crate::handlers::Downstream;
 use core::sync::atomic::{AtomicI64, AtomicU64};
@@ -18,17 +18,17 @@ use runtime::metrics::duration_buckets;
 /// How a run or a message ended, as the label `outcome`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Outcome {
-    /// The effect is there.
+    /// It had its effect.
     Success,
-    /// It will be tried again.
+    /// It will be retried.
     Retried,
-    /// It was buried: retries exhausted, or none could help.
+    /// It was buried: its retries were exhausted, or none could help.
     Failed,
-    /// The run was cut off (lost lease, shutdown); another delivery goes on.
+    /// The run was cut off (lost lease, shutdown); another delivery continues.
     Dropped,
     /// It is not an event.
     InvalidPayload,
-    /// A downstream did not answer; it will be tried again.
+    /// A downstream did not answer; it will be retried.
     DownstreamError,
 }
 
@@ -115,7 +115,7 @@ impl Operation {
     }
 }
 
-/// Resolved handles of every series.
+/// The resolved handles of every series.
 #[derive(Debug)]
 pub(crate) struct Telemetry {
     events: [[Counter; 6]; 4],
@@ -204,7 +204,7 @@ impl Telemetry {
         self.events[type_index(kind)][outcome as usize].inc();
     }
 
-    /// Runs of a kind that ended in their effect, and those that were given up.
+    /// Runs of a kind that had their effect, and messages that were buried.
     pub(crate) fn ended(&self, kind: Kind) -> (u64, u64) {
         let of = |outcome: Outcome| self.events[type_index(Some(kind))][outcome as usize].get();
         (of(Outcome::Success), of(Outcome::Failed))

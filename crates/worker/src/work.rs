@@ -1,4 +1,4 @@
-//! A message understood: an event with its trace, or the reason why it is none.
+//! A decoded message: an event with its trace, or the reason why it is none.
 
 use contracts::envelope::{self, Undecodable};
 use domain::event::{Event, Kind};
@@ -7,18 +7,18 @@ use ports::Trace;
 use ports::queue::Message;
 use std::sync::Arc;
 
-/// An event and the trace it belongs to; shared by the handler, the log and the dead letter.
+/// An event and its trace; shared by the handler, the log and the dead letter.
 #[derive(Debug)]
 pub(crate) struct Work {
     pub(crate) event: Event,
     pub(crate) trace: Trace,
 }
 
-/// What a message holds.
+/// The content of a message.
 #[derive(Debug, Clone)]
 pub(crate) enum Content {
     Event(Arc<Work>),
-    /// No retry can help it (trap T12). Its kind, if at least that could be read, and what is wrong.
+    /// No retry can help (trap T-T12). Its kind, if at least that could be read, and what is wrong.
     Undecodable(Option<Kind>, Arc<str>),
 }
 
@@ -42,8 +42,9 @@ impl Content {
         }
     }
 
-    /// The lane: the event's reservation. What is no event keeps its place in its message group, so that its followers
-    /// do not run before it is buried (trap T4); without a group it has a lane of its own.
+    /// The lane: the event's reservation. An undecodable message keeps its place in its message
+    /// group, so that its followers do not run before it is buried (trap T-T4); without a group it
+    /// has a lane of its own.
     pub(crate) fn lane(&self, message: &Message) -> ReservationId {
         match self {
             Self::Event(work) => work.event.reservation.clone(),

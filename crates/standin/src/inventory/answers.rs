@@ -1,4 +1,4 @@
-//! What the inventory decides, and how it says so.
+//! The inventory's decisions and their answers.
 
 use super::{Hold, Stock};
 use crate::journal::{Called, Lane, Outcome, Tag};
@@ -15,7 +15,7 @@ use domain::seat::SeatStatus;
 use prost_types::Timestamp;
 use std::sync::atomic::Ordering;
 
-/// An outage, or a request that no client of ours sends: a gRPC status and what to say.
+/// An outage, or a request that no client of ours sends: a gRPC status and its message.
 pub(super) type Status = (u8, &'static str);
 
 const INVALID_ARGUMENT: Status = (3, "the request cannot be read");

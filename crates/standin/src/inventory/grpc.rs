@@ -1,4 +1,5 @@
-//! Unary gRPC on HTTP/2, without a service stack: the path picks the method, the status goes into the trailers.
+//! Unary gRPC on HTTP/2 without a service stack: the path selects the method, the status goes into
+//! the trailers.
 
 use super::Stock;
 use super::answers::Status;
@@ -14,9 +15,9 @@ use std::sync::Arc;
 use tokio::net::TcpStream;
 use tokio::task::JoinSet;
 
-/// The bytes before a message: not compressed, and its length, big-endian.
+/// The bytes before a message: the flag "not compressed" and its length, big-endian.
 const PREFIX_BYTES: usize = 5;
-/// So large that credit is given back seldom.
+/// Large, so that credit is rarely returned.
 const WINDOW: u32 = 1 << 20;
 const STREAMS_MAX: u32 = 10_000;
 const GRPC: HeaderValue = HeaderValue::from_static("application/grpc");
@@ -27,7 +28,7 @@ const SERVING: &[u8] = &[0, 0, 0, 0, 2, 8, 1];
 const UNIMPLEMENTED: Status = (12, "the stand-in has no such method");
 const INTERNAL: Status = (13, "the message cannot be read");
 
-/// Serves a connection to its end. Calls that are in the air when it is dropped end with it.
+/// Serves a connection until it closes. Dropping this ends its calls in progress.
 pub(super) async fn serve(stream: TcpStream, stock: Arc<Stock>) {
     let handshake = h2::server::Builder::new()
         .initial_window_size(WINDOW)
@@ -52,7 +53,7 @@ async fn call(request: Request<RecvStream>, mut respond: SendResponse<Bytes>, st
     let header = |name| head.headers.get(name).map(HeaderValue::as_bytes);
     let tag = Tag::of_headers(header(TRACEPARENT), header(TRACE_ID));
     let answer = answered(head.uri.path(), tag, body, &stock).await;
-    // The caller may have given up meanwhile; then there is nobody to be told.
+    // The caller may have given up meanwhile; then the answer has no receiver.
     let _ = reply(&mut respond, answer);
 }
 

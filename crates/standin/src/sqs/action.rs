@@ -1,4 +1,4 @@
-//! The calls that it understands.
+//! The calls that the queue supports.
 
 /// A call of the queue's protocol.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -54,7 +54,7 @@ impl Action {
         }
     }
 
-    /// Of the header `X-Amz-Target`.
+    /// From the header `X-Amz-Target`.
     pub(super) fn of_target(target: &str) -> Option<Self> {
         let name = target.strip_prefix("AmazonSQS.")?;
         Self::ALL.into_iter().find(|action| action.name() == name)

@@ -6,7 +6,7 @@ use super::request::ReceiveMessage;
 use serde_json::{Value, json};
 use std::io::Write;
 
-/// Which attributes a receive asked for.
+/// The attributes that a receive requests.
 pub(super) struct Wanted<'a> {
     system: [&'a [String]; 2],
     own: &'a [String],
@@ -30,7 +30,8 @@ impl<'a> Wanted<'a> {
     }
 }
 
-/// Writes the answer to a receive. `epoch` gives the wall clock's milliseconds at a time of the queue.
+/// Writes the answer to a receive. `epoch` converts a time of the queue to milliseconds of the wall
+/// clock.
 pub(super) fn messages<'m>(
     output: &mut Vec<u8>,
     messages: impl Iterator<Item = &'m Message>,

@@ -1,34 +1,36 @@
-//! How the queue misbehaves.
+//! The faults of the queue.
 
 use super::Action;
 use super::refusal::Refusal;
 use core::time::Duration;
 
-/// What goes wrong, and for whom; may be changed while the queue runs.
+/// The faults, and the calls that they hit; they may change while the queue runs.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct SqsFaults {
     /// Added to every call, before anything happens.
     pub latency: Duration,
-    /// So many calls of those in `only` fail, beginning now.
+    /// This many calls of those in `only` fail, beginning now.
     pub failing_next: u32,
-    /// And of the others this share.
+    /// The share of the other calls that fails.
     pub failing: f64,
     /// How they fail.
     pub failure: Failure,
     /// The calls that may fail; empty = all.
     pub only: Vec<Action>,
-    /// The share of the entries of batches that fail alone, and change nothing.
+    /// The share of batch entries that fail alone and change nothing.
     pub failing_entries: f64,
     /// No queue exists.
     pub vanished: bool,
-    /// Only these are allowed, as by an IAM policy: a batch is the action it is a batch of. `None` = everything.
+    /// Only these are allowed, as by an IAM policy: a batch needs the permission of its single
+    /// action. `None` = everything.
     pub allowed: Option<Vec<Action>>,
     /// The credentials have expired.
     pub credentials_expired: bool,
-    /// The server's clock is so many seconds ahead of the machine's. A request signed more than 5 minutes from it, either
-    /// way, is refused; a client that follows the answer's Date gets through.
+    /// The server's clock is this many seconds ahead of the machine's. A request signed more than 5
+    /// minutes from it, either way, is refused; a client that follows the answer's Date gets
+    /// through.
     pub clock_ahead_secs: i64,
-    /// Calls are taken and not answered until this ends.
+    /// Calls are accepted and not answered until this ends.
     pub hanging: bool,
 }
 
@@ -44,13 +46,13 @@ pub enum Failure {
     Throttled,
     /// ThrottlingException, from in front of it.
     Throttling,
-    /// The connection is closed, nothing was done.
+    /// The connection is closed and nothing is done.
     Reset,
-    /// It is done, and then the connection is closed.
+    /// The call is done, and then the connection is closed.
     AnswerLost,
 }
 
-/// What a call is to come to.
+/// The fate of a call.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Fate {
     Answer,
@@ -62,7 +64,7 @@ pub(super) enum Fate {
 const SKEW_MAX_SECS: u64 = 5 * 60;
 
 impl SqsFaults {
-    /// What applies to everybody, in the order in which AWS looks.
+    /// The refusal that applies to all calls, in the order of AWS's checks.
     pub(super) fn refusal(&self, action: Action, queue: &str, signed_at: &str) -> Option<Refusal> {
         if self.clock_ahead_secs != 0 {
             let signed = jiff::fmt::strtime::parse("%Y%m%dT%H%M%SZ", signed_at)
@@ -91,7 +93,7 @@ impl SqsFaults {
         now.checked_add(jiff::SignedDuration::from_secs(self.clock_ahead_secs)).unwrap_or(now)
     }
 
-    /// Whether this call is one of those that may fail by chance.
+    /// Whether this call may fail by chance.
     pub(super) fn concerns(&self, action: Action) -> bool {
         self.only.is_empty() || self.only.contains(&action)
     }

@@ -1,4 +1,4 @@
-//! A message as the queue keeps it, and its receipts.
+//! A stored message, and its receipts.
 
 use super::Push;
 use crate::journal::{Lane, Tag};
@@ -6,15 +6,15 @@ use core::time::Duration;
 use serde_json::{Value, json};
 use std::sync::Arc;
 
-/// Receipts begin so, as those of SQS do.
+/// The beginning of receipts, as with SQS.
 const RECEIPT_BEGINS: &str = "AQEB";
-/// As long as those of SQS, because the client carries every one of them twice.
+/// As long as receipts of SQS, because the client carries each of them twice.
 const RECEIPT_BYTES: usize = 180;
 
 pub(super) struct Message {
-    /// Unique among all queues, and kept when the message is moved.
+    /// Unique among all queues, and kept when the message moves.
     pub(super) number: u64,
-    /// Its place in its queue.
+    /// Its position in its queue.
     pub(super) place: u64,
     pub(super) state: State,
     /// Receives so far.
@@ -22,7 +22,8 @@ pub(super) struct Message {
     pub(super) received_at: Duration,
     pub(super) first_received_at: Option<Duration>,
     pub(super) sent_at: Duration,
-    /// The body as a JSON text, quotes and all: written when it is sent, copied each time it is received.
+    /// The body as a JSON text, quotes and all: written when it is sent, copied each time it is
+    /// received.
     pub(super) body: Box<str>,
     pub(super) group: Option<Arc<str>>,
     pub(super) dedup: Option<Arc<str>>,
@@ -41,7 +42,7 @@ pub(super) enum State {
 }
 
 impl Message {
-    /// A message that is about to enter a queue.
+    /// A new message, before it enters a queue.
     pub(super) fn new(number: u64, push: Push, values: Vec<(String, Value)>, now: Duration) -> Self {
         let lane = Lane::of_message(&push.body);
         let tag = tag_of(&push);
@@ -69,7 +70,7 @@ impl Message {
         }
     }
 
-    /// The message as it was sent, without its delay and without attributes that are no texts.
+    /// The message as it was sent, without its delay and its non-text attributes.
     pub(super) fn to_push(&self) -> Push {
         let text = |json: &str| serde_json::from_str::<Value>(json).unwrap_or_default();
         let attribute = |(name, value): &(Box<str>, Box<str>)| {
@@ -86,7 +87,7 @@ impl Message {
     }
 }
 
-/// A `traceparent` goes before the header of AWS, and that before the body.
+/// A `traceparent` wins over the header of AWS, and that over the body.
 fn tag_of(push: &Push) -> Tag {
     let Some(header) = &push.trace_header else { return Tag::of_message(&push.body, &push.attributes) };
     let mut attributes = push.attributes.clone();
@@ -94,7 +95,7 @@ fn tag_of(push: &Push) -> Tag {
     Tag::of_message(&push.body, &attributes)
 }
 
-/// The id of a message, in the form that SQS gives it.
+/// The id of a message, in the form of SQS.
 pub(super) fn id(number: u64) -> String {
     format!("{:08x}-{:04x}-4000-8000-{number:012x}", number as u32, (number >> 32) as u16)
 }
@@ -103,7 +104,7 @@ pub(super) fn id(number: u64) -> String {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Receipt {
     pub(super) number: u64,
-    /// The receive that gave it.
+    /// The receive that issued it.
     pub(super) count: u32,
 }
 

@@ -1,8 +1,9 @@
-//! One queue: who may have which message when. Time is an argument; nothing here waits.
+//! One queue: which messages may be received when. Time is an argument; nothing here waits.
 //!
-//! A message is ready, delayed, or leased until an instant. A standard queue hands out its ready messages in the order in
-//! which they became ready. A FIFO queue keeps the messages of a group in the order they were sent and hands out groups in
-//! turn; a group with a message under a lease gives nothing. Every operation costs the same however many groups wait.
+//! A message is ready, delayed, or leased until an instant. A standard queue hands out its ready
+//! messages in the order in which they became ready. A FIFO queue keeps the messages of a group in
+//! the order of sending and hands out groups in turn; a group with a leased message hands out
+//! nothing. Every operation costs the same however many groups wait.
 
 use super::message::{Message, Receipt, State};
 use super::refusal::Refusal;
@@ -14,18 +15,18 @@ use std::sync::Arc;
 
 /// A lease ends this long after the receive, however often it was renewed.
 const LEASE_MAX: Duration = Duration::from_secs(12 * 3_600);
-/// How long a deduplication id is remembered.
+/// How long a deduplication id is kept.
 const DEDUP_WINDOW: Duration = Duration::from_secs(5 * 60);
 
 pub(super) struct Queue {
     pub(super) spec: QueueSpec,
     messages: HashMap<u64, Message>,
-    /// Of a standard queue; may name what was deleted meanwhile.
+    /// Of a standard queue; may contain messages that were deleted meanwhile.
     ready: VecDeque<u64>,
     groups: HashMap<Arc<str>, Group>,
-    /// Groups that have a message and none under a lease, each once.
+    /// Groups with a message and none under a lease, each once.
     ready_groups: VecDeque<Arc<str>>,
-    /// Ends of leases and delays; may name what changed meanwhile.
+    /// Ends of leases and delays; may contain entries that are out of date.
     ends: BinaryHeap<Reverse<(Duration, u64)>>,
     entered: u64,
     in_flight: usize,
@@ -38,19 +39,19 @@ pub(super) struct Queue {
 /// Messages of one group, apart from those under a lease.
 #[derive(Default)]
 struct Group {
-    /// Place in the group and number, in order.
+    /// Position in the group and number, in order.
     waiting: VecDeque<(u64, u64)>,
     leased: usize,
-    /// It stands in the list of ready groups.
+    /// It is in the list of ready groups.
     listed: bool,
 }
 
-/// What a receive brought.
+/// The result of a receive.
 #[derive(Default)]
 pub(super) struct Received {
-    /// Numbers of messages that are now leased.
+    /// Numbers of the messages that are now leased.
     pub(super) messages: Vec<u64>,
-    /// Messages that were received too often, for the dead-letter queue.
+    /// Messages with too many receives, for the dead-letter queue.
     pub(super) dead: Vec<Message>,
 }
 
@@ -106,13 +107,13 @@ impl Queue {
         self.dedup.get(id).copied()
     }
 
-    /// Remembers the deduplication id of a message that is sent now.
+    /// Keeps the deduplication id of a message that is sent now.
     pub(super) fn remember(&mut self, id: &Arc<str>, number: u64, now: Duration) {
         self.dedup.insert(id.clone(), number);
         self.dedup_order.push_back((now, id.clone()));
     }
 
-    /// Takes a message in, at the end of its group.
+    /// Appends a message to its group.
     pub(super) fn enter(&mut self, mut message: Message, delay: Duration, now: Duration) {
         message.place = self.entered;
         self.entered += 1;
@@ -127,7 +128,7 @@ impl Queue {
         }
     }
 
-    /// Makes visible whose time has come; gives whether anything was.
+    /// Makes due messages visible; returns whether there were any.
     pub(super) fn wake(&mut self, now: Duration) -> bool {
         let mut woken = false;
         while let Some(Reverse((until, number))) = self.ends.peek().copied()
@@ -153,7 +154,7 @@ impl Queue {
         self.ends.peek().map(|Reverse((until, _))| *until)
     }
 
-    /// Leases up to `max` messages. Call [`Self::wake`] before.
+    /// Leases up to `max` messages. Call [`Self::wake`] first.
     pub(super) fn receive(&mut self, max: usize, visibility: Duration, now: Duration) -> Received {
         let mut received = Received::default();
         while received.messages.len() < max {
@@ -179,7 +180,7 @@ impl Queue {
         true
     }
 
-    /// Takes the next group, and of it as many as there are and asked for.
+    /// Takes the next group, and as many of its messages as exist and are requested.
     fn receive_group(
         &mut self,
         max: usize,
@@ -202,7 +203,7 @@ impl Queue {
         true
     }
 
-    /// Leases a ready message, or gives it up for dead; gives whether it was leased.
+    /// Leases a ready message, or moves it to the dead ones; returns whether it was leased.
     fn hand_out(
         &mut self,
         number: u64,
@@ -226,7 +227,7 @@ impl Queue {
         true
     }
 
-    /// Deletes a message; gives it, or `None` if it was gone before.
+    /// Deletes a message; returns it, or `None` if it was deleted before.
     pub(super) fn delete(&mut self, receipt: Receipt) -> Result<Option<Message>, Refusal> {
         let Some(message) = self.messages.get(&receipt.number) else { return Ok(None) };
         let leased = matches!(message.state, State::Leased { .. });
@@ -240,7 +241,7 @@ impl Queue {
         Ok(message)
     }
 
-    /// Sets the end of a lease; gives the message.
+    /// Sets the end of a lease; returns the message.
     pub(super) fn change(
         &mut self,
         receipt: Receipt,
@@ -264,9 +265,9 @@ impl Queue {
         self.messages.get(&number).ok_or_else(Refusal::not_in_flight)
     }
 
-    /// Ends the lease of a message, which becomes ready at its old place.
+    /// Ends the lease of a message, which becomes ready at its old position.
     fn release(&mut self, number: u64) {
-        // Shown before its group is counted free, so that the group is listed with it and not without.
+        // Visible before its group is counted free, so that the group is listed with it.
         self.appear(number);
         let group = self.messages.get(&number).and_then(|message| message.group.clone());
         self.lease_ended(group.as_ref());
@@ -299,7 +300,7 @@ impl Queue {
         }
     }
 
-    /// Lists a group that has become ready, and forgets one that has become empty.
+    /// Lists a group that has become ready, and drops one that has become empty.
     fn list(&mut self, name: &Arc<str>) {
         let Some(group) = self.groups.get_mut(name) else { return };
         if group.leased > 0 || group.listed {

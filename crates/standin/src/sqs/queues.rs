@@ -1,4 +1,4 @@
-//! All queues of the server, and what concerns more than one of them.
+//! All queues of the server, and operations on more than one of them.
 
 use super::message::{Message, id};
 use super::queue::Queue;
@@ -11,7 +11,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use tokio::sync::Notify;
 
-/// A message and its attributes may have so many bytes.
+/// The most bytes of a message with its attributes.
 pub(super) const MESSAGE_BYTES_MAX: usize = 1_024 * 1_024;
 const DELAY_MAX: Duration = Duration::from_secs(15 * 60);
 
@@ -30,9 +30,9 @@ pub(super) struct Sent {
     pub(super) tag: Tag,
     pub(super) lane: Lane,
     pub(super) fifo: bool,
-    /// It had been sent before and is not stored again.
+    /// It was sent before and is not stored again.
     pub(super) repeated: bool,
-    /// Who waits for messages of the queue.
+    /// Wakes the polls that wait for messages of the queue.
     pub(super) waiting: Arc<Notify>,
 }
 
@@ -46,7 +46,8 @@ impl Sent {
     }
 }
 
-/// A receive's result: messages that are now leased, and notes of those that were moved instead.
+/// The result of a receive: the messages that are now leased, and journal entries of those that
+/// were moved instead.
 pub(super) struct Brought {
     pub(super) messages: Vec<u64>,
     pub(super) moved: Vec<(Tag, Lane, Step)>,
@@ -64,19 +65,19 @@ impl Queues {
         self.by_name.get(name).copied()
     }
 
-    /// A queue as it stands now.
+    /// A queue, brought up to `now`.
     pub(super) fn get(&mut self, index: usize, now: Duration) -> &mut Queue {
         let queue = &mut self.queues[index].0;
         queue.wake(now);
         queue
     }
 
-    /// Who waits for messages of the queue.
+    /// Wakes the polls that wait for messages of the queue.
     pub(super) fn waiting(&self, index: usize) -> Arc<Notify> {
         self.queues[index].1.clone()
     }
 
-    /// Every poll looks again.
+    /// Wakes every poll.
     pub(super) fn wake_all(&self) {
         for (_, waiting) in &self.queues {
             waiting.notify_waiters();
@@ -133,7 +134,7 @@ impl Queues {
         let to = dead_letters.and_then(|name| self.find(&name));
         let mut moved = Vec::new();
         for mut message in received.dead {
-            // A policy that names no queue is refused by AWS when it is set; here the message would be gone.
+            // AWS refuses a policy without a queue when it is set; here the message would be lost.
             let to = to.expect("a dead-letter queue is made before the queue that names it");
             moved.push((
                 message.tag,

@@ -1,7 +1,8 @@
-//! What SQS answers when it refuses: the error shapes of its JSON protocol.
+//! Refusals of SQS: the error shapes of its JSON protocol.
 //!
-//! Errors of SQS itself also carry the code of its older query protocol in a header, and the SDKs prefer that one; errors
-//! that come from in front of it (signature, credentials, permissions, throttling) have no such header.
+//! Errors of SQS itself also carry the code of its older query protocol in a header, which the SDKs
+//! prefer. Errors from in front of it (signature, credentials, permissions, throttling) have no
+//! such header.
 
 use crate::http1::Reply;
 use serde_json::json;

@@ -25,7 +25,7 @@ pub(super) struct ReceiveMessage {
     pub(super) message_attribute_names: Vec<String>,
 }
 
-/// One entry of DeleteMessageBatch; DeleteMessage is one without an id.
+/// One entry of DeleteMessageBatch; DeleteMessage is one without id.
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub(super) struct Delete<'a> {
@@ -35,7 +35,7 @@ pub(super) struct Delete<'a> {
     pub(super) receipt_handle: Cow<'a, str>,
 }
 
-/// One entry of ChangeMessageVisibilityBatch; ChangeMessageVisibility is one without an id.
+/// One entry of ChangeMessageVisibilityBatch; ChangeMessageVisibility is one without id.
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub(super) struct Change<'a> {
@@ -47,7 +47,7 @@ pub(super) struct Change<'a> {
     pub(super) visibility_timeout: i64,
 }
 
-/// One entry of SendMessageBatch; SendMessage is one without an id.
+/// One entry of SendMessageBatch; SendMessage is one without id.
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub(super) struct Send {
@@ -74,7 +74,7 @@ impl Send {
         self.message_body.len() + attributes.map(|(name, of)| name.len() + value(of)).sum::<usize>()
     }
 
-    /// The message, and those of its attributes that are no texts.
+    /// The message, and its non-text attributes.
     pub(super) fn into_push(self) -> (Push, Vec<(String, Value)>) {
         let text = |value: &Value| {
             (value["DataType"] == "String").then(|| value["StringValue"].as_str().map(str::to_owned))?
@@ -112,7 +112,7 @@ pub(super) struct GetQueueAttributes {
     pub(super) attribute_names: Vec<String>,
 }
 
-/// Which queue any request is about.
+/// The queue of a request.
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub(super) struct About<'a> {

@@ -1,4 +1,4 @@
-//! From a request to its answer: the fault that it is to meet, the operation, the journal.
+//! From a request to its answer: its fault, the operation, the journal.
 
 use super::action::Action;
 use super::answer::{self, Wanted};
@@ -22,8 +22,8 @@ use tokio::sync::watch;
 const BATCH_MAX: usize = 10;
 const VISIBILITY_MAX_SECS: i64 = 12 * 3_600;
 const WAIT_MAX_SECS: i64 = 20;
-/// From a message's arrival to the answer of a poll that waited for it: at least this, with SQS rather ten times as much.
-/// What comes within it comes together.
+/// From a message's arrival to the answer of a waiting poll: at least this; SQS takes about ten
+/// times as long. Messages that arrive within it are received together.
 const WAKING: Duration = Duration::from_millis(2);
 
 pub(super) struct Service {
@@ -34,7 +34,7 @@ pub(super) struct Service {
     calls: [AtomicU64; Action::ALL.len()],
     deleted: AtomicU64,
     base: OnceLock<String>,
-    /// Milliseconds by which a test has moved the clock.
+    /// The milliseconds by which a test has advanced the clock.
     ahead_ms: AtomicU64,
     /// The wall clock when the journal began.
     epoch_ms: u64,
@@ -89,7 +89,7 @@ impl Service {
         self.queues().wake_all();
     }
 
-    /// Records a message that was accepted and wakes who waits for it; gives its id.
+    /// Records an accepted message and wakes a waiting poll; returns the message's id.
     pub(super) fn sent(&self, sent: Sent) -> Option<String> {
         if !sent.repeated {
             self.journal.note(sent.tag, sent.lane, sent.step());
@@ -102,14 +102,14 @@ impl Service {
         share > 0.0 && self.dice.lock().unwrap_or_else(PoisonError::into_inner).unit() < share
     }
 
-    /// What this call is to meet, once it has taken its time.
+    /// The fate of this call, after its latency.
     async fn fate(&self, action: Action, queue: &str, signed_at: &str) -> Fate {
         let latency = self.faults.borrow().latency;
         if !latency.is_zero() {
             tokio::time::sleep(latency).await;
         }
         if self.faults.borrow().hanging {
-            // An error means that the stand-in is gone, and this call with it.
+            // An error means that the stand-in is gone, and the call ends with it.
             let _ = self.faults.subscribe().wait_for(|faults| !faults.hanging).await;
         }
         let (share, by_chance) = {
@@ -208,12 +208,13 @@ impl Service {
         loop {
             let woken = waiting.notified();
             tokio::pin!(woken);
-            // Before the look at the queue, so that nothing comes between the two.
+            // Before the queue is checked, so that nothing is missed between the two.
             woken.as_mut().enable();
             let now = self.now();
             let next = match self.try_receive(index, max, visibility, now, request, reply) {
                 Tried::Brought => {
-                    // The next poll in line must learn when these leases end, and there may be more messages.
+                    // The next waiting poll must learn when these leases end, and there may be more
+                    // messages.
                     waiting.notify_one();
                     return Ok(());
                 }
@@ -314,7 +315,7 @@ impl Service {
         if self.chance(share) { Err(Refusal::internal()) } else { Ok(()) }
     }
 
-    /// Does something for each entry, and answers with a result for each.
+    /// Runs `each` for every entry, and answers with a result for each.
     fn batch<'i>(
         &self,
         ids: impl Iterator<Item = &'i str>,
@@ -345,10 +346,10 @@ impl Service {
     }
 }
 
-/// What a look at the queue brought.
+/// The result of one attempt to receive.
 enum Tried {
     Brought,
-    /// Nothing; the next lease or delay ends then.
+    /// Nothing; when the next lease or delay ends.
     Nothing(Option<Duration>),
 }
 

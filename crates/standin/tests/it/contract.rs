@@ -1,4 +1,5 @@
-//! The queue suite on the stand-in, through the adapter and the SDK. Its clock is moved, not waited for.
+//! The queue suite on the stand-in, through the adapter and the SDK. The test advances its clock
+//! and never waits.
 
 use adapter_aws::{Aws, QueueUrl, SqsQueue};
 use async_trait::async_trait;

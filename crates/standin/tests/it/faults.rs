@@ -1,4 +1,4 @@
-//! Everything that can be told to go wrong does, and ends when it is told to.
+//! Every fault takes effect when it is set, and ends when it is cleared.
 
 use crate::wire::Stage;
 use anyhow::{Result, ensure};
@@ -55,7 +55,7 @@ async fn entries_of_a_batch_fail_alone() -> Result<()> {
     Ok(())
 }
 
-/// As with the brief's IAM policy: a batch needs the permission of what it is a batch of.
+/// As with an IAM policy of AWS: a batch needs the permission of its single action.
 #[tokio::test]
 async fn what_is_not_allowed_is_denied_by_name() -> Result<()> {
     let stage = Stage::new().await?;
@@ -93,7 +93,7 @@ async fn a_queue_vanishes_and_comes_back_with_its_messages() -> Result<()> {
     Ok(())
 }
 
-/// The client that is told the server's time signs with it from then on.
+/// A client that learns the server's time from the answer signs with it from then on.
 #[tokio::test]
 async fn a_request_signed_at_another_time_is_refused_and_told_the_time() -> Result<()> {
     let stage = Stage::new().await?;

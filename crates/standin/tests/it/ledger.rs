@@ -1,4 +1,5 @@
-//! The ledger finds each kind of broken promise, and nothing where everything was kept. A worker is played by hand.
+//! The ledger finds each kind of broken promise, and nothing where every promise was kept. The
+//! tests act as the worker.
 
 use crate::wire::Stage;
 use anyhow::{Context, Result, ensure};
@@ -13,8 +14,8 @@ use std::time::Duration;
 
 const QUEUE: &str = "events.fifo";
 
-/// A FIFO queue with three events of one reservation, and a reservation-api; the inventory's part is left out, so each
-/// event that is deleted is one without its effect.
+/// A FIFO queue with three events of one reservation, and a reservation-api. The inventory is left
+/// out, so each deleted event is one without its effect.
 struct Play {
     journal: Arc<Journal>,
     sqs: Sqs,
@@ -82,7 +83,7 @@ async fn an_event_that_begins_before_the_one_before_has_ended_overlaps_it() -> R
     let play = Play::new().await?;
     play.patch(1).await?;
     play.patch(2).await?;
-    // The first one again: its run ends after the second one's has begun.
+    // The first one again: its run ends after the second one has begun.
     play.patch(1).await?;
     ensure!(play.broken() == [Broken::Overlap(Tag(1), Tag(2))], "{:?}", play.broken());
     Ok(())

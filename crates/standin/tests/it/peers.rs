@@ -1,4 +1,4 @@
-//! The inventory and reservation-api through the clients that the worker has.
+//! The inventory and reservation-api through the worker's own clients.
 
 use adapter_peers::{InventoryClient, PeerOptions, ReservationsClient};
 use anyhow::{Context, Result, ensure};

@@ -1,4 +1,4 @@
-//! The JSON protocol itself: what a client that is not ours would see.
+//! The JSON protocol itself, as a client that is not ours sees it.
 
 use anyhow::{Context, Result, ensure};
 use http_body_util::{BodyExt, Full};
@@ -54,7 +54,7 @@ impl Stage {
         self.sqs.push("events", Push { body: body.to_owned(), ..Push::default() }).context("it is sent")
     }
 
-    /// Receives what is there; gives bodies and receipts.
+    /// Receives up to ten messages; returns bodies and receipts.
     pub(crate) async fn receive(&self) -> Result<Vec<(String, String)>> {
         let answer = self.call("ReceiveMessage", json!({"MaxNumberOfMessages": 10})).await?;
         ensure!(answer.status == 200, "{}", answer.body);
@@ -149,7 +149,7 @@ async fn attributes_name_the_queue_its_depth_and_its_policy() -> Result<()> {
     Ok(())
 }
 
-/// An engine that slows down with its groups could not carry a measurement.
+/// An engine that slows down with its number of groups could not carry a measurement.
 #[tokio::test]
 async fn two_hundred_thousand_waiting_groups_cost_no_more_than_one() -> Result<()> {
     let stage = Stage::new().await?;

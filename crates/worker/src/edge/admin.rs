@@ -1,15 +1,17 @@
-//! Administration on its own address (trap O3): what the worker does, the dead letters, the journal.
+//! Administration on its own address (trap T-O3): the worker's status, the dead letters, the
+//! journal.
 //!
-//! Beyond loopback nothing is served without a token; with one, every request carries it in `X-Internal-Token`.
+//! Without a token it is served on loopback only; with one, every request carries it in
+//! `X-Internal-Token`.
 //!
 //! | method path | answer |
 //! |---|---|
 //! | GET /admin/status | the numbers of the worker and its observations |
-//! | GET /admin/journal/{reservation} | what was done to each event of a reservation, oldest first |
-//! | GET /admin/dlq?limit=&after= | dead letters in the order in which they were buried |
+//! | GET /admin/journal/{reservation} | the journal of a reservation's events, oldest first |
+//! | GET /admin/dlq?limit=&after= | dead letters in the order of their burial |
 //! | GET /admin/dlq/{id} | one dead letter with its body |
-//! | POST /admin/dlq/redrive `{ids?, limit?, rate?, dry_run?}` | what was (would be) put back; no `ids` = all |
-//! | POST /admin/dlq/purge `{ids?, all?, dry_run?}` | what was (would be) removed; `all: true` is said, not meant by silence |
+//! | POST /admin/dlq/redrive `{ids?, limit?, rate?, dry_run?}` | the redriven letters; no `ids` = all |
+//! | POST /admin/dlq/purge `{ids?, all?, dry_run?}` | the removed letters; all need `all: true` |
 
 use crate::dead_letter::DeadLetter;
 use crate::redrive::{self, DeadLetters, RedriveOptions, Report, Selection};
@@ -32,9 +34,9 @@ use tokio_util::sync::CancellationToken;
 
 /// Dead letters in one answer, at most.
 const PAGE_MAX: usize = 1_000;
-/// Dead letters that one redrive moves unless it says more.
+/// Dead letters that one redrive moves, unless the request names a limit.
 const REDRIVE_DEFAULT: usize = 100_000;
-/// Redriven messages a second unless the request says otherwise.
+/// Redriven messages per second, unless the request names a rate.
 const RATE_DEFAULT: u32 = 50;
 
 pub(crate) async fn serve(
@@ -58,7 +60,7 @@ pub(crate) async fn serve(
     .await
 }
 
-/// The routes of administration, for a process that serves more than these on the same address.
+/// The routes of administration, for a process that serves more on the same address.
 pub fn routes(handle: Handle, token: Option<SecretString>) -> Router {
     Router::new()
         .route("/admin/status", get(status))
@@ -118,7 +120,7 @@ struct Page {
 #[derive(Serialize)]
 struct ListBody {
     entries: Vec<DeadLetter>,
-    /// What to pass as `after` for the next page; absent on the last.
+    /// The value of `after` for the next page; absent on the last.
     #[serde(skip_serializing_if = "Option::is_none")]
     next: Option<String>,
 }

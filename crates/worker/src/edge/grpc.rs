@@ -1,9 +1,9 @@
-//! Port 8041: WorkerService. An operator pushes one event by hand through the very handlers of the queue, and reads what
-//! the worker does.
+//! Port 8041: WorkerService. An operator runs one event by hand through the same handlers as the
+//! queue's events, and reads the worker's state.
 //!
-//! An event that comes by hand takes no lane: the handlers are idempotent and safe against a run of the same
-//! reservation, and nothing here settles a message. How it ended is told as the pipeline would have judged it: SUCCESS,
-//! SKIPPED (there was nothing to do), RETRY, DLQ.
+//! An event by hand takes no lane: the handlers are idempotent and safe against a concurrent run of
+//! the same reservation, and nothing here settles a message. The answer is the pipeline's verdict:
+//! SUCCESS, SKIPPED (nothing to do), RETRY, DLQ.
 
 use crate::handlers::{Done, Handled, Stop};
 use crate::telemetry::Telemetry;
@@ -39,7 +39,7 @@ pub(crate) async fn serve(
     tasks: &Tasks,
 ) -> Result<(), io::Error> {
     let process = handle.process.clone();
-    // A run by hand goes to its end, as one from the queue does, and is then told.
+    // A run by hand is never cut short, like a run from the queue; then it is answered.
     let time_max = handle.handlers.run_max() + Duration::from_secs(5);
     let services = Services::default().with(WorkerServiceServer::new(Edge(handle)));
     let limits = Limits { time_max, ..Limits::DEFAULT };
@@ -48,7 +48,7 @@ pub(crate) async fn serve(
 
 struct Edge(Handle);
 
-/// How a run by hand ended, in the words of the wire.
+/// The result of a run by hand, as the response reports it.
 struct Told {
     status: ProcessingStatus,
     next_action: String,
@@ -126,7 +126,8 @@ impl WorkerService for Edge {
             Ok(PaymentResultType::Failed | PaymentResultType::Cancelled) => {
                 Fact::PaymentFailed { intent, amount, error_code: words.map(Into::into), error_message: None }
             }
-            // A timeout says nothing of the money, and a refund is no event of a reservation.
+            // A timeout does not say whether money moved, and a refund is no event of a
+            // reservation.
             _ => {
                 return Err(WireError::invalid("result_type", "must be APPROVED, FAILED or CANCELLED").into());
             }
@@ -253,8 +254,8 @@ impl WorkerService for Edge {
 }
 
 impl Edge {
-    /// Seats go back and the reservation ends: as after a failed payment if one is named, else as after the expiry, which
-    /// the inventory refuses before its time.
+    /// Releases the seats and ends the reservation: as after a failed payment if one is named,
+    /// otherwise as after the expiry, which the inventory refuses before its time.
     async fn undo(
         &self,
         r: &ProcessCompensationRequest,

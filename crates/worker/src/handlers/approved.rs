@@ -1,14 +1,15 @@
 //! `payment.approved`: CommitReservation, then the reservation is CONFIRMED with its order.
 //!
-//! | inventory says | then |
+//! | answer of the inventory | then |
 //! |---|---|
 //! | committed, now or before, perhaps after a re-take | the reservation becomes CONFIRMED |
-//! | expired: released and nothing left to take | the payment is given back, the reservation stays as it ended |
-//! | no such hold, not the owner's, anything else | the payment is given back, then a contradiction |
+//! | expired: released, no seats left | give the payment back; the reservation keeps its end |
+//! | no such hold, not the owner's, anything else | give the payment back, then a contradiction |
 //!
-//! If the reservation turns out to be CONFIRMED by another payment, this one is a second payment for the same seats: it
-//! is given back and the event is done. If the seats are committed and the reservation stands in a status that cannot
-//! become CONFIRMED, the payment is kept (the seats are the buyer's) and the contradiction is buried.
+//! If another payment confirmed the reservation, this one is a second payment for the same seats:
+//! it is given back and the event is done. If the seats are committed and the reservation has a
+//! status that cannot become CONFIRMED, the payment is kept (the seats are the buyer's) and the
+//! contradiction is buried.
 
 use super::call::Calls;
 use super::give_back::{PAID_TOO_LATE, SECOND_PAYMENT, UNKNOWN_HOLD, UNKNOWN_RESERVATION, give_back};
@@ -83,7 +84,7 @@ async fn confirm(
                 "the seats are sold as {order} to an unknown reservation; the payment was given back"
             )));
         }
-        // 409 with the same final status: it was confirmed before; by whom decides.
+        // 409 with the same final status: it was confirmed before; which payment did it decides.
         Err(EndRejection::Illegal { current: Some(Status::Confirmed), intent: confirmed_by }) => {
             confirmed_by.is_some_and(|by| by != *intent)
         }
@@ -107,7 +108,8 @@ async fn confirm(
     Ok(Done::Confirmed(order))
 }
 
-/// No seats are left: the money goes back, and the reservation stays as it ended, with the reason (trap M1).
+/// No seats are left: the payment is given back, and the reservation keeps its end, with the reason
+/// (trap T-M1).
 async fn too_late(calls: &mut Calls<'_>, event: &Event, intent: &PaymentIntentId) -> Result<Done, Stop> {
     if !planted(Plant::LateMoneyKept) {
         give_back(calls, intent, PAID_TOO_LATE).await?;
@@ -116,7 +118,8 @@ async fn too_late(calls: &mut Calls<'_>, event: &Event, intent: &PaymentIntentId
     let ended = calls.end(&event.reservation, end).await?;
     probe::hit(end_point!("approved.late_end", &ended));
     match ended {
-        // The payment is settled either way: EXPIRED now or before, CANCELLED before, or nobody there to be told.
+        // The payment is settled either way: EXPIRED now or before, CANCELLED before, or no such
+        // reservation.
         Ok(_)
         | Err(
             EndRejection::NoSuchReservation
@@ -125,7 +128,7 @@ async fn too_late(calls: &mut Calls<'_>, event: &Event, intent: &PaymentIntentId
         Err(EndRejection::Illegal { current: Some(Status::Hold), .. }) => {
             Err(Stop::Transient { error: "the reservation refuses to be EXPIRED while it is in HOLD".into() })
         }
-        // Another payment, which came while there were seats, confirmed it meanwhile.
+        // Another payment, which came while seats were left, confirmed it meanwhile.
         Err(EndRejection::Illegal { current: Some(Status::Confirmed), intent: Some(by) })
             if by != *intent && !planted(Plant::ConfirmedMeanwhile) =>
         {

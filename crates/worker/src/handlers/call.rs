@@ -1,5 +1,5 @@
-//! One run's calls to its peers: each under its limit, each noted for the breaker of its downstream, each failure
-//! classed.
+//! One run's calls to its peers: each has a limit, each is recorded for the breaker of its
+//! downstream, each failure is classified.
 
 use super::{Peers, Stop};
 use core::time::Duration;
@@ -14,12 +14,12 @@ use ports::plant::{Plant, planted};
 use ports::reservations::{EndRejection, EndReservation, Ended, NoSuchReservation, ReservationView};
 use ports::{CallContext, Clock, Fault, FaultClass, PortError};
 
-/// Whom a handler calls; each has a breaker of its own.
+/// The peers that a handler calls; each has its own breaker.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Downstream {
-    /// The keeper of the seats.
+    /// The service that keeps the seats.
     Inventory,
-    /// The keeper of the reservations.
+    /// The service that keeps the reservations.
     Reservation,
     /// The payment provider.
     Payments,
@@ -38,7 +38,7 @@ impl Downstream {
         }
     }
 
-    /// The place in arrays of one entry a downstream.
+    /// The index in arrays with one entry per downstream.
     pub const fn index(self) -> usize {
         self as usize
     }
@@ -50,7 +50,7 @@ pub enum Touch {
     /// It was not called.
     #[default]
     Not,
-    /// It answered, if only with an error.
+    /// It answered, possibly with an error.
     Answered,
     /// It did not answer.
     Silent,
@@ -66,13 +66,13 @@ impl Touched {
         self.0[downstream.index()]
     }
 
-    /// Whether any did not answer.
+    /// Whether any downstream did not answer.
     pub fn any_silent(self) -> bool {
         self.0.contains(&Touch::Silent)
     }
 }
 
-/// What a handler knows of the seats, from the event or looked up.
+/// What a handler knows of the seats, from the event or from a lookup.
 pub(super) struct Known {
     pub(super) show: Option<ShowId>,
     pub(super) seats: Vec<SeatId>,
@@ -103,8 +103,8 @@ impl<'p> Calls<'p> {
         Self { peers, clock, cx, call_max, touched: Touched::default(), seats: Vec::new() }
     }
 
-    /// What the event says of the seats; where it leaves out the show or the seats, the reservation is asked. A payment
-    /// provider cannot know seats.
+    /// The seats of the event. Where it leaves out the show or the seats, the reservation is asked,
+    /// because a payment provider cannot know seats.
     pub(super) async fn known(&mut self, event: &Event) -> Result<Result<Known, NoSuchReservation>, Stop> {
         let hint = &event.seats;
         if hint.show.is_some() && !hint.seats.is_empty() {
@@ -125,7 +125,7 @@ impl<'p> Calls<'p> {
             show: hint.show.clone().or_else(|| view.show.clone()),
             quantity: (!seats.is_empty()).then_some(seats.len() as u32).or(hint.quantity).or(view.quantity),
             seats,
-            // The person of a payment is who pays, and that need not be who reserved.
+            // The person of a payment is the payer, which need not be the person who reserved.
             person: match planted(Plant::PayerHolds) {
                 true => event.person.clone(),
                 false => view.person.clone().or_else(|| event.person.clone()),
@@ -187,7 +187,7 @@ impl<'p> Calls<'p> {
         self.classed(Downstream::Inventory, answer)
     }
 
-    /// `None`: there is no payment provider to ask.
+    /// `None`: no payment provider is configured.
     pub(super) async fn cancel(
         &mut self,
         command: CancelPayment,
@@ -197,7 +197,7 @@ impl<'p> Calls<'p> {
         self.classed(Downstream::Payments, answer).map(Some)
     }
 
-    /// The adapter has a deadline of its own; this one holds for a peer that forgets it.
+    /// The adapter has its own deadline; this one also stops a peer that ignores it.
     async fn limited<T, R>(
         &self,
         call: impl Future<Output = Result<T, PortError<R>>> + Send,

@@ -1,15 +1,15 @@
 //! `reservation.expired`: the hold ran out. ReleaseHold(EXPIRED), then the reservation is EXPIRED.
 //!
-//! | inventory says | then |
+//! | answer of the inventory | then |
 //! |---|---|
 //! | released now, no such hold | the reservation becomes EXPIRED |
 //! | released before | the reservation comes to the end of that release's cause |
 //! | already committed | done: the buyer was faster |
-//! | not due yet | again after what is left; no attempt is burnt |
+//! | not due yet | again after the remaining time; it counts as no attempt |
 //! | anything else | a contradiction |
 //!
-//! If the reservation turns out to be CONFIRMED after the seats went back, the inventory is asked again: a late payment may
-//! have taken them meanwhile.
+//! If the reservation turns out to be CONFIRMED after the seats were released, the inventory is
+//! asked again: a late payment may have taken them meanwhile.
 
 use super::call::{Calls, Known};
 use super::{Done, Stop};
@@ -23,8 +23,9 @@ use ports::probe;
 use ports::reservations::{EndRejection, NoSuchReservation};
 use std::sync::Arc;
 
-/// Waits that the inventory may ask for are kept within this: less is a busy loop, and more is longer than the
-/// longest hold, so somebody's clock is wrong and the event had better be looked at again.
+/// The wait that the inventory asks for is kept within these: a shorter one is a busy loop, and a
+/// longer one exceeds the longest hold, so a clock is wrong and the event should be looked at
+/// again.
 const NOT_DUE_MIN: Duration = Duration::from_millis(100);
 const NOT_DUE_MAX: Duration = Duration::from_secs(15 * 60);
 
@@ -60,8 +61,8 @@ pub(super) async fn handle(calls: &mut Calls<'_>, event: &Event) -> Result<Done,
     }
 }
 
-/// The end of a reservation whose hold was released: that of the cause that the inventory remembers, so that what it may
-/// take again and what may become CONFIRMED cannot disagree.
+/// The end of a reservation whose hold was released. It follows the cause that the inventory
+/// remembers, so that what it may re-take and what may become CONFIRMED cannot disagree.
 pub(super) fn end_of(released: &Released, cause: ReleaseCause, error_code: Option<Arc<str>>) -> End {
     match released {
         Released::Now { .. } => End::after_release(cause, error_code),
@@ -69,8 +70,8 @@ pub(super) fn end_of(released: &Released, cause: ReleaseCause, error_code: Optio
     }
 }
 
-/// Whether the seats of a reservation that is CONFIRMED are sold. They were given back when this run asked, so a late
-/// payment has taken them again since, by a confirm of the buyer's.
+/// Whether the seats of a CONFIRMED reservation are sold. They were free when this run asked, so a
+/// late payment has taken them again since, by a confirmation of the buyer's.
 pub(super) async fn confirmed_meanwhile(
     calls: &mut Calls<'_>,
     id: &ReservationId,
@@ -85,7 +86,7 @@ pub(super) async fn confirmed_meanwhile(
 
 /// An answer of the reservation that does not fit what the inventory did.
 pub(super) enum Unfit {
-    /// CONFIRMED, although the seats went back.
+    /// CONFIRMED, although the seats were released.
     Confirmed,
     /// Anything else.
     Stop(Stop),
@@ -100,8 +101,9 @@ impl From<Unfit> for Stop {
     }
 }
 
-/// What the reservation's answer means after the seats went back: any end without seats will do, because a late failure
-/// after the expiry and a cancel racing its timer happen every day. Only CONFIRMED contradicts.
+/// The meaning of the reservation's answer after the seats were released. Any end without seats
+/// will do, because a failure after the expiry and a cancel that races its timer happen every day.
+/// Only CONFIRMED contradicts.
 pub(super) fn without_seats(
     ended: Result<(), EndRejection>,
     done: Done,

@@ -1,11 +1,12 @@
-//! `payment.failed`: ReleaseHold(FAILED_PAYMENT), then the reservation is CANCELLED with the provider's code.
+//! `payment.failed`: ReleaseHold(FAILED_PAYMENT), then the reservation is CANCELLED with the
+//! provider's code.
 //!
-//! | inventory says | then |
+//! | answer of the inventory | then |
 //! |---|---|
 //! | released now, no such hold | the reservation becomes CANCELLED |
 //! | released before | the reservation comes to the end of that release's cause |
-//! | already committed, by another payment | done: this failure is stale (trap M3) |
-//! | already committed, by this very payment | a contradiction: seats were sold against a failed payment |
+//! | already committed, by another payment | done: this failure is stale (trap T-M3) |
+//! | already committed, by this very payment | a contradiction: seats sold for a failed payment |
 //! | already committed, the reservation is not CONFIRMED yet | its status is late: look again |
 //! | anything else | a contradiction |
 
@@ -57,8 +58,8 @@ pub(super) async fn handle(
     }
 }
 
-/// The seats are sold. To whose payment, only the reservation knows, and it is asked now: what was looked up before
-/// the release may be older than the commit.
+/// The seats are sold. Only the reservation knows to which payment, and it is asked now: a lookup
+/// before the release may be older than the commit.
 async fn stale(calls: &mut Calls<'_>, event: &Event, intent: &PaymentIntentId) -> Result<Done, Stop> {
     let view = match calls.get(&event.reservation).await? {
         Ok(view) => view,

@@ -1,8 +1,8 @@
-//! Giving a payment back: CancelPayment voids what is not captured and refunds what is.
+//! Giving a payment back: CancelPayment voids an uncaptured payment and refunds a captured one.
 //!
-//! The key is derived from the intent alone, so however often an event is handled, and for whatever reason, the money
-//! goes back once (invariant M3). If it cannot go back, the event is buried as `paid_without_seat`: an operator has
-//! to look, because somebody paid for nothing.
+//! The key is derived from the intent alone, so however often an event is handled, and for whatever
+//! reason, the money goes back once (invariant M3). If it cannot go back, the event is buried as
+//! `paid_without_seat`: an operator must look, because a buyer paid for nothing.
 
 use super::Stop;
 use super::call::Calls;
@@ -13,9 +13,9 @@ use ports::payments::{CancelPayment, PaymentRejection};
 /// Why a payment is given back.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Why {
-    /// The code that a reservation is told.
+    /// The code that the reservation records.
     pub(super) code: &'static str,
-    /// The words for people.
+    /// The text for people.
     words: &'static str,
 }
 
@@ -30,7 +30,7 @@ pub(super) const UNKNOWN_HOLD: Why =
 
 pub(super) const BY_OPERATOR: Why = Why { code: "BY_OPERATOR", words: "given back by an operator" };
 
-/// Returns when the money is on its way back.
+/// Returns when the provider has accepted to give the money back.
 pub(super) async fn give_back(calls: &mut Calls<'_>, intent: &PaymentIntentId, why: Why) -> Result<(), Stop> {
     let stuck = |what: &str| Stop::Hopeless {
         reason: Reason::PaidWithoutSeat,

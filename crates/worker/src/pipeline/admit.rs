@@ -1,5 +1,5 @@
-//! What may start, starts: a place is free, the downstreams answer, the write rate allows it. That enough lease is left
-//! is seen to before: `lease` hands back what waits before a turn admits.
+//! Starts every message that may start: a place is free, the downstreams answer, the write rate
+//! allows it. `lease` runs before this in a turn and hands back messages with too little lease.
 
 use super::signal::RunGuard;
 use super::table::{Run, Stage, Ticket};
@@ -16,15 +16,15 @@ use ports::plant::{Plant, planted};
 use ports::probe;
 use std::sync::Arc;
 
-/// How long a message stays hidden that only the payment provider holds up, while that is being probed.
+/// How long a message that only the payment provider holds up stays hidden, while a probe is out.
 const HELD_UP_DELAY: Duration = Duration::from_secs(1);
 
 /// Whether the next head started.
 enum Next {
     Started,
-    /// It left its lane without having been started.
+    /// It was handed back without a run.
     SentAway,
-    /// Nothing can start before something changes.
+    /// Nothing can start until something changes.
     Nothing,
 }
 
@@ -48,7 +48,7 @@ impl Pipeline {
 
     fn admit_next(&mut self, lane: &ReservationId, ticket: Ticket, now: Duration) -> Next {
         let Some(delivery) = self.table.get(ticket) else {
-            // A ticket without a delivery cannot be: take the lane's rest out, so that the loop ends.
+            // Unreachable: a ticket always has a delivery. Empty the lane, so that the loop ends.
             self.send_away(lane, Duration::ZERO, "unknown", now);
             return Next::SentAway;
         };
@@ -90,8 +90,8 @@ impl Pipeline {
         Next::Started
     }
 
-    /// A breaker is open. If it is one that every event needs, all that has not started goes back (trap T10);
-    /// otherwise only this lane waits.
+    /// A breaker is open. If every event needs its downstream, all unstarted messages are handed
+    /// back (trap T-T10); otherwise only this lane waits.
     fn shut(&mut self, lane: &ReservationId, until: Option<Duration>, now: Duration) -> Next {
         if let Admission::Shut(_) = self.gates.admission(now) {
             self.hand_back_waiting("a downstream does not answer", now);
@@ -108,7 +108,7 @@ impl Pipeline {
         }
     }
 
-    /// Gives back everything that has not started; no attempt is burnt (trap T5).
+    /// Hands back all unstarted messages; none of them counts as an attempt (trap T-T5).
     pub(super) fn hand_back_waiting(&mut self, why: &'static str, now: Duration) {
         for ticket in self.lanes.take_all_waiting() {
             self.hand_back(ticket, Duration::ZERO, why, now);
@@ -145,7 +145,8 @@ impl Pipeline {
             }
         }
         if let Some(delivery) = self.table.get(ticket) {
-            // While it waited it was looked at for another reason: a run's lease is renewed at half of it.
+            // While it waited, its next look was for another reason; a run's lease is renewed at
+            // half of it.
             let renew_at = delivery.lease_until.saturating_sub(to_renew).max(now);
             self.table.look_at(ticket, renew_at);
         }
@@ -157,7 +158,7 @@ impl Pipeline {
         });
     }
 
-    /// Which downstream a failed run waits for, to be remembered with its attempts.
+    /// The downstream that a failed run waits for, remembered with its attempts.
     pub(super) fn blocked_on(handled: &Handled) -> Option<Downstream> {
         match &handled.ending {
             Err(Stop::Silent { on, .. }) => Some(*on),

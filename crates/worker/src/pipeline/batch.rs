@@ -1,5 +1,5 @@
-//! Settlements on their way to the queue, collected: a batch goes at ten entries, 5 ms after its first, or at once when
-//! nothing is in flight that could fill it.
+//! Collects settlements into batches. A batch is sent at ten entries, 5 ms after its first, or at
+//! once when nothing is in flight that could fill it.
 
 use super::table::Ticket;
 use core::time::Duration;
@@ -24,7 +24,7 @@ impl Batch {
         self.entries.front().map(|(_, since)| *since + LINGER)
     }
 
-    /// The next batch that should go now.
+    /// The next batch that is due.
     pub(super) fn take(&mut self, now: Duration, idle: bool) -> Option<Vec<Ticket>> {
         let due = self.due_at()? <= now;
         if !due && !idle && self.entries.len() < QUEUE_BATCH_MAX {

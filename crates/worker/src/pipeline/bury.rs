@@ -1,7 +1,9 @@
-//! Burying: a copy to the dead-letter queue, confirmed, then the delete, then the lane goes on (trap T4).
+//! Burying: a copy to the dead-letter queue, confirmed, then the delete, then the lane continues
+//! (trap T-T4).
 //!
-//! Without a dead-letter queue of ours the message is left to the queue's own redrive policy: it is hidden for the longest
-//! wait and comes back until the policy moves it. The same if the queue refuses our copy for good.
+//! Without a dead-letter queue of ours the message is left to the queue's own redrive policy: it is
+//! hidden for the longest wait and redelivered until the policy moves it. The same happens if the
+//! queue refuses our copy for good.
 
 use super::settle::{again_after, is_denied};
 use super::signal::{Answers, Signal, per_entry};
@@ -18,11 +20,11 @@ use ports::plant::{Plant, planted};
 use ports::queue::{Outgoing, Sent};
 use ports::{FaultClass, probe};
 
-/// The retry whose wait is the longest.
+/// The retry number with the longest wait.
 const LONGEST_WAIT: u32 = 5;
 
 impl Pipeline {
-    /// Begins the burial of the head of a lane; the lane stays occupied until it is over.
+    /// Begins the burial of the head of a lane; the lane stays occupied until it has finished.
     pub(super) fn bury(
         &mut self,
         ticket: Ticket,
@@ -63,7 +65,7 @@ impl Pipeline {
         self.retry(ticket, delay, now);
     }
 
-    /// Sends copies, as many calls as their size demands.
+    /// Sends the copies, in as many calls as their size requires.
     pub(super) fn send_copies(&mut self, tickets: Vec<Ticket>, now: Duration) {
         let last_seen = self.parts.clock.now();
         let (mut batch, mut bytes) = (Vec::new(), 0);
@@ -147,7 +149,7 @@ impl Pipeline {
         }
     }
 
-    /// When the message was first received, by the queue's word or by our own memory of it.
+    /// When the message was first received, as the queue reports it or as we remember it.
     pub(super) fn first_seen(&self, ticket: Ticket) -> Timestamp {
         let Some(delivery) = self.table.get(ticket) else { return Timestamp::EPOCH };
         let message = &delivery.message;

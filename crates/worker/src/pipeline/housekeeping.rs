@@ -1,6 +1,6 @@
-//! Once a second: liveness, readiness, and the numbers that are not per event. Every fifteen seconds the queue is asked
-//! how much there is to do, for the gauge that the autoscaler goes by: visible messages and running handlers, not
-//! messages that are hidden until their retry (trap O4).
+//! Once a second: liveness, readiness, and the numbers that are not per event. Every fifteen
+//! seconds the queue reports its depth, for the gauge that the autoscaler uses: visible messages
+//! and running handlers, not messages that are hidden until their retry (trap T-O4).
 
 use super::signal::Signal;
 use super::{Phase, Pipeline};
@@ -11,7 +11,7 @@ use ports::queue::{Depth, RedrivePolicy};
 
 const EVERY: Duration = Duration::from_secs(1);
 const DEPTH_EVERY: Duration = Duration::from_secs(15);
-/// A `maxReceiveCount` below this is warned about (contracts section 5).
+/// A `maxReceiveCount` below this causes a warning.
 const MAX_RECEIVE_COUNT_MIN: u32 = 20;
 /// Failed polls in a row after which the worker is not ready.
 const POLL_FAILURES_MAX: u32 = 3;
@@ -64,8 +64,8 @@ impl Pipeline {
         });
     }
 
-    /// The queue's own count of receives is only a backstop: followers and handed back messages are received often
-    /// without having been tried (trap T5), so a low limit would bury them.
+    /// The queue's own count of receives is only a backstop: followers and handed back messages are
+    /// often received without being tried (trap T-T5), so a low limit would bury them.
     pub(super) fn judge_redrive(&self, policy: Result<Option<RedrivePolicy>, Fault>) {
         match policy {
             Ok(Some(policy)) if policy.max_receive_count < MAX_RECEIVE_COUNT_MIN => tracing::warn!(
@@ -90,7 +90,7 @@ impl Pipeline {
         }
     }
 
-    /// Shows the turn's numbers and journal.
+    /// Publishes the turn's numbers and journal.
     pub(super) fn report(&mut self) {
         let (running, waiting) = (self.running, self.lanes.waiting());
         let settling = self.table.len().saturating_sub(running + waiting);

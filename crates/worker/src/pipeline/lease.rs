@@ -1,9 +1,10 @@
-//! The lease table's clockwork: each delivery is looked at when its time comes (trap T6).
+//! Watches the leases: each delivery is looked at when its time comes (trap T-T6).
 //!
-//! - What waits is handed back while there is still time to do so.
-//! - What runs is renewed, in batches, until the handler's own limit; then it is cut off. A lease that ends under a run cuts
-//!   it off too.
-//! - What is being settled is never renewed: it is sent again, and left to the queue when its lease ends.
+//! - A waiting message is handed back while its lease still allows it.
+//! - A run's lease is renewed, in batches, until the handler's own limit; then the run is cut off.
+//!   A lease that ends under a run cuts it off too.
+//! - A lease under settlement is never renewed: the settlement is sent again, and left to the queue
+//!   when the lease ends.
 
 use super::signal::{Answers, Signal, per_entry};
 use super::table::{Action, Cut, Settling, Stage, Ticket};
@@ -15,7 +16,7 @@ use ports::plant::{Plant, planted};
 use ports::queue::Receipt;
 use ports::{FaultClass, probe};
 
-/// When a delivery is looked at again that waits for an answer which will come.
+/// The next look at a delivery that waits for an answer which will come.
 const LATER: Duration = Duration::from_secs(1);
 
 enum Look {
@@ -92,7 +93,8 @@ impl Pipeline {
                 let lane = self.table.get(ticket).map(|delivery| delivery.lane.clone());
                 let waiting = lane.map(|lane| self.lanes.take_waiting(&lane)).unwrap_or_default();
                 if !waiting.contains(&ticket) {
-                    // It waits in no lane, which cannot be; left alone it would keep the loop turning.
+                    // Unreachable: a waiting message is in a lane. Left alone it would keep the
+                    // loop turning.
                     self.leave(ticket, now);
                 }
                 for ticket in waiting {
@@ -121,7 +123,7 @@ impl Pipeline {
         }
     }
 
-    /// Adds runs whose renewal would be due soon: a call costs the same for ten.
+    /// Adds runs whose renewal is due soon: a call for ten costs the same as a call for one.
     fn join_renewal(&self, renewals: &mut Vec<Ticket>, now: Duration) {
         let soon = now + self.options.visibility / 10;
         for ticket in self.table.due(soon) {
@@ -169,7 +171,8 @@ impl Pipeline {
         now: Duration,
     ) {
         self.tell_denied(Operation::ChangeVisibility, results.as_ref().err());
-        // Told once and left to the queue's own timeout: without the permission every run has its first lease only.
+        // Logged once and left to the queue's own timeout: without the permission every run has
+        // only its first lease.
         let denied = results.as_ref().is_err_and(|fault| fault.class == FaultClass::Permanent);
         let results = per_entry(results, entries.len());
         let (until, to_renew) = (self.lease_from(sent_at), self.options.lease_to_renew());
@@ -192,7 +195,7 @@ impl Pipeline {
                     delivery.lease_until = until;
                     until.saturating_sub(to_renew).min(run.since + run_max)
                 }
-                // A newer receipt has come meanwhile: the lease is that one's.
+                // A newer receipt has arrived meanwhile, and the lease belongs to it.
                 _ if !same => now,
                 Err(fault) if fault.class == FaultClass::Permanent && !denied && run.cut.is_none() => {
                     run.cut_off(Cut::LeaseLost);

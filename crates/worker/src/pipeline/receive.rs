@@ -1,7 +1,7 @@
-//! Messages come in: polls are started, their answers filed by message id and put into lanes.
+//! Brings messages in: starts polls, files their answers by message id and puts them into lanes.
 //!
-//! A poll runs as a task of its own and always to its end (trap T2). It decodes what it brings, so that the loop does
-//! not.
+//! A poll runs as a task of its own and always to its end (trap T-T2). It decodes its messages
+//! itself, to keep that work out of the loop.
 
 use super::signal::{Arrival, Signal};
 use super::table::{Action, Delivery, Settling, Stage, Then, Ticket};
@@ -17,7 +17,8 @@ use ports::plant::{Plant, planted};
 use ports::queue::Receive;
 use ports::{Fault, probe};
 
-/// How long a message stays hidden on a standard queue when its lane has no room: at once it would come straight back.
+/// How long a message stays hidden on a standard queue when its lane is full: hidden for no time it
+/// would be redelivered at once.
 const NO_ROOM_DELAY: Duration = Duration::from_secs(1);
 
 impl Pipeline {
@@ -64,7 +65,7 @@ impl Pipeline {
             };
             let arrive = |message| Arrival { content: Content::of(&message), message, requested_at: now };
             let result = result.map(|messages| messages.into_iter().map(arrive).collect());
-            // Without a loop there is nobody to hand back to: the leases run out.
+            // Without a loop nothing can hand the messages back: their leases run out.
             let _ = signals.send(Signal::Polled { poll: poll.id, result });
         });
     }
@@ -89,7 +90,7 @@ impl Pipeline {
     pub(super) fn arrive(&mut self, arrival: Arrival, now: Duration) {
         let lease_until = self.lease_from(arrival.requested_at);
         if lease_until <= now {
-            // It took longer to get here than its lease: the queue hands it out again.
+            // It took longer to get here than its lease: the queue redelivers it.
             return;
         }
         if let Some(ticket) = self.table.by_message(&arrival.message.id) {
@@ -114,14 +115,15 @@ impl Pipeline {
         }
     }
 
-    /// The same message came again while it is with us (trap T7). Its newer receipt replaces the older one, and nothing
-    /// is started twice. Only if this delivery can no longer be settled under the newer receipt, because the run lost
-    /// its lease or the message is just going back, is it a new delivery, and waits until the old one is over.
+    /// The same message was received again while the worker has it (trap T-T7). Its newer receipt
+    /// replaces the older one, and nothing is started twice. It becomes a new delivery, which waits
+    /// for the end of the old one, only if the old one can no longer be settled under the newer
+    /// receipt: the run lost its lease, or the message is being handed back.
     fn arrive_again(&mut self, ticket: Ticket, arrival: Arrival, lease_until: Duration) {
         self.note(ticket, What::ReceivedAgain);
         let Some(delivery) = self.table.get_mut(ticket) else { return };
         if arrival.message.receive_count < delivery.message.receive_count && !planted(Plant::LateAnswerWins) {
-            // The answer of an earlier receive that comes late: its lease has been replaced.
+            // The late answer of an earlier receive, whose lease has been replaced.
             return;
         }
         let waits = match &delivery.stage {
@@ -145,20 +147,21 @@ impl Pipeline {
         delivery.lease_until = delivery.lease_until.max(lease_until);
     }
 
-    /// The delivery of a lane for whose end something waits already, if there is one.
+    /// The delivery of a lane for whose end arrivals wait, if any.
     fn waits_in(&mut self, lane: &ReservationId) -> Option<&mut Delivery> {
         let ticket = *self.came_again.get(lane).filter(|_| !planted(Plant::ComesAgainAlone))?;
         self.table.get_mut(ticket)
     }
 
-    /// A message of this lane goes back: on a FIFO queue what waits for its turn in it must not be started before.
+    /// A message of this lane is handed back: on a FIFO queue the arrivals that wait in this lane
+    /// must not start before it.
     pub(super) fn goes_back(&mut self, lane: &ReservationId) {
         if self.fifo && self.came_again.contains_key(lane) && !planted(Plant::ComesAgainAlone) {
             self.overtaken.insert(lane.clone());
         }
     }
 
-    /// Gives back what waited and would overtake.
+    /// Hands back an arrival that would overtake.
     pub(super) fn turn_away(&mut self, arrival: Arrival, now: Duration) {
         let lease_until = self.lease_from(arrival.requested_at);
         if lease_until <= now {
@@ -176,7 +179,7 @@ impl Pipeline {
         self.hand_back(ticket, Duration::ZERO, "an earlier one of its group went back", now);
     }
 
-    /// Gives a message back that was not started.
+    /// Hands a message back that was not started.
     pub(super) fn hand_back(&mut self, ticket: Ticket, delay: Duration, why: &'static str, now: Duration) {
         self.note(ticket, What::HandedBack { why });
         if let Some(lane) = self.table.get(ticket).map(|delivery| delivery.lane.clone()) {

@@ -1,8 +1,9 @@
-//! The only place that touches the queue again after a receive: deletes and changes of visibility, in batches.
+//! The only place that calls the queue again after a receive: deletes and changes of visibility, in
+//! batches.
 //!
-//! Every entry's result is read (trap T8). One that failed is sent again until its lease ends, with the newest receipt;
-//! a delete that could not be confirmed by then is counted as `worker_acks_lost`. Nothing is sent for a delivery whose
-//! lease has ended (invariant Q4).
+//! Every entry's result is read (trap T-T8). A failed entry is sent again until its lease ends,
+//! with the newest receipt; a delete that is not confirmed by then is counted as
+//! `worker_acks_lost`. Nothing is sent for a delivery whose lease has ended (invariant Q4).
 
 use super::signal::{Answers, Signal, per_entry};
 use super::table::{Action, Settling, Stage, Then, Ticket};
@@ -24,7 +25,7 @@ pub(super) fn again_after(tries: u32) -> Duration {
 }
 
 impl Pipeline {
-    /// Begins the settlement of a delivery: its last word.
+    /// Begins the settlement of a delivery: the last word on its message.
     pub(super) fn settle(&mut self, ticket: Ticket, action: Action, then: Then, now: Duration) {
         let Some(delivery) = self.table.get_mut(ticket) else { return };
         delivery.stage = Stage::Settling(Settling { action, then, in_air: false, tries: 0 });
@@ -40,7 +41,7 @@ impl Pipeline {
         }
     }
 
-    /// Sends the batches whose time has come.
+    /// Sends the batches that are due.
     pub(super) fn send_batches(&mut self, now: Duration) {
         let idle = self.running == 0 && self.lanes.ready_len() == 0;
         while let Some(tickets) = self.deletes.take(now, idle) {
@@ -74,7 +75,7 @@ impl Pipeline {
                 continue;
             }
             if renewal_in_air && settling.action != Action::Delete {
-                // It is queued up again when the renewal is answered.
+                // It is queued again when the renewal is answered.
                 continue;
             }
             settling.in_air = true;
@@ -107,7 +108,7 @@ impl Pipeline {
         });
     }
 
-    /// A call to the queue under its deadline (trap T11).
+    /// A call to the queue under its deadline (trap T-T11).
     pub(super) fn limited<T: Send + 'static>(
         &self,
         call: impl Future<Output = Result<T, Fault>> + Send + 'static,
@@ -141,7 +142,8 @@ impl Pipeline {
             let Stage::Settling(settling) = &mut delivery.stage else { continue };
             settling.in_air = false;
             match result {
-                // A delete under a receipt that has been replaced may not have deleted: once more, under the newest.
+                // A delete under a replaced receipt may not have deleted: send it again under the
+                // newest.
                 Ok(()) if newer && now < lease_until => {
                     let action = settling.action;
                     self.queue_up(ticket, action, now);
@@ -165,7 +167,8 @@ impl Pipeline {
         }
     }
 
-    /// A settlement is over: confirmed, or never to be. The delivery leaves, and its lane goes on as it should.
+    /// A settlement has finished: confirmed, or never to be confirmed. Removes the delivery and
+    /// continues its lane.
     pub(super) fn over(&mut self, ticket: Ticket, confirmed: bool, now: Duration) {
         let Some(delivery) = self.table.get(ticket) else { return };
         let Stage::Settling(settling) = &delivery.stage else { return };
@@ -193,22 +196,24 @@ impl Pipeline {
                 self.lanes.finish(&lane);
                 self.leave(ticket, now);
             }
-            // The copy is safe and the message is not deleted: it comes back, so its followers must not run.
+            // The copy is safe, but the message is not deleted and will be redelivered, so its
+            // followers must not run.
             Then::LaneGoesOn => self.leave_with_lane(ticket, now),
             Then::FollowersGoBack => {
                 self.leave(ticket, now);
                 self.followers_go_back(&lane, now);
             }
             Then::LaneOpens => {
-                // In this order: if the message came again meanwhile, the head of its group may have come with it and
-                // been refused by the lane, so the lane must refuse this one as well.
+                // In this order: if the message was received again meanwhile, the head of its group
+                // may have been received with it and refused by the lane, so the lane must refuse
+                // this one as well.
                 self.leave(ticket, now);
                 self.follower_left(&lane);
             }
         }
     }
 
-    /// A head leaves without a settlement of its own, and its followers go back.
+    /// Removes a head without a settlement of its own, and hands its followers back.
     pub(super) fn leave_with_lane(&mut self, head: Ticket, now: Duration) {
         let Some(lane) = self.table.get(head).map(|delivery| delivery.lane.clone()) else { return };
         self.stop_lane(head, Duration::ZERO);
@@ -216,7 +221,7 @@ impl Pipeline {
         self.followers_go_back(&lane, now);
     }
 
-    /// The delivery leaves. What waited for its end is taken up now.
+    /// Removes the delivery and takes up the arrivals that waited for its end.
     pub(super) fn leave(&mut self, ticket: Ticket, now: Duration) {
         let Some(delivery) = self.table.remove(ticket) else { return };
         self.observer.left(ticket.0, &delivery.lane, now);
@@ -238,7 +243,7 @@ impl Pipeline {
         let Some(failed) = self.failed.get_mut(lane) else { return };
         let delay = failed.delay;
         let mut followers = core::mem::take(&mut failed.followers);
-        // One whose lease ended meanwhile has left already.
+        // A follower whose lease ended meanwhile has been removed already.
         followers.retain(|follower| self.table.get(*follower).is_some());
         failed.pending = followers.len();
         if followers.is_empty() {
@@ -260,8 +265,8 @@ impl Pipeline {
         }
     }
 
-    /// A missing permission is told once for each kind of call; the messages are left to the queue's own timeout and
-    /// redrive.
+    /// A missing permission is logged once for each kind of call; the messages are left to the
+    /// queue's own timeout and redrive.
     pub(super) fn tell_denied(&mut self, operation: Operation, fault: Option<&Fault>) {
         if let Some(fault) = fault.filter(|fault| is_denied(fault))
             && self.denied_told.insert(operation.label())
@@ -276,7 +281,7 @@ impl Pipeline {
     }
 }
 
-/// Whether a whole call was refused for good, which every other call of its kind will be as well.
+/// Whether a whole call was refused for good, as every other call of its kind will be.
 pub(super) fn is_denied(fault: &Fault) -> bool {
     fault.class == FaultClass::Permanent
 }

@@ -1,8 +1,9 @@
-//! The end, in one function and in this order: readiness off, no new polls, wait for the polls in the air, hand back
-//! what has not started, let runs finish, flush settlements.
+//! The shutdown, in one function and in this order: readiness off, no new polls, wait for the polls
+//! in the air, hand back unstarted messages, let runs finish, flush settlements.
 //!
-//! Nothing is lost and no attempt burnt (traps T2 and T6). Leases are renewed and settlements sent all the while: it is
-//! the same loop that turns. What is handed back waits for the polls in the air, or one of those would receive it again.
+//! Nothing is lost, and nothing counts as an attempt that was not one (traps T-T2 and T-T6). Leases
+//! are renewed and settlements sent throughout, because the same loop turns. Messages are handed
+//! back only after the last poll has landed, because a poll in the air would receive them again.
 
 use super::table::{Cut, Stage};
 use super::{Phase, Pipeline};
@@ -12,7 +13,7 @@ use ports::plant::{Plant, planted};
 impl Pipeline {
     pub(super) async fn shut_down(mut self) {
         let deadline = self.now() + self.options.shutdown_timeout;
-        // What is left after the runs were cut off: two round trips to the queue, in practice far less.
+        // The time after the runs were cut off: two round trips to the queue, in practice far less.
         let flush_time = (self.options.shutdown_timeout / 5).min(Duration::from_secs(3));
         let runs_until = deadline.saturating_sub(flush_time);
 
@@ -47,7 +48,7 @@ impl Pipeline {
         }
     }
 
-    /// Cancels the runs that are left; their messages go back as if they had not been started.
+    /// Cancels the remaining runs; their messages are handed back as if unstarted.
     fn cut_runs(&mut self) {
         for ticket in self.table.tickets() {
             if let Some(delivery) = self.table.get_mut(ticket)

@@ -1,4 +1,5 @@
-//! What reaches the event loop: the answers of polls, of handlers and of the queue. Tasks send, the loop alone acts.
+//! The signals to the event loop: answers of polls, of handlers and of the queue. Tasks send, the
+//! loop alone acts.
 
 use super::table::Ticket;
 use crate::handlers::{Handled, Stop};
@@ -9,11 +10,11 @@ use ports::Fault;
 use ports::queue::{Depth, Message, Receipt, RedrivePolicy, Sent};
 use tokio::sync::mpsc::UnboundedSender;
 
-/// A message as a poll brought it, already decoded.
+/// A message of a poll, already decoded.
 pub(super) struct Arrival {
     pub(super) message: Message,
     pub(super) content: Content,
-    /// When the receive was started: the lease may be as old as that.
+    /// When the receive started: the lease may be as old as that.
     pub(super) requested_at: Duration,
 }
 
@@ -27,11 +28,11 @@ pub(super) enum Signal {
     Redrive(Result<Option<RedrivePolicy>, Fault>),
 }
 
-/// A result for each entry, or one failure for all.
+/// A result per entry, or one failure for all.
 pub(super) type Answers<T> = Result<Vec<Result<T, Fault>>, Fault>;
 
-/// Gives every entry its own result, in order: a failure of the whole call is each entry's, and so is an answer that
-/// leaves an entry out.
+/// Returns each entry's own result, in order. A failure of the whole call is each entry's failure,
+/// and so is an answer without the entry.
 pub(super) fn per_entry<T>(answers: Answers<T>, entries: usize) -> Vec<Result<T, Fault>> {
     let repeat = |fault: &Fault| Fault::new(fault.class, fault.chain());
     match answers {
@@ -47,7 +48,8 @@ pub(super) fn per_entry<T>(answers: Answers<T>, entries: usize) -> Vec<Result<T,
     }
 }
 
-/// Tells the loop how a run ended, whatever happens to it: returned, cancelled, or unwound by a panic.
+/// Reports the end of a run to the loop, however it ends: returned, cancelled, or unwound by a
+/// panic.
 pub(super) struct RunGuard {
     signals: UnboundedSender<Signal>,
     ticket: Ticket,
@@ -61,7 +63,7 @@ impl RunGuard {
 
     pub(super) fn tell(mut self, handled: Handled) {
         self.told = true;
-        // Without a loop there is nobody to settle: the lease runs out and the message comes back.
+        // Without a loop nothing settles the message: its lease runs out and it is redelivered.
         let _ = self.signals.send(Signal::Ended { ticket: self.ticket, handled });
     }
 }

@@ -1,10 +1,12 @@
-//! Every message that is with us: its newest lease, its stage, and when it must be looked at next.
+//! Every message that the worker has: its newest lease, its stage, and when it must be looked at
+//! next.
 //!
-//! - A delivery is found by its message id, so a message that comes again while it is with us is recognised and its newer
-//!   receipt kept (trap T7).
-//! - `lease_until` is the start of the receive (or renewal) plus the visibility, less a margin: an answer that took long
-//!   has used up its own lease (trap T6).
-//! - Each delivery stands once in the agenda, at the next time when something must happen to it. One timer serves all.
+//! - A delivery is found by its message id, so a message that is received again meanwhile is
+//!   recognised and its newer receipt kept (trap T-T7).
+//! - `lease_until` is the start of the receive (or renewal) plus the visibility, less a margin: a
+//!   slow answer has used up part of its own lease (trap T-T6).
+//! - Each delivery has one entry in the agenda, at the next time when something must happen to it.
+//!   One timer serves all.
 
 use super::signal::Arrival;
 use crate::gates::Probes;
@@ -19,7 +21,7 @@ use ports::queue::Message;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-/// One delivery. Tickets grow in the order of receipt and are never used again.
+/// One delivery. Tickets grow in the order of receipt and are never reused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(super) struct Ticket(pub(super) u64);
 
@@ -30,25 +32,27 @@ pub(super) struct Delivery {
     pub(super) arrived_at: Duration,
     pub(super) lease_until: Duration,
     pub(super) stage: Stage,
-    /// What is taken up when this delivery is over, in the order of receipt: the same message, received again after
-    /// its last word was on its way, and what came after it for its lane, which must not overtake it.
+    /// The arrivals to take up when this delivery has ended, in the order of receipt: the same
+    /// message, received again after its settlement was sent, and later arrivals of its lane, which
+    /// must not overtake it.
     pub(super) again: Vec<Arrival>,
-    /// A renewal was sent and is not answered. It must not arrive behind the change of visibility that ends the lease.
+    /// A renewal was sent and is unanswered. It must not arrive behind the change of visibility
+    /// that ends the lease.
     pub(super) renewal_in_air: bool,
     agenda_at: Duration,
 }
 
-/// Where a delivery stands.
+/// The stage of a delivery.
 pub(super) enum Stage {
-    /// In its lane.
+    /// It waits in its lane.
     Waiting,
     /// A handler works on it.
     Running(Run),
-    /// It is being copied to the dead-letter queue; it still occupies its lane.
+    /// It is being copied to the dead-letter queue and still occupies its lane.
     Copying(Copying),
-    /// Its lane failed; it goes back when the settlement of the head is confirmed.
+    /// Its lane failed; it is handed back when the head's settlement is confirmed.
     Following,
-    /// Its last word is said.
+    /// Its settlement is being sent.
     Settling(Settling),
 }
 
@@ -58,7 +62,7 @@ pub(super) struct Run {
     pub(super) abort: AbortHandle,
     pub(super) probes: Probes,
     pub(super) renewing: bool,
-    /// Why the run was cut off, if it was: it ends as soon as its task says so.
+    /// Why the run was cut off, if it was; it ends when its task reports.
     pub(super) cut: Option<Cut>,
 }
 
@@ -87,17 +91,17 @@ pub(super) struct Settling {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Action {
     Delete,
-    /// Invisible for this long from now on.
+    /// Hide it for this long from now.
     Hide(Duration),
 }
 
-/// What follows when the settlement is over.
+/// What follows the settlement.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Then {
     Nothing,
     /// It was buried: the next of its lane may start.
     LaneGoesOn,
-    /// It is the head of a failed lane: its followers go back now.
+    /// It is the head of a failed lane: its followers are handed back now.
     FollowersGoBack,
     /// It is a follower of a failed lane: the lane opens after the last of them.
     LaneOpens,
@@ -182,7 +186,7 @@ impl Table {
         Some(delivery)
     }
 
-    /// Looks at the delivery again at that time, instead of the time before.
+    /// Moves the next look at the delivery to that time.
     pub(super) fn look_at(&mut self, ticket: Ticket, at: Duration) {
         if let Some(delivery) = self.deliveries.get_mut(&ticket)
             && delivery.agenda_at != at
@@ -198,7 +202,7 @@ impl Table {
         self.agenda.first().map(|(at, _)| *at)
     }
 
-    /// The deliveries to look at by then, earliest first.
+    /// The deliveries whose look is due by then, earliest first.
     pub(super) fn due(&self, until: Duration) -> Vec<Ticket> {
         self.agenda.iter().take_while(|(at, _)| *at <= until).map(|(_, ticket)| *ticket).collect()
     }

@@ -1,4 +1,5 @@
-//! A run ended: what it says of the downstreams is noted, the verdict is asked for, and its settlement begun.
+//! A run ended: records what it learnt of the downstreams, asks for the verdict, and begins the
+//! settlement.
 
 use super::table::{Action, Cut, Stage, Then, Ticket};
 use super::{FailedLane, Limit, Pipeline, What};
@@ -13,7 +14,7 @@ use ports::plant::{Plant, planted};
 use ports::probe;
 use std::sync::Arc;
 
-/// A run that ended, as it was.
+/// The facts of an ended run.
 struct EndedRun {
     work: Arc<Work>,
     attempt: u32,
@@ -73,8 +74,8 @@ impl Pipeline {
         }
     }
 
-    /// The lease ended under the run: whoever has the message now settles it. The attempt is given back (trap T5), the
-    /// lane goes with its head (trap T6).
+    /// The lease ended under the run: its newer receive settles the message. The attempt does not
+    /// count (trap T-T5), and the lane is handed back with its head (trap T-T6).
     fn lost(&mut self, ticket: Ticket, run: &EndedRun, handled: &Handled, now: Duration) {
         self.parts.telemetry.leases_lost.inc();
         self.remember(ticket, run.attempt - 1, handled);
@@ -83,7 +84,7 @@ impl Pipeline {
         self.leave_with_lane(ticket, now);
     }
 
-    /// The head tries again later, and its followers go back behind it.
+    /// The head is retried later, and its followers are handed back behind it.
     pub(super) fn retry(&mut self, ticket: Ticket, delay: Duration, now: Duration) {
         self.note(ticket, What::Retrying { after_ms: delay.as_millis() as u64 });
         if let Some(delivery) = self.table.get(ticket) {
@@ -92,9 +93,9 @@ impl Pipeline {
         self.fail_lane(ticket, delay, now);
     }
 
-    /// A lane fails as a unit (trap T3): the head is hidden, and when that is confirmed the followers become visible. On
-    /// a FIFO queue the group stays blocked behind the head; a standard queue blocks nothing, so there the followers
-    /// stay hidden as long as their head.
+    /// A lane fails as a unit (trap T-T3): the head is hidden, and when that is confirmed the
+    /// followers become visible. On a FIFO queue the group stays blocked behind the head. A
+    /// standard queue blocks nothing, so there the followers stay hidden as long as their head.
     pub(super) fn fail_lane(&mut self, ticket: Ticket, delay: Duration, now: Duration) {
         if planted(Plant::FollowersOvertake)
             && let Some(lane) = self.table.get(ticket).map(|delivery| delivery.lane.clone())

@@ -1,4 +1,5 @@
-//! What is no event is buried at once, with its reason, and counted under a closed set of labels: trap T12.
+//! Undecodable messages are buried at once, with their reason, and counted under a closed set of
+//! labels: trap T-T12.
 
 use crate::bench::{Bench, assert_invariants, expired, raw};
 use ports::Clock;
@@ -22,7 +23,7 @@ fn of<'a>(attributes: &'a [(String, String)], name: &str) -> &'a str {
     attributes.iter().find(|(n, _)| n == name).map_or("", |(_, value)| value)
 }
 
-/// Trap T12: bad payloads are buried at once, whatever is wrong with them.
+/// Trap T-T12: bad payloads are buried at once, whatever is wrong with them.
 #[tokio::test(start_paused = true)]
 async fn what_is_no_event_is_buried_at_once_with_its_reason() {
     let deep = format!("{}{}", "[".repeat(100_000), "]".repeat(100_000));
@@ -49,7 +50,7 @@ async fn what_is_no_event_is_buried_at_once_with_its_reason() {
     }
 }
 
-/// A body of ten megabytes is buried; what fits of it is kept.
+/// A body of ten megabytes is buried; the part that fits is kept.
 #[tokio::test(start_paused = true)]
 async fn ten_megabytes_are_buried_in_what_fits() {
     let (bench, attributes) = buried(format!("{{\"type\":\"{}\"}}", "é".repeat(5 * 1024 * 1024))).await;
@@ -59,7 +60,7 @@ async fn ten_megabytes_are_buried_in_what_fits() {
     assert!((200 * 1024..=256 * 1024).contains(&size), "{size}");
 }
 
-/// Trap T12: a type that is not known counts as `unknown`, and never becomes a label of its own.
+/// Trap T-T12: an unknown type counts as `unknown`, and never becomes a label of its own.
 #[tokio::test(start_paused = true)]
 async fn an_unknown_type_is_no_label() {
     let (bench, _) =
@@ -68,7 +69,7 @@ async fn an_unknown_type_is_no_label() {
     assert!(!bench.process.metrics.render().contains("evil"));
 }
 
-/// A type that could be read counts as itself.
+/// A known type counts under its own label.
 #[tokio::test(start_paused = true)]
 async fn a_bad_payload_of_a_known_type_counts_under_that_type() {
     let (bench, _) =
@@ -76,7 +77,8 @@ async fn a_bad_payload_of_a_known_type_counts_under_that_type() {
     assert_eq!(bench.metric("worker_events_total{type=\"failed\",outcome=\"invalid_payload\"} "), 1);
 }
 
-/// Without a dead-letter queue of ours the message is left to the queue's redrive policy: hidden, not deleted, not spun.
+/// Without a dead-letter queue of ours the message is left to the queue's redrive policy: hidden,
+/// not deleted, not spun.
 #[tokio::test(start_paused = true)]
 async fn without_a_dead_letter_queue_it_is_left_to_the_redrive_policy() {
     let mut bench = Bench::fifo();

@@ -1,4 +1,4 @@
-//! A worker on a queue and a world in virtual time, and events to feed it.
+//! A worker on a queue and peers in virtual time, and events to feed it.
 
 use crate::queue::MemoryQueue;
 use crate::world::World;
@@ -15,7 +15,7 @@ use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 use worker::{Config, Deps, Handle, PipelineOptions, Worker};
 
-/// Seeded, so that a run can be had again.
+/// Seeded, so that a run can be repeated.
 #[derive(Default)]
 pub(crate) struct Seeded(AtomicU64);
 
@@ -122,13 +122,13 @@ impl Bench {
         while !condition() {
             let waited = self.clock.elapsed() - begun;
             assert!(waited < Duration::from_secs(3_600), "never came true: {what}");
-            // Looks closely at first and then less and less often.
+            // Looks often at first and then less and less often.
             let step = (waited / 100).clamp(Duration::from_millis(1), Duration::from_millis(250));
             self.clock.sleep(step).await;
         }
     }
 
-    /// Waits until so much time has gone by in which something could have gone wrong.
+    /// Lets this much time pass, in which something could go wrong.
     pub(crate) async fn pass(&self, time: Duration) {
         self.clock.sleep(time).await;
     }
@@ -150,7 +150,7 @@ impl Bench {
     }
 }
 
-/// Every watched invariant was checked at least `checks` times where it applies, and none was violated.
+/// No watched invariant was violated.
 pub(crate) fn assert_invariants(handle: &Handle) {
     for (name, seen) in handle.observations() {
         assert_eq!(seen.violations, 0, "{name}: {}", name.meaning());

@@ -1,4 +1,4 @@
-//! The doors, on real sockets: probes, WorkerService, administration.
+//! The ports, on real sockets: probes, WorkerService, administration.
 
 use crate::bench::{Bench, expired, raw};
 use contracts::reservation::v1::worker_service_client::WorkerServiceClient;
@@ -204,7 +204,7 @@ async fn probes_answer_and_tell_the_drain() {
     assert!(TcpStream::connect(served.http).await.is_err(), "the port is closed");
 }
 
-/// Trap O3: with a token, every call needs it.
+/// Trap T-O3: with a token, every call needs it.
 #[tokio::test]
 async fn administration_asks_for_its_token() {
     let served = serve(Some("a-token-of-the-operator")).await;

@@ -1,4 +1,5 @@
-//! The same worker on the embedded engine, in real time: what is queued on disk is worked off, across a crash.
+//! The same worker on the embedded engine, in real time: it works off a queue on disk, across a
+//! crash.
 
 use crate::bench::{Seeded, approved, assert_invariants, expired, outgoing, raw, rsv};
 use crate::world::World;
@@ -54,7 +55,8 @@ async fn until(clock: &dyn Clock, what: &str, mut condition: impl FnMut() -> boo
     }
 }
 
-/// Trap T1 on the real engine: a crash in the middle, and every event ends once the next process has run.
+/// Trap T-T1 on the real engine: a crash in the middle, and every event ends once the next process
+/// has run.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_embedded_queue_is_worked_off_across_a_crash() {
     let folder = tempfile::tempdir().expect("a folder");

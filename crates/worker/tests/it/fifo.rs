@@ -21,7 +21,7 @@ fn runs_of(bench: &Bench, reservation: &str) -> Vec<String> {
     bench.world.runs().into_iter().map(|(_, run)| run).filter(|run| run.ends_with(&ends)).collect()
 }
 
-/// Trap T1: the delete follows the effect; nothing is lost and nothing left over.
+/// Trap T-T1: the delete follows the effect; nothing is lost and nothing is left over.
 #[tokio::test(start_paused = true)]
 async fn every_event_has_its_effect_and_is_deleted_after_it() {
     let bench = Bench::fifo();
@@ -63,7 +63,8 @@ async fn events_of_a_reservation_run_in_order_and_one_at_a_time() {
     assert_invariants(&handle);
 }
 
-/// Trap T3: the head's wait is confirmed before its followers become visible, and they never run before it.
+/// Trap T-T3: the head's wait is confirmed before its followers become visible, and they never run
+/// before it.
 #[tokio::test(start_paused = true)]
 async fn a_failed_head_keeps_its_followers_behind_it() {
     let bench = Bench::fifo();
@@ -84,7 +85,8 @@ async fn a_failed_head_keeps_its_followers_behind_it() {
     assert!(handle.observations()[&domain::invariant::Name::Q3].checks >= 5);
 }
 
-/// Trap T3: the followers wait for the confirmation of the head's settlement, however long it takes.
+/// Trap T-T3: the followers wait for the confirmation of the head's settlement, however long it
+/// takes.
 #[tokio::test(start_paused = true)]
 async fn followers_go_back_only_after_the_head_is_settled() {
     let bench = Bench::fifo();
@@ -104,8 +106,9 @@ async fn followers_go_back_only_after_the_head_is_settled() {
     assert_eq!(runs_of(&bench, "rsv_1"), ["failed rsv_1", "failed rsv_1", "expired rsv_1"]);
 }
 
-/// Trap T3, found by simulation: the head's lease is lost, and both come again before the follower's way back is
-/// confirmed. The head finds its lane closed, so the follower must find it closed too.
+/// Trap T-T3, found by simulation: the head's lease is lost, and both are received again before the
+/// follower's hand-back is confirmed. The head finds its lane closed, so the follower must find it
+/// closed too.
 #[tokio::test(start_paused = true)]
 async fn a_follower_that_comes_again_does_not_overtake_a_head_that_was_refused() {
     let bench = Bench::fifo();
@@ -115,7 +118,7 @@ async fn a_follower_that_comes_again_does_not_overtake_a_head_that_was_refused()
     bench.put(&expired("rsv_1")).await;
     let handle = bench.start();
     bench.until("the head runs and its follower waits", || handle.status().waiting == 1).await;
-    // Until the run is over nobody receives: the head's newer lease would be recognised.
+    // Until the run ends nothing is received, or the head's newer lease would be recognised.
     let closed = Arc::new(AtomicBool::new(true));
     let gate = closed.clone();
     bench.queue.on_receive(move |_| gate.load(Relaxed).then(|| ports::Fault::unavailable("no route")));
@@ -129,7 +132,7 @@ async fn a_follower_that_comes_again_does_not_overtake_a_head_that_was_refused()
     assert_invariants(&handle);
 }
 
-/// Trap T4: an undecodable head is copied, then deleted, and only then its followers run.
+/// Trap T-T4: an undecodable head is copied, then deleted, and only then do its followers run.
 #[tokio::test(start_paused = true)]
 async fn an_undecodable_head_is_buried_before_its_followers_run() {
     let bench = Bench::fifo();
@@ -155,7 +158,7 @@ async fn an_undecodable_head_is_buried_before_its_followers_run() {
     assert_invariants(&handle);
 }
 
-/// Trap T9: an outage does not fill the pool with sleepers: others go on at once.
+/// Trap T-T9: an outage does not fill the pool with sleepers: other events start at once.
 #[tokio::test(start_paused = true)]
 async fn a_retry_waits_in_the_queue_and_not_in_a_slot() {
     let bench = Bench::fifo().with(|o| o.in_flight = worker::InFlight::Fixed(1));
@@ -186,7 +189,8 @@ async fn on_a_standard_queue_no_two_events_of_a_reservation_race() {
     assert_invariants(&handle);
 }
 
-/// The lane of a hot reservation is bounded; what does not fit goes back and comes again, in order.
+/// The lane of a hot reservation is bounded; messages beyond it are handed back and redelivered, in
+/// order.
 #[tokio::test(start_paused = true)]
 async fn a_lane_that_is_full_hands_back_in_order() {
     let bench = Bench::fifo().with(|o| o.lane_depth_max = 2);

@@ -1,4 +1,4 @@
-//! Leases, duplicates and attempts: traps T5, T6, T7.
+//! Leases, duplicates and attempts: traps T-T5, T-T6, T-T7.
 
 use crate::bench::{Bench, assert_invariants, expired, failed, rsv};
 use crate::queue::Asked;
@@ -21,7 +21,7 @@ fn renewals(bench: &Bench) -> Vec<(Duration, usize)> {
         .collect()
 }
 
-/// Trap T6: a run that takes longer than its visibility keeps its message.
+/// Trap T-T6: a run that takes longer than its visibility keeps its message.
 #[tokio::test(start_paused = true)]
 async fn a_long_run_keeps_its_lease_and_runs_once() {
     let mut bench = Bench::fifo();
@@ -39,7 +39,7 @@ async fn a_long_run_keeps_its_lease_and_runs_once() {
     assert_invariants(&handle);
 }
 
-/// Trap T6: what is settled is never renewed, and what ends is not renewed for ever.
+/// Trap T-T6: a lease under settlement is never renewed, and no run is renewed for ever.
 #[tokio::test(start_paused = true)]
 async fn a_settling_lease_is_never_renewed() {
     let bench = Bench::fifo();
@@ -50,7 +50,8 @@ async fn a_settling_lease_is_never_renewed() {
     assert!(renewals(&bench).is_empty());
 }
 
-/// Trap T6: a handler that never ends is cut off at its limit, counted as an attempt, and tried again.
+/// Trap T-T6: a handler that never ends is cut off at its limit, counted as an attempt, and tried
+/// again.
 #[tokio::test(start_paused = true)]
 async fn a_run_has_a_limit() {
     let mut bench = Bench::fifo();
@@ -62,7 +63,8 @@ async fn a_run_has_a_limit() {
     assert_eq!(bench.world.overlaps(), 0);
 }
 
-/// Trap T6: what waits goes back while there is time, and is not started with a lease that is about to end.
+/// Trap T-T6: a waiting message is handed back while there is time, and is not started with a lease
+/// that is about to end.
 #[tokio::test(start_paused = true)]
 async fn what_waits_is_handed_back_before_its_lease_ends() {
     let mut bench = Bench::fifo().with(|o| o.in_flight = worker::InFlight::Fixed(1));
@@ -85,7 +87,8 @@ async fn what_waits_is_handed_back_before_its_lease_ends() {
     assert_invariants(&handle);
 }
 
-/// Trap T6: a lost lease cancels its run and its lane; the message is run again under its new lease, in order.
+/// Trap T-T6: a lost lease cancels its run and its lane; the message runs again under its new
+/// lease, in order.
 #[tokio::test(start_paused = true)]
 async fn a_lost_lease_cancels_its_run_and_its_lane() {
     let mut bench = Bench::fifo();
@@ -106,7 +109,8 @@ async fn a_lost_lease_cancels_its_run_and_its_lane() {
     assert_invariants(&handle);
 }
 
-/// Trap T7: the same message received again while it runs is not run twice, and is deleted under its newest receipt.
+/// Trap T-T7: the same message received again while it runs is not run twice, and is deleted under
+/// its newest receipt.
 #[tokio::test(start_paused = true)]
 async fn a_message_received_again_while_it_runs_is_run_once() {
     let bench = Bench::fifo();
@@ -122,7 +126,8 @@ async fn a_message_received_again_while_it_runs_is_run_once() {
     assert_invariants(&handle);
 }
 
-/// Trap T7: a message that comes again while its hand-back is on its way is a new delivery, not a lost one.
+/// Trap T-T7: a message that is received again while its hand-back is being sent is a new delivery,
+/// not a lost one.
 #[tokio::test(start_paused = true)]
 async fn a_message_that_comes_back_before_its_hand_back_is_confirmed_is_taken_up() {
     let bench = Bench::fifo().with(|o| o.retry.base = Duration::from_millis(1));
@@ -136,8 +141,8 @@ async fn a_message_that_comes_back_before_its_hand_back_is_confirmed_is_taken_up
     assert_invariants(&handle);
 }
 
-/// Trap T6, found by simulation: a renewal on its way would arrive behind the wait of a retry and hide the message for
-/// a whole lease instead.
+/// Trap T-T6, found by simulation: an unanswered renewal would arrive behind the wait of a retry
+/// and hide the message for a whole lease instead.
 #[tokio::test(start_paused = true)]
 async fn a_retry_waits_for_the_renewal_that_is_on_its_way() {
     let mut bench = Bench::fifo().with(|o| o.retry.base = Duration::from_secs(10));
@@ -154,7 +159,7 @@ async fn a_retry_waits_for_the_renewal_that_is_on_its_way() {
     assert_invariants(&handle);
 }
 
-/// Trap T5: followers that are handed back again and again are not buried by their receive count.
+/// Trap T-T5: followers that are handed back again and again are not buried by their receive count.
 #[tokio::test(start_paused = true)]
 async fn followers_are_not_dead_lettered_for_receives() {
     let bench = Bench::fifo();
@@ -170,7 +175,7 @@ async fn followers_are_not_dead_lettered_for_receives() {
     assert_invariants(&handle);
 }
 
-/// Trap T5: a lost lease burns no attempt.
+/// Trap T-T5: a lost lease counts as no attempt.
 #[tokio::test(start_paused = true)]
 async fn a_lost_lease_burns_no_attempt() {
     let mut bench = Bench::fifo().with(|o| o.retry.max_retries = 1);

@@ -1,4 +1,4 @@
-//! Dead letters: what a copy carries, and how it is put back (trap T13).
+//! Dead letters: the content of a copy, and the redrive (trap T-T13).
 
 use crate::bench::{Bench, approved, assert_invariants, expired, raw, rsv};
 use domain::reservation::Status;
@@ -51,7 +51,7 @@ async fn a_dead_letter_says_why_it_is_there() {
     assert_eq!(groups, ["rsv_1", "rsv_1", "rsv_1", "rsv_2"]);
 }
 
-/// Trap T13: a redrive keeps group and order, and is not swallowed by the deduplication window.
+/// Trap T-T13: a redrive keeps group and order, and is not swallowed by the deduplication window.
 #[tokio::test(start_paused = true)]
 async fn a_redrive_keeps_group_and_order_and_is_not_deduplicated_away() {
     let bench = four_letters().await;
@@ -74,7 +74,8 @@ async fn a_redrive_keeps_group_and_order_and_is_not_deduplicated_away() {
     assert_eq!(bench.world.ended("rsv_2"), Some(Status::Expired));
 }
 
-/// Trap T13: an event that is buried again after a redrive is kept, although it is the same event within five minutes.
+/// Trap T-T13: an event that is buried again after a redrive is kept, although it is the same event
+/// within five minutes.
 #[tokio::test(start_paused = true)]
 async fn an_event_that_is_buried_again_after_a_redrive_is_kept() {
     let bench = four_letters().await;
@@ -86,7 +87,7 @@ async fn an_event_that_is_buried_again_after_a_redrive_is_kept() {
     assert_eq!(bench.letters.bodies()[0].group.as_deref(), Some("rsv_2"));
 }
 
-/// Trap T13: a dry run changes nothing, a rate is kept, a selection is followed.
+/// Trap T-T13: a dry run changes nothing, a rate is kept, a selection is followed.
 #[tokio::test(start_paused = true)]
 async fn a_dry_run_changes_nothing_and_a_rate_is_kept() {
     let bench = four_letters().await;
@@ -107,7 +108,7 @@ async fn a_dry_run_changes_nothing_and_a_rate_is_kept() {
     assert!(bench.clock.elapsed() - begun >= Duration::from_secs(1), "three at two a second");
 }
 
-/// Trap T13: what cannot be sent stops the redrive, or its followers would overtake it.
+/// Trap T-T13: a letter that cannot be sent stops the redrive, or its followers would overtake it.
 #[tokio::test(start_paused = true)]
 async fn a_redrive_stops_where_it_cannot_send() {
     let bench = four_letters().await;
@@ -151,7 +152,7 @@ async fn a_copy_that_is_made_again_is_stored_once() {
     assert_invariants(&handle);
 }
 
-/// The journal tells the way of an event.
+/// The journal shows what was done to an event.
 #[tokio::test(start_paused = true)]
 async fn the_journal_tells_what_was_done_to_each_event() {
     let bench = Bench::fifo();

@@ -1,8 +1,8 @@
 //! The worker from the outside: through its ports, in virtual time, and on the embedded engine.
 //!
-//! `queue` is a small queue with the semantics of SQS in virtual time that can be told to fail, `world` the peers; both
-//! are fixtures of ports, so that every failure of a queue or a peer can be had on demand. `embedded` runs the same
-//! worker on the real engine.
+//! `queue` is a small queue with the semantics of SQS in virtual time, `world` the peers. Both are
+//! fixtures of ports, so that a test can cause any failure of a queue or a peer. `embedded` runs
+//! the same worker on the real engine.
 
 mod bad_input;
 mod bench;

@@ -1,11 +1,12 @@
-//! A downstream that does not answer: trap T10.
+//! A downstream that does not answer: trap T-T10.
 
 use crate::bench::{Bench, approved, assert_invariants, expired, rsv};
 use domain::hold::Rejection;
 use ports::PortError;
 use std::time::Duration;
 
-/// Trap T10: an outage of an hour buries nobody, empties no queue, and the queue is worked off when it ends.
+/// Trap T-T10: an outage of an hour buries nothing, loses nothing, and the queue is worked off when
+/// it ends.
 #[tokio::test(start_paused = true)]
 async fn an_outage_buries_nobody_and_stops_polling() {
     let bench = Bench::fifo();
@@ -34,7 +35,7 @@ async fn an_outage_buries_nobody_and_stops_polling() {
     assert_invariants(&handle);
 }
 
-/// Trap T10: one message probes at a time.
+/// Trap T-T10: one message probes at a time.
 #[tokio::test(start_paused = true)]
 async fn while_the_breaker_is_open_one_message_runs_at_a_time() {
     let bench = Bench::standard();
@@ -80,7 +81,7 @@ async fn a_message_that_keeps_failing_is_buried_after_its_own_attempts() {
     assert_eq!(handle.observations()[&domain::invariant::Name::Q6].checks, 2);
 }
 
-/// A payment provider that is out holds back only who needs it.
+/// An outage of the payment provider holds back only the messages that need it.
 #[tokio::test(start_paused = true)]
 async fn an_outage_of_payments_holds_back_only_who_needs_them() {
     let bench = Bench::fifo();

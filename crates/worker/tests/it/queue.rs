@@ -1,4 +1,4 @@
-//! A queue with the semantics of SQS, in memory and on any clock, that can be told to fail.
+//! A queue with the semantics of SQS, in memory and on any clock, that can be made to fail.
 
 use async_trait::async_trait;
 use ports::queue::{Depth, Message, Outgoing, Queue, QueueKind, Receipt, Receive, RedrivePolicy, Sent};
@@ -10,7 +10,7 @@ use tokio::sync::Notify;
 
 const DEDUP_WINDOW: Duration = Duration::from_secs(300);
 
-/// What was asked of the queue, in order.
+/// The calls to the queue, in order.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Asked {
     Received { ids: Vec<String>, max: usize },
@@ -85,12 +85,12 @@ impl MemoryQueue {
         self.state().hang = true;
     }
 
-    /// A change of visibility is answered so long after it was done.
+    /// A change of visibility is answered this long after it was done.
     pub(crate) fn slow_answers(&self, after: Duration) {
         self.state().answer_after = after;
     }
 
-    /// A renewal of 60 s takes so long to get here.
+    /// A renewal of 60 s takes this long to arrive.
     pub(crate) fn slow_renewals(&self, way: Duration) {
         self.state().renewals_take = way;
     }
@@ -103,7 +103,7 @@ impl MemoryQueue {
         self.state().messages.len()
     }
 
-    /// Messages that nobody has under a lease and that are not hidden.
+    /// Messages without a lease that are not hidden.
     pub(crate) fn visible(&self) -> usize {
         let now = self.clock.elapsed();
         self.state().messages.values().filter(|m| m.visible_at <= now).count()
@@ -121,7 +121,7 @@ impl MemoryQueue {
         self.state().messages.values().map(|m| m.outgoing.clone()).collect()
     }
 
-    /// Receives of a message so far, by its place in the queue's history (from 0).
+    /// Receives of a message so far; `n` counts all messages of the queue from 0.
     pub(crate) fn receive_count(&self, n: u64) -> u32 {
         self.state().messages.get(&n).map_or(0, |m| m.count)
     }
@@ -278,7 +278,7 @@ impl MemoryQueue {
     }
 }
 
-/// Counts a receive future that is dropped before its end.
+/// Counts receive futures that are dropped before their end.
 struct Running<'q>(&'q MemoryQueue, bool);
 
 impl Drop for Running<'_> {
@@ -316,7 +316,7 @@ impl Queue for MemoryQueue {
         self.state().receives_running += 1;
         let mut running = Running(self, false);
         let deadline = self.clock.elapsed() + request.wait;
-        // As on a network: no answer comes in no time.
+        // As on a network: no answer takes no time.
         self.clock.sleep(Duration::from_millis(1)).await;
         loop {
             let changed = self.changed.notified();

@@ -6,7 +6,8 @@ use ports::Fault;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-/// Trap T8: failed entries of a batch are sent again, the others are not, and no acknowledgement is lost.
+/// Trap T-T8: failed entries of a batch are sent again, the others are not, and no acknowledgement
+/// is lost.
 #[tokio::test(start_paused = true)]
 async fn failed_entries_of_a_batch_are_sent_again() {
     let bench = Bench::fifo();
@@ -35,7 +36,8 @@ async fn failed_entries_of_a_batch_are_sent_again() {
     assert_invariants(&handle);
 }
 
-/// Trap T8: a delete that is never confirmed is counted, and the redelivered event ends as it did the first time.
+/// Trap T-T8: a delete that is never confirmed is counted, and the redelivered event ends as it did
+/// the first time.
 #[tokio::test(start_paused = true)]
 async fn an_acknowledgement_that_is_lost_is_counted_and_the_event_is_idempotent() {
     let bench = Bench::fifo();
@@ -96,7 +98,7 @@ async fn receives_are_full_under_load_and_long_when_idle() {
     assert!(bench.queue.receives_running() <= 1, "one long poll");
 }
 
-/// Trap T11: a receive that never answers is told by liveness.
+/// Trap T-T11: liveness reports a receive that never answers.
 #[tokio::test(start_paused = true)]
 async fn a_receive_that_hangs_is_not_alive() {
     let bench = Bench::fifo();
@@ -129,7 +131,8 @@ async fn polls_that_fail_are_counted_and_make_the_worker_unready_until_one_succe
     assert_eq!(bench.metric("sqs_poll_errors_total "), 6);
 }
 
-/// A queue that does not let us hide a message keeps it by its own timeout: nothing is lost, nothing spins.
+/// Without the permission to hide, a message is redelivered by the queue's own timeout: nothing is
+/// lost, nothing spins.
 #[tokio::test(start_paused = true)]
 async fn without_the_permission_to_hide_a_message_comes_back_by_its_own_timeout() {
     let bench = Bench::fifo();
@@ -143,7 +146,8 @@ async fn without_the_permission_to_hide_a_message_comes_back_by_its_own_timeout(
     assert_invariants(&handle);
 }
 
-/// Work for the autoscaler is what is visible and what runs, not what waits for its retry (trap O4).
+/// Work for the autoscaler is visible messages and running handlers, not messages that wait for
+/// their retry (trap T-O4).
 #[tokio::test(start_paused = true)]
 async fn work_is_what_is_visible_and_what_runs() {
     let bench = Bench::fifo().with(|o| o.in_flight = worker::InFlight::Fixed(2));

@@ -1,11 +1,11 @@
-//! The end in order: trap T2, and the shutdown half of traps T1, T5 and T6.
+//! The shutdown: trap T-T2, and the shutdown half of traps T-T1, T-T5 and T-T6.
 
 use crate::bench::{Bench, assert_invariants, expired, rsv};
 use crate::queue::Asked;
 use ports::Clock;
 use std::time::Duration;
 
-/// Trap T2: the poll in the air is waited for, and what it brings goes back at once.
+/// Trap T-T2: the shutdown waits for the poll in the air, and hands its messages back at once.
 #[tokio::test(start_paused = true)]
 async fn a_poll_in_the_air_is_waited_for_and_what_it_brings_goes_back() {
     let bench = Bench::fifo();
@@ -23,7 +23,7 @@ async fn a_poll_in_the_air_is_waited_for_and_what_it_brings_goes_back() {
     assert_invariants(&handle);
 }
 
-/// Runs end and are acknowledged; what has not started goes back without an attempt.
+/// Runs finish and are acknowledged; unstarted messages are handed back without an attempt.
 #[tokio::test(start_paused = true)]
 async fn runs_end_and_the_rest_goes_back() {
     let bench = Bench::fifo().with(|o| o.in_flight = worker::InFlight::Fixed(3));
@@ -49,7 +49,8 @@ async fn runs_end_and_the_rest_goes_back() {
     assert_invariants(&handle);
 }
 
-/// A run that does not end in time is cancelled; its message goes back and no attempt is burnt.
+/// A run that does not finish in time is cancelled; its message is handed back and no attempt
+/// counts.
 #[tokio::test(start_paused = true)]
 async fn a_run_that_does_not_end_in_time_is_cut_off_and_its_message_goes_back() {
     let mut bench = Bench::fifo().with(|o| o.wait = Duration::from_secs(1));
@@ -66,7 +67,7 @@ async fn a_run_that_does_not_end_in_time_is_cut_off_and_its_message_goes_back() 
     assert_invariants(&handle);
 }
 
-/// Trap T6: leases are renewed while runs end during the shutdown.
+/// Trap T-T6: leases are renewed while runs end during the shutdown.
 #[tokio::test(start_paused = true)]
 async fn leases_are_renewed_during_the_shutdown() {
     let mut bench = Bench::fifo().with(|o| {
@@ -86,7 +87,7 @@ async fn leases_are_renewed_during_the_shutdown() {
     assert_invariants(&handle);
 }
 
-/// The whole sequence takes at most its time, even if a poll never ends.
+/// The whole sequence keeps its limit, even if a poll never ends.
 #[tokio::test(start_paused = true)]
 async fn a_poll_that_never_ends_does_not_hold_the_process() {
     let bench = Bench::fifo();
@@ -98,7 +99,7 @@ async fn a_poll_that_never_ends_does_not_hold_the_process() {
     assert!(bench.clock.elapsed() - begun <= Duration::from_secs(31));
 }
 
-/// Trap T1: a crash at any moment loses nothing: the next process finishes what was begun.
+/// Trap T-T1: a crash at any moment loses nothing: the next process finishes the begun work.
 #[tokio::test(start_paused = true)]
 async fn a_crash_at_any_moment_loses_nothing() {
     for crash_after in (0..400).step_by(7) {

@@ -1,4 +1,4 @@
-//! Every row of the table of design part 4, and the answers that are not in it.
+//! Every row of the handlers' tables, and answers outside them.
 
 use crate::bench::{approved, expired, failed, without_seats};
 use crate::world::{Script, World, view};
@@ -141,7 +141,7 @@ async fn what_a_payment_provider_cannot_know_is_looked_up() {
     row(event, |_| {}, Outcome::Done, &["get rsv_1", COMMIT, CONFIRMED]).await;
 }
 
-/// Trap M1: money without a seat goes back, and the reservation says why.
+/// Trap T-M1: money without a seat is given back, and the reservation says why.
 #[tokio::test]
 async fn a_payment_that_came_too_late_is_given_back() {
     let late = |s: &mut Script| s.commit.push_back(no(Rejection::Expired));
@@ -238,7 +238,7 @@ async fn failed_releases_and_then_cancels_with_the_code() {
     assert_eq!(handled.ending, Ok(Done::Cancelled));
 }
 
-/// Trap M3: a late failure does not undo another payment's approval.
+/// Trap T-M3: a late failure does not undo another payment's approval.
 #[tokio::test]
 async fn a_failure_after_another_payment_confirmed_is_stale() {
     let write = |s: &mut Script| {
@@ -294,7 +294,7 @@ async fn faults_are_classed_and_noted_for_their_downstream() {
     }
 }
 
-/// Trap T11: a peer that never answers is silent after its limit.
+/// Trap T-T11: a peer that never answers is silent after its limit.
 #[tokio::test(start_paused = true)]
 async fn a_call_that_is_never_answered_ends_at_its_limit() {
     let clock = Arc::new(SystemClock::new());

@@ -1,5 +1,5 @@
-//! The peers: an inventory, reservations and payments that remember what they did and can be told to be slow, to be
-//! silent, or to give a certain answer.
+//! The peers: an inventory, reservations and payments that record their calls and can be slow,
+//! silent, or scripted to give a certain answer.
 
 use async_trait::async_trait;
 use domain::hold::{Rejection, ReleaseCause, Released};
@@ -36,7 +36,7 @@ pub(crate) struct Script {
 struct State {
     script: Script,
     calls: Vec<Call>,
-    /// When each call to the inventory began, and for whom.
+    /// When each call to the inventory began, and for which reservation.
     runs: Vec<(Duration, String)>,
     busy: BTreeSet<ReservationId>,
     overlaps: usize,
@@ -74,7 +74,7 @@ impl World {
         write(&mut self.state().script);
     }
 
-    /// Every call to the inventory takes so long.
+    /// Every call to the inventory takes this long.
     pub(crate) fn slow(&self, delay: Duration) {
         self.state().delay = delay;
     }
@@ -87,12 +87,12 @@ impl World {
         self.state().payments_silent = silent;
     }
 
-    /// The next so many runs of a reservation fail as transient.
+    /// The next `times` runs of a reservation fail as transient.
     pub(crate) fn fail(&self, reservation: &str, times: u32) {
         self.state().failing.insert(ReservationId::parse(reservation).expect("valid"), times);
     }
 
-    /// The next so many calls to the inventory panic.
+    /// The next `times` calls to the inventory panic.
     pub(crate) fn panic(&self, times: u32) {
         self.state().panics = times;
     }
@@ -110,7 +110,7 @@ impl World {
         self.state().runs.len()
     }
 
-    /// Runs of one reservation that overlapped.
+    /// Overlapping runs of one reservation.
     pub(crate) fn overlaps(&self) -> usize {
         self.state().overlaps
     }
@@ -119,7 +119,7 @@ impl World {
         self.state().busy.len()
     }
 
-    /// Most calls to the inventory at a time.
+    /// The most calls to the inventory at a time.
     pub(crate) fn busy_max(&self) -> usize {
         self.state().busy_max
     }
@@ -164,7 +164,7 @@ impl World {
     }
 }
 
-/// A reservation is being worked on until this is dropped, also by a cancelled run.
+/// A reservation is being worked on until this is dropped, by a cancelled run as well.
 struct Busy<'w>(&'w World, ReservationId);
 
 impl Drop for Busy<'_> {
