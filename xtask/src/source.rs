@@ -41,8 +41,8 @@ pub(crate) fn production(text: &str) -> String {
 
 /// Whether the whole file is test code, by where it lies.
 pub(crate) fn is_test(path: &str) -> bool {
-    // The contract suites of the ports are tests that live in a library, because every engine runs them.
-    let suites = path.starts_with("crates/ports/src/contract");
+    // The suites of the ports are tests in a library, because every engine runs them.
+    let suites = path.starts_with("crates/ports-contract/");
     let folder = path.split('/').any(|part| part == "tests" || part == "benches");
     suites || folder || path.ends_with("/tests.rs") || path.ends_with("_tests.rs")
 }

@@ -1,5 +1,5 @@
-//! What the services need from outside, as traits. The contract of each port stands in its doc comment, and one suite a
-//! port under [`contract`] says when an engine is right.
+//! What the services need from outside, as traits. The doc comment of a port is its contract, and the suite of the port in
+//! the crate `ports-contract` checks that an engine keeps it.
 //!
 //! Ports know no engine and no wire format. Time and entropy come through [`Clock`] and [`Entropy`], and every task is
 //! spawned through [`Tasks`], so that a simulator can run this code on one thread with a virtual clock and kill an
@@ -8,7 +8,6 @@
 
 pub mod backstop;
 pub mod clock;
-pub mod contract;
 pub mod entropy;
 pub mod fault;
 pub mod inventory;

@@ -10,6 +10,9 @@ pub(super) const SERVICES: &[&str] = &["gateway", "inventory", "payment", "reser
 /// The packages that see everything.
 const TOOLS: &[&str] = &["app", "bench", "engines", "sim", "standin", "xtask"];
 
+/// What the tests of every package but `domain` may depend on, besides what the package itself may.
+const DEV: &[&str] = &["adapter-embedded", "engines", "ports-contract"];
+
 /// What an engine's crates are called, and who alone may name them.
 const ENGINES: &[(&str, &str)] = &[
     ("aws-", "adapter-aws"),
@@ -23,6 +26,8 @@ fn allowed(package: &str) -> Option<&'static [&'static str]> {
     match package {
         "domain" => Some(&[]),
         "ports" => Some(&["domain"]),
+        // The suites of the ports; for tests alone.
+        "ports-contract" => Some(&["domain", "ports"]),
         "contracts" | "identity" => Some(&["domain", "ports"]),
         "outbox" | "runtime" => Some(&["domain", "contracts", "ports"]),
         _ if package.starts_with("adapter-") => Some(&["domain", "contracts", "ports"]),
@@ -52,7 +57,7 @@ pub(super) fn local_dependencies(tree: &Tree) -> Vec<Finding> {
             let fine = match () {
                 () if name == "domain" => dev && !ours,
                 () if !ours || allowed.contains(&other) || other == name => true,
-                () if dev => matches!(other, "adapter-embedded" | "engines") || name.starts_with("adapter-"),
+                () if dev => DEV.contains(&other) || name.starts_with("adapter-"),
                 () => false,
             };
             if !fine {

@@ -216,7 +216,7 @@ fn services_name_no_ambient_time_task_or_randomness() {
     reports_line("// tokio::spawn is not for us\nlet s = \"tokio::spawn\";", &[]);
     reports_line("#[cfg(test)]\nmod tests {\n    fn t() { tokio::spawn(f); }\n}", &[]);
     reports(|t| put(t, "crates/app/src/a.rs", "//! A.\nfn a() { tokio::spawn(f); }\n"), &[]);
-    reports(|t| put(t, "crates/ports/src/contract/q.rs", "//! A.\nfn a() { tokio::spawn(f); }\n"), &[]);
+    reports(|t| put(t, "crates/ports-contract/src/q.rs", "//! A.\nfn a() { tokio::spawn(f); }\n"), &[]);
 }
 
 #[test]

@@ -12,7 +12,7 @@ mod world;
 use adapter_aws::DynamoStore;
 use async_trait::async_trait;
 use ports::Store;
-use ports::contract::store::StoreHarness;
+use ports_contract::store::StoreHarness;
 use std::sync::{Arc, Mutex};
 use world::{Local, opened};
 
@@ -39,7 +39,7 @@ impl StoreHarness for Tables {
     }
 }
 
-ports::store_contract!(Tables::default());
+ports_contract::store_contract!(Tables::default());
 
 #[tokio::test]
 async fn two_stores_over_one_table_are_one_store() {

@@ -9,8 +9,8 @@ use aws_sdk_sqs::types::QueueAttributeName;
 use core::sync::atomic::{AtomicU32, Ordering};
 use core::time::Duration;
 use ports::Queue;
-use ports::contract::queue::{Differences, QueueHarness, VISIBILITY};
 use ports::queue::QueueKind;
+use ports_contract::queue::{Differences, QueueHarness, VISIBILITY};
 use std::sync::Arc;
 
 const REGION: &str = "ap-northeast-2";
@@ -117,10 +117,10 @@ mod elasticmq {
     use super::{Differences, OF_BOTH, Server};
 
     const DIFFERENCES: Differences = Differences { handing_back_frees_the_group: true, ..OF_BOTH };
-    ports::queue_contract!(Server::new(&engines::sqs(), DIFFERENCES));
+    ports_contract::queue_contract!(Server::new(&engines::sqs(), DIFFERENCES));
 }
 
 mod ministack {
     use super::{OF_BOTH, Server};
-    ports::queue_contract!(Server::new(&engines::ministack(), OF_BOTH));
+    ports_contract::queue_contract!(Server::new(&engines::ministack(), OF_BOTH));
 }

@@ -5,8 +5,8 @@ use adapter_embedded::{Engine, EngineOptions, QueueOptions};
 use async_trait::async_trait;
 use core::time::Duration;
 use ports::Queue;
-use ports::contract::queue::{QueueHarness, VISIBILITY};
 use ports::queue::QueueKind;
+use ports_contract::queue::{QueueHarness, VISIBILITY};
 use std::sync::{Arc, Mutex};
 use tempfile::TempDir;
 
@@ -88,4 +88,4 @@ impl QueueHarness for Embedded {
     }
 }
 
-ports::queue_contract!(Embedded::new());
+ports_contract::queue_contract!(Embedded::new());

@@ -4,7 +4,7 @@ use crate::clock::ManualClock;
 use adapter_embedded::{Engine, EngineOptions};
 use async_trait::async_trait;
 use ports::Store;
-use ports::contract::store::StoreHarness;
+use ports_contract::store::StoreHarness;
 use std::sync::{Arc, Mutex};
 use tempfile::TempDir;
 
@@ -44,12 +44,12 @@ impl StoreHarness for Embedded {
     }
 }
 
-ports::store_contract!(Embedded::new());
+ports_contract::store_contract!(Embedded::new());
 
 #[tokio::test]
 async fn two_stores_in_one_folder_have_their_own_rows() {
-    use ports::contract::store::INDEX;
     use ports::store::{Attributes, Expect, IndexEntry, Key, Write};
+    use ports_contract::store::INDEX;
     let harness = Embedded::new();
     let engine = harness.engine.lock().unwrap().clone().unwrap();
     let (a, b) = (engine.store("a").unwrap(), engine.store("b").unwrap());

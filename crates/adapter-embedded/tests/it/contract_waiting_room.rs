@@ -4,8 +4,8 @@ use adapter_embedded::MemoryWaitingRoom;
 use async_trait::async_trait;
 use core::sync::atomic::{AtomicU64, Ordering};
 use domain::waiting_room::Patience;
-use ports::contract::waiting_room::{SuiteClock, WaitingRoomHarness};
 use ports::{Entropy, WaitingRoomStore};
+use ports_contract::waiting_room::{SuiteClock, WaitingRoomHarness};
 use std::sync::Arc;
 
 struct Memory {
@@ -45,4 +45,4 @@ impl WaitingRoomHarness for Memory {
     }
 }
 
-ports::waiting_room_contract!(Memory::new());
+ports_contract::waiting_room_contract!(Memory::new());

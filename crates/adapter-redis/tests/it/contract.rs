@@ -4,8 +4,8 @@ use adapter_redis::{RedisOptions, RedisWaitingRoom};
 use async_trait::async_trait;
 use core::sync::atomic::{AtomicU64, Ordering};
 use domain::waiting_room::Patience;
-use ports::contract::waiting_room::{SuiteClock, WaitingRoomHarness};
 use ports::{Entropy, WaitingRoomStore};
+use ports_contract::waiting_room::{SuiteClock, WaitingRoomHarness};
 use std::sync::Arc;
 
 /// Numbers that no other process of the same minute has.
@@ -60,10 +60,10 @@ impl WaitingRoomHarness for Server {
 
 mod single {
     use super::*;
-    ports::waiting_room_contract!(Server::new(RedisOptions::single(engines::redis())));
+    ports_contract::waiting_room_contract!(Server::new(RedisOptions::single(engines::redis())));
 }
 
 mod cluster {
     use super::*;
-    ports::waiting_room_contract!(Server::new(RedisOptions::cluster(engines::redis_cluster())));
+    ports_contract::waiting_room_contract!(Server::new(RedisOptions::cluster(engines::redis_cluster())));
 }

@@ -7,8 +7,8 @@ use core::time::Duration;
 use domain::id::ShowId;
 use domain::random::{Random, SplitMix64};
 use domain::waiting_room::{Line, Patience, Rules, Snapshot, Ticket};
-use ports::contract::waiting_room::SuiteClock;
 use ports::{Clock, Entropy, PortError, WaitingRoomStore};
+use ports_contract::waiting_room::SuiteClock;
 use std::sync::Arc;
 
 /// A store and the line that it should be.

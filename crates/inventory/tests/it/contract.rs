@@ -7,8 +7,8 @@ use domain::id::{SeatId, SectionId, ShowId};
 use domain::show::{Layout, RowRange, Rows};
 use domain::time::Timestamp;
 use inventory::Service;
-use ports::contract::peers::inventory::{Harness, PRICE, Stage, check};
 use ports::{Clock, Inventory};
+use ports_contract::peers::inventory::{Harness, PRICE, Stage, check};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 

@@ -6,8 +6,8 @@ use async_trait::async_trait;
 use domain::hold::ReleaseCause;
 use domain::id::OrderId;
 use domain::reservation::{CancelCause, End};
-use ports::contract::peers::reservations::{Harness, Reserved, check};
 use ports::{Reservations, Trace};
+use ports_contract::peers::reservations::{Harness, Reserved, check};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 

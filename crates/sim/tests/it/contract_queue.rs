@@ -4,8 +4,8 @@ use crate::contract_store::calm;
 use async_trait::async_trait;
 use core::time::Duration;
 use ports::Queue;
-use ports::contract::queue::{QueueHarness, VISIBILITY};
 use ports::queue::QueueKind;
+use ports_contract::queue::{QueueHarness, VISIBILITY};
 use sim::core::Core;
 use sim::queue::{QueueOptions, Role, SimQueue, SimQueuePort};
 use std::sync::{Arc, Mutex};
@@ -66,4 +66,4 @@ impl QueueHarness for Simulated {
     }
 }
 
-ports::queue_contract!(Simulated::new());
+ports_contract::queue_contract!(Simulated::new());

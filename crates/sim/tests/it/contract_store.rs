@@ -2,7 +2,7 @@
 
 use async_trait::async_trait;
 use ports::Store;
-use ports::contract::store::StoreHarness;
+use ports_contract::store::StoreHarness;
 use sim::core::Core;
 use sim::exec::Executor;
 use sim::fault::{Faults, KINDS};
@@ -30,4 +30,4 @@ impl StoreHarness for Simulated {
     }
 }
 
-ports::store_contract!(Simulated);
+ports_contract::store_contract!(Simulated);

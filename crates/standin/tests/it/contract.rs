@@ -6,8 +6,8 @@ use async_trait::async_trait;
 use core::sync::atomic::{AtomicU32, Ordering};
 use core::time::Duration;
 use ports::Queue;
-use ports::contract::queue::{Differences, QueueHarness, VISIBILITY};
 use ports::queue::QueueKind;
+use ports_contract::queue::{Differences, QueueHarness, VISIBILITY};
 use standin::{Journal, QueueSpec, Sqs};
 use std::sync::Arc;
 use tokio::sync::OnceCell;
@@ -63,4 +63,4 @@ impl QueueHarness for Server {
     }
 }
 
-ports::queue_contract!(Server::default());
+ports_contract::queue_contract!(Server::default());

@@ -2,9 +2,9 @@
 
 use super::world::{Local, World, failed, key, opened};
 use domain::time::Timestamp;
-use ports::contract::store::INDEX;
 use ports::store::{Attributes, Entry, Expect, IndexEntry, Key, Write};
 use ports::{FaultClass, Store};
+use ports_contract::store::INDEX;
 use std::collections::BTreeSet;
 
 /// 350 KB a row, so a page of the service ends after three of them, and a batch of 16 MB after 46.

@@ -8,9 +8,9 @@ use aws_sdk_dynamodb::Client;
 use core::sync::atomic::{AtomicU64, Ordering};
 use core::time::Duration;
 use domain::time::Timestamp;
-use ports::contract::store::{INDEX, OTHER_INDEX};
 use ports::store::{Attributes, CommitError, Expect, Key, Row, Write};
 use ports::{Clock, Store};
+use ports_contract::store::{INDEX, OTHER_INDEX};
 use runtime::SystemEntropy;
 use std::sync::Arc;
 

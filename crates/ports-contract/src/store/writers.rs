@@ -3,9 +3,9 @@
 use super::{
     INDEX, StoreHarness, committed, delete, due_is, entry, found, number, put, put_indexed, row, together,
 };
-use crate::fault::FaultClass;
-use crate::store::{CommitError, Expect, Key, Store, Write};
 use core::pin::Pin;
+use ports::fault::FaultClass;
+use ports::store::{CommitError, Expect, Key, Store, Write};
 
 /// Commits as `decide` says until it is done; a lost race is decided again on fresh rows.
 async fn until_committed<D: Future<Output = Vec<Write>>>(store: &dyn Store, decide: impl Fn() -> D) {

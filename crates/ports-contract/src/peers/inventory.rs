@@ -3,15 +3,15 @@
 mod ends;
 
 use super::{refusal, result};
-use crate::fault::PortError;
-use crate::inventory::{CommitSeats, Committed, Held, HeldState, HoldSeats, Inventory, ReleaseSeats};
-use crate::trace::CallContext;
 use async_trait::async_trait;
 use core::time::Duration;
 use domain::hold::{BadRequest, Rejection, ReleaseCause, Released};
 use domain::id::{OrderId, PaymentIntentId, PersonId, ReservationId, SeatId, SectionId, ShowId};
 use domain::seat::SeatStatus;
 use domain::time::Timestamp;
+use ports::fault::PortError;
+use ports::inventory::{CommitSeats, Committed, Held, HeldState, HoldSeats, Inventory, ReleaseSeats};
+use ports::trace::CallContext;
 use std::sync::Arc;
 
 /// What the suite needs besides the port.

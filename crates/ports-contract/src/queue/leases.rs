@@ -4,10 +4,10 @@ use super::{
     KINDS, QueueHarness, VISIBILITY, deleted, is_empty, is_permanent, let_leases_end, message, receipts,
     receive, receive_all, receive_one, send_one, sent, visible_in,
 };
-use crate::contract::together::together;
-use crate::queue::{Message, Outgoing, QueueKind, Receive};
+use crate::together::together;
 use core::pin::Pin;
 use core::time::Duration;
+use ports::queue::{Message, Outgoing, QueueKind, Receive};
 use std::collections::BTreeSet;
 
 /// Hidden before, back after.

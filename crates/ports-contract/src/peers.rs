@@ -5,15 +5,15 @@
 //! a harness and panics at the first answer that is not the contract's. The cases share nothing, so a harness may keep one
 //! service for all of them. Time is the harness's: a virtual clock jumps, a real one waits.
 //!
-//! [`Inventory`]: crate::Inventory
-//! [`Reservations`]: crate::Reservations
-//! [`Payments`]: crate::Payments
+//! [`Inventory`]: ports::Inventory
+//! [`Reservations`]: ports::Reservations
+//! [`Payments`]: ports::Payments
 
 pub mod inventory;
 pub mod payments;
 pub mod reservations;
 
-use crate::fault::PortError;
+use ports::fault::PortError;
 
 /// The refusal of a call that must be refused.
 #[track_caller]

@@ -4,10 +4,10 @@ use super::{
     QueueHarness, bodies, deleted, is_empty, is_permanent, let_leases_end, message, receive, receive_all,
     receive_one, send_one, sent, visible_in,
 };
-use crate::contract::together::together;
-use crate::queue::{Message, Outgoing, Queue, QueueKind, Sent};
+use crate::together::together;
 use core::pin::Pin;
 use core::time::Duration;
+use ports::queue::{Message, Outgoing, Queue, QueueKind, Sent};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 

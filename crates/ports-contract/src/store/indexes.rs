@@ -4,8 +4,8 @@ use super::{
     INDEX, OTHER_INDEX, SETTLE_TRIES, StoreHarness, at, committed, delete, due_is, entry, found, put,
     put_indexed, refused,
 };
-use crate::store::{Entry, Expect, Key, Store, Write};
 use domain::time::Timestamp;
+use ports::store::{Entry, Expect, Key, Store, Write};
 
 /// What a row names is there, what it names no more is not; a refused commit moves nothing.
 pub async fn index_entries_appear_move_and_disappear_with_their_row(harness: &dyn StoreHarness) {

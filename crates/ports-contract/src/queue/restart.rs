@@ -4,8 +4,8 @@ use super::{
     KINDS, QueueHarness, bodies, deleted, is_empty, let_leases_end, message, receive, receive_all,
     receive_one, send_one, sent,
 };
-use crate::queue::{Outgoing, QueueKind};
 use core::time::Duration;
+use ports::queue::{Outgoing, QueueKind};
 
 /// Sent stays, deleted stays deleted, and what was in flight comes again.
 pub async fn what_was_sent_and_not_deleted_survives_a_restart(harness: &dyn QueueHarness) {

@@ -7,8 +7,6 @@
 mod pair;
 
 use super::together::together;
-use crate::waiting_room::{BEATS_MAX, KEY_BYTES_MAX, WaitingRoomStore};
-use crate::{Clock, FaultClass, PortError};
 use async_trait::async_trait;
 use core::pin::Pin;
 use core::sync::atomic::{AtomicU64, Ordering};
@@ -20,6 +18,8 @@ use domain::waiting_room::{
     BLOCK, BLOCKS_MAX, Line, Patience, Places, Refusal, RuleChange, Rules, Snapshot, Standing, Ticket,
 };
 use pair::Pair;
+use ports::waiting_room::{BEATS_MAX, KEY_BYTES_MAX, WaitingRoomStore};
+use ports::{Clock, FaultClass, PortError};
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
@@ -91,7 +91,7 @@ macro_rules! waiting_room_contract {
         $(
             #[tokio::test]
             async fn $case() {
-                $crate::contract::waiting_room::$case(&$harness).await;
+                $crate::waiting_room::$case(&$harness).await;
             }
         )*
     };
@@ -109,7 +109,7 @@ async fn opened(harness: Harness<'_>, rules: Rules) -> Arc<dyn WaitingRoomStore>
     room
 }
 
-fn assert_permanent<T>(answer: Result<T, crate::Fault>) {
+fn assert_permanent<T>(answer: Result<T, ports::Fault>) {
     assert_eq!(answer.err().expect("refused").class, FaultClass::Permanent);
 }
 

@@ -2,9 +2,9 @@
 
 use super::super::{refusal, result};
 use super::{Buyer, Harness, LONG, SHORT, ids};
-use crate::inventory::HoldSeats;
 use core::time::Duration;
 use domain::hold::{Rejection, ReleaseCause, Released};
+use ports::inventory::HoldSeats;
 
 pub(super) async fn check(harness: &dyn Harness) {
     a_hold_does_not_expire_before_its_time(harness).await;

@@ -1,12 +1,12 @@
 //! The suite of [`Payments`].
 
 use super::{refusal, result};
-use crate::payments::{CancelPayment, Cancelled, PaymentRejection, PaymentView, Payments};
-use crate::trace::CallContext;
 use async_trait::async_trait;
 use domain::id::{PaymentIntentId, ReservationId};
 use domain::money::{Currency, Money};
 use domain::payment::Status;
+use ports::payments::{CancelPayment, Cancelled, PaymentRejection, PaymentView, Payments};
+use ports::trace::CallContext;
 use std::sync::Arc;
 
 /// What the suite needs besides the port.

@@ -16,9 +16,9 @@ pub use writers::*;
 
 use super::together::together;
 
-use crate::store::{Attributes, CommitError, Entry, Expect, IndexEntry, Key, Row, Store, Write};
 use async_trait::async_trait;
 use domain::time::Timestamp;
+use ports::store::{Attributes, CommitError, Entry, Expect, IndexEntry, Key, Row, Store, Write};
 use std::sync::Arc;
 
 /// The index that the cases use.
@@ -83,7 +83,7 @@ macro_rules! store_contract {
         $(
             #[tokio::test]
             async fn $case() {
-                $crate::contract::store::$case(&$harness).await;
+                $crate::store::$case(&$harness).await;
             }
         )*
     };

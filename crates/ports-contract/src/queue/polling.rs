@@ -6,10 +6,10 @@
 use super::{
     QueueHarness, VISIBILITY, bodies, deleted, message, receive, receive_one, send_one, sent, visible_in,
 };
-use crate::contract::together::together;
-use crate::queue::{Message, Outgoing, Queue, QueueKind, Receive};
+use crate::together::together;
 use core::pin::Pin;
 use core::time::Duration;
+use ports::queue::{Message, Outgoing, Queue, QueueKind, Receive};
 use std::collections::BTreeSet;
 
 const WAIT: Duration = Duration::from_secs(20);

@@ -1,7 +1,7 @@
 //! Reads: order, pages, keys of every shape, the scan.
 
 use super::{StoreHarness, committed, delete, number, put, row, together};
-use crate::store::{Attributes, Expect, Key, Row, Store, Write};
+use ports::store::{Attributes, Expect, Key, Row, Store, Write};
 use std::collections::BTreeSet;
 
 async fn filled(store: &dyn Store, keys: &[Key]) {

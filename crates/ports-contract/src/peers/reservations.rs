@@ -1,14 +1,14 @@
 //! The suite of [`Reservations`].
 
 use super::{refusal, result};
-use crate::fault::PortError;
-use crate::reservations::{
-    EndRejection, EndReservation, Ended, NoSuchReservation, ReservationView, Reservations,
-};
-use crate::trace::CallContext;
 use async_trait::async_trait;
 use domain::id::{OrderId, PaymentIntentId, PersonId, ReservationId, SeatId, ShowId};
 use domain::reservation::{CancelCause, End, Status};
+use ports::fault::PortError;
+use ports::reservations::{
+    EndRejection, EndReservation, Ended, NoSuchReservation, ReservationView, Reservations,
+};
+use ports::trace::CallContext;
 use std::sync::Arc;
 
 /// What the suite needs besides the port.

@@ -1,10 +1,10 @@
 //! A store and the line that it should be, asked the same.
 
 use super::{Harness, show};
-use crate::waiting_room::WaitingRoomStore;
-use crate::{Clock, PortError};
 use domain::random::{Random, SplitMix64};
 use domain::waiting_room::{Line, RuleChange, Snapshot, Standing, Ticket};
+use ports::waiting_room::WaitingRoomStore;
+use ports::{Clock, PortError};
 use std::collections::BTreeSet;
 use std::sync::Arc;
 

@@ -4,8 +4,8 @@ use super::{
     KINDS, QueueHarness, bodies, deleted, is_empty, is_permanent, let_leases_end, message, receipts, receive,
     receive_all, receive_one, send_one, sent,
 };
-use crate::queue::{Outgoing, QueueKind, Receipt, Receive};
 use core::time::Duration;
+use ports::queue::{Outgoing, QueueKind, Receipt, Receive};
 use std::collections::BTreeSet;
 
 /// Body, group, attributes; the first receive is the first.

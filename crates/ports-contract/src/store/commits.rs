@@ -1,8 +1,8 @@
 //! Commits: versions, all or nothing, limits.
 
 use super::{StoreHarness, committed, delete, number, put, refused, row};
-use crate::fault::FaultClass;
-use crate::store::{Attributes, CommitError, Expect, Key, Value, Write};
+use ports::fault::FaultClass;
+use ports::store::{Attributes, CommitError, Expect, Key, Value, Write};
 use std::sync::Arc;
 
 /// Every kind of value comes back as it was written.

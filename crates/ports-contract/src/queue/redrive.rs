@@ -4,7 +4,7 @@ use super::{
     KINDS, QueueHarness, bodies, deleted, is_empty, let_leases_end, message, receive, receive_all,
     receive_one, sent,
 };
-use crate::queue::{Outgoing, QueueKind};
+use ports::queue::{Outgoing, QueueKind};
 
 /// Whole, and it never comes again from its queue. Guards trap T1: it is in one of the two at every moment.
 pub async fn a_message_received_too_often_goes_to_the_dead_letter_queue(harness: &dyn QueueHarness) {

@@ -21,10 +21,10 @@ pub use polling::*;
 pub use redrive::*;
 pub use restart::*;
 
-use crate::fault::{Fault, FaultClass};
-use crate::queue::{Message, Outgoing, Queue, QueueKind, Receipt, Receive, Sent};
 use async_trait::async_trait;
 use core::time::Duration;
+use ports::fault::{Fault, FaultClass};
+use ports::queue::{Message, Outgoing, Queue, QueueKind, Receipt, Receive, Sent};
 use std::sync::Arc;
 
 /// The visibility of every queue of the suite unless a case says otherwise. Short, for engines that wait in real time.
@@ -139,7 +139,7 @@ macro_rules! queue_contract {
         $(
             #[tokio::test]
             async fn $case() {
-                $crate::contract::queue::$case(&$harness).await;
+                $crate::queue::$case(&$harness).await;
             }
         )*
     };
