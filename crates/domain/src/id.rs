@@ -3,6 +3,7 @@
 //! Each kind of thing has its own type, so that a reservation cannot be passed where a show is meant. The rule on
 //! length and characters is the one of the wire contract and is checked once, where text becomes an identifier.
 
+use crate::hash::fnv1a;
 use core::fmt;
 use std::sync::Arc;
 
@@ -143,9 +144,7 @@ impl OrderId {
         if text.len() <= ID_BYTES_MAX {
             return Self(text.into());
         }
-        let hash = reservation.as_str().bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
-            (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
-        });
+        let hash = fnv1a(reservation.as_str().as_bytes());
         let mut head: String = text.chars().take_while(char::is_ascii).take(96).collect();
         head.push('~');
         head.push_str(&format!("{hash:016x}"));

@@ -9,6 +9,7 @@
 pub mod breaker;
 pub mod concurrency;
 pub mod event;
+pub mod hash;
 pub mod hold;
 pub mod id;
 pub mod invariant;

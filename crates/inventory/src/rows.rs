@@ -10,10 +10,12 @@
 //! A show exists once its own row does, which is written last. A seat has a row once it was touched; before that it reads
 //! as AVAILABLE at version 0. A block is 64 seats, so that a hot show spreads over partitions.
 
+mod definition;
 mod hold;
 mod seat;
 mod show;
 
+pub(crate) use definition::content_fingerprint;
 pub use hold::{DUE_HOLDS, DUE_SHARDS, due_shard, hold_key, hold_put, read_hold};
 pub use seat::{SeatRow, block_partition, read_seat, seat_index, seat_key, seat_put};
 pub use show::{SHOWS, read_show, section_rows, sections_partition, show_key, show_put};

@@ -66,10 +66,7 @@ pub fn delete_write(event_id: &EventId) -> Write {
 /// The shard of the index for a reservation: FNV-1a of its id, modulo the number of shards. It is
 /// stored, so it must not change.
 pub fn shard_of(reservation: &str, shard_count: u32) -> Arc<str> {
-    let hash = reservation.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
-        (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
-    });
-    shard_name((hash % u64::from(shard_count.max(1))) as u32)
+    shard_name((domain::hash::fnv1a(reservation.as_bytes()) % u64::from(shard_count.max(1))) as u32)
 }
 
 /// The name of a shard of the index.

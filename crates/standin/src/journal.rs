@@ -6,6 +6,7 @@
 
 use contracts::trace;
 use core::time::Duration;
+use domain::hash::fnv1a;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 use tokio::sync::Notify;
@@ -197,7 +198,7 @@ impl Tag {
         {
             return Self(number);
         }
-        Self(u128::from(fnv(id.as_bytes())) | 1 << 127)
+        Self(u128::from(fnv1a(id.as_bytes())) | 1 << 127)
     }
 
     /// From the `traceparent` or the `x-trace-id` of a call.
@@ -218,7 +219,7 @@ impl Tag {
 impl Lane {
     /// From a reservation's id.
     pub fn of(reservation: &str) -> Self {
-        Self(fnv(reservation.as_bytes()))
+        Self(fnv1a(reservation.as_bytes()))
     }
 
     /// From a message's body; all bodies without a reservation are one lane.
@@ -232,12 +233,4 @@ impl Lane {
 fn field<'a>(body: &'a str, name: &str) -> Option<&'a str> {
     let rest = &body[body.find(name)? + name.len()..];
     rest.find('"').map(|end| &rest[..end])
-}
-
-/// FNV-1a, <https://www.ietf.org/archive/id/draft-eastlake-fnv-17.html>: the same in every run, and
-/// short.
-fn fnv(bytes: &[u8]) -> u64 {
-    bytes.iter().fold(0xCBF2_9CE4_8422_2325, |hash, byte| {
-        (hash ^ u64::from(*byte)).wrapping_mul(0x0000_0100_0000_01B3)
-    })
 }

@@ -1,6 +1,7 @@
 //! HTTP: probes, metrics, and the administration of shows (contracts 3.4).
 
 use super::failure;
+use crate::rows::content_fingerprint;
 use crate::service::{CreateShowError, Created, Service, ShowStatus};
 use axum::Router;
 use axum::extract::{Path, Query, State};
@@ -96,10 +97,7 @@ fn show_from(request: &body::CreateShow) -> Result<Show, WireError> {
     let id = match &request.event_id {
         Some(id) => vocabulary::required(ShowId::parse, "event_id", id)?,
         None => {
-            let text = format!("{:?}{sections:?}{waiting_room:?}{currency:?}", request.name);
-            let hash = text.bytes().fold(0xcbf2_9ce4_8422_2325u64, |hash, byte| {
-                (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
-            });
+            let hash = content_fingerprint(&request.name, &currency, &sections, waiting_room.as_ref());
             vocabulary::required(ShowId::parse, "event_id", &format!("evt_{hash:016x}"))?
         }
     };

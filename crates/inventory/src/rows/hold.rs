@@ -1,6 +1,7 @@
 //! The row of a hold.
 
 use super::unreadable;
+use domain::hash::fnv1a;
 use domain::hold::{Hold, HoldKey, HoldState, ReleaseCause};
 use domain::id::{OrderId, PaymentIntentId, PersonId, ReservationId, SeatId, SectionId, ShowId};
 use ports::Fault;
@@ -14,10 +15,7 @@ pub const DUE_SHARDS: u32 = 8;
 
 /// The shard of a reservation: FNV-1a over its id.
 pub fn due_shard(reservation: &str) -> Arc<str> {
-    let hash = reservation
-        .bytes()
-        .fold(0xcbf2_9ce4_8422_2325u64, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3));
-    (hash % u64::from(DUE_SHARDS)).to_string().into()
+    (fnv1a(reservation.as_bytes()) % u64::from(DUE_SHARDS)).to_string().into()
 }
 
 /// Where a hold lives.

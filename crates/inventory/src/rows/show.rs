@@ -1,5 +1,6 @@
 //! The rows of a show: one for itself, one for each section, and parts for long lists of rows or seats.
 
+use super::definition::fingerprint;
 use super::unreadable;
 use domain::id::{SeatId, SectionId, ShowId};
 use domain::money::Currency;
@@ -45,13 +46,6 @@ fn partition(show: &Show) -> String {
 /// The partition of the sections of a show whose own row was read.
 pub fn sections_partition(row: &Row) -> Option<String> {
     Some(format!("show#{}#{}", row.key.sort, row.attributes.text("definition")?))
-}
-
-/// FNV-1a over the whole definition.
-fn fingerprint(show: &Show) -> u64 {
-    format!("{show:?}")
-        .bytes()
-        .fold(0xcbf2_9ce4_8422_2325u64, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3))
 }
 
 /// The rows of a show's sections, to be written before the show's own.

@@ -165,10 +165,7 @@ impl Service {
 
     /// The dice of one intent: the same seed and the same intent fall the same way, in whatever order they are thrown.
     fn dice(&self, intent: &PaymentIntentId) -> SplitMix64 {
-        let hash = intent.as_str().bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
-            (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
-        });
-        SplitMix64::new(self.shared.options.random_seed ^ hash)
+        SplitMix64::new(self.shared.options.random_seed ^ domain::hash::fnv1a(intent.as_str().as_bytes()))
     }
 }
 
