@@ -1,2 +1,2 @@
-// A worker that does nothing but ring: see clock.js for why.
+// A worker whose only job is a timer; clock.js says why.
 onmessage = ({ data: { id, ms } }) => setTimeout(() => postMessage(id), ms);

@@ -1,18 +1,19 @@
-// The gateway's API: one function a call, and one kind of error.
+// The gateway's API: one function for each call, and one kind of error.
 
 import { accessToken } from './session.js';
 
 const BASE = '/api/v1';
 const PATIENCE_MS = 10_000;
 /**
- * A pass is given when its time in the rate has come, which this answer waits for: 2.5 s at most. Asked for again it is the
- * same pass, and its seconds are running, so an answer that is lost is not waited for any longer.
+ * The gateway holds this answer back until the pass's time in the rate has come, 2.5 s at most.
+ * Asking again returns the same pass, whose seconds are running, so a lost answer is not awaited
+ * any longer.
  */
 const ENTER_PATIENCE_MS = 5_000;
-/** Whoever is told to stay away for longer asks all the same: a silence of 30 s counts as absence in line. */
+/** The longest Retry-After that we honour: a silence of 30 s counts as absence in the line. */
 const MOST_RETRY_AFTER_MS = 20_000;
 
-/** Any answer that is not a success, and no answer at all (`status` 0). */
+/** An answer that is not a success, or no answer (`status` 0). */
 export class ApiError extends Error {
   constructor(status, code, message, { retryAfterMs = null, details = [] } = {}) {
     super(message);
@@ -23,20 +24,26 @@ export class ApiError extends Error {
     this.details = details;
   }
 
-  /** The same request may succeed a little later, and is safe to repeat: whatever changes something has a key. */
+  /**
+   * Whether the same request may succeed a little later. Repeating it is safe: every change has a
+   * key.
+   */
   get isTemporary() {
     return this.status === 0 || this.status === 429 || this.status >= 500
       || (this.status === 409 && this.retryAfterMs !== null);
   }
 }
 
-/** A key for one intent; whoever repeats the intent repeats the key. `randomUUID` exists in secure contexts only. */
+/**
+ * A key for one intent; a retry of the intent uses the same key. `randomUUID` exists in secure
+ * contexts only.
+ */
 export function newKey() {
   if (crypto.randomUUID) return crypto.randomUUID();
   return Array.from(crypto.getRandomValues(new Uint8Array(16)), (byte) => byte.toString(16).padStart(2, '0')).join('');
 }
 
-/** Retry-After in either form, seconds or a date, and never more than is good for anybody. */
+/** Reads Retry-After, in seconds or as a date, and caps it. */
 function retryAfter(headers) {
   const value = headers.get('retry-after');
   if (value === null) return null;
@@ -51,7 +58,7 @@ async function call(method, path, { body, key, signed = false, patienceMs = PATI
   if (signed && accessToken()) headers.authorization = `Bearer ${accessToken()}`;
   let response;
   let answer;
-  // By hand, because phones of some years ago have neither AbortSignal.any nor AbortSignal.timeout.
+  // Not AbortSignal.any or AbortSignal.timeout, which phones of some years ago lack.
   const ending = new AbortController();
   const end = () => ending.abort();
   const patience = setTimeout(end, patienceMs);
@@ -67,7 +74,7 @@ async function call(method, path, { body, key, signed = false, patienceMs = PATI
       credentials: 'omit',
     });
     answer = await response.json().catch((error) => {
-      // Not JSON is an answer of somebody in between; a body that broke off is no answer.
+      // An answer that is not JSON comes from a proxy; a body that broke off counts as no answer.
       if (error instanceof SyntaxError) return null;
       throw error;
     });
@@ -95,7 +102,8 @@ export const seats = (show, section, signal) =>
 export const join = (show, key, signal) =>
   call('POST', '/queue/join', { body: { event_id: show }, key, signed: true, signal });
 
-// Without the sign-in: a 401 is then about the ticket, and somebody whose sign-in has run out goes on waiting.
+// Sent without the sign-in, so a 401 is about the ticket, and a person whose sign-in has expired
+// keeps their place.
 export const queueStatus = (ticket, signal) => call('GET', `/queue/status?token=${name(ticket)}`, { signal });
 
 export const enter = (ticket, signal) =>
@@ -113,7 +121,7 @@ export const cancel = (id, key, signal) =>
 export const paymentIntent = (body, key, signal) =>
   call('POST', '/payment/intent', { body, key, signed: true, signal });
 
-// No key: what is decided stays so, and is told again.
+// Needs no key: a decided payment does not change, and the decision is returned again.
 export const processPayment = (intent, action, signal) =>
   call('POST', '/payment/process', { body: { payment_intent_id: intent, action }, signed: true, signal });
 

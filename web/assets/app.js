@@ -1,4 +1,4 @@
-// The page: its frame, and which screen belongs to which address.
+// The page: its frame, and the screen for each address.
 
 import { button, el, setText } from './dom.js';
 import { choose, currentLanguage, language, otherLanguage, t } from './i18n.js';
@@ -21,7 +21,7 @@ function route() {
     if (place === 'show') return [showScreen, decodeURIComponent(id)];
     if (place === 'reservation') return [reservationScreen, decodeURIComponent(id)];
   } catch {
-    // An address that was cut off in the middle of a character: as good as none.
+    // The address was cut off in the middle of a character: treat it as empty.
   }
   return [showsScreen];
 }
@@ -81,7 +81,7 @@ function leave() {
 }
 
 document.getElementById('skip').addEventListener('click', (event) => {
-  // The fragment is the address of the screen, so the link may not set it.
+  // The fragment is the address of the screen, so the link must not set it.
   event.preventDefault();
   main.focus();
 });
@@ -90,13 +90,13 @@ language.addEventListener('change', () => { frame(); screen?.redraw(); });
 session.addEventListener('change', () => {
   frame();
   screen?.redraw();
-  // The panel in which one signed in is gone, and the focus with it.
+  // The sign-in panel is gone, and the focus with it.
   if (document.activeElement === document.body) screen?.focusHeading();
 });
 session.addEventListener('arrival', () => open());
 trouble.addEventListener('change', ({ detail }) => { connection = detail; frame(); });
 window.addEventListener('hashchange', () => {
-  // Setting the address by replaceState makes no event, so the screen is opened here in both cases.
+  // replaceState causes no event, so the screen is opened here in both cases.
   takeFromAddress();
   open();
 });

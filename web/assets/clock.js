@@ -1,7 +1,10 @@
-// Time that passes: waiting, and counting down. Everything here is measured by `performance.now()`, because a wall
-// clock may be wrong and may jump.
+// Pauses and countdowns, measured by `performance.now()`, because a wall clock may be wrong and may
+// jump.
 
-/** Sleeps; ends early, by an AbortError, when `signal` is aborted. Being shown again or back online ends it as well. */
+/**
+ * Sleeps; aborting `signal` ends it early with an AbortError. Becoming visible or online also ends
+ * it.
+ */
 export function pause(ms, signal, { wakes = true } = {}) {
   return new Promise((resolve, reject) => {
     const stop = document.hidden ? alarm(ms, done) : plainAlarm(ms, done);
@@ -23,7 +26,7 @@ export function pause(ms, signal, { wakes = true } = {}) {
   });
 }
 
-/** Resolves at once while the page is visible, else when it becomes so. */
+/** Resolves when the page is visible, at once if it already is. */
 export function whenVisible(signal) {
   return new Promise((resolve, reject) => {
     if (!document.hidden) return resolve();
@@ -42,19 +45,20 @@ function plainAlarm(ms, ring) {
   return () => clearTimeout(timer);
 }
 
-// A page that has been hidden for minutes gets its timers once a minute, which is longer than the silence after which a
-// person counts as absent. Timers of a worker are not slowed down.
+// A page that has been hidden for minutes gets its timers once a minute, which is longer than the
+// silence that counts as absence. Browsers do not slow down a worker's timers.
 let worker = null;
 let rings = 0;
 
 function alarm(ms, ring) {
-  // Beside the slow one, which is enough where a worker cannot be started.
+  // Together with the slow timer, which is enough where a worker cannot start.
   const stop = plainAlarm(ms, ring);
   const mine = ++rings;
   const heard = ({ data }) => { if (data === mine) ring(); };
   if (!worker) {
     worker = new Worker('/assets/alarm.js');
-    // Its script did not come, because the gateway is away: another is made for the next alarm.
+    // The worker's script did not load, because the gateway is away: the next alarm makes a new
+    // worker.
     worker.onerror = () => { worker = null; };
   }
   const clock = worker;
@@ -67,8 +71,9 @@ function alarm(ms, ring) {
 }
 
 /**
- * Calls `tick(seconds)` now and whenever the whole seconds left change, while the page is visible, until they are 0;
- * `over()` is then called once, visible or not. `deadline()` is asked each time: it may have been corrected.
+ * Calls `tick(seconds)` now and whenever the whole seconds left change, while the page is visible,
+ * until they are 0. Then calls `over()` once, visible or not. `deadline()` is read each time,
+ * because it may have been corrected.
  */
 export function countDown(deadline, signal, tick, over = () => {}) {
   let timer = 0;
@@ -81,7 +86,7 @@ export function countDown(deadline, signal, tick, over = () => {}) {
       document.removeEventListener('visibilitychange', step);
       return over();
     }
-    // Hidden: nothing to draw, so the next look is at the end.
+    // Hidden: nothing to draw until the end.
     timer = setTimeout(step, document.hidden ? left : (left % 1000) + 5);
   };
   document.addEventListener('visibilitychange', step);
@@ -92,7 +97,7 @@ export function countDown(deadline, signal, tick, over = () => {}) {
   step();
 }
 
-/** 75 → 1:15. */
+/** Formats seconds: 75 → 1:15. */
 export function minutesAndSeconds(seconds) {
   return `${Math.floor(seconds / 60)}:${String(seconds % 60).padStart(2, '0')}`;
 }

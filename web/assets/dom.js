@@ -1,6 +1,9 @@
-// Elements from code: nothing is ever parsed as HTML, so what comes from the network is always text.
+// Builds elements in code. Nothing is parsed as HTML, so text from the network stays text.
 
-/** `el('p', { class: 'notice', on: { click } }, 'text', child)`; a value of null, undefined or false leaves the attribute out. */
+/**
+ * `el('p', { class: 'notice', on: { click } }, 'text', child)`; a value of null, undefined or false
+ * leaves the attribute out.
+ */
 export function el(tag, attributes = {}, ...children) {
   const element = document.createElement(tag);
   for (const [name, value] of Object.entries(attributes)) {
@@ -14,7 +17,7 @@ export function el(tag, attributes = {}, ...children) {
   return element;
 }
 
-/** Writes only what has changed: a screen reader and the layout hear of nothing else. */
+/** Writes only changes, so a screen reader and the layout see nothing else. */
 export function setText(element, text) {
   if (element.textContent !== text) element.textContent = text;
 }

@@ -1,10 +1,10 @@
-// Every word of the page, in Korean and in English, and how numbers, money and time are said.
+// Every text of the page in Korean and English, and the formats of numbers, money and time.
 
 import { recall, remember } from './memory.js';
 
 const LANGUAGES = ['ko', 'en'];
 
-/** Korean, English. A text that is about something is a function of it. */
+/** [Korean, English]. A text with a parameter is a function. */
 export const texts = {
   skip: ['본문으로 건너뛰기', 'Skip to content'],
   otherLanguage: ['English', '한국어'],
@@ -238,7 +238,7 @@ export const texts = {
 };
 
 const KEY = 'tacos.language';
-/** `change` when another language is chosen. */
+/** Dispatches `change` when the language changes. */
 export const language = new EventTarget();
 let current = pick();
 
@@ -256,7 +256,7 @@ export function choose(tag) {
   language.dispatchEvent(new Event('change'));
 }
 
-/** The text of a key, or of a key and what it is about. */
+/** The text of a key, or of a key and its parameter. */
 export function t(key, ...about) {
   const text = texts[key][LANGUAGES.indexOf(current)];
   return typeof text === 'function' ? text(...about) : text;
@@ -264,13 +264,15 @@ export function t(key, ...about) {
 
 export const format = (number) => new Intl.NumberFormat(current).format(number);
 
-/** From minor units, of which a currency has as many as it has: ₩ none, $ a hundred. */
+/**
+ * Formats an amount in minor units, of which each currency has its own number: ₩ none, $ a hundred.
+ */
 export function money(minor, currency) {
   const style = new Intl.NumberFormat(current, { style: 'currency', currency });
   return style.format(minor / 10 ** style.resolvedOptions().maximumFractionDigits);
 }
 
-/** How long, in words that promise no more than is known. Rounded up: nobody minds being early. */
+/** A rough duration, rounded up, because nobody minds being early. */
 export function eta(seconds, isPaused) {
   if (isPaused) return t('etaPaused');
   if (seconds === null || seconds === undefined) return t('etaUnknown');
@@ -279,7 +281,7 @@ export function eta(seconds, isPaused) {
   return minutes <= 90 ? t('etaMinutes', minutes) : t('etaHours', Math.ceil(minutes / 60));
 }
 
-/** How long it has been, exactly to the minute. */
+/** An elapsed time, exact to the minute. */
 export function duration(seconds) {
   const say = (value, unit) => new Intl.NumberFormat(current, { style: 'unit', unit, unitDisplay: 'long' }).format(value);
   if (seconds < 60) return say(Math.floor(seconds), 'second');

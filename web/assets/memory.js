@@ -1,12 +1,15 @@
-// What outlives a reload. For each show: the ticket of the line, the pass, what was sent and not answered, the
-// reservation. For each reservation: the payment that is on its way. Storage may be switched off or full; what it does
-// not take is kept here, and then the page works for as long as it is open.
+// The data that survives a reload. For each show: the ticket, the pass, an unanswered request, the
+// reservation. For each reservation: the payment in progress. Storage may be disabled or full; what
+// it rejects is kept in memory for as long as the page is open.
 
 const PREFIX = 'tacos.show.';
 const PAYMENT_PREFIX = 'tacos.payment.';
-/** Long after any hold; so that payments do not pile up in the storage. */
+/** Long after any hold, so that payments do not pile up in the storage. */
 const PAYMENT_KEPT_MS = 24 * 60 * 60_000;
-/** What the storage did not take, by its key; null for what it did not remove. It is newer than what is stored. */
+/**
+ * What the storage rejected, by key; null where a removal failed. It is newer than the stored
+ * value.
+ */
 const fallback = new Map();
 
 function storage(kind) {
@@ -36,13 +39,13 @@ export function remember(kind, key, value) {
   }
 }
 
-/** The keys of what outlives the tab as well. */
+/** The keys of the data that also survives the tab. */
 function keysFrom(prefix) {
   let stored = [];
   try {
     stored = Object.keys(window.localStorage);
   } catch {
-    // Then there is what is kept here.
+    // Storage is not available; the values in memory remain.
   }
   return Array.from(new Set([...stored, ...fallback.keys()])).filter((key) => key.startsWith(prefix));
 }
@@ -56,21 +59,25 @@ function parsed(key) {
 }
 
 /**
- * `{ ticket, name, joinKey, firstPosition, position, pass, isUsed, spent, pending, reservation }`, each only where there
- * is one; `name` is the show's. A place belongs to a person: somebody else at the same device does not find it.
+ * The place of a person: `{ ticket, name, joinKey, firstPosition, position, pass, isUsed, spent,
+ * pending, reservation }`, each only if it exists; `name` is the show's. Another person at the same
+ * device does not find it.
  */
 export function placeIn(show, person) {
   const place = parsed(PREFIX + show);
   return place.person === person ? place : { person };
 }
 
-/** All places, whoever they are of: `[{ show, ...place }]`. */
+/** All places of all people: `[{ show, ...place }]`. */
 export const places = () => keysFrom(PREFIX).map((key) => ({ ...parsed(key), show: key.slice(PREFIX.length) }));
 
 /** All places of a person. */
 export const placesOf = (person) => places().filter((place) => person !== null && place.person === person);
 
-/** A value of undefined forgets. Nobody has no place: what is kept of somebody whose sign-in has run out stays as it is. */
+/**
+ * A value of undefined removes the field. A signed-out user has no place: the stored places of a
+ * person whose sign-in has expired stay as they are.
+ */
 export function changePlace(show, person, change) {
   if (person === null) return { person };
   const place = { ...placeIn(show, person), ...change };
@@ -78,28 +85,31 @@ export function changePlace(show, person, change) {
   return place;
 }
 
-/** Forgets the ticket and what belongs to it; `more` is changed with it. */
+/** Removes the ticket and its data; `more` changes further fields. */
 export function forgetTicket(show, person, more = {}) {
   changePlace(show, person, {
     ticket: undefined, name: undefined, firstPosition: undefined, position: undefined, isUsed: undefined, ...more,
   });
 }
 
-/** Signing out leaves no place and no payment behind, whoever they were of. The language stays: it is the device's. */
+/**
+ * Signing out removes every place and payment, whoever they belong to. The language stays: it
+ * belongs to the device.
+ */
 export function forgetPlaces() {
   for (const key of [...keysFrom(PREFIX), ...keysFrom(PAYMENT_PREFIX)]) remember('localStorage', key, null);
 }
 
 /**
- * `{ outcome, key, person, at, intent?, isAsked?, isApproved?, isDeclined? }` of the payment of this person that is on its
- * way for a reservation, in whichever tab it was begun; else null.
+ * The person's payment in progress for a reservation, from any tab, or null: `{ outcome, key,
+ * person, at, intent?, isAsked?, isApproved?, isDeclined? }`.
  */
 export function paymentOf(reservation, person) {
   const payment = parsed(PAYMENT_PREFIX + reservation);
   return payment.key && payment.person === person ? payment : null;
 }
 
-/** A payment of null forgets. */
+/** A payment of null removes it. */
 export function rememberPayment(reservation, person, payment) {
   for (const key of keysFrom(PAYMENT_PREFIX)) {
     if (!(Date.now() - parsed(key).at < PAYMENT_KEPT_MS)) remember('localStorage', key, null);

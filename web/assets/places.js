@@ -1,5 +1,6 @@
-// The places in line whose screen is not open: they are kept by asking for them, whatever else is on the page and also
-// while nobody looks at it, and a turn is told wherever one is. And what is held: whether it still is.
+// Keeps the places in line whose screen is not open by polling for them, on every screen and also
+// in a hidden page, and shows a turn on every screen. Also checks whether held seats are still
+// held.
 
 import * as api from './api.js';
 import { sayNow } from './announce.js';
@@ -12,28 +13,28 @@ import { callFromElsewhere } from './screen.js';
 import { arrive, person, session } from './session.js';
 
 const ROUND_MS = 5_000;
-/** Longer than this between two questions is too near to the silence that counts as absence (30 s). */
+/** A longer gap between two polls is too near to the silence that counts as absence (30 s). */
 const MOST_MS = 20_000;
 /** How long a turn lasts if the gateway does not say. */
 const TURN_SECONDS = 15;
 
 /**
- * When to ask again. The gateway says; a hidden page asks less often, but never falls silent: who is silent for 30 s
- * counts as absent, and a turn that comes meanwhile goes to the next. Near the turn, which is good for seconds only,
- * even a hidden page asks every 5 s.
+ * When to poll again. The gateway says when; a hidden page polls less often but never stops: a
+ * silence of 30 s counts as absence, and a turn that comes meanwhile goes to the next person. Near
+ * the turn, which lasts only seconds, even a hidden page polls every 5 s.
  */
 export function pollDelay(status, isHidden) {
-  const told = Math.min(Math.max(status.poll_after_ms ?? 2_000, 250), MOST_MS);
-  if (!isHidden) return told;
+  const asked = Math.min(Math.max(status.poll_after_ms ?? 2_000, 250), MOST_MS);
+  if (!isHidden) return asked;
   const isNear = status.eta_sec !== null && status.eta_sec < 60;
-  return Math.max(told, isNear ? 5_000 : 10_000);
+  return Math.max(asked, isNear ? 5_000 : 10_000);
 }
 
-/** One entry for each screen that asks for itself. */
+/** One entry for each screen that polls for itself. */
 const attended = new Set();
-/** The turns that have come: of a show, `{ name, until }`, the latter by `performance.now()`. */
+/** The current turns by show: `{ name, until }`, the latter by `performance.now()`. */
 const turns = new Map();
-/** When to ask for a ticket again, by `performance.now()`. */
+/** When to poll for a ticket again, by `performance.now()`. */
 const due = new Map();
 let written = '[]';
 let wake = () => {};
@@ -41,13 +42,14 @@ let wake = () => {};
 const isAttended = (show) => Array.from(attended).some((entry) => entry.show === show);
 const lockName = (show, who) => `tacos.attended.${JSON.stringify([show, who])}`;
 
-/** Runs `body`, which asks for the place in line of a show by itself: nobody else does meanwhile, in no tab. */
+/** Runs `body`, which polls for a show's place itself: meanwhile nothing else does, in any tab. */
 export async function attending(show, body) {
   const entry = { show };
   let release;
   const released = new Promise((resolve) => { release = resolve; });
   attended.add(entry);
-  // What other tabs see of it. Without it, such as where the connection is not secure, they ask as well.
+  // The lock tells other tabs. Without locks, such as on a connection that is not secure, they poll
+  // too.
   navigator.locks?.request(lockName(show, person()), { mode: 'shared' }, () => released).catch(() => {});
   prune();
   try {
@@ -59,7 +61,7 @@ export async function attending(show, body) {
   }
 }
 
-/** The names of all locks, of all tabs. */
+/** The names of all locks of all tabs. */
 async function locks() {
   try {
     const { held } = await navigator.locks.query();
@@ -70,19 +72,19 @@ async function locks() {
 }
 
 /**
- * The places to ask for. Whose sign-in has run out, or is in another tab, is in line all the same: asking needs none. A
- * pass that was used looks like a turn, and is none.
+ * The places to poll for, including those whose owner's sign-in has expired or is in another tab:
+ * polling needs none. A used pass looks like a turn and is not one.
  */
 const unattended = () => places().filter(({ show, ticket, isUsed }) => ticket && !isUsed && !isAttended(show));
 const isHopeless = ({ ticket }) => due.get(ticket) === Infinity;
 
-/** Asks for as long as the page is there. */
+/** Polls for as long as the page is open. */
 export async function keepPlaces() {
   language.addEventListener('change', write);
   session.addEventListener('change', () => prune());
-  // Another tab may have joined a line, or have been what kept a place.
+  // Another tab may have joined a line, or may have been the one that kept a place.
   window.addEventListener('storage', () => wake());
-  // A device that slept has a clock that stood still.
+  // The clock stood still while the device slept.
   const anew = () => { if (!document.hidden) due.clear(); };
   document.addEventListener('visibilitychange', anew);
   window.addEventListener('online', anew);
@@ -98,7 +100,7 @@ export async function keepPlaces() {
   }
 }
 
-/** Until the page is shown, or something has changed about the places. */
+/** Resolves when the page becomes visible or a place changes. */
 function somethingToDo() {
   const waiting = new AbortController();
   return new Promise((resolve) => {
@@ -121,30 +123,30 @@ async function askAbout({ show, ticket, name, person: who }) {
     status = await api.queueStatus(ticket);
   } catch (error) {
     if (error.status !== 410) {
-      // A ticket that is not recognised is for its own screen, which joins anew; anything else passes.
+      // The place's own screen handles an unknown ticket by joining anew; any other trouble passes.
       const ms = error.isTemporary ? Math.min(Math.max(error.retryAfterMs ?? 0, ROUND_MS), MOST_MS) : Infinity;
       due.set(ticket, performance.now() + ms);
       return;
     }
     status = { status: 'expired' };
   }
-  // Meanwhile its screen may have been opened, or the person have gone or joined anew.
+  // Meanwhile its screen may have opened, or the person may have left or joined anew.
   if (isAttended(show) || placeIn(show, who).ticket !== ticket) return;
   due.set(ticket, performance.now() + pollDelay(status, true));
   if (status.status === 'left' || status.status === 'expired') forgetTicket(show, who);
   if (!status.ready_for_entry && status.status !== 'ready') {
     turns.delete(show);
   } else {
-    // To nobody else; who is not signed in just now is told all the same.
+    // Shown to nobody else; its owner sees it while signed out, too.
     if (person() !== null && person() !== who) return;
     if (!turns.has(show)) sayNow(t('turnOf', name));
-    // A little longer than it lasts: that it is over is the gateway's to say, as long as it can be asked.
+    // A little longer than the turn: the gateway decides when it is over, as long as it answers.
     turns.set(show, { name, until: performance.now() + (status.ready_for_sec ?? TURN_SECONDS) * 1_000 + ROUND_MS });
   }
   write();
 }
 
-/** Ends the turns that are none any more. */
+/** Removes the turns that are over. */
 function prune(asked = unattended()) {
   const isWhose = ({ person: who }) => person() === null || person() === who;
   for (const [show, { until }] of turns) {
@@ -153,11 +155,11 @@ function prune(asked = unattended()) {
   write();
 }
 
-/** The line on top of every screen, and every screen's title. */
+/** The line on top of every screen, and the screens' titles. */
 function write() {
   const lines = Array.from(turns, ([show, { name }]) => [`#/show/${encodeURIComponent(show)}`, t('turnOf', name)]);
   callFromElsewhere(turns.size ? `★ ${t('yourTurn')}` : null);
-  // Only what has changed: the link may have the focus, or be about to be pressed.
+  // Only on a change: the link may have the focus or be about to be pressed.
   if (JSON.stringify(lines) === written) return;
   written = JSON.stringify(lines);
   const region = document.getElementById('turn');
@@ -165,15 +167,15 @@ function write() {
   region.replaceChildren(...lines.map(([href, text]) => el('a', { href, on: { click } }, text)));
   if (isFocused) document.getElementById('main').focus();
 
-  // An address that is open already makes no event.
+  // Opening the current address causes no event.
   function click({ currentTarget }) {
     if (currentTarget.hash === location.hash) arrive();
   }
 }
 
 /**
- * The reservation of this show that is still to be paid for, if there is one: its id. One that is over is forgotten. Asked
- * for once only, trouble is as good as no answer.
+ * The id of this show's reservation that is still to be paid, or null; forgets one that is over.
+ * Asks once: an error counts as no answer.
  */
 export async function heldReservation(show, signal, { isAskedOnce = false } = {}) {
   const who = person();
@@ -185,15 +187,15 @@ export async function heldReservation(show, signal, { isAskedOnce = false } = {}
     if (status === 'HOLD') return reservation;
   } catch (error) {
     if (signal.aborted) throw error;
-    // Whose sign-in has run out still has the reservation.
+    // A person whose sign-in has expired still has the reservation.
     if (error.status !== 403 && error.status !== 404) return null;
   }
-  // Another may have been made meanwhile, in another tab.
+  // Another tab may have made another one meanwhile.
   if (placeIn(show, who).reservation === reservation) changePlace(show, who, { reservation: undefined });
   return null;
 }
 
-/** Looks once at everything that this person is said to hold. */
+/** Checks once everything that this person is recorded to hold. */
 export async function lookAtHeld(signal) {
   await Promise.all(placesOf(person()).map(({ show }) => heldReservation(show, signal, { isAskedOnce: true })));
 }

@@ -1,4 +1,4 @@
-// A reservation: what is held and how long, paying for it, and how it ended.
+// A reservation: the held seats and the time left, the payment, and the outcome.
 
 import * as api from './api.js';
 import { say, sayNow } from './announce.js';
@@ -12,8 +12,8 @@ import { person } from './session.js';
 import { signedIn } from './signin.js';
 
 /**
- * How the simulated payment goes: the provider decides what it is told to, when it is told. One that answers late is told
- * late, and one that never answers is told nothing.
+ * How the simulated payment goes: the provider decides as asked, when asked. A late provider is
+ * asked late, and one that never answers is never asked.
  */
 const OUTCOMES = {
   approve: { scenario: 'APPROVE', action: 'approve', afterMs: 0 },
@@ -23,12 +23,12 @@ const OUTCOMES = {
 };
 const SAID_AT = [30, 10];
 const LOOK_EVERY_MS = 1_000;
-/** How long names are waited for, while the hold is running. */
+/** How long to wait for the names, while the hold is running. */
 const NAMES_MS = 1_500;
-/** How long after a decline the seats are given back, at the usual pace; paying again before that would be in vain. */
+/** How long after a decline the seats are usually returned; an earlier payment would be useless. */
 const AFTER_DECLINE_MS = 6_000;
 
-/** Calls whenever the page is shown again, for as long as a view is there. */
+/** Calls `body` whenever the page becomes visible, for as long as the view is open. */
 function whenShown(step, call) {
   const look = () => { if (!document.hidden) call(); };
   document.addEventListener('visibilitychange', look);
@@ -46,9 +46,9 @@ export async function reservationScreen(screen, id) {
     if (error.status !== 404 && error.status !== 403) throw error;
     return screen.show(() => t('missing'), () => missing(t('missingReservation')));
   }
-  // Nobody else is shown it.
+  // Nobody else may see it.
   const who = person();
-  // For names only, so neither its absence nor its slowness is a reason to stop.
+  // Only for names, so neither an error nor a slow answer stops the screen.
   const named = api.availability(state.reservation.event_id, signal).then((hall) => { state.hall = hall; }, () => {});
   await Promise.race([named, pause(NAMES_MS, signal)]);
 
@@ -57,7 +57,7 @@ export async function reservationScreen(screen, id) {
     if (payment) await followPayment(payment);
     else await form();
   }
-  // This may be an old one's address, while another is held.
+  // This may be the address of an old reservation, while another one is held.
   const show = state.reservation.event_id;
   if (placeIn(show, who).reservation === id) changePlace(show, who, { reservation: undefined });
   result();
@@ -70,12 +70,13 @@ export async function reservationScreen(screen, id) {
       sent = performance.now();
       return api.reservation(id, signal);
     }, signal), signal);
-    // From before the request was sent: the time told is never longer than the time there is.
+    // Measured from before the request was sent, so the shown time is never longer than the real
+    // one.
     state.deadline = sent + (state.reservation.hold_expires_in_ms ?? 0);
     state.total = Math.max(state.total, state.reservation.hold_expires_in_ms ?? 0);
   }
 
-  /** Only while it is the payment: another tab may have ended it and begun the next. */
+  /** Only if it is still the current payment: another tab may have ended it and begun the next. */
   function keep(payment) {
     if (paymentOf(id, who)?.key === payment.key) rememberPayment(id, who, payment);
   }
@@ -84,7 +85,9 @@ export async function reservationScreen(screen, id) {
     if (paymentOf(id, who)?.key === payment.key) rememberPayment(id, who, null);
   }
 
-  /** Asks how to pay; resolves when something was done, here or in another tab, or the time is over. */
+  /**
+   * Asks how to pay; resolves when a payment began, here or in another tab, or the time is over.
+   */
   function form() {
     return new Promise((resolve, reject) => {
       let outcome = 'approve';
@@ -110,14 +113,15 @@ export async function reservationScreen(screen, id) {
       function submit(event) {
         event.preventDefault();
         state.problem = null;
-        // Before anything is sent, so that a reload or another tab goes on with this payment and never makes a second.
+        // Stored before anything is sent, so that a reload or another tab continues this payment
+        // and never makes a second one.
         if (!paymentOf(id, who)) rememberPayment(id, who, { outcome, key: api.newKey() });
         resolve();
       }
     });
   }
 
-  /** Brings a payment to its end, from wherever it was left. */
+  /** Completes a payment from wherever it stopped. */
   async function followPayment(payment) {
     const clock = clockView();
     const text = () => (payment.isApproved ? t('settling') : t('paying'));
@@ -134,7 +138,7 @@ export async function reservationScreen(screen, id) {
       await Promise.race([stopped, settle(payment, screen.stepSignal)]);
     } catch (error) {
       if (signal.aborted || !error.status || error.status === 401) throw error;
-      // Refused for good, such as for a hold that is over: the reservation says what is.
+      // Refused for good, such as for an expired hold: the reservation shows why.
       drop(payment);
       state.problem = 'payRefused';
       await look();
@@ -172,19 +176,19 @@ export async function reservationScreen(screen, id) {
           keep(payment);
           say(t('declined'));
         } else if (performance.now() - declinedAt > AFTER_DECLINE_MS) {
-          // Still held: another payment, and so another intent with other keys, is possible.
+          // Still held: another payment, with another intent and other keys, is possible.
           drop(payment);
           state.problem = 'declinedHeld';
           return;
         }
       }
       await pause(declinedAt === null ? LOOK_EVERY_MS : LOOK_EVERY_MS / 2, step);
-      // A payment needs no audience; the result is asked for when somebody looks again.
+      // A hidden page continues the payment and asks for the result when it is visible again.
       await whenVisible(step);
     }
   }
 
-  /** The hold is over by our clock; the reservation's end follows by the platform's. */
+  /** The hold is over by our clock; the platform's clock ends the reservation. */
   async function whenOver() {
     screen.show(() => t('pay'), () => [heading(t('checking'), showName())]);
     for (;;) {
@@ -202,7 +206,7 @@ export async function reservationScreen(screen, id) {
         await untilAnswered(() => signedIn(() => api.cancel(id, key, signal), signal), signal);
       } catch (error) {
         if (signal.aborted || !error.status) return reject(error);
-        // Paid, or over, in the same moment: the reservation says which.
+        // Paid or over at the same moment: the reservation shows which.
         state.problem = 'cancelLate';
       }
       look().then(resolve, reject);
@@ -210,7 +214,7 @@ export async function reservationScreen(screen, id) {
     return el('div', { class: 'actions' }, button(t('cancel'), press, { class: 'secondary' }));
   }
 
-  /** The hold's countdown: digits, and a bar that shrinks. */
+  /** The hold's countdown: digits, and a shrinking bar. */
   function clockView() {
     let digits = null;
     let fill = null;
@@ -232,14 +236,14 @@ export async function reservationScreen(screen, id) {
         return view;
       },
       run(over) {
-        // This view's: an answer that comes late may not end the next one.
+        // Only for this view: a late answer must not end the next one.
         const step = screen.stepSignal;
         countDown(() => state.deadline, step, (left) => {
           seconds = left;
           write();
           if (SAID_AT.includes(left)) sayNow(t('holdSpoken', left));
         }, over);
-        // A device that slept has a clock that stood still: whoever looks again is told anew.
+        // The clock stood still while the device slept: announce the time again.
         const again = () => { if (!step.aborted && state.reservation.status !== 'HOLD') over?.(); };
         whenShown(step, () => look().then(again, () => {}));
       },
@@ -293,7 +297,10 @@ export async function reservationScreen(screen, id) {
         cell(t('reservationNumber'), el('span', { class: 'id' }, id))));
   }
 
-  /** An id is `<section>-<row>-<number>` where the show's rows are numbered; anything else is told as it is. */
+  /**
+   * An id is `<section>-<row>-<number>` where the show's rows are numbered; any other id is shown
+   * as is.
+   */
   function seatNames() {
     const { seat_ids: ids, quantity } = state.reservation;
     const sections = state.hall?.sections ?? [];

@@ -1,13 +1,16 @@
-// Going on in spite of trouble: whatever is on the screen stays there, a line says that we are trying, and nobody
-// hammers a gateway that comes back.
+// Retries: the screen stays, a line says that we are retrying, and a returning gateway is not
+// flooded.
 
 import { pause } from './clock.js';
 
 const FIRST_MS = 1_000;
-/** Short enough to come back before a silence in line counts as absence (30 s). */
+/** Short enough to be back before a silence in the line counts as absence (30 s). */
 const MOST_MS = 10_000;
 
-/** `change` with `detail`: null, 'unreachable' (no answer), 'busy' (429) or 'failing' (an error of the service). */
+/**
+ * Dispatches `change` with `detail`: null, 'unreachable' (no answer), 'busy' (429) or 'failing' (an
+ * error of the service).
+ */
 export const trouble = new EventTarget();
 let now = null;
 
@@ -19,14 +22,17 @@ function tell(kind) {
 
 const kindOf = ({ status }) => (status === 0 ? 'unreachable' : status === 429 ? 'busy' : 'failing');
 
-/** The n-th wait: doubling, and spread over half of it, so that a crowd that lost its gateway does not return as one. */
+/**
+ * The n-th wait: doubling, and spread over half of it, so that a crowd that lost its gateway does
+ * not return all at once.
+ */
 export function backoff(n, random = Math.random()) {
   return Math.min(MOST_MS, FIRST_MS * 2 ** n) * (0.5 + random / 2);
 }
 
 /**
- * Calls until there is an answer that repetition would not change; Retry-After is honoured. `explains(error)` may say
- * itself what a temporary error is about, and return true then.
+ * Calls until an answer arrives that a retry would not change; honours Retry-After.
+ * `explains(error)` may show a temporary error itself and return true.
  */
 export async function untilAnswered(attempt, signal, explains = () => false) {
   for (let failures = 0; ; failures++) {
@@ -40,13 +46,13 @@ export async function untilAnswered(attempt, signal, explains = () => false) {
         throw error;
       }
       if (error.status !== 409 && !explains(error)) tell(kindOf(error));
-      // Coming back into view or online is a reason to try at once, unless we were told when.
-      const told = error.retryAfterMs;
-      const ms = told === null ? backoff(failures) : Math.max(told, 200) + Math.random() * 300;
-      await pause(ms, signal, { wakes: told === null });
+      // Becoming visible or online is a reason to retry at once, unless the gateway said when.
+      const asked = error.retryAfterMs;
+      const ms = asked === null ? backoff(failures) : Math.max(asked, 200) + Math.random() * 300;
+      await pause(ms, signal, { wakes: asked === null });
     }
   }
 }
 
-/** Forgets trouble that belongs to a screen that was left. */
+/** Clears the trouble of a screen that was left. */
 export const calm = () => tell(null);

@@ -6,7 +6,10 @@ import { t } from './i18n.js';
 let current = null;
 let called = null;
 
-/** What calls from outside of the screen that is open, such as a turn in a line: in front of every title; null when it is over. */
+/**
+ * News from outside the open screen, such as a turn in a line: it goes before every title; null
+ * when it is over.
+ */
 export function callFromElsewhere(text) {
   if (text === called) return;
   called = text;
@@ -26,30 +29,31 @@ export class Screen {
     this.#root = root;
   }
 
-  /** Aborted when the screen is left: every request, pause and listener of it takes this. */
+  /** Aborted when the screen is left; every request, pause and listener of the screen takes it. */
   get signal() {
     return this.#ending.signal;
   }
 
-  /** Aborted when the screen is left or shows its next view: for what belongs to one view. */
+  /** Aborted when the screen is left or shows its next view; for the things of one view. */
   get stepSignal() {
     return this.#stepEnding.signal;
   }
 
-  /** Whether the view is one of waiting, in which trouble with the connection does not cost one's place. */
+  /** Whether the view is one of waiting, where connection trouble does not cost the place. */
   get keepsPlace() {
     return this.#keepsPlace;
   }
 
   stop() {
-    // The screen first: who hears that a view has ended may ask whether the screen has.
+    // The screen first: a listener that hears of the view's end may ask whether the screen has
+    // ended.
     this.#ending.abort(new DOMException('another screen', 'AbortError'));
     this.#stepEnding.abort(new DOMException('another screen', 'AbortError'));
   }
 
   /**
-   * Shows the next view. `draw` makes its elements, beginning with an h1, from the state that it closes over; it is
-   * called again when the language changes.
+   * Shows the next view. `draw` makes its elements, beginning with an h1, from the state that it
+   * closes over; it is called again when the language changes.
    */
   show(title, draw, { keepsPlace = false } = {}) {
     if (this.signal.aborted) throw this.signal.reason;
@@ -69,19 +73,21 @@ export class Screen {
     const isLost = focused !== this.#root && this.#root.contains(focused);
     this.#root.replaceChildren(...[this.#draw()].flat().filter(Boolean));
     this.name();
-    // What had the focus is gone with the old elements.
+    // The old elements are gone, and the focus with them.
     if (isLost) this.focusHeading();
   }
 
-  /** The document's title; what is urgent goes in front of it, where a narrow tab still shows it. */
+  /** Sets the document's title; urgent news goes first, where a narrow tab still shows it. */
   name(alert = this.#alert) {
     this.#alert = alert;
-    // A screen that was left may still hear of something; the title is another's.
+    // A screen that was left may still get news; the title belongs to another one now.
     if (this.signal.aborted) return;
     document.title = [alert ?? called, this.#title(), 'Traffic Tacos'].filter(Boolean).join(' · ');
   }
 
-  /** So that a screen reader says where one is, and the keyboard goes on from there. */
+  /**
+   * Focuses the heading, so that a screen reader reads it and the keyboard continues from there.
+   */
   focusHeading() {
     const heading = this.#root.querySelector('h1');
     heading?.setAttribute('tabindex', '-1');
@@ -99,11 +105,11 @@ export const missing = (text) => [
   el('div', { class: 'actions' }, el('a', { class: 'primary', href: '#/' }, t('toShows'))),
 ];
 
-/** The way to what waits to be paid for, if there is such a reservation. */
+/** The link to a reservation that is still to be paid, if there is one. */
 export const heldNotice = (id) => id && el('p', { class: 'notice' },
   t('continuePaying'), ' ', el('a', { href: `#/reservation/${encodeURIComponent(id)}` }, t('toPayment')));
 
-/** A question with two answers; resolves to whether the first was given. Escape is no. */
+/** A question with two answers; resolves to whether the answer was the first. Escape means no. */
 export function ask(question, yes, no, signal) {
   return new Promise((resolve) => {
     const dialog = el('dialog', { class: 'dialog', 'aria-labelledby': 'question' },

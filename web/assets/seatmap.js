@@ -1,16 +1,20 @@
-// The map of one section: a grid with one stop for the Tab key and arrows inside, whatever the number of seats.
+// The map of one section: a grid with one Tab stop and arrow keys inside, whatever the number of
+// seats.
 
 import { el, setAttribute, setText } from './dom.js';
 import { money, t } from './i18n.js';
 
 const PAGE_ROWS = 5;
-/** Seats a line where a section has no rows. */
+/** Seats in a row of the map where the section has no rows. */
 const LOOSE_ROW = 20;
 const SIGNS = { AVAILABLE: '', HELD: '–', SOLD: '×', BLOCKED: '' };
 
 const number = (text) => (/^\d+$/.test(text) ? Number(text) : null);
 
-/** `[{ name, seats: [{ seat, column }] }]`: equal numbers below each other where all are numbers. */
+/**
+ * `[{ name, seats: [{ seat, column }] }]`: equal numbers stand below each other where all are
+ * numbers.
+ */
 export function rowsOf(seats) {
   const named = new Map();
   seats.forEach((seat, index) => {
@@ -30,7 +34,9 @@ export function rowsOf(seats) {
   return rows;
 }
 
-/** `isChosen(seat_id)` is asked, `onToggle(seat)` is told. */
+/**
+ * `isChosen(seat_id)` asks whether a seat is chosen; `onToggle(seat)` is called for each toggle.
+ */
 export function seatMap({ label, seats, currency, isChosen, onToggle, isCalm }) {
   const known = new Map();
   const cells = new Map();
@@ -98,7 +104,7 @@ export function seatMap({ label, seats, currency, isChosen, onToggle, isCalm }) 
     }
   }
 
-  /** Only what has changed is touched: hundreds of seats are looked at every two seconds. */
+  /** Touches changes only: hundreds of seats are refreshed every two seconds. */
   function write(seat) {
     known.set(seat.seat_id, seat);
     const cell = cells.get(seat.seat_id);
@@ -117,14 +123,14 @@ export function seatMap({ label, seats, currency, isChosen, onToggle, isCalm }) 
   return {
     element: grid,
     seat: (id) => known.get(id),
-    /** New states. */
+    /** Takes new states. */
     update(news) {
       for (const seat of news) {
         const before = known.get(seat.seat_id);
         if (!before || before.status !== seat.status || before.price !== seat.price) write(seat);
       }
     },
-    /** One seat again, because it was chosen or let go. */
+    /** Redraws one seat, because it was chosen or let go. */
     rewrite(id) {
       if (known.has(id)) write(known.get(id));
     },

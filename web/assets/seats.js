@@ -13,16 +13,16 @@ import { arrive, person } from './session.js';
 import { NotSignedIn, signedIn } from './signin.js';
 
 const REFRESH_MS = 2_000;
-/** The platform takes ten; eight fit on one ticket and keep a crowd's chances fair. */
+/** The platform allows ten; eight fit on one ticket and keep the chances of a crowd fair. */
 const MOST_SEATS = 8;
 const FRESH_MS = 2 * 60_000;
 
-/** Whether what was sent and not answered is still what the person is waiting for. */
+/** Whether the person still waits for the unanswered request. */
 export const isFresh = (pending) => Boolean(pending) && Math.abs(Date.now() - pending.at) < FRESH_MS;
 
 /**
- * Sends a reservation until it is answered, under one key, which is kept over a reload. Goes to the reservation and
- * resolves to null, or to why not: `{ notice, taken, isPassOver }`.
+ * Sends a reservation under one key, which survives a reload, until it is answered. Opens the
+ * reservation and resolves to null, or resolves to the reason: `{ notice, taken, isPassOver }`.
  */
 export async function sendReservation(screen, show, pending) {
   let who = person();
@@ -32,7 +32,8 @@ export async function sendReservation(screen, show, pending) {
         who = person();
         const place = placeIn(show, who);
         if (place.reservation || isFresh(place.pending)) {
-          // Who has signed in holds seats here: they are shown those, and choose then whether they want more.
+          // A signed-in person may hold seats here already: show them those before they choose
+          // more.
           arrive();
           throw screen.signal.reason;
         }
@@ -59,8 +60,9 @@ export async function sendReservation(screen, show, pending) {
 }
 
 /**
- * Lets the person choose and reserve. Resolves to null when a reservation was made, or to the key of a text when the
- * admission is over. `admission` is `{ pass, until }`, or null where everybody may reserve.
+ * Lets the person choose and reserve. Resolves to null when a reservation was made, or to the key
+ * of a text when the admission is over. `admission` is `{ pass, until }`, or null where anybody can
+ * reserve.
  */
 export function chooseSeats(screen, hall, admission, notice, held) {
   const show = hall.event_id;
@@ -183,7 +185,7 @@ export function chooseSeats(screen, hall, admission, notice, held) {
         el('ul', { class: 'legend' }, ['AVAILABLE', 'SELECTED', 'HELD', 'SOLD'].map((key) => el('li', {},
           el('span', { class: 'seat', 'data-state': key === 'SELECTED' ? 'CHOSEN' : key, 'aria-hidden': 'true' },
             { SELECTED: '✓', HELD: '–', SOLD: '×' }[key] ?? ''), t(key)))));
-      // The middle of a hall is what most people want; a phone would begin at its left end.
+      // Most people want the middle of a hall; a phone would start at its left end.
       scroll.scrollLeft = (scroll.scrollWidth - scroll.clientWidth) / 2;
     }
 
@@ -247,7 +249,7 @@ export function chooseSeats(screen, hall, admission, notice, held) {
       }
     }
 
-    /** Lets go of seats; what they are called. */
+    /** Lets go of seats and returns their names. */
     function drop(ids) {
       const gone = ids.map((id) => chosen.get(id)).filter(Boolean);
       for (const seat of gone) {
@@ -276,7 +278,7 @@ export function chooseSeats(screen, hall, admission, notice, held) {
         write();
         await pause(REFRESH_MS * (0.9 + Math.random() / 5), signal);
         await whenVisible(signal);
-        // The map is what changes under one's fingers; the other sections' counts may be older.
+        // The map is fresher; the counts of the other sections may be older.
         if (!isGeneral() && round % 3) continue;
         const news = await untilAnswered(() => api.availability(show, signal), signal);
         if (news.sections.length === sections.length) sections = news.sections;

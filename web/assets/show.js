@@ -1,4 +1,4 @@
-// One show: the way from its name to seats that are held.
+// One show: the way from its name to held seats.
 
 import * as api from './api.js';
 import { say } from './announce.js';
@@ -21,7 +21,7 @@ export async function showScreen(screen, show) {
     hall = await untilAnswered(() => api.availability(show, signal), signal);
   } catch (error) {
     if (error.status !== 404) throw error;
-    // Nobody stands in line for what there is not.
+    // Nobody waits in line for a show that does not exist.
     forgetTicket(show, person());
     return screen.show(() => t('missing'), () => missing(t('missingText')));
   }
@@ -29,8 +29,8 @@ export async function showScreen(screen, show) {
   let notice = null;
   let isRejoined = false;
 
-  // Sent before a reload and not answered: the same request again gives the answer that was lost. Long after, it would be
-  // a wish that nobody has any more.
+  // An unanswered request from before a reload: sending it again returns the lost answer. Long
+  // after, the person may not want it any more.
   const { pending } = placeIn(show, person());
   if (pending && !isFresh(pending)) changePlace(show, person(), { pending: undefined });
   if (isFresh(pending)) {
@@ -55,7 +55,7 @@ export async function showScreen(screen, show) {
     const turn = await waitInLine(screen, hall, notice);
     notice = turn.notice ?? null;
     if (turn.isLost && !isRejoined) {
-      // Not the person's doing, and they may not be looking: in again at once, but not for ever.
+      // Not the person's fault, and they may not be looking: join again at once, but not for ever.
       isRejoined = true;
       notice = (await join(screen, hall)) ?? notice;
     }
@@ -68,16 +68,16 @@ export async function showScreen(screen, show) {
       continue;
     }
     const over = await attending(show, () => chooseSeats(screen, hall, turn, null, held));
-    // That it is one's turn may have been told to a tab that nobody has looked at since.
+    // The turn may have been announced to a tab that nobody has looked at since.
     screen.name(null);
     if (over === null) return undefined;
-    // The pass is used or out of time; another needs another place in line.
+    // The pass is used or expired; another one needs another place in the line.
     forgetTicket(show, person(), { spent: turn.pass });
     notice = over;
   }
 }
 
-/** What there is and what it costs; resolves when the person wants to join. */
+/** The sections and their prices; resolves when the person wants to join. */
 function introduction(screen, hall, notice, held) {
   return new Promise((resolve) => {
     screen.show(() => hall.name, () => [

@@ -1,4 +1,4 @@
-// The list of what is on sale.
+// The list of shows on sale.
 
 import * as api from './api.js';
 import { pause, whenVisible } from './clock.js';
@@ -19,7 +19,7 @@ export async function showsScreen(screen) {
   const title = () => t('shows');
   screen.show(title, () => loading());
   for (;;) {
-    // What is said to be held may be over since: a hold runs out whether somebody looks or not.
+    // A recorded hold may be over: a hold expires whether the page is visible or not.
     lookAtHeld(screen.signal).then(refresh, () => {});
     const answer = await untilAnswered(() => api.shows(screen.signal), screen.signal);
     const isFirst = shows === null;
@@ -40,7 +40,7 @@ export async function showsScreen(screen) {
     return list(fresh);
   }
 
-  // Only the list: what is typed into the sign-in stays, and so does the focus.
+  // Only the list: the text in the sign-in panel stays, and so does the focus.
   function refresh() {
     const old = document.getElementById('shows');
     if (screen.signal.aborted || drawn === null || !old || JSON.stringify(rows()) === drawn) return;
@@ -51,7 +51,7 @@ export async function showsScreen(screen) {
   }
 }
 
-/** What this person has here, or else what there is: the key of a text. */
+/** The key of a text: what this person has here, or else what is available. */
 function markOf(show) {
   const { reservation, ticket } = placeIn(show.event_id, person());
   return reservation ? 'holding' : ticket ? 'inLine' : show.waiting_room ? 'hasLine' : null;

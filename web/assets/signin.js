@@ -1,4 +1,5 @@
-// Signing in: a panel where a token is pasted, in the page or, when it is needed in the middle of something, in front of it.
+// Signing in: a panel to paste a token into, in the page or, in the middle of a step, in front of
+// it.
 
 import { el, setText } from './dom.js';
 import { t } from './i18n.js';
@@ -35,10 +36,13 @@ export function signInPanel() {
 
 let asked = null;
 
-/** Asks for a sign-in in front of the page; whether there is one then. All who ask meanwhile share the answer. */
+/**
+ * Asks for a sign-in in front of the page; resolves to whether there is one then. Concurrent
+ * callers share the answer.
+ */
 export function askToSignIn(reason, signal) {
   if (signal.aborted) return Promise.resolve(false);
-  // Not that of a screen or a view that was left, which is being answered by its end.
+  // Not the dialog of a screen or view that was left, which is closing.
   if (asked && !asked.signal.aborted) return asked.answer;
   const mine = { signal, answer: dialogAnswer(reason, signal).finally(() => { if (asked === mine) asked = null; }) };
   asked = mine;
@@ -55,7 +59,7 @@ function dialogAnswer(reason, signal) {
     const done = () => {
       signal.removeEventListener('abort', done);
       dialog.remove();
-      // The button that was pressed may be gone, since the page knows now who it is for.
+      // The pressed button may be gone, since the page now knows the person.
       if (document.activeElement === document.body) document.getElementById('main').focus();
       resolve(person() !== null);
     };
@@ -66,12 +70,12 @@ function dialogAnswer(reason, signal) {
   });
 }
 
-/** Thrown when somebody does not sign in where they have to. */
+/** Thrown when a required sign-in is declined. */
 export class NotSignedIn extends Error {}
 
 /**
- * Calls what needs a sign-in: asks for one if there is none, and again if it has run out meanwhile; `onAsk` is called just
- * before.
+ * Makes a call that needs a sign-in: asks for one if there is none, and again if it has expired
+ * meanwhile; `onAsk` is called just before.
  */
 export async function signedIn(call, signal, onAsk = () => {}) {
   for (let reason = null; ; reason = t('signInEnded')) {
@@ -84,7 +88,7 @@ export async function signedIn(call, signal, onAsk = () => {}) {
       return await call();
     } catch (error) {
       if (error.status !== 401) throw error;
-      // Another request may have found out before, and somebody have signed in since.
+      // Another request may have noticed it earlier, and the person may have signed in since.
       if (accessToken() === sent) signOut({ forget: false });
     }
   }

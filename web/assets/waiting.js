@@ -13,27 +13,30 @@ import { arrive, person, signInEndsIn } from './session.js';
 import { NotSignedIn, askToSignIn, signedIn } from './signin.js';
 
 const SAY_EVERY_MS = 30_000;
-/** So that what comes first, which is why one is here, is heard to its end. */
+/** Lets the first announcement, the reason for this screen, be heard to its end. */
 const HEARD_MS = 5_000;
 const FULL_MS = 5_000;
-/** Who waits may not be looking: it is said early enough to be seen by the way. */
+/** A waiting person may not be looking: announced early enough to be noticed. */
 const SIGN_IN_SOON_MS = 10 * 60_000;
 
-/** Joins, however often it takes. The ticket is then in memory; a string is why not: the key of a text. */
+/**
+ * Joins, with as many tries as it takes. The ticket is then in memory; a returned string is the key
+ * of a text that says why not.
+ */
 export async function join(screen, hall) {
   const show = hall.event_id;
   let isFull = false;
   const text = () => (isFull ? t('lineFull') : t('joining'));
   screen.show(() => hall.name, () => [heading(hall.name), el('p', { role: 'status' }, text())]);
   const explains = (error) => {
-    // A gateway in trouble asks for a second, a line that is full for longer.
+    // A gateway in trouble asks for a second, a full line for longer.
     if (error.status !== 503 || !(error.retryAfterMs >= FULL_MS)) return false;
     if (!isFull) { isFull = true; screen.redraw(); }
     return true;
   };
   try {
     const attempt = () => signedIn(() => {
-      // One key for one wish to join, also after a reload: the first answer may have been lost on its way.
+      // One key for one wish to join, also after a reload: the first answer may have been lost.
       const key = placeIn(show, person()).joinKey ?? api.newKey();
       changePlace(show, person(), { joinKey: key });
       return api.join(show, key, screen.signal);
@@ -53,9 +56,10 @@ export async function join(screen, hall) {
 }
 
 /**
- * Waits until it is this person's turn and enters. Resolves to `{ pass, until }`, the latter by `performance.now()`, with
- * `isUsed` if it is the pass of a reservation that was made; or to `{ notice }`, the key of a text, with `isLost` if the
- * ticket was not recognised at all. `notice` is what is to be told meanwhile.
+ * Waits for the person's turn and enters. Resolves to `{ pass, until }`, the latter by
+ * `performance.now()`, with `isUsed` if it is the pass of a reservation already made; or to `{
+ * notice }`, the key of a text, with `isLost` if the ticket was not recognised. `notice` is shown
+ * meanwhile.
  */
 export const waitInLine = (screen, hall, notice) => attending(hall.event_id, () => wait(screen, hall, notice));
 
@@ -75,7 +79,7 @@ async function wait(screen, hall, notice) {
   };
   const onSignIn = async () => {
     await askToSignIn(null, screen.stepSignal);
-    // Somebody else has another place here, or none.
+    // Another person has another place here, or none.
     if (!screen.signal.aborted && person() !== who) arrive();
   };
   const view = waitingView(screen, hall, placeIn(show, who), notice, { onLeave, onSignIn });
@@ -108,14 +112,14 @@ async function wait(screen, hall, notice) {
   } catch (error) {
     if (hasLeft) {
       forget();
-      // What was wrong with asking for the place is of no interest any more.
+      // Errors of the last poll do not matter any more.
       calm();
       screen.show(() => hall.name, () => [heading(hall.name)]);
-      // A wish that fails is granted a little later: who is silent is out of everybody's way.
+      // A failed leave needs no retry: a silent person soon stands in nobody's way.
       await api.leave(ticket, screen.signal).catch(() => {});
       return { notice: 'lineLeft' };
     }
-    // Without a sign-in there is no entering, but the place is still there for whoever signs in.
+    // Entering needs a sign-in, but the place stays for when the person signs in.
     if (screen.signal.aborted || error instanceof NotSignedIn) throw error;
     forget();
     if (error.status === 410) return { notice: 'ticketOver' };
@@ -124,7 +128,7 @@ async function wait(screen, hall, notice) {
   }
 }
 
-/** The title is all that is seen of a hidden page. */
+/** The title is the only visible part of a hidden page. */
 function announceTurn(screen) {
   sayNow(t('yourTurnNow'));
   if (!document.hidden) return;
@@ -140,13 +144,14 @@ function announceTurn(screen) {
 /** The pass; null if the turn has not quite come, `{ notice }` if it has gone. */
 async function enter(screen, ticket, who, signal) {
   const attempt = () => signedIn(() => {
-    // Somebody else has signed in, and the ticket is not theirs: this ends here, and with it whatever it asks for.
+    // Another person has signed in, and the ticket is not theirs: this ends here, with its
+    // requests.
     if (person() !== who) arrive();
     return api.enter(ticket, signal);
   }, screen.signal, () => announceTurn(screen));
   try {
     const answer = await untilAnswered(attempt, signal);
-    // From the answer on, which may have been long in coming; the seconds are whole ones, rounded down.
+    // Counted from the answer, which may have taken long; the seconds are whole, rounded down.
     return { pass: answer.reservation_token, until: performance.now() + answer.ttl_sec * 1000 };
   } catch (error) {
     if (error.status === 403 && error.code === 'NOT_READY') {
@@ -158,7 +163,7 @@ async function enter(screen, ticket, who, signal) {
   }
 }
 
-/** Who has used a pass gets the same one again until its time is over: waits for that, and says so. */
+/** A used pass is returned again until it expires: waits for that, and says so. */
 export async function sitOutUsedPass(screen, hall, until) {
   let text = el('p', { role: 'timer' });
   let seconds = 0;
@@ -169,12 +174,12 @@ export async function sitOutUsedPass(screen, hall, until) {
   await new Promise((resolve, reject) => {
     const signal = screen.stepSignal;
     signal.addEventListener('abort', () => reject(signal.reason));
-    // A second more: it is the gateway's clock that counts.
+    // One second more, because the gateway's clock decides.
     countDown(() => until + 1_000, signal, (left) => { seconds = left; setText(text, t('passUsed', seconds)); }, resolve);
   });
 }
 
-/** What is to be told of the sign-in, which is needed when the turn has come: the key of a text, or null. */
+/** The key of a text about the sign-in, which the person will need at their turn, or null. */
 function problemOfSignIn() {
   const left = person() ? signInEndsIn() : 0;
   if (left >= SIGN_IN_SOON_MS) return null;
@@ -189,7 +194,10 @@ function waitingView(screen, hall, place, notice, { onLeave, onSignIn }) {
   let drawnOfSignIn = null;
 
   const view = {
-    /** Falls only: a number that rose would be an alarm about nothing, as nobody is ever put behind somebody new. */
+    /**
+     * Only falls: a rising number would alarm for no reason, because nobody is ever put behind a
+     * newcomer.
+     */
     position: place.position ?? null,
     first: place.firstPosition ?? null,
     signInProblem: null,
@@ -199,7 +207,7 @@ function waitingView(screen, hall, place, notice, { onLeave, onSignIn }) {
       view.position = Math.max(1, Math.min(view.position ?? Infinity, news.position));
       view.first = Math.max(view.first ?? 0, view.position);
       view.signInProblem = problemOfSignIn();
-      // Nobody sees it: the next answer after the page is shown again comes at once and draws.
+      // Nobody sees it: when the page is visible again, the next answer comes at once and draws.
       if (!document.hidden) {
         if (view.signInProblem === drawnOfSignIn) write();
         else screen.redraw();
@@ -261,7 +269,8 @@ function waitingView(screen, hall, place, notice, { onLeave, onSignIn }) {
     setText(parts.waited, status ? duration(status.waiting_time ?? 0) : '…');
     setText(parts.paused, status?.paused ? t('paused') : '');
     setText(parts.message, status?.message ? `${t('notice')}: ${status.message}` : '');
-    // People who were in front and are not any more, of all who were: the first place is behind somebody as well.
+    // The share of the people in front that is gone; the first place has somebody in front as
+    // well.
     const share = view.first ? 1 - view.position / (view.first + 1) : 0;
     setAttribute(parts.bar, 'aria-valuenow', String(Math.round(share * 100)));
     parts.fill.style.transform = `scaleX(${share.toFixed(4)})`;

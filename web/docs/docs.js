@@ -1,8 +1,10 @@
-// The page at /docs: reads /openapi.json and shows it, with a form for each operation that sends a real request.
+// The page at /docs: shows /openapi.json, with a form for each operation that sends a real request.
 //
-// - Nothing is parsed as HTML, so whatever the description or an answer says is text.
-// - The bearer token lives in one variable of this page and ends with it. It is in no address, no storage and no curl line.
-// - `links` of the description become buttons under an answer that carry its values into the next form.
+// - Nothing is parsed as HTML, so the text of the description and of answers stays text.
+// - The bearer token lives in one variable of this page and ends with it. It is in no address, no
+//   storage and no curl line.
+// - `links` of the description become buttons under an answer; each fills the next form with values
+//   of the answer.
 
 const METHODS = ['get', 'put', 'post', 'delete', 'options', 'head', 'patch'];
 const SHOWN_CHARS_MAX = 100_000;
@@ -10,7 +12,7 @@ const DEPTH_MAX = 6;
 
 let description = {};
 let token = '';
-/** Operation id → what is known about it, in the order of the description. */
+/** What is known about an operation, by its id, in the order of the description. */
 const operations = new Map();
 
 // ---- Elements
@@ -28,7 +30,7 @@ function el(tag, attributes = {}, ...children) {
   return element;
 }
 
-/** Text in which `…` is code. */
+/** Text in which `…` marks code. */
 function inline(text) {
   return text.split('`').map((part, index) => (index % 2 ? el('code', {}, part) : part));
 }
@@ -48,7 +50,7 @@ function say(text) {
   document.getElementById('polite').textContent = text;
 }
 
-/** Line breaks are where an address may be cut, so that long paths wrap at their slashes. */
+/** Adds break opportunities, so that long paths wrap at their slashes. */
 function path(text) {
   return el('code', { class: 'path' }, text.split('/').flatMap((part, index) => (index ? ['/', el('wbr'), part] : [part])));
 }
@@ -67,7 +69,7 @@ function tokensOf(text) {
   return text.split('/').filter((part) => part !== '').map((part) => part.replace(/~1/g, '/').replace(/~0/g, '~'));
 }
 
-/** What a `$ref` points to. A description beside the `$ref` goes before the one behind it. */
+/** The target of a `$ref`. A description beside the `$ref` replaces the target's. */
 function resolved(object) {
   if (!object?.$ref) return object ?? {};
   const { $ref, ...beside } = object;
@@ -78,7 +80,7 @@ function nameOf(schema) {
   return schema?.$ref?.match(/^#\/components\/schemas\/(.+)$/)?.[1] ?? null;
 }
 
-/** A schema with its `$ref` and `allOf` taken in, and the name of the schema that it is, if it has one. */
+/** A schema with its `$ref` and `allOf` resolved, and its name, if it has one. */
 function flat(schema) {
   const { allOf = [], ...own } = resolved(schema);
   const name = nameOf(schema) ?? allOf.map(nameOf).find(Boolean) ?? null;
@@ -102,7 +104,7 @@ function exampleOf(schema, depth = 0) {
   return s.format === 'date-time' ? '2025-10-01T11:00:00.000Z' : '';
 }
 
-/** Every example of a media type by its title; one that follows from the schema if there is none. */
+/** Every example of a media type by its title; if there is none, one derived from the schema. */
 function examplesOf(media) {
   if (media.examples) {
     return Object.entries(media.examples).map(([key, example]) => [example.summary ?? key, resolved(example).value]);
@@ -177,7 +179,7 @@ function fieldLine(label, schema, { required, about } = {}) {
   ];
 }
 
-/** The fields of an object that has no name and so no place of its own. */
+/** The fields of an object without a name, which has no section of its own. */
 function inside(schema) {
   const { name, schema: s } = flat(schema);
   if (s.type === 'array') return inside(s.items ?? {});
@@ -204,7 +206,7 @@ function code(text) {
   return el('pre', {}, el('code', {}, text));
 }
 
-/** Code of any length, in a box that scrolls and so can be reached with the keyboard. */
+/** Code of any length, in a scrolling box that the keyboard can reach. */
 function boxed(text, label) {
   return el('pre', { class: 'boxed', tabindex: '0', role: 'group', 'aria-label': label }, el('code', {}, text));
 }
@@ -270,7 +272,7 @@ function randomKey() {
   return `try-${Array.from(bytes, (byte) => byte.toString(16).padStart(2, '0')).join('')}`;
 }
 
-/** What the form of an operation says now. */
+/** The current values of an operation's form. */
 function requestOf(known) {
   const query = new URLSearchParams();
   const headers = {};
@@ -291,7 +293,10 @@ function quoted(text) {
   return `'${text.replaceAll("'", "'\\''")}'`;
 }
 
-/** The same request for a terminal. The token is a variable of the shell: a line that is copied should carry no secret. */
+/**
+ * The same request for a terminal. The token is a shell variable, so a copied line carries no
+ * secret.
+ */
 function curlOf(known) {
   const { method, address, headers, body } = requestOf(known);
   const parts = [`curl -i${method === 'GET' ? '' : ` -X ${method}`} ${quoted(location.origin + address)}`];
@@ -307,7 +312,8 @@ async function copy(text, block) {
     say('Copied.');
     return true;
   } catch {
-    // Without a secure context there is no clipboard: the text is selected, so that the keyboard can copy it.
+    // Without a secure context there is no clipboard: the text is selected for the keyboard to
+    // copy.
     getSelection().selectAllChildren(block);
     say('Selected. Copy it with the keyboard.');
     return false;
@@ -441,7 +447,10 @@ async function follow(response, target) {
 
 // ---- From one answer to the next request
 
-/** The value of a runtime expression, or what it is if it is none; undefined if the answer has no such value. */
+/**
+ * The value of a runtime expression, or the text itself if it is not one; undefined if the answer
+ * has no such value.
+ */
 function valueOf(expression, known, request, body) {
   if (Array.isArray(expression)) {
     const values = expression.map((part) => valueOf(part, known, request, body));
@@ -479,7 +488,7 @@ function fill(target, parameters, content) {
     const input = target.inputs.get(name);
     if (input) input.value = String(value);
   }
-  // Another request, so another key; where none is needed none is made up.
+  // Another request, so another key; an operation that needs none gets none.
   const key = target.inputs.get('Idempotency-Key');
   if (key?.value) key.value = randomKey();
   if (target.bodyInput && Object.keys(content).length) target.bodyInput.value = JSON.stringify(content, null, 2);
@@ -539,7 +548,7 @@ function render() {
     ...prose(info.description, 2), tokenView(),
     ...tags().map((tag) => el('section', { 'aria-labelledby': tag.slug }, el('h2', { id: tag.slug }, tag.name), prose(tag.description, 3), tag.members.map(operationView))),
     schemasView());
-  // The place that the address names is there only now.
+  // The element that the address names exists only now.
   const place = location.hash && document.getElementById(decodeURIComponent(location.hash.slice(1)));
   if (place) place.scrollIntoView();
 }

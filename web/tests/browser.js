@@ -1,4 +1,4 @@
-// The browser of every test: Debian's Chromium by default, told to speak to nobody but the platform.
+// The browser of every test: Debian's Chromium by default, allowed to reach only the platform.
 
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';

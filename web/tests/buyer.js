@@ -1,4 +1,4 @@
-// A buyer at the page: the fixtures of the tests, and the steps that several of them take.
+// A buyer at the page: the fixtures of the tests, and steps that several tests share.
 
 import AxeBuilder from '@axe-core/playwright';
 import { test as base, expect } from '@playwright/test';
@@ -29,12 +29,15 @@ export const WORDS = {
 
 export const LOCALES = { en: 'en-US', ko: 'ko-KR' };
 
-/** `buyer`: signed in, in the language of `tongue`; everything that must never happen in a page fails the test. */
+/**
+ * `buyer`: signed in, in the language `tongue`; anything that must never happen in a page fails the
+ * test.
+ */
 export const test = base.extend({
   tongue: ['en', { option: true }],
   locale: async ({ tongue }, use) => use(LOCALES[tongue]),
   token: async ({}, use, info) => use(accessToken(info.parallelIndex)),
-  /** Errors that a test makes on purpose, such as of a connection that it cuts. */
+  /** Errors that a test causes on purpose, such as by cutting the connection. */
   pardoned: async ({}, use) => use([]),
   buyer: async ({ page, tongue, token, pardoned }, use) => {
     const complaints = [];
@@ -73,32 +76,32 @@ export class Buyer {
     Object.assign(this, { page, words, token });
   }
 
-  /** Comes from the identity provider, and the token leaves the address at once. */
+  /** Arrives from the identity provider; the token leaves the address at once. */
   async signIn() {
     await this.page.goto(`/#access_token=${this.token}`);
     await this.heading('shows');
     expect(this.page.url()).not.toContain('access_token');
   }
 
-  /** The address as somebody would share it; a move inside the page, as a link is. */
+  /** Opens an address as somebody would share it; a move inside the page, like a link. */
   async open(show) {
     const opened = this.page.waitForResponse((response) => response.url().endsWith(`/${show.event_id}/availability`));
     await this.page.evaluate((id) => { window.location.hash = `#/show/${id}`; }, show.event_id);
     await opened;
   }
 
-  /** Goes to the list by the name of the site, which is on every screen. */
+  /** Opens the list by the site's name, which is on every screen. */
   async toShows() {
     await this.page.getByRole('banner').getByRole('link', { name: 'Traffic Tacos' }).click();
     await this.heading('shows');
   }
 
-  /** What is in the page itself; a notice is also told to screen readers, beside it. */
-  told(text) {
+  /** A text in the page itself; a notice is also announced to screen readers, beside it. */
+  notice(text) {
     return this.page.getByRole('main').getByText(text);
   }
 
-  /** Pastes a token into the dialog that asks for it. */
+  /** Pastes a token into the open dialog. */
   async signInWhenAsked(text = this.token) {
     const dialog = this.page.getByRole('dialog');
     await dialog.getByLabel(this.words.token).fill(text);
@@ -134,11 +137,11 @@ export class Buyer {
     await this.button('payNow').click();
   }
 
-  /** No violation of what axe knows of WCAG and of good practice. */
+  /** Checks that axe finds no violation of WCAG or of good practice. */
   async isAccessible() {
     const { violations } = await new AxeBuilder({ page: this.page }).analyze();
-    const told = violations.map(({ id, help, nodes }) => `${id}: ${help}: ${nodes.map(({ html }) => html).join(' | ')}`);
-    expect(told).toEqual([]);
+    const found = violations.map(({ id, help, nodes }) => `${id}: ${help}: ${nodes.map(({ html }) => html).join(' | ')}`);
+    expect(found).toEqual([]);
     const width = await this.page.evaluate(() => document.documentElement.scrollWidth - window.innerWidth);
     expect(width, 'the page is wider than the window').toBeLessThanOrEqual(0);
   }

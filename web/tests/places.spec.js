@@ -1,12 +1,12 @@
-// Somebody in line who looks at something else meanwhile, and what the list says that one has.
+// A person in line who opens other screens meanwhile, and what the list says that they hold.
 
 import { expect, inLine, test } from './buyer.js';
 import { putOnSale } from './platform.js';
 
-/** Where a turn is told on every screen. */
+/** Where every screen shows a turn. */
 const turn = (page) => page.locator('#turn').getByRole('link');
 
-test('somebody in line who goes to the list is told the turn there', async ({ buyer, page }) => {
+test('the list shows the turn of a person in line', async ({ buyer, page }) => {
   await inLine(buyer, 'Elsewhere', 12);
   await buyer.toShows();
   await expect(turn(page)).toHaveText('It is your turn: Elsewhere — choose your seats');
@@ -18,14 +18,14 @@ test('somebody in line who goes to the list is told the turn there', async ({ bu
   await expect.poll(() => page.title()).not.toContain('★');
 });
 
-test('a turn is told on every screen, in both languages, and until it is over', async ({ buyer, page }) => {
+test('every screen shows a turn, in both languages, until it is over', async ({ buyer, page }) => {
   await inLine(buyer, 'Everywhere', 200);
   const other = await putOnSale('Another evening');
   await buyer.toShows();
   const ready = async (route) => {
     const response = await route.fetch();
-    const told = { status: 'ready', ready_for_entry: true, ready_for_sec: 15, eta_sec: 0, poll_after_ms: 1_000 };
-    await route.fulfill({ response, json: { ...(await response.json()), ...told } });
+    const ready = { status: 'ready', ready_for_entry: true, ready_for_sec: 15, eta_sec: 0, poll_after_ms: 1_000 };
+    await route.fulfill({ response, json: { ...(await response.json()), ...ready } });
   };
   await page.route('**/queue/status?**', ready);
   await expect(turn(page)).toBeVisible();
@@ -45,7 +45,7 @@ test('a turn is told on every screen, in both languages, and until it is over', 
   await expect.poll(() => page.title()).not.toContain('★');
 });
 
-test('whose screen is open asks for itself, and one tab is enough', async ({ buyer, page, context }) => {
+test('an open screen polls for its own place, and one tab is enough', async ({ buyer, page, context }) => {
   const show = await inLine(buyer, 'One asks', 60);
   const other = await context.newPage();
   const asked = { here: 0, there: 0 };
@@ -55,12 +55,12 @@ test('whose screen is open asks for itself, and one tab is enough', async ({ buy
   await expect(other.locator(`a[href="#/show/${show.event_id}"]`)).toContainText('You are in line');
   await expect.poll(() => asked.here).toBeGreaterThan(2);
   expect(asked.there).toBe(0);
-  // It takes over from a tab that is closed.
+  // It takes over from a closed tab.
   await page.close();
   await expect.poll(() => asked.there).toBeGreaterThan(0);
 });
 
-test('a reload while shows cannot be asked for does not end the signs of life', async ({ buyer, page, pardoned }) => {
+test('a reload while the shows are unavailable does not end the signs of life', async ({ buyer, page, pardoned }) => {
   pardoned.push(/503/);
   await inLine(buyer, 'Without a hall', 60);
   let asked = 0;
@@ -75,7 +75,7 @@ test('a reload while shows cannot be asked for does not end the signs of life', 
   await expect(page.locator('.place')).toHaveText(/\d/);
 });
 
-test('the list says that seats are held for as long as they are', async ({ buyer, page, request }) => {
+test('the list shows held seats for as long as they are held', async ({ buyer, page, request }) => {
   const show = await putOnSale('Held and let go');
   await buyer.signIn();
   await buyer.open(show);
@@ -85,7 +85,7 @@ test('the list says that seats are held for as long as they are', async ({ buyer
   await buyer.toShows();
   const card = page.locator(`a[href="#/show/${show.event_id}"]`);
   await expect(card).toContainText('You hold seats');
-  // Where the page does not hear of it.
+  // Where the page does not see it.
   const cancelled = await request.post(`/api/v1/reservations/${encodeURIComponent(id)}/cancel`, {
     data: {}, headers: { authorization: `Bearer ${buyer.token}`, 'idempotency-key': crypto.randomUUID() },
   });

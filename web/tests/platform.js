@@ -1,10 +1,10 @@
-// What the tests know of the platform that they run against, and how they bring it into a state: by its APIs only.
+// The platform that the tests run against, and the steps that bring it into a state, by its APIs only.
 //
-// BASE_URL       the gateway, http://127.0.0.1:8000 unless said otherwise
-// INVENTORY_URL  inventory-api, where shows are put on sale, http://127.0.0.1:8020
-// ACCESS_TOKEN   one or more tokens (`tacos token --sub NAME`), separated by commas or spaces, one for each person;
-//                a test takes one and no two tests at once take the same
-// HOLD_SECONDS   how long the platform holds a seat: one test waits for the end of it; without it none does
+// BASE_URL       the gateway; default http://127.0.0.1:8000
+// INVENTORY_URL  inventory-api, which puts shows on sale; default http://127.0.0.1:8020
+// ACCESS_TOKEN   one or more tokens (`tacos token --sub NAME`), one for each person, separated by
+//                commas or spaces; each running test takes one of its own
+// HOLD_SECONDS   how long the platform holds a seat; if set, one test waits for a hold to expire
 
 import { randomUUID } from 'node:crypto';
 
@@ -12,7 +12,7 @@ export const BASE_URL = process.env.BASE_URL ?? 'http://127.0.0.1:8000';
 export const INVENTORY_URL = process.env.INVENTORY_URL ?? 'http://127.0.0.1:8020';
 export const HOLD_SECONDS = Number(process.env.HOLD_SECONDS ?? 0);
 
-/** The token of this worker's person. */
+/** The token of this test worker's person. */
 export function accessToken(worker) {
   const tokens = (process.env.ACCESS_TOKEN ?? '').split(/[\s,]+/).filter(Boolean);
   if (tokens.length === 0) throw new Error('ACCESS_TOKEN is not set: `tacos token --sub NAME` prints one');
@@ -30,7 +30,10 @@ async function post(url, body, headers = {}) {
 
 const rows = (count, seats) => Array.from({ length: count }, (_, row) => ({ row: String(row + 1), from: 1, to: seats }));
 
-/** Puts a show of its own on sale for a test: two sections with seats, one of them of hundreds, and one without. */
+/**
+ * Puts a show on sale for one test: a section with seats, one with hundreds of seats, and one of
+ * general admission.
+ */
 export async function putOnSale(name, rate = null, more = {}) {
   const show = {
     event_id: `web-${randomUUID()}`,
@@ -47,7 +50,7 @@ export async function putOnSale(name, rate = null, more = {}) {
   return show;
 }
 
-/** Lets others stand in line; they never ask again, so they are absent after the platform's patience. */
+/** Lets others join; they never poll, so they count as absent after the grace. */
 export async function joinOthers(show, count) {
   for (let n = 0; n < count; n += 20) {
     const some = Array.from({ length: Math.min(20, count - n) }, () =>
@@ -56,7 +59,7 @@ export async function joinOthers(show, count) {
   }
 }
 
-/** Holds seats for the person of this token, as somebody who was faster; where nobody has to wait. */
+/** Holds seats for the person of this token, as a faster buyer; for shows without a waiting room. */
 export const reserve = (show, seats, token) =>
   post(`${BASE_URL}/api/v1/reservations`, { event_id: show.event_id, seat_ids: seats, quantity: seats.length },
     { authorization: `Bearer ${token}`, 'idempotency-key': randomUUID() });

@@ -1,11 +1,11 @@
-// The whole line: join, wait, enter, choose, hold, pay.
+// The whole purchase: join, wait, enter, choose, hold, pay.
 
 import { Buyer, expect, test } from './buyer.js';
 import { HOLD_SECONDS, joinOthers, putOnSale, reserve } from './platform.js';
 
 for (const tongue of ['ko', 'en']) {
   test.describe(`in ${tongue}`, () => {
-    // Contrast is another matter in the dark, and a matter of one of the two runs.
+    // Contrast differs in the dark, so one of the two runs checks it.
     test.use({ tongue, colorScheme: tongue === 'ko' ? 'dark' : 'light' });
 
     test('from the line to the ticket, with every screen accessible', async ({ buyer, page }) => {
@@ -32,7 +32,7 @@ for (const tongue of ['ko', 'en']) {
       await expect(page.locator('.seat-name')).toHaveCount(2);
       await expect(page.locator('.order')).not.toBeEmpty();
       await buyer.isAccessible();
-      // The end is as durable as the way to it.
+      // The outcome survives a reload as well.
       await page.reload();
       await buyer.heading('confirmed');
     });
@@ -42,7 +42,7 @@ for (const tongue of ['ko', 'en']) {
       await buyer.signIn();
       await buyer.open(show);
       await buyer.choose([2, 2]);
-      // Here, where no pass runs out while hundreds of seats are looked at.
+      // Checked here, where no pass expires while hundreds of seats are checked.
       await buyer.isAccessible();
       await buyer.reserve();
       await buyer.pay('decline');
@@ -57,7 +57,7 @@ for (const tongue of ['ko', 'en']) {
   });
 }
 
-test('a declined person lines up again for the next attempt', async ({ buyer, page }) => {
+test('after a decline the person joins again for the next attempt', async ({ buyer, page }) => {
   const show = await putOnSale('In line twice', 5);
   await buyer.signIn();
   await buyer.open(show);
@@ -68,7 +68,8 @@ test('a declined person lines up again for the next attempt', async ({ buyer, pa
   await buyer.heading('declined');
   await page.getByRole('link', { name: buyer.words.again }).click();
   await buyer.button('join').click();
-  // The pass of the first turn is used, and good for half a minute: the page waits for that by itself.
+  // The pass of the first turn is used and valid for half a minute: the page waits for that by
+  // itself.
   await expect(page.getByRole('heading', { level: 1, name: buyer.words.choose })).toBeVisible({ timeout: 90_000 });
   await buyer.choose([1, 1]);
   await buyer.reserve();
@@ -80,7 +81,7 @@ test('with the keyboard alone', async ({ buyer, page }) => {
   const show = await putOnSale('By keyboard', 5);
   await buyer.signIn();
   const press = (key) => page.keyboard.press(key);
-  /** Tab until it is there, as somebody without a mouse has to. */
+  /** Presses Tab until the element has the focus, as a person without a mouse has to. */
   const reach = async (locator) => {
     await locator.waitFor();
     const stops = await page.locator('a, button, input, textarea').count();
@@ -126,7 +127,7 @@ test('general admission', async ({ buyer, page }) => {
   await buyer.heading('confirmed');
 });
 
-test('a seat that somebody else takes is let go, and says so', async ({ buyer, page, token }) => {
+test('a seat that another buyer takes is let go, and a notice says so', async ({ buyer, page, token }) => {
   const show = await putOnSale('A race');
   await buyer.signIn();
   await buyer.open(show);
@@ -137,12 +138,12 @@ test('a seat that somebody else takes is let go, and says so', async ({ buyer, p
   await expect(buyer.seat(4, 5)).toHaveAttribute('aria-selected', 'true');
 });
 
-test('a conflict says which seat it is', async ({ buyer, page, token, pardoned }) => {
+test('a conflict names the seat', async ({ buyer, page, token, pardoned }) => {
   pardoned.push(/409/);
   const show = await putOnSale('A close race');
   await buyer.signIn();
   await buyer.open(show);
-  // The page does not hear of the other buyer before it asks for the seat.
+  // The page does not learn of the other buyer before it asks for the seat.
   await page.route('**/seats?**', (route, request) => (request.frame() && seen ? hold(route) : route.continue()));
   let seen = false;
   const held = [];
@@ -176,7 +177,7 @@ test('cancelling gives the seats back', async ({ buyer, page }) => {
   await expect(buyer.seat(1, 5)).toHaveAttribute('aria-disabled', 'false');
 });
 
-test('a reload before and during the payment goes on with it', async ({ buyer, page }) => {
+test('a reload before and during the payment continues it', async ({ buyer, page }) => {
   const show = await putOnSale('A reload');
   await buyer.signIn();
   await buyer.open(show);
@@ -197,7 +198,7 @@ test('a reload before and during the payment goes on with it', async ({ buyer, p
   expect(keys.size, 'one payment, however often it was asked for').toBe(1);
 });
 
-test('an answer that is lost, and a reload, make one reservation', async ({ buyer, page, pardoned }) => {
+test('a lost answer and a reload make one reservation', async ({ buyer, page, pardoned }) => {
   pardoned.push(/ERR_FAILED|Failed to load resource/);
   const show = await putOnSale('Lost on its way');
   await buyer.signIn();
@@ -211,7 +212,7 @@ test('an answer that is lost, and a reload, make one reservation', async ({ buye
   await page.route('**/reservations', lose);
   await buyer.button('reserve').click();
   await expect(page.getByText(buyer.words.reconnecting)).toBeVisible();
-  // There is no place in a line that could be kept.
+  // There is no place in a line to keep.
   await expect(page.locator('#trouble')).not.toContainText('place');
   await page.unroute('**/reservations', lose);
   await page.reload();
@@ -219,7 +220,7 @@ test('an answer that is lost, and a reload, make one reservation', async ({ buye
   expect(page.url()).toContain(made[0].reservation_id);
 });
 
-test('a provider that never answers can be given up', async ({ buyer, page }) => {
+test('the buyer can give up a provider that never answers', async ({ buyer, page }) => {
   const show = await putOnSale('Silence');
   await buyer.signIn();
   await buyer.open(show);
@@ -233,7 +234,7 @@ test('a provider that never answers can be given up', async ({ buyer, page }) =>
   await buyer.heading('cancelled');
 });
 
-test('the back button goes back to the seats, and the hold is not forgotten', async ({ buyer, page }) => {
+test('the back button returns to the seats, and the hold is not forgotten', async ({ buyer, page }) => {
   const show = await putOnSale('There and back');
   await buyer.signIn();
   await buyer.open(show);
@@ -245,7 +246,7 @@ test('the back button goes back to the seats, and the hold is not forgotten', as
   await buyer.heading('pay');
 });
 
-test('a hold that runs out', async ({ buyer }) => {
+test('a hold expires', async ({ buyer }) => {
   test.skip(!HOLD_SECONDS, 'HOLD_SECONDS says that holds are short enough to wait for');
   test.setTimeout((HOLD_SECONDS + 240) * 1_000);
   const show = await putOnSale('Too slow');
@@ -260,7 +261,7 @@ test('a hold that runs out', async ({ buyer }) => {
   await buyer.isAccessible();
 });
 
-test('somebody who is not signed in is asked when it is needed', async ({ buyer, page, token }) => {
+test('a signed-out person is asked to sign in when it is needed', async ({ buyer, page, token }) => {
   const show = await putOnSale('For members');
   await page.goto(`/#/show/${show.event_id}`);
   await buyer.choose([1, 1]);
@@ -275,7 +276,7 @@ test('somebody who is not signed in is asked when it is needed', async ({ buyer,
   await buyer.heading('pay');
 });
 
-test('who holds seats, and signs in when asked, is shown them', async ({ buyer, context }) => {
+test('a person who signs in when asked is shown the seats that they hold', async ({ buyer, context }) => {
   const show = await putOnSale('Held in another tab');
   await buyer.signIn();
   await buyer.open(show);
@@ -293,7 +294,7 @@ test('who holds seats, and signs in when asked, is shown them', async ({ buyer, 
   expect(sent).toBe(0);
 });
 
-test('a payment that was begun in one tab is the payment of all', async ({ buyer, page, context }) => {
+test('a payment begun in one tab is the payment in all tabs', async ({ buyer, page, context }) => {
   const show = await putOnSale('Two tabs');
   await buyer.signIn();
   await buyer.open(show);
@@ -312,7 +313,7 @@ test('a payment that was begun in one tab is the payment of all', async ({ buyer
   await waits(page);
   const isKnown = () => Object.entries(localStorage).some(([key, value]) => key.startsWith('tacos.payment.') && JSON.parse(value).intent);
   await expect.poll(() => other.evaluate(isKnown)).toBe(true);
-  // Its form was open before; and what is chosen there would be decided at once.
+  // Its form was open before; a choice there would be decided at once.
   await again.pay('approve');
   await waits(other);
   await other.reload();
@@ -320,7 +321,7 @@ test('a payment that was begun in one tab is the payment of all', async ({ buyer
   expect(intents).toBe(1);
 });
 
-test('the end of an old reservation does not hide the one that is held', async ({ buyer, page }) => {
+test('the end of an old reservation does not hide the held one', async ({ buyer, page }) => {
   const show = await putOnSale('Old and new');
   await buyer.signIn();
   await buyer.open(show);
@@ -339,7 +340,7 @@ test('the end of an old reservation does not hide the one that is held', async (
   await expect(page.getByRole('link', { name: buyer.words.toPayment })).toBeVisible();
 });
 
-test('a device that slept shows the time that there is', async ({ buyer, page }) => {
+test('a device that slept shows the real time left', async ({ buyer, page }) => {
   const show = await putOnSale('Asleep');
   await buyer.signIn();
   await buyer.open(show);
@@ -351,16 +352,16 @@ test('a device that slept shows the time that there is', async ({ buyer, page })
   };
   const before = await seconds();
   await page.evaluate(() => {
-    // The clock stood still for 15 s that have passed for everybody else.
+    // The page's clock stood still for 15 s that passed for everybody else.
     const now = performance.now.bind(performance);
     performance.now = () => now() - 15_000;
     document.dispatchEvent(new Event('visibilitychange'));
   });
-  // Well before the 15 s have passed, after which anything would be right.
+  // Well before the 15 s have passed, after which any value would pass.
   await expect.poll(seconds, { timeout: 9_000 }).toBeLessThanOrEqual(before);
 });
 
-test('a storage that takes nothing does not stop a purchase', async ({ buyer, page }) => {
+test('a full storage does not stop a purchase', async ({ buyer, page }) => {
   await page.addInitScript(() => {
     Storage.prototype.setItem = () => { throw new DOMException('full', 'QuotaExceededError'); };
   });
@@ -373,7 +374,7 @@ test('a storage that takes nothing does not stop a purchase', async ({ buyer, pa
   await buyer.heading('confirmed');
 });
 
-test('what was sent long ago is not sent again without a click', async ({ buyer, page }) => {
+test('an old request is not sent again without a click', async ({ buyer, page }) => {
   const show = await putOnSale('Long ago');
   await buyer.signIn();
   const { sub } = JSON.parse(Buffer.from(buyer.token.split('.')[1], 'base64url'));
@@ -391,7 +392,7 @@ test('what was sent long ago is not sent again without a click', async ({ buyer,
 test.describe('on a phone', () => {
   test.use({ viewport: { width: 360, height: 740 }, hasTouch: true, isMobile: true, deviceScaleFactor: 2 });
 
-  test('nothing is wider than the screen, and targets are large enough', async ({ buyer, page }) => {
+  test('nothing is wider than the screen, and touch targets are large enough', async ({ buyer, page }) => {
     const show = await putOnSale('On the way');
     await buyer.signIn();
     await buyer.isAccessible();

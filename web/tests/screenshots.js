@@ -1,4 +1,5 @@
-// Pictures of every screen, to be looked at: `npm run screenshots`, into SCREENSHOTS or the folder `screenshots`.
+// Pictures of every screen for review: `npm run screenshots`, into SCREENSHOTS or the folder
+// `screenshots`.
 
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
@@ -49,26 +50,27 @@ for (const tongue of ['ko', 'en']) {
           await expect(page.getByText(buyer.words.reconnecting)).toBeVisible();
           await shot('reconnecting');
           await context.setOffline(false);
-          const told = async (route) => {
+          const answer = async (route) => {
             const response = await route.fetch();
             await route.fulfill({ response, json: { ...(await response.json()), paused: true, eta_sec: null, message: MESSAGE[tongue] } });
           };
-          await page.route('**/queue/status?**', told);
+          await page.route('**/queue/status?**', answer);
           await expect(page.getByText(MESSAGE[tongue])).toBeVisible();
           await shot('paused');
           await buyer.button('leave').click();
           await expect(page.getByRole('dialog')).toBeVisible();
           await shot('leaving');
           await page.getByRole('dialog').getByRole('button', { name: buyer.words.leave }).click();
-          await expect(buyer.told(buyer.words.left)).toBeVisible();
+          await expect(buyer.notice(buyer.words.left)).toBeVisible();
           await shot('left');
-          await page.unroute('**/queue/status?**', told);
+          await page.unroute('**/queue/status?**', answer);
           await buyer.open(quick);
           await buyer.button('join').click();
           await buyer.heading('choose');
           await expect(buyer.seat(1, 1)).toBeVisible();
           await shot('seats-after-waiting');
-          // The pass is good for a while longer, which every other screen says until its ticket is forgotten.
+          // The pass is valid for a while longer, which every other screen shows until its ticket
+          // is forgotten.
           await buyer.toShows();
           await expect(page.locator('#turn a')).toBeVisible();
           await shot('turn');

@@ -1,4 +1,4 @@
-// Waiting: what a reload, a lost connection, another tab in front and a change of mind do to somebody in line.
+// Waiting in line through reloads, lost connections, hidden tabs and changes of mind.
 
 import { expect, inLine, test } from './buyer.js';
 import { putOnSale } from './platform.js';
@@ -29,7 +29,7 @@ test('the place only falls, and the bar fills', async ({ buyer, page }) => {
   expect(Number(await page.getByRole('progressbar').getAttribute('aria-valuenow'))).toBeGreaterThan(0);
 });
 
-test('a gateway that is away leaves the place on the screen and is asked again', async ({ buyer, page, context, pardoned }) => {
+test('while the gateway is away the place stays on the screen and polling continues', async ({ buyer, page, context, pardoned }) => {
   pardoned.push(/ERR_INTERNET_DISCONNECTED|Failed to load resource/);
   await inLine(buyer, 'Away', 40);
   const before = await place(page);
@@ -42,7 +42,7 @@ test('a gateway that is away leaves the place on the screen and is asked again',
   expect(await place(page)).toBeLessThanOrEqual(before);
 });
 
-test('errors of the gateway are waited out as long as it says', async ({ buyer, page, pardoned }) => {
+test('after an error the page waits as long as the gateway asks', async ({ buyer, page, pardoned }) => {
   pardoned.push(/503/);
   await inLine(buyer, 'Busy', 40);
   const asked = [];
@@ -57,7 +57,7 @@ test('errors of the gateway are waited out as long as it says', async ({ buyer, 
   await expect(page.getByText(buyer.words.failing)).toHaveCount(0);
 });
 
-test('a hidden page goes on waiting without drawing, and its title tells the turn', async ({ buyer, page }) => {
+test('a hidden page keeps waiting without drawing, and its title shows the turn', async ({ buyer, page }) => {
   await inLine(buyer, 'Hidden', 6);
   const setHidden = (hidden) => page.evaluate((value) => {
     Object.defineProperty(document, 'hidden', { configurable: true, get: () => value });
@@ -81,7 +81,7 @@ test('a hidden page goes on waiting without drawing, and its title tells the tur
   await buyer.heading('choose');
 });
 
-test('leaving the line is asked twice and told', async ({ buyer, page }) => {
+test('leaving the line is confirmed and reported', async ({ buyer, page }) => {
   await inLine(buyer, 'Leaving', 40);
   await buyer.button('leave').click();
   const dialog = page.getByRole('dialog');
@@ -91,7 +91,7 @@ test('leaving the line is asked twice and told', async ({ buyer, page }) => {
   await expect(dialog).toHaveCount(0);
   await buyer.button('leave').click();
   await dialog.getByRole('button', { name: buyer.words.leave }).click();
-  await expect(buyer.told(buyer.words.left)).toBeVisible();
+  await expect(buyer.notice(buyer.words.left)).toBeVisible();
   await expect(page.locator('#polite')).toHaveText(buyer.words.left);
 });
 
@@ -106,15 +106,15 @@ test('a ticket that is not recognised is replaced without a question', async ({ 
   await page.reload();
   await joined;
   await expect(page.locator('.place')).toHaveText(/\d/);
-  await expect(buyer.told('you have joined the line anew')).toBeVisible();
+  await expect(buyer.notice('you have joined the line anew')).toBeVisible();
 });
 
-test('an answer that brings a pass and is lost does not cost the pass', async ({ buyer, page }) => {
+test('a lost answer does not cost the pass that it brought', async ({ buyer, page }) => {
   const show = await putOnSale('Lost pass', 5);
   const asked = [];
   await page.route('**/queue/enter', async (route) => {
     asked.push(route);
-    // The gateway answers the first; its answer reaches nobody, and no error tells of that.
+    // The gateway answers the first request; its answer reaches nobody, and no error reports that.
     if (asked.length === 1) await route.fetch();
     else await route.continue();
   });
@@ -122,27 +122,27 @@ test('an answer that brings a pass and is lost does not cost the pass', async ({
   await buyer.open(show);
   await buyer.button('join').click();
   await expect.poll(() => asked.length).toBe(1);
-  // Given up by the page itself, and asked for again.
+  // Aborted by the page itself, and sent again.
   await expect.poll(() => asked.length).toBe(2);
   await buyer.heading('choose');
 });
 
-test('a sign-in that ends soon is told to whoever waits, and renewed without losing the place', async ({ buyer, page, token }) => {
+test('a sign-in that expires soon is reported and renewed without losing the place', async ({ buyer, page, token }) => {
   await inLine(buyer, 'A long wait', 90);
   const part = (value) => Buffer.from(JSON.stringify(value)).toString('base64url');
   const { sub } = JSON.parse(Buffer.from(token.split('.')[1], 'base64url'));
-  // Not signed by anybody: while one waits, nothing is sent that carries it.
+  // An unsigned token: nothing that carries it is sent while the person waits.
   const ending = `${part({ alg: 'none' })}.${part({ sub, exp: Math.floor(Date.now() / 1_000) + 300 })}.none`;
   await page.evaluate((text) => sessionStorage.setItem('tacos.access_token', text), ending);
-  await expect(buyer.told(/Your sign-in ends soon/)).toBeVisible();
+  await expect(buyer.notice(/Your sign-in ends soon/)).toBeVisible();
   await buyer.isAccessible();
   await page.getByRole('button', { name: 'Sign in again' }).click();
   await buyer.signInWhenAsked();
-  await expect(buyer.told(/Your sign-in ends soon/)).toHaveCount(0);
+  await expect(buyer.notice(/Your sign-in ends soon/)).toHaveCount(0);
   await expect(page.locator('.place')).toHaveText(/\d/);
 });
 
-test('what the operator says and does is told', async ({ buyer, page }) => {
+test('the page shows the operator\'s message and pause', async ({ buyer, page }) => {
   await page.route('**/queue/status?**', async (route) => {
     const response = await route.fetch();
     const status = await response.json();
@@ -164,7 +164,7 @@ test('the language changes without losing the place', async ({ buyer, page }) =>
   await expect(page.getByText('내 순서')).toBeVisible();
 });
 
-test('the index names every module, so that none waits for another', async ({ page, request }) => {
+test('the index names every module, so that they load in parallel', async ({ page, request }) => {
   const index = await (await request.get('/')).text();
   const loaded = new Set();
   page.on('request', (each) => {
@@ -177,7 +177,7 @@ test('the index names every module, so that none waits for another', async ({ pa
   expect(Array.from(loaded).filter((module) => !index.includes(`"${module}"`))).toEqual([]);
 });
 
-test('every text is there in both languages, of the same kind', async ({ page }) => {
+test('both languages have every text, of the same kind', async ({ page }) => {
   await page.goto('/');
   const uneven = await page.evaluate(async () => {
     const { texts } = await import('/assets/i18n.js');
