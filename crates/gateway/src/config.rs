@@ -75,9 +75,9 @@ impl Config {
         let jwt_secret = jwt_secret(env, has_keys);
         let defaults = Self::new(SecretString::from(String::new()), SecretString::from(String::new()));
         let jwt_issuer = env.or("JWT_ISSUER", defaults.jwt_issuer);
-        env.document("JWT_ISSUER", "what the claim iss of a token must be");
+        env.document("JWT_ISSUER", "required value of a token's claim `iss`");
         let jwt_audience = env.or("JWT_AUDIENCE", defaults.jwt_audience);
-        env.document("JWT_AUDIENCE", "what the claim aud of a token must be or have");
+        env.document("JWT_AUDIENCE", "required value, or one of the values, of a token's claim `aud`");
         let timeout = |env: &mut Env, name: &str, doc: &str, default: Duration| {
             let value = env.duration_or(name, default);
             env.document(name, doc);
@@ -94,24 +94,24 @@ impl Config {
             backend_timeout: timeout(
                 env,
                 "BACKEND_TIMEOUT",
-                "the limit of one call of a service behind the gateway",
+                "time limit of one call to a service behind the gateway",
                 defaults.backend_timeout,
             ),
             store_timeout: timeout(
                 env,
                 "WAITING_ROOM_TIMEOUT",
-                "the limit of one call of the waiting room's store",
+                "time limit of one call to the waiting room's store",
                 defaults.store_timeout,
             ),
-            per_person: rate(env, "PERSON", "one person, or of one waiting token", defaults.per_person),
+            per_person: rate(env, "PERSON", "one person, or with one waiting token", defaults.per_person),
             per_address: rate(
                 env,
                 "ADDRESS",
-                "one address, or of one IPv6 network of 64 bits",
+                "one address, or one IPv6 network of 64 bits",
                 defaults.per_address,
             ),
             proxies: {
-                let doc = "networks with commas whose X-Forwarded-For is believed, such as 10.0.0.0/8; unset: nobody's";
+                let doc = "networks whose X-Forwarded-For is trusted, separated by commas, such as 10.0.0.0/8; default: none";
                 let given = env.optional("TRUSTED_PROXIES");
                 env.document("TRUSTED_PROXIES", doc);
                 given.unwrap_or_default()
@@ -121,7 +121,7 @@ impl Config {
                 let value = env.in_range("CONNECTIONS_MAX", defaults.connections, 1..=1_000_000);
                 env.document(
                     "CONNECTIONS_MAX",
-                    "connections of the public port at a time; each takes a file descriptor",
+                    "connections of the public port at a time, at most; each uses a file descriptor",
                 );
                 value
             },
@@ -129,7 +129,7 @@ impl Config {
                 let value = env.flag("JOIN_REQUIRES_SIGN_IN", defaults.must_sign_in);
                 env.document(
                     "JOIN_REQUIRES_SIGN_IN",
-                    "whether only who is signed in joins a line: one place each, and nobody else's",
+                    "require sign-in to join a waiting line; each person then holds one place",
                 );
                 value
             },
@@ -137,7 +137,7 @@ impl Config {
                 let token = env.secret("ADMIN_TOKEN");
                 env.document(
                     "ADMIN_TOKEN",
-                    "what the administration asks for in the header X-Internal-Token",
+                    "token that the administration requires in the header X-Internal-Token",
                 );
                 token
             },
@@ -148,11 +148,11 @@ impl Config {
 
 fn waiting_room_secrets(env: &mut Env) -> Option<Vec<SecretString>> {
     let name = "WAITING_ROOM_SECRET";
-    let what = "the secret that tickets and passes are signed with, the same as reservation-api's; several with commas, the first signs";
+    let what = "secret that signs tickets and passes, the same as reservation-api's; several are separated by commas, the first signs";
     let given = env.secret_required(name, what, SECRET_BYTES_MIN)?;
     let secrets: Vec<_> = given.expose_secret().split(',').map(str::trim).collect();
     if secrets.iter().any(|secret| secret.len() < SECRET_BYTES_MIN) {
-        let what = format!("has a secret that is too short; each has at least {SECRET_BYTES_MIN} bytes");
+        let what = format!("has a secret that is too short; each needs at least {SECRET_BYTES_MIN} bytes");
         env.problem(name, &what);
         return None;
     }
@@ -164,14 +164,14 @@ fn jwt_secret(env: &mut Env, has_keys: bool) -> Option<SecretString> {
     let given = env.secret(name);
     env.document(
         name,
-        "the secret of tokens with HS256, at least 32 bytes; unset: JWT_JWKS_URL alone says who is who",
+        "secret of HS256 tokens, at least 32 bytes; default: none, only keys of JWT_JWKS_URL verify tokens",
     );
     match &given {
         None if !has_keys => {
             env.problem(name, "is not set, and neither is JWT_JWKS_URL: nobody could sign in")
         }
         Some(secret) if secret.expose_secret().len() < JWT_SECRET_BYTES_MIN => {
-            env.problem(name, &format!("is too short; it must have at least {JWT_SECRET_BYTES_MIN} bytes"));
+            env.problem(name, &format!("is too short; it needs at least {JWT_SECRET_BYTES_MIN} bytes"));
         }
         _ => {}
     }
@@ -183,10 +183,10 @@ fn rate(env: &mut Env, whose: &str, of: &str, default: Option<Rate>) -> Option<R
     let default = default.unwrap_or(Rate { per_second: 1, burst: 1 });
     let name = format!("RATE_LIMIT_{whose}");
     let per_second = env.in_range(&name, default.per_second, 0..=1_000_000);
-    env.document(&name, &format!("requests a second of {of}; 0: no limit"));
+    env.document(&name, &format!("requests a second from {of}; 0: no limit"));
     let name = format!("RATE_LIMIT_{whose}_BURST");
     let burst = env.in_range(&name, default.burst, 1..=1_000_000);
-    env.document(&name, &format!("requests at once of {of}"));
+    env.document(&name, &format!("requests at once from {of}"));
     (per_second > 0).then_some(Rate { per_second, burst })
 }
 
@@ -195,7 +195,7 @@ fn origins(env: &mut Env) -> Vec<HeaderValue> {
     let given: Option<String> = env.optional(name);
     env.document(
         name,
-        "origins with commas whose pages may call, such as https://tickets.example; unset: none but our own",
+        "other sites whose pages may call the API, separated by commas, such as https://tickets.example; default: none",
     );
     let mut origins = Vec::new();
     for origin in given.iter().flat_map(|given| given.split(',')).map(str::trim) {
@@ -230,7 +230,7 @@ mod tests {
     }
 
     #[test]
-    fn every_mistake_is_told_at_once() {
+    fn every_mistake_is_reported_at_once() {
         let wrong = [
             ("JWT_SECRET", "short"),
             ("CORS_ORIGINS", "https://a.example/path"),
@@ -240,14 +240,14 @@ mod tests {
         ];
         let mut env = Env::from_pairs(wrong);
         assert!(Config::from_env(&mut env, false).is_none());
-        let told = env.finish().unwrap_err().to_string();
+        let problems = env.finish().unwrap_err().to_string();
         for name in wrong.iter().map(|(name, _)| *name).chain(["WAITING_ROOM_SECRET"]) {
-            assert!(told.contains(name), "{name}: {told}");
+            assert!(problems.contains(name), "{name}: {problems}");
         }
     }
 
     #[test]
-    fn somebody_must_be_able_to_sign_in() {
+    fn users_must_be_able_to_sign_in() {
         let mut env = Env::from_pairs([SECRETS[0]]);
         Config::from_env(&mut env, false);
         assert!(env.finish().unwrap_err().to_string().contains("JWT_JWKS_URL"));
@@ -257,7 +257,7 @@ mod tests {
     }
 
     #[test]
-    fn a_limit_of_nothing_is_none() {
+    fn a_limit_of_zero_means_no_limit() {
         let mut env = Env::from_pairs(
             SECRETS.into_iter().chain([("RATE_LIMIT_ADDRESS", "0"), ("RATE_LIMIT_PERSON_BURST", "5")]),
         );

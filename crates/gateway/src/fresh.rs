@@ -88,8 +88,8 @@ impl<K: Hash + Eq + Clone + Send + 'static, V: Clone + Send + Sync + 'static> Fr
         };
         let gone = || Arc::new(Fault::unavailable("the process is ending"));
         // The sender is dropped without a result only if the task was dropped.
-        let told = running.await.unwrap_or_else(|_| Err(gone()));
-        told.or_else(|fault| {
+        let fetched = running.await.unwrap_or_else(|_| Err(gone()));
+        fetched.or_else(|fault| {
             let slots = self.lock();
             let slot = slots.get(key);
             let stale = slot.and_then(|slot| slot.stale(slot.value.as_ref(), self.clock.elapsed()));
@@ -121,7 +121,7 @@ impl<K: Hash + Eq + Clone + Send + 'static, V: Clone + Send + Sync + 'static> Fr
         self.tasks.spawn(async move {
             let fetched = AssertUnwindSafe(fetch).catch_unwind().await;
             // The next caller tries again.
-            let fetched = fetched.unwrap_or_else(|_| Err(Fault::unavailable("what was asked for panicked")));
+            let fetched = fetched.unwrap_or_else(|_| Err(Fault::unavailable("the fetch panicked")));
             let fetched = fetched.map_err(Arc::new);
             let now = clock.elapsed();
             let mut slots = slots.lock().unwrap_or_else(PoisonError::into_inner);
@@ -237,12 +237,12 @@ mod tests {
             assert!(one.await.is_err());
         }
         assert_eq!(begun.load(Ordering::Relaxed), 1);
-        assert!(fresh.get(&1, hang).await.is_err(), "nobody asks again so soon");
+        assert!(fresh.get(&1, hang).await.is_err(), "no new fetch so soon after a failed one");
         assert_eq!(begun.load(Ordering::Relaxed), 1);
     }
 
     #[tokio::test]
-    async fn the_last_answer_stands_for_a_while_where_there_is_no_new_one() {
+    async fn a_stale_answer_is_served_for_a_while_without_a_new_one() {
         let (clock, fresh) = fresh();
         fresh.get(&1, || async { Ok(7) }).await.unwrap();
         at(&clock, 29_999);
@@ -252,7 +252,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_is_not_fresh_makes_room() {
+    async fn stale_answers_make_room() {
         let (clock, fresh) = fresh();
         for key in 0..KEPT_MAX as u32 {
             fresh.get(&key, || async { Ok(1) }).await.unwrap();

@@ -95,7 +95,7 @@ mod tests {
     proptest! {
         /// Trap T-W9: of 60 requests a second against a limit of 50, 50 are allowed.
         #[test]
-        fn what_gets_through_is_the_rate_whatever_is_offered(
+        fn allowed_requests_follow_the_rate_whatever_is_offered(
             per_second in 1u32..500, burst in 1u32..50, gaps in prop::collection::vec(0u64..60_000_000, 1..800),
         ) {
             let limiter = Limiter::new(Rate { per_second, burst });
@@ -117,7 +117,7 @@ mod tests {
         }
 
         #[test]
-        fn who_waits_as_long_as_told_is_let_through(per_second in 1u32..500, burst in 1u32..20) {
+        fn a_caller_that_waits_as_long_as_asked_is_allowed(per_second in 1u32..500, burst in 1u32..20) {
             let limiter = Limiter::new(Rate { per_second, burst });
             let mut now = Duration::from_secs(1);
             for n in 1..=burst {
@@ -134,7 +134,7 @@ mod tests {
     }
 
     #[test]
-    fn two_who_ask_at_once_may_come_in_the_other_order_of_their_times() {
+    fn concurrent_requests_may_arrive_out_of_order() {
         let limiter = Limiter::new(Rate { per_second: 1, burst: 1 });
         assert!(limiter.take(&(), Duration::from_secs(2)).is_allowed);
         let earlier = limiter.take(&(), Duration::from_secs(1));

@@ -113,25 +113,21 @@ impl GatewayMetrics {
             lines: LineMetrics::default(),
         };
         let register = |name, help, family: &Family<_, Counter>| metrics.register(name, help, family.clone());
-        register(
-            "queue_operations_total",
-            "Operations of the waiting room and how they ended",
-            &this.operations,
-        );
+        register("queue_operations_total", "Operations of the waiting room, by outcome", &this.operations);
         metrics.register("queue_wait_time_seconds", "From joining to the pass", this.waits.clone());
         metrics.register(
             "ratelimit_dropped_total",
-            "Requests over a limit, by whose limit it was",
+            "Requests over a limit, by kind of limit",
             this.dropped.clone(),
         );
         metrics.register(
             "idempotency_hits_total",
-            "Requests whose key had been used: replayed, for another request, still running",
+            "Requests with a used key: replayed, for another request, or still running",
             this.idempotency.clone(),
         );
         metrics.register(
             "identity_rejected_total",
-            "Tokens of people and tickets that were not believed, and why",
+            "Rejected tokens of people and tickets, by reason",
             this.rejected.clone(),
         );
         metrics.register(
@@ -149,14 +145,10 @@ impl GatewayMetrics {
             "Calls of the waiting room's store",
             this.store.durations.clone(),
         );
-        metrics.register(
-            "waiting_room_people",
-            "People of a line, by where they stand",
-            this.lines.people.clone(),
-        );
+        metrics.register("waiting_room_people", "People of a line, by state", this.lines.people.clone());
         metrics.register(
             "waiting_room_snapshot_timestamp_seconds",
-            "When the store last told of a line, by its clock: places stand still from then on",
+            "Time of the last snapshot of a line, by the store's clock; places stand still from then on",
             this.lines.snapshot_at.clone(),
         );
         this
@@ -203,7 +195,7 @@ impl StoreMetrics {
 
 impl LineMetrics {
     /// Records a snapshot of a line.
-    pub(crate) fn told(&self, show: &ShowId, at: Timestamp, totals: Totals) {
+    pub(crate) fn record(&self, show: &ShowId, at: Timestamp, totals: Totals) {
         let people = [("waiting", totals.waiting), ("ready", totals.ready), ("absent", totals.absent)];
         for (state, count) in people {
             let people = self.people.get_or_create(&PeopleOf { show: show.to_string(), state });

@@ -95,7 +95,7 @@ mod tests {
     }
 
     #[test]
-    fn a_long_body_is_compressed_for_those_who_take_that() {
+    fn a_long_body_is_compressed_for_callers_that_accept_gzip() {
         let long = Prepared::new("text/plain", "x".repeat(5_000), true);
         for (takes, is) in [
             ("gzip, br", true),
@@ -113,7 +113,7 @@ mod tests {
     }
 
     #[test]
-    fn what_somebody_has_is_not_sent_again() {
+    fn a_body_that_the_caller_has_is_not_sent_again() {
         let body = Prepared::json(&[1, 2, 3]);
         let tag = body.answer(&HeaderMap::new()).headers()[header::ETAG].clone();
         let mut known = HeaderMap::new();

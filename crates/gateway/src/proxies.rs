@@ -43,7 +43,7 @@ pub struct InvalidNetwork(String);
 
 impl fmt::Display for InvalidNetwork {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:?} is no network; write 10.0.0.0/8 or 2001:db8::/32", self.0)
+        write!(f, "{:?} is not a network; write 10.0.0.0/8 or 2001:db8::/32", self.0)
     }
 }
 
@@ -112,7 +112,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_trusted_is_not_believed() {
+    fn only_trusted_proxies_name_the_sender() {
         let none = Proxies::default();
         assert_eq!(none.sender(ip("203.0.113.9"), ["198.51.100.1"].into_iter()), ip("203.0.113.9"));
         let proxies: Proxies = "10.0.0.0/8, 2001:db8::/32".parse().unwrap();

@@ -1,10 +1,10 @@
 //! The waiting room's operations: join, status, enter, leave.
 //!
-//! The key of a ticket says who owns it: `u:` a person who was signed in when they joined, `c:` a
-//! person who only claimed a name, `a:` nobody yet. The three are different places: claiming a name
-//! does not reach the place that this person took signed in, only one that was also taken by the
-//! name alone. The pass of a claimed name belongs to that person, who alone can redeem it. Where
-//! joining requires sign-in, there are only places of the first kind.
+//! The key of a ticket says who owns it: `u:` a person signed in at the join, `c:` a person by a
+//! claimed name only, `a:` nobody yet. The three are different places: claiming a name does not
+//! reach the place that this person took signed in, only one that was also taken by the name alone.
+//! The pass of a claimed name belongs to that person, who alone can redeem it. Where joining
+//! requires sign-in, there are only places of the first kind.
 
 use crate::catalogue::Catalogue;
 use crate::fresh::Fresh;
@@ -67,7 +67,7 @@ pub(crate) struct Parts {
     pub(crate) must_sign_in: bool,
 }
 
-/// The identity of somebody who joins.
+/// Identifies the person in a join.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Joiner {
     /// Signed in.
@@ -143,14 +143,14 @@ impl Queue {
                 Refusal::new(Code::Forbidden, "the line of this show is closed")
             }
             PortError::Rejected(LineRefusal::Full) => {
-                Refusal::unavailable("the line of this show is full; come back later")
+                Refusal::unavailable("the line of this show is full; try again later")
                     .after(Duration::from_secs(30))
             }
             PortError::Failed(fault) => Refusal::failed("join", &fault, trace),
         })?;
         // The API has only this answer to a join. Somebody whose earlier place has come further
         // learns it from the status.
-        let status = self.told(&room, &ticket, Standing::Waiting);
+        let status = self.describe(&room, &ticket, Standing::Waiting);
         Ok(Joined {
             waiting_token: self.0.signer.sign(show, &ticket),
             position_hint: status.position,
@@ -166,12 +166,12 @@ impl Queue {
         if planted(Plant::StatusEnters) && matches!(standing, Standing::Ready { .. }) {
             drop(held.room.enter(&held.ticket).await);
         }
-        let status = self.told(&held.room, &held.ticket, standing);
+        let status = self.describe(&held.room, &held.ticket, standing);
         self.0.metrics.operation("status", status.status.as_str());
         status
     }
 
-    fn told(&self, room: &Room, ticket: &Ticket, standing: Standing) -> Status {
+    fn describe(&self, room: &Room, ticket: &Ticket, standing: Standing) -> Status {
         // All these times are by the store's clock.
         let (view, now): (Arc<View>, _) = (room.view(), room.store_now());
         let (status, ready_for) = match standing {
@@ -217,7 +217,8 @@ impl Queue {
         trace: &Trace,
     ) -> Result<Entered, Refusal> {
         let Held { show, ticket, room } = held;
-        let person = holder(ticket, signed_in).inspect_err(|no| self.foreign("ticket_foreign", no, trace))?;
+        let person =
+            holder(ticket, signed_in).inspect_err(|no| self.record_foreign("ticket_foreign", no, trace))?;
         let (answer, is_first) =
             room.enter(ticket).await.map_err(|fault| Refusal::failed("enter", &fault, trace))?;
         if is_first && let Standing::Entered { at, .. } = answer.answer {
@@ -259,38 +260,41 @@ impl Queue {
         }
     }
 
-    /// Gives up the place. A person who has entered stays entered.
+    /// Gives up the place. It takes no pass back.
     pub(crate) async fn leave(&self, held: &Held, trace: &Trace) -> Result<QueueStatus, Refusal> {
         let left = held.room.leave(&held.ticket).await;
         let left = left.map_err(|fault| Refusal::failed("leave", &fault, trace));
-        let left = left.map(|standing| self.told(&held.room, &held.ticket, standing).status);
+        let left = left.map(|standing| self.describe(&held.room, &held.ticket, standing).status);
         self.count("leave", left.as_ref().map(|status| status.as_str()));
         left
     }
 
     /// Verifies a ticket and finds its line.
     pub(crate) async fn held(&self, token: &str, trace: &Trace) -> Result<Held, Refusal> {
-        let (show, ticket) =
-            self.0.signer.verify(token).map_err(|why| self.not_believed(token, why, trace))?;
+        let (show, ticket) = self.0.signer.verify(token).map_err(|why| self.reject(token, why, trace))?;
         let room = self.room(&show, trace).await?;
         Ok(Held { show, ticket, room })
     }
 
     /// Records the use of another person's ticket or name, if that is why the request is refused.
-    pub(crate) fn foreign(&self, reason: &'static str, no: &Refusal, trace: &Trace) {
+    pub(crate) fn record_foreign(&self, reason: &'static str, no: &Refusal, trace: &Trace) {
         if no.code() == Code::Forbidden {
             self.0.metrics.rejected(reason);
-            tracing::info!(reason, trace_id = trace.trace_id.as_deref(), "what is another person's was used");
+            tracing::info!(
+                reason,
+                trace_id = trace.trace_id.as_deref(),
+                "ticket or name of another person used"
+            );
         }
     }
 
-    fn not_believed(&self, token: &str, why: Rejected, trace: &Trace) -> Refusal {
+    fn reject(&self, token: &str, why: Rejected, trace: &Trace) -> Refusal {
         let reason = match why {
             Rejected::Malformed => "ticket_malformed",
             Rejected::WrongSignature => "ticket_signature",
         };
         self.0.metrics.rejected(reason);
-        tracing::info!(reason, trace_id = trace.trace_id.as_deref(), "a ticket was not believed");
+        tracing::info!(reason, trace_id = trace.trace_id.as_deref(), "ticket rejected");
         match why {
             Rejected::Malformed if token.is_empty() => {
                 WireError::invalid("token", "the waiting token is missing").into()
@@ -395,7 +399,8 @@ fn rules(settings: admin::WaitingRoom) -> Rules {
 fn holder(ticket: &Ticket, signed_in: Option<&PersonId>) -> Result<PersonId, Refusal> {
     let named = match ticket.key.split_once(':') {
         Some(("u" | "c", name)) => Some(
-            PersonId::parse(name).map_err(|_| WireError::invalid("waiting_token", "its person is none"))?,
+            PersonId::parse(name)
+                .map_err(|_| WireError::invalid("waiting_token", "the ticket names no valid person"))?,
         ),
         _ => None,
     };
@@ -407,7 +412,7 @@ fn holder(ticket: &Ticket, signed_in: Option<&PersonId>) -> Result<PersonId, Ref
         (None, Some(person)) => Ok(person.clone()),
         (None, None) => {
             let message =
-                "this ticket is nobody's yet: send the token of who enters as Authorization: Bearer";
+                "this ticket has no owner yet; sign in to enter: send a token as Authorization: Bearer";
             Err(Refusal::new(Code::Unauthenticated, message))
         }
     }
@@ -440,7 +445,7 @@ mod tests {
     }
 
     #[test]
-    fn a_pass_is_of_whose_the_ticket_is() {
+    fn a_pass_belongs_to_the_owner_of_the_ticket() {
         let of = |key, signed_in: Option<&str>| {
             let signed_in = signed_in.map(person);
             holder(&ticket(1, key), signed_in.as_ref()).map_err(|no| no.code())
@@ -456,7 +461,7 @@ mod tests {
     }
 
     #[test]
-    fn people_ask_the_more_often_the_nearer_they_are_and_not_together() {
+    fn people_near_the_front_poll_more_often_and_not_together() {
         let after = |seconds| poll_after(&ticket(7, "u:kim"), Some(Duration::from_secs(seconds)));
         assert!((500..=625).contains(&after(0)), "{}", after(0));
         assert!((2_000..=2_500).contains(&after(20)), "{}", after(20));

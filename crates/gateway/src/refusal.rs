@@ -53,7 +53,7 @@ impl Refusal {
     /// A call behind the gateway failed: the log gets the fault, the caller only when to try again.
     pub(crate) fn failed(what: &'static str, fault: &Fault, trace: &Trace) -> Self {
         let trace_id = trace.trace_id.as_deref();
-        tracing::warn!(operation = what, trace_id, error = fault.chain(), "a call behind the gateway failed");
+        tracing::warn!(operation = what, trace_id, error = fault.chain(), "call behind the gateway failed");
         match fault.class {
             FaultClass::Permanent => Self::new(Code::Internal, "internal error"),
             _ => Self::unavailable("not available now; try again"),

@@ -12,7 +12,7 @@ mod view;
 pub use view::View;
 
 use crate::metrics::{LineMetrics, StoreMetrics};
-use beats::{Beats, Haste, Noted};
+use beats::{Beats, Haste, Heard};
 use core::sync::atomic::{AtomicI64, Ordering};
 use core::time::Duration;
 use domain::id::ShowId;
@@ -38,7 +38,8 @@ const TICK_EVERY_MIN: Duration = Duration::from_millis(20);
 /// full batch is sent at once.
 const LINGER: Duration = Duration::from_millis(100);
 const LINGER_URGENT: Duration = Duration::from_millis(5);
-/// How long a status request waits for the store before it is answered from what the gateway knows.
+/// How long a status request waits for the store before it is answered with the last known
+/// standing.
 const ANSWER_WITHIN: Duration = Duration::from_millis(500);
 /// The pause after a failed call.
 const REST: Duration = Duration::from_millis(200);
@@ -124,17 +125,17 @@ impl Room {
         let view = watch::Sender::new(Arc::new(view));
         let room = Arc::new(Self { show, keep, beats: Beats::default(), view, ahead_ms });
         let mut viewer = Some(viewer);
-        room.keep_up("tick", tasks, shutdown, move |room| {
-            let viewer = viewer.take().unwrap_or_else(|| Viewer::again(&room.view()));
+        room.supervise("tick", tasks, shutdown, move |room| {
+            let viewer = viewer.take().unwrap_or_else(|| Viewer::from_view(&room.view()));
             async move { room.tick(viewer).await }
         });
-        room.keep_up("beat", tasks, shutdown, |room| async move { room.beat().await });
+        room.supervise("beat", tasks, shutdown, |room| async move { room.beat().await });
         Ok(room)
     }
 
     /// Starts a task that runs until `shutdown`. A repeated panic is better than a line that stands
     /// still: after a panic the task starts again from the last view of the line.
-    fn keep_up<F: Future<Output = ()> + Send + 'static>(
+    fn supervise<F: Future<Output = ()> + Send + 'static>(
         self: &Arc<Self>,
         task: &'static str,
         tasks: &Tasks,
@@ -147,8 +148,8 @@ impl Room {
                 let run = AssertUnwindSafe(begin(Arc::clone(&room))).catch_unwind();
                 shutdown.run_until_cancelled(run).await
             } {
-                let show = &room.show;
-                tracing::error!(%show, task, panicked = ended.is_err(), "a task of a line has ended; it begins again");
+                let (show_id, panicked) = (&room.show, ended.is_err());
+                tracing::error!(%show_id, task, panicked, "line task ended; restarting it");
                 room.keep.clock.sleep(REST).await;
             }
         });
@@ -185,13 +186,13 @@ impl Room {
 
     /// Where a person stands; the question is also a sign of life. It costs the store no call of
     /// its own: what the gateway does not know comes with the next signs of life. While the store
-    /// does not answer, the gateway answers from what it knows.
+    /// does not answer, the answer is the last known standing.
     pub(crate) async fn standing(&self, ticket: &Ticket) -> Standing {
         let asks = self.had_turn(ticket) && !planted(Plant::CountsBelieved);
-        match self.beats.note(ticket, asks, self.keep.clock.elapsed()) {
-            Noted::InLine => Standing::Waiting,
-            Noted::Ended(standing) => standing,
-            Noted::Asked(told) => match timeout(&*self.keep.clock, ANSWER_WITHIN, told).await {
+        match self.beats.record(ticket, asks, self.keep.clock.elapsed()) {
+            Heard::InLine => Standing::Waiting,
+            Heard::Ended(standing) => standing,
+            Heard::Asked(answer) => match timeout(&*self.keep.clock, ANSWER_WITHIN, answer).await {
                 Ok(Ok(standing)) => standing,
                 Ok(Err(_)) | Err(_) => self.known(ticket).unwrap_or(Standing::Waiting),
             },
@@ -222,14 +223,14 @@ impl Room {
             return Ok((Dated { at: self.store_now(), answer: standing }, false));
         }
         let entered = plain(self.keep.call("enter", port(self.keep.store.enter(&self.show, ticket))).await)?;
-        self.beats.tell(ticket, entered.answer, self.keep.clock.elapsed());
+        self.beats.record_standing(ticket, entered.answer, self.keep.clock.elapsed());
         Ok((entered, true))
     }
 
     /// Leaves the line for good.
     pub(crate) async fn leave(&self, ticket: &Ticket) -> Result<Standing, Fault> {
         let left = plain(self.keep.call("leave", port(self.keep.store.leave(&self.show, ticket))).await)?;
-        self.beats.tell(ticket, left, self.keep.clock.elapsed());
+        self.beats.record_standing(ticket, left, self.keep.clock.elapsed());
         Ok(left)
     }
 
@@ -256,7 +257,7 @@ impl Room {
             let rest = match ticked {
                 Ok(ticked) => {
                     if std::mem::take(&mut failed) {
-                        tracing::info!(show = %self.show, "the waiting room's store answers again");
+                        tracing::info!(show_id = %self.show, "waiting-room store answers again");
                     }
                     if now.saturating_sub(asked_at) < CLOCK_WITHIN {
                         self.ahead_ms.store(ahead(ticked.snapshot.at, now), Ordering::Relaxed);
@@ -272,7 +273,7 @@ impl Room {
                 Err(fault) => {
                     if !std::mem::replace(&mut failed, true) {
                         let error = fault.chain();
-                        tracing::error!(show = %self.show, error, "the waiting room's store does not answer; places stand still");
+                        tracing::error!(show_id = %self.show, error, "waiting-room store does not answer; positions stand still until it does");
                     }
                     REST
                 }
@@ -290,13 +291,13 @@ impl Room {
         let now = self.keep.clock.elapsed();
         let more = ticked.is_busy || ticked.snapshot.more;
         let Snapshot { at, rules, totals, last, .. } = ticked.snapshot;
-        self.keep.lines.told(&self.show, at, totals);
+        self.keep.lines.record(&self.show, at, totals);
         if viewer.take(ticked.snapshot, now) {
-            tracing::warn!(show = %self.show, "the waiting room's store has lost something; those who wait are told to it again");
+            tracing::warn!(show_id = %self.show, "waiting-room store lost data; sending it the waiting people again");
             if !planted(Plant::BeatsForgotten) {
                 self.beats.again(self.view().snapshot.high, now);
             }
-            self.view.send_modify(|view| Arc::make_mut(view).jumped(last));
+            self.view.send_modify(|view| Arc::make_mut(view).record_jump(last));
         }
         if let Some(view) = viewer.view(now, notice) {
             self.view.send_replace(Arc::new(view));
@@ -329,13 +330,13 @@ impl Room {
                 continue;
             }
             match plain(self.keep.call("beat", port(store.beat(&self.show, &tickets))).await) {
-                Ok(told) => self.beats.answered(&tickets, &told.answer),
+                Ok(standings) => self.beats.answered(&tickets, &standings.answer),
                 Err(fault) => {
                     // A permanent fault is not retried; all others are logged by the other task.
                     let again = fault.class != FaultClass::Permanent;
                     if !again {
                         let error = fault.chain();
-                        tracing::error!(show = %self.show, error, "signs of life were refused");
+                        tracing::error!(show_id = %self.show, error, "waiting-room store refused signs of life");
                     }
                     self.beats.unanswered(tickets, again);
                     clock.sleep(REST).await;

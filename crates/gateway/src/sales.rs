@@ -61,7 +61,7 @@ impl Desk {
         optional(SectionId::parse, "section", request.section.as_deref().unwrap_or_default())?;
         let pass = request.reservation_token.unwrap_or_default();
         if pass.len() > contracts::pass::BYTES_MAX {
-            return Err(Refusal::new(Code::Forbidden, "reservation_token is no pass of the waiting room"));
+            return Err(Refusal::new(Code::Forbidden, "reservation_token is not a pass of the waiting room"));
         }
         let _running = self.begin(person, key)?;
         let message = reservation::CreateReservationRequest {
@@ -319,14 +319,14 @@ impl Desk {
         let took = self.clock.elapsed() - start;
         let (code, answer) = match answer {
             Ok(answer) => ("OK", Ok(answer)),
-            Err(PortError::Rejected(error)) => (error.code.as_str(), Err(told(error))),
+            Err(PortError::Rejected(error)) => (error.code.as_str(), Err(refused(error))),
             Err(PortError::Failed(fault)) if fault.class == FaultClass::Unavailable && took >= self.limit => {
                 tracing::warn!(
                     service,
                     method,
                     trace_id = trace.trace_id.as_deref(),
                     error = fault.chain(),
-                    "no answer in time"
+                    "call behind the gateway timed out"
                 );
                 (
                     Code::UpstreamTimeout.as_str(),
@@ -392,7 +392,7 @@ impl Drop for Running {
 }
 
 /// Over REST a failed precondition is 409 Conflict.
-fn told(error: WireError) -> Refusal {
+fn refused(error: WireError) -> Refusal {
     let retry = matches!(
         error.code,
         Code::ConcurrentModification | Code::Unavailable | Code::UpstreamTimeout | Code::UpstreamError

@@ -116,7 +116,7 @@ mod tests {
     }
 
     #[test]
-    fn a_ticket_is_believed_under_either_secret_and_no_other() {
+    fn a_ticket_is_accepted_under_either_secret_and_no_other() {
         let show = ShowId::parse("first-night").unwrap();
         let ticket = ticket(7, "u:kim");
         let text = Signer::new(["old"]).sign(&show, &ticket);
@@ -145,7 +145,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn what_is_signed_is_read_and_what_is_changed_is_not(
+        fn signed_tickets_are_read_and_changed_ones_rejected(
             number in 1u64.., show in "[^\\p{C}]{1,32}", key in ".{1,60}", at in any::<usize>(), with in any::<u8>(),
         ) {
             let show = ShowId::parse(&show).unwrap();
@@ -164,7 +164,7 @@ mod tests {
         }
 
         #[test]
-        fn any_text_is_answered(text in ".{0,200}") {
+        fn any_other_text_is_rejected(text in ".{0,200}") {
             prop_assert!(Signer::new(["secret"]).verify(&text).is_err());
         }
     }

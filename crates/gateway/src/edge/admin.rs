@@ -196,7 +196,7 @@ async fn rule(queue: &Queue, id: &str, change: RuleChange, trace: &Trace) -> Res
     let ruled = async {
         let show = show(id)?;
         let rules = queue.rule(&show, change, trace).await?;
-        tracing::info!(show = %show, ?rules, trace_id = trace.trace_id.as_deref(), "the rules of a line were changed");
+        tracing::info!(show_id = %show, ?rules, trace_id = trace.trace_id.as_deref(), "line rules changed");
         Ok::<_, Refusal>(rules)
     };
     match ruled.await {

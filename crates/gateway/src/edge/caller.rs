@@ -39,11 +39,7 @@ impl Edge {
             Ok(person) => Ok(Some(person.id)),
             Err(why) => {
                 self.0.metrics.rejected(why.as_str());
-                tracing::info!(
-                    reason = why.as_str(),
-                    trace_id = trace.trace_id.as_deref(),
-                    "a token was not believed"
-                );
+                tracing::info!(reason = why.as_str(), trace_id = trace.trace_id.as_deref(), "token rejected");
                 // The exact reason would help to forge the next token; only the expiry helps its
                 // owner.
                 let message = match why {
@@ -57,9 +53,9 @@ impl Edge {
     }
 
     /// The refusal of a request that names another person than the signed-in user.
-    pub(super) fn not_oneself(&self, trace: &Trace) -> Refusal {
-        let no = Refusal::new(Code::Forbidden, "user_id is not who is signed in; leave it out");
-        self.0.queue.foreign("name_foreign", &no, trace);
+    pub(super) fn foreign_name(&self, trace: &Trace) -> Refusal {
+        let no = Refusal::new(Code::Forbidden, "user_id is not the signed-in user; leave it out");
+        self.0.queue.record_foreign("name_foreign", &no, trace);
         no
     }
 

@@ -25,9 +25,9 @@ const UNKNOWN: i32 = -1;
 
 pub(crate) fn services(edge: Edge) -> Services {
     // The limit of the address; over REST a layer in front of the whole API applies it.
-    let door = edge.clone();
+    let gate_edge = edge.clone();
     let gate: Gate = Arc::new(move |headers, extensions| {
-        let allowed = door.within_address_limit(headers, extensions);
+        let allowed = gate_edge.within_address_limit(headers, extensions);
         allowed.map_err(|no| no.into_error(&trace_of(headers)).into())
     });
     Services::default().with(QueueServiceServer::new(Grpc(edge))).behind(gate)
@@ -60,7 +60,7 @@ refusable!(
     GetQueueStatsResponse,
 );
 
-fn told<T: Refusable>(trace: &Trace, answer: Result<T, Refusal>) -> Answer<T> {
+fn encode<T: Refusable>(trace: &Trace, answer: Result<T, Refusal>) -> Answer<T> {
     let refusal = match answer {
         Ok(answer) => return Ok(Response::new(answer)),
         Err(refusal) => refusal,
@@ -112,7 +112,7 @@ impl QueueService for Grpc {
             let session = optional(PersonId::parse, "session_id", &request.session_id)?;
             let joiner = match (signed_in, claimed) {
                 (Some(person), Some(claimed)) if person != claimed => {
-                    return Err(self.0.not_oneself(&trace));
+                    return Err(self.0.foreign_name(&trace));
                 }
                 (Some(person), _) => {
                     self.0.within_limit(&super::caller::key_of(&person))?;
@@ -132,7 +132,7 @@ impl QueueService for Grpc {
                 ..Default::default()
             })
         };
-        told(&trace, joined.await)
+        encode(&trace, joined.await)
     }
 
     async fn get_queue_status(
@@ -155,7 +155,7 @@ impl QueueService for Grpc {
                 error: None,
             })
         };
-        told(&trace, status.await)
+        encode(&trace, status.await)
     }
 
     async fn request_admission(
@@ -168,7 +168,7 @@ impl QueueService for Grpc {
             let request = request.get_ref();
             let held = super::queue::held(&self.0, &request.waiting_token, &trace).await?;
             held.is_of(&request.event_id, &request.user_id)
-                .inspect_err(|no| self.0.0.queue.foreign("ticket_foreign", no, &trace))?;
+                .inspect_err(|no| self.0.0.queue.record_foreign("ticket_foreign", no, &trace))?;
             let entered = self.0.0.queue.enter(&held, signed_in.as_ref(), &trace).await?;
             let until = self.0.0.queue.clock().now().plus(Duration::from_secs(entered.ttl_sec));
             Ok::<_, Refusal>(proto::RequestAdmissionResponse {
@@ -187,7 +187,7 @@ impl QueueService for Grpc {
             }),
             entered => entered,
         };
-        told(&trace, entered)
+        encode(&trace, entered)
     }
 
     async fn leave_queue(
@@ -201,7 +201,7 @@ impl QueueService for Grpc {
             let now = self.0.0.queue.clock().now();
             Ok(proto::LeaveQueueResponse { success: true, left_at: Some(time::to_proto(now)), error: None })
         };
-        told(&trace, left.await)
+        encode(&trace, left.await)
     }
 
     /// The lines that are open at this gateway, or the requested one.
@@ -248,7 +248,7 @@ impl QueueService for Grpc {
             system.last_updated = newest.map(time::to_proto);
             Ok(proto::GetQueueStatsResponse { events, system: Some(system), error: None })
         };
-        told(&trace, stats.await)
+        encode(&trace, stats.await)
     }
 }
 

@@ -85,7 +85,7 @@ mod tests {
 
     /// The content security policy would block them, and the page would not work.
     #[test]
-    fn the_pages_have_no_script_or_style_of_their_own_and_name_only_files_that_there_are() {
+    fn the_pages_have_no_inline_script_or_style_and_name_only_served_files() {
         for file in FILES.iter().filter(|file| file.kind == HTML) {
             let text = std::str::from_utf8(file.bytes).unwrap();
             for attribute in [" style=", " onclick=", "<style", "javascript:"] {

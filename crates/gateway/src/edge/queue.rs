@@ -39,7 +39,7 @@ pub(super) async fn join(
         let claimed = optional(PersonId::parse, "user_id", request.user_id.as_deref().unwrap_or_default())?;
         let joiner = match (edge.signed_in(&headers, &trace).await?, claimed) {
             (Some(person), Some(claimed)) if person != claimed => {
-                return Err(edge.not_oneself(&trace));
+                return Err(edge.foreign_name(&trace));
             }
             (Some(person), _) => {
                 edge.within_limit(&key_of(&person))?;
@@ -82,12 +82,12 @@ fn token(uri: &Uri) -> Result<Cow<'_, str>, Refusal> {
 
 pub(super) async fn status(State(edge): State<Edge>, headers: HeaderMap, uri: Uri) -> Response {
     let trace = trace_of(&headers);
-    let told = async {
+    let status = async {
         edge.signed_in(&headers, &trace).await?;
         let held = held(&edge, &token(&uri)?, &trace).await?;
         Ok::<_, Refusal>(edge.0.queue.status(&held).await)
     };
-    match told.await {
+    match status.await {
         Ok(status) => Json(status).into_response(),
         Err(no) => no.reply(&trace),
     }

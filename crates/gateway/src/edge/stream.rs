@@ -77,7 +77,7 @@ impl Drop for Place {
 struct Watching {
     edge: Edge,
     held: Held,
-    told: Option<Status>,
+    last: Option<Status>,
     silent: u32,
     is_over: bool,
     place: Place,
@@ -86,7 +86,7 @@ struct Watching {
 pub(super) fn open(edge: &Edge, held: Held, address: Option<IpAddr>) -> Result<Response, Refusal> {
     let too_many = || Refusal::unavailable("too many streams are open; ask for the status instead");
     let place = edge.0.streams.enter(address).ok_or_else(too_many)?;
-    let watching = Watching { edge: edge.clone(), held, told: None, silent: 0, is_over: false, place };
+    let watching = Watching { edge: edge.clone(), held, last: None, silent: 0, is_over: false, place };
     let events = stream::unfold(watching, async |mut watching| {
         let event = watching.next().await?;
         Some((Ok::<_, Infallible>(event), watching))
@@ -108,14 +108,14 @@ impl Watching {
             if self.is_over {
                 return None;
             }
-            if self.told.is_some() {
+            if self.last.is_some() {
                 self.edge.0.queue.clock().sleep(LOOK_EVERY).await;
             }
             let status = self.edge.0.queue.status(&self.held).await;
             self.is_over = matches!(status.status, QueueStatus::Expired | QueueStatus::Left);
-            if self.told.as_ref().is_none_or(|told| is_news(told, &status)) {
+            if self.last.as_ref().is_none_or(|last| is_news(last, &status)) {
                 let event = Event::default().event("status").json_data(&status);
-                self.told = Some(status);
+                self.last = Some(status);
                 self.silent = 0;
                 // Serialising texts and numbers does not fail.
                 return event.ok();
@@ -130,8 +130,8 @@ impl Watching {
 }
 
 /// Whether anything but the passing time has changed.
-fn is_news(told: &Status, status: &Status) -> bool {
+fn is_news(last: &Status, status: &Status) -> bool {
     let same =
-        Status { waiting_time: told.waiting_time, ready_for_sec: told.ready_for_sec, ..status.clone() };
-    *told != same
+        Status { waiting_time: last.waiting_time, ready_for_sec: last.ready_for_sec, ..status.clone() };
+    *last != same
 }

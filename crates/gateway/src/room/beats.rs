@@ -59,7 +59,7 @@ pub(crate) enum Haste {
 
 /// What is known about a person after a sign of life.
 #[derive(Debug)]
-pub(crate) enum Noted {
+pub(crate) enum Heard {
     /// The counts say where they stand.
     InLine,
     /// Their wait has ended; the store said so before.
@@ -75,28 +75,28 @@ const fn is_end(standing: Standing) -> bool {
 
 impl Beats {
     /// Records a sign of life. `asks`: the counts do not say where the person stands.
-    pub(crate) fn note(&self, ticket: &Ticket, asks: bool, now: Duration) -> Noted {
+    pub(crate) fn record(&self, ticket: &Ticket, asks: bool, now: Duration) -> Heard {
         let mut state = self.lock();
         let (person, is_other) = self.heard(&mut state, ticket, now);
         if let Some(standing) = person.last.filter(|standing| is_end(*standing)) {
-            return Noted::Ended(standing);
+            return Heard::Ended(standing);
         }
         if asks || is_other {
-            let (tell, told) = oneshot::channel();
+            let (sender, answer) = oneshot::channel();
             // Earlier callers may have gone away while the store did not answer.
             person.asking.retain(|asking| !asking.is_closed());
-            person.asking.push(tell);
+            person.asking.push(sender);
             state.due.insert(ticket.number);
             state.is_urgent = true;
             self.work.notify_one();
-            return Noted::Asked(told);
+            return Heard::Asked(answer);
         }
         if person.sent_at.is_none_or(|at| now.saturating_sub(at) >= BEAT_EVERY) {
             person.sent_at = Some(now);
             state.due.insert(ticket.number);
             self.work.notify_one();
         }
-        Noted::InLine
+        Heard::InLine
     }
 
     /// Records a join, which the store has counted as a sign of life.
@@ -142,10 +142,10 @@ impl Beats {
     }
 
     /// Records the standing that a command of the store returned.
-    pub(crate) fn tell(&self, ticket: &Ticket, standing: Standing, now: Duration) {
+    pub(crate) fn record_standing(&self, ticket: &Ticket, standing: Standing, now: Duration) {
         let mut state = self.lock();
         self.heard(&mut state, ticket, now);
-        state.tell(ticket, standing);
+        state.answer(ticket, standing);
     }
 
     /// Waits until there is something to send, and returns how soon.
@@ -177,7 +177,7 @@ impl Beats {
         while tickets.len() < BEATS_MAX
             && let Some(number) = state.due.pop_first()
         {
-            // A person who was forgotten meanwhile, or whose wait has ended, sends none.
+            // Forgotten people, and people whose wait has ended, send none.
             let person = state.people.get_mut(number);
             if let Some(person) = person.filter(|person| !person.last.is_some_and(is_end)) {
                 person.sent_at = Some(now);
@@ -194,7 +194,7 @@ impl Beats {
     pub(crate) fn answered(&self, tickets: &[Ticket], standings: &[Standing]) {
         let mut state = self.lock();
         for (ticket, standing) in tickets.iter().zip(standings) {
-            state.tell(ticket, *standing);
+            state.answer(ticket, *standing);
         }
     }
 
@@ -212,7 +212,7 @@ impl Beats {
         }
     }
 
-    /// The store has lost data: everybody heard from lately who waits is sent to it again. Numbers
+    /// The store has lost data: all waiting people heard from lately are sent to it again. Numbers
     /// up to `high` had a turn before: those who still want one ask by themselves, and the others
     /// must not return in front of everybody.
     pub(crate) fn again(&self, high: u64, now: Duration) {
@@ -234,7 +234,7 @@ impl Beats {
         self.work.notify_one();
     }
 
-    /// Forgets people who have not been heard from for long.
+    /// Forgets the people not heard from for long.
     pub(crate) fn forget(&self, now: Duration) {
         // Dropped without the lock: it may be hundreds of thousands of people.
         let forgotten = self.lock().people.turn(now);
@@ -266,7 +266,7 @@ impl State {
         }
     }
 
-    fn tell(&mut self, ticket: &Ticket, standing: Standing) {
+    fn answer(&mut self, ticket: &Ticket, standing: Standing) {
         let person = self.people.get_mut(ticket.number).filter(|person| person.ticket.key == ticket.key);
         let Some(person) = person else { return };
         person.last = Some(standing);
@@ -300,37 +300,39 @@ mod tests {
         let mut sent = 0;
         for tenth in 0..=200 {
             let now = Duration::from_millis(tenth * 100);
-            assert!(matches!(beats.note(&ticket(7), false, now), Noted::InLine));
+            assert!(matches!(beats.record(&ticket(7), false, now), Heard::InLine));
             sent += beats.take(now).len();
         }
         assert_eq!(sent, 3, "at 0, 10 and 20 seconds");
     }
 
     #[test]
-    fn who_asks_is_told_with_the_next_call_and_those_in_front_go_first() {
+    fn a_question_is_answered_with_the_next_call_and_the_front_goes_first() {
         let beats = Beats::default();
         let number = BEATS_MAX as u64 + 1;
         for number in (1..=number).rev() {
-            beats.note(&ticket(number), false, s(1));
+            beats.record(&ticket(number), false, s(1));
         }
-        let Noted::Asked(mut told) = beats.note(&ticket(3), true, s(1)) else { panic!("it is not known") };
+        let Heard::Asked(mut answer) = beats.record(&ticket(3), true, s(1)) else {
+            panic!("the counts do not say")
+        };
         let call = beats.take(s(1));
         assert_eq!(call.len(), BEATS_MAX);
         assert!(call.iter().map(|ticket| ticket.number).eq(1..=BEATS_MAX as u64));
         beats.answered(&call, &vec![Standing::Waiting; call.len()]);
-        assert_eq!(told.try_recv(), Ok(Standing::Waiting));
+        assert_eq!(answer.try_recv(), Ok(Standing::Waiting));
         assert_eq!(beats.take(s(2)), [ticket(number)]);
     }
 
     #[tokio::test]
-    async fn a_whole_call_goes_at_once_and_half_a_one_waits_for_more() {
+    async fn a_full_batch_is_sent_at_once_and_half_a_batch_waits_for_more() {
         let beats = Beats::default();
-        beats.note(&ticket(1), false, s(1));
+        beats.record(&ticket(1), false, s(1));
         assert_eq!(beats.work().await, Haste::None);
-        beats.note(&ticket(2), true, s(1));
+        beats.record(&ticket(2), true, s(1));
         assert_eq!(beats.haste().await, Haste::Some);
         for number in 3..=BEATS_MAX as u64 {
-            beats.note(&ticket(number), false, s(1));
+            beats.record(&ticket(number), false, s(1));
         }
         assert_eq!(beats.haste().await, Haste::Full);
         beats.take(s(1));
@@ -340,23 +342,25 @@ mod tests {
     /// Found by simulation: for up to ten seconds the store did not hear of a person who waited and
     /// had had a turn before.
     #[test]
-    fn after_a_loss_the_next_sign_of_life_of_who_had_a_turn_before_goes_at_once() {
+    fn after_a_loss_the_next_sign_of_life_of_a_person_who_had_a_turn_is_sent_at_once() {
         let beats = Beats::default();
-        beats.note(&ticket(3), false, s(1));
+        beats.record(&ticket(3), false, s(1));
         assert_eq!(beats.take(s(1)), [ticket(3)]);
         beats.again(5, s(2));
         assert_eq!(beats.take(s(2)), [], "they ask by themselves");
-        beats.note(&ticket(3), false, s(3));
+        beats.record(&ticket(3), false, s(3));
         assert_eq!(beats.take(s(3)), [ticket(3)]);
     }
 
     #[test]
-    fn what_was_not_answered_is_sent_again_and_nobody_is_kept_waiting() {
+    fn unanswered_signs_of_life_are_sent_again_and_no_caller_is_kept_waiting() {
         let beats = Beats::default();
-        let Noted::Asked(mut told) = beats.note(&ticket(3), true, s(1)) else { panic!("it is not known") };
+        let Heard::Asked(mut answer) = beats.record(&ticket(3), true, s(1)) else {
+            panic!("the counts do not say")
+        };
         let call = beats.take(s(1));
         beats.unanswered(call, true);
-        assert!(told.try_recv().is_err());
+        assert!(answer.try_recv().is_err());
         let call = beats.take(s(1));
         assert_eq!(call, [ticket(3)]);
         beats.unanswered(call, false);
@@ -364,40 +368,40 @@ mod tests {
     }
 
     #[test]
-    fn who_asks_and_goes_away_again_and_again_leaves_nothing_behind() {
+    fn callers_that_go_away_leave_nothing_behind() {
         let beats = Beats::default();
         for _ in 0..1_000 {
-            drop(beats.note(&ticket(3), true, s(1)));
+            drop(beats.record(&ticket(3), true, s(1)));
         }
         assert_eq!(beats.lock().people.get(3).map(|person| person.asking.len()), Some(1));
     }
 
     #[test]
-    fn after_a_loss_everybody_of_late_who_waits_is_told_again_in_the_order_of_the_line() {
+    fn after_a_loss_recent_waiters_are_sent_again_in_the_order_of_the_line() {
         let beats = Beats::default();
         for number in [5, 2, 9, 7] {
-            beats.note(&ticket(number), false, s(number));
+            beats.record(&ticket(number), false, s(number));
         }
         beats.take(s(9));
-        beats.tell(&ticket(7), Standing::Left, s(9));
+        beats.record_standing(&ticket(7), Standing::Left, s(9));
         beats.again(1, s(33));
-        assert_eq!(beats.take(s(33)), [ticket(5), ticket(9)], "2 was heard of 31 s ago, 7 has left");
+        assert_eq!(beats.take(s(33)), [ticket(5), ticket(9)], "2 was heard from 31 s ago, 7 has left");
         beats.again(5, s(33));
         assert_eq!(beats.take(s(33)), [ticket(9)], "5 had a turn before: they ask by themselves");
     }
 
     /// They would return in front of everybody.
     #[test]
-    fn who_has_ended_is_never_told_to_the_store_again() {
+    fn people_whose_wait_ended_are_never_sent_to_the_store_again() {
         let beats = Beats::default();
         for (number, standing) in [(3, Standing::Left), (4, Standing::Expired), (5, entered())] {
-            beats.note(&ticket(number), false, s(1));
+            beats.record(&ticket(number), false, s(1));
             beats.take(s(1));
-            beats.tell(&ticket(number), standing, s(1));
+            beats.record_standing(&ticket(number), standing, s(1));
             beats.again(0, s(2));
             for second in 2..100 {
-                let noted = beats.note(&ticket(number), true, s(second));
-                assert!(matches!(noted, Noted::Ended(told) if told == standing), "{noted:?}");
+                let heard = beats.record(&ticket(number), true, s(second));
+                assert!(matches!(heard, Heard::Ended(ended) if ended == standing), "{heard:?}");
                 beats.forget(s(second));
                 assert!(beats.take(s(second)).is_empty());
             }
@@ -409,28 +413,30 @@ mod tests {
     fn two_with_one_number_are_two_people() {
         let beats = Beats::default();
         let other = Ticket { key: "u:other".into(), ..ticket(3) };
-        beats.note(&ticket(3), false, s(1));
-        beats.tell(&ticket(3), entered(), s(1));
+        beats.record(&ticket(3), false, s(1));
+        beats.record_standing(&ticket(3), entered(), s(1));
         assert_eq!(beats.last(&other), None);
-        let Noted::Asked(mut told) = beats.note(&other, true, s(2)) else { panic!("it is not known") };
+        let Heard::Asked(mut answer) = beats.record(&other, true, s(2)) else {
+            panic!("the counts do not say")
+        };
         let call = beats.take(s(2));
         assert_eq!(call, std::slice::from_ref(&other));
-        beats.tell(&ticket(3), entered(), s(2));
+        beats.record_standing(&ticket(3), entered(), s(2));
         assert!(
-            matches!(beats.note(&other, true, s(2)), Noted::Asked(_)),
+            matches!(beats.record(&other, true, s(2)), Heard::Asked(_)),
             "the first one's end is not theirs"
         );
         beats.answered(&[ticket(3)], &[entered()]);
-        assert!(told.try_recv().is_err());
+        assert!(answer.try_recv().is_err());
         assert_eq!(beats.last(&other), None);
     }
 
     #[test]
-    fn who_is_not_heard_of_is_forgotten() {
+    fn people_not_heard_from_are_forgotten() {
         let beats = Beats::default();
-        beats.note(&ticket(3), false, s(1));
+        beats.record(&ticket(3), false, s(1));
         for second in 2..70 {
-            beats.note(&ticket(4), false, s(second));
+            beats.record(&ticket(4), false, s(second));
             beats.forget(s(second));
         }
         assert_eq!(beats.people(), 1);

@@ -38,7 +38,7 @@ impl View {
     }
 
     /// The store continues after this number; the numbers in between were never given.
-    pub(super) fn jumped(&mut self, to: u64) {
+    pub(super) fn record_jump(&mut self, to: u64) {
         self.jumped_to = to;
     }
 
@@ -71,7 +71,7 @@ struct Known {
 
 impl Viewer {
     /// A viewer that continues from a view.
-    pub(super) fn again(view: &View) -> Self {
+    pub(super) fn from_view(view: &View) -> Self {
         let View { snapshot, places, pace, .. } = view.clone();
         Self { known: Some(Known { snapshot, places, pace }), shown_from: None }
     }
@@ -143,7 +143,7 @@ mod tests {
     }
 
     #[test]
-    fn who_joined_since_has_those_ahead_who_joined_since() {
+    fn a_newcomer_has_earlier_newcomers_ahead() {
         assert_eq!(view().ahead_of(1_001), 0);
         assert_eq!(view().ahead_of(1_021), 20);
     }
@@ -151,12 +151,12 @@ mod tests {
     /// The store has lost some hundred numbers and continues [`waiting_room::JUMP`] above what it
     /// had; the gateway does not know it yet.
     #[test]
-    fn numbers_that_were_never_given_are_nobody_ahead() {
+    fn numbers_never_given_put_nobody_ahead() {
         for lost in [0, 700, 30_000] {
             assert_eq!(view().ahead_of(1_000 + waiting_room::JUMP + 1 - lost), 0, "{lost} were lost");
         }
         let mut jumped = view();
-        jumped.jumped(132_160);
+        jumped.record_jump(132_160);
         assert_eq!(jumped.ahead_of(132_165), 4);
     }
 }

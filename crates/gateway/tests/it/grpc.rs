@@ -57,7 +57,7 @@ fn code(error: Option<contracts::common::v1::Error>) -> ErrorCode {
 }
 
 #[tokio::test]
-async fn a_buyer_goes_the_whole_way_and_rest_tells_the_same() {
+async fn a_buyer_goes_the_whole_way_and_rest_agrees() {
     let stage = Stage::new();
     let (door, served) = stage.serve(|_| {}).await;
     let client = client(&served).await;
@@ -71,22 +71,22 @@ async fn a_buyer_goes_the_whole_way_and_rest_tells_the_same() {
     assert!(again.position_hint <= joined.position_hint, "one place: {again:?} after {joined:?}");
     let ticket = &joined.waiting_token;
 
-    let told = ask!(&stage, client, get_queue_status, status(ticket)).unwrap();
-    assert_eq!((told.status(), told.admission_ready), (QueueStatus::Waiting, false));
-    assert!((1..=9).contains(&told.position), "{told:?}");
+    let answer = ask!(&stage, client, get_queue_status, status(ticket)).unwrap();
+    assert_eq!((answer.status(), answer.admission_ready), (QueueStatus::Waiting, false));
+    assert!((1..=9).contains(&answer.position), "{answer:?}");
     let over_rest = stage.status(&door, ticket).await;
-    assert_eq!(over_rest.number("position"), told.position as u64);
+    assert_eq!(over_rest.number("position"), answer.position as u64);
 
     let early = ask!(&stage, client, request_admission, admission(ticket)).unwrap();
     assert_eq!(early.admission(), AdmissionStatus::Denied);
     assert_eq!((early.reservation_token.as_str(), early.error.is_some()), ("", true));
 
     let ready = loop {
-        let told = ask!(&stage, client, get_queue_status, status(ticket)).unwrap();
-        if told.admission_ready {
-            break told;
+        let answer = ask!(&stage, client, get_queue_status, status(ticket)).unwrap();
+        if answer.admission_ready {
+            break answer;
         }
-        assert_eq!(told.status(), QueueStatus::Waiting);
+        assert_eq!(answer.status(), QueueStatus::Waiting);
         stage.pass(Duration::from_millis(500)).await;
     };
     assert_eq!((ready.status(), ready.position), (QueueStatus::Ready, 0));
@@ -102,7 +102,7 @@ async fn a_buyer_goes_the_whole_way_and_rest_tells_the_same() {
 }
 
 #[tokio::test]
-async fn who_leaves_has_left() {
+async fn a_person_who_leaves_has_no_place() {
     let stage = Stage::new();
     let (_, served) = stage.serve(|_| {}).await;
     let client = client(&served).await;
@@ -111,8 +111,8 @@ async fn who_leaves_has_left() {
         proto::LeaveQueueRequest { waiting_token: ticket.clone(), reason: "changed my mind".to_owned() };
     let left = ask!(&stage, client, leave_queue, leave).unwrap();
     assert!(left.success && left.left_at.is_some(), "{left:?}");
-    let told = ask!(&stage, client, get_queue_status, status(&ticket)).unwrap();
-    assert_eq!((told.status(), told.admission_ready), (QueueStatus::Left, false));
+    let answer = ask!(&stage, client, get_queue_status, status(&ticket)).unwrap();
+    assert_eq!((answer.status(), answer.admission_ready), (QueueStatus::Left, false));
     let over = ask!(&stage, client, request_admission, admission(&ticket)).unwrap();
     assert_eq!((over.admission(), over.error.is_some()), (AdmissionStatus::Expired, true));
     served.end().await;
@@ -121,7 +121,7 @@ async fn who_leaves_has_left() {
 /// A malformed request is a gRPC status; an understood and refused one is status OK with `error`
 /// set.
 #[tokio::test]
-async fn bad_input_is_told_what_to_change() {
+async fn bad_input_is_refused_with_what_to_change() {
     let stage = Stage::new();
     let (door, served) = stage.serve(|_| {}).await;
     let client = client(&served).await;
@@ -138,14 +138,17 @@ async fn bad_input_is_told_what_to_change() {
     assert!(without.error.is_some(), "there is no line to stand in: {without:?}");
 
     for forged in ["", "nonsense", "a.b.c"] {
-        let told = ask!(&stage, client, get_queue_status, status(forged)).expect_err("no ticket");
-        assert!(matches!(told.code(), Code::Unauthenticated | Code::InvalidArgument), "{forged:?}: {told:?}");
-        assert!(forged.is_empty() || !told.message().contains(forged), "{told:?}");
+        let answer = ask!(&stage, client, get_queue_status, status(forged)).expect_err("no ticket");
+        assert!(
+            matches!(answer.code(), Code::Unauthenticated | Code::InvalidArgument),
+            "{forged:?}: {answer:?}"
+        );
+        assert!(forged.is_empty() || !answer.message().contains(forged), "{answer:?}");
     }
     let ticket = stage.join(&door, "kim").await;
     let foreign = proto::RequestAdmissionRequest { user_id: "lee".to_owned(), ..admission(&ticket) };
-    let told = ask!(&stage, client, request_admission, foreign).unwrap();
-    assert_eq!((told.admission(), code(told.error)), (AdmissionStatus::Denied, ErrorCode::Forbidden));
+    let answer = ask!(&stage, client, request_admission, foreign).unwrap();
+    assert_eq!((answer.admission(), code(answer.error)), (AdmissionStatus::Denied, ErrorCode::Forbidden));
     let elsewhere = proto::RequestAdmissionRequest { event_id: OPEN_SHOW.to_owned(), ..admission(&ticket) };
     assert_eq!(
         ask!(&stage, client, request_admission, elsewhere).expect_err("a status").code(),
@@ -154,8 +157,8 @@ async fn bad_input_is_told_what_to_change() {
 
     let mut lee = Request::new(join(SHOW, "kim"));
     lee.metadata_mut().insert("authorization", format!("Bearer {}", stage.token("lee")).parse().unwrap());
-    let told = ask!(&stage, client, join_queue, lee).unwrap();
-    assert_eq!(code(told.error), ErrorCode::Forbidden, "nobody joins as somebody else");
+    let answer = ask!(&stage, client, join_queue, lee).unwrap();
+    assert_eq!(code(answer.error), ErrorCode::Forbidden, "nobody joins as somebody else");
     for bad in ["Bearer nonsense", "Basic a2ltOmtpbQ==", "Bearer"] {
         let mut request = Request::new(join(SHOW, ""));
         request.metadata_mut().insert("authorization", bad.parse().unwrap());
@@ -165,7 +168,7 @@ async fn bad_input_is_told_what_to_change() {
 }
 
 #[tokio::test]
-async fn figures_of_the_lines_are_told() {
+async fn the_figures_of_the_open_lines_are_reported() {
     let stage = Stage::new();
     let (_, served) = stage.serve(|_| {}).await;
     let client = client(&served).await;
@@ -176,9 +179,9 @@ async fn figures_of_the_lines_are_told() {
         ask!(&stage, client, join_queue, join(SHOW, &format!("p-{n}"))).unwrap();
     }
     stage.pass(Duration::from_secs(1)).await;
-    let told = ask!(&stage, client, get_queue_stats, all()).unwrap();
-    let system = told.system.unwrap();
-    let [line] = told.events.as_slice() else { panic!("one line: {:?}", told.events) };
+    let answer = ask!(&stage, client, get_queue_stats, all()).unwrap();
+    let system = answer.system.unwrap();
+    let [line] = answer.events.as_slice() else { panic!("one line: {:?}", answer.events) };
     assert_eq!((line.event_id.as_str(), system.total_active_queues), (SHOW, 1));
     assert!((1..12).contains(&line.total_waiting), "some had a turn: {line:?}");
     assert_eq!(system.total_waiting_users, line.total_waiting);

@@ -7,7 +7,7 @@ use http::StatusCode;
 use serde_json::json;
 
 #[tokio::test]
-async fn nobody_gets_in_with_a_token_that_is_not_valid() {
+async fn an_invalid_token_is_rejected() {
     let stage = Stage::new();
     let door = stage.door();
     let good = stage.token("kim");
@@ -31,15 +31,15 @@ async fn nobody_gets_in_with_a_token_that_is_not_valid() {
         &format!("Bearer {none}"),
         "Bearer dev-bypass",
     ] {
-        let told = reservation(bad).await;
-        assert!(told.status == StatusCode::UNAUTHORIZED || bad.ends_with(signature), "{bad}: {told:?}");
+        let answer = reservation(bad).await;
+        assert!(answer.status == StatusCode::UNAUTHORIZED || bad.ends_with(signature), "{bad}: {answer:?}");
     }
-    let told = stage.answered(door.get("/reservations/rsv_1", &[])).await;
-    assert_eq!((told.status, told.code()), (StatusCode::UNAUTHORIZED, "UNAUTHENTICATED"));
-    assert_eq!(told.headers["www-authenticate"], "Bearer");
+    let answer = stage.answered(door.get("/reservations/rsv_1", &[])).await;
+    assert_eq!((answer.status, answer.code()), (StatusCode::UNAUTHORIZED, "UNAUTHENTICATED"));
+    assert_eq!(answer.headers["www-authenticate"], "Bearer");
     stage.pass(Duration::from_secs(3_700)).await;
-    let told = reservation(&format!("Bearer {good}")).await;
-    assert!(told.body["error"]["message"].as_str().unwrap().contains("expired"), "{told:?}");
+    let answer = reservation(&format!("Bearer {good}")).await;
+    assert!(answer.body["error"]["message"].as_str().unwrap().contains("expired"), "{answer:?}");
     let metrics = door.process.metrics.render();
     for reason in ["missing", "malformed", "algorithm", "expired"] {
         assert!(
@@ -55,8 +55,8 @@ async fn a_place_is_its_owners() {
     let door = stage.door();
     let (kim, lee) = (format!("Bearer {}", stage.token("kim")), format!("Bearer {}", stage.token("lee")));
     let join = async |headers: &[(&str, &str)]| {
-        let told = stage.answered(door.post("/queue/join", headers, &json!({"event_id": SHOW}))).await;
-        told.text("waiting_token").to_owned()
+        let answer = stage.answered(door.post("/queue/join", headers, &json!({"event_id": SHOW}))).await;
+        answer.text("waiting_token").to_owned()
     };
     let (ticket, nobodys) = (join(&[("authorization", &kim)]).await, join(&[]).await);
     stage.pass(Duration::from_secs(2)).await;
@@ -70,7 +70,7 @@ async fn a_place_is_its_owners() {
 }
 
 #[tokio::test]
-async fn a_ticket_that_nobody_here_has_signed_is_worth_nothing() {
+async fn a_ticket_with_a_foreign_signature_is_rejected() {
     let stage = Stage::new();
     let (door, other) = (
         stage.door(),
@@ -87,8 +87,11 @@ async fn a_ticket_that_nobody_here_has_signed_is_worth_nothing() {
         &format!("{ticket}.{ticket}"),
         &"q1.".repeat(2_000),
     ] {
-        let told = stage.status(&door, bad).await;
-        assert!(matches!(told.status, StatusCode::BAD_REQUEST | StatusCode::UNAUTHORIZED), "{bad}: {told:?}");
+        let answer = stage.status(&door, bad).await;
+        assert!(
+            matches!(answer.status, StatusCode::BAD_REQUEST | StatusCode::UNAUTHORIZED),
+            "{bad}: {answer:?}"
+        );
     }
     assert!(door.process.metrics.render().contains("ticket_"));
     // The secret is rotated while people wait.

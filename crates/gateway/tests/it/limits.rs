@@ -13,12 +13,12 @@ async fn a_person_has_a_limit_of_their_own() {
     for _ in 0..3 {
         assert_eq!(stage.status(&door, &kim).await.status, StatusCode::OK);
     }
-    let told = stage.status(&door, &kim).await;
-    assert_eq!((told.status, told.code()), (StatusCode::TOO_MANY_REQUESTS, "RATE_LIMITED"));
-    assert_eq!(told.headers["x-ratelimit-limit"], "3");
-    assert_eq!(told.headers["x-ratelimit-remaining"], "0");
-    assert!(told.headers.contains_key("x-ratelimit-reset"));
-    let wait: u64 = told.headers["retry-after"].to_str().unwrap().parse().unwrap();
+    let answer = stage.status(&door, &kim).await;
+    assert_eq!((answer.status, answer.code()), (StatusCode::TOO_MANY_REQUESTS, "RATE_LIMITED"));
+    assert_eq!(answer.headers["x-ratelimit-limit"], "3");
+    assert_eq!(answer.headers["x-ratelimit-remaining"], "0");
+    assert!(answer.headers.contains_key("x-ratelimit-reset"));
+    let wait: u64 = answer.headers["retry-after"].to_str().unwrap().parse().unwrap();
     assert_eq!(stage.status(&door, &lee).await.status, StatusCode::OK);
     stage.pass(Duration::from_secs(wait)).await;
     assert_eq!(stage.status(&door, &kim).await.status, StatusCode::OK);

@@ -1,6 +1,6 @@
 //! People in line, over one gateway and over two.
 
-use crate::stage::{Door, OPEN_SHOW, ROOM_SECRET, SHOW, Stage, Told};
+use crate::stage::{Door, OPEN_SHOW, ROOM_SECRET, Reply, SHOW, Stage};
 use core::time::Duration;
 use futures_util::StreamExt;
 use http::{Method, StatusCode, header};
@@ -17,17 +17,17 @@ async fn somebody_joins_waits_and_enters() {
     let door = stage.door();
     let tickets =
         [stage.join(&door, "a").await, stage.join(&door, "b").await, stage.join(&door, "kim").await];
-    let told = stage.status(&door, &tickets[2]).await;
-    assert_eq!((told.status, told.text("status")), (StatusCode::OK, "waiting"));
+    let answer = stage.status(&door, &tickets[2]).await;
+    assert_eq!((answer.status, answer.text("status")), (StatusCode::OK, "waiting"));
     let early = stage.enter(&door, &tickets[2]).await;
     assert_eq!((early.status, early.code()), (StatusCode::FORBIDDEN, "NOT_READY"));
     assert!(early.headers.contains_key(header::RETRY_AFTER));
 
     stage.pass(s(2)).await;
-    let told = stage.status(&door, &tickets[2]).await;
-    assert_eq!(told.text("status"), "ready");
-    assert_eq!((told.number("position"), told.number("eta_sec")), (0, 0));
-    assert!(told.body["ready_for_entry"] == true && told.number("ready_for_sec") > 0);
+    let answer = stage.status(&door, &tickets[2]).await;
+    assert_eq!(answer.text("status"), "ready");
+    assert_eq!((answer.number("position"), answer.number("eta_sec")), (0, 0));
+    assert!(answer.body["ready_for_entry"] == true && answer.number("ready_for_sec") > 0);
     let (one, two) = stage
         .answered(async { tokio::join!(door_enter(&door, &tickets[2]), door_enter(&door, &tickets[2])) })
         .await;
@@ -49,7 +49,7 @@ async fn somebody_joins_waits_and_enters() {
     assert_eq!(stage.status(&door, &tickets[2]).await.text("status"), "expired");
 }
 
-async fn door_enter(door: &Door, ticket: &str) -> Told {
+async fn door_enter(door: &Door, ticket: &str) -> Reply {
     door.post("/queue/enter", &[], &json!({"waiting_token": ticket})).await
 }
 
@@ -68,8 +68,8 @@ async fn places_only_fall_and_cost_no_call() {
     stage.room.calls.lock().unwrap().clear();
     while last.iter().any(|place| *place > 0) {
         for (n, ticket) in tickets.iter().enumerate().filter(|(n, _)| last[*n] > 0).collect::<Vec<_>>() {
-            let told = stage.status(if (n + polls) % 2 == 0 { &one } else { &two }, ticket).await;
-            let place = told.number("position");
+            let answer = stage.status(if (n + polls) % 2 == 0 { &one } else { &two }, ticket).await;
+            let place = answer.number("position");
             assert!(place <= last[n], "{n} fell back from {} to {place}", last[n]);
             last[n] = place;
             if place == 0 {
@@ -103,14 +103,18 @@ async fn nobody_waits_behind_a_ghost() {
         [stage.join(&door, "g-1").await, stage.join(&door, "g-2").await, stage.join(&door, "g-3").await];
     let ticket = stage.join(&door, "kim").await;
     stage.pass(Duration::from_millis(300)).await;
-    let mut told = stage.status(&door, &ticket).await;
-    assert_eq!((told.number("position"), &told.body["eta_sec"]), (4, &json!(null)), "paused: nobody can say");
-    assert_eq!(told.body["paused"], true);
+    let mut answer = stage.status(&door, &ticket).await;
+    assert_eq!(
+        (answer.number("position"), &answer.body["eta_sec"]),
+        (4, &json!(null)),
+        "paused: nobody can say"
+    );
+    assert_eq!(answer.body["paused"], true);
     for _ in 0..16 {
         stage.pass(s(2)).await;
-        told = stage.status(&door, &ticket).await;
+        answer = stage.status(&door, &ticket).await;
     }
-    assert!(told.number("position") <= 4);
+    assert!(answer.number("position") <= 4);
     stage.answered(door.admin(Method::POST, &format!("/admin/queues/{SHOW}/resume"), &[], None)).await;
     stage.pass(s(1)).await;
     assert_eq!(stage.status(&door, &ticket).await.text("status"), "ready");
@@ -148,7 +152,7 @@ async fn an_emptied_store_costs_nobody_their_place() {
         }
     }
     assert_eq!(order.len(), 13, "{order:?}");
-    assert_eq!(order.last(), Some(&12), "who joined after the loss comes last: {order:?}");
+    assert_eq!(order.last(), Some(&12), "a newcomer after the loss comes last: {order:?}");
     let steps = order.windows(2).filter(|pair| pair[0] > pair[1] + 2).count();
     assert_eq!(steps, 0, "{order:?}");
 }
@@ -156,7 +160,7 @@ async fn an_emptied_store_costs_nobody_their_place() {
 /// People who entered before the loss are not in line again in front of everybody: the first turn
 /// comes within five seconds.
 #[tokio::test]
-async fn who_was_in_before_a_loss_does_not_come_back() {
+async fn people_who_entered_before_a_loss_do_not_return_to_the_line() {
     let stage = Stage::new();
     let door = stage.door();
     let rule = async |rate: u32| {
@@ -190,16 +194,16 @@ async fn who_was_in_before_a_loss_does_not_come_back() {
     for tenth in 0..100 {
         stage.pass(Duration::from_millis(100)).await;
         for (ticket, last) in tickets.iter().zip(&mut last).filter(|(_, last)| **last > 0) {
-            let told = stage.status(&door, ticket).await;
-            assert!(told.number("position") <= *last, "{told:?} after {last}");
-            *last = told.number("position");
+            let answer = stage.status(&door, ticket).await;
+            assert!(answer.number("position") <= *last, "{answer:?} after {last}");
+            *last = answer.number("position");
             if *last == 0 && first_turn.is_none() {
                 first_turn = Some(tenth);
             }
         }
-        // People who have entered poll now and then, as pages do.
-        let told = stage.status(&door, &inside[tenth % inside.len()]).await;
-        assert_eq!(told.text("status"), "ready", "their pass is good, whatever the store has lost");
+        // Entered people poll now and then, as pages do.
+        let answer = stage.status(&door, &inside[tenth % inside.len()]).await;
+        assert_eq!(answer.text("status"), "ready", "their pass is good, whatever the store has lost");
     }
     let first_turn = first_turn.expect("somebody's turn comes");
     assert!(first_turn <= 50, "after {first_turn} tenths of a second");
@@ -218,8 +222,8 @@ async fn a_turn_is_not_taken_back_because_the_store_is_slow() {
     stage.room.die(true);
     for _ in 0..8 {
         stage.pass(s(1)).await;
-        let told = stage.status(&door, &ticket).await;
-        assert_eq!((told.text("status"), &told.body["ready_for_entry"]), ("ready", &json!(true)));
+        let answer = stage.status(&door, &ticket).await;
+        assert_eq!((answer.text("status"), &answer.body["ready_for_entry"]), ("ready", &json!(true)));
     }
     stage.room.die(false);
     assert_eq!(stage.enter(&door, &ticket).await.status, StatusCode::OK);
@@ -227,7 +231,7 @@ async fn a_turn_is_not_taken_back_because_the_store_is_slow() {
 
 /// Right after a loss numbers jump by millions; the reported places must not.
 #[tokio::test]
-async fn who_joins_after_a_loss_is_told_an_honest_place() {
+async fn a_newcomer_after_a_loss_gets_an_honest_place() {
     let stage = Stage::new();
     let door = stage.door();
     for n in 0..5 {
@@ -244,7 +248,7 @@ async fn who_joins_after_a_loss_is_told_an_honest_place() {
 }
 
 #[tokio::test]
-async fn where_everybody_signs_in_nobody_joins_without() {
+async fn a_required_sign_in_is_enforced_at_the_join() {
     let stage = Stage::new();
     let door = stage.door_with(|config| config.must_sign_in = true);
     for body in [json!({"event_id": SHOW}), json!({"event_id": SHOW, "user_id": "kim"})] {
@@ -262,7 +266,7 @@ async fn where_everybody_signs_in_nobody_joins_without() {
 /// A store that hangs does not stop a gateway: it reports places, refuses joins at once, and
 /// continues afterwards.
 #[tokio::test]
-async fn a_store_that_hangs_is_survived() {
+async fn a_gateway_survives_a_store_that_hangs() {
     let stage = Stage::new();
     let door = stage.door();
     let tickets =
@@ -270,8 +274,8 @@ async fn a_store_that_hangs_is_survived() {
     stage.pass(Duration::from_millis(300)).await;
     stage.room.die(true);
     stage.pass(s(20)).await;
-    let told = stage.status(&door, &tickets[2]).await;
-    assert_eq!((told.status, told.text("status")), (StatusCode::OK, "waiting"));
+    let answer = stage.status(&door, &tickets[2]).await;
+    assert_eq!((answer.status, answer.text("status")), (StatusCode::OK, "waiting"));
     let refused = stage.answered(door.post("/queue/join", &[], &json!({"event_id": SHOW}))).await;
     assert_eq!((refused.status, refused.code()), (StatusCode::SERVICE_UNAVAILABLE, "UNAVAILABLE"));
     assert!(refused.headers.contains_key(header::RETRY_AFTER));
@@ -286,7 +290,7 @@ async fn a_store_that_hangs_is_survived() {
 
 /// A gateway that starts while the inventory is away continues an existing line, and begins none.
 #[tokio::test]
-async fn a_line_goes_on_without_the_inventory() {
+async fn a_line_continues_without_the_inventory() {
     let stage = Stage::new();
     let ticket = stage.join(&stage.door(), "kim").await;
     stage.catalogue.go_away(true);
@@ -297,13 +301,13 @@ async fn a_line_goes_on_without_the_inventory() {
 
     let elsewhere = Stage::new();
     elsewhere.catalogue.go_away(true);
-    let told = elsewhere.status(&elsewhere.door(), &ticket).await;
-    assert_eq!(told.status, StatusCode::SERVICE_UNAVAILABLE, "{told:?}");
+    let answer = elsewhere.status(&elsewhere.door(), &ticket).await;
+    assert_eq!(answer.status, StatusCode::SERVICE_UNAVAILABLE, "{answer:?}");
     assert_eq!(*elsewhere.room.calls.lock().unwrap(), ["find"]);
 }
 
-/// What a gauge says.
-fn told(door: &Door, name: &str, labels: &str) -> f64 {
+/// The value of a gauge.
+fn gauge(door: &Door, name: &str, labels: &str) -> f64 {
     let metrics = door.process.metrics.render();
     let line = metrics.lines().find_map(|line| line.strip_prefix(&format!("{name}{{{labels}}}")));
     line.unwrap_or_else(|| panic!("no {name} of {labels} in {metrics}")).trim().parse().unwrap()
@@ -311,13 +315,13 @@ fn told(door: &Door, name: &str, labels: &str) -> f64 {
 
 /// How many people are in line or have a turn.
 fn people(door: &Door) -> f64 {
-    let of = |state: &str| told(door, "waiting_room_people", &format!("show=\"{SHOW}\",state=\"{state}\""));
+    let of = |state: &str| gauge(door, "waiting_room_people", &format!("show=\"{SHOW}\",state=\"{state}\""));
     of("waiting") + of("ready")
 }
 
 /// The metric for an alarm: how old the reported places are.
 #[tokio::test]
-async fn the_age_of_a_line_is_told_to_those_who_watch() {
+async fn the_age_of_the_snapshot_is_a_metric() {
     let stage = Stage::new();
     let door = stage.door();
     for who in ["a", "b", "kim"] {
@@ -325,14 +329,14 @@ async fn the_age_of_a_line_is_told_to_those_who_watch() {
     }
     stage.pass(s(1)).await;
     assert_eq!(people(&door), 3.0);
-    let at = || told(&door, "waiting_room_snapshot_timestamp_seconds", &format!("show=\"{SHOW}\""));
+    let at = || gauge(&door, "waiting_room_snapshot_timestamp_seconds", &format!("show=\"{SHOW}\""));
     let before = at();
     stage.pass(s(3)).await;
     assert!((2.0..=3.0).contains(&(at() - before)), "{before}, and 3 s later {}", at());
     stage.room.die(true);
     let before = at();
     stage.pass(s(20)).await;
-    assert!(at() - before < 1.0, "nobody has told anything");
+    assert!(at() - before < 1.0, "there is no new snapshot");
 }
 
 /// A line stands still only as long as the panics last.
@@ -367,14 +371,14 @@ async fn the_same_person_and_the_same_key_have_one_place() {
     let (door, token) = (stage.door(), format!("Bearer {}", stage.token("kim")));
     let join = async |headers: &[(&str, &str)], user: Option<&str>| {
         let body = json!({"event_id": SHOW, "user_id": user});
-        let told = stage.answered(door.post("/queue/join", headers, &body)).await;
-        assert_eq!(told.status, StatusCode::ACCEPTED, "{told:?}");
-        told.text("waiting_token").to_owned()
+        let answer = stage.answered(door.post("/queue/join", headers, &body)).await;
+        assert_eq!(answer.status, StatusCode::ACCEPTED, "{answer:?}");
+        answer.text("waiting_token").to_owned()
     };
     let signed_in = join(&[("authorization", &token)], None).await;
     assert_eq!(join(&[("authorization", &token)], Some("kim")).await, signed_in);
     let claimed = join(&[], Some("kim")).await;
-    assert_ne!(claimed, signed_in, "who says a name has no hold of the place of who is signed in");
+    assert_ne!(claimed, signed_in, "a claimed name does not reach a place taken signed in");
     assert_eq!(join(&[], Some("kim")).await, claimed);
     let keyed = join(&[("idempotency-key", "k-1")], None).await;
     assert_eq!(join(&[("idempotency-key", "k-1")], None).await, keyed);
@@ -382,7 +386,7 @@ async fn the_same_person_and_the_same_key_have_one_place() {
 }
 
 #[tokio::test]
-async fn who_leaves_is_gone() {
+async fn a_person_who_leaves_has_no_place() {
     let stage = Stage::new();
     let door = stage.door();
     let ticket = stage.join(&door, "kim").await;
@@ -400,7 +404,7 @@ async fn who_leaves_is_gone() {
 }
 
 #[tokio::test]
-async fn a_stream_tells_what_changes_and_ends_with_the_wait() {
+async fn a_stream_reports_changes_and_ends_with_the_wait() {
     let stage = Stage::new();
     let door = stage.door();
     for n in 0..4 {
@@ -429,7 +433,7 @@ async fn a_stream_tells_what_changes_and_ends_with_the_wait() {
 }
 
 #[tokio::test]
-async fn what_there_is_no_line_for_is_told_so() {
+async fn a_join_without_a_line_is_refused() {
     let stage = Stage::new();
     let door = stage.door();
     let join = async |body: serde_json::Value| stage.answered(door.post("/queue/join", &[], &body)).await;
@@ -444,8 +448,12 @@ async fn what_there_is_no_line_for_is_told_so() {
         json!([SHOW]),
         json!({"event_id": 7}),
     ] {
-        let told = join(bad).await;
-        assert_eq!((told.status, told.code()), (StatusCode::BAD_REQUEST, "INVALID_ARGUMENT"), "{told:?}");
+        let answer = join(bad).await;
+        assert_eq!(
+            (answer.status, answer.code()),
+            (StatusCode::BAD_REQUEST, "INVALID_ARGUMENT"),
+            "{answer:?}"
+        );
     }
 }
 
@@ -455,7 +463,7 @@ async fn what_there_is_no_line_for_is_told_so() {
 async fn a_loss_beside_a_panic_is_noticed() {
     let stage = Stage::new();
     let door = stage.door();
-    // People who had a turn would ask for the next by themselves.
+    // Without a turn: its owner would ask for the next by themselves.
     stage.answered(door.admin(Method::POST, &format!("/admin/queues/{SHOW}/pause"), &[], None)).await;
     for n in 0..8 {
         stage.join(&door, &format!("p-{n}")).await;

@@ -31,8 +31,8 @@ async fn the_operator_sees_and_changes_the_line() {
         tickets.push(stage.join(&door, person).await);
     }
     stage.pass(Duration::from_secs(2)).await;
-    let told = stage.status(&door, &tickets[0]).await;
-    assert_eq!((told.text("message"), &told.body["paused"]), ("곧 시작합니다", &json!(true)));
+    let answer = stage.status(&door, &tickets[0]).await;
+    assert_eq!((answer.text("message"), &answer.body["paused"]), ("곧 시작합니다", &json!(true)));
     let full = stage.answered(door.post("/queue/join", &[], &json!({"event_id": SHOW}))).await;
     assert_eq!(full.status, StatusCode::SERVICE_UNAVAILABLE, "three wait, which is the capacity: {full:?}");
     let figures = admin(Method::GET, "", None).await;

@@ -4,16 +4,16 @@ use crate::stage::Stage;
 use http::{HeaderValue, Method, StatusCode};
 
 #[tokio::test]
-async fn pages_may_load_from_here_alone() {
+async fn pages_load_from_this_host_only() {
     let stage = Stage::new();
     let door = stage.door();
     for path in ["/", "/docs", "/assets/app.js", "/openapi.json"] {
-        let told = door.page(Method::GET, path, &[]).await;
-        assert_eq!(told.status, StatusCode::OK, "{path}");
-        let policy = told.headers["content-security-policy"].to_str().unwrap();
+        let answer = door.page(Method::GET, path, &[]).await;
+        assert_eq!(answer.status, StatusCode::OK, "{path}");
+        let policy = answer.headers["content-security-policy"].to_str().unwrap();
         assert!(policy.contains("default-src 'none'") && !policy.contains("unsafe"), "{policy}");
-        assert_eq!(told.headers["x-content-type-options"], "nosniff");
-        assert_eq!(told.headers["referrer-policy"], "no-referrer");
+        assert_eq!(answer.headers["x-content-type-options"], "nosniff");
+        assert_eq!(answer.headers["referrer-policy"], "no-referrer");
     }
     let document = door.page(Method::GET, "/openapi.json", &[]).await;
     assert_eq!(document.text("openapi"), "3.1.0");
@@ -21,7 +21,7 @@ async fn pages_may_load_from_here_alone() {
 
 /// Every operation of the OpenAPI document is a route.
 #[tokio::test]
-async fn the_document_names_the_routes_that_there_are() {
+async fn every_operation_of_the_document_is_a_route() {
     let stage = Stage::new();
     let door = stage.door();
     let document = door.page(Method::GET, "/openapi.json", &[]).await;
@@ -36,18 +36,18 @@ async fn the_document_names_the_routes_that_there_are() {
             operations += 1;
             let path = path.replace(['{', '}'], "");
             let method = Method::from_bytes(method.to_uppercase().as_bytes()).unwrap();
-            let told = stage.answered(door.page(method.clone(), &path, &[])).await;
-            let is_route = told.status != StatusCode::METHOD_NOT_ALLOWED
-                && (told.status != StatusCode::NOT_FOUND
-                    || !told.body.to_string().contains("nothing under this path"));
-            assert!(is_route, "{method} {path}: {told:?}");
+            let answer = stage.answered(door.page(method.clone(), &path, &[])).await;
+            let is_route = answer.status != StatusCode::METHOD_NOT_ALLOWED
+                && (answer.status != StatusCode::NOT_FOUND
+                    || !answer.body.to_string().contains("nothing under this path"));
+            assert!(is_route, "{method} {path}: {answer:?}");
         }
     }
     assert!(operations > 25, "{operations}");
 }
 
 #[tokio::test]
-async fn pages_of_other_sites_may_call_if_the_operator_says_so() {
+async fn pages_of_the_configured_origins_may_call() {
     let stage = Stage::new();
     let site = HeaderValue::from_static("https://tickets.example");
     let (closed, open) = (stage.door(), stage.door_with(|config| config.origins = vec![site.clone()]));

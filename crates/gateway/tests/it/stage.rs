@@ -293,13 +293,13 @@ pub(crate) struct Door {
 
 /// An answer.
 #[derive(Debug)]
-pub(crate) struct Told {
+pub(crate) struct Reply {
     pub(crate) status: StatusCode,
     pub(crate) headers: http::HeaderMap,
     pub(crate) body: Value,
 }
 
-impl Told {
+impl Reply {
     pub(crate) fn text(&self, name: &str) -> &str {
         self.body[name].as_str().unwrap_or_else(|| panic!("no text {name} in {self:?}"))
     }
@@ -403,27 +403,27 @@ impl Stage {
         joined.text("waiting_token").to_owned()
     }
 
-    pub(crate) async fn status(&self, door: &Door, ticket: &str) -> Told {
+    pub(crate) async fn status(&self, door: &Door, ticket: &str) -> Reply {
         self.answered(door.get(&format!("/queue/status?token={ticket}"), &[])).await
     }
 
-    pub(crate) async fn enter(&self, door: &Door, ticket: &str) -> Told {
+    pub(crate) async fn enter(&self, door: &Door, ticket: &str) -> Reply {
         let body = serde_json::json!({"waiting_token": ticket});
         self.answered(door.post("/queue/enter", &[], &body)).await
     }
 }
 
 impl Door {
-    pub(crate) async fn get(&self, path: &str, headers: &[(&str, &str)]) -> Told {
+    pub(crate) async fn get(&self, path: &str, headers: &[(&str, &str)]) -> Reply {
         call(&self.routes, Method::GET, &format!("/api/v1{path}"), headers, None).await
     }
 
-    pub(crate) async fn post(&self, path: &str, headers: &[(&str, &str)], body: &Value) -> Told {
+    pub(crate) async fn post(&self, path: &str, headers: &[(&str, &str)], body: &Value) -> Reply {
         call(&self.routes, Method::POST, &format!("/api/v1{path}"), headers, Some(body)).await
     }
 
     /// A call to the public port outside of the API.
-    pub(crate) async fn page(&self, method: Method, path: &str, headers: &[(&str, &str)]) -> Told {
+    pub(crate) async fn page(&self, method: Method, path: &str, headers: &[(&str, &str)]) -> Reply {
         call(&self.routes, method, path, headers, None).await
     }
 
@@ -433,7 +433,7 @@ impl Door {
         path: &str,
         headers: &[(&str, &str)],
         body: Option<&Value>,
-    ) -> Told {
+    ) -> Reply {
         call(&self.admin, method, path, headers, body).await
     }
 
@@ -454,7 +454,7 @@ async fn call(
     path: &str,
     headers: &[(&str, &str)],
     body: Option<&Value>,
-) -> Told {
+) -> Reply {
     let mut request = Request::builder().method(method).uri(path);
     for (name, value) in headers {
         request = request.header(*name, *value);
@@ -470,5 +470,5 @@ async fn call(
     let (status, headers) = (response.status(), response.headers().clone());
     let bytes = axum::body::to_bytes(response.into_body(), usize::MAX).await.unwrap();
     let body = serde_json::from_slice(&bytes).unwrap_or(Value::Null);
-    Told { status, headers, body }
+    Reply { status, headers, body }
 }
