@@ -1,12 +1,13 @@
-//! Everything that is stored, in the words of the domain, kept up to date row by row.
+//! The whole stored state in the terms of the domain, kept up to date row by row.
 //!
-//! A snapshot of a folder and a simulator that looks after every commit read the same rows through the same readers, which
-//! are those of the services that wrote them. The census believes nobody's memory: a row that cannot be read is an error,
-//! not a row less.
+//! A snapshot of a folder and a simulator that checks after every commit read the same rows through
+//! the same readers: those of the services that wrote them. The census trusts nobody's memory: an
+//! unreadable row is an error, not a missing row.
 //!
-//! A row keeps its place in the [`World`] while it is there, so setting a row costs a look-up, however much is stored;
-//! only the definition of a show, which changes once, costs a walk over the seats. Left to others: where the rows come
-//! from, what lies in queues, and whether the invariants hold ([`domain::invariant::check`]).
+//! A row keeps its place in the [`World`] as long as it exists, so setting a row costs one look-up,
+//! however much is stored. Only the definition of a show costs a walk over the seats, and it
+//! changes once. The census does not know where the rows come from, what is in queues, or whether
+//! the invariants hold ([`domain::invariant::check`]).
 
 mod shows;
 mod slots;
@@ -25,7 +26,7 @@ use std::error::Error;
 use std::fmt;
 use std::sync::Arc;
 
-/// Which table a row is of.
+/// The table of a row.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Table {
     /// The table of inventory-api.
@@ -49,33 +50,35 @@ impl fmt::Display for Table {
 /// A row that cannot be read.
 #[derive(Debug, thiserror::Error)]
 pub enum ReadError {
-    /// No reader of its table takes it. Some readers do not tell a row of another kind from one that lacks a part.
+    /// No reader of its table accepts it. Some readers cannot distinguish a row of another kind
+    /// from one with a missing part.
     #[error("the {table} row {}/{} is of no kind that is known, or lacks a part", .key.partition, .key.sort)]
     Unknown {
-        /// Where it was found.
+        /// Its table.
         table: Table,
         /// Its key.
         key: Key,
     },
-    /// It is of a known kind and damaged, or written by a program of another version.
+    /// It is of a known kind, but damaged or written by another version of the program.
     #[error("the {table} row {}/{} is unreadable", .key.partition, .key.sort)]
     Unreadable {
-        /// Where it was found.
+        /// Its table.
         table: Table,
         /// Its key.
         key: Key,
-        /// What its reader says.
+        /// The reader's error.
         source: Box<dyn Error + Send + Sync>,
     },
-    /// A show has its own row, which is written last, but not all rows of its sections, or they make no sense.
+    /// A show has its own row, which is written last, but some rows of its sections are missing or
+    /// make no sense.
     #[error("the show {show} is without its definition")]
     Undefined {
-        /// Which show.
+        /// The show.
         show: Arc<str>,
     },
 }
 
-/// Everything that is stored, kept up to date row by row.
+/// The whole stored state, kept up to date row by row.
 #[derive(Debug, Default)]
 pub struct Census {
     world: World,
@@ -86,23 +89,24 @@ pub struct Census {
     idempotency: Slots<ReservationId>,
     payments: Slots<Payment>,
     refunds: Slots<Refund>,
-    /// The outbox rows, whose number is all that the world knows of them.
+    /// The outbox rows; the world only has their number.
     pending: BTreeSet<(Table, Key)>,
 }
 
 impl Census {
-    /// Nothing is stored.
+    /// A census of an empty store.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// The row is now this; `None`: it is gone.
+    /// Sets the row, or removes it with `None`.
     ///
-    /// The rows of a show may come in any order and in any number of steps; until all are there the show has no sections
-    /// and its seats are not defined. [`Self::complete`] says whether one is left like that.
+    /// The rows of a show may come in any order and in any number of steps. Until all are there,
+    /// the show has no sections and its seats are not defined. [`Self::complete`] finds shows in
+    /// that state.
     ///
     /// # Errors
-    /// When the row cannot be read. The census is then as before.
+    /// If the row is unreadable. The census is then unchanged.
     pub fn set(&mut self, table: Table, key: &Key, row: Option<&Row>) -> Result<(), ReadError> {
         debug_assert!(row.is_none_or(|row| row.key == *key), "the row lies under its own key");
         match (table, row) {
@@ -116,10 +120,11 @@ impl Census {
         }
     }
 
-    /// Checks that every show that exists has its definition: true whenever no commit is half told.
+    /// Checks that every existing show has its definition. This holds whenever every commit was
+    /// read completely.
     ///
     /// # Errors
-    /// [`ReadError::Undefined`] for the first show without.
+    /// [`ReadError::Undefined`] for the first show without a definition.
     pub fn complete(&self) -> Result<(), ReadError> {
         match self.shows.undefined() {
             Some(show) => Err(ReadError::Undefined { show }),
@@ -127,18 +132,21 @@ impl Census {
         }
     }
 
-    /// What is stored. It is maintained in place, so looking costs nothing; the order within its lists means nothing.
+    /// The stored state. It is maintained in place, so reading it costs nothing; the order within
+    /// its lists has no meaning.
     pub fn world(&self) -> &World {
         &self.world
     }
 
-    /// For what is not rows: queued, buried, reported counts of sections. The lists of rows keep their lengths and order,
-    /// because the census remembers what lies where. A section loses its reported counts when its show is defined anew.
+    /// For everything that is not a row: queued messages, dead letters, reported counts of
+    /// sections. Keep the lengths and the order of the lists, because the census remembers the
+    /// place of each row. A section loses its reported counts when its show gets another
+    /// definition.
     pub fn world_mut(&mut self) -> &mut World {
         &mut self.world
     }
 
-    /// What is stored, for one who sets no more rows.
+    /// The stored state, for a caller that sets no more rows.
     pub fn into_world(self) -> World {
         self.world
     }
@@ -212,7 +220,8 @@ impl Census {
         Ok(())
     }
 
-    /// Looks for the row wherever one of its table may be, because a key alone does not always tell its kind.
+    /// Looks for the row in every list of its table, because a key alone does not always tell its
+    /// kind.
     fn remove(&mut self, table: Table, key: &Key) {
         let world = &mut self.world;
         match table {

@@ -1,8 +1,9 @@
-//! The definitions of shows, put together from the rows that were seen of them so far.
+//! The definitions of shows, assembled from the rows seen so far.
 //!
-//! A show's own row is written last and names the partition of its sections, so that rows of a definition which lost
-//! against another one under the same id do not count. Here the rows may come in any order: the show is read again
-//! whenever one of them changes, and is defined from when that succeeds.
+//! A show's own row is written last and names the partition of its sections, so the rows of a
+//! definition that lost against another one under the same id do not count. Here the rows may come
+//! in any order: every change of a row reads the show again, and the show is defined once that
+//! succeeds.
 
 use domain::id::{SeatId, ShowId};
 use domain::invariant::{Section, World};
@@ -19,7 +20,7 @@ const SECTIONS_PREFIX: &str = "show#";
 pub(crate) struct Shows {
     /// The shows' own rows and the rows of their sections.
     rows: BTreeMap<Key, Row>,
-    /// The shows of which all rows are there.
+    /// The shows whose rows are complete.
     defined: BTreeMap<ShowId, Show>,
 }
 
@@ -29,7 +30,8 @@ pub(crate) fn defines(key: &Key) -> bool {
 }
 
 impl Shows {
-    /// A row of a definition is now this, or gone. If that makes another show of it, the world's sections and seats follow.
+    /// Sets or removes a row of a definition. If that changes the show, the world's sections and
+    /// seats follow.
     pub(crate) fn set(&mut self, key: &Key, row: Option<&Row>, world: &mut World) {
         match row {
             Some(row) => drop(self.rows.insert(key.clone(), row.clone())),
@@ -51,18 +53,19 @@ impl Shows {
         }
     }
 
-    /// Whether a show is defined and has such a seat.
+    /// Whether a show is defined and has this seat.
     pub(crate) fn has_seat(&self, show: &ShowId, seat: &SeatId) -> bool {
         self.defined.get(show).is_some_and(|show| show.locate(seat).is_some())
     }
 
-    /// A show that has its own row and is not defined.
+    /// A show with its own row but without a definition.
     pub(crate) fn undefined(&self) -> Option<Arc<str>> {
         let mut names = self.partition(SHOWS).map(|row| &row.key.sort);
         names.find(|name| !self.defined.contains_key(&***name)).cloned()
     }
 
-    /// The show as its rows define it; `None` while some are missing, which cannot be told from rows that are damaged.
+    /// The show as its rows define it; `None` while rows are missing or damaged, which look the
+    /// same from here.
     fn read(&self, id: &ShowId) -> Option<Show> {
         let row = self.rows.get(&show_key(id))?;
         let sections: Vec<Row> = self.partition(&sections_partition(row)?).cloned().collect();
@@ -76,7 +79,8 @@ impl Shows {
     }
 }
 
-/// The show to whose definition a row belongs. The id may contain the separator; the fingerprint behind it does not.
+/// The show of a row of a definition. The id may contain the separator; the fingerprint behind it
+/// does not.
 fn show_of(key: &Key) -> Option<ShowId> {
     let id = match key.partition.strip_prefix(SECTIONS_PREFIX) {
         Some(rest) => rest.rsplit_once('#')?.0,

@@ -154,7 +154,7 @@ fn what_cannot_be_read_is_refused_by_its_key_and_changes_nothing() {
         let error = census.set(*table, &row.key, Some(&damaged)).unwrap_err();
         assert!(error.to_string().contains(&*row.key.partition), "{error}");
     }
-    // No service writes these; the inventory has no outbox.
+    // No service writes these rows; the inventory has no outbox.
     let foreign = [
         (Inventory, event(0)),
         (Inventory, reserved(0, Status::Hold)),

@@ -1,34 +1,37 @@
-//! One breaker a downstream: closed, open, half-open with one probe.
+//! A circuit breaker for one downstream: closed, open, half-open with one probe.
 //!
-//! It opens on silence, not on answers: only calls that nobody answered count. Two signs open it: three of those
-//! in a row and no answer for a second (a dead downstream, at any traffic), or half of at least twenty calls within ten
-//! seconds (a dying one). While it is open one call at a time is let through as a probe, first after a second, then
-//! after twice the interval up to three seconds; an outage that has lasted two minutes is probed every thirty. The probe
-//! alone decides: its answer closes the breaker, its silence opens it for the next interval. Results of calls that began
-//! before it opened change nothing.
+//! It opens on silence, not on answers: only unanswered calls count. Two signs open it: three
+//! unanswered calls in a row and no answer for a second (a dead downstream, at any traffic), or
+//! half of at least twenty calls unanswered within ten seconds (a dying one). While it is open, it
+//! lets one call at a time through as a probe: first after a second, then after twice the interval
+//! up to three seconds. An outage that has lasted two minutes is probed every thirty seconds. The
+//! probe alone decides: its answer closes the breaker, its silence opens it for the next interval.
+//! Results of calls that started before it opened change nothing.
 //!
 //! Time is an argument and comes from a monotonic clock.
 
 use core::time::Duration;
 
-/// When a breaker opens and how it probes.
+/// When a breaker opens, and how it probes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Policy {
     /// Unanswered calls in a row that open it.
     pub silent_in_a_row: u32,
-    /// And no answer for this long.
+    /// The breaker also needs this long without any answer to open.
     pub silent_for: Duration,
-    /// Over this window, in two halves …
+    /// The window of the second sign, kept in two halves.
     pub window: Duration,
-    /// … at least so many calls …
+    /// The second sign needs at least this many calls in the window …
     pub calls_min: u32,
-    /// … of which at least this percentage unanswered, open it as well.
+    /// … and at least this percentage of them unanswered.
     pub silent_percent: u32,
     /// The first interval between opening and the probe.
     pub probe_after: Duration,
-    /// The longest interval while the outage is young: as long as this it is not noticed that it is over.
+    /// The longest interval while the outage is young. The end of an outage stays unnoticed for up
+    /// to this long.
     pub probe_after_young_max: Duration,
-    /// How long an outage is young. Each probe is a receive, of which a message has a bounded number.
+    /// How long an outage is young. A probe receives its message once more, and a message may be
+    /// received only so often.
     pub young_for: Duration,
     /// The longest interval after that.
     pub probe_after_max: Duration,
@@ -53,11 +56,11 @@ impl Default for Policy {
 /// Whether a call may start.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Admission {
-    /// It may.
+    /// Yes.
     Free,
-    /// One may, as the probe: take it with [`Breaker::probe`].
+    /// One call may, as the probe: claim it with [`Breaker::probe`].
     Probe,
-    /// None may until then; `None` = until the probe that is running has its answer.
+    /// No call may start until then; `None` = until the running probe has its result.
     Shut(Option<Duration>),
 }
 
@@ -81,7 +84,7 @@ pub struct Breaker {
     state: State,
     silent_in_a_row: u32,
     answered_at: Option<Duration>,
-    /// When it opened last.
+    /// When it last opened.
     opened_at: Duration,
     half_since: Duration,
     halves: [Half; 2],
@@ -111,7 +114,7 @@ impl Breaker {
         }
     }
 
-    /// Takes the probe. `false` if there is none to take.
+    /// Claims the probe. `false` if no probe is available.
     pub fn probe(&mut self, now: Duration) -> bool {
         match self.state {
             State::Open { probe_at, interval } if probe_at <= now => {
@@ -122,7 +125,7 @@ impl Breaker {
         }
     }
 
-    /// The probe was answered: closed, with a clean slate.
+    /// The probe was answered: the breaker closes and forgets what it counted.
     pub fn probe_answered(&mut self, now: Duration) {
         if matches!(self.state, State::Probing { .. }) {
             *self = Self::new(self.policy, now);
@@ -130,7 +133,7 @@ impl Breaker {
         }
     }
 
-    /// The probe was not answered: open for twice the interval.
+    /// The probe was not answered: the breaker stays open for twice the interval.
     pub fn probe_silent(&mut self, now: Duration) {
         if let State::Probing { interval } = self.state {
             let is_young = now.saturating_sub(self.opened_at) < self.policy.young_for;
@@ -140,14 +143,14 @@ impl Breaker {
         }
     }
 
-    /// The probe ended without having called: another may go at once.
+    /// The probe ended without a call: another may start at once.
     pub fn probe_unused(&mut self, now: Duration) {
         if let State::Probing { interval } = self.state {
             self.state = State::Open { probe_at: now, interval };
         }
     }
 
-    /// A call that is not the probe was answered.
+    /// A call other than the probe was answered.
     pub fn answered(&mut self, now: Duration) {
         if self.state == State::Closed {
             self.turn(now);
@@ -157,7 +160,7 @@ impl Breaker {
         }
     }
 
-    /// A call that is not the probe was not answered. `true` if this opened the breaker.
+    /// A call other than the probe was not answered. `true` if this opened the breaker.
     pub fn silent(&mut self, now: Duration) -> bool {
         if self.state != State::Closed {
             return false;
@@ -180,7 +183,7 @@ impl Breaker {
         dead || dying
     }
 
-    /// Whether calls are being refused, the probe aside.
+    /// Whether it refuses calls, apart from the probe.
     pub fn is_open(&self) -> bool {
         self.state != State::Closed
     }

@@ -1,37 +1,41 @@
-//! `WORKER_CONCURRENCY=auto`: how many handlers to keep in flight, found from what was measured.
+//! `WORKER_CONCURRENCY=auto`: finds from measurements how many handlers to keep in flight.
 //!
-//! More in flight brings more throughput until a downstream is fully used, and from then on only longer waits. A
-//! downstream that writes in batches has no sharp edge there: its latency grows from the start, and so does its
-//! throughput, less and less. So nothing is read off the latency. The limit is tried out: every now and then one window
-//! runs with half as many in flight, and the loss of throughput tells what the other half is worth.
+//! More handlers in flight bring more throughput until a downstream is fully used; after that they
+//! only wait longer. A downstream that writes in batches has no sharp edge there: its latency grows
+//! from the start, and its throughput grows with it, less and less. So the latency says nothing.
+//! The limit is tested instead: now and then one window runs with half as many in flight, and the
+//! lost throughput shows what the other half is worth.
 //!
 //! - The worker starts at 40 and doubles while that brings a fifth more throughput a window.
-//! - A trial at half that loses more than a fifth: all were needed, and the limit grows by half (to double where the
-//!   throughput halved, for then nothing waits at all).
-//! - A trial at half that loses less than a tenth: a quarter only waited, and the limit falls by that.
-//! - In between it stays. At that point a doubling brings 10 to 20 % more throughput for nearly twice the latency.
+//! - A trial at half that loses more than a fifth: all were needed, and the limit grows by half. It
+//!   doubles if the throughput halved, because then nothing waits at all.
+//! - A trial at half that loses less than a tenth: a quarter only waited, and the limit falls by a
+//!   quarter.
+//! - In between it stays. At that point a doubling brings 10 to 20 % more throughput for nearly
+//!   twice the latency.
 //! - The next trial comes after a second while the limit moves in one direction, else after ten.
-//! - A window in which the limit was never reached says nothing and changes nothing; one with a tenth of its runs
+//! - A window that never reached the limit changes nothing. A window with a tenth of its runs
 //!   unanswered halves the limit.
 //!
-//! Windows last at least 100 ms and as many finished runs as may be in flight. Time is an argument and comes from a
-//! monotonic clock.
+//! Windows last at least 100 ms and at least as many finished runs as may be in flight. Time is an
+//! argument and comes from a monotonic clock.
 
 use core::time::Duration;
 
-/// Fewest handlers in flight that `auto` goes down to.
+/// `auto` never goes below this many handlers in flight.
 pub const IN_FLIGHT_MIN: usize = 4;
-/// Most handlers in flight that `auto` goes up to.
+/// `auto` never goes above this many handlers in flight.
 pub const IN_FLIGHT_MAX: usize = 2_000;
-/// In flight at the start: twice the default of `WORKER_CONCURRENCY`, since each doubling costs a burst another window.
+/// In flight at the start: twice the default of `WORKER_CONCURRENCY`, because each doubling costs a
+/// burst another window.
 const IN_FLIGHT_FIRST: usize = 40;
 /// The shortest window.
 const WINDOW_MIN: Duration = Duration::from_millis(100);
-/// A window ends after this long whatever it saw.
+/// A window ends after this long, whatever it measured.
 const WINDOW_MAX: Duration = Duration::from_secs(2);
-/// From a trial to the next one while the limit moves in one direction.
+/// Time between two trials while the limit moves in one direction.
 const TRIAL_SOON: Duration = Duration::from_secs(1);
-/// From a trial to the next one where the limit stands.
+/// Time between two trials while the limit stands.
 const TRIAL_LATER: Duration = Duration::from_secs(10);
 
 /// Finds the number of handlers in flight.
@@ -39,7 +43,7 @@ const TRIAL_LATER: Duration = Duration::from_secs(10);
 pub struct Concurrency {
     limit: usize,
     phase: Phase,
-    /// Throughput of the last full window at the limit, a second.
+    /// Throughput of the last full window at the limit, per second.
     throughput: f64,
     next_trial: Duration,
     last_move: Move,
@@ -52,7 +56,7 @@ enum Phase {
     Start,
     /// At the limit.
     Steady,
-    /// At half the limit. The runs that began before have to end first, so one window is let go by.
+    /// At half the limit. The runs from before have to end first, so one window is skipped.
     Trial { settling: bool },
 }
 
@@ -119,7 +123,7 @@ impl Concurrency {
             return;
         }
         if window.in_flight_max < self.limit() {
-            // Too little to do: a trial would measure the arrivals.
+            // There is too little work: a trial would measure the arrivals.
             if let Phase::Trial { .. } = self.phase {
                 self.phase = Phase::Steady;
                 self.next_trial = now + TRIAL_SOON;
@@ -144,7 +148,7 @@ impl Concurrency {
         }
     }
 
-    /// Moves the limit by what a trial at half of it has kept of the throughput.
+    /// Moves the limit by the share of the throughput that a trial at half the limit kept.
     fn judge(&mut self, now: Duration, throughput: f64) {
         let kept = throughput / self.throughput;
         let (moved, factor) = match kept {
@@ -170,13 +174,13 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    /// A downstream that answers in `latency` and at most `capacity` times a second, kept full to the limit: the
-    /// closed-loop law `throughput = min(in flight / latency, capacity)`.
+    /// A downstream that answers in `latency` and at most `capacity` times a second, kept full to
+    /// the limit: the closed-loop law `throughput = min(in flight / latency, capacity)`.
     fn drive(found: &mut Concurrency, now: &mut Duration, latency: f64, capacity: f64, seconds: u64) -> f64 {
         drive_law(found, now, seconds, |in_flight| (in_flight / latency).min(capacity))
     }
 
-    /// A downstream with that throughput at so many in flight; gives the runs a second.
+    /// A downstream with this throughput at a given number in flight; returns the runs a second.
     fn drive_law(found: &mut Concurrency, now: &mut Duration, seconds: u64, law: impl Fn(f64) -> f64) -> f64 {
         let (mut runs, start) = (0u64, *now);
         while *now - start < Duration::from_secs(seconds) {
@@ -232,7 +236,8 @@ mod tests {
         assert!(found.limit() < 200, "{} in flight where 50 are needed", found.limit());
     }
 
-    /// A write of a batch costs the same for one as for many: 7 ms and 0.15 ms for each in flight, at most 6,667 a second.
+    /// Writing a batch costs the same for one event as for many: 7 ms and 0.15 ms for each in
+    /// flight, at most 6,667 a second.
     #[test]
     fn it_pushes_a_downstream_that_writes_in_batches_to_its_useful_edge() {
         let law = |in_flight: f64| in_flight / (0.007 + 0.000_15 * in_flight);

@@ -1,7 +1,8 @@
 //! The three facts that travel on the queue.
 //!
-//! A producer states what happened to a reservation; the worker brings seats and reservation to the matching end. The
-//! envelope and its older spellings are the business of `contracts`; here a message is already understood.
+//! A producer states what happened to a reservation; the worker brings the seats and the
+//! reservation to the matching end. `contracts` knows the envelope and its older spellings; here a
+//! message is already decoded.
 
 use crate::id::{EventId, PaymentIntentId, PersonId, ReservationId, SeatId, ShowId};
 use crate::money::Money;
@@ -13,23 +14,24 @@ use std::sync::Arc;
 pub struct Event {
     /// Derived from the fact, so that the same fact has the same id wherever it is published.
     pub id: EventId,
-    /// The service that states it, such as `payment-sim-api`.
+    /// The service that published it, such as `payment-sim-api`.
     pub source: Arc<str>,
     /// When it happened.
     pub at: Timestamp,
-    /// The trace that it belongs to, as it was written; not always hexadecimal.
+    /// The id of its trace, as the producer wrote it; not always hexadecimal.
     pub trace_id: Option<Arc<str>>,
-    /// Whom it concerns: also the lane and the message group.
+    /// The reservation: also the lane and the message group.
     pub reservation: ReservationId,
-    /// What the producer knew of the seats; a payment provider knows nothing.
+    /// What the producer knew about the seats; a payment provider knows nothing.
     pub seats: SeatsHint,
-    /// The buyer, where the producer knew.
+    /// The buyer, if the producer knew.
     pub person: Option<PersonId>,
     /// What happened.
     pub fact: Fact,
 }
 
-/// What an event says of the seats of its reservation. Missing parts are looked up at the reservation.
+/// What an event says about the seats of its reservation. The worker looks missing parts up at the
+/// reservation.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct SeatsHint {
     /// The show, on the wire `event_id`.
@@ -45,25 +47,25 @@ pub struct SeatsHint {
 pub enum Fact {
     /// The hold of the reservation ran out.
     ReservationExpired {
-        /// When it ran out, where the producer says so.
+        /// When it ran out, if the producer says so.
         expired_at: Option<Timestamp>,
     },
-    /// The money was captured.
+    /// The payment was captured.
     PaymentApproved {
-        /// The intent that was captured.
+        /// The captured intent.
         intent: PaymentIntentId,
-        /// How much, where the producer says so.
+        /// How much, if the producer says so.
         amount: Option<Money>,
     },
-    /// The provider declined.
+    /// The provider declined the payment.
     PaymentFailed {
-        /// The intent that was declined.
+        /// The declined intent.
         intent: PaymentIntentId,
-        /// How much was asked, where the producer says so.
+        /// The requested amount, if the producer says so.
         amount: Option<Money>,
         /// The provider's code.
         error_code: Option<Arc<str>>,
-        /// The provider's words.
+        /// The provider's message.
         error_message: Option<Arc<str>>,
     },
 }
@@ -80,7 +82,7 @@ pub enum Kind {
 }
 
 impl Kind {
-    /// Every kind, in the order of the contract.
+    /// Every kind, in the order of docs/contracts.md#events.
     pub const ALL: [Self; 3] = [Self::Expired, Self::Approved, Self::Failed];
 
     /// The value of the metric label `type`.
@@ -92,7 +94,7 @@ impl Kind {
         }
     }
 
-    /// The canonical value of `type` on the wire.
+    /// The canonical value of `type` in the envelope.
     pub const fn wire(self) -> &'static str {
         match self {
             Self::Expired => "reservation.expired",

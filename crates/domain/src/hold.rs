@@ -1,7 +1,9 @@
-//! Holds: what a buyer has taken and until when, and the typed answers of commit and release.
+//! Holds: which seats a buyer has taken and until when, and the typed answers of commit and
+//! release.
 //!
-//! A hold resolves once, to committed or to released (invariant I4), and is remembered in its last state. Its identity is
-//! the reservation's; a re-take after a release is a second hold of the same reservation (see [`HoldKey`]).
+//! A hold resolves once, to committed or to released (invariant I4), and its last state is
+//! remembered. Its identity is the reservation's; a re-take after a release is a second hold of the
+//! same reservation (see [`HoldKey`]).
 
 use crate::id::{OrderId, PaymentIntentId, PersonId, ReservationId, SeatId, SectionId, ShowId};
 use crate::time::Timestamp;
@@ -22,49 +24,51 @@ pub enum HoldKey {
     Retake,
 }
 
-/// A hold and what became of it.
+/// A hold and its state.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Hold {
-    /// The reservation that it belongs to.
+    /// Its reservation.
     pub reservation: ReservationId,
     /// First or re-take.
     pub key: HoldKey,
     /// The show of all its seats.
     pub show: ShowId,
-    /// The section of all its seats if it was taken as general admission: a re-take may then pick any seat of it.
+    /// The section of all its seats if the hold is general admission: a re-take may then pick any
+    /// seat of the section.
     pub any_of: Option<SectionId>,
-    /// 1 to 10 seats, in the order in which they were asked for.
+    /// 1 to 10 seats, in the order of the request.
     pub seats: Vec<SeatId>,
-    /// Who holds.
+    /// The buyer.
     pub person: PersonId,
-    /// When the hold is due: it may be released as expired from here on.
+    /// When the hold is due: from then on it may be released as expired.
     pub until: Timestamp,
     /// When it was placed.
     pub placed_at: Timestamp,
     /// Live, committed or released.
     pub state: HoldState,
-    /// Payment intents whose late commit was refused for want of seats. A refused intent stays refused, because its
-    /// payer has been told and is being refunded.
+    /// Payment intents whose late commit was refused because the seats were gone. A refused intent
+    /// stays refused: the payer has the answer, and the refund is under way.
     pub refused: Vec<PaymentIntentId>,
-    /// No late commit is taken any more: too many were refused to remember each, or one that named no payment was.
+    /// No late commit is accepted any more: too many were refused to remember each one, or a
+    /// refused commit named no payment.
     pub retakes_closed: bool,
 }
 
-/// What became of a hold.
+/// The state of a hold.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum HoldState {
-    /// The seats are HELD by it.
+    /// The seats are HELD by this hold.
     Live,
     /// The seats are SOLD to its order.
     Committed {
         /// The order.
         order: OrderId,
-        /// The payment that paid for it, if the caller said so.
+        /// The payment behind it, if the caller named one.
         intent: Option<PaymentIntentId>,
         /// When.
         at: Timestamp,
     },
-    /// The seats went back.
+    /// The seats are free again.
     Released {
         /// Why.
         cause: ReleaseCause,
@@ -73,85 +77,86 @@ pub enum HoldState {
     },
 }
 
-/// Why a hold is released.
+/// Why a hold was released.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum ReleaseCause {
     /// Its time ran out. Refused before [`Hold::until`] (invariant I7).
     Expired,
     /// The payment failed.
     PaymentFailed,
-    /// The buyer cancelled. There is no re-take after it.
+    /// The buyer cancelled. No re-take can follow.
     ByBuyer,
 }
 
-/// The inventory says no. Exhaustive: an edge maps every variant to a wire answer.
+/// The inventory's business refusals. Exhaustive: an edge maps every variant to a wire answer.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Rejection {
-    /// No show of that id.
+    /// No show has this id.
     NoSuchShow,
-    /// No such section, or none named where the show has several.
+    /// No such section, or the request names none and the show has several.
     NoSuchSection,
-    /// A seat that the show does not have.
+    /// The show has no such seat.
     NoSuchSeat(SeatId),
-    /// Seats that are held, sold or blocked.
+    /// These seats are held, sold or blocked.
     SeatTaken(Vec<SeatId>),
-    /// Fewer free seats than asked for; how many are left.
+    /// Fewer free seats than requested.
     SoldOut {
         /// Free seats in the section.
         remaining: u32,
     },
-    /// No hold of that reservation is known.
+    /// The reservation has no known hold.
     NoSuchHold,
-    /// The hold belongs to another person, or the request names seats that the hold does not have.
+    /// The hold belongs to another person, or the request names seats outside the hold.
     NotOwner,
     /// `release` came after `commit`.
     AlreadyCommitted(OrderId),
-    /// `commit` came after a release, and no re-take is possible.
+    /// `commit` came after a release, and a re-take is impossible.
     Expired,
-    /// `release(expired)` came before the hold is due.
+    /// `release(expired)` came before the hold was due.
     NotDue {
-        /// The time that is left.
+        /// The remaining time.
         left: Duration,
     },
-    /// The request contradicts itself (duplicate seats, quantity and seats disagree, 0 or more than 10 seats).
+    /// The request contradicts itself: duplicate seats, a quantity that does not match the seats, 0
+    /// or more than 10 seats.
     BadRequest(BadRequest),
 }
 
-/// What is wrong with a request for seats, each with the words for its sender.
+/// What is wrong with a request for seats. `Display` is the message for its sender.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum BadRequest {
     /// Neither seats nor a positive quantity.
     NoSeats,
     /// More seats than [`crate::limits::SEATS_PER_RESERVATION_MAX`].
     TooManySeats(u32),
-    /// A seat is named twice.
+    /// The request names a seat twice.
     DuplicateSeat(SeatId),
     /// `quantity` is not the number of `seat_ids`.
     QuantityMismatch {
-        /// The number of seats that were named.
+        /// The number of named seats.
         seats: u32,
-        /// The quantity that was given.
+        /// The given quantity.
         quantity: u32,
     },
-    /// The hold would be due already.
+    /// The hold would already be due.
     UntilInThePast,
-    /// The reservation exists as a hold on other seats.
+    /// The reservation already holds other seats.
     DifferentSeats,
 }
 
-/// What a release did.
+/// The effect of a release.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Released {
-    /// The seats went back now.
+    /// This call freed the seats.
     Now {
         /// The seats.
         seats: Vec<SeatId>,
         /// When.
         at: Timestamp,
     },
-    /// They had gone back before.
+    /// An earlier release freed them.
     Before {
-        /// Why they went back then.
+        /// The cause of that release.
         cause: ReleaseCause,
         /// When.
         at: Timestamp,
@@ -159,7 +164,7 @@ pub enum Released {
 }
 
 impl ReleaseCause {
-    /// The text that rows and requests carry.
+    /// The text in rows and requests.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Expired => "EXPIRED",
@@ -168,7 +173,7 @@ impl ReleaseCause {
         }
     }
 
-    /// Reads [`Self::as_str`] and the spellings of earlier callers, without regard to case.
+    /// Reads [`Self::as_str`] and the spellings of earlier callers, ignoring case.
     pub fn parse(text: &str) -> Option<Self> {
         match text.to_ascii_uppercase().as_str() {
             "EXPIRED" | "HOLD_EXPIRED" | "RESERVATION_EXPIRED" | "TIMEOUT" => Some(Self::Expired),

@@ -1,13 +1,14 @@
 //! Identifiers: 1 to 128 bytes without control characters, cheap to clone.
 //!
-//! Each kind of thing has its own type, so that a reservation cannot be passed where a show is meant. The rule on
-//! length and characters is the one of the wire contract and is checked once, where text becomes an identifier.
+//! Each kind of thing has its own type, so a reservation cannot be passed as a show. The rule on
+//! length and characters is that of the wire (docs/contracts.md#http-apis). It is checked once,
+//! where text becomes an identifier.
 
 use crate::hash::fnv1a;
 use core::fmt;
 use std::sync::Arc;
 
-/// The longest identifier that is accepted, in bytes.
+/// The longest accepted identifier, in bytes.
 pub const ID_BYTES_MAX: usize = 128;
 
 /// Why a text is not an identifier.
@@ -15,7 +16,7 @@ pub const ID_BYTES_MAX: usize = 128;
 pub enum InvalidId {
     /// The text is empty.
     Empty,
-    /// The text is longer than [`ID_BYTES_MAX`]; the length in bytes is given.
+    /// The text is longer than [`ID_BYTES_MAX`]; this is its length in bytes.
     TooLong(usize),
     /// The text has a control character.
     ControlCharacter,
@@ -40,7 +41,7 @@ fn check(text: &str) -> Result<(), InvalidId> {
     if text.len() > ID_BYTES_MAX {
         return Err(InvalidId::TooLong(text.len()));
     }
-    // Nearly every id is printable ASCII, which is told from the bytes.
+    // A fast path: nearly every id is printable ASCII.
     let printable = |byte: u8| (0x20..0x7F).contains(&byte);
     if !text.bytes().all(printable) && text.chars().any(char::is_control) {
         return Err(InvalidId::ControlCharacter);
@@ -55,7 +56,7 @@ macro_rules! id {
         pub struct $name(Arc<str>);
 
         impl $name {
-            /// Checks the text and takes it as an identifier.
+            /// Checks the text and makes it an identifier.
             pub fn parse(text: &str) -> Result<Self, InvalidId> {
                 check(text)?;
                 Ok(Self(text.into()))
@@ -103,7 +104,7 @@ id!(
     ShowId
 );
 id!(
-    /// A section of a show; general admission is a section whose seats nobody names.
+    /// A section of a show. General admission is a section in which buyers name no seats.
     SectionId
 );
 id!(
@@ -115,7 +116,8 @@ id!(
     ReservationId
 );
 id!(
-    /// An order: what a committed hold becomes. Derived from the reservation, so the same commit gives the same order.
+    /// An order: what a committed hold becomes. Derived from the reservation, so the same commit
+    /// gives the same order.
     OrderId
 );
 id!(
@@ -127,15 +129,18 @@ id!(
     PaymentIntentId
 );
 id!(
-    /// An event on the queue; producers derive it from what happened, so the same fact has the same id.
+    /// An event on the queue. Producers derive the id from the fact, so the same fact has the same
+    /// id.
     EventId
 );
 
 impl OrderId {
-    /// The one order that a reservation can become: `ord_` and the reservation's id without its own prefix.
+    /// The one order that a reservation can become: `ord_` and the reservation's id without its own
+    /// prefix.
     ///
-    /// Ids that this system did not make keep their whole text behind `ord-`, so that `rsv_a` and `a` have different
-    /// orders; one that is too long for that gives way to a hash of it (FNV-1a, 64 bits).
+    /// A reservation id from elsewhere keeps its whole text behind `ord-`, so `rsv_a` and `a` have
+    /// different orders. If the result is too long, a hash of the reservation id replaces its tail
+    /// (FNV-1a, 64 bits).
     pub fn of(reservation: &ReservationId) -> Self {
         let text = match reservation.as_str().strip_prefix("rsv_") {
             Some(tail) => format!("ord_{tail}"),

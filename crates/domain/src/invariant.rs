@@ -1,11 +1,11 @@
-//! The invariants of design part 7, as functions over a snapshot of the stored rows.
+//! The invariants (docs/design.md#invariants), as functions over a snapshot of the stored rows.
 //!
-//! The same checks serve the demo, the crash test and the simulator, and `tacos check` on a folder. They look at
-//! what is stored, never at what a driver remembers. A check counts what it looked at, so that a verdict over nothing
-//! cannot pass for a verdict.
+//! The demo, the crash test, the simulator and `tacos check` on a folder use the same checks. The
+//! checks read what is stored, never what a driver remembers. Each check counts what it examined,
+//! so that a report over nothing cannot pass as a success.
 //!
-//! Invariants that only a history can show (I3's growing versions, Q1-Q6, W1-W6) are observed where they happen and
-//! join the report through [`Report::record`].
+//! Only a history can show I3's growing versions, Q1-Q6 and W1-W6. These are observed where they
+//! happen and added with [`Report::record`].
 
 use crate::hold::{Hold, HoldKey};
 use crate::id::{OrderId, PaymentIntentId, ReservationId, SeatId, SectionId, ShowId};
@@ -18,7 +18,7 @@ mod crossing;
 mod money;
 mod seats;
 
-/// The invariants by their names in the design.
+/// The names of the invariants (docs/design.md#invariants).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 #[allow(missing_docs, reason = "the names are the design's; `meaning` says what each demands")]
 pub enum Name {
@@ -80,7 +80,7 @@ impl fmt::Display for Name {
     }
 }
 
-/// Who has a seat, as its row says. A seat without a row is free at version 0.
+/// The owner of a seat, as the seat's row says. A seat without a row is free at version 0.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Owner {
     /// AVAILABLE.
@@ -104,20 +104,20 @@ pub struct SeatRow {
     pub seat: SeatId,
     /// Whether the definition of the show has such a seat.
     pub defined: bool,
-    /// Who has it.
+    /// Its owner.
     pub owner: Owner,
 }
 
-/// How many seats a section has, and what the inventory reports of it.
+/// The capacity of a section, and the counts that the inventory reports.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Section {
     /// The show.
     pub show: ShowId,
     /// The section.
     pub section: SectionId,
-    /// Seats by its definition.
+    /// Seats in its definition.
     pub capacity: u64,
-    /// What the service says; `None` if nobody was asked.
+    /// The service's counts; `None` if they were not requested.
     pub reported: Option<Counts>,
 }
 
@@ -137,24 +137,24 @@ pub struct Counts {
 /// One executed refund.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Refund {
-    /// The payment that was given back.
+    /// The refunded payment.
     pub intent: PaymentIntentId,
     /// How much.
     pub amount: u64,
 }
 
-/// Everything that is stored, in the words of the domain.
+/// Everything that is stored, in the terms of the domain.
 #[derive(Debug, Clone, Default)]
 pub struct World {
     /// The sections of all shows.
     pub sections: Vec<Section>,
     /// The stored seat rows.
     pub seats: Vec<SeatRow>,
-    /// All holds that are remembered.
+    /// All remembered holds.
     pub holds: Vec<Hold>,
     /// All reservations.
     pub reservations: Vec<Reservation>,
-    /// For each idempotency record the reservation that it answers with.
+    /// For each idempotency record, the reservation in its answer.
     pub idempotency: Vec<ReservationId>,
     /// All payments.
     pub payments: Vec<Payment>,
@@ -162,29 +162,30 @@ pub struct World {
     pub refunds: Vec<Refund>,
     /// Events that are stored and not yet published.
     pub outbox_pending: u64,
-    /// Messages in the event queue, in whatever state.
+    /// Messages in the event queue, in any state.
     pub queued: u64,
-    /// Reservations whose event lies in the dead-letter queue: their end is an operator's to give.
+    /// Reservations with an event in the dead-letter queue: an operator has to end them.
     pub buried: Vec<ReservationId>,
 }
 
-/// Whether anything may still be on its way.
+/// Whether changes may still be under way.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Phase {
-    /// Buyers and workers are busy: only what holds at every instant is checked.
+    /// Buyers and workers are busy: check only what holds at every instant.
     Running,
-    /// Faults have stopped, the outbox and the queue are empty, every hold is due: ends are checked too.
+    /// Faults have stopped, the outbox and the queue are empty, every hold is due: check the final
+    /// states too.
     AtRest,
 }
 
 /// The verdict on one invariant.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Verdict {
-    /// Things that were looked at.
+    /// Things that were examined.
     pub checked: u64,
     /// Things that were wrong.
     pub violations: u64,
-    /// Words on the first few of them.
+    /// Messages about the first few violations.
     pub examples: Vec<String>,
 }
 
@@ -193,10 +194,10 @@ pub struct Verdict {
 pub struct Report(BTreeMap<Name, Verdict>);
 
 impl Report {
-    /// Violations that are put into words for one invariant, at most.
+    /// A verdict keeps at most this many messages.
     pub const EXAMPLES_MAX: usize = 5;
 
-    /// Notes that one thing was looked at; `problem` says what is wrong with it, if anything.
+    /// Counts one examined thing; `problem` says what is wrong with it, if anything.
     pub fn note(&mut self, name: Name, problem: Option<String>) {
         let verdict = self.0.entry(name).or_default();
         verdict.checked += 1;
@@ -208,7 +209,7 @@ impl Report {
         }
     }
 
-    /// Notes one thing, with words that are only made if it is wrong.
+    /// Counts one examined thing; the message is only built if `holds` is false.
     pub fn expect(&mut self, name: Name, holds: bool, problem: impl FnOnce() -> String) {
         self.note(name, (!holds).then(problem));
     }
@@ -220,7 +221,7 @@ impl Report {
         verdict.violations += violations;
     }
 
-    /// All verdicts in the order of their names.
+    /// All verdicts in the order of the names.
     pub fn verdicts(&self) -> impl Iterator<Item = (Name, &Verdict)> {
         self.0.iter().map(|(name, verdict)| (*name, verdict))
     }
@@ -236,7 +237,7 @@ impl Report {
     }
 }
 
-/// The holds by reservation and key, the way the checks look them up.
+/// The holds by reservation and key, for the checks.
 type Holds<'w> = BTreeMap<(&'w ReservationId, HoldKey), &'w Hold>;
 
 /// Checks every invariant that a snapshot can show.

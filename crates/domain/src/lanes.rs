@@ -1,15 +1,19 @@
-//! Lanes: one a reservation. Runs of a lane start one at a time and in the order of receipt; lanes run side by side.
+//! Lanes, one for each reservation. The runs of a lane start one at a time and in the order of
+//! receipt; lanes run side by side.
 //!
-//! - At most one run a lane (invariant Q2), the oldest first (Q3). Lanes take turns: the lane that has waited longest
-//!   for a start is next, so one busy reservation cannot starve the others.
-//! - A lane fails as a unit (trap T3): the head and its followers leave together, in order, and the lane stays blocked
-//!   until the caller says that their settlement is confirmed; whatever arrives meanwhile is refused, so a head
-//!   that will be retried is never overtaken.
-//! - A message that is in its lane already is not queued again (trap T7): the caller gets both and keeps the newer lease.
-//! - A lane has a bounded depth; what does not fit is refused, in order: once one was refused, so is everything
-//!   behind it until the lane has emptied, or the lane would let a younger message pass an older one.
+//! - A lane has at most one run (invariant Q2) and runs the oldest message first (Q3). Lanes take
+//!   turns: the lane that has waited longest starts next, so one busy reservation cannot starve the
+//!   others.
+//! - A lane fails as a unit (trap T-T3): the head and its followers leave together, in order. The
+//!   lane stays blocked until the caller confirms their settlement. Until then every message for it
+//!   is refused, so no message overtakes a head that will be retried.
+//! - A message that is already in its lane is not queued again (trap T-T7): the caller gets both
+//!   and keeps the newer lease.
+//! - A lane has a bounded depth. After one message was refused for lack of room, all later ones are
+//!   refused until the lane is empty. Otherwise a younger message could pass an older one.
 //!
-//! Lanes know no time, no lease and no queue. `W` is what the caller files under a message id, such as a ticket.
+//! Lanes know no time, no lease and no queue. `W` is the caller's entry for a message id, such as a
+//! ticket.
 
 use crate::id::ReservationId;
 use std::collections::{BTreeMap, VecDeque};
@@ -19,7 +23,7 @@ use std::sync::Arc;
 #[derive(Debug)]
 pub struct Lanes<W> {
     lanes: BTreeMap<ReservationId, Lane<W>>,
-    /// Lanes whose head may start, by the turn in which they became ready.
+    /// Lanes whose head may start, in the order in which they became ready.
     ready: BTreeMap<u64, ReservationId>,
     next_turn: u64,
     depth_max: usize,
@@ -29,10 +33,10 @@ pub struct Lanes<W> {
 
 #[derive(Debug)]
 struct Lane<W> {
-    /// The head first; while a run is going on the head is what runs.
+    /// The head first; during a run the head is the running message.
     entries: VecDeque<(Arc<str>, W)>,
     state: State,
-    /// Something was refused for want of room, so nothing may enter before the lane is empty.
+    /// A message was refused for lack of room, so nothing may enter before the lane is empty.
     overflowed: bool,
 }
 
@@ -43,33 +47,35 @@ enum State {
     Failing,
 }
 
-/// What became of a message that was offered to its lane.
+/// The result of offering a message to its lane.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Offer<'l, W> {
     /// It waits in its lane.
     Queued,
-    /// The lane has that message already: `present` is what was filed, `newer` what was offered and is not filed.
+    /// The lane already has that message: `present` is its entry, `newer` is the offered one, which
+    /// is not filed.
     Known {
-        /// What the lane holds.
+        /// The lane's entry.
         present: &'l mut W,
-        /// What came now.
+        /// The offered entry.
         newer: W,
     },
-    /// The lane is full, or it is failing: hand this back.
+    /// The lane is full or failing: hand the message back.
     Refused(W),
 }
 
 /// What leaves when a lane fails.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Failed<W> {
-    /// What ran.
+    /// The message that ran.
     pub head: W,
-    /// What waited behind it, in order.
+    /// The messages behind it, in order.
     pub followers: Vec<W>,
 }
 
 impl<W> Lanes<W> {
-    /// No lanes yet. A lane takes at most `depth_max` messages (at least 1), its run included.
+    /// No lanes yet. A lane takes at most `depth_max` messages (at least 1), the running one
+    /// included.
     pub fn new(depth_max: usize) -> Self {
         Self {
             lanes: BTreeMap::new(),
@@ -81,7 +87,7 @@ impl<W> Lanes<W> {
         }
     }
 
-    /// Puts a message at the end of its lane.
+    /// Appends a message to its lane.
     pub fn offer(&mut self, lane: &ReservationId, id: &Arc<str>, work: W) -> Offer<'_, W> {
         if !self.lanes.contains_key(lane) {
             let turn = self.turn_for(lane);
@@ -112,12 +118,12 @@ impl<W> Lanes<W> {
         })
     }
 
-    /// The head that is next to start.
+    /// The head that starts next.
     pub fn next_ready(&self) -> Option<(&ReservationId, &W)> {
         self.ready().next()
     }
 
-    /// Starts the head of a lane. `false`, and nothing changes, if the lane is not ready.
+    /// Starts the head of a lane. Returns `false` and changes nothing if the lane is not ready.
     pub fn start(&mut self, lane: &ReservationId) -> bool {
         let Some(entry) = self.lanes.get_mut(lane) else { return false };
         let State::Ready { turn } = entry.state else { return false };
@@ -128,7 +134,8 @@ impl<W> Lanes<W> {
         true
     }
 
-    /// The head is done with: it leaves, and the next of the lane may start. `None` if the lane was not running.
+    /// The head is finished: it leaves, and the next one of the lane may start. `None` if the lane
+    /// was not running.
     pub fn finish(&mut self, lane: &ReservationId) -> Option<W> {
         let entry = self.lanes.get_mut(lane)?;
         if entry.state != State::Running {
@@ -147,8 +154,8 @@ impl<W> Lanes<W> {
         Some(head)
     }
 
-    /// The head failed: it and its followers leave, and the lane is blocked until [`Self::clear`]. `None` if the lane was
-    /// not running.
+    /// The head failed: it and its followers leave, and the lane is blocked until [`Self::clear`].
+    /// `None` if the lane was not running.
     pub fn fail(&mut self, lane: &ReservationId) -> Option<Failed<W>> {
         let entry = self.lanes.get_mut(lane)?;
         if entry.state != State::Running {
@@ -162,14 +169,14 @@ impl<W> Lanes<W> {
         Some(Failed { head, followers })
     }
 
-    /// The settlement of a failed lane is confirmed: what arrives from now on starts a new lane.
+    /// The settlement of a failed lane is confirmed: the next message starts a new lane.
     pub fn clear(&mut self, lane: &ReservationId) {
         if self.lanes.get(lane).is_some_and(|entry| entry.state == State::Failing) {
             self.lanes.remove(lane);
         }
     }
 
-    /// Takes what has not started out of a lane, in order. A run that is going on stays.
+    /// Removes the messages of a lane that have not started, in order. A current run stays.
     pub fn take_waiting(&mut self, lane: &ReservationId) -> Vec<W> {
         let Some(entry) = self.lanes.get_mut(lane) else { return Vec::new() };
         let taken: Vec<W> = match entry.state {
@@ -185,7 +192,7 @@ impl<W> Lanes<W> {
         taken
     }
 
-    /// Takes out everything that has not started, lane by lane, each in order.
+    /// Removes everything that has not started, lane by lane, each in order.
     pub fn take_all_waiting(&mut self) -> Vec<W> {
         let lanes: Vec<ReservationId> = self.lanes.keys().cloned().collect();
         lanes.iter().flat_map(|lane| self.take_waiting(lane)).collect()
@@ -201,12 +208,12 @@ impl<W> Lanes<W> {
         self.ready.len()
     }
 
-    /// Runs that are going on.
+    /// Current runs.
     pub fn running(&self) -> usize {
         self.running
     }
 
-    /// Whether there is no lane at all.
+    /// Whether no lane exists.
     pub fn is_empty(&self) -> bool {
         self.lanes.is_empty()
     }

@@ -1,8 +1,10 @@
-//! The rules of Traffic Tacos: seats, holds, reservations, payments, lanes, retries, and the invariants over them.
+//! The rules of Traffic Tacos: seats, holds, reservations, payments, lanes, retries, and the
+//! invariants over them.
 //!
-//! This crate is pure. It has no async, no I/O, no clock, no source of randomness and no serialisation; it depends on
-//! nothing but `std`. The time and the random numbers that a rule needs are arguments. A rule takes a state and a
-//! command and returns a decision; the shells (the services) load, let it decide, commit, and reply.
+//! This crate is pure. It has no async, no I/O, no clock, no source of randomness and no
+//! serialisation; it depends on nothing but `std`. Time and random numbers are arguments. A rule
+//! takes a state and a command and returns a decision; the services load, let it decide, commit,
+//! and reply.
 //!
 //! `cargo xtask tidy` checks these absences.
 

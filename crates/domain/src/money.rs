@@ -17,12 +17,12 @@ pub struct Money {
 pub struct Currency(Arc<str>);
 
 impl Currency {
-    /// Takes three upper-case ASCII letters; `None` for anything else.
+    /// Accepts three upper-case ASCII letters; `None` for anything else.
     pub fn parse(text: &str) -> Option<Self> {
         (text.len() == 3 && text.bytes().all(|b| b.is_ascii_uppercase())).then(|| Self(text.into()))
     }
 
-    /// The Korean won, the default of every API.
+    /// The Korean won, the default currency of every API.
     pub fn krw() -> Self {
         Self("KRW".into())
     }

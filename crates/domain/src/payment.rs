@@ -1,10 +1,11 @@
-//! The life of a payment, which only moves forward:
-//! PENDING → AUTHORIZED → CAPTURED → REFUNDED, or → FAILED, or → VOIDED.
+//! The life of a payment. It only moves forward: PENDING → AUTHORIZED → CAPTURED → REFUNDED, or →
+//! FAILED, or → VOIDED.
 //!
-//! [`decide`] is the provider's side: a payment and a command give the next payment, or say that nothing changes, or
-//! refuse. A decided payment is never decided again, whatever arrives late (trap M3); money goes back at most once and
-//! never more than was taken (invariants M2 and M3). [`Status::merge`] is the side of whoever only hears reports, in any
-//! order and more than once. Storing, events and webhooks are the business of the payment service.
+//! [`decide`] is the provider's side: a payment and a command give the next payment, no change, or
+//! a refusal. A decided payment is never decided again, whatever arrives late (trap T-M3); money
+//! goes back at most once and never more than was taken (invariants M2 and M3). [`Status::merge`]
+//! is the side of a receiver of reports, which come in any order and more than once. The payment
+//! service stores payments and sends events and webhooks.
 
 use crate::id::{PaymentIntentId, PersonId, ReservationId};
 use crate::money::Money;
@@ -22,9 +23,9 @@ pub use scenario::{Answer, Scenario, ScenarioRules};
 /// Where a payment stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Status {
-    /// Nothing has been asked of the provider yet, or it has not answered.
+    /// The provider has no request yet, or has not answered.
     Pending,
-    /// The money is set aside (on the wire PROCESSING).
+    /// The money is reserved (on the wire PROCESSING).
     Authorized,
     /// The money is taken (on the wire COMPLETED).
     Captured,
@@ -32,7 +33,7 @@ pub enum Status {
     Failed,
     /// Cancelled before the money was taken (on the wire CANCELLED).
     Voided,
-    /// The money was given back.
+    /// The money was refunded.
     Refunded,
 }
 
@@ -43,28 +44,28 @@ pub struct Payment {
     pub intent: PaymentIntentId,
     /// What it pays for.
     pub reservation: ReservationId,
-    /// Who pays, where the caller said so.
+    /// The payer, if the caller named one.
     pub person: Option<PersonId>,
     /// The price.
     pub amount: Money,
     /// Where it stands.
     pub status: Status,
-    /// How much was given back; never more than `amount` (invariant M2).
+    /// The refunded amount; never more than `amount` (invariant M2).
     pub refunded: u64,
-    /// The provider's code of a failure.
+    /// The provider's error code.
     pub error_code: Option<Arc<str>>,
-    /// When it was made.
+    /// When it was created.
     pub created_at: Timestamp,
     /// When it last changed.
     pub updated_at: Timestamp,
 }
 
 impl Status {
-    /// Every status, in the order of the design.
+    /// Every status, in the order of the life of a payment.
     pub const ALL: [Self; 6] =
         [Self::Pending, Self::Authorized, Self::Captured, Self::Failed, Self::Voided, Self::Refunded];
 
-    /// The word of the status in rows and logs; the wire has words of its own.
+    /// The status in rows and logs; the wire has other values.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Pending => "PENDING",
@@ -81,7 +82,7 @@ impl Status {
         Self::ALL.into_iter().find(|status| status.as_str() == text)
     }
 
-    /// Whether the provider has said what comes of the payment: it can then at most be refunded.
+    /// Whether the provider has decided: from then on the payment can at most be refunded.
     pub const fn is_decided(self) -> bool {
         !matches!(self, Self::Pending | Self::Authorized)
     }
@@ -96,9 +97,10 @@ impl Status {
         }
     }
 
-    /// What to believe after two reports on the same payment, whichever came first: the one that is further. Reports
-    /// that no provider makes of one payment (captured and failed) go to the side of the money, so that what was taken is
-    /// either honoured or given back, and a late "failed" undoes nothing (trap M3).
+    /// The status to trust after two reports on the same payment, in either order: the later one in
+    /// its life. A provider never reports both captured and failed for one payment. If that
+    /// happens, captured wins: the money that was taken is then either honoured or refunded, and a
+    /// late "failed" undoes nothing (trap T-M3).
     #[must_use]
     pub const fn merge(self, other: Self) -> Self {
         if self.rank() >= other.rank() { self } else { other }

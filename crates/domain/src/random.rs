@@ -1,15 +1,15 @@
 //! Randomness as an argument.
 //!
-//! Rules that spread or jitter take a generator; production hands in the process's entropy, tests and the simulator a
-//! seeded [`SplitMix64`].
+//! Rules that spread or jitter take a generator. Production passes the entropy of the process;
+//! tests and the simulator pass a seeded [`SplitMix64`].
 
 /// A source of uniformly distributed 64-bit numbers.
 pub trait Random {
     /// The next number.
     fn next_u64(&mut self) -> u64;
 
-    /// A number in `0..bound`; 0 if `bound` is 0. The bias of the multiplication method is below 2⁻³² for any bound
-    /// that a section or a jitter has.
+    /// A number in `0..bound`; 0 if `bound` is 0. The bias of the multiplication method is below
+    /// 2⁻³² for the bounds of sections and jitters.
     fn below(&mut self, bound: u64) -> u64 {
         ((u128::from(self.next_u64()) * u128::from(bound)) >> 64) as u64
     }
@@ -26,7 +26,8 @@ impl<R: Random + ?Sized> Random for &mut R {
     }
 }
 
-/// The SplitMix64 generator (Steele, Lea, Flood 2014): one word of state, for seeds, tests and simulation.
+/// The SplitMix64 generator (Steele, Lea, Flood 2014): one word of state, for seeds, tests and
+/// simulation.
 #[derive(Debug, Clone)]
 pub struct SplitMix64(u64);
 

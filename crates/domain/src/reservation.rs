@@ -1,11 +1,12 @@
 //! The life of a reservation: HOLD, then CONFIRMED, CANCELLED or EXPIRED.
 //!
-//! The inventory moves first and the reservation follows (design part 4): CONFIRMED implies that the hold is committed,
-//! EXPIRED and CANCELLED imply that it holds nothing.
+//! The inventory moves first and the reservation follows (docs/design.md#the-order-of-steps):
+//! CONFIRMED implies that the hold is committed, EXPIRED and CANCELLED imply that the reservation
+//! holds no seats.
 //!
-//! [`apply`] decides what an end does to a reservation: the first record of an end wins, the same end again changes
-//! nothing, and an end without seats becomes CONFIRMED only where the inventory may take the seats again. Moving the
-//! seats, storing and telling are the business of the reservation service.
+//! [`apply`] decides how an end changes a reservation: the first recorded end wins, the same end
+//! again changes nothing, and an end without seats becomes CONFIRMED only if the inventory may take
+//! the seats again. The reservation service moves the seats, stores the row and notifies others.
 
 use crate::hold::ReleaseCause;
 use crate::id::{OrderId, PaymentIntentId, PersonId, ReservationId, SeatId, SectionId, ShowId};
@@ -24,7 +25,7 @@ pub use apply::{Decision, apply};
 pub enum Status {
     /// Seats are held for the buyer.
     Hold,
-    /// The seats are the buyer's.
+    /// The buyer has the seats.
     Confirmed,
     /// The buyer or a failed payment ended it.
     Cancelled,
@@ -48,7 +49,8 @@ impl Status {
         [Self::Hold, Self::Confirmed, Self::Cancelled, Self::Expired].into_iter().find(|s| s.as_str() == text)
     }
 
-    /// Whether no buyer and no timer moves it any more. (A late approval can still turn EXPIRED into CONFIRMED.)
+    /// Whether buyers and timers leave it unchanged from here on. (A late approval can still turn
+    /// EXPIRED into CONFIRMED.)
     pub const fn is_terminal(self) -> bool {
         !matches!(self, Self::Hold)
     }
@@ -61,9 +63,9 @@ pub struct Reservation {
     pub id: ReservationId,
     /// The show.
     pub show: ShowId,
-    /// The section, if it was reserved as general admission.
+    /// The section, if it is general admission.
     pub section: Option<SectionId>,
-    /// Who reserved.
+    /// The buyer.
     pub person: PersonId,
     /// Where it stands.
     pub status: Status,
@@ -81,9 +83,9 @@ pub struct Reservation {
     pub order: Option<OrderId>,
     /// The payment that confirmed it.
     pub intent: Option<PaymentIntentId>,
-    /// Why it was cancelled, in the words of [`CancelCause`] or of the sender.
+    /// Why it was cancelled, as [`CancelCause`] or in the sender's words.
     pub cancel_reason: Option<Arc<str>>,
-    /// The provider's code of a failed payment, or why a late payment was given back.
+    /// The provider's code of a failed payment, or why a late payment was refunded.
     pub error_code: Option<Arc<str>>,
 }
 
@@ -92,7 +94,7 @@ pub struct Reservation {
 pub enum CancelCause {
     /// The payment failed: a late approval may still confirm.
     PaymentFailed,
-    /// The buyer said so: final.
+    /// The buyer cancelled: final.
     ByBuyer,
 }
 
@@ -105,9 +107,9 @@ impl CancelCause {
         }
     }
 
-    /// What a reason in anybody's words means for the rules. Only words that say "the buyer" mean the buyer, in the
-    /// spellings in which the inventory knows them ([`ReleaseCause::parse`]); everything else allows a late approval, just
-    /// as the inventory then allows to take the seats again.
+    /// The cause that a free-text reason stands for. Only the known spellings of "the buyer" mean
+    /// the buyer ([`ReleaseCause::parse`] accepts the same ones). Everything else allows a late
+    /// approval, and the inventory then allows a re-take too.
     pub fn of(reason: Option<&str>) -> Self {
         match reason.and_then(ReleaseCause::parse) {
             Some(ReleaseCause::ByBuyer) => Self::ByBuyer,
@@ -115,7 +117,7 @@ impl CancelCause {
         }
     }
 
-    /// The cause that the inventory is told.
+    /// The cause to give to the inventory.
     pub const fn release_cause(self) -> ReleaseCause {
         match self {
             Self::PaymentFailed => ReleaseCause::PaymentFailed,
@@ -130,7 +132,8 @@ impl Reservation {
         (self.status == Status::Cancelled).then(|| CancelCause::of(self.cancel_reason.as_deref()))
     }
 
-    /// Whether an approved payment can still make it CONFIRMED. Seats that the buyer gave back are not taken again.
+    /// Whether an approved payment can still make it CONFIRMED. Seats that the buyer gave back are
+    /// not taken again.
     pub fn may_be_confirmed(&self) -> bool {
         match self.status {
             Status::Hold | Status::Expired => true,
@@ -140,32 +143,32 @@ impl Reservation {
     }
 }
 
-/// An end that a reservation is brought to from outside: by the worker, by a confirm, by a cancel.
+/// An end that comes from outside: from the worker, a confirm or a cancel.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum End {
     /// The seats are committed to `order`.
     Confirmed {
-        /// The order of the inventory; looked up there when an earlier caller does not give it.
+        /// The order of the inventory; looked up there if an earlier caller does not send it.
         order: Option<OrderId>,
-        /// The payment that paid.
+        /// The payment behind it.
         intent: Option<PaymentIntentId>,
     },
-    /// The seats went back because of a failed payment or the buyer.
+    /// The seats were freed after a failed payment or by the buyer.
     Cancelled {
-        /// In the sender's words; `payment_failed` when it says nothing.
+        /// In the sender's words; `payment_failed` if the sender gives none.
         reason: Option<Arc<str>>,
         /// The provider's code.
         error_code: Option<Arc<str>>,
     },
-    /// The seats went back because the time ran out.
+    /// The seats were freed because the time ran out.
     Expired {
-        /// Why a late payment was given back, if one was.
+        /// Why a late payment was refunded, if one was.
         error_code: Option<Arc<str>>,
     },
 }
 
 impl End {
-    /// The status that this end means.
+    /// The status of this end.
     pub const fn status(&self) -> Status {
         match self {
             Self::Confirmed { .. } => Status::Confirmed,
@@ -174,8 +177,8 @@ impl End {
         }
     }
 
-    /// The end of a reservation whose hold was released for this cause. The two follow each other: what the inventory
-    /// may take again must be able to become CONFIRMED.
+    /// The end of a reservation whose hold was released for this cause. The two agree: if the
+    /// inventory allows a re-take, the reservation can become CONFIRMED.
     pub fn after_release(cause: ReleaseCause, error_code: Option<Arc<str>>) -> Self {
         let cancelled = |cause: CancelCause, error_code| Self::Cancelled {
             reason: Some(cause.as_str().into()),

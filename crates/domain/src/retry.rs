@@ -1,19 +1,21 @@
 //! The verdict on a run: (outcome, attempt, policy, chance) → settlement.
 //!
-//! Wait `k` is `base · 2^min(k−1, 4)`, times a jitter of 0.8 to 1.2: 1, 2, 4, 8, 16 s with the default base. After
-//! `max_retries` retries, or at once for what no retry can help, the message is buried.
+//! Wait `k` is `base · 2^min(k−1, 4)`, times a jitter of 0.8 to 1.2: 1, 2, 4, 8, 16 s with the
+//! default base. The message is buried after `max_retries` retries, or at once if no retry can
+//! help.
 //!
-//! An attempt is counted when a handler starts and given back for what says nothing about the message: an outage
-//! while the downstream's breaker is open, an event that came before its time, a run that was interrupted (traps T5
-//! and T10). Retrying is delayed visibility; nobody sleeps (trap T9).
+//! An attempt is counted when a handler starts. It is given back if the run says nothing about the
+//! message: an outage while the downstream's breaker is open, an event before its time, an
+//! interrupted run (traps T-T5 and T-T10). A retry is delayed visibility; no task sleeps (trap
+//! T-T9).
 
 use crate::random::Random;
 use core::time::Duration;
 
-/// The doublings of the base after which the wait grows no more.
+/// After this many doublings of the base the wait grows no more.
 const DOUBLINGS_MAX: u32 = 4;
 
-/// How often and after what waits a message is tried again.
+/// How often, and after which waits, a message is retried.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Policy {
     /// Retries after the first run (`MAX_RETRIES`).
@@ -31,32 +33,32 @@ impl Default for Policy {
 /// How a run ended, as far as the verdict depends on it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Outcome {
-    /// The effect is there.
+    /// The effect is durable.
     Done,
     /// The event came before its time; it can have its effect after this long.
     NotYet(Duration),
     /// A downstream did not answer.
     Infrastructure,
-    /// A downstream answered with something that may be different the next time.
+    /// A downstream answered with an error that may pass.
     Transient,
     /// No retry can help.
     Hopeless(Reason),
-    /// The run was ended from outside (shutdown, a lost lease): nothing is known of its effect.
+    /// The run was ended from outside (shutdown, a lost lease): its effect is unknown.
     Interrupted,
 }
 
 /// Why a message is buried.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Reason {
-    /// It is not an event.
+    /// The message is no event.
     Undecodable,
     /// Every retry failed.
     RetriesExhausted,
-    /// A downstream said that it will never work.
+    /// A downstream answered that it will never work.
     PermanentFault,
     /// The states of inventory, reservation and payment contradict each other.
     Contradiction,
-    /// Money was taken, there are no seats, and it could not be given back.
+    /// Money was taken, there are no seats, and the refund failed.
     PaidWithoutSeat,
 }
 
@@ -70,7 +72,7 @@ impl Reason {
         Self::PaidWithoutSeat,
     ];
 
-    /// The word in the attribute `reason` of a dead letter.
+    /// The value of the attribute `reason` of a dead letter.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Undecodable => "undecodable",
@@ -100,17 +102,17 @@ pub enum Settlement {
     HandBack,
 }
 
-/// A settlement, and whether the run stays counted as an attempt of the message.
+/// A settlement, and whether the run counts as an attempt of the message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Verdict {
-    /// What becomes of the delivery.
+    /// The settlement of the delivery.
     pub settlement: Settlement,
     /// `false`: the attempt is given back.
     pub counted: bool,
 }
 
-/// Decides. `attempt` counts the runs of this message so far, this one included, so it is at least 1; `outage` says
-/// that the breaker of a downstream that failed this run is open.
+/// Decides. `attempt` counts the runs of this message so far, including this one, so it is at least
+/// 1; `outage` is true if the breaker of a downstream that failed this run is open.
 pub fn verdict(
     outcome: Outcome,
     attempt: u32,
@@ -196,7 +198,7 @@ mod tests {
     }
 
     proptest! {
-        /// Trap T10: however long the outage, it buries nobody and burns no attempt.
+        /// Trap T-T10: an outage, however long, buries no message and uses up no attempt.
         #[test]
         fn an_outage_buries_nobody(attempt in 1u32..1_000, seed in any::<u64>()) {
             let verdict = verdict(Outcome::Infrastructure, attempt, true, &Policy::default(), &mut SplitMix64::new(seed));
@@ -204,7 +206,7 @@ mod tests {
             prop_assert!(matches!(verdict.settlement, Settlement::RetryAfter(_)));
         }
 
-        /// Trap T5: an interrupted run and one before its time burn no attempt and never bury.
+        /// Trap T-T5: an interrupted run and one before its time use up no attempt and never bury.
         #[test]
         fn an_interruption_burns_no_attempt(attempt in 1u32..1_000, left in 0u64..100_000, outage in any::<bool>()) {
             let left = Duration::from_millis(left);

@@ -1,18 +1,19 @@
-//! One seat: a row with a version, and who has it.
+//! One seat: a row with a version and an owner.
 //!
-//! AVAILABLE → HELD → SOLD, HELD → AVAILABLE, BLOCKED ↔ AVAILABLE. SOLD is left only by a matching return (invariant I6), which no
-//! command offers yet. A seat whose row was never written is AVAILABLE at version 0.
+//! AVAILABLE → HELD → SOLD, HELD → AVAILABLE, BLOCKED ↔ AVAILABLE. Only a matching return leaves
+//! SOLD (invariant I6), and no command offers one yet. A seat whose row was never written is
+//! AVAILABLE at version 0.
 
 use crate::id::{OrderId, ReservationId, SeatId, SectionId};
 use crate::money::Money;
 use crate::time::Timestamp;
 
-/// A seat as it is stored.
+/// A stored seat.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Seat {
     /// Grows by one with each write (invariant I3); 0 = never written.
     pub version: u64,
-    /// Who has it.
+    /// Its owner.
     pub state: SeatState,
 }
 
@@ -21,7 +22,7 @@ impl Seat {
     pub const UNWRITTEN: Self = Self { version: 0, state: SeatState::Available };
 }
 
-/// Who has a seat.
+/// The owner of a seat.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum SeatState {
     /// Nobody.
@@ -43,7 +44,7 @@ pub enum SeatState {
 }
 
 impl SeatState {
-    /// What it is to a buyer.
+    /// Its status for buyers.
     pub const fn status(&self) -> SeatStatus {
         match self {
             Self::Available => SeatStatus::Available,
@@ -76,12 +77,12 @@ pub struct SeatView {
     pub status: SeatStatus,
 }
 
-/// What the status of a seat is to a buyer.
+/// The status of a seat for buyers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum SeatStatus {
     /// Can be taken.
     Available,
-    /// Taken for a while.
+    /// Held by another buyer.
     Held,
     /// Gone.
     Sold,

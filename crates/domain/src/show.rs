@@ -1,9 +1,9 @@
 //! Shows, their sections, and the names of their seats.
 //!
-//! A section is made of numbered rows, of listed seats, or of so many unnamed places (general admission). The name of a
-//! seat and its place in the section follow from each other, so that a section of 200,000 seats needs no table of them;
-//! only listed seats have one. A show never changes once it is on sale. Whether a definition makes sense, and in
-//! which fields it does not, says [`Show::check`].
+//! A section has numbered rows, listed seats, or a number of unnamed places (general admission).
+//! The name of a seat and its place in the section follow from each other, so a section of 200,000
+//! seats needs no table of them; only listed seats have one. A show never changes once it is on
+//! sale. [`Show::check`] says whether a definition makes sense, and which fields are wrong.
 
 use crate::id::{SeatId, SectionId, ShowId};
 use crate::limits::SEATS_PER_BLOCK;
@@ -28,7 +28,7 @@ pub struct Show {
     pub currency: Currency,
     /// At least one.
     pub sections: Vec<Section>,
-    /// How it is entered; none = anybody may reserve.
+    /// How buyers enter; `None` = anyone may reserve.
     pub waiting_room: Option<WaitingRoom>,
 }
 
@@ -39,13 +39,13 @@ pub struct Section {
     pub id: SectionId,
     /// For people.
     pub name: String,
-    /// Minor units a seat.
+    /// Minor units per seat.
     pub price: u64,
-    /// What it is made of.
+    /// Its seats.
     pub layout: Layout,
 }
 
-/// How a show is entered.
+/// How buyers enter a show.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct WaitingRoom {
     /// People a second.
@@ -81,7 +81,7 @@ pub struct Place {
 }
 
 impl Section {
-    /// How many seats it has.
+    /// The number of its seats.
     pub fn capacity(&self) -> u32 {
         match &self.layout {
             Layout::Rows(rows) => rows.capacity(),
@@ -90,7 +90,7 @@ impl Section {
         }
     }
 
-    /// Whether nobody names its seats.
+    /// Whether buyers name no seats.
     pub const fn is_general_admission(&self) -> bool {
         matches!(self.layout, Layout::Places(_))
     }
@@ -131,7 +131,8 @@ impl Section {
         self.view_of(self.seat_id(index)?, index, currency, status)
     }
 
-    /// The seat at a place, whose id is known already, as buyers see it. `None` outside the section.
+    /// The seat at a place as buyers see it, for a caller that already has its id. `None` outside
+    /// the section.
     pub fn view_of(
         &self,
         id: SeatId,
@@ -154,13 +155,13 @@ impl Section {
         })
     }
 
-    /// How many blocks of rows it has in the store.
+    /// The number of its blocks of rows in the store.
     pub fn blocks(&self) -> u32 {
         self.capacity().div_ceil(SEATS_PER_BLOCK)
     }
 }
 
-/// A number as seat ids carry it: without sign and without leading zeros, so that a seat has one name.
+/// A number as seat ids carry it: without sign and leading zeros, so that a seat has one name.
 fn number(digits: &str) -> Option<u32> {
     let canonical = digits.bytes().all(|b| b.is_ascii_digit()) && (digits == "0" || !digits.starts_with('0'));
     if canonical { digits.parse().ok() } else { None }
@@ -180,7 +181,7 @@ impl Show {
             .find_map(|(section, found)| found.index_of(seat).map(|index| Place { section, index }))
     }
 
-    /// Finds the section for unnamed seats: the one that is named, or the only one.
+    /// Finds the section for unnamed seats: the named one, or the only one.
     pub fn section_for(&self, section: Option<&SectionId>) -> Option<usize> {
         match section {
             Some(id) => self.sections.iter().position(|found| found.id == *id),

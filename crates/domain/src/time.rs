@@ -10,7 +10,7 @@ pub struct Timestamp(u64);
 impl Timestamp {
     /// The Unix epoch.
     pub const EPOCH: Self = Self(0);
-    /// The last point in time that can be told; later than every due time.
+    /// The last point in time; later than every due time.
     pub const MAX: Self = Self(u64::MAX);
 
     /// From milliseconds since the Unix epoch.
@@ -23,8 +23,8 @@ impl Timestamp {
         self.0
     }
 
-    /// This point and a duration later; stays at [`Self::MAX`] instead of wrapping. Parts of a millisecond count up,
-    /// so a deadline is never early.
+    /// This point plus a duration; stays at [`Self::MAX`] instead of wrapping. Parts of a
+    /// millisecond round up, so a deadline is never early.
     #[must_use]
     pub fn plus(self, duration: Duration) -> Self {
         let millis = u64::try_from(duration.as_nanos().div_ceil(1_000_000)).unwrap_or(u64::MAX);

@@ -1,16 +1,17 @@
-//! The write-rate valve: at most so many events are started per second by this process (`MAX_WRITE_RPS`).
+//! The write-rate valve: this process starts at most this many events per second (`MAX_WRITE_RPS`).
 //!
-//! A token bucket in whole numbers: one nanosecond earns `rate` units and one passage costs 10⁹ of them, so no part of
-//! a token is ever lost to rounding, however often the valve is asked (trap W9: a refill that was floored at each ask
-//! let 15 of 50 allowed events through). Time is an argument and must come from a monotonic clock; a step backwards
-//! earns nothing.
+//! A token bucket in whole numbers: one nanosecond earns `rate` units and one passage costs 10⁹ of
+//! them, so rounding loses no part of a token, however often the valve is asked (trap T-W9: a
+//! refill that was floored at each call let 15 of 50 allowed events through). Time is an argument
+//! and must come from a monotonic clock; a step backwards earns nothing.
 //!
-//! What it promises, for every window `w`: passages ≤ `rate · w + burst`; and while somebody always asks when the valve
-//! says so: passages ≥ `rate · w − 1`.
+//! Guarantees for every window `w`: passages ≤ `rate · w + burst`; and for a caller that always
+//! comes when the valve says so: passages ≥ `rate · w − 1`.
 
 use core::time::Duration;
 
-/// Units that one passage costs: the nanoseconds of a second, so that `rate` units a nanosecond are `rate` a second.
+/// Units that one passage costs: the nanoseconds of a second, so that `rate` units a nanosecond are
+/// `rate` a second.
 const COST: u128 = 1_000_000_000;
 
 /// A token bucket that starts full.
@@ -23,22 +24,23 @@ pub struct Valve {
 }
 
 impl Valve {
-    /// A valve of `rate` passages a second. A rate of 0 is taken as 1: a valve that is shut for ever is not a rate.
+    /// A valve of `rate` passages a second. A rate of 0 counts as 1, because a valve that never
+    /// opens has no rate.
     ///
-    /// The burst is one passage more than 20 ms of the rate: a timer wakes late by some milliseconds, and a bucket
-    /// of one would lose what it earned meanwhile.
+    /// The burst is one passage more than 20 ms of the rate: a timer wakes some milliseconds late,
+    /// and a bucket of one would lose what it earned meanwhile.
     pub fn new(rate: u32, now: Duration) -> Self {
         let rate = rate.max(1);
         Self::with_burst(rate, 1 + rate / 50, now)
     }
 
-    /// A valve with an explicit burst of at least 1.
+    /// A valve with a given burst of at least 1.
     pub fn with_burst(rate: u32, burst: u32, now: Duration) -> Self {
         let units_max = u128::from(burst.max(1)) * COST;
         Self { rate: rate.max(1), units_max, units: units_max, at: now }
     }
 
-    /// Lets one through, or says how long to wait until one can pass.
+    /// Lets one event through, or returns the time to wait for the next passage.
     pub fn pass(&mut self, now: Duration) -> Result<(), Duration> {
         self.refill(now);
         if self.units >= COST {
@@ -49,7 +51,7 @@ impl Valve {
         Err(Duration::from_nanos(u64::try_from(nanos).unwrap_or(u64::MAX)))
     }
 
-    /// How many could pass now, without taking them.
+    /// How many events could pass now, without taking their tokens.
     pub fn ready(&mut self, now: Duration) -> u32 {
         self.refill(now);
         u32::try_from(self.units / COST).unwrap_or(u32::MAX)
@@ -72,7 +74,7 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    /// Trap W9: 60 a second offered, 50 allowed.
+    /// Trap T-W9: 60 a second offered, 50 allowed.
     #[test]
     fn sixty_offered_of_fifty_allowed_lets_fifty_through() {
         let mut valve = Valve::new(50, Duration::ZERO);

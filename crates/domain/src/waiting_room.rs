@@ -1,9 +1,10 @@
-//! The waiting room: one line of numbers for each show (design part 6).
+//! The waiting room: one line of numbers for each show (docs/design.md#the-waiting-room).
 //!
-//! - [`Line`] is the line itself: who waits, whose turn it is, who has gone. A store runs it, once for all gateways.
-//! - [`Bucket`] is the rate at which it lets people in.
-//! - [`Places`] tells places from counts, without looking at the people in front.
-//! - [`Pace`] measures how fast the line moves and tells how long is left.
+//! - [`Line`] is the line itself: the people in it, their turns and their ends. A store runs it,
+//!   once for all gateways.
+//! - [`Bucket`] is the rate at which people enter.
+//! - [`Places`] computes positions from counts, without the people in front.
+//! - [`Pace`] measures how fast the line moves and estimates the remaining wait.
 
 mod bucket;
 mod line;

@@ -7,24 +7,24 @@ use secrecy::SecretString;
 /// The settings of inventory-api.
 #[derive(Clone)]
 pub struct Config {
-    /// What the service goes by.
+    /// The settings of the handlers.
     pub service: Options,
-    /// Guards `/admin/…`; none = open to whoever reaches the port.
+    /// Protects `/admin/…`; `None` = open to everybody who reaches the port.
     pub internal_token: Option<SecretString>,
 }
 
-/// What the service goes by.
+/// The settings of the handlers.
 #[derive(Debug, Clone)]
 pub struct Options {
-    /// No other process writes this store: refusals and counts may be answered from memory.
+    /// No other process writes this store, so refusals and counts may come from memory.
     pub sole_writer: bool,
-    /// How long a command may take before it is answered that it cannot be done.
+    /// How long a command may take before it is answered with UNAVAILABLE.
     pub deadline: Duration,
-    /// How long a hold lasts whose caller says no end.
+    /// How long a hold lasts if its caller gives no end.
     pub hold_ttl: Duration,
-    /// How often due holds that nobody released are looked for.
+    /// The time between two sweeps for due holds.
     pub sweep_every: Duration,
-    /// How long after its end a hold is left to its event before it is swept.
+    /// How long after its end a hold is left to its event before the sweep releases it.
     pub sweep_grace: Duration,
 }
 
@@ -41,7 +41,7 @@ impl Default for Options {
 }
 
 impl Config {
-    /// Reads the settings; problems are collected in the environment.
+    /// Reads the settings; the environment collects the problems.
     pub fn from_env(env: &mut Env) -> Self {
         let default = Options::default();
         let sole_writer = env.flag("INVENTORY_SOLE_WRITER", default.sole_writer);

@@ -1,4 +1,4 @@
-//! Where requests come in: gRPC for the services, HTTP for probes and administration.
+//! The edges: gRPC for the services, HTTP for probes and administration.
 
 pub(crate) mod grpc;
 pub(crate) mod rest;
@@ -6,7 +6,7 @@ pub(crate) mod rest;
 use contracts::error::{Code, WireError};
 use ports::{Fault, FaultClass};
 
-/// What a caller is told of a failure; the log gets the whole chain.
+/// The answer to a caller after a fault; the log gets the whole chain of causes.
 pub(crate) fn failure(fault: &Fault) -> WireError {
     tracing::warn!(error = fault.chain(), "a command failed");
     match fault.class {

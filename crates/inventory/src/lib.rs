@@ -1,11 +1,12 @@
-//! inventory-api: the only writer of stock. It takes seats for a while, makes them the buyer's, and gives them back.
+//! inventory-api: the only writer of stock. It holds seats for a while, sells them to the buyer, or
+//! frees them.
 //!
-//! Seats are rows under versions, and a hold moves all its seats in one commit or not at all. Commit and release compete for
-//! the same rows, so neither needs a lock and neither can overtake the other. The rules are in `domain::hold`; here is
-//! what reads, decides, commits and answers.
+//! Seats are rows with versions, and a hold moves all its seats in one commit or none. Commit and
+//! release compete for the same rows, so neither needs a lock and neither can overtake the other.
+//! The rules are in `domain::hold`; this crate reads, decides, commits and answers.
 //!
-//! [`Service`] is the inventory without sockets and implements [`ports::Inventory`]; [`run`] serves it. What it leaves to
-//! others: when a hold is to be released, who may hold, and what is paid.
+//! [`Service`] is the inventory without sockets and implements [`ports::Inventory`]; [`run`] serves
+//! it. Others decide when a hold is released, who may hold, and what is paid.
 
 pub mod config;
 mod edge;

@@ -1,4 +1,4 @@
-//! What the inventory counts.
+//! The metrics of the inventory.
 
 use domain::hold::Rejection;
 use prometheus_client::encoding::EncodeLabelSet;
@@ -10,15 +10,15 @@ struct Kind {
     r#type: &'static str,
 }
 
-/// `inventory_conflicts_total{type}`: rows that changed under a decision (`seat`, `hold`, `commit`, `release`), and buyers who
-/// came too late (`taken`, `sold_out`).
+/// `inventory_conflicts_total{type}`: rows that changed under a decision (`seat`, `hold`, `commit`,
+/// `release`), and buyers who came too late (`taken`, `sold_out`).
 #[derive(Debug, Clone, Default)]
 pub struct InventoryMetrics {
     conflicts: Family<Kind, Counter>,
 }
 
 impl InventoryMetrics {
-    /// Has `/metrics` tell them.
+    /// Registers the metrics, so that `/metrics` shows them.
     pub fn register(&self, metrics: &runtime::Metrics) {
         metrics.register(
             "inventory_conflicts",

@@ -1,14 +1,15 @@
-//! What the inventory stores, as rows that a person can read, and the way back from rows to the domain.
+//! The rows of the inventory, readable for people, and their conversion from and to the domain.
 //!
 //! | row | partition | sort |
 //! |---|---|---|
 //! | show | `shows` | the show |
-//! | section | `show#<show>#<definition>` | `section#<n>`, its rows or seats in parts `section#<n>#<part>` |
+//! | section | `show#<show>#<definition>` | `section#<n>`, its parts `section#<n>#<part>` |
 //! | seat | `seats#<show>#<section>#<block>` | its index in the section |
 //! | hold | `hold#<reservation>` | `1`, the re-take `2` |
 //!
-//! A show exists once its own row does, which is written last. A seat has a row once it was touched; before that it reads
-//! as AVAILABLE at version 0. A block is 64 seats, so that a hot show spreads over partitions.
+//! A show exists once its own row does, which is written last. A seat gets a row with its first
+//! change; before that it reads as AVAILABLE at version 0. A block is 64 seats, so that a hot show
+//! spreads over partitions.
 
 mod definition;
 mod hold;
@@ -22,10 +23,10 @@ pub use show::{SHOWS, read_show, section_rows, sections_partition, show_key, sho
 
 use ports::Fault;
 
-/// Every index that an engine must have for this service.
+/// Every index that an engine needs for this service.
 pub const INDEXES: &[&str] = &[DUE_HOLDS];
 
-/// A row that this program cannot read: damaged, or written by a program of another version.
+/// The fault for an unreadable row: damaged, or written by another version of the program.
 fn unreadable(what: &str, key: &ports::store::Key) -> Fault {
     Fault::permanent(format!("the {what} row {}/{} is unreadable", key.partition, key.sort))
 }

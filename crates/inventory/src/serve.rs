@@ -1,4 +1,4 @@
-//! Putting the service together, serving it, and taking it down in order.
+//! Assembles the service, serves it, and shuts it down in order.
 
 use crate::config::{Config, Options};
 use crate::edge;
@@ -11,22 +11,22 @@ use std::sync::Arc;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
-/// What the service stands on.
+/// The ports and the process that the service needs.
 #[derive(Clone)]
 pub struct Deps {
     /// Its table.
     pub store: Arc<dyn Store>,
-    /// The time.
+    /// The clock.
     pub clock: Arc<dyn Clock>,
-    /// Which free places are offered.
+    /// Draws the free places to offer.
     pub entropy: Arc<dyn Entropy>,
-    /// Whose tasks it runs as.
+    /// Spawns its tasks.
     pub tasks: Tasks,
-    /// The process it is part of.
+    /// The process that it is part of.
     pub process: Process,
 }
 
-/// Where it is reached.
+/// The sockets of the service.
 #[derive(Debug)]
 pub struct Listeners {
     /// Probes, metrics, administration.
@@ -35,17 +35,17 @@ pub struct Listeners {
     pub grpc: TcpListener,
 }
 
-/// Puts the service together.
+/// Assembles the service.
 pub fn assemble(options: Options, deps: &Deps) -> Service {
     let metrics = InventoryMetrics::default();
     metrics.register(&deps.process.metrics);
     Service::new(deps.store.clone(), deps.clock.clone(), deps.entropy.clone(), options, metrics)
 }
 
-/// Serves a service until `shutdown`: then the calls that were begun end.
+/// Serves until `shutdown`; started calls still finish.
 ///
 /// # Errors
-/// When a server cannot go on.
+/// If a server fails.
 pub async fn run(
     service: Service,
     config: Config,
@@ -69,7 +69,7 @@ pub async fn run(
     let services = edge::grpc::services(service, clock, config.service.hold_ttl);
     let http = runtime::http::serve(listeners.http, router, stop.clone(), &tasks);
     let grpc = runtime::grpc::serve(listeners.grpc, services, stop.clone(), &tasks, &process);
-    // One that fails takes the other with it: half a service would look like a whole one.
+    // If one server fails, the other stops too: half a service would look like a whole one.
     let stop_on_error = async |served: Result<(), io::Error>| {
         if served.is_err() {
             stop.cancel();

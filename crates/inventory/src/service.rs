@@ -1,11 +1,13 @@
 //! The handlers of the inventory: load, decide, commit, reply.
 //!
-//! Every command is decided by a rule of `domain` on seats in memory and on hold rows from the store, and committed under
-//! the versions that were read. On a conflict the rows are read and decided upon again, a bounded number of times. Handlers
-//! may be dropped at any await: what they had marked as on its way is then read again by the next who wants it.
+//! A rule of `domain` decides every command, on seats in memory and hold rows from the store, and
+//! the handler commits the result under the versions that were read. On a conflict it reads and
+//! decides again, a bounded number of times. A handler may be dropped at any await: the next one
+//! that wants the seats it had marked as pending reads them again.
 //!
-//! With `sole_writer` this process is the only one that writes the store, so the seats in memory are exact and a refusal
-//! may be answered from them. Without it, rows are read again before anything is refused or reported.
+//! With `sole_writer` no other process writes the store, so the seats in memory are exact and
+//! refusals may come from them. Without it, rows are read again before anything is refused or
+//! reported.
 
 mod admin;
 mod claim;
@@ -36,7 +38,7 @@ use ports::{Clock, Dice, Entropy, Fault, PortError, Store};
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-/// Rows in one page of a listing.
+/// Rows per page of a listing.
 const PAGE: usize = 1_000;
 
 /// The inventory. Cheap to clone; every clone is the same inventory.
@@ -58,14 +60,15 @@ struct Inner {
 pub(crate) struct Stage {
     pub(crate) show: Arc<Show>,
     table: Mutex<Table>,
-    /// For each section, who reads it as a whole.
+    /// The shared reading of each section.
     readings: Vec<load::Reading>,
     clock: Arc<dyn Clock>,
 }
 
 impl Stage {
     pub(crate) fn table(&self) -> MutexGuard<'_, Table> {
-        // A panic while the table was locked cannot leave it half changed in a way that matters: versions are checked again.
+        // A panic under the lock cannot do lasting harm to the table: every commit checks versions
+        // again.
         self.table.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -78,7 +81,7 @@ impl Stage {
         rows::seat_key(&self.show.id, &self.show.sections[place.section].id, place.index)
     }
 
-    /// Where the seats of a hold are.
+    /// The places of a hold's seats.
     fn places(&self, seats: &[SeatId]) -> Result<Vec<Place>, Rejection> {
         seats
             .iter()
@@ -126,7 +129,7 @@ impl Service {
         Ok(())
     }
 
-    /// The hold of a reservation and its re-take, as they are stored.
+    /// The stored hold of a reservation and its re-take.
     async fn holds(&self, reservation: &ReservationId) -> Result<(Option<Stored>, Option<Stored>), Fault> {
         let keys = [HoldKey::First, HoldKey::Retake].map(|key| rows::hold_key(reservation, key));
         let found = self.inner.store.get(&keys).await?;
@@ -139,7 +142,7 @@ impl Service {
         Ok((first, retake))
     }
 
-    /// What `tacos trace` tells of a reservation: its hold and its re-take.
+    /// For `tacos trace`: the hold of a reservation and its re-take.
     pub async fn holds_of(&self, reservation: &ReservationId) -> Result<Vec<Hold>, Fault> {
         let (first, retake) = self.holds(reservation).await?;
         Ok([first, retake].into_iter().flatten().map(|stored| stored.hold).collect())
@@ -167,7 +170,7 @@ impl Service {
         self.inner.store.commit(writes).await
     }
 
-    /// Waits a moment before deciding again, a little longer each time, so that rivals part.
+    /// Waits a moment before the next decision, a little longer each time, so that rivals separate.
     async fn step_aside(&self, attempt: u32) {
         use domain::random::Random;
         let limit_us = 500u64 << attempt.min(6);
@@ -176,12 +179,12 @@ impl Service {
     }
 }
 
-/// What a handler says when rivals changed its rows every time.
+/// The fault after rivals changed the rows at every try.
 fn contended() -> Fault {
     Fault::transient("the rows changed at every try")
 }
 
-/// A refusal as the port tells it.
+/// A rejection as the result of the port.
 fn rejected<T>(rejection: Rejection) -> Result<T, PortError<Rejection>> {
     Err(PortError::Rejected(rejection))
 }

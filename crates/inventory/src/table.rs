@@ -1,15 +1,17 @@
-//! The seats of one show in memory: what decisions are made on, and the counts that are reported.
+//! The seats of one show in memory: the basis of decisions and of reported counts.
 //!
-//! The table is a copy. The store's versions are the truth: every change is committed under the versions that the table
-//! has, and a conflict makes the rows stale, so that they are read again before the next decision. A seat whose change is
-//! on its way to the store is pending, and whoever wants it too waits for that change instead of colliding with it.
+//! The table is a copy; the store's versions are the truth. Every change is committed under the
+//! versions in the table, and a conflict makes the rows stale, so that they are read again before
+//! the next decision. A seat with a change on its way to the store is pending: another request for
+//! it waits for that change instead of colliding with it.
 //!
-//! A place that is pending or stale is not offered to buyers of unnamed seats. Counts follow the seats, not the
-//! pending marks, so that a count is always the fold of rows that were committed (invariant X4).
+//! A pending or stale place is not offered to buyers of unnamed seats. Counts follow the seats, not
+//! the pending marks, so a count is always the fold of committed rows (invariant X4).
 //!
-//! A write whose answer nobody waited for may land after the row was read again (trap S9). Such a seat stays in doubt until
-//! a newer version is seen, which shuts that write out, or until it cannot be on its way any more; while it is in doubt,
-//! nothing is refused or reported from memory about it.
+//! A write whose caller gave up may land after the row was read again (trap T-S9). Such a seat
+//! stays in doubt until a newer version appears, which shuts that write out, or until the write
+//! cannot be under way any more. While a seat is in doubt, nothing is refused or reported from
+//! memory about it.
 
 use core::time::Duration;
 use domain::invariant::Counts;
@@ -24,40 +26,41 @@ use tokio_util::sync::CancellationToken;
 #[derive(Debug, Default)]
 pub(crate) struct Table {
     sections: Vec<Seats>,
-    /// Seats whose change is on its way.
+    /// Seats with a pending change.
     pending: BTreeMap<Place, Pending>,
-    /// Seats to be read again.
+    /// Seats to read again.
     stale: BTreeSet<Place>,
-    /// Seats with a write that nobody saw answered.
+    /// Seats with an unanswered write.
     doubts: BTreeMap<Place, Doubt>,
 }
 
-/// A change on its way.
+/// A pending change.
 #[derive(Debug)]
 struct Pending {
     /// The version that it is written under.
     under: u64,
-    /// The signal that it has arrived or failed.
+    /// Cancelled when the change has arrived or failed.
     done: CancellationToken,
 }
 
-/// A write that may land yet.
+/// A write that may still land.
 #[derive(Debug)]
 struct Doubt {
-    /// The version that it was written under: once the row is beyond, it has landed or never will.
+    /// The version that it was written under: once the row is beyond, the write has landed or never
+    /// will.
     under: u64,
-    /// In the clock's elapsed time: after this it cannot land any more.
+    /// In the clock's elapsed time: after this it can no longer land.
     until: Duration,
 }
 
-/// How a change ended for the seats that were marked for it.
+/// How a change ended, for its marked seats.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum End {
     /// The seats are as the table has them.
     Known,
-    /// Somebody else changed them.
+    /// Another writer changed them.
     Changed,
-    /// Nobody knows; the change may land until then, in the clock's elapsed time.
+    /// Unknown: the change may land until then, in the clock's elapsed time.
     Unanswered(Duration),
 }
 
@@ -65,10 +68,11 @@ pub(crate) enum End {
 struct Seats {
     seats: Vec<Seat>,
     counts: Counts,
-    /// The places that can be offered to who names none, in no order, and where each stands in it.
+    /// The places for buyers of unnamed seats, in no order, and the position of each place in that
+    /// list.
     free: Vec<u32>,
     spot: Vec<u32>,
-    /// The held seats by the time at which they are due.
+    /// The held seats by due time.
     held: BTreeSet<(Timestamp, u32)>,
 }
 
@@ -107,12 +111,12 @@ impl Table {
         self.sections[section].counts
     }
 
-    /// The change that one of these seats waits for, if there is one.
+    /// The pending change of one of these seats, if there is one.
     pub(crate) fn pending(&self, places: &[Place]) -> Option<CancellationToken> {
         places.iter().find_map(|place| self.pending.get(place).map(|pending| pending.done.clone()))
     }
 
-    /// Which of these seats are to be read again before they are decided upon.
+    /// Which of these seats must be read again before a decision.
     pub(crate) fn stale(&self, places: &[Place]) -> Vec<Place> {
         if self.stale.is_empty() {
             return Vec::new();
@@ -120,7 +124,7 @@ impl Table {
         places.iter().copied().filter(|place| self.stale.contains(place)).collect()
     }
 
-    /// Marks seats whose change is on its way.
+    /// Marks seats with a pending change.
     pub(crate) fn begin(&mut self, places: &[Place], done: &CancellationToken) {
         for place in places {
             let under = self.seat(*place).version;
@@ -129,7 +133,7 @@ impl Table {
         }
     }
 
-    /// Takes the marks away.
+    /// Removes the marks.
     pub(crate) fn end(&mut self, places: &[Place], end: End) {
         for place in places {
             let pending = self.pending.remove(place);
@@ -145,7 +149,7 @@ impl Table {
         }
     }
 
-    /// Takes over what is known to be stored, unless something newer is known already.
+    /// Records a stored seat, unless a newer version is known already.
     pub(crate) fn learn(&mut self, place: Place, seat: Seat) {
         let section = &mut self.sections[place.section];
         let known = &mut section.seats[place.index as usize];
@@ -168,7 +172,8 @@ impl Table {
         self.refresh_offer(place);
     }
 
-    /// Seats of a section that are stale or in doubt at `now` (elapsed time): what memory says of them may be wrong.
+    /// The seats of a section that are stale or in doubt at `now` (elapsed time): memory may be
+    /// wrong about them.
     pub(crate) fn unsure(&mut self, section: usize, now: Duration) -> Vec<Place> {
         if self.stale.is_empty() && self.doubts.is_empty() {
             return Vec::new();
@@ -176,7 +181,7 @@ impl Table {
         let over: Vec<Place> =
             self.doubts.iter().filter(|(_, doubt)| doubt.until <= now).map(|(place, _)| *place).collect();
         for place in over {
-            // It is read one last time: the write may have landed since the last reading.
+            // One last read: the write may have landed since the last one.
             self.doubts.remove(&place);
             self.stale.insert(place);
             self.refresh_offer(place);
@@ -208,14 +213,16 @@ impl Table {
         }
     }
 
-    /// Draws free places of a section, spread so that buyers do not queue on one row. Fewer if there are fewer.
+    /// Draws free places of a section, spread so that buyers do not queue on one row. Returns fewer
+    /// if fewer are free.
     pub(crate) fn pick(&self, section: usize, count: u32, dice: &mut impl Random) -> Vec<Place> {
         let free = &self.sections[section].free;
         let count = (count as usize).min(free.len());
         let mut picked: Vec<Place> = Vec::with_capacity(count);
         while picked.len() < count {
             let start = dice.below(free.len() as u64) as usize;
-            // A few draws by chance, then the next one that is not drawn yet: the last places are found as well.
+            // A few draws by chance, then the next place that is not drawn yet: this finds the last
+            // places as well.
             let next = (0..free.len()).map(|step| free[(start + step) % free.len()]);
             let fresh = next.map(|index| Place { section, index }).find(|place| !picked.contains(place));
             picked.extend(fresh);
@@ -223,7 +230,7 @@ impl Table {
         picked
     }
 
-    /// Places of a section that are pending or stale: they may turn out to be free.
+    /// The pending and stale places of a section: they may turn out to be free.
     pub(crate) fn undecided(&self, section: usize) -> Undecided {
         let of_section = |place: &&Place| place.section == section;
         Undecided {
@@ -236,13 +243,13 @@ impl Table {
         }
     }
 
-    /// Held places of a section that are due, the longest due first, at most `count`.
+    /// Held places of a section that are due, the longest overdue first, at most `count`.
     pub(crate) fn due(&self, section: usize, count: u32, now: Timestamp) -> Vec<Place> {
         let held = self.sections[section].held.iter().take_while(|(until, _)| *until <= now);
         held.take(count as usize).map(|(_, index)| Place { section, index: *index }).collect()
     }
 
-    /// Counts every section anew from its seats, for whoever checks the counts.
+    /// Counts a section again from its seats, to check the counts.
     #[cfg(test)]
     pub(crate) fn recount(&self, section: usize) -> Counts {
         let mut counts = Counts::default();

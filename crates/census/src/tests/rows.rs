@@ -29,7 +29,7 @@ fn section_id(name: &str) -> SectionId {
     SectionId::parse(name).unwrap()
 }
 
-/// 50 places, and more listed seats than one row takes.
+/// 50 places, and more listed seats than fit in one row.
 pub(super) fn show(places: u32) -> Show {
     let listed = (0..1_500).map(|n| SeatId::parse(&format!("box-{n}")).unwrap()).collect();
     let section = |name: &str, layout| Section { id: section_id(name), name: name.into(), price: 10, layout };
@@ -129,7 +129,7 @@ fn intent(n: u32) -> PaymentIntentId {
     PaymentIntentId::parse(&format!("pay_{n}")).unwrap()
 }
 
-/// As payment-sim-api writes it, whose own writers are private.
+/// A row like those of payment-sim-api, whose writers are private.
 pub(super) fn payment(n: u32, status: &str) -> Row {
     let attributes = Attributes::new()
         .with("payment_intent_id", intent(n).as_str())

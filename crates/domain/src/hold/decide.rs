@@ -1,7 +1,7 @@
 //! What commit, release and a repeated hold decide, as functions of the stored holds and the time.
 //!
-//! Commit and release compete for the same rows; whoever commits second decides again on what the first one left, so
-//! each finds a typed answer here (traps S2 and S5).
+//! Commit and release compete for the same rows. The one that comes second decides again on the
+//! rows that the first one left, and finds a typed answer here (traps T-S2 and T-S5).
 
 use super::{BadRequest, Hold, HoldState, Rejection, ReleaseCause};
 use crate::id::{OrderId, PaymentIntentId, PersonId, ReservationId, SeatId, ShowId};
@@ -10,10 +10,10 @@ use crate::seat::{Seat, SeatState};
 use crate::time::Timestamp;
 use std::collections::BTreeSet;
 
-/// Refusals that are remembered one by one; beyond that every re-take is refused.
+/// Refusals that are remembered one by one; after that every re-take is refused.
 pub const REFUSALS_MAX: usize = 16;
 
-/// Checks what a request says about seats and gives how many it is about.
+/// Checks the seats and the quantity of a request. Returns the number of seats.
 pub fn check_request(seats: &[SeatId], quantity: u32) -> Result<u32, BadRequest> {
     let named = u32::try_from(seats.len()).unwrap_or(u32::MAX);
     let count = if named == 0 { quantity } else { named };
@@ -33,18 +33,18 @@ pub fn check_request(seats: &[SeatId], quantity: u32) -> Result<u32, BadRequest>
     }
 }
 
-/// Whether wanted seats can be had.
+/// Whether the wanted seats are available.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Take {
     /// All are free.
     Now,
-    /// All are free or held by holds that are due: these are to be released first.
+    /// All are free, or held by holds that are due: release these holds first.
     After(Vec<ReservationId>),
-    /// These are not to be had.
+    /// These seats are not available.
     Taken(Vec<SeatId>),
 }
 
-/// Decides whether all of these seats can be had at `now`.
+/// Decides whether all of these seats are available at `now`.
 pub fn take<'s>(wanted: impl IntoIterator<Item = (&'s SeatId, &'s Seat)>, now: Timestamp) -> Take {
     let (mut due, mut taken) = (BTreeSet::new(), Vec::new());
     for (id, seat) in wanted {
@@ -65,26 +65,26 @@ pub fn take<'s>(wanted: impl IntoIterator<Item = (&'s SeatId, &'s Seat)>, now: T
     }
 }
 
-/// What a commit does.
+/// The effect of a commit.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum CommitDecision {
-    /// It was done before; the answer is in this hold.
+    /// An earlier commit did it; the answer is in this hold.
     Already(Hold),
-    /// The live hold becomes the order.
+    /// Turn the live hold into the order.
     Seal {
         /// The order.
         order: OrderId,
     },
-    /// The hold was released: its seats may be taken again, if they are free.
+    /// The hold was released: take its seats again, if they are free.
     Retake {
         /// The order.
         order: OrderId,
     },
-    /// No.
+    /// Refuse.
     Reject(Rejection),
 }
 
-/// What the caller of a commit or a release knows of the hold; where it is told it must be right.
+/// What the caller of a commit or a release says about the hold. Every given part must match.
 #[derive(Debug, Clone, Copy)]
 pub struct Claim<'c> {
     /// The show.
@@ -93,7 +93,7 @@ pub struct Claim<'c> {
     pub seats: &'c [SeatId],
     /// How many.
     pub quantity: Option<u32>,
-    /// Who holds.
+    /// The buyer.
     pub person: Option<&'c PersonId>,
 }
 
@@ -113,7 +113,8 @@ impl Claim<'_> {
     }
 }
 
-/// Decides on a commit. A hold that is due and that nobody took is still its owner's.
+/// Decides on a commit. A hold that is due still belongs to its owner until somebody takes its
+/// seats.
 pub fn commit(
     first: Option<&Hold>,
     retake: Option<&Hold>,
@@ -125,7 +126,8 @@ pub fn commit(
         return CommitDecision::Reject(Rejection::NotOwner);
     }
     if let Some(done) = [retake, Some(first)].into_iter().flatten().find(|hold| hold.is_committed()) {
-        // The seats were sold to another payment after this one was refused: its payer has the money back.
+        // The seats were sold to another payment after this one was refused: its payer has the
+        // money back.
         if intent.is_some_and(|intent| first.refused.contains(intent)) {
             return CommitDecision::Reject(Rejection::Expired);
         }
@@ -143,23 +145,24 @@ pub fn commit(
     }
 }
 
-/// What a release does.
+/// The effect of a release.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ReleaseDecision {
-    /// The seats go back for this cause.
+    /// Free the seats for this cause.
     Release(ReleaseCause),
-    /// They went back before.
+    /// An earlier release freed them.
     Before {
-        /// Why they went back then.
+        /// The cause of that release.
         cause: ReleaseCause,
         /// When.
         at: Timestamp,
     },
-    /// No.
+    /// Refuse.
     Reject(Rejection),
 }
 
-/// Decides on a release. Without a cause it is an expiry if the hold is due, else a failed payment.
+/// Decides on a release. Without a cause it counts as an expiry if the hold is due, else as a
+/// failed payment.
 pub fn release(
     first: Option<&Hold>,
     retake: Option<&Hold>,
@@ -196,8 +199,8 @@ impl Hold {
         matches!(self.state, HoldState::Committed { .. })
     }
 
-    /// Whether a late commit by this payment was refused before. Who does not name a payment is refused once anybody
-    /// was, and a refusal of nobody in particular refuses everybody.
+    /// Whether a late commit by this payment was refused before. A commit without a payment is
+    /// refused after any refusal, and a refused commit without a payment refuses all later ones.
     pub fn refuses(&self, intent: Option<&PaymentIntentId>) -> bool {
         self.retakes_closed
             || match intent {
@@ -214,7 +217,7 @@ impl Hold {
         }
     }
 
-    /// Whether a repeated hold asks for what this one holds.
+    /// Checks that a repeated request asks for the seats of this hold.
     pub fn same_request(
         &self,
         show: &ShowId,

@@ -1,4 +1,4 @@
-//! X1, X2, X3, Q1 and L1: what spans inventory, reservations and the queue.
+//! X1, X2, X3, Q1 and L1: invariants across the inventory, the reservations and the queue.
 
 use super::{Holds, Name, Phase, Report, World};
 use crate::hold::{Hold, HoldKey, HoldState};
@@ -21,7 +21,7 @@ pub(super) fn check(world: &World, holds: &Holds<'_>, phase: Phase, report: &mut
     }
 }
 
-/// The order of a reservation's committed hold, if one is.
+/// The order of a reservation's committed hold, if it has one.
 fn committed<'w>(holds: &Holds<'w>, id: &'w ReservationId) -> Option<&'w OrderId> {
     [HoldKey::First, HoldKey::Retake].into_iter().find_map(|key| match holds.get(&(id, key)) {
         Some(Hold { state: HoldState::Committed { order, .. }, .. }) => Some(order),
@@ -35,7 +35,7 @@ fn is_live(holds: &Holds<'_>, id: &ReservationId) -> bool {
         .any(|key| holds.get(&(id, key)).is_some_and(|hold| hold.state == HoldState::Live))
 }
 
-/// X1, the part that is true at every instant.
+/// The part of X1 that holds at every instant.
 fn agreement(reservation: &Reservation, holds: &Holds<'_>, report: &mut Report) {
     let id = &reservation.id;
     match reservation.status {
@@ -54,7 +54,7 @@ fn agreement(reservation: &Reservation, holds: &Holds<'_>, report: &mut Report) 
     }
 }
 
-/// X2: every idempotency record answers with one reservation that exists, and no reservation has two records.
+/// X2: every idempotency record names one existing reservation, and no reservation has two records.
 fn idempotency(world: &World, reservations: &BTreeMap<&ReservationId, &Reservation>, report: &mut Report) {
     let mut seen = BTreeSet::new();
     for id in &world.idempotency {
@@ -65,7 +65,7 @@ fn idempotency(world: &World, reservations: &BTreeMap<&ReservationId, &Reservati
     }
 }
 
-/// L1 and the converse of X1: nothing is left on its way.
+/// L1 and the converse of X1: nothing is left unfinished.
 fn ends(
     world: &World,
     holds: &Holds<'_>,

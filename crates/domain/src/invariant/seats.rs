@@ -19,7 +19,7 @@ pub(super) fn check(world: &World, holds: &Holds<'_>, report: &mut Report) {
     owners_exist(world, holds, report);
 }
 
-/// I2 on rows, and X4: what the service reports is the fold of the rows.
+/// I2 on rows, and X4: the service's counts are the fold of the rows.
 fn sections(world: &World, report: &mut Report) {
     let mut counts: BTreeMap<(&ShowId, &SectionId), Counts> = BTreeMap::new();
     for row in &world.seats {
@@ -50,7 +50,7 @@ fn sections(world: &World, report: &mut Report) {
     }
 }
 
-/// I1 and I3: no seat is claimed by two committed holds, none by two live holds.
+/// I1 and I3: no two committed holds claim a seat, and no two live holds.
 fn claims(world: &World, report: &mut Report) {
     let mut sold: BTreeMap<SeatKey<'_>, &str> = BTreeMap::new();
     let mut live: BTreeMap<SeatKey<'_>, &str> = BTreeMap::new();
@@ -67,7 +67,7 @@ fn claims(world: &World, report: &mut Report) {
     }
 }
 
-/// I4 and I7: a hold resolves once; expiry comes at its time.
+/// I4 and I7: a hold resolves once, and expires no earlier than due.
 fn resolution(hold: &crate::hold::Hold, holds: &Holds<'_>, report: &mut Report) {
     let id = &hold.reservation;
     if hold.key == HoldKey::Retake {
@@ -113,7 +113,7 @@ fn ownership(hold: &crate::hold::Hold, seats: &BTreeMap<SeatKey<'_>, &SeatRow>, 
     }
 }
 
-/// I1 and I5 from the side of the seat: whoever a row names really has that seat.
+/// I1 and I5 from the side of the seat: the owner in a row really has that seat.
 fn owners_exist(world: &World, holds: &Holds<'_>, report: &mut Report) {
     let mut buyers: BTreeMap<(&crate::id::OrderId, SeatKey<'_>), ()> = BTreeMap::new();
     for hold in &world.holds {

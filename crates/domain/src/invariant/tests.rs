@@ -1,4 +1,4 @@
-//! Each check fails on a world that breaks its invariant, and only holds on one that does not.
+//! Each check fails on a world that breaks its invariant, and passes on a sound world.
 
 use super::*;
 use crate::hold::{HoldState, ReleaseCause};
@@ -102,7 +102,7 @@ fn sound() -> World {
     }
 }
 
-/// Checks that breaking a sound world in one way is seen by the named invariant.
+/// Checks that the named invariant reports one way to break a sound world.
 fn breaks(name: Name, breakage: impl FnOnce(&mut World)) {
     let mut world = sound();
     assert!(check(&world, Phase::AtRest).holds(), "the sound world is sound");

@@ -43,7 +43,8 @@ fn lanes_take_turns() {
     assert_eq!(order, [1, 3, 4, 2]);
 }
 
-/// Trap T3: head and followers leave together; nothing enters until their settlement is confirmed.
+/// Trap T-T3: head and followers leave together; nothing enters until their settlement is
+/// confirmed.
 #[test]
 fn a_lane_fails_as_a_unit() {
     let mut lanes = Lanes::new(8);
@@ -57,7 +58,7 @@ fn a_lane_fails_as_a_unit() {
     assert_eq!(lanes.next_ready(), Some((&lane(1), &1)));
 }
 
-/// Trap T7: the same message again is not queued twice, whether it waits or runs.
+/// Trap T-T7: the same message is not queued twice, whether it waits or runs.
 #[test]
 fn a_known_message_is_not_queued_again() {
     let mut lanes = Lanes::new(8);
@@ -105,11 +106,11 @@ fn step() -> impl Strategy<Value = Step> {
     ]
 }
 
-/// What the lanes must be, kept in the plainest way.
+/// A plain model of the lanes.
 #[derive(Default)]
 struct Model {
     next: u64,
-    /// By lane: what is in it, in order.
+    /// The messages of each lane, in order.
     inside: BTreeMap<u8, Vec<u64>>,
     running: BTreeSet<u8>,
     failing: BTreeSet<u8>,
@@ -191,7 +192,7 @@ proptest! {
             prop_assert!(model.inside.values().all(|lane| lane.len() <= depth));
             prop_assert!(lanes.ready().count() + lanes.running() <= 4);
         }
-        // Whatever happened, everything that is left can be run to its end.
+        // Whatever happened, all remaining messages can run to their end.
         for at in 0..4 {
             lanes.clear(&lane(at));
             lanes.finish(&lane(at));

@@ -1,32 +1,32 @@
-//! What a command does to a payment.
+//! The effect of a command on a payment.
 
 use super::{Payment, Status};
 use crate::time::Timestamp;
 use core::fmt;
 use std::sync::Arc;
 
-/// What the provider came to.
+/// The provider's decision.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Outcome {
     /// The money is taken.
     Approved,
-    /// It is not.
+    /// The money is not taken.
     Failed {
         /// The provider's code.
         error_code: Arc<str>,
     },
 }
 
-/// Something that is done to a payment.
+/// A command for a payment.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Command {
-    /// Set the money aside; the outcome comes later.
+    /// Reserve the money; the outcome comes later.
     Authorize,
-    /// The provider's outcome. An approval captures at once.
+    /// Record the provider's outcome. An approval captures at once.
     Resolve(Outcome),
-    /// Void what is not captured, refund what is.
+    /// Void a payment that is not captured, refund a captured one.
     Cancel {
-        /// How much to give back, in minor units; `None` = all of it. Ignored where nothing was taken.
+        /// How much to refund, in minor units; `None` = all of it. Ignored if nothing was taken.
         amount: Option<u64>,
     },
 }
@@ -34,27 +34,28 @@ pub enum Command {
 /// The answer to a command.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Decision {
-    /// The payment becomes this. `refund` is to be executed with it, in minor units and at least 1.
+    /// The payment becomes this. Execute `refund` together with the change, in minor units and at
+    /// least 1.
     Change {
         /// The payment after the command.
         payment: Payment,
-        /// What goes back to the buyer.
+        /// The amount to refund to the buyer.
         refund: Option<u64>,
     },
-    /// It is so already: the answer is the payment as it is, and nothing is written, sent or given back.
+    /// Nothing changes: answer with the payment; write, send and refund nothing.
     Unchanged,
 }
 
 /// Why a command is refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Rejection {
-    /// The payment came to another end already.
+    /// The payment was already decided otherwise.
     Decided(Status),
-    /// More than the price, or nothing, is to be given back.
+    /// The requested refund is 0 or more than the price.
     RefundOutOfRange {
-        /// What was asked.
+        /// The requested amount.
         asked: u64,
-        /// The most that can be given back.
+        /// The most that can be refunded.
         max: u64,
     },
 }
@@ -68,11 +69,11 @@ impl fmt::Display for Rejection {
     }
 }
 
-/// Decides what a command does. The same command again changes nothing.
+/// Decides the effect of a command. The same command again changes nothing.
 ///
 /// # Errors
-/// [`Rejection::Decided`] for an outcome other than the one the payment has; nothing is changed then. A cancel is refused
-/// only for its amount: what is over already is answered as it is.
+/// [`Rejection::Decided`] for an outcome that differs from the payment's; nothing changes then. A
+/// cancel is refused only for its amount: a payment that is already over is answered unchanged.
 pub fn decide(payment: &Payment, command: &Command, now: Timestamp) -> Result<Decision, Rejection> {
     match command {
         Command::Authorize => match payment.status {
@@ -128,7 +129,7 @@ fn to(payment: &Payment, status: Status, now: Timestamp) -> Decision {
     Decision::Change { payment, refund: None }
 }
 
-/// A clock that was set back does not set the payment back.
+/// A clock that was set back does not set the payment's time back.
 fn later(payment: &Payment, now: Timestamp) -> Timestamp {
     payment.updated_at.max(now)
 }

@@ -1,10 +1,10 @@
-//! How the simulated provider answers when it is asked to take the money.
+//! How the simulated provider answers a request for money.
 
 use super::Outcome;
 use crate::random::Random;
 use core::time::Duration;
 
-/// How an intent is meant to go.
+/// The planned course of an intent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub enum Scenario {
     /// Approved at once.
@@ -12,11 +12,11 @@ pub enum Scenario {
     Approve,
     /// Declined at once.
     Fail,
-    /// Approved after a while.
+    /// Approved after a delay.
     Delay,
-    /// Approved or declined at once, by dice.
+    /// Approved or declined at once, at random.
     Random,
-    /// No answer, until somebody decides it from outside.
+    /// No answer, until an operator decides it.
     Timeout,
 }
 
@@ -25,26 +25,26 @@ pub enum Scenario {
 pub struct ScenarioRules {
     /// How late [`Scenario::Delay`] approves.
     pub delay: Duration,
-    /// In how many of a hundred cases [`Scenario::Random`] approves.
+    /// The percentage of intents that [`Scenario::Random`] approves.
     pub approve_percent: u8,
 }
 
-/// What the provider does when it is asked.
+/// The provider's answer to a request.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Answer {
-    /// Decides now.
+    /// A decision now.
     Now(Outcome),
-    /// Sets the money aside and decides later.
+    /// The money is reserved now and the decision comes later.
     Later(Duration, Outcome),
-    /// Says nothing.
+    /// No answer.
     Silence,
 }
 
 impl Scenario {
-    /// Every scenario, in the order of the contract.
+    /// Every scenario, in the order of docs/contracts.md#payment-sim-api.
     pub const ALL: [Self; 5] = [Self::Approve, Self::Fail, Self::Delay, Self::Random, Self::Timeout];
 
-    /// The word of the scenario in rows and logs.
+    /// The scenario in rows and logs.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Approve => "APPROVE",
@@ -60,7 +60,7 @@ impl Scenario {
         Self::ALL.into_iter().find(|scenario| scenario.as_str() == text)
     }
 
-    /// What the provider does when it is asked to take the money. Give a generator that is seeded by the intent, and the
+    /// The provider's answer to a request for money. With a generator seeded by the intent, the
     /// same intent gets the same answer.
     pub fn answer(self, rules: &ScenarioRules, random: &mut impl Random) -> Answer {
         let declined = |code: &str| Outcome::Failed { error_code: code.into() };

@@ -52,7 +52,7 @@ fn the_table_of_states_and_commands_is_the_designs() {
     }
 }
 
-/// Trap M3.
+/// Trap T-M3.
 #[test]
 fn a_late_failure_does_not_undo_an_approval() {
     let approved = payment(Status::Captured);
@@ -61,7 +61,7 @@ fn a_late_failure_does_not_undo_an_approval() {
     assert_eq!(Status::Failed.merge(Status::Captured), Status::Captured);
 }
 
-/// Trap M2.
+/// Trap T-M2.
 #[test]
 fn a_refund_is_at_least_one_and_at_most_the_price() {
     let captured = payment(Status::Captured);
@@ -105,7 +105,7 @@ fn whatever_happens_a_payment_moves_forward_and_is_refunded_once() {
                 4 => CANCEL,
                 _ => Command::Cancel { amount: Some(1) },
             };
-            // The clock of another instance may stand earlier.
+            // The clock of another instance may be behind.
             let now = Timestamp::from_millis(random.below(10_000));
             let Ok(Decision::Change { payment: next, refund }) = decide(&at, &command, now) else { continue };
             assert!(

@@ -1,4 +1,4 @@
-//! What an end does to a reservation.
+//! How an end changes a reservation.
 
 use super::{CancelCause, End, Reservation, Status};
 use crate::time::Timestamp;
@@ -8,19 +8,20 @@ use std::sync::Arc;
 #[allow(clippy::large_enum_variant, reason = "a decision is made, looked at and gone; a box would only cost")]
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Decision {
-    /// The reservation as it is from now on.
+    /// The changed reservation.
     Changed(Reservation),
-    /// It has reached that end before; nothing changes. The stored order and payment may be others than the end's: who
-    /// cares compares them.
+    /// It reached that end before; nothing changes. The stored order and payment may differ from
+    /// those of the end; a caller that cares compares them.
     Same,
-    /// The present status does not allow it.
+    /// The current status does not allow this end.
     Refused {
-        /// That status.
+        /// The current status.
         current: Status,
     },
 }
 
-/// Decides an end. The inventory has moved already, so this asks only whether the record may follow.
+/// Decides an end. The inventory has already moved, so this only decides whether the record may
+/// follow.
 ///
 /// | from | to CONFIRMED | to CANCELLED | to EXPIRED |
 /// |---|---|---|---|
@@ -30,9 +31,9 @@ pub enum Decision {
 /// | CANCELLED by the buyer | refused | same | refused |
 /// | EXPIRED | changed (re-taken) | refused | same |
 ///
-/// The first record of an end wins: its order, payment and reasons are not overwritten. One thing may be added later, an
-/// error code where there is none, because "paid too late" becomes known after the expiry. A re-taken reservation loses
-/// the reasons of the end that it left.
+/// The first recorded end wins: its order, payment and reasons are not overwritten. Only a missing
+/// error code may be added later, because "paid too late" becomes known after the expiry. A
+/// re-taken reservation loses the reasons of its former end.
 pub fn apply(reservation: &Reservation, end: End, now: Timestamp) -> Decision {
     let current = reservation.status;
     match (current, end) {

@@ -112,7 +112,7 @@ fn only_words_that_mean_the_buyer_make_a_cancellation_final() {
     }
 }
 
-/// What the inventory may take again must be able to become CONFIRMED, and nothing else.
+/// A reservation can become CONFIRMED exactly if the inventory allows a re-take.
 #[test]
 fn a_release_and_its_end_agree_on_what_may_be_confirmed() {
     for cause in [ReleaseCause::Expired, ReleaseCause::PaymentFailed, ReleaseCause::ByBuyer] {
@@ -141,8 +141,9 @@ fn any_end() -> impl Strategy<Value = End> {
 }
 
 proptest! {
-    /// Whatever arrives, in whatever order and however often: CONFIRMED and the buyer's own cancellation are final,
-    /// an end is recorded once, and what the reservation is about never changes.
+    /// Whatever arrives, in any order and any number of times: CONFIRMED and the buyer's own
+    /// cancellation are final, an end is recorded once, and the seats, price and buyer never
+    /// change.
     #[test]
     fn no_sequence_of_ends_breaks_a_record(ends in proptest::collection::vec((any_end(), 0..200_000_u64), 0..12)) {
         let mut now_on = hold();
@@ -157,7 +158,7 @@ proptest! {
                     prop_assert_ne!(current, asked);
                 }
             }
-            // The same end again changes nothing, if it was taken at all.
+            // The same end again changes nothing, if it was accepted at all.
             let again = apply(&now_on, end, Timestamp::from_millis(at + 1));
             prop_assert_eq!(again == Decision::Same, now_on.status == asked);
 

@@ -1,4 +1,4 @@
-//! What a definition of a show must be: every problem is found and told by its field.
+//! The rules for the definition of a show. A check finds every problem and names its field.
 
 use super::{InvalidShow, Layout, RowRange, Section, Show, WaitingRoom};
 use crate::id::{ID_BYTES_MAX, SectionId};
@@ -10,7 +10,7 @@ fn invalid(field: impl Into<String>, problem: impl Into<String>) -> InvalidShow 
 }
 
 impl Show {
-    /// Checks a definition. All problems are found, in the order of the fields.
+    /// Checks a definition. Returns all problems, in the order of the fields.
     pub fn check(&self) -> Result<(), Vec<InvalidShow>> {
         let mut problems = Vec::new();
         if self.sections.is_empty() {
@@ -40,8 +40,9 @@ impl Show {
         if problems.is_empty() { Ok(()) } else { Err(problems) }
     }
 
-    /// A seat id must name one seat of the show. Ids of different sections can only meet where one section's id is
-    /// another's with more behind a dash, or where seats are listed; looking every id of those up is exact and cheap.
+    /// A seat id must name one seat of the show. Ids of different sections can only meet in two
+    /// cases: one section's id is another's plus a dash and more, or a section lists its seats. In
+    /// these cases looking up every id is exact and cheap.
     fn check_names(&self, problems: &mut Vec<InvalidShow>) {
         for (n, section) in self.sections.iter().enumerate() {
             let listed = matches!(section.layout, Layout::Listed(_));
@@ -71,7 +72,7 @@ fn starts_with_dash(long: &SectionId, short: &SectionId) -> bool {
     long.as_str().strip_prefix(short.as_str()).is_some_and(|rest| rest.starts_with('-'))
 }
 
-/// Seats by the definition, in a number that holds whatever a request says.
+/// Seats in the definition, in a type that cannot overflow, whatever a request says.
 fn capacity_claimed(section: &Section) -> u64 {
     match &section.layout {
         Layout::Rows(rows) => rows.ranges().iter().map(RowRange::len).sum(),

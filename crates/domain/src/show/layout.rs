@@ -1,19 +1,19 @@
-//! What a section is made of, and the way between the name of a seat and its place.
+//! The layout of a section, and the mapping between the name of a seat and its place.
 //!
-//! Both ways are arithmetic or a binary search: a hold asks them for each of its seats, in sections of thousands of rows.
-//! The tables behind them are made once, with the layout; they take whatever a request says, [`super::Show::check`] tells
-//! what is wrong with it.
+//! Both directions are arithmetic or a binary search: a hold uses them for each of its seats, in
+//! sections of thousands of rows. The lookup tables are built once, with the layout. They accept
+//! any definition; [`super::Show::check`] finds what is wrong with it.
 
 use crate::id::SeatId;
 use core::fmt;
 use std::collections::BTreeMap;
 
-/// What a section is made of.
+/// The layout of a section.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Layout {
     /// Numbered rows: seats `<section>-<row>-<number>`.
     Rows(Rows),
-    /// The ids of the seats, as they are.
+    /// The ids of the seats, as given.
     Listed(Listed),
     /// General admission: places `<section>-<n>`, n from 1.
     Places(u32),
@@ -31,7 +31,7 @@ pub struct RowRange {
 }
 
 impl RowRange {
-    /// Its seats, without trusting that `from <= to`.
+    /// Its number of seats, without trusting that `from <= to`.
     pub(super) fn len(&self) -> u64 {
         (u64::from(self.to) + 1).saturating_sub(u64::from(self.from))
     }
@@ -49,7 +49,7 @@ pub struct Rows {
 }
 
 impl Rows {
-    /// Rows in the order in which they are defined; a row may come in several ranges.
+    /// Rows in the order of their definition; a row may have several ranges.
     pub fn new(ranges: Vec<RowRange>) -> Self {
         let mut starts = Vec::with_capacity(ranges.len());
         let mut capacity = 0u32;
@@ -70,7 +70,7 @@ impl Rows {
         &self.ranges
     }
 
-    /// How many seats they have together.
+    /// The number of seats in all rows.
     pub const fn capacity(&self) -> u32 {
         self.capacity
     }
@@ -97,14 +97,14 @@ impl Rows {
     }
 }
 
-/// Only what was defined: the tables follow from it.
+/// Prints only the definition: the tables follow from it.
 impl fmt::Debug for Rows {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_list().entries(&self.ranges).finish()
     }
 }
 
-/// Listed seats with the way back from an id to its place.
+/// Listed seats, with the mapping from an id to its place.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Listed {
     seats: Vec<SeatId>,
@@ -112,7 +112,7 @@ pub struct Listed {
 }
 
 impl Listed {
-    /// Seats in the order in which they are listed. A seat that is listed twice is found at its first place.
+    /// Seats in the listed order. A seat that is listed twice is found at its first place.
     pub fn new(seats: Vec<SeatId>) -> Self {
         let mut places = BTreeMap::new();
         for (index, seat) in seats.iter().enumerate() {

@@ -1,20 +1,22 @@
-//! A token bucket that may owe: the rate at which a line lets people in.
+//! A token bucket that may go into debt: the rate at which a line lets people in.
 //!
-//! In whole numbers: a millisecond earns `rate` units and a person costs 1,000 of them, so that no part of a token is lost to
-//! rounding however often it is asked (trap W9). [`Valve`](crate::valve::Valve) is its like for one process; this one works
-//! on the clock of a store, can take what it does not have yet and can be given back what was not used.
+//! It counts in whole numbers: a millisecond earns `rate` units and a person costs 1,000 of them,
+//! so rounding loses no part of a token, however often the bucket is asked (trap T-W9).
+//! [`Valve`](crate::valve::Valve) is the counterpart within one process. This bucket runs on the
+//! clock of a store, may spend tokens that it does not have yet, and takes unused tokens back.
 
 use crate::time::Timestamp;
 
-/// Units of one person: the milliseconds of a second, so that `rate` units a millisecond are `rate` people a second.
+/// Units per person: the milliseconds of a second, so that `rate` units a millisecond are `rate`
+/// people a second.
 pub const COST: i64 = 1_000;
 
-/// People a second, at most.
+/// The highest rate, in people a second.
 pub const RATE_MAX: u32 = 1_000_000;
-/// People at once, at most.
+/// The largest burst, in people.
 pub const BURST_MAX: u32 = 1_000_000;
 
-/// A bucket that begins empty.
+/// A bucket that starts empty.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Bucket {
     rate: i64,
@@ -24,15 +26,16 @@ pub struct Bucket {
 }
 
 impl Bucket {
-    /// Earns `rate` people a second and keeps `burst` of them at most. Both are taken as at least 1 and at most
+    /// Earns `rate` people a second and keeps at most `burst` of them. Both are clamped to 1 and to
     /// [`RATE_MAX`] and [`BURST_MAX`].
     pub fn new(rate: u32, burst: u32, now: Timestamp) -> Self {
         let (rate, burst) = (rate.clamp(1, RATE_MAX), burst.clamp(1, BURST_MAX));
         Self { rate: rate.into(), burst: burst.into(), units: 0, at: now }
     }
 
-    /// Another rate and burst from now on. What was earned stays, as far as the new burst has room for it. What is owed
-    /// is owed for as long as before: times that were named stay, and nobody comes in between them.
+    /// Changes rate and burst from now on. Earned tokens stay, as far as the new burst has room for
+    /// them. A debt lasts as long as before: the booked times stay, and nobody gets a time between
+    /// them.
     pub fn set(&mut self, rate: u32, burst: u32, now: Timestamp) {
         self.refill(now);
         let (units, owed_for) = (self.units, self.owed_for());
@@ -41,46 +44,48 @@ impl Bucket {
             if units < 0 { -owed_for.saturating_mul(self.rate) } else { units.min(self.burst * COST) };
     }
 
-    /// Milliseconds until what is owed has been earned.
+    /// Milliseconds until the debt is earned.
     fn owed_for(&self) -> i64 {
         let owed = (-self.units).max(0) as u64;
         i64::try_from(owed.div_ceil(self.rate as u64)).unwrap_or(i64::MAX)
     }
 
-    /// How many people it has tokens for; 0 while it owes.
+    /// How many people it has tokens for; 0 while in debt.
     pub fn available(&mut self, now: Timestamp) -> u64 {
         self.refill(now);
         (self.units / COST).max(0) as u64
     }
 
-    /// Takes the tokens of so many people, whether it has them or not.
+    /// Takes the tokens of this many people, available or not.
     pub fn take(&mut self, people: u64, now: Timestamp) {
         self.refill(now);
         self.units -= i64::try_from(people).unwrap_or(i64::MAX / COST) * COST;
     }
 
-    /// So many of those that were taken were not used.
+    /// Returns the tokens of this many people, who did not use them.
     pub fn give_back(&mut self, people: u64, now: Timestamp) {
         self.refill(now);
         let units = i64::try_from(people).unwrap_or(i64::MAX).saturating_mul(COST);
         self.units = self.units.saturating_add(units).min(self.burst * COST);
     }
 
-    /// Takes a token for one person and says from when on it is theirs: now, or when all that is owed before it has been
-    /// earned. Over the times that it names, every window of `w` milliseconds has at most `rate · w + burst` people.
+    /// Takes a token for one person and returns when it is theirs: now, or when all earlier debt is
+    /// earned. In the times that it returns, every window of `w` milliseconds has at most `rate · w
+    /// + burst` people.
     pub fn book(&mut self, now: Timestamp) -> Timestamp {
         self.take(1, now);
-        // `at` is ahead of `now` if the clock went back: what is owed is earned from there on.
+        // `at` is ahead of `now` if the clock went back: the debt is earned from `at` on.
         Timestamp::from_millis(self.at.max(now).as_millis() + self.owed_for() as u64)
     }
 
-    /// Nothing is earned before `now`, and nothing is kept from before.
+    /// Drops what was earned before `now`; a debt stays.
     pub fn empty(&mut self, now: Timestamp) {
         self.units = self.units.min(0);
         self.at = self.at.max(now);
     }
 
-    /// Earns what has passed. A clock that goes back earns nothing until it is where it was.
+    /// Earns the time that has passed. A clock that goes back earns nothing until it is where it
+    /// was.
     fn refill(&mut self, now: Timestamp) {
         let millis = i64::try_from(now.since(self.at).as_millis()).unwrap_or(i64::MAX);
         self.at = self.at.max(now);
@@ -98,7 +103,7 @@ mod tests {
         Timestamp::from_millis(millis)
     }
 
-    /// Most times in any window of so many milliseconds.
+    /// The most times in any window of this length.
     fn densest(times: &[Timestamp], millis: u64) -> usize {
         let within = |from: usize| {
             times[from..].iter().take_while(|at| at.as_millis() < times[from].as_millis() + millis).count()
@@ -124,7 +129,7 @@ mod tests {
             prop_assert!(densest(&booked, window) as u64 <= most);
         }
 
-        /// An operator who raises the rate does not bring those together who were told a time before.
+        /// An operator who raises the rate does not crowd the people who already have a time.
         #[test]
         fn no_window_has_more_than_the_highest_rate_and_burst_when_they_change(
             steps in prop::collection::vec((0u64..60, prop::option::weighted(0.1, (1u32..500, 1u32..50))), 1..400), window in 1u64..3_000,
@@ -144,7 +149,7 @@ mod tests {
             prop_assert!(densest(&booked, window) as u64 <= most);
         }
 
-        /// With room for what is earned between two looks and the part of a token that is left of before.
+        /// The burst has room for the earnings between two looks and a leftover part of a token.
         #[test]
         fn who_always_takes_what_there_is_gets_the_whole_rate(rate in 1u32..5_000, gaps in prop::collection::vec(1u64..200, 10..200)) {
             let mut bucket = Bucket::new(rate, rate + 1, ms(0));

@@ -1,7 +1,8 @@
-//! The line of one show: who waits, whose turn it is, and who has gone.
+//! The line of one show: the people in it, their turns and their ends.
 //!
-//! Whoever joins takes the next number, and the lowest number that waits is next: who vanishes leaves no hole, and who comes
-//! back is where they were, ahead of everybody behind them (trap W2, W3).
+//! Everyone who joins takes the next number, and the lowest waiting number is next. So people
+//! who vanish leave no hole, and people who return get their old position, ahead of everybody behind
+//! them (traps T-W2, T-W3).
 //!
 //! ```text
 //!  join ─▶ Waiting ──turn──▶ Ready ──enter──▶ Entered
@@ -10,21 +11,24 @@
 //!           └─ Absent ◀────────┘      third time, or too long: Expired;  leave, from anywhere: Left
 //! ```
 //!
-//! **Two buckets.** A turn takes a token, and being ready is a grant (trap W5). If a turn is not used within
-//! [`Patience::prompt`] its token goes back and somebody else gets a turn, so no-shows cost nothing; who comes later than
-//! that takes a token all the same, even one that is not there yet, and so does who missed a turn before. The second bucket
-//! is of passes: it says from when on each is given, so that no window has more of them than the rate and the burst, whenever
-//! people choose to come (W2). No more people are ready than could enter within the time that they are, so nobody waits
-//! longer than that for a pass. That bound is also where no-shows begin to cost: up to about 40 % who do not come leave the
-//! rate as it is, half leave some, and above that it falls.
+//! **Two buckets.** A turn takes a token, and being ready is a grant (trap T-W5). If a turn is not
+//! used within [`Patience::prompt`], its token goes back and the next person gets a turn, so
+//! no-shows cost nothing. A person who enters later than that still takes a token, even one that is
+//! not there yet, and so does a person who missed a turn before. The second bucket is of passes: it
+//! says from when on each is given, so that no window has more of them than the rate and the burst,
+//! whenever people choose to enter (invariant W2). At most as many people are ready as could enter
+//! within the time of a turn, so nobody waits longer than that for a pass. This bound is also where
+//! no-shows begin to cost: with up to about 40 % no-shows the line keeps its rate, with half it
+//! loses some, and with more the rate falls.
 //!
-//! **Loss.** Numbers of a line that is begun anew, or that has lost what came last, are higher than all that were given
-//! before (by the clock, 64 a millisecond). Tickets from before carry their number, so whoever shows one is taken back at it;
-//! from the first of them on nobody gets a turn for a moment, so that those in front have the time to come (trap W10). A store
-//! that loses twice within two seconds may give a number twice: it is the person's whom the line knows by it, and the
-//! other's ticket has ended.
+//! **Loss.** A line that starts anew, or that lost its latest changes, gives numbers above all
+//! earlier ones (by the clock, 64 a millisecond). Old tickets carry their number, so anybody who
+//! shows one gets it back. After the first of them, nobody gets a turn for a moment, so that those
+//! in front have the time to come (trap T-W10). A store that loses data twice within two seconds
+//! may give a number twice: it belongs to the person the line knows by it, and the other ticket has
+//! ended.
 //!
-//! All work of one call is bounded by [`STEPS_MAX`], whatever the length of the line.
+//! [`STEPS_MAX`] bounds the work of one call, whatever the length of the line.
 
 mod time;
 
@@ -37,33 +41,36 @@ use core::time::Duration;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-/// People that one call of [`Line::tick`] moves for each reason, at most.
+/// One call of [`Line::tick`] moves at most this many people for each reason.
 pub const STEPS_MAX: usize = 500;
-/// Blocks that one snapshot tells, at most.
+/// One snapshot has at most this many blocks.
 pub const BLOCKS_MAX: usize = 1_000;
-/// By how many numbers a line that has lost what came last jumps ahead at least, whatever the clock says: more than a second of
-/// joins. No more than that, because a line that is begun anew soon afterwards begins by the clock, 64 a millisecond: while the
-/// numbers are ahead of it, here for two seconds, some would be given twice.
+/// A line that lost its latest changes jumps ahead by at least this many numbers, whatever the
+/// clock says: more than a second of joins. Not by more, because a line that starts anew soon
+/// afterwards starts by the clock, 64 a millisecond. As long as the numbers are ahead of the clock,
+/// here for two seconds, such a line would give some of them twice.
 pub const JUMP: u64 = 1 << 17;
-/// How long nobody gets a turn after a loss: those in front send a sign of life every second or two.
+/// For this long after a loss nobody gets a turn: those in front send a sign of life every second
+/// or two.
 pub const HOLD: Duration = Duration::from_secs(3);
-/// If nobody has ticked for so long, signs of life were lost on their way, and nobody is absent for that.
+/// If no tick came for this long, signs of life may have been lost on their way, and nobody becomes
+/// absent because of that.
 pub const STALL: Duration = Duration::from_secs(2);
 /// Turns that a person may leave unused.
 pub const MISSED_MAX: u8 = 3;
 
-/// What a ticket says: it is the person's, signed, and outlives the store.
+/// The contents of a ticket: it is signed, belongs to the person, and outlives the store.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Ticket {
     /// The number in line.
     pub number: u64,
-    /// Who it is: the same key has the same number.
+    /// The person: the same key has the same number.
     pub key: Arc<str>,
-    /// When they joined.
+    /// When the person joined.
     pub joined_at: Timestamp,
 }
 
-/// Where somebody stands.
+/// Where a person stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Standing {
     /// In line.
@@ -82,7 +89,7 @@ pub enum Standing {
     },
     /// They have left.
     Left,
-    /// They came too late, too often.
+    /// They missed their turn too often, or stayed away too long.
     Expired,
 }
 
@@ -91,7 +98,7 @@ pub enum Standing {
 pub enum Refusal {
     /// The line is closed.
     Closed,
-    /// As many wait as may.
+    /// The line is at its capacity.
     Full,
 }
 
@@ -118,13 +125,15 @@ pub struct Line {
     incarnation: u64,
     rules: Rules,
     patience: Patience,
-    /// Numbers up to this were given before the line was begun, by what was lost.
+    /// Numbers up to this were given by an earlier line whose data is lost.
     base: u64,
-    /// Numbers after the first and up to the second may have been given by what was lost since.
+    /// Numbers after the first and up to the second may have been given in a part of this line that
+    /// was lost.
     gap: (u64, u64),
     last: u64,
     high: u64,
-    /// When it was begun, or last went on after a loss; and whether anybody from before has come since.
+    /// When the line started, or continued after a loss; and whether anyone with an older ticket
+    /// has come since.
     founded_at: Timestamp,
     is_found_again: bool,
     no_turns_before: Timestamp,
@@ -132,29 +141,31 @@ pub struct Line {
     ticked_at: Timestamp,
     turns: Bucket,
     passes: Bucket,
-    // Trees, because a table of a hundred thousand people takes tens of milliseconds to grow, and all wait meanwhile.
+    // Trees, because a table of a hundred thousand people takes tens of milliseconds to grow, and
+    // everyone waits meanwhile.
     people: BTreeMap<u64, Person>,
     numbers: BTreeMap<Arc<str>, u64>,
     waiting: BTreeSet<u64>,
-    /// Those who wait, who has been silent longest first.
+    /// Waiting people, those silent for longest first.
     seen: BTreeSet<(Timestamp, u64)>,
-    /// Those whose turn's token is kept, oldest turn first, and those whose is not.
+    /// Ready people whose token is still reserved, oldest turn first; and those whose token went
+    /// back.
     held: BTreeSet<(Timestamp, u64)>,
     unheld: BTreeSet<(Timestamp, u64)>,
-    /// Those who are only remembered, by since when.
+    /// People who only are remembered, by when that began.
     remembered: BTreeSet<(Timestamp, u64)>,
-    /// How many wait in each block, and at which version that changed.
+    /// How many people wait in each block, and the version of the last change.
     blocks: BTreeMap<u64, (u64, u64)>,
     changes: BTreeMap<u64, u64>,
     /// Changes of blocks so far.
     version: u64,
-    /// The block before which everything was cleared away, and the version at which that was done.
+    /// All blocks before this one are cleared; and the version when that happened.
     cleared: (u64, u64),
     totals: Totals,
 }
 
 impl Line {
-    /// A line without anybody. `incarnation` is a number that no line had before, for example a random one.
+    /// An empty line. `incarnation` is a number that no earlier line had, for example a random one.
     pub fn new(incarnation: u64, rules: Rules, patience: Patience, now: Timestamp) -> Self {
         let rules = rules.with(RuleChange::default());
         let base = now.as_millis().saturating_mul(BLOCK);
@@ -188,8 +199,8 @@ impl Line {
         }
     }
 
-    /// The store has lost what came last. Numbers are given above all that may have been given, for a moment nobody gets
-    /// a turn, and the rules are the last that are known.
+    /// The store lost its latest changes. The next numbers are above all that may have been given,
+    /// nobody gets a turn for a moment, and the given rules apply: the last known ones.
     pub fn lost(&mut self, incarnation: u64, rules: Rules, now: Timestamp) {
         self.incarnation = incarnation;
         self.rules = rules.with(RuleChange::default());
@@ -207,7 +218,8 @@ impl Line {
         self.passes.empty(now);
     }
 
-    /// Takes the next number, or tells the place that this person has. It is a sign of life as well.
+    /// Takes the next number, or returns this person's existing ticket. It also counts as a sign of
+    /// life.
     pub fn join(&mut self, key: &str, now: Timestamp) -> Result<Ticket, Refusal> {
         if let Some(number) = self.numbers.get(key).copied() {
             let person = &self.people[&number];
@@ -234,7 +246,7 @@ impl Line {
         Ok(ticket)
     }
 
-    /// A sign of life of who holds this ticket, and where they stand.
+    /// A sign of life of the owner of this ticket. Returns where they stand.
     pub fn beat(&mut self, ticket: &Ticket, now: Timestamp) -> Standing {
         let Some(person) = self.people.get(&ticket.number) else {
             return if self.take_back(ticket, now) { Standing::Waiting } else { Standing::Expired };
@@ -254,8 +266,9 @@ impl Line {
         }
     }
 
-    /// Turns a turn into a pass: [`Standing::Entered`] with the time from which on it may be given. Once more: the same
-    /// (trap W8). Anything else is where they stand instead.
+    /// Turns a turn into a pass: [`Standing::Entered`] with the time when the pass may be given. A
+    /// repeated call returns the same pass (trap T-W8). Any other standing means that it is not
+    /// their turn.
     pub fn enter(&mut self, ticket: &Ticket, now: Timestamp) -> Standing {
         if let Some(Person { ticket: theirs, state: State::Ready { held, .. }, .. }) =
             self.people.get(&ticket.number)
@@ -270,7 +283,7 @@ impl Line {
         self.beat(ticket, now)
     }
 
-    /// Goes away for good. Who has entered has entered.
+    /// Leaves for good, unless the person has already entered.
     pub fn leave(&mut self, ticket: &Ticket, now: Timestamp) -> Standing {
         let standing = self.beat(ticket, now);
         if let Standing::Waiting | Standing::Ready { .. } = standing {
@@ -283,7 +296,8 @@ impl Line {
         standing
     }
 
-    /// What a gateway that has the line at `since` (an incarnation and a version) does not know yet.
+    /// The changes that a gateway lacks if it has the line at `since` (an incarnation and a
+    /// version).
     pub fn snapshot(&self, since: Option<(u64, u64)>, now: Timestamp) -> Snapshot {
         let since = since.filter(|(incarnation, _)| *incarnation == self.incarnation);
         let from = since.map_or(0, |(_, version)| version.min(self.version));
@@ -306,7 +320,7 @@ impl Line {
         }
     }
 
-    /// What the operator changes, from now on; and what the rules are then.
+    /// Applies the operator's changes from now on. Returns the new rules.
     pub fn rule(&mut self, change: RuleChange, now: Timestamp) -> Rules {
         let rules = self.rules.with(change);
         self.turns.set(rules.rate, rules.burst, now);
@@ -315,7 +329,7 @@ impl Line {
         rules
     }
 
-    /// What the operator has decided.
+    /// The operator's rules.
     pub const fn rules(&self) -> Rules {
         self.rules
     }
@@ -329,13 +343,14 @@ impl Line {
         self.nobody_absent_before = self.nobody_absent_before.max(now.plus(self.patience.grace));
     }
 
-    /// Somebody with a ticket that the line does not know: it has been lost, or forgotten long after its time (`false`).
+    /// Takes a person with an unknown ticket back. `false` if the ticket was not lost but
+    /// forgotten, long after its time.
     fn take_back(&mut self, ticket: &Ticket, now: Timestamp) -> bool {
         let is_ours = ticket.number > self.base && ticket.number <= self.last;
         if is_ours && (ticket.number <= self.gap.0 || ticket.number > self.gap.1) {
             return false;
         }
-        // Who has joined again meanwhile has two tickets, of which the first counts.
+        // A person who joined again meanwhile has two tickets; the first one counts.
         if let Some(other) = self.numbers.get(&ticket.key).copied() {
             match self.people[&other].state {
                 State::Waiting { .. } | State::Absent { .. } if other > ticket.number => {
@@ -348,8 +363,8 @@ impl Line {
             self.last = (ticket.number + JUMP).next_multiple_of(BLOCK);
             self.gap.1 = self.last;
         }
-        // The first of those from before; others in front of them will come as well. Who comes while the line is held for
-        // the loss itself holds it a half longer at most: entry goes on within 5 s.
+        // This is the first old ticket; others in front of it will come too. If the line already
+        // pauses for the loss, this extends the pause by at most half: entry resumes within 5 s.
         if !self.is_found_again {
             self.is_found_again = true;
             let is_held = now < self.no_turns_before;
@@ -368,12 +383,12 @@ impl Line {
         self.file(number, state, true);
     }
 
-    /// Moves somebody from one state to another, in every index and count.
+    /// Moves a person from one state to another, in every index and count.
     fn set(&mut self, number: u64, state: State) {
         let Some(person) = self.people.get_mut(&number) else { return };
         let before = core::mem::replace(&mut person.state, state);
         if let (State::Waiting { seen }, State::Waiting { seen: again }) = (before, state) {
-            // By far the most common, and of no interest to anybody who knows the line.
+            // By far the most common change, and no gateway needs to see it.
             self.seen.remove(&(seen, number));
             self.seen.insert((again, number));
             return;

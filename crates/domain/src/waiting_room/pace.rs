@@ -1,14 +1,17 @@
-//! How fast the line moves, and how long that leaves somebody to wait.
+//! How fast the line moves, and how long people still have to wait.
 //!
-//! A line lets through the rate that the operator has set, times a share: more than one where people do not use their turns,
-//! for each of those lets one more through; less where the line cannot follow. The rate is known at any time, so a change of
-//! it is told at once. The share is measured over the last minute, five and fifteen minutes in which somebody waited and
-//! turns were given, weighted 0.5, 0.3 and 0.2 over the windows that have data (design part 6): neither the hour before the
-//! sale nor a pause says anything of how fast the line moves when it does.
+//! A line lets people through at the operator's rate times a share. The share is above one if
+//! people do not use their turns, because each unused turn lets one more through; it is below one
+//! if the line cannot follow. The rate is always known, so a change of it shows at once. The share
+//! is measured over the last minute, five and fifteen minutes in which people waited and turns were
+//! given, weighted 0.5, 0.3 and 0.2 over the windows with data (docs/design.md#the-waiting-room).
+//! So neither the hour before the sale nor a pause counts: they say nothing about how fast the line
+//! moves.
 //!
-//! What is told to people is a share that holds still: it follows the measured one upwards at once, for a shorter wait
-//! disappoints nobody, and downwards only when it has fallen by more than a tenth. As a place only falls, so does the wait
-//! that is told, unless the line has really become slower. `cargo xtask bench eta` says how right all this is.
+//! People see a steady share. It follows the measured one upwards at once, because a shorter wait
+//! disappoints nobody, and downwards only after a fall of more than a tenth. As a position only
+//! falls, so does the shown wait, unless the line has really become slower. `cargo xtask bench eta`
+//! measures how right this is.
 
 use super::rules::Rules;
 use super::snapshot::Snapshot;
@@ -19,14 +22,16 @@ use std::collections::VecDeque;
 /// The windows, longest last, and their weights.
 const WINDOWS: [(Duration, f64); 3] =
     [(Duration::from_secs(60), 0.5), (Duration::from_secs(300), 0.3), (Duration::from_secs(900), 0.2)];
-/// Samples are so far apart at least; 900 of them cover the longest window.
+/// Samples are at least this far apart; 900 of them cover the longest window.
 const EVERY: Duration = Duration::from_secs(1);
-/// A window with less than this in it says nothing yet, and neither does one in which fewer people were due.
+/// A window with less time than this has no data yet, and neither has one in which fewer people
+/// were due.
 const SPAN_MIN: Duration = Duration::from_secs(2);
 const DUE_MIN: f64 = 20.0;
-/// By how much the measured share has to fall below the told one before that follows.
+/// The shown share follows the measured one downwards only if the measured one falls below this
+/// part of it.
 const FALL: f64 = 0.9;
-/// The longest wait that is told: beyond it a number would be a pretence.
+/// The longest wait that is shown: a longer one would be a pretence.
 const WAIT_MAX: Duration = Duration::from_secs(24 * 3_600);
 
 /// The pace of one line.
@@ -40,14 +45,14 @@ pub struct Pace {
     share: Option<f64>,
 }
 
-/// What the last snapshot said.
+/// The values of the last snapshot.
 #[derive(Debug, Clone, Copy)]
 struct Last {
     at: Timestamp,
     rules: Rules,
     waiting: u64,
     turns: u64,
-    /// Who has joined and does not wait, for whatever reason.
+    /// People who joined and do not wait any more, for any reason.
     gone: u64,
 }
 
@@ -58,7 +63,7 @@ impl Last {
         Self { at: line.at, rules: line.rules, waiting: totals.waiting, turns: totals.turns, gone }
     }
 
-    /// Whether the rate is all that holds people back.
+    /// Whether only the rate holds people back.
     const fn is_moving(&self) -> bool {
         self.waiting > 0 && !self.rules.paused
     }
@@ -75,8 +80,8 @@ struct Sum {
 }
 
 impl Pace {
-    /// Notes where the line is: every snapshot, in order. A clock that goes back, or a total that falls (the store was
-    /// emptied), begins anew.
+    /// Records a snapshot; call it with every one, in order. If the clock goes back, or a total
+    /// falls because the store was emptied, the measurement starts anew.
     pub fn note(&mut self, line: &Snapshot) {
         let now = Last::of(line);
         let Some(last) = self.last.replace(now) else { return };
@@ -92,13 +97,15 @@ impl Pace {
         }
     }
 
-    /// People a second, as it is told; `None` before the first snapshot and while the line is paused.
+    /// The shown pace in people a second; `None` before the first snapshot and while the line is
+    /// paused.
     pub fn told(&self) -> Option<f64> {
         let last = self.last.filter(|last| !last.rules.paused)?;
         Some(f64::from(last.rules.rate) * self.share.unwrap_or(1.0))
     }
 
-    /// How long `ahead` people take; `None` if nobody knows, because the line is paused or does not move.
+    /// How long `ahead` people take; `None` if that is unknown, because the line is paused or does
+    /// not move.
     pub fn wait(&self, ahead: u64) -> Option<Duration> {
         let pace = self.told()?;
         if ahead == 0 {
@@ -125,17 +132,18 @@ impl Pace {
         };
     }
 
-    /// By how much the line moved, of what the rate allowed.
+    /// How far the line moved, as a share of the turns that the rate allowed.
     fn measured(&self) -> Option<f64> {
         let (mut sum, mut weights) = (0.0, 0.0);
         for (window, weight) in WINDOWS {
-            // The newest sample that is at least as old as the window, or the oldest there is.
+            // The newest sample that is at least as old as the window, or the oldest one.
             let from = self.samples.iter().rev().find(|sample| self.sum.time - sample.time >= window);
             let from = from.or_else(|| self.samples.front())?;
             let due = self.sum.due - from.due;
             if self.sum.time - from.time >= SPAN_MIN && due >= DUE_MIN {
-                // Who comes back stands in front of others again, so the line moves by less than the turns. Who falls
-                // silent counts only up to that: they may have been behind.
+                // People who return stand in front of others again, so the line moves by less than
+                // its turns. People who fall silent count only up to that: they may have been
+                // behind.
                 let moved = (self.sum.turns - from.turns).min(self.sum.gone - from.gone);
                 sum += weight * moved.max(0.0) / due;
                 weights += weight;
@@ -152,7 +160,7 @@ mod tests {
     use crate::waiting_room::Totals;
     use proptest::prelude::*;
 
-    /// A line and what a gateway measures of it, a second at a time.
+    /// A line and a gateway's measurements of it, one second at a time.
     struct World {
         pace: Pace,
         second: u64,
@@ -191,7 +199,7 @@ mod tests {
             });
         }
 
-        /// So many seconds, each of which gives `turns(second)` turns.
+        /// Passes this many seconds, each of which gives `turns(second)` turns.
         fn walk(&mut self, seconds: u64, mut turns: impl FnMut(u64) -> f64) {
             for _ in 0..seconds {
                 self.second += 1;
@@ -224,7 +232,8 @@ mod tests {
         }
     }
 
-    /// The weights of the design over windows that differ: half the rate for the last minute, all of it before that.
+    /// The weights over windows that differ: half the rate in the last minute, all of it before
+    /// that.
     #[test]
     fn three_windows_are_weighed() {
         let mut world = World::at(200);
@@ -302,7 +311,8 @@ mod tests {
 
     proptest! {
         #![proptest_config(ProptestConfig { cases: 64, ..ProptestConfig::default() })]
-        /// Nobody is told a longer wait than before while the line moves as it did, give or take a few in a hundred.
+        /// Nobody sees a longer wait than before while the line moves as it did, give or take a few
+        /// per cent.
         #[test]
         fn the_wait_that_is_told_only_falls_in_a_line_that_moves_as_before(seed: u64, rate in 50u32..2_000) {
             let mut dice = SplitMix64::new(seed);

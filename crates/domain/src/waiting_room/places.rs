@@ -1,35 +1,37 @@
-//! Places in line, told from counts.
+//! Positions in line, computed from counts.
 //!
-//! A place is the count of people who wait with a lower number. Telling it exactly would need to know each of them; knowing
-//! how many wait in each block of [`BLOCK`] numbers tells it exactly but for the absent ahead in a person's own
-//! block, so at most `BLOCK - 1` too many. The error goes in one direction, vanishes at the head, and keeps the promise
-//! that matters: a place never gets worse while nobody comes back.
+//! A position is the number of waiting people with a lower number. An exact answer would need every
+//! one of them. The counts of each block of [`BLOCK`] numbers give it exactly, apart from absent
+//! people ahead in a person's own block: at most `BLOCK - 1` too many. The error only makes a
+//! position too high, vanishes at the head, and keeps the important guarantee: a position never
+//! gets worse while nobody returns.
 //!
-//! The store keeps the counts ([`Line`](super::Line)); every gateway keeps a copy and asks only for what has changed.
+//! The store keeps the counts ([`Line`](super::Line)); every gateway keeps a copy and asks only for
+//! changes.
 
 use std::collections::BTreeMap;
 
 /// Numbers that share a count.
 pub const BLOCK: u64 = 64;
 
-/// The block of a number. Numbers begin at 1.
+/// The block of a number. Numbers start at 1.
 pub const fn block_of(number: u64) -> u64 {
     number.saturating_sub(1) / BLOCK
 }
 
-/// How many wait in each block, as a gateway knows it.
+/// How many people wait in each block, as far as a gateway knows.
 #[derive(Debug, Clone, Default)]
 pub struct Places {
     head: u64,
     waiting: BTreeMap<u64, u64>,
-    /// Blocks with somebody in them and how many wait in those before, ascending.
+    /// Blocks with waiting people and the sum of all blocks before, ascending.
     before: Vec<(u64, u64)>,
     total: u64,
 }
 
 impl Places {
-    /// `head` is the lowest number that waits. Nobody waits in the blocks before `cleared`, but for what `changed` says: how
-    /// many wait in those that have another count than before.
+    /// `head` is the lowest waiting number. Nobody waits in the blocks before `cleared`, except as
+    /// `changed` says: the new counts of the blocks whose count changed.
     pub fn update(&mut self, head: u64, cleared: u64, changed: impl IntoIterator<Item = (u64, u64)>) {
         self.head = head;
         self.waiting = self.waiting.split_off(&cleared);
@@ -43,7 +45,8 @@ impl Places {
         }
     }
 
-    /// How many wait ahead of `number`: at most `BLOCK - 1` more than there are, none ahead of the head.
+    /// How many people wait ahead of `number`: at most `BLOCK - 1` too many, and none ahead of the
+    /// head.
     pub fn ahead_of(&self, number: u64) -> u64 {
         let block = block_of(number);
         let next = self.before.partition_point(|(before, _)| *before < block);
@@ -52,7 +55,7 @@ impl Places {
         before + in_block
     }
 
-    /// How many wait.
+    /// How many people wait.
     pub const fn total(&self) -> u64 {
         self.total
     }
@@ -86,7 +89,7 @@ mod tests {
         prop::collection::vec(step, 1..60).prop_map(kept)
     }
 
-    /// The line person by person, which the counts must agree with.
+    /// The line person by person; the counts must agree with it.
     #[derive(Default)]
     struct Everybody {
         last: u64,

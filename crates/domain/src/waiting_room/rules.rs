@@ -1,33 +1,33 @@
-//! What the operator of a line decides, and how long it waits for what.
+//! The operator's rules of a line, and the line's time limits.
 
 use super::bucket::{BURST_MAX, RATE_MAX};
 use core::time::Duration;
 
-/// A capacity that no line reaches: every whole number up to it can be told by any store.
+/// A capacity that no line reaches; any store can represent every whole number up to it.
 pub const CAPACITY_MAX: u64 = 1 << 53;
 
-/// What the operator decides.
+/// The operator's rules.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Rules {
-    /// People a second.
+    /// Turns a second.
     pub rate: u32,
-    /// People at once, beyond the rate.
+    /// Turns at once, beyond the rate.
     pub burst: u32,
-    /// Nobody gets a turn. Who is ready may still enter.
+    /// Nobody gets a turn. People whose turn it is may still enter.
     pub paused: bool,
-    /// Nobody new may join; who waits goes on.
+    /// Nobody new may join; the line keeps moving.
     pub closed: bool,
-    /// Nobody new may join while so many wait.
+    /// Nobody new may join while this many wait.
     pub capacity: u64,
 }
 
 impl Rules {
-    /// An open line at a rate, with a burst of one second of it.
+    /// An open line with this rate, and a burst of one second of it.
     pub const fn at(rate: u32) -> Self {
         Self { rate, burst: rate, paused: false, closed: false, capacity: CAPACITY_MAX }
     }
 
-    /// These with what is named in `change`.
+    /// These rules with the values in `change`.
     #[must_use]
     pub fn with(self, change: RuleChange) -> Self {
         Self {
@@ -40,33 +40,33 @@ impl Rules {
     }
 }
 
-/// What the operator changes; `None` stays as it is.
+/// The operator's changes; `None` keeps the value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct RuleChange {
-    /// People a second, 1 to [`RATE_MAX`].
+    /// Turns a second, 1 to [`RATE_MAX`].
     pub rate: Option<u32>,
-    /// People at once, 1 to [`BURST_MAX`].
+    /// Turns at once, 1 to [`BURST_MAX`].
     pub burst: Option<u32>,
-    /// Whether turns are given.
+    /// Whether turns are paused.
     pub paused: Option<bool>,
-    /// Whether somebody new may join.
+    /// Whether the line is closed to new people.
     pub closed: Option<bool>,
-    /// How many may wait, up to [`CAPACITY_MAX`], which is no limit.
+    /// How many may wait, up to [`CAPACITY_MAX`], which means no limit.
     pub capacity: Option<u64>,
 }
 
-/// How long the line waits for what.
+/// The line's time limits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Patience {
-    /// Who is silent longer is absent.
+    /// After this long without a sign of life a person is absent.
     pub grace: Duration,
-    /// Who does not enter within this gives the token of the turn back.
+    /// A turn that is not used within this time gives its token back.
     pub prompt: Duration,
     /// How long a turn can be used.
     pub ready_for: Duration,
-    /// How long a pass is good for.
+    /// How long a pass is good.
     pub pass_for: Duration,
-    /// How long who is absent, has entered or has left is remembered.
+    /// How long the line remembers people after they became absent, entered or left.
     pub memory: Duration,
 }
 

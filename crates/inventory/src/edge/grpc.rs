@@ -1,4 +1,5 @@
-//! `reservation.v1.InventoryService`. Refusals are status OK with `error` set; malformed input and outages are statuses.
+//! `reservation.v1.InventoryService`. A refusal has status OK and `error` set; malformed input and
+//! outages are statuses.
 
 use super::failure;
 use crate::service::{Service, ShowStatus};
@@ -18,7 +19,8 @@ use std::sync::Arc;
 use std::time::Duration;
 use tonic::{Request, Response, Status};
 
-/// Free seats that one answer lists, at most: a section of 200,000 would not fit the 4 MiB that clients accept.
+/// One answer lists at most this many free seats: a section of 200,000 would exceed the 4 MiB that
+/// clients accept.
 const LISTED_MAX: usize = 1_000;
 
 pub(crate) fn services(service: Service, clock: Arc<dyn Clock>, hold_ttl: Duration) -> Services {
@@ -37,7 +39,7 @@ fn context<T>(request: &Request<T>) -> CallContext {
     CallContext { trace: runtime::grpc::trace_of_metadata(request.metadata()), timeout: None }
 }
 
-/// A failure becomes a status; a result and a refusal are answered.
+/// Turns a fault into a status; results and rejections become responses.
 fn answered<T>(
     trace: &Trace,
     result: Result<T, PortError<Rejection>>,
@@ -150,8 +152,9 @@ fn availability_query(request: &proto::CheckAvailabilityRequest) -> Result<Avail
 }
 
 impl Edge {
-    /// With seats: which of them are free, and whether all are. Without: the free seats of a section, and whether there are
-    /// `quantity` of them; the first [`LISTED_MAX`] are listed, the count is of all.
+    /// With seats: which of them are free, and whether all are. Without seats: the free seats of a
+    /// section, and whether at least `quantity` are free. The first [`LISTED_MAX`] are listed; the
+    /// count is of all.
     async fn availability(
         &self,
         query: &AvailabilityQuery,

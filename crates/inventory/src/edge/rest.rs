@@ -1,4 +1,4 @@
-//! HTTP: probes, metrics, and the administration of shows (contracts 3.4).
+//! HTTP: probes, metrics, and the administration of shows (docs/contracts.md#inventory-api).
 
 use super::failure;
 use crate::rows::content_fingerprint;
@@ -22,7 +22,7 @@ use secrecy::SecretString;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-/// The routes of the HTTP port; `/admin/…` wants the header `X-Internal-Token` if there is a token.
+/// The routes of the HTTP port. With a token, `/admin/…` requires the header `X-Internal-Token`.
 pub(crate) fn router(service: Service, process: &Process, token: Option<SecretString>) -> Router {
     let admin = Router::new()
         .route("/admin/shows", get(list).post(create))
@@ -80,7 +80,8 @@ async fn create(
     Ok((status, Json(body::ShowCreated { event_id: show.id.to_string(), total_seats })))
 }
 
-/// A show from its body. Without an id it gets one from its content, so that the same show again is the same.
+/// Reads a show from its body. A show without an id gets one derived from its content, so a
+/// repeated request creates the same show.
 fn show_from(request: &body::CreateShow) -> Result<Show, WireError> {
     let currency = match request.currency.as_deref() {
         None => Currency::krw(),
@@ -240,7 +241,7 @@ async fn set_blocked(
     Ok(Json(answer))
 }
 
-/// What `tacos trace` reads: the hold of a reservation and its re-take.
+/// For `tacos trace`: the hold of a reservation and its re-take.
 async fn holds(
     State(service): State<Service>,
     Path(reservation): Path<String>,

@@ -1,8 +1,9 @@
 //! The fingerprint of a show's definition: FNV-1a over its fields in a canonical encoding.
 //!
-//! Fingerprints are stored, in the key of the sections' partition and in the id of a show that was created without one.
-//! So the fields are written out one by one: numbers as 8 bytes, little-endian; floating-point numbers by their bits; texts
-//! and lists behind their length; options and layouts behind a tag. Renaming a field or a type changes no stored key.
+//! Fingerprints are stored: in the key of the sections' partition, and in the id of a show that was
+//! created without one. So the fields are written out one by one: numbers as 8 bytes,
+//! little-endian; floating-point numbers by their bits; texts and lists after their length; options
+//! and layouts after a tag. Renaming a field or a type changes no stored key.
 
 use domain::hash::fnv1a;
 use domain::money::Currency;
@@ -130,7 +131,8 @@ mod tests {
         content_fingerprint(&show.name, &show.currency, &show.sections, show.waiting_room.as_ref())
     }
 
-    /// These values are stored. A change of either makes other keys and other ids of the same shows.
+    /// These values are stored. A change of either makes other keys and other ids of the same
+    /// shows.
     #[test]
     fn fingerprints_never_change() {
         let show = show();

@@ -8,17 +8,17 @@ use ports::Fault;
 use ports::store::{Attributes, Expect, IndexEntry, Key, Row, Write};
 use std::sync::Arc;
 
-/// The index of live holds by the time at which they are due.
+/// The index of live holds by due time.
 pub const DUE_HOLDS: &str = "due_holds";
-/// Its shards, so that no single partition of an engine takes every hold.
+/// Its shards, so that no single partition of an engine gets every hold.
 pub const DUE_SHARDS: u32 = 8;
 
-/// The shard of a reservation: FNV-1a over its id.
+/// The shard of a reservation: FNV-1a of its id. It is stored, so it must not change.
 pub fn due_shard(reservation: &str) -> Arc<str> {
     (fnv1a(reservation.as_bytes()) % u64::from(DUE_SHARDS)).to_string().into()
 }
 
-/// Where a hold lives.
+/// The key of a hold.
 pub fn hold_key(reservation: &ReservationId, key: HoldKey) -> Key {
     let sort = match key {
         HoldKey::First => "1",
@@ -27,7 +27,7 @@ pub fn hold_key(reservation: &ReservationId, key: HoldKey) -> Key {
     Key::new(format!("hold#{reservation}"), sort)
 }
 
-/// Writes a hold. `version` is the one that was read, 0 for a new hold.
+/// The write of a hold. `version` is the version that was read, 0 for a new hold.
 pub fn hold_put(hold: &Hold, version: u64) -> Write {
     let mut attributes = Attributes::with_room(12)
         .with("reservation_id", hold.reservation.shared())

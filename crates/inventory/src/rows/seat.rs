@@ -7,7 +7,7 @@ use domain::seat::{Seat, SeatState};
 use ports::Fault;
 use ports::store::{Attributes, Expect, Key, Row, Write};
 
-/// A seat row in the words of the domain.
+/// A seat row in the terms of the domain.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SeatRow {
     /// Its show.
@@ -16,7 +16,7 @@ pub struct SeatRow {
     pub section: SectionId,
     /// Its id.
     pub id: SeatId,
-    /// Its version and who has it.
+    /// Its version and owner.
     pub seat: Seat,
 }
 
@@ -25,7 +25,7 @@ pub fn block_partition(show: &ShowId, section: &SectionId, block: u32) -> String
     format!("seats#{show}#{section}#{block:05}")
 }
 
-/// Where the seat at an index of a section lives.
+/// The key of the seat at an index of a section.
 pub fn seat_key(show: &ShowId, section: &SectionId, index: u32) -> Key {
     Key::new(block_partition(show, section, index / SEATS_PER_BLOCK), format!("{index:07}"))
 }
@@ -35,7 +35,7 @@ pub fn seat_index(key: &Key) -> Option<u32> {
     key.sort.parse().ok()
 }
 
-/// Writes a seat. `version` is the one that was read.
+/// The write of a seat. `version` is the version that was read.
 pub fn seat_put(
     key: Key,
     show: &ShowId,

@@ -1,4 +1,5 @@
-//! The rows of a show: one for itself, one for each section, and parts for long lists of rows or seats.
+//! The rows of a show: one for itself, one for each section, and parts for long lists of rows or
+//! seats.
 
 use super::definition::fingerprint;
 use super::unreadable;
@@ -14,12 +15,12 @@ pub const SHOWS: &str = "shows";
 /// Rows or seats in one part: 1,000 ids of 128 bytes stay far below the 400 KB of a row.
 const PART: usize = 1_000;
 
-/// Where a show lives.
+/// The key of a show.
 pub fn show_key(show: &ShowId) -> Key {
     Key::new(SHOWS, show.as_str())
 }
 
-/// Writes a show's own row, which makes it exist.
+/// The write of a show's own row, which makes the show exist.
 pub fn show_put(show: &Show) -> Write {
     let mut attributes = Attributes::new()
         .with("event_id", show.id.as_str())
@@ -37,18 +38,19 @@ pub fn show_put(show: &Show) -> Write {
     Write::Put { key: show_key(&show.id), expect: Expect::Absent, attributes, indexes: Vec::new() }
 }
 
-/// The partition of a show's sections. It names the definition, so that two operators who put different shows on sale
-/// under one id cannot mix their sections: whoever writes the show's own row first decides which ones count.
+/// The partition of a show's sections. It names the definition, so that two operators who create
+/// different shows under one id cannot mix their sections: the first one to write the show's own
+/// row decides which sections count.
 fn partition(show: &Show) -> String {
     format!("show#{}#{:016x}", show.id, fingerprint(show))
 }
 
-/// The partition of the sections of a show whose own row was read.
+/// The partition of the sections, from the show's own row.
 pub fn sections_partition(row: &Row) -> Option<String> {
     Some(format!("show#{}#{}", row.key.sort, row.attributes.text("definition")?))
 }
 
-/// The rows of a show's sections, to be written before the show's own.
+/// The rows of a show's sections; write them before the show's own row.
 pub fn section_rows(show: &Show) -> Vec<(Key, Attributes)> {
     let mut rows = Vec::new();
     for (n, section) in show.sections.iter().enumerate() {
@@ -75,7 +77,7 @@ pub fn section_rows(show: &Show) -> Vec<(Key, Attributes)> {
     rows
 }
 
-/// A row as text: `1-50 A` is the seats 1 to 50 of row A.
+/// A row as text: `1-50 A` means the seats 1 to 50 of row A.
 fn range_text(range: &RowRange) -> Arc<str> {
     format!("{}-{} {}", range.from, range.to, range.row).into()
 }

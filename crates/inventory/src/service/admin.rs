@@ -1,4 +1,4 @@
-//! Putting shows on sale, and taking seats off sale.
+//! Creating shows, and taking seats off sale.
 
 use super::look::Wish;
 use super::{Service, contended};
@@ -13,23 +13,23 @@ use ports::store::{CommitError, Expect, Write};
 use ports::{Fault, PortError};
 use tokio_util::sync::CancellationToken;
 
-/// What became of a show that was to be put on sale.
+/// The result of creating a show.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Created {
-    /// It is on sale now.
+    /// The show is on sale now.
     Now,
-    /// The very same show was on sale already.
+    /// The same show was already on sale.
     Before,
 }
 
-/// Why a show is not put on sale.
+/// Why a show was not created.
 #[derive(Debug)]
 pub enum CreateShowError {
-    /// The definition is wrong, in these ways.
+    /// The definition is wrong in these ways.
     Invalid(Vec<InvalidShow>),
-    /// Another show is on sale under that id.
+    /// Another show has that id.
     Different,
-    /// Something broke.
+    /// A technical failure.
     Failed(Fault),
 }
 
@@ -39,17 +39,18 @@ impl From<Fault> for CreateShowError {
     }
 }
 
-/// What became of one seat that was to be blocked or unblocked.
+/// The result of blocking or unblocking one seat.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SeatChange {
     /// The seat.
     pub seat: SeatId,
-    /// `Ok` if it is as asked, else what it is instead; `None` = the show has no such seat.
+    /// `Ok` if the seat now has the requested state, else its current status; `None` = the show has
+    /// no such seat.
     pub outcome: Result<(), Option<SeatStatus>>,
 }
 
 impl Service {
-    /// Puts a show on sale. The rows of its sections come first; the show exists once its own row does.
+    /// Creates a show. The rows of its sections come first; the show exists once its own row does.
     pub async fn create_show(&self, show: &Show) -> Result<Created, CreateShowError> {
         show.check().map_err(CreateShowError::Invalid)?;
         if let Some(present) = self.read_show(&show.id).await? {
@@ -61,7 +62,7 @@ impl Service {
         }
         match self.commit_rows(vec![rows::show_put(show)]).await {
             Ok(()) => {
-                // The first buyer should not wait for the seats to be read.
+                // Read the seats now, so that the first buyer does not have to wait for it.
                 if let Err(fault) = self.stage(&show.id).await {
                     tracing::warn!(error = fault.chain(), "a new show was not read ahead");
                 }
@@ -77,8 +78,8 @@ impl Service {
         }
     }
 
-    /// Writes section rows that an earlier try, cut short, may have written already: they are the same, because their
-    /// partition names the definition.
+    /// Writes section rows. An earlier try that was cut short may have written some of them: these
+    /// are identical, because their partition names the definition.
     async fn write_sections(
         &self,
         batch: &[(ports::store::Key, ports::store::Attributes)],
@@ -135,7 +136,8 @@ impl Service {
             false => (SeatState::Blocked, SeatState::Available),
         };
         let wish = Wish::Named(vec![place]);
-        // What memory says is enough to try; to refuse, or to say that nothing is to be done, it must be read again.
+        // Memory is good enough for a try. A refusal, or an answer that nothing changes, needs a
+        // fresh read.
         let mut looked_closer = false;
         for attempt in 0..=CONFLICT_RETRIES_MAX {
             let look = {
@@ -175,7 +177,7 @@ impl Service {
     }
 }
 
-/// What one look at a seat that is to be blocked or unblocked leads to.
+/// The next step after a look at a seat to block or unblock.
 enum Look {
     Wait(CancellationToken),
     Refresh,

@@ -1,4 +1,5 @@
-//! Seats whose change is on its way: marked when it is sent, learned when it is stored, read again when nobody knows.
+//! Seats with a pending change: marked when it is sent, updated when it is stored, read again when
+//! the result is unknown.
 
 use super::Stage;
 use crate::rows;
@@ -11,10 +12,11 @@ use ports::store::Write;
 use std::sync::Arc;
 use tokio_util::sync::CancellationToken;
 
-/// How long a write that nobody saw answered may still be on its way: longer than any client of an engine tries.
+/// How long an unanswered write may still be under way: longer than any client of an engine tries.
 const UNANSWERED: Duration = Duration::from_secs(30);
 
-/// The marks of one change. Dropping it without an outcome makes the seats stale and wakes who waits.
+/// The marks of one change. Dropping it without a result makes the seats stale and wakes all their
+/// waiters.
 pub(super) struct Claim {
     stage: Arc<Stage>,
     places: Vec<Place>,
@@ -25,7 +27,8 @@ pub(super) struct Claim {
 }
 
 impl Claim {
-    /// Marks seats, all of which were just decided upon under the same lock. `ids` are their names in the same order.
+    /// Marks seats that were just decided under the same lock. `ids` are their names in the same
+    /// order.
     pub(super) fn new(stage: &Arc<Stage>, table: &mut Table, places: Vec<Place>, ids: Vec<SeatId>) -> Self {
         let done = CancellationToken::new();
         let before = places.iter().map(|place| table.seat(*place).version).collect();
@@ -49,7 +52,7 @@ impl Claim {
             .collect()
     }
 
-    /// The writes that bring every seat to one state.
+    /// The writes that bring every seat to this state.
     pub(super) fn writes<'c>(&'c self, state: &'c SeatState) -> impl Iterator<Item = Write> + 'c {
         let seats = self.places.iter().zip(&self.ids).zip(&self.before);
         seats.map(move |((place, id), version)| {
@@ -69,12 +72,12 @@ impl Claim {
         self.end(End::Known);
     }
 
-    /// Nothing was written and the seats are as they were known.
+    /// Nothing was written, and the seats are as memory has them.
     pub(super) fn untouched(mut self) {
         self.end(End::Known);
     }
 
-    /// Nothing was written because somebody else changed the rows.
+    /// Nothing was written, because another writer changed the rows.
     pub(super) fn overtaken(mut self) {
         self.end(End::Changed);
     }

@@ -1,4 +1,4 @@
-//! `commit`: makes the held seats the buyer's.
+//! `commit`: sells the held seats to the buyer.
 
 use super::claim::Claim;
 use super::hold::views;
@@ -52,7 +52,7 @@ impl Service {
         Err(contended().into())
     }
 
-    /// Turns a live hold into an order; `None` to look again.
+    /// Turns a live hold into an order; `None` = look again.
     async fn seal(
         &self,
         stage: &Arc<Stage>,
@@ -71,7 +71,8 @@ impl Service {
         Ok(stored.then(|| committed(stage, &hold)))
     }
 
-    /// Commits a change that brings claimed seats to one state; `false` to look again. `what` names it in the metrics.
+    /// Commits a change that brings claimed seats to one state; `false` = look again. `what` is its
+    /// label in the metrics.
     pub(super) async fn apply(
         &self,
         claim: Claim,
@@ -93,7 +94,8 @@ impl Service {
                 claim.stored(state);
                 Ok(true)
             }
-            // Trap S9: nobody knows. The seats stay in doubt, and the next look finds what became of it.
+            // Trap T-S9: the result is unknown. The seats stay in doubt, and the next look finds
+            // out.
             Err(CommitError::Ambiguous(_)) => Ok(false),
             Err(CommitError::Failed(fault)) => {
                 claim.untouched();
@@ -112,7 +114,7 @@ const fn point(decision: &CommitDecision) -> &'static str {
     }
 }
 
-/// The answer that every commit of this hold gets.
+/// The answer to every commit of this hold.
 pub(super) fn committed(stage: &Stage, hold: &Hold) -> Committed {
     let (order, at) = match &hold.state {
         HoldState::Committed { order, at, .. } => (order.clone(), *at),

@@ -29,7 +29,8 @@ impl Service {
             Err(rejection) => return rejected(rejection),
         };
         if command.until <= self.inner.clock.now() {
-            // A repetition that comes late asks what became of the hold; only a new hold needs a future.
+            // A late repetition asks for the state of its hold; only a new hold needs an end in the
+            // future.
             return match self.repeated(&stage, command, count).await? {
                 Some(answer) => answer,
                 None => rejected(Rejection::BadRequest(BadRequest::UntilInThePast)),
@@ -46,7 +47,7 @@ impl Service {
                 }
                 Step::Refresh(places) => self.refresh(&stage, &places).await?,
                 Step::Release(due, places) => {
-                    // A repetition must not release its own hold to take it anew.
+                    // A repetition must not release its own hold and take the seats anew.
                     if let Some(answer) = self.repeated(&stage, command, count).await? {
                         return answer;
                     }
@@ -56,7 +57,7 @@ impl Service {
                     if let Some(answer) = self.repeated(&stage, command, count).await? {
                         return answer;
                     }
-                    // Another process may have given the seats back since this one looked.
+                    // Another process may have freed the seats since the last read.
                     if looked_closer || !self.look_closer(&stage, &wish).await? {
                         self.inner.metrics.refused(&rejection);
                         return rejected(rejection);
@@ -68,7 +69,7 @@ impl Service {
         Err(contended().into())
     }
 
-    /// Commits the hold; `None` to look again.
+    /// Commits the hold; `None` = look again.
     async fn place(
         &self,
         stage: &Arc<Stage>,
@@ -103,7 +104,7 @@ impl Service {
                 Ok(Some(Ok(held(stage, &hold, seats))))
             }
             Err(CommitError::Conflict { at: 0 }) => {
-                // The reservation has a hold already, so these seats were not touched by this request.
+                // The reservation already has a hold, so this request did not touch the seats.
                 claim.untouched();
                 self.inner.metrics.conflict("hold");
                 self.repeated(stage, command, count).await
@@ -118,7 +119,7 @@ impl Service {
                 Err(fault.into())
             }
             Err(CommitError::Ambiguous(fault)) => {
-                // Trap S9: whose write it was, the hold's row tells.
+                // Trap T-S9: the hold's row shows whose write it was.
                 drop(claim);
                 match self.repeated(stage, command, count).await? {
                     Some(answer) => Ok(Some(answer)),
@@ -128,7 +129,8 @@ impl Service {
         }
     }
 
-    /// Commits the row of a hold, the first of these, and its seats: all or none (invariant I5).
+    /// Commits the row of a hold, which is the first write, and its seats: all or none (invariant
+    /// I5).
     async fn commit_hold(&self, mut writes: Vec<Write>) -> Result<(), CommitError> {
         if planted(Plant::HalfHold) {
             let seats = writes.split_off(1);
@@ -138,7 +140,7 @@ impl Service {
         self.commit_rows(writes).await
     }
 
-    /// The answer to a hold that exists already; `None` if there is none.
+    /// The answer if the hold already exists; `None` if it does not.
     async fn repeated(
         &self,
         stage: &Stage,

@@ -1,7 +1,7 @@
-//! Bringing shows and their seats into memory.
+//! Reads shows and their seats into memory.
 //!
-//! A show is read block by block, and a reader that is dropped at its deadline leaves what it has learned to the next
-//! one: a show that takes longer to read than a request may last is on sale all the same.
+//! A show is read block by block. A reader that is dropped at its deadline leaves its progress to
+//! the next one, so a show that takes longer to read than a request may last still gets on sale.
 
 use super::{Service, Stage};
 use crate::rows;
@@ -15,7 +15,7 @@ use ports::Fault;
 use ports::store::Row;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
-/// A show that exists, from the first who asks for it.
+/// An existing show, from the first request for it.
 pub(super) struct Entry {
     ready: OnceLock<Arc<Stage>>,
     loading: tokio::sync::Mutex<Loading>,
@@ -29,12 +29,12 @@ struct Loading {
     block: u32,
 }
 
-/// The readings of one section. Many who need a fresh one share it.
+/// The readings of one section. Callers that need a fresh one share it.
 #[derive(Default)]
 pub(super) struct Reading {
-    /// Who asked so far.
+    /// The number of callers so far.
     asked: AtomicU64,
-    /// How many had asked when the last reading that succeeded began.
+    /// The number of callers when the last successful reading began.
     served: tokio::sync::Mutex<u64>,
 }
 
@@ -47,12 +47,13 @@ impl Entry {
 }
 
 impl Service {
-    /// The show, with its seats in memory; `None` if there is none of that id.
+    /// The show with its seats in memory; `None` if no show has that id.
     pub(crate) async fn stage(&self, id: &ShowId) -> Result<Option<Arc<Stage>>, Fault> {
         let entry = match self.known(id) {
             Some(entry) => entry,
-            // Only shows that exist are entered, so that unknown ids leave nothing behind, and every caller finds the
-            // same entry: two tables of one show in one process would not know of each other's writes.
+            // Only existing shows get an entry, so unknown ids leave nothing behind. Every caller
+            // gets the same entry: two copies of one show in one process would not know of each
+            // other's writes.
             None => match self.read_show(id).await? {
                 None => return Ok(None),
                 Some(show) => {
@@ -122,7 +123,7 @@ impl Service {
         found.iter().map(read).collect()
     }
 
-    /// Reads a whole section again. A reading that began after this call was made serves as well.
+    /// Reads a whole section again. A reading that began after this call serves as well.
     pub(super) async fn read_again(&self, stage: &Stage, section: usize) -> Result<(), Fault> {
         let reading = &stage.readings[section];
         let mine = reading.asked.fetch_add(1, Ordering::AcqRel) + 1;
@@ -138,7 +139,7 @@ impl Service {
                 table.learn(place, seat);
             }
         }
-        // Only now: a reading that failed or was dropped has served nobody.
+        // Only now: a failed or dropped reading has served nobody.
         *served = asked;
         Ok(())
     }

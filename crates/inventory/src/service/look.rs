@@ -1,5 +1,5 @@
-//! Looking for seats: by name, or any of a section. One look decides on the seats in memory and marks those that can be
-//! had; what memory cannot decide is read again or waited for.
+//! Looks for seats: by name, or any of a section. One look decides on the seats in memory and marks
+//! the available ones. What memory cannot decide is read again or waited for.
 
 use super::claim::Claim;
 use super::{Service, Stage};
@@ -10,29 +10,29 @@ use ports::{Fault, PortError, probe};
 use std::sync::Arc;
 use tokio_util::sync::CancellationToken;
 
-/// What is wanted.
+/// The wanted seats.
 #[derive(Debug, Clone)]
 pub(super) enum Wish {
     /// These seats.
     Named(Vec<Place>),
-    /// So many of a section, whichever.
+    /// This many of a section, any of them.
     Any { section: usize, count: u32 },
 }
 
-/// What a look at the table leads to.
+/// The next step after a look at memory.
 pub(super) enum Step {
     /// The seats are marked: commit.
     Take(Claim),
-    /// These rows are to be read again.
+    /// Read these rows again.
     Refresh(Vec<Place>),
-    /// These due holds stand in the way, on these places, and are to be released first.
+    /// These due holds are in the way, on these places: release them first.
     Release(Vec<ReservationId>, Vec<Place>),
-    /// No.
+    /// Refuse.
     Reject(Rejection),
 }
 
 impl Service {
-    /// Looks until no change by somebody else is in the way.
+    /// Looks until no change by another caller is in the way.
     pub(super) async fn look(&self, stage: &Arc<Stage>, wish: &Wish) -> Step {
         loop {
             match self.look_once(stage, wish) {
@@ -42,7 +42,8 @@ impl Service {
         }
     }
 
-    /// Decides on the seats in memory, and marks them if they can be had; `Err` if a change to them is on its way.
+    /// Decides on the seats in memory, and marks them if they are available; `Err` if a change of
+    /// them is pending.
     fn look_once(&self, stage: &Arc<Stage>, wish: &Wish) -> Result<Step, CancellationToken> {
         let now = self.inner.clock.now();
         let mut table = stage.table();
@@ -85,7 +86,8 @@ impl Service {
         })
     }
 
-    /// Reads again what a refusal would rest on; `false` if memory is exact, so that the refusal stands.
+    /// Reads the seats behind a refusal again; `false` if memory is exact, so that the refusal
+    /// stands.
     pub(super) async fn look_closer(&self, stage: &Stage, wish: &Wish) -> Result<bool, Fault> {
         if !self.inner.options.sole_writer {
             match wish {
@@ -107,8 +109,8 @@ impl Service {
         Ok(!unsure.is_empty())
     }
 
-    /// Releases the due holds that stand in somebody's way. Where one was resolved by somebody else meanwhile, the table
-    /// did not know it, and the places are read again.
+    /// Releases the due holds in the way. If another caller resolved one of them meanwhile, memory
+    /// was outdated, and the places are read again.
     pub(super) async fn clear(
         &self,
         stage: &Stage,
@@ -122,7 +124,7 @@ impl Service {
         if known { Ok(()) } else { self.refresh(stage, places).await }
     }
 
-    /// Releases a hold that is due; `false` if it is not this call that released it.
+    /// Releases a due hold; `false` if this call did not release it.
     pub(super) async fn release_due(&self, reservation: &ReservationId) -> Result<bool, Fault> {
         let command = ports::inventory::ReleaseSeats {
             reservation: reservation.clone(),

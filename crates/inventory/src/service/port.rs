@@ -1,4 +1,4 @@
-//! The inventory as its callers know it: each command within the deadline, or a clear "cannot".
+//! The port `Inventory`: every command is answered within the deadline, or with UNAVAILABLE.
 
 use super::Service;
 use async_trait::async_trait;

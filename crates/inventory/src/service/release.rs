@@ -1,5 +1,5 @@
-//! `release`: gives the seats of a hold back. It competes with `commit` for the same rows; the second one finds a typed
-//! answer (trap S2).
+//! `release`: frees the seats of a hold. It competes with `commit` for the same rows; the one that
+//! comes second gets a typed answer (trap T-S2).
 
 use super::claim::Claim;
 use super::{Service, Stage, Stored, contended, rejected};
@@ -53,7 +53,7 @@ impl Service {
         Err(contended().into())
     }
 
-    /// Commits the release; `None` to look again.
+    /// Commits the release; `None` = look again.
     async fn give_back(
         &self,
         first: Stored,
@@ -78,8 +78,8 @@ impl Service {
         self.stage(show).await?.ok_or_else(missing)
     }
 
-    /// Marks the seats of a live hold. `None`: the table did not agree that they are its own, or a change to them was on
-    /// its way; that is over now, and the hold is to be read again.
+    /// Marks the seats of a live hold. `None` = memory did not agree that the hold has them, or a
+    /// change of them was pending. Memory is up to date again now: read the hold again.
     pub(super) async fn claim_own(
         &self,
         stage: &Arc<Stage>,
@@ -113,7 +113,7 @@ fn is_held(seat: &SeatState, reservation: &ReservationId) -> bool {
     seat.is_held_by(reservation) || (planted(Plant::ReleaseSold) && sold())
 }
 
-/// Refusals that a planted bug does not know.
+/// Refusals that a planted bug ignores.
 fn let_go(no: &Rejection) -> bool {
     match no {
         Rejection::AlreadyCommitted(_) => planted(Plant::ReleaseSold),

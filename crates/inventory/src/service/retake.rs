@@ -1,8 +1,10 @@
-//! The re-take: money that came after the hold was released gets the seats again, if they are free.
+//! The re-take: a payment that came after the release of its hold gets the seats again, if they are
+//! free.
 //!
-//! The seats become SOLD and the second hold is written in one commit, so no live hold ever stands under an ended
-//! reservation. If they are not free the refusal is written on the hold before it is answered: whoever asked gives the
-//! money back, and must never be told "sold" by a repetition of the same event (trap M1).
+//! One commit sells the seats and writes the second hold, so an ended reservation never has a live
+//! hold. If the seats are not free, the refusal is written on the hold before it is answered: the
+//! caller refunds the money, and a repetition of the same event must never answer "sold" (trap
+//! T-M1).
 
 use super::commit::committed;
 use super::look::{Step, Wish};
@@ -20,7 +22,7 @@ use ports::{Fault, PortError};
 use std::sync::Arc;
 
 impl Service {
-    /// Takes the seats of a released hold again and sells them; `None` to look again.
+    /// Takes the seats of a released hold again and sells them; `None` = look again.
     pub(super) async fn retake(
         &self,
         stage: &Arc<Stage>,
@@ -30,7 +32,7 @@ impl Service {
     ) -> Result<Option<Committed>, PortError<Rejection>> {
         let wish = wish_again(stage, &first)?;
         let step = match self.look(stage, &wish).await {
-            // A refusal is final, so it must not rest on what this process remembers.
+            // A refusal is final, so it must not rest on the memory of this process.
             Step::Reject(_) if self.look_closer(stage, &wish).await? => self.look(stage, &wish).await,
             step => step,
         };
@@ -48,7 +50,7 @@ impl Service {
         }
     }
 
-    /// Commits the second hold with its seats; `None` to look again.
+    /// Commits the second hold with its seats; `None` = look again.
     async fn sell_again(
         &self,
         stage: &Arc<Stage>,
@@ -75,7 +77,7 @@ impl Service {
         Ok(stored.then(|| committed(stage, &hold)))
     }
 
-    /// Writes the refusal, then answers with it; `None` to look again.
+    /// Writes the refusal, then answers with it; `None` = look again.
     async fn refuse(
         &self,
         first: Stored,
@@ -83,8 +85,9 @@ impl Service {
     ) -> Result<Option<Committed>, PortError<Rejection>> {
         let mut hold = first.hold;
         hold.refuse(command.intent.as_ref());
-        // The seats may be gone because another run of this very event is taking them. That run writes the second hold and
-        // leaves this row as it is, so its version alone would let both of them be answered.
+        // The seats may be gone because another run of the same event is taking them. That run
+        // writes the second hold and leaves this row unchanged, so this row's version alone would
+        // allow both answers.
         let retake = rows::hold_key(&hold.reservation, HoldKey::Retake);
         let alone = Write::Check { key: retake, expect: Expect::Absent };
         let mut writes = vec![rows::hold_put(&hold, first.version)];
@@ -99,7 +102,7 @@ impl Service {
     }
 }
 
-/// The same seats, or as many of the same section if it was general admission.
+/// The same seats, or as many of the same section if the hold was general admission.
 fn wish_again(stage: &Stage, first: &Stored) -> Result<Wish, Fault> {
     let Some(any_of) = &first.hold.any_of else { return Ok(Wish::Named(places_of(stage, first)?)) };
     let count = first.hold.seats.len() as u32;

@@ -1,4 +1,5 @@
-//! What is free: counts of a show, seats of a section. A status sees every write that was answered before it was asked.
+//! Availability: the counts of a show, the seats of a section. A status includes every write that
+//! was answered before the request.
 
 use super::look::Wish;
 use super::{Service, Stage};
@@ -20,7 +21,7 @@ pub struct ShowStatus {
 }
 
 impl Service {
-    /// A show with its counts; with `section`, only that one is sure to be fresh.
+    /// A show with its counts; with `section`, only that section is certain to be fresh.
     pub async fn status(
         &self,
         id: &ShowId,
@@ -42,7 +43,7 @@ impl Service {
         Ok(ShowStatus { show: stage.show.clone(), counts })
     }
 
-    /// The definition of a show; it never changes. `None` if there is none of that id.
+    /// The definition of a show, which never changes. `None` if no show has that id.
     pub async fn definition(&self, id: &ShowId) -> Result<Option<Arc<Show>>, Fault> {
         Ok(self.stage(id).await?.map(|stage| stage.show.clone()))
     }
@@ -66,7 +67,7 @@ impl Service {
             .collect())
     }
 
-    /// Some seats by name: those that exist with their status, and those that do not.
+    /// Some seats by name: the existing ones with their status, and the unknown ones.
     pub async fn look_up(
         &self,
         id: &ShowId,
@@ -102,7 +103,7 @@ impl Service {
         Ok(shows)
     }
 
-    /// Makes sure that what the table says of these sections is at least as new as this call.
+    /// Makes memory of these sections at least as new as this call.
     async fn freshen(&self, stage: &Stage, sections: core::ops::Range<usize>) -> Result<(), Fault> {
         for section in sections {
             if !self.inner.options.sole_writer {
@@ -114,7 +115,7 @@ impl Service {
         Ok(())
     }
 
-    /// Reads every show's seats into memory, so that the first buyer does not wait for it.
+    /// Reads every show's seats into memory, so that the first buyer does not have to wait for it.
     pub async fn warm(&self) -> Result<usize, Fault> {
         let rows = self.list_all(crate::rows::SHOWS).await?;
         for row in &rows {

@@ -1,5 +1,6 @@
-//! The backstop: holds that are long due and that nobody released, such as the hold of a request that died before its
-//! reservation was written. Rows are found by the index and read again before they are acted on.
+//! The backstop: releases holds that are long overdue, such as the hold of a request that died
+//! before its reservation was written. It finds rows by the index and reads them again before it
+//! acts.
 
 use super::Service;
 use crate::rows;
@@ -7,11 +8,11 @@ use domain::id::ReservationId;
 use ports::{Fault, FaultClass};
 use tokio_util::sync::CancellationToken;
 
-/// Index entries in one page.
+/// Index entries per page.
 const PAGE: usize = 100;
 
 impl Service {
-    /// Sweeps every now and then until shutdown.
+    /// Sweeps at intervals until shutdown.
     pub async fn sweep_until(self, shutdown: CancellationToken) {
         let every = self.inner.options.sweep_every;
         loop {
@@ -32,7 +33,8 @@ impl Service {
         }
     }
 
-    /// Releases every hold that is due for longer than the grace; how many this call released.
+    /// Releases every hold that is overdue by more than the grace. Returns how many this call
+    /// released.
     pub async fn sweep(&self) -> Result<u64, Fault> {
         let grace = self.inner.options.sweep_grace;
         let now = self.inner.clock.now();
@@ -53,7 +55,7 @@ impl Service {
                     match self.release_due(&reservation).await {
                         Ok(now) => released += u64::from(now),
                         Err(fault) if fault.class == FaultClass::Unavailable => return Err(fault),
-                        // One hold that cannot be released must not keep the others.
+                        // A hold that cannot be released must not keep the others back.
                         Err(fault) => {
                             tracing::warn!(error = fault.chain(), "a due hold was not released");
                         }

@@ -36,7 +36,7 @@ fn learn(table: &mut Table, index: u32, version: u64, state: SeatState) {
     table.learn(at(index), Seat { version, state });
 }
 
-/// What is done to a table; seats and versions are drawn small so that they meet.
+/// The operations on a table; seats and versions are drawn small so that they meet.
 #[derive(Debug, Clone)]
 enum Op {
     Learn { place: Place, version: u64, state: SeatState },
@@ -67,7 +67,8 @@ fn op() -> impl Strategy<Value = Op> {
     ]
 }
 
-/// Counts, the list of free places and the list of due ones are projections of the seats (invariant X4).
+/// Counts, the list of free places and the list of due ones are projections of the seats (invariant
+/// X4).
 fn check(table: &Table) {
     for section in 0..2 {
         assert_eq!(table.counts(section), table.recount(section));
@@ -166,7 +167,7 @@ fn a_change_on_its_way_is_not_offered_until_it_ends() {
     assert_eq!(table.pick(0, 1, &mut SplitMix64::new(1)), [at(0)]);
 }
 
-/// Trap S9: a write whose answer nobody saw landed after the row was read again.
+/// Trap T-S9: an unanswered write landed after the row was read again.
 #[test]
 fn an_unanswered_write_leaves_doubt_until_a_newer_version_is_seen() {
     let mut table = Table::new(&show(&[1]));
@@ -181,7 +182,7 @@ fn an_unanswered_write_leaves_doubt_until_a_newer_version_is_seen() {
     assert!(table.unsure(0, early).is_empty(), "a newer version shuts it out");
 }
 
-/// Trap S9.
+/// Trap T-S9.
 #[test]
 fn doubt_ends_with_one_last_reading() {
     let mut table = Table::new(&show(&[1]));

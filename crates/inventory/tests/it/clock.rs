@@ -1,4 +1,5 @@
-//! A clock that only moves when a test says so. The moments for which rivals step aside pass at once.
+//! A clock that only moves when a test says so. The short waits of rivals that step aside pass at
+//! once.
 
 use async_trait::async_trait;
 use core::time::Duration;

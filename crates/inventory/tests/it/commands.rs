@@ -8,7 +8,7 @@ use domain::seat::SeatStatus;
 use ports::Clock;
 use ports::inventory::{HeldState, HoldSeats};
 
-/// Trap S1: stock moved on commit only, and release added stock that was never taken.
+/// Trap T-S1: stock moved on commit only, and release added stock that was never taken.
 #[tokio::test]
 async fn a_hold_takes_a_commit_seals_and_a_release_returns() {
     let world = World::new().await;
@@ -30,7 +30,7 @@ async fn a_hold_takes_a_commit_seals_and_a_release_returns() {
     world.check(&[&world.service]).await;
 }
 
-/// A repetition that finds the hold due must not release it and take the seats anew.
+/// A repetition that finds its hold due must not release it and take the seats anew.
 #[tokio::test]
 async fn a_late_repetition_of_a_hold_leaves_it_to_its_owner() {
     let world = World::new().await;
@@ -55,7 +55,7 @@ async fn a_repetition_that_asks_for_something_else_is_refused() {
     world.check(&[&world.service]).await;
 }
 
-/// Trap S7: a due hold can be taken by the next buyer at once.
+/// Trap T-S7: the next buyer can take a due hold at once.
 #[tokio::test]
 async fn the_next_buyer_takes_what_is_due_but_never_before() {
     let world = World::new().await;
@@ -75,7 +75,7 @@ async fn the_next_buyer_takes_what_is_due_but_never_before() {
     world.check(&[&world.service]).await;
 }
 
-/// Trap S6: seats that do not exist could be sold. Trap S5: "sold out" was unreachable.
+/// Trap T-S6: seats that do not exist could be sold. Trap T-S5: "sold out" was unreachable.
 #[tokio::test]
 async fn what_is_not_there_cannot_be_held() {
     let world = World::new().await;

@@ -8,7 +8,7 @@ use ports::PortError;
 use ports::inventory::{Held, HoldSeats};
 use tokio::task::JoinSet;
 
-/// All wishes at once; the answers in the order in which they came.
+/// All requests at once; the answers in the order of the requests.
 async fn rush(service: &Service, wishes: impl IntoIterator<Item = HoldSeats>) -> Vec<Answer<Held>> {
     let mut buyers = JoinSet::new();
     for wish in wishes {
@@ -30,7 +30,7 @@ fn taken(answers: &[Answer<Held>]) -> usize {
     answers.iter().flatten().map(|held| held.seats.len()).sum()
 }
 
-/// Trap S4: one counter per show was the hot row. Trap S5: "sold out" was unreachable.
+/// Trap T-S4: one counter per show was the hot row. Trap T-S5: "sold out" was unreachable.
 #[tokio::test(flavor = "multi_thread")]
 async fn two_hundred_buyers_get_ten_seats_by_name() {
     for shared in [false, true] {
@@ -79,7 +79,7 @@ async fn due_holds_go_to_the_crowd_once() {
     }
 }
 
-/// Trap S2, invariant I4.
+/// Trap T-S2, invariant I4.
 #[tokio::test(flavor = "multi_thread")]
 async fn of_commit_and_release_one_wins_and_the_other_is_told() {
     for shared in [false, true] {
@@ -110,7 +110,7 @@ async fn of_commit_and_release_one_wins_and_the_other_is_told() {
                 }
             }
             if sold {
-                // Seats are sold for good, so the next rounds go on without this one.
+                // A sold seat stays sold, so the next rounds continue without it.
                 let taken = world.hold("other", &[&seats[0]]).await;
                 assert!(matches!(taken, Err(PortError::Rejected(Rejection::SeatTaken(_)))), "{taken:?}");
                 break;
@@ -143,7 +143,7 @@ async fn a_command_that_is_sent_many_times_at_once_has_one_effect() {
     world.check(&[&world.service]).await;
 }
 
-/// Two processes and a crowd before each.
+/// Two processes and a crowd in front of each.
 #[tokio::test(flavor = "multi_thread")]
 async fn two_services_sell_each_seat_once() {
     let world = World::shared().await;

@@ -1,4 +1,4 @@
-//! The suite of the port, on the service alone and on one of two.
+//! The suite of the port, on the service alone and on one of two services.
 
 use crate::clock::ManualClock;
 use crate::world::{World, show};

@@ -1,4 +1,4 @@
-//! A handler whose caller went away is dropped at whatever await it stands. Nothing may stay stuck.
+//! A handler whose caller is gone is dropped at any await. Nothing may stay stuck.
 
 use crate::world::{MINUTE, World, commit, hold, refusal, release};
 use core::future::poll_fn;
@@ -7,7 +7,7 @@ use core::task::Poll;
 use domain::hold::{Rejection, ReleaseCause};
 use ports::PortError;
 
-/// Polls a future so many times and drops it; its result if it was ready before.
+/// Polls a future this often and drops it; returns its result if it was ready before.
 async fn poll_times<T>(times: u32, future: impl Future<Output = T>) -> Option<T> {
     let mut future = pin!(future);
     let mut polls = 0;
@@ -21,7 +21,8 @@ async fn poll_times<T>(times: u32, future: impl Future<Output = T>) -> Option<T>
     .await
 }
 
-/// Drops `command` after one poll, two, three, …, each time in a world of its own, until it comes to its end.
+/// Drops `command` after one poll, two, three, …, each time in a world of its own, until it
+/// finishes.
 async fn at_every_await<T>(
     prepare: impl AsyncFn(&World),
     command: impl AsyncFn(&World) -> T,
@@ -105,7 +106,7 @@ async fn a_release_that_is_dropped_is_completed_by_its_repetition() {
     .await;
 }
 
-/// Trap M1.
+/// Trap T-M1.
 #[tokio::test]
 async fn a_retake_that_is_dropped_sells_once_or_not_at_all() {
     at_every_await(
@@ -132,7 +133,7 @@ async fn a_retake_that_is_dropped_sells_once_or_not_at_all() {
     .await;
 }
 
-/// A buyer who takes what is due, gone in between.
+/// A buyer who takes a due hold over disappears in between.
 #[tokio::test]
 async fn taking_over_a_due_hold_can_be_dropped_anywhere() {
     at_every_await(
@@ -150,7 +151,7 @@ async fn taking_over_a_due_hold_can_be_dropped_anywhere() {
     .await;
 }
 
-/// A show that takes longer to read than a request may last is on sale all the same.
+/// A show that takes longer to read than a request may last still gets on sale.
 #[tokio::test]
 async fn a_reading_of_a_show_that_is_dropped_is_continued_by_the_next() {
     let world = World::new().await;

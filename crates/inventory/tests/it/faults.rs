@@ -1,5 +1,5 @@
-//! A store between the service and the engine that does to the next commits what a test says. Every call gives way before
-//! and after, so that a handler can be dropped on either side of it.
+//! A store between the service and the engine that treats the next commits as a test says. Every
+//! call yields before and after, so that a handler can be dropped on either side of it.
 
 use async_trait::async_trait;
 use domain::time::Timestamp;
@@ -10,22 +10,22 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
 use tokio::task::yield_now;
 
-/// What becomes of a commit.
+/// The fate of a commit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Fate {
-    /// It is carried out.
+    /// It is executed.
     Done,
-    /// It is carried out and its answer lost.
+    /// It is executed, and its answer is lost.
     AnswerLost,
     /// It is lost on the way.
     Lost,
-    /// Its answer is lost, and it is carried out when the test says so.
+    /// Its answer is lost, and it is executed when the test says so.
     Late,
-    /// It is answered as if a rival had changed this write's row.
+    /// It is answered as if a rival had changed the row of this write.
     Conflict(usize),
     /// The engine is out of order.
     Failed,
-    /// It is not answered, and is carried out when the test says so.
+    /// It is not answered, and is executed when the test says so.
     Hangs,
 }
 
@@ -48,12 +48,12 @@ impl Faulty {
         })
     }
 
-    /// What becomes of the next commits; those after them are carried out.
+    /// Plans the fates of the next commits; later ones are executed.
     pub(crate) fn plan(&self, fates: impl IntoIterator<Item = Fate>) {
         self.plan.lock().unwrap().extend(fates);
     }
 
-    /// From now on every commit is carried out again.
+    /// Executes every commit from now on.
     pub(crate) fn calm(&self) {
         self.plan.lock().unwrap().clear();
     }
@@ -67,12 +67,12 @@ impl Faulty {
         self.lists.load(Ordering::SeqCst)
     }
 
-    /// How many commits wait to be carried out.
+    /// How many commits wait for their execution.
     pub(crate) fn late(&self) -> usize {
         self.late.lock().unwrap().len()
     }
 
-    /// Carries out what was late; how many of them the engine still took.
+    /// Executes the late commits; returns how many the engine still accepted.
     pub(crate) async fn land(&self) -> usize {
         let late = std::mem::take(&mut *self.late.lock().unwrap());
         let mut landed = 0;

@@ -1,4 +1,5 @@
-//! What a gRPC caller sees (contracts section 4): refusals in the response, malformed input and outages as statuses.
+//! The gRPC edge as a caller sees it (docs/contracts.md#grpc): refusals in the response, malformed
+//! input and outages as statuses.
 
 use crate::faults::Fate::Failed;
 use crate::wire::Server;
@@ -16,7 +17,7 @@ async fn client(server: &Server) -> Client {
     InventoryServiceClient::new(channel)
 }
 
-/// Wants seats; without an idempotency key and a time, as earlier callers do.
+/// A request for seats; without an idempotency key and a time, as earlier callers send it.
 fn reserve(reservation: &str, seats: &[&str]) -> proto::ReserveSeatRequest {
     proto::ReserveSeatRequest {
         reservation_id: reservation.to_owned(),
@@ -147,7 +148,7 @@ async fn status_and_availability_count_what_is_there() {
     server.stop().await;
 }
 
-/// Trap S6: seats that do not exist could be sold.
+/// Trap T-S6: seats that do not exist could be sold.
 #[tokio::test]
 async fn what_cannot_be_reserved_is_refused_with_its_kind_and_takes_nothing() {
     let server = Server::start().await;

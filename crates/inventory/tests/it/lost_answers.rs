@@ -1,4 +1,4 @@
-//! Answers of the engine that are lost, late, or say that somebody else was first (trap S9).
+//! Answers of the engine that are lost or late, or that report a conflict (trap T-S9).
 
 use crate::faults::Fate::{AnswerLost, Conflict, Failed, Hangs, Late, Lost};
 use crate::world::{Answer, MINUTE, World, commit, counts, failure, hold, refusal, release, seat_id};
@@ -23,7 +23,7 @@ async fn past_the_deadline<T: core::fmt::Debug>(world: &World, command: impl Fut
     assert_eq!(failure(answer), FaultClass::Unavailable);
 }
 
-/// Trap S9: a write that was lost or applied is told apart by what is stored.
+/// Trap T-S9: the stored rows show whether a write was lost or applied.
 #[tokio::test]
 async fn a_hold_whose_answer_was_lost_is_found_by_its_caller() {
     let world = World::new().await;
@@ -36,7 +36,7 @@ async fn a_hold_whose_answer_was_lost_is_found_by_its_caller() {
     world.check(&[&world.service]).await;
 }
 
-/// Trap S9.
+/// Trap T-S9.
 #[tokio::test]
 async fn commit_and_release_whose_answers_were_lost_are_decided_again() {
     for fate in [AnswerLost, Lost] {
@@ -54,7 +54,7 @@ async fn commit_and_release_whose_answers_were_lost_are_decided_again() {
     }
 }
 
-/// Trap S9.
+/// Trap T-S9.
 #[tokio::test]
 async fn a_refusal_whose_answer_was_lost_is_still_final() {
     for fate in [AnswerLost, Lost] {
@@ -69,7 +69,7 @@ async fn a_refusal_whose_answer_was_lost_is_still_final() {
     }
 }
 
-/// Trap S9: the write lands after the row was read again, and nobody touches the seat in between.
+/// Trap T-S9: the write lands after the row was read again, and nobody touches the seat in between.
 #[tokio::test]
 async fn a_hold_that_lands_late_is_in_the_next_status_and_can_be_ended() {
     let world = World::new().await;
@@ -84,7 +84,7 @@ async fn a_hold_that_lands_late_is_in_the_next_status_and_can_be_ended() {
     world.check(&[&world.service]).await;
 }
 
-/// Trap S9: memory says that the seat is held; the release landed after all.
+/// Trap T-S9: memory says that the seat is held, but the release landed after all.
 #[tokio::test]
 async fn a_release_that_lands_late_frees_the_seat_for_the_next_buyer() {
     let world = World::new().await;
@@ -99,7 +99,7 @@ async fn a_release_that_lands_late_frees_the_seat_for_the_next_buyer() {
     world.check(&[&world.service]).await;
 }
 
-/// Trap S9: even when it lands so late that the seat was due meanwhile and nobody asked for it.
+/// Trap T-S9: even if it lands so late that the seat was due meanwhile and nobody asked for it.
 #[tokio::test]
 async fn a_release_that_nobody_saw_land_leaves_no_seat_behind() {
     let world = World::new().await;
@@ -113,7 +113,7 @@ async fn a_release_that_nobody_saw_land_leaves_no_seat_behind() {
     world.check(&[&world.service]).await;
 }
 
-/// The answer comes within the deadline or says that there is none, and leaves no mark on the seats.
+/// The answer comes within the deadline or is UNAVAILABLE, and leaves no mark on the seats.
 #[tokio::test]
 async fn a_command_past_its_deadline_says_so_and_blocks_nobody() {
     let world = World::new().await;
@@ -129,7 +129,8 @@ async fn a_command_past_its_deadline_says_so_and_blocks_nobody() {
     world.check(&[&world.service]).await;
 }
 
-/// Who waits for a change that hangs is answered at its own deadline, or goes on when the change is given up.
+/// A caller that waits for a hanging change is answered at its own deadline, or continues when the
+/// change is given up.
 #[tokio::test]
 async fn who_waits_for_a_slow_rival_goes_on_when_it_is_given_up() {
     let world = World::new().await;

@@ -1,7 +1,8 @@
 //! inventory-api on the embedded engine.
 //!
-//! Time is moved by hand; nothing sleeps. [`faults`] stands between the service and the engine and loses answers, refuses
-//! commits or keeps them waiting, as a test says. What is stored is checked against the invariants at the end of a test.
+//! Tests move the time by hand; nothing sleeps. [`faults`] stands between the service and the
+//! engine and loses answers, refuses commits or keeps them waiting, as a test says. At the end of a
+//! test the stored rows are checked against the invariants.
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 

@@ -1,4 +1,4 @@
-//! Administration over real sockets (contracts 3.4).
+//! The administration over real sockets (docs/contracts.md#inventory-api).
 
 use crate::wire::{Server, TOKEN};
 use crate::world::{commit, hold};

@@ -1,4 +1,4 @@
-//! Money that came after the hold was released (trap M1).
+//! Payments that come after the release of their hold (trap T-M1).
 
 use crate::world::{MINUTE, World, commit, hold, refusal, release, rsv, seat_id, sole};
 use domain::hold::{HoldKey, Rejection, ReleaseCause};
@@ -8,7 +8,7 @@ use inventory::Options;
 use ports::Inventory;
 use ports::inventory::{CommitSeats, HeldState};
 
-/// Trap M1.
+/// Trap T-M1.
 #[tokio::test]
 async fn late_money_gets_its_named_seats_again_once() {
     for cause in [ReleaseCause::PaymentFailed, ReleaseCause::Expired] {
@@ -32,7 +32,7 @@ async fn late_money_gets_its_named_seats_again_once() {
     }
 }
 
-/// Trap M1.
+/// Trap T-M1.
 #[tokio::test]
 async fn late_money_for_general_admission_gets_other_places() {
     let world = World::new().await;
@@ -44,7 +44,7 @@ async fn late_money_for_general_admission_gets_other_places() {
     let sold = commit(&world.service, "r1", "pay").await.unwrap();
     assert_eq!(sold.seats.len(), 1);
     assert_ne!(sold.seats[0].id.as_str(), place);
-    // Who knows the seats of either hold asks for this order.
+    // A caller that names the seats of either hold asks for this order.
     for seat in [seat_id(&place), sold.seats[0].id.clone()] {
         let knows = CommitSeats { seats: vec![seat], quantity: Some(1), ..crate::world::paid("r1", "pay") };
         assert_eq!(world.service.commit(&Default::default(), knows).await.unwrap(), sold);
@@ -52,7 +52,7 @@ async fn late_money_for_general_admission_gets_other_places() {
     world.check(&[&world.service]).await;
 }
 
-/// Trap M1: the payer was told that the money comes back, and must never be told "sold" by a repetition.
+/// Trap T-M1: the payer expects the money back, so a repetition must never answer "sold".
 #[tokio::test]
 async fn a_refused_payment_stays_refused_when_seats_come_free_and_after_a_restart() {
     let world = World::new().await;
@@ -105,7 +105,7 @@ async fn a_retake_releases_what_is_due_in_its_way() {
     world.check(&[&world.service]).await;
 }
 
-/// What another process gave back counts before money is refused for good.
+/// Seats that another process freed count before a payment is refused for good.
 #[tokio::test]
 async fn a_retake_is_not_refused_from_memory_that_is_old() {
     let world = World::shared().await;

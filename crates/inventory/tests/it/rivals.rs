@@ -1,4 +1,4 @@
-//! Two services on one store, each with a memory of its own.
+//! Two services on one store, each with its own memory.
 
 use crate::world::{MINUTE, World, commit, counts, hold, refusal, release, seat_id};
 use domain::hold::{Rejection, ReleaseCause, Released};
@@ -9,7 +9,7 @@ use inventory::{Options, Service};
 async fn two() -> (World, Service) {
     let world = World::shared().await;
     let other = world.another(Options::default());
-    // Both have their memory before anything happens.
+    // Both load their memory before anything happens.
     assert_eq!(counts(&other, "A").await.available, 10);
     (world, other)
 }
@@ -42,7 +42,7 @@ async fn nothing_is_refused_that_the_other_gave_back() {
     world.check(&[&world.service, &other]).await;
 }
 
-/// The memory of one says "held and due", the truth is "sold".
+/// The memory of one says "held and due", but the seat is sold.
 #[tokio::test]
 async fn a_due_hold_that_the_other_committed_is_taken_not_contended() {
     let (world, other) = two().await;
@@ -58,7 +58,7 @@ async fn a_due_hold_that_the_other_committed_is_taken_not_contended() {
     world.check(&[&world.service, &other]).await;
 }
 
-/// The memory of one says "held and due", the truth is "free".
+/// The memory of one says "held and due", but the seat is free.
 #[tokio::test]
 async fn a_due_hold_that_the_other_released_is_had_at_once() {
     let (world, other) = two().await;
@@ -92,7 +92,7 @@ async fn a_seat_that_the_other_blocked_is_neither_sold_nor_told_free() {
     world.check(&[&world.service, &other]).await;
 }
 
-/// A status comes from a reading that began after it was asked for, and one that failed serves nobody.
+/// A status comes from a reading that began after the request, and a failed reading serves nobody.
 #[tokio::test]
 async fn a_reading_that_failed_is_not_shared() {
     let (world, other) = two().await;

@@ -1,4 +1,4 @@
-//! Putting shows on sale, and taking seats off sale.
+//! Creating shows, and taking seats off sale.
 
 use crate::faults::Fate::{AnswerLost, Lost};
 use crate::world::{World, commit, refusal, seat_id, show, sole};
@@ -11,7 +11,7 @@ use inventory::{CreateShowError, Created};
 use ports::PortError;
 use tokio::task::JoinSet;
 
-/// A show whose definition takes several commits.
+/// A show whose definition needs several commits.
 fn large(id: &str, price: u64) -> Show {
     let mut show = show(id);
     let rows = (0..2_500).map(|n| RowRange { row: format!("r{n}"), from: 1, to: 4 }).collect();
@@ -67,7 +67,8 @@ async fn of_different_shows_under_one_id_one_goes_on_sale_whole() {
     }
 }
 
-/// The process died between the sections and the show's own row, or the answer was lost at any step.
+/// The process died between the sections and the show's own row, or the answer was lost at any
+/// step.
 #[tokio::test]
 async fn a_creation_that_was_cut_short_is_completed_by_its_repetition() {
     for step in 0..2 {

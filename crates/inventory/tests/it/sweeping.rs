@@ -1,4 +1,5 @@
-//! The backstop for holds that nobody released (traps S7 and M1: an orphan must not keep its seats).
+//! The backstop for holds that nobody released (traps T-S7 and T-M1: an orphan must not keep its
+//! seats).
 
 use crate::faults::Fate::{Conflict, Failed};
 use crate::world::{MINUTE, World, commit, hold};
@@ -9,7 +10,7 @@ use tokio_util::sync::CancellationToken;
 
 const GRACE: Duration = Duration::from_secs(30);
 
-/// Trap S7: holds expired never.
+/// Trap T-S7: holds never expired.
 #[tokio::test]
 async fn an_orphan_is_released_after_the_grace_and_nothing_else_is() {
     let world = World::new().await;

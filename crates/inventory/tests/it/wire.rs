@@ -1,4 +1,5 @@
-//! The whole service on real sockets, and talking HTTP/1.1 by hand, so that a test says exactly what is on the wire.
+//! The whole service on real sockets. HTTP/1.1 is written by hand, so that a test controls what is
+//! on the wire.
 
 use crate::world::{Counter, World};
 use inventory::{Config, Deps, Listeners, assemble, run};
@@ -23,7 +24,7 @@ pub(crate) struct Server {
     running: Tasks,
 }
 
-/// An answer taken apart.
+/// A parsed answer.
 #[derive(Debug)]
 pub(crate) struct Answer {
     pub(crate) status: u16,
@@ -35,7 +36,7 @@ impl Answer {
         serde_json::from_str(&self.body).unwrap_or_else(|error| panic!("{error} in {self:?}"))
     }
 
-    /// Checks that this is an error in the shape of the contracts, and gives status and code.
+    /// Checks that this is an error body (docs/contracts.md#errors). Returns status and code.
     pub(crate) fn error(&self) -> (u16, String) {
         let error = &self.json()["error"];
         assert!(!error["message"].as_str().unwrap().is_empty(), "{self:?}");
@@ -76,7 +77,7 @@ impl Server {
         self.running.finished().await;
     }
 
-    /// One request with these header lines.
+    /// Sends one request with these header lines.
     pub(crate) async fn send(&self, method: &str, path: &str, headers: &[&str], body: &str) -> Answer {
         let mut stream = TcpStream::connect(self.http).await.unwrap();
         let mut head = format!(
@@ -94,12 +95,12 @@ impl Server {
         Answer { status, body: body.to_owned() }
     }
 
-    /// As an operator who has the token.
+    /// Sends it as an operator with the token.
     pub(crate) async fn get(&self, path: &str) -> Answer {
         self.send("GET", path, &[&format!("x-internal-token: {TOKEN}")], "").await
     }
 
-    /// As an operator who has the token.
+    /// Sends it as an operator with the token.
     pub(crate) async fn post(&self, path: &str, body: &str) -> Answer {
         let headers = [&format!("x-internal-token: {TOKEN}")[..], "content-type: application/json"];
         self.send("POST", path, &headers, body).await

@@ -1,4 +1,4 @@
-//! One data folder, one or more services on it, and what a test asks of them.
+//! A data folder, one or more services on it, and the commands of the tests.
 
 use crate::clock::ManualClock;
 use crate::faults::Faulty;
@@ -18,7 +18,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 pub(crate) const MINUTE: Duration = Duration::from_secs(60);
 
-/// What a command comes to.
+/// The result of a command.
 pub(crate) type Answer<T> = Result<T, PortError<Rejection>>;
 
 #[derive(Default)]
@@ -38,12 +38,13 @@ pub(crate) struct World {
 }
 
 impl World {
-    /// A service that is alone on its folder, with a show of section `A` (10 named seats) and `floor` (3 places).
+    /// A service that is alone on its folder, with a show of section `A` (10 named seats) and
+    /// `floor` (3 places).
     pub(crate) async fn new() -> Self {
         Self::with(sole()).await
     }
 
-    /// A service that knows of others.
+    /// A service that shares its folder with others.
     pub(crate) async fn shared() -> Self {
         Self::with(Options::default()).await
     }
@@ -63,7 +64,7 @@ impl World {
         service(&self.store, &self.clock, options)
     }
 
-    /// Checks every invariant on what is stored, and that these services report just that.
+    /// Checks every invariant on the stored rows, and that these services report exactly them.
     pub(crate) async fn check(&self, services: &[&Service]) {
         for service in services {
             let world = self.snapshot(service).await;
@@ -119,7 +120,7 @@ impl World {
         self.clock.now().plus(MINUTE)
     }
 
-    /// Wants seats by name for a minute.
+    /// Asks for seats by name for a minute.
     pub(crate) fn wish(&self, reservation: &str, seats: &[&str]) -> HoldSeats {
         HoldSeats {
             reservation: rsv(reservation),
@@ -132,7 +133,7 @@ impl World {
         }
     }
 
-    /// Wants any places of `floor` for a minute.
+    /// Asks for any places of `floor` for a minute.
     pub(crate) fn any(&self, reservation: &str, quantity: u32) -> HoldSeats {
         HoldSeats {
             section: Some(SectionId::parse("floor").unwrap()),
@@ -150,7 +151,7 @@ impl World {
     }
 }
 
-/// Nobody else writes the folder.
+/// No other process writes the folder.
 pub(crate) fn sole() -> Options {
     Options { sole_writer: true, ..Options::default() }
 }
@@ -203,7 +204,7 @@ pub(crate) async fn hold(service: &Service, wish: HoldSeats) -> Answer<Held> {
     service.hold(&CallContext::default(), wish).await
 }
 
-/// A commit that says no more than it must.
+/// A commit with only the required fields.
 pub(crate) fn paid(reservation: &str, intent: &str) -> CommitSeats {
     CommitSeats {
         reservation: rsv(reservation),
@@ -215,7 +216,7 @@ pub(crate) fn paid(reservation: &str, intent: &str) -> CommitSeats {
     }
 }
 
-/// Commits; an empty intent is none.
+/// Commits; an empty intent means none.
 pub(crate) async fn commit(service: &Service, reservation: &str, intent: &str) -> Answer<Committed> {
     service.commit(&CallContext::default(), paid(reservation, intent)).await
 }
@@ -230,7 +231,7 @@ pub(crate) async fn release(
     service.release(&CallContext::default(), command).await
 }
 
-/// The refusal of a call that must be refused.
+/// The rejection of a call that must be refused.
 #[track_caller]
 pub(crate) fn refusal<T: core::fmt::Debug>(answer: Answer<T>) -> Rejection {
     match answer {
@@ -239,7 +240,7 @@ pub(crate) fn refusal<T: core::fmt::Debug>(answer: Answer<T>) -> Rejection {
     }
 }
 
-/// The class of the failure of a call that must fail.
+/// The class of the fault of a call that must fail.
 #[track_caller]
 pub(crate) fn failure<T: core::fmt::Debug>(answer: Answer<T>) -> ports::FaultClass {
     match answer {

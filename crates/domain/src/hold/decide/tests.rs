@@ -1,4 +1,5 @@
-//! The decisions on a small stock: by hand, in every order of a small case, and at random in larger ones.
+//! The decisions on a small stock: by hand, in every order of a small case, and at random in larger
+//! ones.
 
 use super::*;
 use crate::hold::HoldKey;
@@ -56,8 +57,8 @@ fn released(cause: ReleaseCause) -> Hold {
     Hold { state: HoldState::Released { cause, at: at(7) }, ..live(&[0, 1], 5) }
 }
 
-/// Trap M1, found by simulation: the money of a refused payment is on its way back, so it must not be told "sold" when
-/// another payment has bought the seats since.
+/// Trap T-M1, found by simulation: the money of a refused payment is on its way back, so a commit
+/// of it must not answer "sold" after another payment has bought the seats.
 #[test]
 fn a_refused_payment_stays_refused_when_another_has_bought_the_seats() {
     let mut first = released(ReleaseCause::Expired);
@@ -72,7 +73,8 @@ fn a_refused_payment_stays_refused_when_another_has_bought_the_seats() {
     assert_eq!(decide(None), CommitDecision::Already(retake.clone()));
 }
 
-/// Every command of the smallest case: three seats, three buyers who each want the two seats from their own on.
+/// Every command of the smallest case: three seats, and three buyers who each want two seats,
+/// starting at their own.
 fn smallest() -> Vec<Command> {
     let mut commands = vec![Command::Pass];
     for buyer in 0..3 {
@@ -84,8 +86,8 @@ fn smallest() -> Vec<Command> {
     commands
 }
 
-/// Traps S1 and S2: three seats, three buyers, every order of up to nine commands. Orders that lead to the same rows at
-/// the same time go on as one.
+/// Traps T-S1 and T-S2: three seats, three buyers, every order of up to nine commands. Orders with
+/// the same rows at the same time continue as one.
 #[test]
 fn in_every_order_of_the_smallest_case_the_invariants_hold() {
     let mut frontier = vec![Model::new(3)];
@@ -175,7 +177,7 @@ fn seats_are_had_now_after_a_release_or_not() {
     assert_eq!(both(&blocked, &held, 4), Take::Taken(vec![seat(0), seat(1)]));
 }
 
-/// Trap S2.
+/// Trap T-S2.
 #[test]
 fn a_commit_finds_one_of_its_typed_answers() {
     let pay = intent("pay");
@@ -218,7 +220,7 @@ fn what_a_caller_says_of_a_hold_must_be_right() {
     }
 }
 
-/// Invariant I7, trap S7.
+/// Invariant I7, trap T-S7.
 #[test]
 fn an_expiry_before_its_time_is_refused_with_the_time_left() {
     let hold = live(&[0], 5);
@@ -232,7 +234,7 @@ fn an_expiry_before_its_time_is_refused_with_the_time_left() {
     assert_eq!(by(Some(ReleaseCause::ByBuyer), 9), ReleaseDecision::Release(ReleaseCause::ByBuyer));
 }
 
-/// Trap S2: a late expiry gave a sold seat away.
+/// Trap T-S2: a late expiry gave a sold seat away.
 #[test]
 fn a_release_after_a_commit_or_a_release_changes_nothing() {
     let order = OrderId::of(&rsv(1));
@@ -253,7 +255,8 @@ fn a_release_after_a_commit_or_a_release_changes_nothing() {
     }
 }
 
-/// Trap M1: a payment whose payer was told that the money comes back is never sold the seats after all.
+/// Trap T-M1: a payment that was refused, so that its payer gets the money back, never gets the
+/// seats later.
 #[test]
 fn a_refused_payment_stays_refused_and_refuses_nobody_else() {
     let mut hold = released(ReleaseCause::Expired);

@@ -1,4 +1,4 @@
-//! The promises of a line, under any commands; the cases one by one are in `cases`.
+//! The guarantees of a line, under any commands; `cases` has the single cases.
 
 mod cases;
 mod crowd;
@@ -18,7 +18,7 @@ fn line(rate: u32, burst: u32) -> Line {
     Line::new(1, Rules { burst, ..Rules::at(rate) }, Patience::default(), ms(0))
 }
 
-/// A line, a clock, and all that anybody was ever told.
+/// A line, a clock, and every ticket and pass that it gave.
 struct World {
     line: Line,
     millis: u64,
@@ -71,7 +71,7 @@ impl World {
         standing
     }
 
-    /// Ticks until there is nothing more to do.
+    /// Ticks until no work is left.
     fn tick(&mut self) {
         while self.line.tick(self.now()) {}
     }
@@ -89,7 +89,7 @@ impl World {
         self.line.held.iter().chain(&self.line.unheld).map(|(_, number)| *number).collect()
     }
 
-    /// As a gateway does it, which does not come by at every change.
+    /// Looks as a gateway does, which misses some changes.
     fn look(&mut self) {
         loop {
             let snapshot = self.line.snapshot(self.known, self.now());
@@ -104,7 +104,7 @@ impl World {
         }
     }
 
-    /// What must be so at any time.
+    /// What must hold at any time.
     fn check(&self) {
         let line = &self.line;
         let totals = line.totals;
@@ -206,7 +206,7 @@ impl World {
     }
 }
 
-/// Most passes that begin within so many milliseconds.
+/// The most passes that begin within any window of this length.
 fn densest(passes: &[(u64, Timestamp)], millis: u64) -> u64 {
     let mut times: Vec<_> = passes.iter().map(|(_, at)| at.as_millis()).collect();
     times.sort_unstable();
@@ -216,7 +216,7 @@ fn densest(passes: &[(u64, Timestamp)], millis: u64) -> u64 {
 
 proptest! {
     #![proptest_config(ProptestConfig { cases: 128, ..ProptestConfig::default() })]
-    /// W1 to W3 and W6 at every step, whatever happens.
+    /// Invariants W1 to W3 and W6 at every step, whatever happens.
     #[test]
     fn the_line_keeps_its_promises(
         steps in prop::collection::vec(step(), 1..150), rate in 1u32..40, burst in 1u32..10, window in 1u64..5_000,
@@ -234,7 +234,8 @@ proptest! {
         prop_assert_eq!(entered.len(), world.passes.len(), "one pass a ticket");
     }
 
-    /// However long ago a gateway looked, it tells places from what has changed since.
+    /// A gateway computes positions from the changes since its last look, however long ago that
+    /// was.
     #[test]
     fn a_gateway_tells_places_from_what_has_changed(steps in prop::collection::vec(step(), 1..150)) {
         let mut world = World::new(20, 5);
@@ -250,7 +251,7 @@ proptest! {
         }
     }
 
-    /// Everybody who keeps asking gets in, in the order in which they joined, whoever else vanishes.
+    /// Everyone who keeps asking gets in, in the order of joining, whoever else vanishes.
     #[test]
     fn who_stays_gets_in_and_in_order(seed: u64, people in 1usize..300, rate in 1u32..200) {
         let mut dice = SplitMix64::new(seed);

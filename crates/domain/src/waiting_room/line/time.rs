@@ -1,4 +1,4 @@
-//! What time does to a line.
+//! How a line changes with time.
 
 use super::{Line, MISSED_MAX, STALL, STEPS_MAX, State};
 use crate::time::Timestamp;
@@ -6,8 +6,8 @@ use crate::waiting_room::places::block_of;
 use std::collections::BTreeSet;
 
 impl Line {
-    /// Lets time pass: takes unused turns back, notices who is silent, forgets, and gives the turns that are due. `true`: there is
-    /// more to do at once.
+    /// Lets time pass: takes unused turns back, marks silent people absent, forgets the old, and
+    /// gives the turns that are due. `true`: more work is left, call again at once.
     pub fn tick(&mut self, now: Timestamp) -> bool {
         if now.since(self.ticked_at) > STALL {
             self.nobody_absent_before = now.plus(self.patience.grace);
@@ -33,7 +33,7 @@ impl Line {
         more
     }
 
-    /// Turns that were not used at all.
+    /// Turns that were not used at all end.
     fn end_turns(&mut self, now: Timestamp) -> bool {
         let ready_for = self.patience.ready_for;
         let (due, more) = oldest(&self.unheld, |since| now.since(since) >= ready_for);
@@ -72,7 +72,8 @@ impl Line {
         more
     }
 
-    /// Nobody waits in the blocks before the head. Who had not heard that of one of them yet is told of all.
+    /// Nobody waits in the blocks before the head. A gateway that has not seen a change of one of
+    /// them yet gets the new bound for all of them.
     fn clear_blocks(&mut self) {
         let head = block_of(self.head());
         if head > self.cleared.0 {
@@ -110,7 +111,7 @@ impl Line {
     }
 }
 
-/// The first of an index that are due, up to [`STEPS_MAX`], and whether there are more.
+/// The first due entries of an index, up to [`STEPS_MAX`], and whether there are more.
 fn oldest(
     index: &BTreeSet<(Timestamp, u64)>,
     is_due: impl Fn(Timestamp) -> bool,

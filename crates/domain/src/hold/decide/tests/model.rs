@@ -1,4 +1,4 @@
-//! A stock of a few seats whose rows are changed by nothing but the decisions.
+//! A stock of a few seats. Only the decisions change its rows.
 
 use super::*;
 use crate::invariant::{self, Counts, Owner, Phase, SeatRow, Section, World};
@@ -13,7 +13,7 @@ pub(super) enum Command {
     Pass,
 }
 
-/// Rows as the inventory stores them, changed only by decisions.
+/// Rows as the inventory stores them.
 #[derive(Clone)]
 pub(super) struct Model {
     pub(super) now: u64,
@@ -43,7 +43,7 @@ impl Model {
         }
     }
 
-    /// Releases what is due in the way; whether all of these can be had.
+    /// Releases the due holds in the way. Returns whether all wanted seats are now available.
     fn clear(&mut self, wanted: &[SeatId]) -> bool {
         let seats = self.seats.clone();
         let of = |id: &SeatId| id.as_str()[1..].parse::<usize>().expect("a number");
@@ -117,7 +117,7 @@ impl Model {
         }
     }
 
-    /// I1, I2, I4, I5, I6, I7 and the live half of I3 on the rows.
+    /// Invariants I1, I2, I4, I5, I6, I7 and the live half of I3 on the rows.
     pub(super) fn check(&self) {
         let section = SectionId::parse("a").expect("an id");
         let row = |(n, row): (usize, &Seat)| SeatRow {
@@ -151,7 +151,8 @@ impl Model {
         }
     }
 
-    /// Between two instants: versions only grow (I3), what is resolved stays so (I4), what is sold stays sold (I6).
+    /// Between two instants: versions only grow (I3), a resolved hold stays resolved (I4), a sold
+    /// seat stays sold (I6).
     pub(super) fn check_step(&self, before: &Self) {
         for (now, then) in self.seats.iter().zip(&before.seats) {
             assert!(now.version >= then.version && (now.version > then.version || now == then));
@@ -164,7 +165,7 @@ impl Model {
             assert!(then.state == HoldState::Live || now.state == then.state, "{then:?} became {now:?}");
             assert!(now.refused.starts_with(&then.refused));
             assert!(now.retakes_closed || !then.retakes_closed);
-            // Who was told that the money comes back is never sold the seats by the same payment.
+            // A refused payment never gets the seats later: its payer expects the money back.
             let (_, retake) = self.of(&then.reservation);
             if let Some(HoldState::Committed { intent, .. }) = retake.map(|hold| hold.state)
                 && before.of(&then.reservation).1.is_none()

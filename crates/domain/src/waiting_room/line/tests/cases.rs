@@ -1,4 +1,4 @@
-//! What a line does, case by case.
+//! The behaviour of a line, case by case.
 
 use super::*;
 
@@ -52,7 +52,7 @@ fn a_paused_line_gives_no_turns_and_no_more_than_the_burst_afterwards() {
     assert_eq!(world.ready().len(), 5);
 }
 
-/// Trap W3, W5: a turn that is not used costs nobody else anything, and is there again for who comes back.
+/// Traps T-W3 and T-W5: an unused turn costs nobody else anything, and its owner gets another one.
 #[test]
 fn a_missed_turn_comes_again_and_the_third_is_the_last() {
     let mut world = World::new(1, 1);
@@ -90,7 +90,7 @@ fn who_is_silent_is_absent_and_comes_back_to_the_same_place() {
     assert_eq!(world.ready(), BTreeSet::from([people[0].number]), "ahead of everybody behind them");
 }
 
-/// A store that nobody reached for a while has heard nobody.
+/// If nobody reached the store for a while, it heard nobody's sign of life.
 #[test]
 fn nobody_is_absent_for_a_silence_of_the_store() {
     let mut world = World::new(1, 1);
@@ -106,7 +106,7 @@ fn nobody_is_absent_for_a_silence_of_the_store() {
     assert_eq!(world.line.totals.absent, 1);
 }
 
-/// Trap W10. The store is empty: nobody knows anybody, but everybody has a ticket.
+/// Trap T-W10. The store is empty: it knows nobody, but everybody has a ticket.
 #[test]
 fn a_line_that_is_begun_anew_takes_everybody_back_in_order() {
     let mut world = World::new(2, 2);
@@ -137,7 +137,7 @@ fn a_line_that_is_begun_anew_takes_everybody_back_in_order() {
     assert_eq!(entered, order);
 }
 
-/// Trap W1 (invariant). What came last is lost: numbers that were given meanwhile are not given again.
+/// Invariant W1. The store loses its latest changes: numbers given meanwhile are not given again.
 #[test]
 fn a_store_that_loses_its_last_second_gives_no_number_twice() {
     let mut world = World::new(1_000, 1_000);
@@ -151,7 +151,7 @@ fn a_store_that_loses_its_last_second_gives_no_number_twice() {
     for who in 0..50_000 {
         world.join(&format!("lost-{who}")).unwrap();
     }
-    // Even where the clock of the one that takes over is behind.
+    // Even if the clock of the server that takes over is behind.
     restored.line.lost(2, restored.line.rules, ms(0));
     for who in 0..100 {
         restored.join(&format!("new-{who}")).unwrap();
@@ -164,7 +164,7 @@ fn a_store_that_loses_its_last_second_gives_no_number_twice() {
     assert!(lost.number < first, "ahead of who joined after them");
 }
 
-/// The first old ticket may come just before the line would go on: entry is not held for twice as long because of it.
+/// The first old ticket may come just before turns resume: it does not double the pause.
 #[test]
 fn after_a_loss_entry_goes_on_within_five_seconds_whenever_the_first_old_ticket_comes() {
     for after in [0, 1_400, 2_999] {
@@ -185,7 +185,8 @@ fn after_a_loss_entry_goes_on_within_five_seconds_whenever_the_first_old_ticket_
     }
 }
 
-/// A number that was given twice is the person's whom the line knows by it: the other neither enters with it nor gives it up.
+/// A number that was given twice belongs to the person the line knows by it: the other one can
+/// neither enter with it nor give it up.
 #[test]
 fn a_ticket_of_another_person_with_the_same_number_is_over() {
     let mut world = World::new(1, 1);
@@ -205,7 +206,7 @@ fn a_ticket_of_another_person_with_the_same_number_is_over() {
     ended(&mut world);
 }
 
-/// Somebody who joined again after a loss, before their page showed the old ticket.
+/// A person who joined again after a loss, before their page showed the old ticket.
 #[test]
 fn of_two_tickets_of_one_person_the_first_counts() {
     let mut world = World::new(1, 1);
@@ -232,7 +233,7 @@ fn a_ticket_that_was_forgotten_is_not_taken_back() {
     assert_eq!(world.line.beat(&gone, world.now()), Standing::Expired, "nor by a loss of what came later");
 }
 
-/// The goal of the issue: of the rate at least 98 % is used while 30 % of the people never come when it is their turn.
+/// The target: at least 98 % of the rate is used while 30 % of the people never use their turn.
 #[test]
 fn no_shows_cost_no_more_than_two_hundredths_of_the_rate() {
     for seed in 0..4 {
@@ -244,7 +245,7 @@ fn no_shows_cost_no_more_than_two_hundredths_of_the_rate() {
         for step in 0..300u64 {
             world.wait(100);
             for (index, ticket) in people.iter().enumerate() {
-                // Each asks once a second, at a moment of their own.
+                // Each person asks once a second, at a moment of their own.
                 if (step + index as u64).is_multiple_of(10) {
                     if comes[index] {
                         world.enter(ticket);
@@ -260,7 +261,8 @@ fn no_shows_cost_no_more_than_two_hundredths_of_the_rate() {
     }
 }
 
-/// People who all come at the last moment of their turn get their passes at the rate, and within the time of a turn.
+/// People who all come at the last moment of their turn get their passes at the rate, and within
+/// the time of a turn.
 #[test]
 fn a_crowd_that_comes_at_once_is_let_in_at_the_rate() {
     let mut world = World::new(50, 50);

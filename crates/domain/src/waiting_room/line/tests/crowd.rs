@@ -2,7 +2,8 @@
 
 use super::*;
 
-/// Traps W2 and W3. Each asks every two seconds as long as they are there; a twentieth asks no more after the first seconds.
+/// Traps T-W2 and T-W3. Each person asks every two seconds; a twentieth stops within the first ten
+/// seconds.
 #[test]
 fn thirty_thousand_come_a_twentieth_vanishes_and_the_line_drains() {
     const PEOPLE: usize = 30_000;
@@ -29,7 +30,7 @@ fn thirty_thousand_come_a_twentieth_vanishes_and_the_line_drains() {
                 break;
             }
         }
-        // Nobody who has been silent longer than the grace stands in front of anybody.
+        // People silent for longer than the grace stand in front of nobody.
         let oldest = line.seen.first().map(|(seen, _)| *seen);
         assert!(oldest.is_none_or(|seen| now.since(seen) <= patience.grace), "{ms} ms");
         for n in (step as usize % 8..PEOPLE).step_by(8) {
@@ -56,7 +57,7 @@ fn thirty_thousand_come_a_twentieth_vanishes_and_the_line_drains() {
         }
         assert!(ms < 120_000, "{:?}", line.totals);
     }
-    // A turn is noticed at the next question, at most two seconds later.
+    // A person notices a turn at the next question, at most two seconds later.
     let overtaken = order.iter().enumerate().filter(|(at, n)| **n + 3_000 < *at).count();
     assert_eq!(overtaken, 0);
     assert!((28_000..34_000).contains(&ended_at), "30,000 at 1,000 a second: {ended_at} ms");
