@@ -11,7 +11,7 @@ pub(super) const SERVICES: &[&str] = &["gateway", "inventory", "payment", "reser
 const TOOLS: &[&str] = &["app", "bench", "engines", "sim", "standin", "xtask"];
 
 /// What the tests of every package but `domain` may depend on, besides what the package itself may.
-const DEV: &[&str] = &["adapter-embedded", "engines", "ports-contract"];
+const DEV: &[&str] = &["adapter-embedded", "engines", "ports-contract", "testkit"];
 
 /// What an engine's crates are called, and who alone may name them.
 const ENGINES: &[(&str, &str)] = &[
@@ -36,6 +36,8 @@ fn allowed(package: &str) -> Option<&'static [&'static str]> {
         }
         // It reads the rows of services by the services' own readers, for whoever checks invariants on any store.
         "census" => Some(&["domain", "ports", "outbox", "inventory", "reservation", "payment"]),
+        // Every crate's tests use it, so it stands below all of them except the ports that it wraps.
+        "testkit" => Some(&["domain", "ports"]),
         // It starts other people's servers and knows nothing of ours.
         "engines" => Some(&[]),
         _ if TOOLS.contains(&package) => None,
@@ -44,8 +46,9 @@ fn allowed(package: &str) -> Option<&'static [&'static str]> {
     }
 }
 
-/// The domain depends on nothing at all; the others on our crates in one direction only. For its tests a service may
-/// stand on the embedded engine or on real servers, and an adapter on the services it calls.
+/// The domain depends on nothing at all; the others on our crates in one direction only. For its tests every crate may
+/// use the test kit, a service may stand on the embedded engine or on real servers, and an adapter on the services it
+/// calls.
 pub(super) fn local_dependencies(tree: &Tree) -> Vec<Finding> {
     let mut findings = Vec::new();
     for (name, package) in &tree.packages {

@@ -11,6 +11,7 @@ fn whole() -> Tree {
     let packages: &[(&str, &[&str])] = &[
         ("domain", &[]),
         ("ports", &["domain", "tokio"]),
+        ("testkit", &["domain", "ports"]),
         ("contracts", &["domain", "ports", "serde"]),
         ("runtime", &["domain", "ports", "contracts"]),
         ("adapter-embedded", &["domain", "ports", "fjall"]),
@@ -111,6 +112,9 @@ fn a_service_depends_on_no_adapter_and_no_service() {
         &["must not depend on adapter-embedded"],
     );
     reports(|t| depend(t, "worker", "adapter-embedded", Kind::Dev), &[]);
+    reports(|t| depend(t, "worker", "testkit", Kind::Normal), &["worker must not depend on testkit"]);
+    reports(|t| depend(t, "worker", "testkit", Kind::Dev), &[]);
+    reports(|t| depend(t, "testkit", "contracts", Kind::Normal), &["testkit must not depend on contracts"]);
     reports(|t| depend(t, "adapter-embedded", "worker", Kind::Normal), &["must not depend on worker"]);
     reports(|t| depend(t, "runtime", "worker", Kind::Normal), &["runtime must not depend on worker"]);
 }
