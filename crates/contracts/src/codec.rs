@@ -1,13 +1,14 @@
-//! How gRPC messages are framed: as tonic does it, with buffers of the size of ours.
+//! Frames gRPC messages as tonic does, with buffers sized for our messages.
 
 use core::marker::PhantomData;
 use prost::Message;
 use tonic::codec::{BufferSettings, Codec};
 use tonic_prost::ProstCodec;
 
-/// Bytes that a message is given room for at first. tonic's own are 8 KiB, in each direction of each call.
+/// First size of a message's buffer in bytes. tonic's default is 8 KiB, in each direction of each
+/// call.
 const AT_FIRST: usize = 512;
-/// tonic's own: so many bytes of a stream are sent in one piece.
+/// tonic's default: a stream is sent in pieces of this many bytes.
 const TOGETHER: usize = 32 * 1024;
 
 /// Protocol Buffers for messages of a few hundred bytes; larger ones grow their buffer.

@@ -1,13 +1,17 @@
-//! The event envelope of contracts 2: what travels on the queue, written by every producer and read by every consumer.
+//! The event envelope that travels on the queue: every producer writes it and every consumer reads
+//! it. Its fields are listed in `docs/contracts.md#events`.
 //!
-//! [`encode`] writes the one canonical form. [`decode`] takes that form and its equals: the type under `detail-type`, the real
-//! EventBridge envelope, the older name `reservation.hold.expired`, missing optional fields, a missing id. Everything else
-//! is [`Undecodable`] with its reason: retrying cannot help it, so it goes to the dead-letter queue at once.
+//! [`encode`] writes the one canonical form. [`decode`] accepts that form and its equivalents: the
+//! type under `detail-type`, the real EventBridge envelope, the older name
+//! `reservation.hold.expired`, missing optional fields, a missing id. Everything else is
+//! [`Undecodable`] with its reason. A retry cannot help such a message, so it goes to the
+//! dead-letter queue at once.
 //!
-//! - Fields that the contract does not name are passed over. `null` and "" are the same as a field that is left out,
-//!   because producers in other languages write them for it.
-//! - A `qty` of 0 means that the producer does not know.
-//! - Reading borrows from the body, allocates only what the event keeps, and never panics or recurses on what it is given.
+//! - Unknown fields are skipped. `null` and "" mean the same as a missing field, because producers
+//!   in other languages write them instead of leaving the field out.
+//! - A `qty` of 0 means that the producer does not know the quantity.
+//! - Decoding borrows from the body, allocates only what the event keeps, and never panics or
+//!   recurses on its input.
 
 mod raw;
 mod undecodable;
@@ -26,16 +30,17 @@ use raw::{Detail, Envelope, Object, Text};
 use serde::Serialize;
 use std::sync::Arc;
 
-/// The deepest nesting that is read; the same as serde_json's own limit for values.
+/// The deepest nesting that is decoded; the same as serde_json's own limit for values.
 const DEPTH_MAX: usize = 128;
-/// Bytes that are kept of a provider's code and words; the rest is of no use to anybody.
+/// Longest kept prefix, in bytes, of a provider's error code and error message.
 const WORDS_BYTES_MAX: usize = 1024;
 /// The older name of `reservation.expired`.
 pub const EXPIRED_ALIAS: &str = "reservation.hold.expired";
 
-/// Reads a message. `message_id` is the queue's own id, `attributes` its message attributes and system attributes.
+/// Decodes a message. `message_id` is the queue's own id, `attributes` are the message attributes
+/// and system attributes.
 ///
-/// The trace is the one of `traceparent`, then `AWSTraceHeader`, then the field `trace_id`.
+/// The trace comes from `traceparent`, else `AWSTraceHeader`, else the field `trace_id`.
 pub fn decode(
     body: &str,
     message_id: &str,
@@ -65,7 +70,7 @@ pub fn decode(
     event(kind, &envelope, message_id, attributes).map_err(|reason| Undecodable::new(reason, kind.label()))
 }
 
-/// Writes the canonical form.
+/// Encodes an event in the canonical form.
 pub fn encode(event: &Event) -> String {
     let (intent, amount, error_code, error_message, expired_at) = match &event.fact {
         Fact::ReservationExpired { expired_at } => (None, None, None, None, *expired_at),
@@ -105,7 +110,7 @@ fn kind_of(name: &str) -> Option<Kind> {
     Kind::ALL.into_iter().find(|kind| kind.wire() == name)
 }
 
-/// The label of a body that could not be read whole: its type, if at least that can be found.
+/// The label of a body that failed to decode: its type, if at least that can be found.
 fn label_of(body: &str) -> &'static str {
     let name = serde_json::from_str::<raw::TypeOnly<'_>>(body).ok().and_then(|raw| {
         let name = given(&raw.kind).or_else(|| given(&raw.detail_type))?;
@@ -207,10 +212,11 @@ fn given<'a>(text: &'a Option<Text<'_>>) -> Option<&'a str> {
     text.as_ref().map(Text::as_str).filter(|text| !text.is_empty())
 }
 
-/// Whether brackets nest deeper than [`DEPTH_MAX`]. Only a body with that many brackets is looked at closely.
+/// Whether brackets nest deeper than [`DEPTH_MAX`]. Only a body with that many brackets is scanned
+/// in full.
 fn too_deep(body: &[u8]) -> bool {
-    // Sums of bytes over short pieces, because that is what compilers turn into vector instructions: this runs over every
-    // message. `[` and `{` differ in one bit.
+    // This runs over every message, and compilers turn sums of bytes over short pieces into vector
+    // instructions. `[` and `{` differ in one bit.
     let in_piece =
         |piece: &[u8]| usize::from(piece.iter().map(|byte| u8::from(byte | 0x20 == b'{')).sum::<u8>());
     if body.chunks(255).map(in_piece).sum::<usize>() <= DEPTH_MAX {

@@ -1,10 +1,12 @@
 //! The one list of error codes and what each means over REST and gRPC.
 //!
-//! A service chooses a [`Code`] from what its rules or its adapters said, never from a text. [`TABLE`] is the only place
-//! that knows numbers and statuses, so REST and gRPC cannot answer the same refusal differently. [`WireError`] is a
-//! refusal on its way out or in: in-band in a gRPC response, as a gRPC status, or as a JSON body.
+//! A service chooses a [`Code`] from the answer of its rules or adapters, never from a text.
+//! [`TABLE`] is the only place that knows numbers and statuses, so REST and gRPC cannot answer the
+//! same refusal differently. [`WireError`] is a refusal on its way out or in: in-band in a gRPC
+//! response, as a gRPC status, or as a JSON body.
 //!
-//! The message is for the caller: no source, no path, no secret. What went wrong inside is logged where it is handled.
+//! The message is for the caller: it has no source, no path and no secret. The internal cause is
+//! logged where it is handled.
 
 mod rpc_status;
 mod wire;
@@ -13,26 +15,27 @@ pub use wire::{Detail, ErrorBody, ErrorBodyInner, WireError};
 
 use core::fmt;
 
-/// Why a request was refused or failed: `common.v1.ErrorCode` without its prefix and without UNSPECIFIED.
+/// Why a request was refused or failed: `common.v1.ErrorCode` without its prefix and without
+/// UNSPECIFIED.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Code {
-    /// Nobody knows who is asking.
+    /// The caller is not authenticated.
     Unauthenticated,
-    /// Known, and not allowed.
+    /// The caller is known, and not allowed to do this.
     Forbidden,
     /// An older spelling of [`Self::Forbidden`].
     Unauthorized,
-    /// The request makes no sense, whatever the state of the system.
+    /// The request is invalid, whatever the state of the system.
     InvalidArgument,
-    /// There is no such thing.
+    /// The named thing does not exist.
     NotFound,
-    /// It exists already, or was done already in another way.
+    /// It already exists, or was already done in another way.
     AlreadyExists,
-    /// Not in the present state.
+    /// The present state does not allow it.
     FailedPrecondition,
     /// Too many requests.
     RateLimited,
-    /// More than is allotted.
+    /// More than the caller's quota.
     QuotaExceeded,
     /// The Idempotency-Key is missing.
     IdempotencyRequired,
@@ -42,15 +45,15 @@ pub enum Code {
     ReservationExpired,
     /// The payment is not approved.
     PaymentNotApproved,
-    /// The seats are somebody else's.
+    /// Somebody else has the seats.
     InventoryConflict,
-    /// Fewer seats are left than were asked for.
+    /// Fewer seats are left than requested.
     InsufficientInventory,
-    /// A failure inside.
+    /// An internal failure.
     Internal,
-    /// Cannot serve now.
+    /// The service cannot answer now.
     Unavailable,
-    /// Took too long.
+    /// The request took too long.
     Timeout,
     /// A service behind this one took too long.
     UpstreamTimeout,
@@ -62,7 +65,7 @@ pub enum Code {
     ConcurrentModification,
 }
 
-/// One line of [`TABLE`].
+/// One row of [`TABLE`].
 #[derive(Debug, Clone, Copy)]
 pub struct Row {
     /// The code.
@@ -83,8 +86,8 @@ const fn row(code: Code, text: &'static str, number: i32, http: u16, grpc: tonic
 
 /// Every code with its text, number, HTTP status and gRPC status.
 ///
-/// ABORTED is kept for what may work the next time, because clients retry it; a lasting conflict over seats, keys or
-/// state is FAILED_PRECONDITION or ALREADY_EXISTS.
+/// ABORTED is reserved for refusals that may succeed the next time, because clients retry it. A
+/// lasting conflict over seats, keys or state is FAILED_PRECONDITION or ALREADY_EXISTS.
 pub const TABLE: [Row; 22] = [
     row(Code::Unauthenticated, "UNAUTHENTICATED", 1, 401, tonic::Code::Unauthenticated),
     row(Code::Forbidden, "FORBIDDEN", 2, 403, tonic::Code::PermissionDenied),
@@ -111,7 +114,7 @@ pub const TABLE: [Row; 22] = [
 ];
 
 impl Code {
-    /// The line of [`TABLE`] of this code. The table is in the order of the enum; a test says so.
+    /// This code's row of [`TABLE`]. A test checks that the table is in the order of the enum.
     const fn row(self) -> Row {
         TABLE[self as usize]
     }
@@ -139,14 +142,15 @@ impl Code {
         self.row().grpc
     }
 
-    /// Reads [`Self::as_str`], with or without the prefix `ERROR_CODE_`; `None` for a code that this program does not
-    /// know.
+    /// Reads [`Self::as_str`], with or without the prefix `ERROR_CODE_`; `None` for a code that
+    /// this program does not know.
     pub fn parse(text: &str) -> Option<Self> {
         let text = text.strip_prefix("ERROR_CODE_").unwrap_or(text);
         TABLE.iter().find(|row| row.text == text).map(|row| row.code)
     }
 
-    /// Reads [`Self::proto`]; `None` for UNSPECIFIED and for a number that this program does not know.
+    /// Reads [`Self::proto`]; `None` for UNSPECIFIED and for a number that this program does not
+    /// know.
     pub fn from_proto(number: i32) -> Option<Self> {
         TABLE.iter().find(|row| row.number == number).map(|row| row.code)
     }

@@ -1,13 +1,14 @@
-//! The inventory's commands and answers on the wire, both directions: inventory-api reads commands and writes answers
-//! with this module, its clients do the reverse, so the two cannot disagree.
+//! The inventory's commands and answers on the wire, both directions. inventory-api reads commands
+//! and writes answers with this module and its clients do the reverse, so the two cannot disagree.
 //!
-//! Business refusals are in-band (status OK, `error` set, particulars in `details`); a request that contradicts itself
-//! and an outage are gRPC statuses. Readers decide by the particulars; where an earlier peer gives none, by the error's code,
-//! then by the status enum of the answer. Nothing is ever decided by looking at a message.
+//! Business refusals are in-band (status OK, `error` set, particulars in `details`). A request that
+//! contradicts itself and an outage are gRPC statuses. Readers decide by the particulars; where an
+//! earlier peer gives none, by the error's code, then by the answer's status enum. No reader
+//! decides by a message.
 //!
-//! - [`hold_from_proto`] and its like read a command, [`hold_to_proto`] writes it.
-//! - [`hold_response`] and its like write an answer, [`held_from_proto`] reads it.
-//! - [`rejection_to_error`] is also what reservation-api answers its own callers with.
+//! - [`hold_from_proto`] and its siblings read a command, [`hold_to_proto`] writes it.
+//! - [`hold_response`] and its siblings write an answer, [`held_from_proto`] reads it.
+//! - reservation-api also answers its own callers with [`rejection_to_error`].
 
 mod answer;
 mod read;

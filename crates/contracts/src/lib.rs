@@ -1,11 +1,12 @@
-//! Bytes to domain and back: the gRPC messages, the event envelope, the REST bodies, and the one list of error codes.
+//! Bytes to domain and back: the gRPC messages, the event envelope, the REST bodies, and the one
+//! list of error codes.
 //!
-//! Everything that crosses a process is written here once, so that a producer and a consumer, or REST and gRPC, cannot
-//! disagree. The crate is pure apart from the generated gRPC clients and servers: it opens no connection, reads no
-//! clock, and knows nothing of how a service works.
+//! Everything that crosses a process boundary is defined here once, so a producer and a consumer,
+//! or REST and gRPC, cannot disagree. The crate is pure apart from the generated gRPC clients and
+//! servers: it opens no connection, reads no clock, and does not know how a service works.
 //!
-//! Where a business answer has a wire form (`inventory_wire`, `payment_wire`, `reservation_wire`), both directions
-//! stand in one module: the service encodes with it and the client decodes with it.
+//! Where a business answer has a wire form (`inventory_wire`, `payment_wire`, `reservation_wire`),
+//! one module holds both directions: the service encodes with it and the client decodes with it.
 
 pub mod codec;
 pub mod envelope;

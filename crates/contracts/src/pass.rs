@@ -1,9 +1,11 @@
-//! The pass of a waiting room (design part 6), signed and checked as pure functions: the time is an argument.
+//! Signs and verifies the pass of a waiting room. Both are pure functions: the time is an argument.
+//! See `docs/design.md#the-waiting-room`.
 //!
-//! It is made by the gateway when somebody's turn has come and redeemed by the reservation service, once. Its text is
-//! `p1.<payload>.<signature>`, both parts base64url without padding: the payload is JSON, the signature HMAC-SHA256 over all
-//! before the last point. The scheme is fixed by the prefix and names no algorithm, so none can be chosen by whoever presents
-//! it. The signature is compared in constant time, and before anything of the payload is read.
+//! The gateway makes a pass when a person's turn comes, and the reservation service redeems it
+//! once. Its text is `p1.<payload>.<signature>`, both parts base64url without padding: the payload
+//! is JSON, the signature is HMAC-SHA256 over everything before the last point. The prefix fixes
+//! the scheme and names no algorithm, so the bearer cannot choose one. The signature is compared in
+//! constant time, before any part of the payload is read.
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -15,28 +17,28 @@ use sha2::Sha256;
 use std::borrow::Cow;
 use std::sync::Arc;
 
-/// Bytes of a pass, at most: three ids of 128 bytes, each byte escaped, and the rest.
+/// Longest pass in bytes: three ids of 128 bytes with every byte escaped, and the rest.
 pub const BYTES_MAX: usize = 4 * 1024;
-/// Bytes of an id, at most.
+/// Longest id in bytes.
 pub const ID_BYTES_MAX: usize = 128;
 
 const SCHEME: &str = "p1.";
 
-/// What a pass says.
+/// The content of a pass.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Pass {
-    /// Which turn of the show it is of, up to [`ID_BYTES_MAX`]. Two passes of one turn have the same, so one of them is
-    /// redeemed at most.
+    /// Names one turn of the show, up to [`ID_BYTES_MAX`]. Two passes for one turn have the same
+    /// id, so at most one of them is redeemed.
     pub id: Arc<str>,
-    /// The show that it is for.
+    /// The show that it admits to.
     pub show: ShowId,
-    /// Whose it is.
+    /// The only person it admits.
     pub person: PersonId,
-    /// It is good until then.
+    /// The first moment at which it is no longer valid.
     pub expires_at: Timestamp,
 }
 
-/// Why a pass is not believed.
+/// Why a pass is rejected.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum Rejected {
     /// Not a pass, or one of a later scheme.
@@ -45,7 +47,7 @@ pub enum Rejected {
     /// Signed with another secret, or changed.
     #[error("its signature does not match")]
     WrongSignature,
-    /// Its time is over.
+    /// It has expired.
     #[error("it has expired")]
     Expired,
 }
@@ -76,8 +78,8 @@ pub fn sign(secret: &[u8], pass: &Pass) -> String {
     text
 }
 
-/// Reads a pass that one of these secrets has signed: the one in use, and while it is changed the one before. Whose it is and
-/// for what, the caller compares.
+/// Reads a pass that one of these secrets has signed: the current secret and, during a rotation,
+/// the one before. The caller compares the person and the show.
 pub fn verify(secrets: &[&[u8]], text: &str, now: Timestamp) -> Result<Pass, Rejected> {
     if text.len() > BYTES_MAX {
         return Err(Rejected::Malformed);
@@ -123,7 +125,7 @@ mod tests {
         }
     }
 
-    /// With Python's hmac and base64 over the same bytes.
+    /// The expected value was computed with Python's hmac and base64 over the same bytes.
     #[test]
     fn a_pass_has_the_form_that_is_documented() {
         let text = sign(b"whsec_0123456789", &pass("show:7", "show", "kim"));

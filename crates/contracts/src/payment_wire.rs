@@ -1,8 +1,9 @@
-//! The payment provider's answers on the wire, both directions: payment-sim-api writes with this module, its clients
-//! read with it.
+//! The payment provider's answers on the wire, both directions: payment-sim-api writes with this
+//! module, its clients read with it.
 //!
-//! On the wire AUTHORIZED is PROCESSING, CAPTURED is COMPLETED and VOIDED is CANCELLED (contracts 3.3). Refusals are in-band:
-//! status OK with `error` set. The same refusals as gRPC statuses, which earlier services may send, are read too.
+//! On the wire AUTHORIZED is PROCESSING, CAPTURED is COMPLETED and VOIDED is CANCELLED
+//! (`docs/contracts.md#payment-sim-api`). Refusals are in-band: status OK with `error` set. Earlier
+//! services may send the same refusals as gRPC statuses; these are read too.
 
 use crate::error::{Code, WireError};
 use crate::payment::v1 as proto;
@@ -27,8 +28,8 @@ pub const fn status_to_proto(status: Status) -> proto::PaymentStatus {
     }
 }
 
-/// Reads [`status_to_proto`]; an EXPIRED intent of earlier services was never captured, so it is voided. `None` for
-/// UNSPECIFIED and for numbers of the future.
+/// Reads [`status_to_proto`]. An EXPIRED intent of earlier services was never captured, so it
+/// counts as voided. `None` for UNSPECIFIED and for unknown numbers.
 pub fn status_from_proto(number: i32) -> Option<Status> {
     match proto::PaymentStatus::try_from(number).ok()? {
         proto::PaymentStatus::Unspecified => None,
@@ -41,7 +42,7 @@ pub fn status_from_proto(number: i32) -> Option<Status> {
     }
 }
 
-/// The status in JSON bodies, in the words of the wire.
+/// The status in JSON bodies, named as in the messages.
 pub const fn status_text(status: Status) -> &'static str {
     match status {
         Status::Pending => "PENDING",
@@ -66,7 +67,8 @@ pub fn rejection_to_error(intent: &PaymentIntentId, rejection: &PaymentRejection
     }
 }
 
-/// Reads [`rejection_to_error`], and the same refusals without particulars. `None` for what is no refusal.
+/// Reads [`rejection_to_error`], and the same refusals without particulars. `None` if the error is
+/// not a refusal.
 pub fn rejection_from_error(error: &WireError) -> Option<PaymentRejection> {
     match error.code {
         Code::NotFound => Some(PaymentRejection::NoSuchPayment),
@@ -148,8 +150,9 @@ pub fn cancel_to_proto(command: &CancelPayment) -> proto::CancelPaymentRequest {
     }
 }
 
-/// Reads [`cancel_to_proto`]. A caller without a key is given the one key that every full cancel of this intent has; the
-/// amount is for the service to check against the price, so it is handed back beside the command.
+/// Reads [`cancel_to_proto`]. A caller without a key gets the one key that every full cancel of
+/// this intent has. The amount is returned beside the command, for the service to check against the
+/// price.
 pub fn cancel_from_proto(
     request: &proto::CancelPaymentRequest,
 ) -> Result<(CancelPayment, Option<Money>), WireError> {
@@ -171,7 +174,7 @@ pub fn cancel_from_proto(
     ))
 }
 
-/// The answer to CancelPayment. `at` is when the money went back the first time.
+/// The answer to CancelPayment. `at` is when the money was first given back.
 pub fn cancel_response(
     intent: &PaymentIntentId,
     answer: Result<(&Cancelled, &Currency, Timestamp), &PaymentRejection>,
@@ -211,7 +214,7 @@ pub fn cancelled_from_proto(
     Ok(Cancelled { status, refunded })
 }
 
-/// Reads who asks about a payment: its id, and the person if the caller said so.
+/// Reads a question about a payment: its id, and the person if the caller names one.
 pub fn get_from_proto(
     request: &proto::GetPaymentStatusRequest,
 ) -> Result<(PaymentIntentId, Option<PersonId>), WireError> {

@@ -1,8 +1,10 @@
-//! Reservations on the wire, both directions: the internal REST of contracts 3.2 (`GET` and `PATCH
-//! /internal/reservations/{id}`) and the gRPC message of a reservation.
+//! Reservations on the wire, both directions: the internal REST (`GET` and `PATCH
+//! /internal/reservations/{id}`, `docs/contracts.md#reservation-api`) and the gRPC message of a
+//! reservation.
 //!
-//! reservation-api reads a [`Patch`] and writes answers with this module; the worker's client does the reverse. Answers of
-//! earlier services are read by their HTTP status first and by whatever their body says second; a body may be missing.
+//! reservation-api reads a [`Patch`] and writes answers with this module; the worker's client does
+//! the reverse. Answers of earlier services are read first by their HTTP status, then by their
+//! body, which may be missing.
 
 mod read;
 
@@ -42,8 +44,8 @@ pub fn patch_of(command: &EndReservation) -> Patch {
     patch
 }
 
-/// Reads [`patch_of`]. "" means the same as a field that is left out. A field that does not belong to the status is not an
-/// error: earlier senders fill every field they know.
+/// Reads [`patch_of`]. "" means the same as a missing field. A field that does not belong to the
+/// status is not an error: earlier senders fill every field they know.
 pub fn command_of(id: ReservationId, patch: &Patch) -> Result<EndReservation, WireError> {
     let given = |text: &Option<String>| text.clone().filter(|text| !text.is_empty());
     let text = |name: &Option<String>| given(name).map(Arc::<str>::from);
@@ -117,7 +119,7 @@ pub fn reservation_to_proto(reservation: &Reservation) -> proto::Reservation {
     }
 }
 
-/// The refusal to read or end a reservation that nobody knows: 404.
+/// The refusal to read or end an unknown reservation: 404.
 pub fn no_such_reservation(id: &ReservationId) -> WireError {
     WireError::new(Code::NotFound, format!("no reservation {id}")).detail(
         "reservation_id",
@@ -126,8 +128,8 @@ pub fn no_such_reservation(id: &ReservationId) -> WireError {
     )
 }
 
-/// The refusal of a move that the present status does not allow; over REST its status is 409, and the body is
-/// [`illegal_body`].
+/// The refusal of a move that the present status does not allow. Over REST its status is 409 and
+/// its body is [`illegal_body`].
 pub fn illegal_move(current: Status, intent: Option<&PaymentIntentId>) -> WireError {
     let error = WireError::new(
         Code::FailedPrecondition,
@@ -140,7 +142,8 @@ pub fn illegal_move(current: Status, intent: Option<&PaymentIntentId>) -> WireEr
     }
 }
 
-/// The body of a 409: the error, and beside it the present state for clients that do not read `details`.
+/// The body of a 409: the error and, for clients that do not read `details`, the present state
+/// beside it.
 pub fn illegal_body(error: &WireError, current: Status, intent: Option<&PaymentIntentId>) -> Illegal {
     Illegal {
         error: error.to_json().error,

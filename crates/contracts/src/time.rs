@@ -1,13 +1,13 @@
 //! Points in time on the wire: RFC 3339 text with milliseconds, and `google.protobuf.Timestamp`.
 //!
-//! Both forms end with the year 9999, so [`Timestamp::MAX`] and everything after that year is written as about its last
-//! second. Times before 1970 are not ours; reading one fails.
+//! Both forms end with the year 9999, so [`Timestamp::MAX`] and every later time is written as
+//! about the last second of that year. Reading a time before 1970 fails.
 
 use domain::time::Timestamp;
 use jiff::civil;
 use jiff::fmt::temporal::{DateTimeParser, DateTimePrinter};
 
-/// 9999-12-30T22:00:00Z, the last second that every offset can tell.
+/// 9999-12-30T22:00:00Z, the last second that every offset can express.
 const LAST_MILLIS: i64 = 253_402_207_200_000;
 
 static PRINTER: DateTimePrinter = DateTimePrinter::new().precision(Some(3));
@@ -19,11 +19,13 @@ pub fn rfc3339(at: Timestamp) -> String {
     PRINTER.timestamp_to_string(&instant)
 }
 
-/// Reads RFC 3339 with any offset. A text without an offset is taken as UTC, because earlier producers write local date
-/// and time of machines that run on UTC. `None` for anything else and for times before 1970.
+/// Reads RFC 3339 with any offset. A text without an offset is read as UTC, because earlier
+/// producers write the local time of machines that run on UTC. `None` for anything else and for
+/// times before 1970.
 pub fn parse_rfc3339(text: &str) -> Option<Timestamp> {
     let bytes = text.as_bytes();
-    // The parser also takes week dates, bare dates and zone annotations, which RFC 3339 has not.
+    // The parser also accepts week dates, bare dates and zone annotations, which RFC 3339 does not
+    // have.
     if bytes.get(10).is_none_or(|b| !matches!(b, b'T' | b't' | b' ')) || text.contains('[') {
         return None;
     }
@@ -47,8 +49,8 @@ pub fn to_proto(at: Timestamp) -> prost_types::Timestamp {
     prost_types::Timestamp { seconds: millis / 1000, nanos: (millis % 1000) as i32 * 1_000_000 }
 }
 
-/// From a protobuf message; parts of a millisecond are dropped. `None` for times before 1970 and for nanoseconds outside
-/// of a second.
+/// From a protobuf message; parts of a millisecond are dropped. `None` for times before 1970 and
+/// for nanoseconds outside a second.
 pub fn from_proto(at: &prost_types::Timestamp) -> Option<Timestamp> {
     let seconds = u64::try_from(at.seconds).ok()?;
     let nanos = u64::try_from(at.nanos).ok().filter(|nanos| *nanos < 1_000_000_000)?;

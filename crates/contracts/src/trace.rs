@@ -1,7 +1,8 @@
-//! Trace context on the wire: the W3C `traceparent` and AWS' `X-Amzn-Trace-Id` (SQS: `AWSTraceHeader`).
+//! Trace context on the wire: the W3C `traceparent` and AWS' `X-Amzn-Trace-Id` (SQS:
+//! `AWSTraceHeader`).
 //!
-//! A malformed header is ignored, as the W3C recommendation asks; it never makes a message or a call unusable. An id that
-//! is not hexadecimal is passed on as it came (contracts 2).
+//! A malformed header is ignored, as the W3C recommendation asks; it never makes a message or a
+//! call unusable. An id that is not hexadecimal is passed on unchanged.
 
 use ports::Trace;
 use std::sync::Arc;
@@ -13,8 +14,8 @@ pub const AWS_TRACE_HEADER: &str = "AWSTraceHeader";
 /// The gRPC metadata key and HTTP header of callers older than W3C trace context.
 pub const TRACE_ID: &str = "x-trace-id";
 
-/// The trace that message attributes and the body's `trace_id` name, in the order of contracts 2: `traceparent`, then
-/// `AWSTraceHeader`, then the field.
+/// The trace of a message: from the attribute `traceparent`, else from `AWSTraceHeader`, else from
+/// the body's field `trace_id`.
 pub fn of_message(attributes: &[(String, String)], trace_id: Option<&str>) -> Trace {
     let attribute = |name: &str| {
         attributes.iter().find(|(key, _)| key.eq_ignore_ascii_case(name)).map(|(_, value)| value.trim())
@@ -31,8 +32,9 @@ pub fn of_message(attributes: &[(String, String)], trace_id: Option<&str>) -> Tr
     Trace { trace_id: trace_id.map(Arc::from), traceparent: None }
 }
 
-/// The trace id inside a well-formed `traceparent`, following <https://www.w3.org/TR/trace-context/#traceparent-header>:
-/// versions after 00 may carry more after the flags, version ff and all-zero ids are invalid, digits are lower case.
+/// The trace id inside a well-formed `traceparent`, following
+/// <https://www.w3.org/TR/trace-context/#traceparent-header>: versions after 00 may carry more
+/// after the flags, version ff and all-zero ids are invalid, digits are lower case.
 pub fn trace_id_of(traceparent: &str) -> Option<&str> {
     let field = |from: usize, to: usize| {
         let text = traceparent.get(from..to)?;
@@ -50,9 +52,10 @@ pub fn trace_id_of(traceparent: &str) -> Option<&str> {
     (dashes && end && !zero(id) && !zero(span)).then_some(id)
 }
 
-/// Reads `Root=1-xxxxxxxx-xxxxxxxxxxxxxxxxxxxxxxxx;Parent=xxxxxxxxxxxxxxxx;Sampled=1`. The two parts of the root, joined, are
-/// the trace id (<https://docs.aws.amazon.com/xray/latest/devguide/xray-api-sendingdata.html#xray-api-traceids>); with a
-/// parent it is a whole trace context.
+/// Reads `Root=1-xxxxxxxx-xxxxxxxxxxxxxxxxxxxxxxxx;Parent=xxxxxxxxxxxxxxxx;Sampled=1`. The two
+/// parts of the root, joined, are the trace id
+/// (<https://docs.aws.amazon.com/xray/latest/devguide/xray-api-sendingdata.html#xray-api-traceids>).
+/// With a parent it is a whole trace context.
 pub fn of_aws(header: &str) -> Option<Trace> {
     let part = |name: &str| {
         header

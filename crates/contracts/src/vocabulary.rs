@@ -1,7 +1,9 @@
-//! The words that several services share, domain to protobuf and back: money, seats, statuses, identifiers, counts.
+//! Values that several services share, from domain to protobuf and back: money, seats, statuses,
+//! identifiers, counts.
 //!
-//! Reading is where text from outside becomes a checked value: a bad identifier or count is a [`WireError`] that names
-//! its field. Answers of earlier peers are read more kindly than requests: what is missing is `None`.
+//! Reading turns text from outside into a checked value: a bad identifier or count is a
+//! [`WireError`] that names its field. Answers of earlier peers are read more leniently than
+//! requests: a missing value is `None`.
 
 use crate::common::v1 as common;
 use crate::error::{Code, WireError};
@@ -11,7 +13,8 @@ use domain::money::{Currency, Money};
 use domain::reservation::Status;
 use domain::seat::{SeatStatus, SeatView};
 
-/// Reads a required identifier of a request: `required(ReservationId::parse, "reservation_id", &text)`.
+/// Reads a required identifier of a request: `required(ReservationId::parse, "reservation_id",
+/// &text)`.
 pub fn required<T>(
     parse: impl Fn(&str) -> Result<T, InvalidId>,
     field: &'static str,
@@ -36,13 +39,12 @@ pub fn optional<T>(
     if text.is_empty() { Ok(None) } else { required(parse, field, text).map(Some) }
 }
 
-/// Reads the seats of a request. More than a reservation can have are refused by the rules, with the right words; here
-/// the list is only kept from being absurdly long.
+/// Reads the seats of a request. The rules limit their number and have the message for it.
 pub fn seat_ids(texts: &[impl AsRef<str>]) -> Result<Vec<SeatId>, WireError> {
     texts.iter().map(|text| required(SeatId::parse, "seat_ids", text.as_ref())).collect()
 }
 
-/// Reads a count of a request; 0 means that the caller does not say.
+/// Reads a count of a request; 0 means that the caller gives none.
 pub fn quantity(given: i64) -> Result<u32, WireError> {
     u32::try_from(given).map_err(|_| {
         let max = domain::limits::SEATS_PER_RESERVATION_MAX;
@@ -54,7 +56,7 @@ pub fn quantity(given: i64) -> Result<u32, WireError> {
     })
 }
 
-/// A count for an answer; what does not fit stays at the largest that does.
+/// A count for an answer, capped at `i32::MAX`.
 pub fn count(n: u64) -> i32 {
     i32::try_from(n).unwrap_or(i32::MAX)
 }
@@ -93,9 +95,9 @@ pub fn seat_id_to_proto(seat: &SeatId) -> common::Seat {
     common::Seat { id: seat.as_str().to_owned(), ..common::Seat::default() }
 }
 
-/// Reads a seat of an answer; `status` stands in where the answer has none that we know. An answer without a section is
-/// taken at the words of our own seat names (`<section>-<row>-<number>`), one without a price costs nothing.
-/// `None` for a seat without a usable identifier.
+/// Reads a seat of an answer; `status` is the default if the answer has none that we know. A
+/// missing section is taken from the form of our own seat names (`<section>-<row>-<number>`), a
+/// missing price is 0. `None` for a seat without a usable identifier.
 pub fn seat_from_proto(seat: common::Seat, status: SeatStatus) -> Option<SeatView> {
     let id = SeatId::parse(&seat.id).ok()?;
     let section = SectionId::parse(&seat.section)
@@ -120,7 +122,7 @@ pub const fn seat_status_to_proto(status: SeatStatus) -> common::SeatStatus {
     }
 }
 
-/// Reads [`seat_status_to_proto`]; `None` for UNSPECIFIED and for what this program does not know.
+/// Reads [`seat_status_to_proto`]; `None` for UNSPECIFIED and for unknown numbers.
 pub fn seat_status_from_proto(number: i32) -> Option<SeatStatus> {
     match common::SeatStatus::try_from(number).ok()? {
         common::SeatStatus::Unspecified => None,
@@ -151,8 +153,8 @@ pub const fn reservation_status_to_proto(status: Status) -> proto::ReservationSt
     }
 }
 
-/// Reads the status of a reservation; PENDING of earlier services is a hold on its way. `None` for what our rules have no
-/// word for (FAILED, REFUNDED, UNSPECIFIED, numbers of the future).
+/// Reads the status of a reservation; PENDING of earlier services is a hold in progress. `None` for
+/// statuses that our rules do not have (FAILED, REFUNDED, UNSPECIFIED, unknown numbers).
 pub fn reservation_status_from_proto(number: i32) -> Option<Status> {
     match proto::ReservationStatus::try_from(number).ok()? {
         proto::ReservationStatus::Pending | proto::ReservationStatus::Hold => Some(Status::Hold),

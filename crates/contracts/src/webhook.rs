@@ -1,20 +1,22 @@
-//! Signing and checking webhooks (contracts 3.3), as pure functions: the time is an argument.
+//! Signs and verifies webhooks. Both are pure functions: the time is an argument. The headers are
+//! listed in `docs/contracts.md#payment-sim-api`.
 //!
-//! The signature is HMAC-SHA256 over `timestamp "." body`, so neither can be changed or replayed later without the secret.
-//! It is compared in constant time, and before the timestamp is judged: whoever lacks the secret learns nothing about
-//! our clock. Remembering ids, so that a webhook has its effect once, is for the receiver.
+//! The signature is HMAC-SHA256 over `timestamp "." body`, so neither can be changed or replayed
+//! later without the secret. It is compared in constant time and before the timestamp, so a caller
+//! without the secret learns nothing about our clock. The receiver remembers ids, so that a webhook
+//! takes effect once.
 
 use core::time::Duration;
 use domain::time::Timestamp;
 use hmac::{Hmac, Mac};
 use sha2::Sha256;
 
-/// How far the timestamp may be from our clock, to either side.
+/// Largest allowed distance between the timestamp and our clock, in either direction.
 pub const TOLERANCE: Duration = Duration::from_secs(5 * 60);
 
 const SCHEME: &str = "sha256=";
 
-/// Why a webhook is not believed.
+/// Why a webhook is rejected.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum Rejected {
     /// A header is missing or empty; its name is given.
@@ -26,7 +28,7 @@ pub enum Rejected {
     /// The signature is not `sha256=` and 64 hexadecimal digits.
     #[error("the signature is not sha256=<64 hexadecimal digits>")]
     MalformedSignature,
-    /// The signature is another one.
+    /// The signature does not match.
     #[error("the signature does not match")]
     WrongSignature,
     /// The timestamp is more than [`TOLERANCE`] away.
@@ -34,7 +36,7 @@ pub enum Rejected {
     OutsideTolerance,
 }
 
-/// The value of `X-Webhook-Timestamp` for a moment: seconds since 1970.
+/// The value of `X-Webhook-Timestamp` at a point in time: seconds since 1970.
 pub fn timestamp(at: Timestamp) -> String {
     (at.as_millis() / 1000).to_string()
 }
@@ -52,8 +54,8 @@ pub fn sign(secret: &[u8], timestamp: &str, body: &[u8]) -> String {
     text
 }
 
-/// Checks a webhook against the secret and our clock. `timestamp` and `signature` are the values of the headers, `None`
-/// where a header is missing; `body` is the body as it came.
+/// Checks a webhook against the secret and our clock. `timestamp` and `signature` are the values of
+/// the headers, `None` if a header is missing; `body` is the body as received.
 pub fn verify(
     secret: &[u8],
     timestamp: Option<&str>,
@@ -76,8 +78,8 @@ pub fn verify(
     Ok(())
 }
 
-/// Seconds since 1970, or milliseconds if the number is at least 10^11 (in seconds that is the year 5138): providers
-/// write both.
+/// Seconds since 1970, or milliseconds if the number is at least 10^11 (in seconds that is the year
+/// 5138). Providers write both.
 pub fn unix_time(number: u64) -> Timestamp {
     Timestamp::from_millis(if number >= 100_000_000_000 { number } else { number * 1000 })
 }
@@ -115,7 +117,8 @@ mod tests {
         verify(SECRET, Some(timestamp), Some(signature), body, now)
     }
 
-    /// The value was computed with `printf '1737626400.{"type":"payment.approved"}' | openssl dgst -sha256 -hmac whsec_test`.
+    /// The expected value is the output of
+    /// `printf '1737626400.{"type":"payment.approved"}' | openssl dgst -sha256 -hmac whsec_test`.
     #[test]
     fn the_signature_is_the_one_that_other_programs_compute() {
         assert_eq!(
@@ -141,7 +144,7 @@ mod tests {
         assert_eq!(check(&stamp, &upper, BODY, NOW), Ok(()));
     }
 
-    /// Trap M5: unsigned and replayable webhooks.
+    /// Trap T-M5: unsigned and replayable webhooks.
     #[test]
     fn whatever_is_changed_the_webhook_is_not_believed() {
         let stamp = timestamp(NOW);

@@ -1,26 +1,27 @@
-//! What the readers of answers have in common: an answer is a result, a typed refusal, another error, or unreadable.
+//! Shared by the readers of answers: an answer is a result, a typed refusal, another error, or
+//! unreadable.
 
 use crate::common::v1 as common;
 use crate::error::{Code, WireError};
 
-/// The header of an answer that an earlier request under the same Idempotency-Key has had (contracts 3.1), and gRPC metadata
-/// between services. Its value is `true`.
+/// The header, and gRPC metadata between services, that marks the recorded answer to an earlier
+/// request under the same Idempotency-Key. Its value is `true`.
 pub const RECORDED: &str = "x-idempotency-cached";
 
-/// An answer that is not the result that was asked for.
+/// An answer other than the requested result.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Refusal<R> {
     /// The other side understood and says no.
     Rejected(R),
-    /// The other side reports a failure; its code says of what kind.
+    /// The other side reports a failure; the code names its kind.
     Failed(WireError),
-    /// The answer makes no sense to this program; in words for the log.
+    /// This program cannot read the answer; the text is for the log.
     Unreadable(String),
 }
 
 impl<R> Refusal<R> {
-    /// Sorts an in-band error: a refusal if `rejection` says so, else a failure. An error without a code that this
-    /// program knows is an internal failure of the other side.
+    /// Sorts an in-band error: a refusal if `rejection` recognises it, else a failure. An error
+    /// with an unknown code is an internal failure of the other side.
     pub fn of(error: common::Error, rejection: impl Fn(&WireError) -> Option<R>) -> Self {
         let number = error.code;
         let message = error.message.clone();
@@ -34,7 +35,8 @@ impl<R> Refusal<R> {
     }
 }
 
-/// Whether an in-band error is one: some earlier services always send the message and leave it empty when all is well.
+/// Whether an in-band error is set. Some earlier services always send the message and leave it
+/// empty on success.
 pub fn is_set(error: &common::Error) -> bool {
     *error != common::Error::default()
 }

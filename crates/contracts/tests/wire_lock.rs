@@ -1,5 +1,6 @@
-//! Other programs already speak these names and numbers. `proto/wire.lock` lists every one of them; fields, values and
-//! methods may be added to the protos, but a line of the list that is no longer true breaks somebody.
+//! Other programs already use these names and numbers. `proto/wire.lock` lists every one of them.
+//! Fields, values and methods may be added to the protos; a listed line that is no longer true
+//! breaks a caller.
 
 use prost::Message;
 use prost_types::field_descriptor_proto::{Label, Type};

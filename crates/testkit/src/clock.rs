@@ -8,11 +8,12 @@ use ports::Clock;
 use std::collections::BTreeMap;
 use tokio::sync::oneshot;
 
-/// Wall-clock time of a [`ManualClock::default`] when it starts, in milliseconds since the Unix epoch.
+/// Wall-clock time of a [`ManualClock::default`] when it starts, in milliseconds since the Unix
+/// epoch.
 pub const START_MS: u64 = 1_750_000_000_000;
 
-/// See the module. Sleepers wake in the order of their due times, those of equal times in the order in which they began
-/// to sleep. A sleep of zero returns at once.
+/// See the module. Sleepers wake in the order of their due times, those of equal times in the order
+/// in which they began to sleep. A sleep of zero returns at once.
 #[derive(Debug)]
 pub struct ManualClock {
     start: Timestamp,
@@ -53,7 +54,8 @@ impl ManualClock {
         Self { start, pauses: Pauses::Wait, state: Mutex::default() }
     }
 
-    /// Sleeps shorter than `limit` end at once, so that a test need not wait out backoffs between rivals.
+    /// Sleeps shorter than `limit` end at once, so that a test need not wait out backoffs between
+    /// rivals.
     #[must_use]
     pub const fn skipping_sleeps_below(mut self, limit: Duration) -> Self {
         self.pauses = Pauses::SkipBelow(limit);
@@ -73,7 +75,8 @@ impl ManualClock {
         self.advance_to(now);
     }
 
-    /// Moves time so that so much has elapsed, and wakes the sleepers that are due. Time never moves back.
+    /// Moves time so that so much has elapsed, and wakes the sleepers that are due. Time never
+    /// moves back.
     pub fn advance_to(&self, elapsed: Duration) {
         let mut state = self.state.lock();
         assert!(elapsed >= state.elapsed, "{elapsed:?} is before {:?}", state.elapsed);
@@ -128,8 +131,8 @@ impl Clock for ManualClock {
     }
 }
 
-/// Waits in real time until a condition holds, at most about a minute. Each look moves the clock by `step`; zero leaves
-/// it alone. Panics with `condition` when it never holds.
+/// Waits in real time until a condition holds, at most about a minute. Each look moves the clock by
+/// `step`; zero leaves it alone. Panics with `condition` when it never holds.
 pub async fn until<F: Future<Output = bool>>(
     clock: &ManualClock,
     step: Duration,

@@ -4,7 +4,8 @@ use core::sync::atomic::{AtomicU64, Ordering};
 use domain::random::{Random, SplitMix64};
 use ports::Entropy;
 
-/// The numbers of [`SplitMix64`] for a seed, shared between tasks. It prints its seed, which a failing test then shows.
+/// The numbers of [`SplitMix64`] for a seed, shared between tasks. It prints its seed, which a
+/// failing test then shows.
 #[derive(Debug)]
 pub struct SeededEntropy(AtomicU64);
 
@@ -21,8 +22,8 @@ impl SeededEntropy {
         Self(AtomicU64::new(seed))
     }
 
-    /// Numbers that no other call in this process or in a process that runs at the same time gets. For names on servers
-    /// that test processes share.
+    /// Numbers that no other call in this process or in a process that runs at the same time gets.
+    /// For names on servers that test processes share.
     pub fn unique() -> Self {
         let count = UNIQUE.fetch_add(1, Ordering::Relaxed);
         Self::new((u64::from(std::process::id()) << 32) + count)

@@ -1,7 +1,8 @@
 //! Ends an operation at any one of its calls to the outside.
 //!
-//! Every call of the ports that a test wraps passes the same [`Fuse`]. It counts them, so a test can make the n-th call
-//! go wrong, for every n until the operation has no more calls. That tries every crash point of the operation.
+//! Every call of the ports that a test wraps passes the same [`Fuse`]. It counts them, so a test
+//! can make the n-th call go wrong, for every n until the operation has no more calls. That tries
+//! every crash point of the operation.
 
 use parking_lot::Mutex;
 use tokio::sync::watch;
@@ -53,7 +54,8 @@ impl Fuse {
         self.crashed.send_replace(false);
     }
 
-    /// From now on every call succeeds. Returns true if the fuse was still armed: the operation had fewer calls.
+    /// From now on every call succeeds. Returns true if the fuse was still armed: the operation had
+    /// fewer calls.
     pub fn disarm(&self) -> bool {
         self.armed.lock().take().is_some()
     }

@@ -1,9 +1,11 @@
-//! Scaffolding for the tests of every crate: a clock that a test moves, seeded randomness, ports that fail on demand, and
-//! captured logs. It is a dev-dependency only and ships in no binary.
+//! Scaffolding for the tests of every crate: a clock that a test moves, seeded randomness, ports
+//! that fail on demand, and captured logs. It is a dev-dependency only and ships in no binary.
 //!
-//! - [`ManualClock`]: time moves only when the test moves it; [`until`] waits for a condition while time moves.
+//! - [`ManualClock`]: time moves only when the test moves it; [`until`] waits for a condition while
+//!   time moves.
 //! - [`SeededEntropy`]: the same numbers for the same seed, which it prints.
-//! - [`FaultyStore`] and [`FaultyQueue`]: a real engine behind faults that the test chooses, from a queue or by a rule.
+//! - [`FaultyStore`] and [`FaultyQueue`]: a real engine behind faults that the test chooses, from a
+//!   queue or by a rule.
 //! - [`Fuse`]: makes the n-th call of an operation fail or crash, to try every crash point.
 //! - [`Logs`]: what a test logged, by message and field.
 

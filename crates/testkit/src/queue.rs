@@ -31,10 +31,12 @@ pub enum SendFate {
 
 type EntryRule = Box<dyn Fn(&Outgoing) -> Option<EntryFate> + Send + Sync>;
 
-/// A queue that publishes outbox rows, with faults. Entries must have a group and a deduplication id.
+/// A queue that publishes outbox rows, with faults. Entries must have a group and a deduplication
+/// id.
 pub struct FaultyQueue {
     inner: Arc<dyn Queue>,
-    /// An event's row must still be in this store when it is sent: it is deleted after the send, never before.
+    /// An event's row must still be in this store when it is sent: it is deleted after the send,
+    /// never before.
     store: Arc<dyn Store>,
     row_key: fn(&str) -> Key,
     entry_rule: Mutex<Option<EntryRule>>,
@@ -46,7 +48,8 @@ pub struct FaultyQueue {
 }
 
 impl FaultyQueue {
-    /// Wraps a queue; nothing fails yet. `row_key` is where an event's outbox row lives in `store`, by the event's id.
+    /// Wraps a queue; nothing fails yet. `row_key` is where an event's outbox row lives in `store`,
+    /// by the event's id.
     pub fn over(inner: Arc<dyn Queue>, store: Arc<dyn Store>, row_key: fn(&str) -> Key) -> Self {
         Self {
             inner,
@@ -92,7 +95,8 @@ impl FaultyQueue {
         self.calls.lock().clone()
     }
 
-    /// Deduplication ids that were sent when their row was already gone. Always a defect of the sender.
+    /// Deduplication ids that were sent when their row was already gone. Always a defect of the
+    /// sender.
     pub fn sent_without_row(&self) -> Vec<String> {
         self.sent_without_row.lock().clone()
     }

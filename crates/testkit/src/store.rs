@@ -74,8 +74,8 @@ pub enum Fate {
 
 type Rule = Box<dyn Fn(StoreCall<'_>) -> Option<Fate> + Send + Sync>;
 
-/// Any store, with faults. The rule decides first, then the plan for that kind of call; every other call is carried out.
-/// Each call yields before and after, so that rivals on one thread interleave.
+/// Any store, with faults. The rule decides first, then the plan for that kind of call; every other
+/// call is carried out. Each call yields before and after, so that rivals on one thread interleave.
 pub struct FaultyStore {
     inner: Arc<dyn Store>,
     fuse: Option<Arc<Fuse>>,
@@ -212,7 +212,8 @@ impl Store for FaultyStore {
         let fate = self.fate(StoreCall::Commit(&writes));
         yield_now().await;
         let answer = match (fate, &self.fuse) {
-            // Without an answer a caller cannot know whether its commit was carried out, so this is never `Failed`.
+            // Without an answer a caller cannot know whether its commit was carried out, so this is
+            // never `Failed`.
             (Fate::Done, Some(fuse)) => fuse.pass(self.inner.commit(writes), || Err(lost())).await,
             (Fate::Done, None) => self.inner.commit(writes).await,
             (Fate::AnswerLost, _) => self.inner.commit(writes).await.and_then(|()| Err(lost())),

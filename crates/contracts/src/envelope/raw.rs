@@ -1,11 +1,11 @@
-//! The envelope as it stands in the body, borrowed from it.
+//! The envelope as it appears in the body, borrowed from it.
 
 use core::marker::PhantomData;
 use serde::de::value::MapAccessDeserializer;
 use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
 use std::borrow::Cow;
 
-/// Every field of every form of the envelope; unknown ones are passed over.
+/// Every field of every form of the envelope; unknown fields are skipped.
 #[derive(serde::Deserialize)]
 pub(super) struct Envelope<'a> {
     #[serde(borrow, default)]
@@ -60,8 +60,8 @@ pub(super) struct TypeOnly<'a> {
     pub(super) detail_type: Option<Text<'a>>,
 }
 
-/// A text that borrows from the body unless it has escapes. (serde borrows a bare `Cow` so, but not one inside `Option`
-/// or `Vec`.)
+/// A text that borrows from the body unless it has escapes. (serde borrows a bare `Cow` this way,
+/// but not one inside `Option` or `Vec`.)
 pub(super) struct Text<'a>(Cow<'a, str>);
 
 impl Text<'_> {
@@ -92,8 +92,8 @@ impl<'de: 'a, 'a> Deserialize<'de> for Text<'a> {
     }
 }
 
-/// A value that stands in the body as an object. serde's derived readers also take arrays, field by field, which nobody
-/// means.
+/// A value that is an object in the body. serde's derived readers also accept arrays, field by
+/// field, which no producer means.
 pub(super) struct Object<T>(pub(super) T);
 
 impl<'de, T: Deserialize<'de>> Deserialize<'de> for Object<T> {

@@ -1,7 +1,7 @@
 use super::*;
 use proptest::prelude::*;
 
-/// The example of contracts 2, letter by letter.
+/// The example of `docs/contracts.md#events`, byte for byte.
 const EXAMPLE: &str = r#"{ "id": "evt_…", "type": "payment.approved", "source": "payment-sim-api",
   "detail": { "reservation_id": "rsv_456", "event_id": "evt_2025_1001", "qty": 2, "seat_ids": ["A1","A2"],
               "payment_intent_id": "pay_abc", "amount": 120000, "currency": "KRW" },
@@ -144,7 +144,7 @@ fn a_trace_id_that_is_not_hexadecimal_is_kept() {
     assert_eq!(trace.trace_id, event.trace_id);
 }
 
-/// Trap T12: bad payloads were retried, and unknown types became metric labels.
+/// Trap T-T12: bad payloads were retried, and unknown types became metric labels.
 #[test]
 fn each_kind_of_bad_payload_has_its_reason_and_a_fixed_label() {
     let approved = |detail: &str| format!(r#"{{"type":"payment.approved","detail":{detail}}}"#);

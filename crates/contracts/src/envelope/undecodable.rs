@@ -1,4 +1,4 @@
-//! Why a message cannot be understood.
+//! Why a message cannot be decoded.
 
 use core::fmt;
 use domain::id::InvalidId;
@@ -9,22 +9,22 @@ use domain::id::InvalidId;
 pub struct Undecodable {
     /// Why.
     pub reason: Reason,
-    /// The value of the metric label `type`: `expired`, `approved` or `failed` if at least the type could be read, else
-    /// `unknown`. Never taken from the message.
+    /// The value of the metric label `type`: `expired`, `approved` or `failed` if at least the type
+    /// could be read, else `unknown`. Never taken from the message.
     pub kind_label: &'static str,
 }
 
 /// Everything that can be wrong with a message.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Reason {
-    /// The body is not JSON; the parser's words.
+    /// The body is not JSON; the parser's message.
     NotJson(String),
     /// The body is longer than [`domain::limits::MESSAGE_BYTES_MAX`].
     TooLarge {
         /// Its length.
         bytes: usize,
     },
-    /// The body nests deeper than anything that is meant.
+    /// The body nests deeper than any real event.
     TooDeep,
     /// The type is none of ours; its first bytes.
     UnknownType(String),
@@ -37,9 +37,9 @@ pub enum Reason {
         /// The rule.
         why: InvalidId,
     },
-    /// A field has the wrong type or a value outside of its range; the parser's words.
+    /// A field has the wrong type or a value out of range; the parser's message.
     BadField(String),
-    /// A field is no point in time.
+    /// A field is not a point in time.
     BadTime(&'static str),
 }
 
@@ -82,7 +82,8 @@ impl fmt::Display for Reason {
     }
 }
 
-/// The first bytes of a text that may quote the message, so that reasons stay short enough for message attributes.
+/// The first bytes of a text that may quote the message, so that reasons stay short enough for
+/// message attributes.
 pub(super) fn clipped(text: &str) -> String {
     const MAX: usize = 160;
     text[..text.floor_char_boundary(MAX)].to_owned()

@@ -146,14 +146,15 @@ impl WireError {
         Some(Self { code: Code::parse(&code)?, message, trace_id, details })
     }
 
-    /// Reads the typed error that [`tonic::Status`] of ours carries in its details; `None` for a status of another make.
+    /// Reads the typed error that [`tonic::Status`] of ours carries in its details; `None` for a
+    /// status of another make.
     pub fn from_status(status: &tonic::Status) -> Option<Self> {
         rpc_status::decode(status.details()).and_then(Self::from_proto)
     }
 }
 
-/// The gRPC status of the code, with the whole error in its details, as `google.rpc.Status` holding a
-/// `common.v1.Error`: grpcurl and other tools show it, and [`WireError::from_status`] reads it.
+/// The gRPC status of the code, with the whole error in its details, as `google.rpc.Status` holding
+/// a `common.v1.Error`: grpcurl and other tools show it, and [`WireError::from_status`] reads it.
 impl From<WireError> for tonic::Status {
     fn from(error: WireError) -> Self {
         let code = error.code.grpc_code();

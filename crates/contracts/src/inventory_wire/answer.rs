@@ -1,6 +1,7 @@
 //! The inventory's answers as messages.
 //!
-//! `Err` is for the gRPC status: a request that contradicts itself. Every other refusal is inside the message.
+//! `Err` becomes a gRPC status: the request contradicts itself. Every other refusal is inside the
+//! message.
 
 use super::rejection::{Subject, rejection_to_error};
 use crate::common::v1 as common;
@@ -13,7 +14,7 @@ use domain::seat::SeatStatus;
 use ports::inventory::{CommitSeats, Committed, Held, HeldState, HoldSeats, ReleaseSeats};
 use std::sync::Arc;
 
-/// The answer to ReserveSeat; `trace_id` is told with a refusal.
+/// The answer to ReserveSeat; a refusal carries `trace_id`.
 pub fn hold_response(
     command: &HoldSeats,
     answer: Result<&Held, &Rejection>,
@@ -45,7 +46,7 @@ pub fn hold_response(
     })
 }
 
-/// The answer to CommitReservation; `trace_id` is told with a refusal.
+/// The answer to CommitReservation; a refusal carries `trace_id`.
 pub fn commit_response(
     command: &CommitSeats,
     answer: Result<&Committed, &Rejection>,
@@ -75,7 +76,7 @@ pub fn commit_response(
     })
 }
 
-/// The answer to ReleaseHold; `trace_id` is told with a refusal.
+/// The answer to ReleaseHold; a refusal carries `trace_id`.
 pub fn release_response(
     command: &ReleaseSeats,
     answer: Result<&Released, &Rejection>,

@@ -1,7 +1,7 @@
 //! The inventory's answers, read by a client.
 //!
-//! An answer with an `error` is a refusal or a failure whatever else it says, with one exception: a release that had
-//! happened before is done, even where an earlier peer sets an error beside ALREADY_RELEASED.
+//! An answer with an `error` is a refusal or a failure, whatever its other fields say. There is one
+//! exception: an earlier peer may set an error beside ALREADY_RELEASED, and that release is done.
 
 use super::rejection::{Call, Subject, rejection_from_error};
 use crate::common::v1 as common;
@@ -85,7 +85,8 @@ pub fn committed_from_proto(
             .map_err(|why| Refusal::Unreadable(format!("the order_id of the commit {why}")))?,
     };
     let at = instant(response.committed_at.as_ref());
-    // The sale is done whatever the answer says of its seats, so an odd seat is left out and not a failure.
+    // The sale is done whatever the answer says about its seats, so an unusable seat is skipped and
+    // is no failure.
     let seats = response.sold_seats.into_iter().filter_map(|seat| seat_from_proto(seat, SeatStatus::Sold));
     Ok(Committed { order, seats: seats.collect(), at })
 }
@@ -145,7 +146,7 @@ fn total(seats: &[SeatView]) -> Money {
     Money { amount: seats.iter().fold(0, |sum, seat| sum.saturating_add(seat.price.amount)), currency }
 }
 
-/// Earlier peers may not say when; nothing depends on it.
+/// Earlier peers may leave the time out; nothing depends on it.
 fn instant(at: Option<&prost_types::Timestamp>) -> Timestamp {
     at.and_then(time::from_proto).unwrap_or(Timestamp::EPOCH)
 }

@@ -1,4 +1,4 @@
-//! Every refusal of the inventory, to an error with typed particulars and back.
+//! Every refusal of the inventory, as an error with typed particulars and back.
 
 use crate::error::{Code, Detail, WireError};
 use core::time::Duration;
@@ -6,7 +6,7 @@ use domain::hold::{BadRequest, Rejection};
 use domain::id::{OrderId, ReservationId, SeatId, SectionId, ShowId};
 use ports::inventory::{CommitSeats, HoldSeats, ReleaseSeats};
 
-/// What a refused command was about; refusals that name nothing themselves are told with it.
+/// The subject of a refused command. Refusals that name nothing themselves are encoded with it.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Subject<'a> {
     /// The reservation.
@@ -58,7 +58,7 @@ impl<'a> From<&'a ReleaseSeats> for Subject<'a> {
 const SEATS: &str = "seat_ids";
 const UNTIL: &str = "hold_expires_at";
 
-/// A refusal with its code, its words for the caller, and its particulars.
+/// A refusal with its code, its message for the caller, and its particulars.
 pub fn rejection_to_error(subject: Subject<'_>, rejection: &Rejection) -> WireError {
     let reservation = subject.reservation.map_or("", ReservationId::as_str);
     let show = subject.show.map_or("", ShowId::as_str);
@@ -118,8 +118,8 @@ pub fn rejection_to_error(subject: Subject<'_>, rejection: &Rejection) -> WireEr
     }
 }
 
-/// Reads [`rejection_to_error`], and the same refusals of earlier peers without particulars. `None` for what is no
-/// refusal of this command.
+/// Reads [`rejection_to_error`], and the same refusals of earlier peers without particulars. `None`
+/// if the error is not a refusal of this command.
 pub fn rejection_from_error(call: Call, subject: Subject<'_>, error: &WireError) -> Option<Rejection> {
     let known = error.details.iter().find_map(|detail| by_detail(subject, error, detail));
     known.or_else(|| by_code(call, subject, error.code))
@@ -183,7 +183,7 @@ fn by_detail(subject: Subject<'_>, error: &WireError, detail: &Detail) -> Option
     Some(rejection)
 }
 
-/// How long to wait when an earlier peer says "not due" and not for how long: one backoff step.
+/// How long to wait when an earlier peer says "not due" without a time: one backoff step.
 const REST_UNSAID: Duration = Duration::from_secs(1);
 
 fn by_code(call: Call, subject: Subject<'_>, code: Code) -> Option<Rejection> {
@@ -206,7 +206,7 @@ fn by_code(call: Call, subject: Subject<'_>, code: Code) -> Option<Rejection> {
     }
 }
 
-/// The order that was named, or the one that the reservation can become.
+/// The named order, or the only order that the reservation can become.
 fn order(named: &str, subject: Subject<'_>) -> Option<OrderId> {
     OrderId::parse(named).ok().or_else(|| subject.reservation.map(OrderId::of))
 }

@@ -1,7 +1,8 @@
 //! Commands to the inventory as messages, and messages as commands.
 //!
-//! Only the form is checked here: identifiers, counts, times. Whether a command makes sense (duplicate seats, too many,
-//! quantity against seats) is for the rules, which have the words for it.
+//! Only the form is checked here: identifiers, counts, times. The rules decide whether a command
+//! makes sense (duplicate seats, too many, quantity against seats), and they have the messages for
+//! it.
 
 use crate::error::{Code, WireError};
 use crate::reservation::v1 as proto;
@@ -26,7 +27,7 @@ pub fn hold_to_proto(command: &HoldSeats) -> proto::ReserveSeatRequest {
     }
 }
 
-/// Reads a hold. `until_default` applies where an earlier caller says no hold_expires_at.
+/// Reads a hold. `until_default` applies if an earlier caller gives no hold_expires_at.
 pub fn hold_from_proto(
     request: &proto::ReserveSeatRequest,
     until_default: Timestamp,
@@ -86,8 +87,8 @@ pub fn release_to_proto(command: &ReleaseSeats) -> proto::ReleaseHoldRequest {
     }
 }
 
-/// Reads a release. Only the reservation is required; a reason that has no meaning here is refused rather than guessed,
-/// because the rules differ between an expiry and a cancellation.
+/// Reads a release. Only the reservation is required. An unknown reason is refused rather than
+/// guessed, because the rules differ between an expiry and a cancellation.
 pub fn release_from_proto(request: &proto::ReleaseHoldRequest) -> Result<ReleaseSeats, WireError> {
     let cause = match request.reason.as_str() {
         "" => None,

@@ -106,7 +106,7 @@ fn every_rejection() -> Vec<Rejection> {
     all
 }
 
-/// What a client makes of an error that came as a gRPC status.
+/// How a client reads an error that came as a gRPC status.
 fn from_status(call: Call, error: WireError) -> Option<Rejection> {
     let error = WireError::from_status(&tonic::Status::from(error)).unwrap();
     let hold = hold();
@@ -120,7 +120,8 @@ fn rejected<T>(answer: Result<T, Refusal<Rejection>>) -> Option<Rejection> {
     }
 }
 
-/// Trap S5: a refusal was told by its text; here every one is told by its particulars, over each of the three calls.
+/// Trap T-S5: clients recognised a refusal by its text. Here particulars identify every refusal,
+/// over each of the three calls.
 #[test]
 fn every_rejection_is_the_same_after_the_journey() {
     for rejection in every_rejection() {

@@ -43,7 +43,7 @@ pub fn ended_from_rest(
         StatusCode::CONFLICT => {
             let value: Value = serde_json::from_slice(body).unwrap_or_default();
             let error = failure(status, body);
-            // Two writers at once is no word on the move itself.
+            // Two writers at once say nothing about the move itself.
             if error.code == Code::ConcurrentModification {
                 return Err(Refusal::Failed(error));
             }
@@ -58,8 +58,8 @@ pub fn ended_from_rest(
     }
 }
 
-/// The code that an HTTP status means where a body does not say one. The status decides how a caller goes on, so that a
-/// proxy's answer counts like a service's.
+/// The code that an HTTP status means if the body has none. The status decides how a caller
+/// continues, so a proxy's answer counts like a service's.
 pub fn code_of_status(status: StatusCode) -> Code {
     match status.as_u16() {
         401 => Code::Unauthenticated,
@@ -77,7 +77,8 @@ pub fn code_of_status(status: StatusCode) -> Code {
     }
 }
 
-/// The failure that an answer reports: its own error if it has one whose code agrees with the status, else the status'.
+/// The failure that an answer reports: the body's error if its code agrees with the status, else
+/// the status.
 fn failure(status: StatusCode, body: &[u8]) -> WireError {
     let own = serde_json::from_slice::<ErrorBody>(body).ok();
     let message = own.as_ref().map(|body| body.error.message.clone());
@@ -93,7 +94,7 @@ fn failure(status: StatusCode, body: &[u8]) -> WireError {
     }
 }
 
-/// A particular of a 409: from `details`, else beside the error, else inside of it.
+/// A particular of a 409: from `details`, else beside the error, else inside it.
 fn told(value: &Value, error: &WireError, field: &str, reason: &str) -> Option<String> {
     let detail = error.details.iter().find(|d| d.field == field && d.reason == reason);
     let places = [

@@ -63,7 +63,7 @@ fn a_patch_to_a_status_that_is_no_end_is_refused() {
     assert_eq!(command_of(id(), &patch).unwrap_err().details[0].field, "order_id");
 }
 
-/// The senders of earlier days fill every field and do not say that the inventory is settled.
+/// Earlier senders fill every field and do not say that the inventory is settled.
 #[test]
 fn a_patch_of_an_earlier_sender_leaves_the_inventory_to_the_receiver() {
     let patch: Patch = serde_json::from_str(

@@ -1,4 +1,4 @@
-//! Bodies of inventory-api's administration of shows (contracts 3.4).
+//! Bodies of inventory-api's show administration (`docs/contracts.md#inventory-api`).
 
 use crate::error::{Code, WireError};
 use serde::{Deserialize, Serialize};
@@ -7,17 +7,18 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct CreateShow {
-    /// The show's id; made from its content if it is left out, so that the same show again is the same.
+    /// The show's id; derived from its content if left out, so that repeating a request makes no
+    /// second show.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub event_id: Option<String>,
     /// For people.
     pub name: String,
-    /// ISO 4217; KRW if it is left out.
+    /// ISO 4217; KRW if left out.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub currency: Option<String>,
     /// At least one.
     pub sections: Vec<Section>,
-    /// How the show is entered; none = anybody may reserve.
+    /// The rules of its waiting room; without one anybody may reserve.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub waiting_room: Option<WaitingRoom>,
 }
@@ -28,15 +29,15 @@ pub struct CreateShow {
 pub struct Section {
     /// Unique within the show.
     pub id: String,
-    /// For people; the id if it is left out.
+    /// For people; the id if left out.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
-    /// Minor units a seat.
+    /// Price of one seat in minor units.
     pub price: u64,
     /// Numbered rows: seats `<section>-<row>-<number>`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rows: Option<Vec<Row>>,
-    /// The ids of the seats, as they are.
+    /// The ids of the seats, used as they are.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub seats: Option<Vec<String>>,
     /// General admission: places `<section>-<n>`.
@@ -56,13 +57,13 @@ pub struct Row {
     pub to: u32,
 }
 
-/// How a show is entered.
+/// The rules of a show's waiting room.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct WaitingRoom {
-    /// People a second, above 0.
+    /// People admitted per second, above 0.
     pub rate_per_sec: f64,
-    /// People at once; one second's worth if it is left out.
+    /// People admitted at once; one second's worth if left out.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub burst: Option<f64>,
     /// Whether a reservation needs a pass.
@@ -74,19 +75,19 @@ const fn yes() -> bool {
     true
 }
 
-/// What a section is made of, once it is known to be exactly one thing.
+/// The layout of a section that has exactly one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Layout<'a> {
     /// Numbered rows.
     Rows(&'a [Row]),
     /// Listed seats.
     Seats(&'a [String]),
-    /// So many places.
+    /// This many places.
     Capacity(u32),
 }
 
 impl Section {
-    /// What the section is made of; an error unless it is exactly one of the three.
+    /// The section's layout; an error unless exactly one of the three is given.
     pub fn layout(&self) -> Result<Layout<'_>, WireError> {
         match (&self.rows, &self.seats, self.capacity) {
             (Some(rows), None, None) => Ok(Layout::Rows(rows)),
@@ -123,7 +124,7 @@ pub struct Show {
     pub total_seats: u64,
     /// Its sections with their counts.
     pub sections: Vec<SectionCounts>,
-    /// How it is entered.
+    /// The rules of its waiting room, if it has one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub waiting_room: Option<WaitingRoom>,
 }
@@ -135,9 +136,9 @@ pub struct SectionCounts {
     pub id: String,
     /// For people.
     pub name: String,
-    /// Minor units a seat.
+    /// Price of one seat in minor units.
     pub price: u64,
-    /// `seats` that have names, or `general` admission.
+    /// `seats` with names, or `general` admission.
     #[serde(default)]
     pub kind: Kind,
     /// All seats.
@@ -152,19 +153,19 @@ pub struct SectionCounts {
     pub blocked: u64,
 }
 
-/// Whether the seats of a section are asked for by name.
+/// Whether buyers choose the seats of a section by name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Kind {
     /// Each seat has a name.
     #[default]
     Seats,
-    /// So many places, of which nobody chooses one.
+    /// Places without names; nobody chooses one.
     General,
 }
 
 impl Kind {
-    /// As on the wire.
+    /// The text on the wire.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Seats => "seats",
@@ -217,9 +218,9 @@ pub struct SeatList {
 /// The answer to [`SeatList`].
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SeatsChanged {
-    /// The seats that were changed, or were so already.
+    /// The seats that are now in the requested state.
     pub changed: Vec<String>,
-    /// The seats that were not.
+    /// The seats that could not be changed.
     pub refused: Vec<SeatRefused>,
 }
 
@@ -228,7 +229,8 @@ pub struct SeatsChanged {
 pub struct SeatRefused {
     /// The seat.
     pub seat_id: String,
-    /// What it is instead: `AVAILABLE`, `HELD`, `SOLD` or `BLOCKED`; `NO_SUCH_SEAT` if the show has none of that id.
+    /// Its present status: `AVAILABLE`, `HELD`, `SOLD` or `BLOCKED`; `NO_SUCH_SEAT` if the show has
+    /// no such seat.
     pub status: String,
 }
 

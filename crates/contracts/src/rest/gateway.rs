@@ -1,4 +1,4 @@
-//! Bodies of gateway-api (contracts 3.1).
+//! Bodies of gateway-api (`docs/contracts.md#gateway-api`).
 
 use serde::{Deserialize, Serialize};
 
@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 pub struct Join {
     /// The show.
     pub event_id: String,
-    /// Who joins, if nobody is signed in.
+    /// The joining person, for callers without a sign-in.
     #[serde(default)]
     pub user_id: Option<String>,
 }
@@ -16,19 +16,19 @@ pub struct Join {
 /// The answer to [`Join`], status 202.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Joined {
-    /// The ticket: everything else about the place is asked with it.
+    /// The ticket; every later call about this position names it.
     pub waiting_token: String,
-    /// People ahead, and oneself.
+    /// People ahead, counting the caller.
     pub position_hint: u64,
     /// `waiting`.
     pub status: QueueStatus,
-    /// Whole seconds; `null` if nobody can say.
+    /// Estimated wait in whole seconds; `null` if unknown.
     pub eta_sec: Option<u64>,
-    /// When to ask for the status next.
+    /// Milliseconds to wait before the next status call.
     pub poll_after_ms: u64,
 }
 
-/// Where somebody stands in the line.
+/// The state of a position in the line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum QueueStatus {
@@ -36,14 +36,14 @@ pub enum QueueStatus {
     Waiting,
     /// It is their turn, or they have entered and their pass lives.
     Ready,
-    /// They came too late, or their pass has run out.
+    /// They missed their turn, or their pass has expired.
     Expired,
     /// They have left.
     Left,
 }
 
 impl QueueStatus {
-    /// As on the wire.
+    /// The text on the wire.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Waiting => "waiting",
@@ -57,24 +57,24 @@ impl QueueStatus {
 /// The answer of `GET /queue/status`, and each event of `GET /queue/stream`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Status {
-    /// Where they stand.
+    /// The state of the position.
     pub status: QueueStatus,
-    /// People ahead, and oneself; 0 for who does not wait.
+    /// People ahead, counting the caller; 0 for a caller who does not wait.
     pub position: u64,
-    /// Whole seconds; `null` if nobody can say.
+    /// Estimated wait in whole seconds; `null` if unknown.
     pub eta_sec: Option<u64>,
     /// Whole seconds since they joined.
     pub waiting_time: u64,
-    /// `POST /queue/enter` gives a pass now.
+    /// `POST /queue/enter` would give a pass now.
     pub ready_for_entry: bool,
-    /// When to ask next.
+    /// Milliseconds to wait before the next status call.
     pub poll_after_ms: u64,
-    /// The operator has stopped the line for a while.
+    /// The operator has paused the line.
     pub paused: bool,
-    /// What the operator says to those who wait.
+    /// The operator's message to the line.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub message: Option<String>,
-    /// Whole seconds that the turn can still be used.
+    /// Whole seconds until the turn lapses.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ready_for_sec: Option<u64>,
 }
@@ -92,9 +92,9 @@ pub struct Enter {
 pub struct Entered {
     /// `granted`.
     pub admission: String,
-    /// The pass: good for one reservation of this show by this person.
+    /// The pass: valid for one reservation of this show by this person.
     pub reservation_token: String,
-    /// Whole seconds that the pass is good for.
+    /// Whole seconds until the pass expires.
     pub ttl_sec: u64,
 }
 
@@ -110,7 +110,7 @@ pub struct Left {
 pub struct Events {
     /// Every show on sale.
     pub events: Vec<Event>,
-    /// RFC 3339: when this was so.
+    /// RFC 3339: when these counts were read.
     pub as_of: String,
 }
 
@@ -127,7 +127,7 @@ pub struct Event {
     pub total: u64,
     /// Free seats.
     pub remaining: u64,
-    /// A reservation needs a pass of the waiting room.
+    /// True if a reservation needs a pass of the waiting room.
     pub waiting_room: bool,
 }
 
@@ -140,13 +140,13 @@ pub struct Availability {
     pub name: String,
     /// ISO 4217.
     pub currency: String,
-    /// A reservation needs a pass of the waiting room.
+    /// True if a reservation needs a pass of the waiting room.
     pub waiting_room: bool,
     /// Free seats.
     pub remaining: u64,
     /// Its sections.
     pub sections: Vec<Section>,
-    /// RFC 3339: when this was so.
+    /// RFC 3339: when these counts were read.
     pub as_of: String,
 }
 
@@ -157,7 +157,7 @@ pub struct Section {
     pub id: String,
     /// For people.
     pub name: String,
-    /// Minor units a seat.
+    /// Price of one seat in minor units.
     pub price: u64,
     /// `seats` with names, or `general` admission.
     pub kind: String,
@@ -180,7 +180,7 @@ pub struct Seats {
     pub section: String,
     /// Its seats in their order.
     pub seats: Vec<Seat>,
-    /// RFC 3339: when this was so.
+    /// RFC 3339: when these counts were read.
     pub as_of: String,
 }
 
@@ -228,13 +228,13 @@ pub struct Reserved {
     pub status: String,
     /// The show.
     pub event_id: String,
-    /// The seats, also those that were picked.
+    /// The seats, including those that the service picked.
     pub seat_ids: Vec<String>,
     /// How many.
     pub quantity: u64,
     /// RFC 3339.
     pub hold_expires_at: String,
-    /// Milliseconds until then, for clocks that are wrong.
+    /// Milliseconds until then, for clients with a wrong clock.
     pub hold_expires_in_ms: u64,
     /// Minor units.
     pub total_amount: i64,
@@ -249,7 +249,7 @@ pub struct Reservation {
     pub reservation_id: String,
     /// The show.
     pub event_id: String,
-    /// Whose it is.
+    /// The owner.
     pub user_id: String,
     /// `HOLD`, `CONFIRMED`, `CANCELLED` or `EXPIRED`.
     pub status: String,
@@ -263,7 +263,7 @@ pub struct Reservation {
     pub currency: String,
     /// RFC 3339.
     pub hold_expires_at: String,
-    /// Milliseconds until then, for clocks that are wrong; 0 when that has passed.
+    /// Milliseconds until then, for clients with a wrong clock; 0 once it has passed.
     pub hold_expires_in_ms: u64,
     /// RFC 3339.
     pub created_at: String,
@@ -281,14 +281,14 @@ pub struct Reservation {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Intent {
-    /// What is paid for.
+    /// The reservation to pay for.
     pub reservation_id: String,
     /// Minor units: the reservation's total.
     pub amount: i64,
     /// ISO 4217; KRW if it is left out.
     #[serde(default)]
     pub currency: Option<String>,
-    /// How the simulated provider shall decide: `APPROVE`, `FAIL`, `DELAY`, `RANDOM` or `TIMEOUT`.
+    /// The decision of the simulated provider: `APPROVE`, `FAIL`, `DELAY`, `RANDOM` or `TIMEOUT`.
     #[serde(default)]
     pub scenario: Option<String>,
 }
@@ -300,7 +300,7 @@ pub struct IntentMade {
     pub payment_intent_id: String,
     /// `PENDING`.
     pub status: String,
-    /// `webhook`: the outcome comes to the reservation by itself.
+    /// `webhook`: the outcome reaches the reservation without another call.
     pub next: String,
 }
 
@@ -325,6 +325,6 @@ pub struct Payment {
     pub amount: i64,
     /// ISO 4217.
     pub currency: String,
-    /// What it pays for.
+    /// The reservation that it pays for.
     pub reservation_id: String,
 }

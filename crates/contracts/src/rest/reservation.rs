@@ -1,4 +1,4 @@
-//! Bodies of reservation-api (contracts 3.2).
+//! Bodies of reservation-api (`docs/contracts.md#reservation-api`).
 
 use serde::{Deserialize, Serialize};
 
@@ -11,13 +11,13 @@ pub struct Create {
     /// The seats by name; left out for general admission.
     #[serde(default)]
     pub seat_ids: Vec<String>,
-    /// How many; left out = as many as `seat_ids`. Signed, so that −1 is told what is wrong with it.
+    /// How many; left out = as many as `seat_ids`. Signed, so that −1 gets a proper error message.
     #[serde(default)]
     pub quantity: Option<i64>,
     /// The section of unnamed seats; may be left out if the show has one.
     #[serde(default)]
     pub section: Option<String>,
-    /// Who reserves.
+    /// The buyer.
     pub user_id: String,
     /// The pass of the waiting room; left out or "" = none.
     #[serde(default)]
@@ -33,7 +33,7 @@ pub struct Created {
     pub status: String,
     /// The show.
     pub event_id: String,
-    /// The seats, also those that were picked.
+    /// The seats, including those that the service picked.
     pub seat_ids: Vec<String>,
     /// How many.
     pub quantity: u32,
@@ -97,19 +97,20 @@ pub struct Patch {
     /// The provider's code of a failed payment, or why a late one was given back.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub error_code: Option<String>,
-    /// The sender has brought the inventory to this end already.
+    /// True if the sender has already brought the inventory to this end.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub inventory_settled: Option<bool>,
 }
 
-/// A reservation as its service shows it: `GET` and `PATCH /internal/reservations/{id}`, `GET /v1/reservations/{id}`.
+/// A reservation as its service returns it: `GET` and `PATCH /internal/reservations/{id}`, `GET
+/// /v1/reservations/{id}`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Shown {
-    /// Which.
+    /// The reservation.
     pub reservation_id: String,
     /// The show.
     pub event_id: String,
-    /// Who reserved.
+    /// The buyer.
     pub user_id: String,
     /// `HOLD`, `CONFIRMED`, `CANCELLED` or `EXPIRED`.
     pub status: String,
@@ -144,20 +145,20 @@ pub struct Shown {
     pub error_code: Option<String>,
 }
 
-/// A reservation as a client reads it, from a service of any age. A field of another type than ours is as good as
-/// missing: what is missing is looked up or done without.
+/// A reservation as a client reads it, from a service of any version. A field of another type than
+/// ours counts as missing; the client looks a missing field up or does without it.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Deserialize)]
 pub struct Seen {
-    /// Which.
+    /// The reservation.
     #[serde(default, deserialize_with = "lenient")]
     pub reservation_id: Option<String>,
     /// The show.
     #[serde(default, deserialize_with = "lenient")]
     pub event_id: Option<String>,
-    /// Who reserved.
+    /// The buyer.
     #[serde(default, deserialize_with = "lenient")]
     pub user_id: Option<String>,
-    /// Where it stands.
+    /// The status.
     #[serde(default, deserialize_with = "lenient")]
     pub status: Option<String>,
     /// The seats.
@@ -174,20 +175,21 @@ pub struct Seen {
     pub payment_intent_id: Option<String>,
 }
 
-/// The body of a 409: the error of the contract, and beside it the reservation's present state for clients that do not
-/// read `details`.
+/// The body of a 409: the usual error and, for clients that do not read `details`, the
+/// reservation's present state beside it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Illegal {
     /// The error.
     pub error: crate::error::ErrorBodyInner,
-    /// Where the reservation stands.
+    /// The reservation's present status.
     pub status: String,
     /// The payment that confirmed it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub payment_intent_id: Option<String>,
 }
 
-/// Takes a value of the right type, and `None` for any other, so that one odd field does not cost the whole answer.
+/// Reads a value of the right type, and `None` for any other, so that one odd field does not spoil
+/// the whole answer.
 fn lenient<'de, D, T>(deserializer: D) -> Result<Option<T>, D::Error>
 where
     D: serde::Deserializer<'de>,

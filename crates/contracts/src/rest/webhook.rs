@@ -1,4 +1,5 @@
-//! The payment webhook (contracts 3.3): the body that payment-sim-api posts and reservation-api receives.
+//! The payment webhook: the body that payment-sim-api posts and reservation-api receives
+//! (`docs/contracts.md#payment-sim-api`).
 
 use serde::{Deserialize, Serialize};
 
@@ -16,7 +17,7 @@ pub struct PaymentWebhook {
     /// `payment.approved` or `payment.failed`.
     #[serde(rename = "type")]
     pub kind: String,
-    /// What was paid for.
+    /// The reservation that it pays for.
     pub reservation_id: String,
     /// The payment.
     pub payment_intent_id: String,
@@ -27,7 +28,7 @@ pub struct PaymentWebhook {
     /// The provider's code of a decline.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub error_code: Option<String>,
-    /// When it was decided.
+    /// When the provider decided.
     pub ts: Moment,
 }
 
@@ -49,7 +50,7 @@ pub struct Received {
 }
 
 impl Moment {
-    /// The moment, if it is one.
+    /// The point in time; `None` if the text is not a time.
     pub fn read(&self) -> Option<domain::time::Timestamp> {
         match self {
             Self::Text(text) => crate::time::parse_rfc3339(text),
