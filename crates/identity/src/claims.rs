@@ -1,4 +1,4 @@
-//! What a token says of its bearer, judged as a pure function: the time is an argument.
+//! Checks a token's claims about its bearer, as a pure function: the time is an argument.
 
 use crate::Rejected;
 use crate::compact::{Text, given, object};
@@ -7,26 +7,27 @@ use domain::id::PersonId;
 use domain::time::Timestamp;
 use serde::{Deserialize, Deserializer};
 
-/// How far the provider's clock and ours may be apart: a token is taken that much before and after its time.
+/// Largest expected difference between the provider's clock and ours. A token is valid this much
+/// earlier and later than it says.
 pub const LEEWAY: Duration = Duration::from_secs(30);
 
-/// Who a request is from.
+/// The authenticated sender of a request.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Person {
     /// The claim `sub`.
     pub id: PersonId,
-    /// The claim `exp`: what lasts longer than one request ends [`LEEWAY`] after it.
+    /// The claim `exp`. Anything that outlives one request ends [`LEEWAY`] after it.
     pub expires_at: Timestamp,
 }
 
-/// What a token must be, beyond its signature.
+/// The required claims of a token.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Expected {
     pub(crate) issuer: Option<String>,
     pub(crate) audience: Option<String>,
 }
 
-/// A claim that is known here is at most once in a token (RFC 7519, 4), and of its own type.
+/// Each of these claims appears at most once in a token (RFC 7519, 4) and has its own type.
 #[derive(Deserialize)]
 struct Claims<'c> {
     #[serde(borrow, default, deserialize_with = "given")]
@@ -60,18 +61,18 @@ impl Audience<'_> {
     }
 }
 
-/// Seconds since 1970, perhaps with a fraction. Before 1970 is 1970.
+/// Seconds since 1970, possibly with a fraction. Times before 1970 become 1970.
 struct NumericDate(Timestamp);
 
 impl<'de> Deserialize<'de> for NumericDate {
     fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
-        // A float holds every whole millisecond of the next 280,000 years, and the cast stays within the bounds.
+        // A float holds every whole millisecond of the next 280,000 years, and the cast saturates.
         let seconds = f64::deserialize(from)?;
         Ok(Self(Timestamp::from_millis((seconds * 1_000.0) as u64)))
     }
 }
 
-/// Judges the claims of a token whose signature was verified.
+/// Checks the claims of a token with a verified signature.
 pub(crate) fn judge(payload: &[u8], expected: &Expected, now: Timestamp) -> Result<Person, Rejected> {
     let claims: Claims<'_> = object(payload)?;
     let NumericDate(expires_at) = claims.exp.ok_or(Rejected::Malformed)?;
@@ -108,7 +109,7 @@ mod tests {
         judge(json.as_bytes(), &expected, NOW).map(|person| person.id.to_string())
     }
 
-    /// The claims of a good token, with one of them put differently.
+    /// The claims of a valid token with one of them replaced.
     fn with(claim: &str, value: &str) -> String {
         let good = [
             ("sub", r#""kim""#.to_owned()),

@@ -1,8 +1,9 @@
-//! The compact form of a token (RFC 7515): three parts with points between them, each base64url without padding.
+//! The compact form of a token (RFC 7515): three parts with points between them, each base64url
+//! without padding.
 //!
-//! Reading is strict, so that one token has one text: no padding, no line breaks, no bits behind the last byte, no member of
-//! an object twice where it matters. The header only says which key to look for; `jwk`, `jku`, `x5u` and `x5c` in it are not
-//! read, because a token that brings its own key proves nothing.
+//! Parsing is strict, so one token has one text: no padding, no line breaks, no bits after the last
+//! byte, no duplicate member that matters. The header only names the key to look for; its `jwk`,
+//! `jku`, `x5u` and `x5c` are ignored, because a token that brings its own key proves nothing.
 
 use crate::Rejected;
 use crate::signature::Algorithm;
@@ -12,21 +13,21 @@ use serde::de::{Deserializer, IgnoredAny};
 use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
 
-/// Bytes of a token, at most. What a provider puts into one grows with its groups and roles; headers of 8 KiB are what servers
-/// commonly take.
+/// Longest token in bytes. Tokens grow with a person's groups and roles, and servers commonly
+/// accept headers of 8 KiB.
 pub const TOKEN_BYTES_MAX: usize = 8 * 1024;
 
 /// The parts of a token. Nothing in them has been verified.
 pub(crate) struct Compact<'t> {
     header: Vec<u8>,
-    /// What the signature is over, as it was sent.
+    /// The signed bytes, as received.
     pub(crate) signed: &'t [u8],
     payload: &'t str,
     /// The signature.
     pub(crate) signature: Vec<u8>,
 }
 
-/// What a header says of the key.
+/// The header's choice of a key.
 #[derive(Debug, PartialEq)]
 pub(crate) struct Header<'h> {
     pub(crate) algorithm: Algorithm,
@@ -46,7 +47,7 @@ struct Members<'h> {
 }
 
 impl<'t> Compact<'t> {
-    /// Takes a token apart.
+    /// Splits a token into its parts.
     pub(crate) fn parse(token: &'t str) -> Result<Self, Rejected> {
         if token.is_empty() {
             return Err(Rejected::Missing);
@@ -63,10 +64,11 @@ impl<'t> Compact<'t> {
         Ok(Self { header, signed: signed.as_bytes(), payload, signature })
     }
 
-    /// Which key it asks for.
+    /// The key that it asks for.
     pub(crate) fn header(&self) -> Result<Header<'_>, Rejected> {
         let Members { alg, kid, typ, crit } = object(&self.header)?;
-        // An extension that must be understood (RFC 7515, 4.1.11), and none is.
+        // `crit` names extensions that must be understood (RFC 7515, 4.1.11); this reader
+        // understands none.
         if crit.is_some() || !typ.is_none_or(|typ| is_access(&typ.0)) {
             return Err(Rejected::Malformed);
         }
@@ -74,14 +76,15 @@ impl<'t> Compact<'t> {
         Ok(Header { algorithm, kid: kid.map(|kid| kid.0) })
     }
 
-    /// The claims as they were signed. The caller has verified the signature.
+    /// The claims as signed. The caller has verified the signature.
     pub(crate) fn payload(&self) -> Result<Vec<u8>, Rejected> {
         decoded(self.payload)
     }
 }
 
-/// Providers sign more than what opens a door: a notice of logout (`logout+jwt`), a proof of possession (`dpop+jwt`), an event
-/// (`secevent+jwt`). Such a one must not pass for an access token (RFC 8725, 3.11 and 3.12).
+/// Providers sign other tokens too: a logout notice (`logout+jwt`), a proof of possession
+/// (`dpop+jwt`), an event (`secevent+jwt`). These must not pass as access tokens (RFC 8725, 3.11
+/// and 3.12).
 fn is_access(typ: &str) -> bool {
     let prefix = "application/";
     let kind = match typ.get(..prefix.len()) {
@@ -95,7 +98,7 @@ fn decoded(part: &str) -> Result<Vec<u8>, Rejected> {
     URL_SAFE_NO_PAD.decode(part).map_err(|_| Rejected::Malformed)
 }
 
-/// Reads a JSON object. A struct would be read from an array too, by position.
+/// Reads a JSON object. serde would also read a struct from an array, by position.
 pub(crate) fn object<'a, T: Deserialize<'a>>(bytes: &'a [u8]) -> Result<T, Rejected> {
     let text = core::str::from_utf8(bytes).map_err(|_| Rejected::Malformed)?;
     if !text.trim_ascii_start().starts_with('{') {
@@ -104,16 +107,16 @@ pub(crate) fn object<'a, T: Deserialize<'a>>(bytes: &'a [u8]) -> Result<T, Rejec
     serde_json::from_str(text).map_err(|_| Rejected::Malformed)
 }
 
-/// Text that is borrowed where it has no escapes.
+/// Text that borrows unless it has escapes.
 #[derive(Deserialize)]
 pub(crate) struct Text<'a>(#[serde(borrow)] pub(crate) Cow<'a, str>);
 
-/// A member that is there is read, and `null` is then a value of the wrong type, not an absence.
+/// Reads a present member. `null` is then a value of the wrong type, not an absence.
 pub(crate) fn given<'de, D: Deserializer<'de>, T: Deserialize<'de>>(from: D) -> Result<Option<T>, D::Error> {
     T::deserialize(from).map(Some)
 }
 
-/// One part of a token.
+/// One encoded part of a token.
 pub(crate) fn encoded(part: &impl Serialize) -> String {
     URL_SAFE_NO_PAD.encode(serde_json::to_vec(part).expect("texts and numbers"))
 }

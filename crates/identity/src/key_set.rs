@@ -1,8 +1,8 @@
-//! The provider's public keys, as a JSON Web Key Set (RFC 7517) tells them.
+//! The provider's public keys, as a JSON Web Key Set (RFC 7517).
 //!
-//! Providers publish more than what signs tokens, and new kinds of keys come before everybody can read them. So a key that is
-//! of no use here is left out and the rest is taken (RFC 7517, 5). What is taken is for RS256 or ES256, decided by the key:
-//! its type, its curve, and, where they are said, its use and its algorithm.
+//! Providers publish keys for other purposes too, and new kinds of keys appear before every reader
+//! knows them. So an unusable key is skipped and the rest is used (RFC 7517, 5). A usable key is
+//! for RS256 or ES256, as decided by its type, its curve and, if given, its use and its algorithm.
 
 use crate::signature::{Algorithm, VerifyingKey};
 use base64::Engine;
@@ -12,10 +12,11 @@ use serde::Deserialize;
 use serde::de::IgnoredAny;
 use serde_json::Value;
 
-/// Bytes of a key set, at most. Real ones have a few kilobytes.
+/// Longest key set in bytes. Real ones have a few kilobytes.
 pub const KEY_SET_BYTES_MAX: usize = 256 * 1024;
 
-/// Bits of an RSA key: fewer can be broken (RFC 7518, 3.3), more cost time at every request.
+/// Bits of an RSA key: shorter keys can be broken (RFC 7518, 3.3), longer keys cost time at every
+/// request.
 const RSA_BITS_MIN: usize = 2_048;
 const RSA_BITS_MAX: usize = 8_192;
 
@@ -29,7 +30,7 @@ pub(crate) struct KeySet {
 #[derive(Debug)]
 struct Key {
     kid: Option<String>,
-    /// Its two numbers as they were told, to recognise it.
+    /// Its two numbers as published, to recognise the key.
     numbers: (String, String),
     verifying: VerifyingKey,
 }
@@ -39,7 +40,7 @@ struct Document {
     keys: Vec<Value>,
 }
 
-/// The members of a key that are looked at (RFC 7517, 4; RFC 7518, 6).
+/// The members of a key that matter here (RFC 7517, 4; RFC 7518, 6).
 #[derive(Deserialize)]
 struct Jwk {
     kty: String,
@@ -59,7 +60,7 @@ impl KeySet {
     /// Reads a key set.
     ///
     /// # Errors
-    /// When it is none. One without a usable key is a key set all the same.
+    /// If it is not a key set. One without a usable key is still a key set.
     pub(crate) fn parse(bytes: &[u8]) -> Result<Self, Fault> {
         if bytes.len() > KEY_SET_BYTES_MAX {
             let what =
@@ -83,8 +84,8 @@ impl KeySet {
         Ok(Self { keys, left_out })
     }
 
-    /// The key of that algorithm that a token names; where it names none, the only one there is. Of two that fit, neither:
-    /// a token is never tried against one key after the other.
+    /// The key of this algorithm with this id; without an id, the only key of this algorithm.
+    /// `None` if two keys fit: a token is never tried against one key after the other.
     pub(crate) fn find(&self, algorithm: Algorithm, kid: Option<&str>) -> Option<&VerifyingKey> {
         let named = |key: &&Key| kid.is_none_or(|kid| key.kid.as_deref() == Some(kid));
         let mut fitting = self.keys.iter().filter(|key| key.verifying.algorithm() == algorithm).filter(named);
@@ -94,12 +95,12 @@ impl KeySet {
         }
     }
 
-    /// How many keys there are.
+    /// How many usable keys there are.
     pub(crate) fn len(&self) -> usize {
         self.keys.len()
     }
 
-    /// How many more the provider told.
+    /// How many published keys were skipped.
     pub(crate) fn left_out(&self) -> usize {
         self.left_out
     }
@@ -118,13 +119,13 @@ impl Key {
     }
 }
 
-/// The key, if tokens may be verified with it.
+/// The key, if it may verify tokens.
 fn usable(key: Value) -> Option<Key> {
-    // A struct would be read from an array too, by position.
+    // serde would also read a struct from an array, by position.
     let jwk: Jwk = key.is_object().then(|| serde_json::from_value(key).ok())??;
     let signs = jwk.r#use.as_deref().is_none_or(|purpose| purpose == "sig")
         && jwk.key_ops.is_none_or(|operations| operations.iter().any(|operation| operation == "verify"));
-    // Whose private part is public signs for everybody.
+    // A key with a published private part signs for everybody.
     if !signs || jwk.d.is_some() {
         return None;
     }
@@ -152,7 +153,8 @@ fn number(text: &str) -> Option<Vec<u8>> {
 fn rsa(modulus: &[u8], exponent: &[u8]) -> Option<VerifyingKey> {
     let (modulus, exponent) = (trimmed(modulus), trimmed(exponent));
     let bits = modulus.len() * 8 - modulus.first().map_or(0, |first| first.leading_zeros() as usize);
-    // With an exponent of 1 everything is its own signature. Even ones are no keys, and no key in use has more than 32 bits.
+    // With an exponent of 1 every message is its own signature. An even exponent makes no key, and
+    // no exponent in use has more than 32 bits.
     let exponent_fits = match exponent {
         [] | [1] => false,
         [.., last] => exponent.len() <= 4 && last % 2 == 1,
@@ -161,7 +163,7 @@ fn rsa(modulus: &[u8], exponent: &[u8]) -> Option<VerifyingKey> {
     fits.then(|| VerifyingKey::rsa(modulus, exponent))
 }
 
-/// Without the zeros in front.
+/// Without leading zeros.
 fn trimmed(number: &[u8]) -> &[u8] {
     let zeros = number.iter().take_while(|byte| **byte == 0).count();
     &number[zeros..]

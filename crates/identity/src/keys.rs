@@ -1,13 +1,15 @@
-//! The provider's keys, fetched again and again.
+//! The provider's keys, fetched regularly.
 //!
-//! One task fetches ([`Refresher::run`]), so no two fetches are ever in the air; verifying reads what it got last. It fetches
-//! every [`FETCH_EVERY`], and sooner when a token names a key that is not known, because providers sign with a new key as soon
-//! as they have published it. Anybody can name an unknown key, so such a wish is heard at most once in [`FETCH_GAP`], and the
-//! request that has it waits but does not fetch: if it did, somebody who asks and hangs up would stop every fetch halfway and
-//! keep a new key from being known.
+//! One task fetches ([`Refresher::run`]), so two fetches never overlap; verification uses the keys
+//! of the last fetch. The task fetches every [`FETCH_EVERY`], and sooner when a token names an
+//! unknown key, because providers sign with a new key as soon as they have published it. Anybody
+//! can name an unknown key, so such a request triggers at most one fetch per [`FETCH_GAP`]. The
+//! request waits for the fetch but does not run it: otherwise a caller who asks and hangs up would
+//! cancel every fetch halfway, and a new key would never become known.
 //!
-//! An answer replaces all that was known, so a key that is withdrawn is refused from then on. No answer changes nothing: the
-//! keys known last go on to be believed, and [`KeyState`] and the log say that the provider fails.
+//! A successful fetch replaces all keys, so a withdrawn key is refused from then on. A failed fetch
+//! changes nothing: the keys of the last successful fetch stay trusted, and [`KeyState`] and the
+//! log report the failure.
 
 use crate::key_set::KeySet;
 use async_trait::async_trait;
@@ -20,39 +22,41 @@ use std::sync::Arc;
 use tokio::sync::{Notify, Semaphore, watch};
 use tokio_util::sync::CancellationToken;
 
-/// The time between two fetches that nobody asks for.
+/// The time between two regular fetches.
 pub const FETCH_EVERY: Duration = Duration::from_secs(5 * 60);
-/// The time between two fetches, at least. So a token of a new key may be refused for that long, if a forged one came first.
+/// The shortest time between two fetches. A token with a new key may be refused for this long, if a
+/// forged one came first.
 pub const FETCH_GAP: Duration = Duration::from_secs(10);
-/// A fetch that takes longer has failed, and no request waits longer for one.
+/// A fetch that takes longer counts as failed, and no request waits longer for one.
 pub const FETCH_LIMIT: Duration = Duration::from_secs(6);
-/// How many requests wait for a fetch at once, at most; who comes after them is refused.
+/// The most requests that wait for a fetch at once; further ones are refused.
 pub const WAITING_MAX: usize = 1_024;
 
-/// Where the provider's keys come from.
+/// The source of the provider's keys.
 #[async_trait]
 pub trait KeySource: Send + Sync + 'static {
-    /// The JSON Web Key Set as it is now. The future may be dropped at any await.
+    /// The current JSON Web Key Set. The future may be dropped at any await.
     ///
     /// # Errors
-    /// When there is no usable answer.
+    /// If there is no usable answer.
     async fn fetch(&self) -> Result<Bytes, Fault>;
 }
 
-/// What is known of the provider's keys, for health.
+/// The state of the provider's keys, for health.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct KeyState {
-    /// How many keys tokens are verified with.
+    /// How many keys can verify tokens.
     pub keys: usize,
-    /// What went wrong the last time; the keys are then from an earlier time.
+    /// The failure of the last fetch; the keys are then from an earlier fetch.
     pub trouble: Option<String>,
 }
 
 impl KeyState {
-    /// Whether tokens can be verified. A provider that fails is no reason to send requests elsewhere while its keys are known.
+    /// Whether tokens can be verified. While keys are known, a failing provider is no reason to
+    /// send requests to another instance.
     ///
     /// # Errors
-    /// The words on why not.
+    /// The reason, if tokens cannot be verified.
     pub fn ready(&self) -> Result<(), String> {
         if self.keys > 0 { Ok(()) } else { Err(self.to_string()) }
     }
@@ -69,18 +73,18 @@ impl fmt::Display for KeyState {
     }
 }
 
-/// What the task has got so far.
+/// The result of the last fetch.
 struct Round {
     set: Arc<KeySet>,
-    /// How many fetches have ended, well or not.
+    /// How many fetches have ended, successful or not.
     ended: u64,
     running: bool,
-    /// When the next fetch may be asked for, in the clock's `elapsed`.
+    /// The earliest time for the next fetch, in the clock's `elapsed`.
     not_before: Duration,
     trouble: Option<String>,
 }
 
-/// The known keys as those see them who verify.
+/// The verifier's view of the known keys.
 pub(crate) struct Keys {
     rounds: watch::Receiver<Round>,
     wanted: Arc<Notify>,
@@ -88,7 +92,7 @@ pub(crate) struct Keys {
     clock: Arc<dyn Clock>,
 }
 
-/// Fetches the provider's keys. Until it runs no key is known, and when it ends nothing new will be.
+/// Fetches the provider's keys. No key is known before it runs, and no new key after it ends.
 #[must_use = "no key is known before it runs"]
 pub struct Refresher {
     source: Arc<dyn KeySource>,
@@ -97,7 +101,7 @@ pub struct Refresher {
     clock: Arc<dyn Clock>,
 }
 
-/// The keys of a source, of which none is known yet.
+/// The keys of a source that was not asked yet.
 pub(crate) fn keys_of(source: Arc<dyn KeySource>, clock: Arc<dyn Clock>) -> (Keys, Refresher) {
     let trouble = Some("the provider was not asked yet".to_owned());
     let round = Round { set: Arc::default(), ended: 0, running: false, not_before: Duration::ZERO, trouble };
@@ -108,13 +112,13 @@ pub(crate) fn keys_of(source: Arc<dyn KeySource>, clock: Arc<dyn Clock>) -> (Key
 }
 
 impl Keys {
-    /// The keys known last.
+    /// The keys of the last successful fetch.
     pub(crate) fn known(&self) -> Arc<KeySet> {
         self.rounds.borrow().set.clone()
     }
 
-    /// Asks for a fetch and waits for its end, or for the end of the one that is in the air. Returns at once where none may be
-    /// made now.
+    /// Asks for a fetch and waits until it ends, or waits for the running fetch. Returns at once if
+    /// no fetch is allowed now.
     pub(crate) async fn newer(&self) {
         let Ok(_place) = self.waiting.try_acquire() else { return };
         let mut rounds = self.rounds.clone();
@@ -129,19 +133,19 @@ impl Keys {
             self.wanted.notify_one();
         }
         let end = rounds.wait_for(|round| round.ended > ended);
-        // Whatever comes of it, the caller looks at the keys that are known then.
+        // After success or failure alike, the caller looks at the keys known then.
         let _ = timeout(&*self.clock, FETCH_LIMIT, end).await;
     }
 }
 
 impl Refresher {
-    /// What is known now.
+    /// The present state.
     pub fn state(&self) -> KeyState {
         let round = self.rounds.borrow();
         KeyState { keys: round.set.len(), trouble: round.trouble.clone() }
     }
 
-    /// Fetches until `shutdown`, and tells the state at the start and after each fetch.
+    /// Fetches until `shutdown`, and reports the state at the start and after each fetch.
     pub async fn run(self, shutdown: CancellationToken, tell: impl Fn(KeyState) + Send + Sync) {
         let work = async {
             tell(self.state());
@@ -180,7 +184,7 @@ impl Refresher {
             }
             Err(fault) => {
                 let trouble = fault.chain();
-                // Once for each kind of failure: it is tried again every few seconds.
+                // Once for each kind of failure, because the fetch is retried every few seconds.
                 if before.as_ref() != Some(&trouble) {
                     tracing::warn!(
                         error = trouble,
@@ -196,7 +200,8 @@ impl Refresher {
         });
     }
 
-    /// Until it is time, or somebody asks and it may be: a provider that failed is asked again after the shortest time.
+    /// Waits until the next regular fetch, or until a request asks for an allowed one. A failed
+    /// fetch is repeated after the shortest gap.
     async fn pause(&self) {
         let (not_before, failed) = {
             let round = self.rounds.borrow();
@@ -206,7 +211,7 @@ impl Refresher {
         let asked = async {
             loop {
                 self.wanted.notified().await;
-                // A wish from before the last fetch may still be noted.
+                // A request from before the last fetch may still be pending.
                 if self.clock.elapsed() >= not_before {
                     return;
                 }

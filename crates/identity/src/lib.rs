@@ -1,16 +1,18 @@
-//! Who a request is from: JSON Web Tokens (RFC 7519), verified.
+//! Authenticates the sender of a request by a JSON Web Token (RFC 7519).
 //!
-//! A token is signed either with a secret that is configured (HS256) or with a key of an identity provider (RS256, ES256),
-//! whose public keys come as a JSON Web Key Set (RFC 7517). Which key may verify a token follows from the configuration and
-//! from the key, never from the token alone: the secret verifies HS256 and nothing else, a key of the provider the one
-//! algorithm of its own kind, and keys that a token carries or points to are not looked at. So a public key cannot be used
-//! as a secret, and `none` has no key at all. There is no other way in, in any mode.
+//! A token is signed either with a configured secret (HS256) or with a key of an identity provider
+//! (RS256, ES256), whose public keys come as a JSON Web Key Set (RFC 7517). The configuration and
+//! the key decide which key may verify a token, never the token alone: the secret verifies only
+//! HS256, a provider's key only the one algorithm of its kind, and keys that a token carries or
+//! points to are ignored. So a public key cannot serve as a secret, and `none` has no key. No mode
+//! has another way in.
 //!
-//! Nothing of a token is believed before its signature is verified; then its times, issuer, audience and subject are. It may
-//! be shown again until it expires, as bearer tokens are: whatever must happen once has an Idempotency-Key.
+//! Nothing in a token is trusted before its signature is verified; then its times, issuer, audience
+//! and subject are checked. Like every bearer token it may be used again until it expires;
+//! operations that must happen once have an Idempotency-Key.
 //!
-//! The crate knows no network, no environment and no clock of its own: keys come through a [`KeySource`] and the time through
-//! `ports::Clock`. What a token says is never logged.
+//! The crate knows no network, no environment and no clock of its own: keys come through a
+//! [`KeySource`] and the time through `ports::Clock`. The content of a token is never logged.
 
 mod claims;
 mod compact;

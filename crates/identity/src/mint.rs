@@ -1,4 +1,4 @@
-//! Tokens of our own, for local use.
+//! Mints tokens of our own, for local use.
 
 use crate::compact::{encoded, encoded_signature};
 use crate::signature::Secret;
@@ -7,10 +7,10 @@ use domain::id::PersonId;
 use domain::time::Timestamp;
 use serde::Serialize;
 
-/// What a token is to say.
+/// The claims of a new token.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Claims {
-    /// `sub`: whose it is.
+    /// `sub`: the bearer.
     pub person: PersonId,
     /// `iss`.
     pub issuer: Option<String>,
@@ -23,7 +23,8 @@ pub struct Claims {
 }
 
 impl Claims {
-    /// Of a person, good for so long from `now` on; one name is the issuer and the audience.
+    /// The claims of a person, valid for `good_for` from `now`. `name` is both the issuer and the
+    /// audience.
     pub fn of(person: PersonId, name: &str, now: Timestamp, good_for: Duration) -> Self {
         let name = Some(name.to_owned());
         Self { person, issuer: name.clone(), audience: name, issued_at: now, expires_at: now.plus(good_for) }
@@ -47,7 +48,7 @@ struct Payload<'c> {
     exp: u64,
 }
 
-/// A token that says so, signed with HS256.
+/// A token with these claims, signed with HS256.
 pub fn mint(secret: &Secret, claims: &Claims) -> String {
     let payload = Payload {
         sub: claims.person.as_str(),

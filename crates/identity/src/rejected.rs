@@ -1,37 +1,38 @@
-//! Why a token is not believed.
+//! Why a token is rejected.
 
-/// A closed set of reasons, for the log and for counting. None reveals anything of the token. The caller of an API is told
-/// that the token is not valid and no more: which of these it was would help to forge the next one.
+/// A closed set of reasons, for the log and for counting. None reveals any content of the token.
+/// The caller of an API only learns that the token is not valid: the reason would help to forge the
+/// next one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, thiserror::Error)]
 pub enum Rejected {
-    /// There is none.
+    /// There is no token.
     #[error("there is no token")]
     Missing,
-    /// Not a token in the compact form; too long; asking for an extension; without an end of its time.
+    /// Not a token in the compact form, too long, asks for an extension, or has no expiry.
     #[error("it is not a token that can be read")]
     Malformed,
     /// `none`, an algorithm that is not accepted here, or one for which nothing is configured.
     #[error("its algorithm is not accepted")]
     Algorithm,
-    /// The provider names no key, or more than one, that it could be signed with.
+    /// The provider has no key, or more than one, that could have signed it.
     #[error("no key is known that it would be signed with")]
     UnknownKey,
     /// Signed with another key, or changed.
     #[error("its signature does not match")]
     Signature,
-    /// Its time is over.
+    /// It has expired.
     #[error("it has expired")]
     Expired,
-    /// Its time has not come, or it was issued in the future.
+    /// It is not valid yet, or was issued in the future.
     #[error("it is not valid yet")]
     NotYetValid,
-    /// From somebody else.
+    /// From another issuer.
     #[error("it is from another issuer")]
     Issuer,
-    /// For somebody else.
+    /// For another audience.
     #[error("it is for another audience")]
     Audience,
-    /// Its subject is no person's id.
+    /// Its subject is not a person's id.
     #[error("its subject is not a person")]
     Subject,
 }

@@ -1,14 +1,14 @@
-//! Keys and what they sign. A key has one algorithm, fixed where it comes from, and verifies nothing of another.
+//! Keys and signatures. The source of a key fixes its one algorithm, and it verifies no other.
 
 use core::fmt;
 use jsonwebtoken::crypto::aws_lc::DEFAULT_PROVIDER;
 use jsonwebtoken::{DecodingKey, EncodingKey};
 use secrecy::{ExposeSecret, SecretString};
 
-/// Bytes of a secret, at least: as many as the hash has (RFC 7518, 3.2).
+/// Shortest secret in bytes: the size of the hash (RFC 7518, 3.2).
 pub const SECRET_BYTES_MIN: usize = 32;
 
-/// The algorithms that are accepted, each spelled in one way (RFC 7518, 3.1).
+/// The accepted algorithms, each with one spelling (RFC 7518, 3.1).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Algorithm {
     Hs256,
@@ -35,7 +35,7 @@ impl Algorithm {
     }
 }
 
-/// What tokens are verified with.
+/// A key that verifies tokens.
 pub(crate) struct VerifyingKey {
     algorithm: Algorithm,
     key: DecodingKey,
@@ -59,31 +59,32 @@ impl VerifyingKey {
         self.algorithm
     }
 
-    /// Whether this key made that signature. The library's backend is named instead of its process-wide default, which would
-    /// panic if another crate turned on a second one.
+    /// Whether this key made the signature. This names the library's backend, because the
+    /// process-wide default would panic if another crate turned on a second backend.
     pub(crate) fn made(&self, signature: &Vec<u8>, signed: &[u8]) -> bool {
         let verifier = (DEFAULT_PROVIDER.verifier_factory)(&self.algorithm.of_library(), &self.key);
         verifier.is_ok_and(|verifier| verifier.verify(signed, signature).is_ok())
     }
 }
 
-/// The secret of HS256. It does not show in a `Debug` print.
+/// The secret of HS256. `Debug` does not show it.
 #[derive(Debug, Clone)]
 pub struct Secret(SecretString);
 
-/// A secret that can be guessed.
+/// A secret that is short enough to guess.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("is {0} bytes long, HS256 needs at least {SECRET_BYTES_MIN}")]
 pub struct WeakSecret(
-    /// How many bytes it has.
+    /// Its length in bytes.
     pub usize,
 );
 
 impl Secret {
-    /// Takes a text as the secret, byte for byte.
+    /// Uses the bytes of a text as the secret.
     ///
     /// # Errors
-    /// When it has fewer than [`SECRET_BYTES_MIN`] bytes: whoever sees one token could try them all.
+    /// If it has fewer than [`SECRET_BYTES_MIN`] bytes: anybody with one token could try every such
+    /// secret.
     pub fn new(text: impl Into<SecretString>) -> Result<Self, WeakSecret> {
         let text = text.into();
         match text.expose_secret().len() {
@@ -120,7 +121,7 @@ mod tests {
     use base64::Engine;
     use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
-    /// The example that jwt.io opens with.
+    /// The example on the first page of jwt.io.
     #[test]
     fn a_token_is_signed_as_other_libraries_sign_it() {
         let signed = "eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9.eyJzdWIiOiIxMjM0NTY3ODkwIiwibmFtZSI6IkpvaG4gRG9lIiwiaWF0IjoxNTE2MjM5MDIyfQ";

@@ -1,4 +1,4 @@
-//! The verifier of a process: what is configured, and the keys that are known.
+//! The verifier of a process: its configuration and the known keys.
 
 use crate::claims::{Expected, judge};
 use crate::compact::Compact;
@@ -9,16 +9,16 @@ use core::fmt;
 use ports::Clock;
 use std::sync::Arc;
 
-/// Whose tokens are believed. With neither a secret nor keys nobody's are.
+/// Which tokens are trusted. Without a secret and without keys, none.
 #[derive(Clone, Default)]
 pub struct Options {
-    /// The secret of tokens with HS256; `None` refuses them all.
+    /// The secret of HS256 tokens; `None` refuses them all.
     pub secret: Option<Secret>,
-    /// The provider's keys, of tokens with RS256 and ES256; `None` refuses them all.
+    /// The provider's keys for RS256 and ES256 tokens; `None` refuses them all.
     pub keys: Option<Arc<dyn KeySource>>,
-    /// What `iss` must be; `None` takes any.
+    /// The required `iss`; `None` accepts any.
     pub issuer: Option<String>,
-    /// What `aud` must be or have; `None` takes any.
+    /// The required `aud`, or member of `aud`; `None` accepts any.
     pub audience: Option<String>,
 }
 
@@ -34,7 +34,8 @@ struct Shared {
 }
 
 impl Verifier {
-    /// A verifier, and where keys are to be fetched the task that does: it must be [run](Refresher::run).
+    /// A verifier, and the task that fetches keys if there is a source of them. The caller must
+    /// [run](Refresher::run) it.
     pub fn new(options: Options, clock: Arc<dyn Clock>) -> (Self, Option<Refresher>) {
         let Options { secret, keys, issuer, audience } = options;
         let (keys, refresher) = keys.map(|source| keys_of(source, clock.clone())).unzip();
@@ -43,10 +44,10 @@ impl Verifier {
         (Self(Arc::new(Shared { secret, keys, expected, clock })), refresher)
     }
 
-    /// Who the bearer of a token is, by the keys that are known now.
+    /// Identifies the bearer of a token with the keys known now.
     ///
     /// # Errors
-    /// When the token is not believed.
+    /// If the token is rejected.
     pub fn verify(&self, token: &str) -> Result<Person, Rejected> {
         let compact = Compact::parse(token)?;
         let header = compact.header()?;
@@ -64,12 +65,12 @@ impl Verifier {
         judge(&compact.payload()?, &self.0.expected, self.0.clock.now())
     }
 
-    /// As [`verify`](Self::verify), and where the key is not known, once more with the keys that the provider has now. Waits
-    /// for one fetch at most, [`FETCH_LIMIT`](crate::FETCH_LIMIT) long, and for none if the last was less than
-    /// [`FETCH_GAP`](crate::FETCH_GAP) ago.
+    /// Like [`verify`](Self::verify), but if the key is unknown it tries again with the provider's
+    /// current keys. Waits for at most one fetch, up to [`FETCH_LIMIT`](crate::FETCH_LIMIT), and
+    /// for none if the last fetch was less than [`FETCH_GAP`](crate::FETCH_GAP) ago.
     ///
     /// # Errors
-    /// When the token is not believed.
+    /// If the token is rejected.
     pub async fn authenticate(&self, token: &str) -> Result<Person, Rejected> {
         match (self.verify(token), &self.0.keys) {
             (Err(Rejected::UnknownKey), Some(keys)) => {

@@ -1,4 +1,4 @@
-//! Tokens as a forger makes them, with another library than the verifier's.
+//! Forged tokens, made with another library than the verifier's.
 
 use crate::clock::ManualClock;
 use crate::vectors::{AUDIENCE, ISSUED_S, ISSUER, SECRET};
@@ -27,7 +27,7 @@ pub(crate) fn claims() -> String {
     format!(r#"{{"sub":"kim","iss":"{ISSUER}","aud":"{AUDIENCE}","iat":{ISSUED_S},"exp":{end}}}"#)
 }
 
-/// Signed with a secret, whatever the header says.
+/// Signs with a secret, whatever the header says.
 pub(crate) fn signed(secret: impl AsRef<[u8]>, header: &str, claims: &str) -> String {
     let text = format!("{}.{}", base64url(header), base64url(claims));
     let mut mac = Hmac::<Sha256>::new_from_slice(secret.as_ref()).unwrap();
@@ -53,7 +53,7 @@ impl KeySource for Fixed {
     }
 }
 
-/// Who takes the vectors: with the secret, and with keys if there are any.
+/// Options that accept the vectors: with the secret, and with keys if given.
 pub(crate) fn options(keys: Option<Arc<dyn KeySource>>) -> Options {
     Options { secret: Some(secret()), keys, issuer: Some(ISSUER.into()), audience: Some(AUDIENCE.into()) }
 }
@@ -62,7 +62,7 @@ pub(crate) fn clock(after: Duration) -> Arc<ManualClock> {
     Arc::new(ManualClock::at(ISSUED.plus(after)))
 }
 
-/// A verifier that knows these keys, at the time when the vectors were issued.
+/// A verifier with these keys, at the time when the vectors were issued.
 pub(crate) async fn knowing(options: Options) -> Verifier {
     let (verifier, refresher) = Verifier::new(options, clock(Duration::ZERO));
     let refresher = refresher.expect("a source was given");
@@ -76,12 +76,12 @@ pub(crate) async fn knowing(options: Options) -> Verifier {
     verifier
 }
 
-/// A verifier that knows these keys and the secret.
+/// A verifier with these keys and the secret.
 pub(crate) async fn with_keys(keys: &[&str]) -> Verifier {
     knowing(options(Some(Arc::new(Fixed(key_set(keys)))))).await
 }
 
-/// A verifier that knows the secret only.
+/// A verifier with the secret only.
 pub(crate) fn with_secret() -> Verifier {
     Verifier::new(options(None), clock(Duration::ZERO)).0
 }

@@ -1,4 +1,4 @@
-//! Tokens against a verifier as a gateway has it: those of other libraries, forged ones, and keys that change.
+//! A gateway's verifier against tokens of other libraries, forged tokens, and rotated keys.
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 

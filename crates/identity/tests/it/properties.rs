@@ -1,4 +1,4 @@
-//! What holds of any text and any change.
+//! Properties of any text and any change.
 
 use crate::forge::{base64url, claims, signed, with_keys, with_secret};
 use crate::vectors::*;

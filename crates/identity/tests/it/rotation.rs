@@ -1,4 +1,4 @@
-//! Keys that change, forged names of keys, and a provider that fails.
+//! Rotated keys, forged key ids, and a failing provider.
 
 use crate::clock::ManualClock;
 use crate::forge::{base64url, claims, clock, key_set, options};
@@ -16,7 +16,7 @@ use std::sync::{Arc, Mutex};
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
-/// A provider that a test turns: it counts fetches, and holds them while its gate is shut.
+/// A provider that the test controls: it counts fetches, and holds them while its gate is shut.
 struct Provider {
     answer: Mutex<Result<String, String>>,
     fetches: AtomicUsize,
@@ -58,7 +58,7 @@ struct World {
 }
 
 impl World {
-    /// A provider with these keys, which nobody has fetched yet.
+    /// A provider with these keys, before any fetch.
     fn asleep(keys: &[&str]) -> (Self, Refresher) {
         let provider = Arc::new(Provider {
             answer: Mutex::new(Ok(key_set(keys))),
@@ -104,7 +104,7 @@ impl World {
         self.provider.fetches.load(Ordering::SeqCst)
     }
 
-    /// Shuts the gate; the key opens it again.
+    /// Shuts the gate; dropping the permit opens it again.
     async fn shut(&self) -> tokio::sync::SemaphorePermit<'_> {
         self.provider.gate.acquire_many(1_000).await.unwrap()
     }
@@ -113,14 +113,14 @@ impl World {
         self.states.lock().unwrap().last().unwrap().clone()
     }
 
-    /// Until so many fetches have ended and every task waits for the clock.
+    /// Waits until this many fetches have ended and every task waits for the clock.
     async fn fetched(&self, fetches: usize) {
         until("fetched", || self.states.lock().unwrap().len() > fetches).await;
         settle().await;
         assert_eq!(self.fetches(), fetches);
     }
 
-    /// A request, which has come as far as it comes without the clock.
+    /// A request that has run as far as it can without the clock.
     async fn request(&self, token: &str) -> Arc<Mutex<Option<Result<Person, Rejected>>>> {
         let (verifier, token, answer) = (self.verifier.clone(), token.to_owned(), Arc::new(Mutex::new(None)));
         let told = answer.clone();
@@ -133,7 +133,8 @@ impl World {
     }
 }
 
-/// Every task of this thread goes as far as it can: none of them waits for anything but the others and the clock.
+/// Lets every task of this thread run as far as it can: each waits only for the others and the
+/// clock.
 async fn settle() {
     for _ in 0..50 {
         tokio::task::yield_now().await;

@@ -1,4 +1,4 @@
-//! Tokens that are taken and tokens that are not, and why.
+//! Accepted and rejected tokens, with the reason.
 
 use crate::forge::{Fixed, ISSUED};
 use crate::forge::{
@@ -97,7 +97,7 @@ async fn a_key_verifies_what_it_is_for() {
     assert_eq!(verifier.verify(RS256_B_AS_A), Err(Rejected::Signature));
     assert_eq!(verifier.verify(RS256_B), Err(Rejected::UnknownKey));
     assert_eq!(verifier.verify(ES256_OWN_KEY), Err(Rejected::Signature), "a key in the header is not read");
-    // The names are known, and of keys of the other kind.
+    // The ids are known, but their keys are of the other kind.
     let (_, rest) = RS256_A.split_once('.').unwrap();
     let other = format!("{}.{rest}", base64url(r#"{"alg":"ES256","kid":"rsa-a"}"#));
     assert_eq!(verifier.verify(&other), Err(Rejected::UnknownKey));
@@ -122,7 +122,7 @@ async fn a_signature_has_one_form() {
     }
 }
 
-/// A key that is left out is unknown, and the one beside it is taken.
+/// A skipped key is unknown, and the one beside it is used.
 #[tokio::test]
 async fn keys_that_must_not_verify_are_left_out() {
     let changed = |from: &str, to: &str| {
@@ -168,10 +168,10 @@ async fn keys_that_must_not_verify_are_left_out() {
         assert_eq!(verifier.verify(token), Err(Rejected::UnknownKey), "{key}");
         taken(&verifier, RS256_B);
     }
-    // Off its curve: it is no key, which shows when it is to verify.
+    // A point off the curve is no key, which shows when it verifies.
     let off = ec(x, &format!("A{}", &x[1..]));
     assert_eq!(with_keys(&[&off]).await.verify(ES256), Err(Rejected::Signature));
-    // Said in more words, or fewer.
+    // The same keys with more members, or fewer.
     taken(&with_keys(&[&changed(r#""use":"sig","alg":"RS256","#, "")]).await, RS256_A);
     taken(&with_keys(&[&changed(r#""use":"sig""#, r#""key_ops":["verify"],"x5c":["x"]"#)]).await, RS256_A);
 }
@@ -195,7 +195,7 @@ fn what_is_no_token_is_refused() {
         format!("{HS256}\n"),
         format!(" {HS256}"),
         format!("Bearer {HS256}"),
-        // Five parts are encrypted ones.
+        // Tokens with five parts are encrypted.
         format!("{header}.{payload}.{payload}.{payload}.{signature}"),
         HS256.replace('.', ":"),
         format!("{}.{payload}.{signature}", base64url("{")),
@@ -207,7 +207,7 @@ fn what_is_no_token_is_refused() {
     ] {
         assert_eq!(verifier.verify(&token), Err(Rejected::Malformed), "{token}");
     }
-    // JSON that is signed and odd.
+    // Signed, but unusable JSON.
     for claims in ["", "{}", "[]", "7", "\"kim\"", r#"{"sub":"kim"}"#, "{\"sub\":"] {
         assert_eq!(verifier.verify(&signed(SECRET, PLAIN, claims)), Err(Rejected::Malformed), "{claims}");
     }
@@ -265,7 +265,7 @@ fn the_clock_decides_when_a_token_is_good() {
     assert!(verify(end - Duration::from_millis(1)).is_ok());
     assert_eq!(verify(end), Err(Rejected::Expired));
     assert_eq!(verify(end * 1_000), Err(Rejected::Expired));
-    // A clock that stands before the token was made.
+    // A clock before the time of issue.
     let early = |ms: u64| {
         let start = domain::time::Timestamp::from_millis(ISSUED.as_millis() - ms);
         Verifier::new(options(None), Arc::new(crate::clock::ManualClock::at(start))).0.verify(HS256)
@@ -273,7 +273,7 @@ fn the_clock_decides_when_a_token_is_good() {
     assert!(early(30_000).is_ok());
     assert_eq!(early(30_001), Err(Rejected::NotYetValid));
     assert_eq!(early(ISSUED.as_millis()), Err(Rejected::NotYetValid));
-    // The same verifier as time goes by.
+    // The same verifier as time passes.
     let clock = clock(Duration::ZERO);
     let (verifier, _) = Verifier::new(options(None), clock.clone());
     assert!(verifier.verify(HS256).is_ok());

@@ -1,6 +1,6 @@
 //! Keys and tokens that other libraries made: PyJWT 2.15.1 and Python's cryptography.
 //!
-//! The private keys were thrown away. What was run, in essence:
+//! The private keys were discarded. In essence, this was run:
 //!
 //! ```python
 //! claims = {"sub": "kim", "iss": "https://id.example", "aud": "gate", "iat": 1750000000, "exp": 1750003600}
@@ -12,7 +12,7 @@
 //! RS256_ONE = signed + "." + b64url(pkcs1_padded(sha256(signed)))
 //! ```
 
-/// When the tokens were issued; each is good for an hour.
+/// When the tokens were issued; each is valid for an hour.
 pub(crate) const ISSUED_S: u64 = 1_750_000_000;
 /// Their issuer.
 pub(crate) const ISSUER: &str = "https://id.example";
@@ -40,13 +40,13 @@ pub(crate) const EC_P384: &str = r#"{"kty":"EC","kid":"ec-p384","crv":"P-384","x
 /// Signed with the secret.
 pub(crate) const HS256: &str = r#"eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9.eyJzdWIiOiJraW0iLCJpc3MiOiJodHRwczovL2lkLmV4YW1wbGUiLCJhdWQiOiJnYXRlIiwiaWF0IjoxNzUwMDAwMDAwLCJleHAiOjE3NTAwMDM2MDB9.M5zV7IY4Qeli8ByLAow_Ui9FW25ea9-OcDC5O84EBxs"#;
 
-/// Signed with key A and named so.
+/// Signed with key A and names it.
 pub(crate) const RS256_A: &str = r#"eyJhbGciOiJSUzI1NiIsImtpZCI6InJzYS1hIiwidHlwIjoiSldUIn0.eyJzdWIiOiJraW0iLCJpc3MiOiJodHRwczovL2lkLmV4YW1wbGUiLCJhdWQiOiJnYXRlIiwiaWF0IjoxNzUwMDAwMDAwLCJleHAiOjE3NTAwMDM2MDB9.n7r-Sh64gWssyrRJNsGsYgivQFQVaN88ngkwIYQZ0AVgPZYzmQJEAhsS3jCb1cdZexJRYgIbppy7DR0kvhqM_g70T5F5pQ8YLUlxEBDbX15FU56dwrv_-KnTr4uOnRFNESWLfo3wOVsXDXAhAKjgrPUU-Bh2qGa9Lth8CsTtcpJYVYRHK_4bhJK181P2JO85KODRNF0h-P7KwJ9iAjjWG5qylA8utFl0cQ6l5TpedjAWsjrCADjtu0Zf1EPb9oACeDsFdIS9A8ySqeA_XFDHp9Hu6yU_hmoUvBXpMTfZeu0VkjQWj-tBSUQYM9nAZPvoF9KBvG6-8dh7utxkWIkk6A"#;
 
-/// Signed with key B and named so.
+/// Signed with key B and names it.
 pub(crate) const RS256_B: &str = r#"eyJhbGciOiJSUzI1NiIsImtpZCI6InJzYS1iIiwidHlwIjoiSldUIn0.eyJzdWIiOiJraW0iLCJpc3MiOiJodHRwczovL2lkLmV4YW1wbGUiLCJhdWQiOiJnYXRlIiwiaWF0IjoxNzUwMDAwMDAwLCJleHAiOjE3NTAwMDM2MDB9.L7GYfZdmB6hlyhL9wVkVvYwlVFftPUgLlUm7nBwMzF0LtQWPwNmGKBv4yJME7tH8-CYKmQcPtjn6eGiN27UCi6Oof0hNLSUBoeaBj8aP9WG7glUTlGPgxWv_Q7EY_emW6sA1FHq6C1GBLybbu0Z-hGSow9tm1HvNdJ9XQ9qbD2WHNoW69-KLDG23N7sTFh18B56i6IR877WTYXh9-V2x6Erv-aJu9jDkr36qVeZuROToh-59RWThJIfIatdfliKgr1L_vFPmDRKdn72ctiQpwJ8OkhODFIjDM8FobD0f-vx4DlBrf2RytyQHFAM7W_6sd4nEoLaX1evwV0fx5JA5SA"#;
 
-/// Signed with key B, says key A.
+/// Signed with key B, names key A.
 pub(crate) const RS256_B_AS_A: &str = r#"eyJhbGciOiJSUzI1NiIsImtpZCI6InJzYS1hIiwidHlwIjoiSldUIn0.eyJzdWIiOiJraW0iLCJpc3MiOiJodHRwczovL2lkLmV4YW1wbGUiLCJhdWQiOiJnYXRlIiwiaWF0IjoxNzUwMDAwMDAwLCJleHAiOjE3NTAwMDM2MDB9.JL8jHsFwqNKFg7cn0leL-ecZwTdc3rEvDCuvbAzTVQfPAPPqI1ojFbeDaO83Gjw3HoUALEdMceXdNDE5OUIT9qWT3z1Bs6jP_O1kp3vrBDL8KgyIL2nvcjMNwxd8k8H9Y26AjOkg_o0cqSVlVYLRWALoB2HuVjTAYTUG5yr_g1vcU4AW4ru0ecnzE5xs0gKmPj-xPWxur9NKyIST8cTuw81B3XDfeBNCZwowadV0s3BDAdi-cjlqPoZuaqVmqpiS8IbSC_dCWf-yOObqSaTAVSAT5yOE_ygX9Si9J3M8zixHsGPQ7oTANzlZ2O74N32L7z9PSXLQr0wKV1hT_e0wnQ"#;
 
 /// Signed with key A, names none.
@@ -55,7 +55,7 @@ pub(crate) const RS256_A_UNNAMED: &str = r#"eyJhbGciOiJSUzI1NiIsInR5cCI6IkpXVCJ9
 /// Signed with the weak key.
 pub(crate) const RS256_WEAK: &str = r#"eyJhbGciOiJSUzI1NiIsImtpZCI6InJzYS13ZWFrIiwidHlwIjoiSldUIn0.eyJzdWIiOiJraW0iLCJpc3MiOiJodHRwczovL2lkLmV4YW1wbGUiLCJhdWQiOiJnYXRlIiwiaWF0IjoxNzUwMDAwMDAwLCJleHAiOjE3NTAwMDM2MDB9.YXJwapFK-IKcjQthaZqTmLbDa5yauPG7W3v6UbO1bsWbXzX7pH0uHG2V8kzeEsacwdyz_kzqlAA49LchEfKDI83oZUGrhHqCO8jFEs9MT9J-f14Up_EPpz9PgEkWSYFvsFqBvsAYcRnzQuOyE8ycpYfiy9zn_6Gd4Pdl2FAQbMQ"#;
 
-/// Signed with the key on P-256 and named so.
+/// Signed with the key on P-256 and names it.
 pub(crate) const ES256: &str = r#"eyJhbGciOiJFUzI1NiIsImtpZCI6ImVjLWEiLCJ0eXAiOiJKV1QifQ.eyJzdWIiOiJraW0iLCJpc3MiOiJodHRwczovL2lkLmV4YW1wbGUiLCJhdWQiOiJnYXRlIiwiaWF0IjoxNzUwMDAwMDAwLCJleHAiOjE3NTAwMDM2MDB9.NKzIhZ_8lQQkyA4rNLGG_ns2dgZOvbKx7IIXGUjlqCtE5-Icsn1bPrq_irMwRmGu9c0d6SoeO7WZEabdrsLJvQ"#;
 
 /// Signed with the key on P-256, names none.
@@ -91,13 +91,13 @@ pub(crate) const HS256_BY_MODULUS: &str = r#"eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCI
 /// HS256 with its modulus as base64url as the secret.
 pub(crate) const HS256_BY_MODULUS_TEXT: &str = r#"eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCIsImtpZCI6InJzYS1hIn0.eyJzdWIiOiJraW0iLCJpc3MiOiJodHRwczovL2lkLmV4YW1wbGUiLCJhdWQiOiJnYXRlIiwiaWF0IjoxNzUwMDAwMDAwLCJleHAiOjE3NTAwMDM2MDB9.svp1QlIOGVhgI4lRh2OOhrWq7Co7T0b7v-pqyeqdHTg"#;
 
-/// HS256 with nothing as the secret.
+/// HS256 with an empty secret.
 pub(crate) const HS256_BY_EMPTY: &str = r#"eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCIsImtpZCI6InJzYS1hIn0.eyJzdWIiOiJraW0iLCJpc3MiOiJodHRwczovL2lkLmV4YW1wbGUiLCJhdWQiOiJnYXRlIiwiaWF0IjoxNzUwMDAwMDAwLCJleHAiOjE3NTAwMDM2MDB9.5nYGNWFZQWX1Rp5qfKLrckokQ2FS7vTUOvTqZC6QKGc"#;
 
 /// The signature in the form of X.509, DER, instead of two numbers.
 pub(crate) const ES256_DER: &str = r#"eyJhbGciOiJFUzI1NiIsImtpZCI6ImVjLWEifQ.eyJzdWIiOiJraW0iLCJpc3MiOiJodHRwczovL2lkLmV4YW1wbGUiLCJhdWQiOiJnYXRlIiwiaWF0IjoxNzUwMDAwMDAwLCJleHAiOjE3NTAwMDM2MDB9.MEYCIQD9z5FCtzBdu5zKF3OkrvfYIvYuG1PJgvrFWzJ8ygOF6AIhAP0TPWG7Lln6WfdT3FPm37iLM4J1IPO4zRa2Wa6LMTj3"#;
 
-/// Brings the key that it is signed with.
+/// Carries the key that signed it.
 pub(crate) const ES256_OWN_KEY: &str = r#"eyJhbGciOiJFUzI1NiIsImtpZCI6ImVjLWEiLCJqd2siOnsia3R5IjoiRUMiLCJraWQiOiJlYy1hIiwiY3J2IjoiUC0yNTYiLCJ4IjoiTHFDeld5V2dXV3drclJXWUFsMHBUdWJhOFZaV0NDZEk3aDZsUjlwTU84WSIsInkiOiJDWFIwM0lzRFVIZHo1bzA3QjZ6MTh2WU05VVJoai10eHpSZURpNWRPWS1nIn0sImprdSI6Imh0dHA6Ly8xMjcuMC4wLjE6OS9rZXlzIn0.eyJzdWIiOiJraW0iLCJpc3MiOiJodHRwczovL2lkLmV4YW1wbGUiLCJhdWQiOiJnYXRlIiwiaWF0IjoxNzUwMDAwMDAwLCJleHAiOjE3NTAwMDM2MDB9.QtOOMH4FHsFXx1vtsj0hYwvhDyurhGFU3ulj8etki_3S5AUyxqN2jalzU79WDwJaKkZCOgR_BN3fUnBmuIA0Ig"#;
 
 /// A key whose exponent is 1.
