@@ -9,9 +9,9 @@ use secrecy::SecretString;
 /// The settings of payment-sim-api.
 #[derive(Clone)]
 pub struct Config {
-    /// What the service goes by.
+    /// The options of the service.
     pub service: ServiceOptions,
-    /// Guards `/admin/…`; none = open to whoever reaches the port.
+    /// Guards `/admin/…`; without it anybody who reaches the port may read.
     pub internal_token: Option<SecretString>,
 }
 

@@ -1,8 +1,9 @@
 //! Work of this service that is due later: scheduled outcomes and webhooks.
 //!
-//! The same pattern as the outbox ([`outbox::due`]): the truth is a row with an entry in the index `payment_due`, memory
-//! holds its key until it is due, and the row is read again before it is acted on. What a crash interrupts is found again
-//! at the start; what nobody announced, by a slow rescan.
+//! It follows the pattern of the outbox ([`outbox::due`]): the truth is a row with an entry in the
+//! index `payment_due`. Memory holds its key until it is due, and the row is read again before any
+//! action. The start finds work that a crash interrupted; a slow rescan finds work that nobody
+//! announced.
 
 use crate::refusal::Refusal;
 use crate::rows::{self, DUE, SHARDS};
@@ -19,15 +20,16 @@ use ports::{Clock, Entropy, Fault, Store};
 use std::sync::Arc;
 use tokio_util::sync::CancellationToken;
 
-/// Errands that run at the same time: a receiver of webhooks that hangs holds some of them, not the delayed outcomes.
+/// How many pieces of work run at once. A hanging receiver of webhooks holds some of them, but not
+/// the delayed outcomes.
 const RUNNING_MAX: usize = 256;
-/// When to come back to an errand that failed.
+/// Rest before failed work is retried.
 const FAILURE_REST: Duration = Duration::from_secs(1);
-/// The longest that a shutdown waits for what runs.
+/// The longest that a shutdown waits for running work.
 const DRAIN_MAX: Duration = Duration::from_secs(10);
 const SLEEP_MAX: Duration = Duration::from_secs(1);
 
-/// Tells of work that is due. Cloning gives another handle.
+/// Announces work. Cloning gives another handle.
 #[derive(Clone)]
 pub(crate) struct ErrandsHandle {
     inbox: Arc<Inbox<Key>>,
@@ -43,7 +45,7 @@ impl ErrandsHandle {
     }
 }
 
-/// Runs what is due.
+/// Runs due work.
 pub(crate) struct Errands {
     service: Service,
     clock: Arc<dyn Clock>,
@@ -74,7 +76,7 @@ impl Errands {
         }
     }
 
-    /// Runs until `shutdown`, then lets what runs end. What is not done stays a row.
+    /// Runs until `shutdown`, then lets running work end. Unfinished work stays a row.
     pub(crate) async fn run(mut self, shutdown: CancellationToken) {
         tokio::select! {
             biased;
@@ -159,7 +161,7 @@ impl Errands {
     }
 }
 
-/// Does one errand. Gives the time to come back, if it is not done.
+/// Does one piece of work. Returns when to retry if it is not done.
 async fn run(service: &Service, key: &Key) -> Result<Option<Timestamp>, Fault> {
     if !rows::is_payment(key) {
         return service.deliver(key).await;
@@ -169,7 +171,8 @@ async fn run(service: &Service, key: &Key) -> Result<Option<Timestamp>, Fault> {
     match service.carry_out(&intent).await {
         Ok(again) => Ok(again),
         Err(Refusal::Failed(fault)) => Err(fault),
-        // Somebody decided it otherwise in between; a decided payment has nothing scheduled.
+        // Another caller has decided the payment meanwhile; a decided payment has nothing
+        // scheduled.
         Err(_) => Ok(None),
     }
 }

@@ -1,11 +1,12 @@
-//! payment-sim-api: a payment provider that is simulated honestly.
+//! payment-sim-api: a simulated payment provider with the guarantees of a real one.
 //!
-//! It opens intents, decides them as their scenario says, gives money back, and tells of each outcome three times: by its
-//! status, by an event on the queue, by a signed webhook. The three are one commit and cannot disagree (trap M4). Delays
-//! and webhooks are rows, so they survive a crash. [`Service`] is the provider without sockets; [`run`] serves it.
+//! It opens intents, decides them as their scenario says, gives money back, and reports each
+//! outcome three times: in its status, in an event on the queue, and in a signed webhook. One
+//! commit writes all three, so they cannot disagree (trap T-M4). Delays and webhooks are rows, so
+//! they survive a crash. [`Service`] is the provider without sockets; [`run`] serves it.
 //!
-//! What it leaves to others: sending HTTP ([`WebhookPost`] is given to it), the engines, and what a payment means for
-//! seats and reservations.
+//! Others send HTTP ([`WebhookPost`] is passed in), provide the engines, and decide what a payment
+//! means for seats and reservations.
 
 pub mod config;
 mod edge;

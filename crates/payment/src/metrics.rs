@@ -1,4 +1,4 @@
-//! The numbers of the payment service. Label values are words of closed sets.
+//! The metrics of the payment service. Label values come from closed sets.
 
 use crate::rows::Delivery;
 use domain::payment::Status;
@@ -6,7 +6,7 @@ use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use runtime::Metrics;
 
-/// The numbers of the payment service.
+/// The metrics of the payment service.
 #[derive(Debug, Clone, Default)]
 pub struct PaymentMetrics {
     decided: Family<[(&'static str, &'static str); 1], Counter>,

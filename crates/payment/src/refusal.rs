@@ -1,4 +1,4 @@
-//! Why the service does not do what it is asked, and the one table that says how each is told.
+//! Why the service refuses a request, and the one table that encodes each refusal.
 
 use contracts::error::{Code, WireError};
 use domain::id::PaymentIntentId;
@@ -6,22 +6,22 @@ use domain::payment::Rejection;
 use ports::payments::PaymentRejection;
 use ports::{Fault, FaultClass, PortError};
 
-/// A request that was not carried out.
+/// The reason for a request that was not carried out.
 #[derive(Debug)]
 pub enum Refusal {
-    /// The request makes no sense, whatever the state.
+    /// The request is invalid, whatever the state.
     Invalid(WireError),
-    /// No payment of that id, or not of that person.
+    /// No payment has this id, or it belongs to another person.
     NoSuchPayment(PaymentIntentId),
     /// The rules say no.
     Rejected(PaymentIntentId, Rejection),
     /// The idempotency key belongs to another request.
     OtherRequest,
-    /// A failure inside.
+    /// An internal failure.
     Failed(Fault),
 }
 
-/// How a refusal is told over gRPC.
+/// The form of a refusal over gRPC.
 #[derive(Debug)]
 pub enum Told {
     /// Status OK with `error` set.
@@ -31,12 +31,13 @@ pub enum Told {
 }
 
 impl Refusal {
-    /// A request with a field that makes no sense.
+    /// A request with an invalid field.
     pub fn invalid(field: &str, words: impl Into<String>) -> Self {
         Self::Invalid(WireError::invalid(field, words))
     }
 
-    /// How the caller is told. The words never carry what went wrong inside; that is for the log.
+    /// The answer to the caller. Its message never carries the internal cause; that goes to the
+    /// log.
     pub fn told(self) -> Told {
         match self {
             Self::Invalid(error) => Told::Status(error),

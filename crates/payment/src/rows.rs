@@ -1,8 +1,9 @@
-//! The rows of the payment service: readable attributes, and how they are read back.
+//! The rows of the payment service: readable attributes, written and read back.
 //!
-//! All rows of a payment share the partition `payment#<intent>`: the payment itself (sort `payment`), its refund (sort
-//! `refund`, at most one: invariant M3), and its webhooks (sort `webhook#<id>`). Work that is due later has an entry in the
-//! index [`DUE`]. Whoever looks from outside (an invariant checker, `tacos trace`) reads rows through [`AnyRow::read`].
+//! All rows of a payment share the partition `payment#<intent>`: the payment itself (sort
+//! `payment`), its refund (sort `refund`, at most one: invariant M3), and its webhooks (sort
+//! `webhook#<id>`). Work that is due later has an entry in the index [`DUE`]. Readers from outside
+//! (an invariant checker, `tacos trace`) use [`AnyRow::read`].
 
 use contracts::payment::v1::PaymentMethod;
 use domain::id::{InvalidId, PaymentIntentId, PersonId, ReservationId};
@@ -17,7 +18,7 @@ mod webhook;
 
 pub use webhook::{Delivery, WebhookRow, webhook_key};
 
-/// The index of payments with a scheduled outcome and of webhooks to be sent, by their time.
+/// The index of payments with a scheduled outcome and of unsent webhooks, by their time.
 pub const DUE: &str = "payment_due";
 /// The index of payments by person, newest first.
 pub const BY_PERSON: &str = "payment_by_person";
@@ -32,25 +33,26 @@ const PARTITION_PREFIX: &str = "payment#";
 const PAYMENT_SORT: &str = "payment";
 const REFUND_SORT: &str = "refund";
 
-/// Indexes are read in ascending order, and lists show the newest first: entries stand at this minus their time. The year
-/// 144,000 is far enough, and the difference stays within what every engine holds exactly.
+/// Indexes are read in ascending order and lists show the newest first, so entries are stored at
+/// this number minus their time. It is beyond the year 144,000, and every engine holds the
+/// difference exactly.
 const HORIZON_MS: u64 = 1 << 52;
 
 pub(crate) fn partition(intent: &str) -> String {
     format!("{PARTITION_PREFIX}{intent}")
 }
 
-/// Where a payment is.
+/// The key of a payment.
 pub fn payment_key(intent: &PaymentIntentId) -> Key {
     Key::new(partition(intent.as_str()), PAYMENT_SORT)
 }
 
-/// Where the refund of a payment is, if it has one.
+/// The key of a payment's refund, if it has one.
 pub fn refund_key(intent: &PaymentIntentId) -> Key {
     Key::new(partition(intent.as_str()), REFUND_SORT)
 }
 
-/// The place in a list that shows the newest first.
+/// The index time in a list that shows the newest first.
 pub(crate) const fn newest_first(at: Timestamp) -> Timestamp {
     Timestamp::from_millis(HORIZON_MS.saturating_sub(at.as_millis()))
 }
@@ -58,24 +60,25 @@ pub(crate) const fn newest_first(at: Timestamp) -> Timestamp {
 /// A payment as it is stored.
 #[derive(Debug, Clone, PartialEq)]
 pub struct PaymentRow {
-    /// What the rules know of it.
+    /// The part that the rules know.
     pub payment: Payment,
     /// The row's version; 0 before it is stored.
     pub version: u64,
-    /// How it is meant to go.
+    /// How the provider decides about it.
     pub scenario: Scenario,
-    /// What is paid with, as the caller said.
+    /// The means of payment that the caller named.
     pub method: PaymentMethod,
-    /// Where its webhooks go, if its request said so; else to where the service sends them when the time comes. The
-    /// service's own address for them may differ after a restart and must not make the same request another one.
+    /// The target of its webhooks, if its request named one; else they go to the service's default
+    /// at that time. The default is not stored: it may differ after a restart, and must not make a
+    /// repeated request look like another one.
     pub webhook_url: Option<Arc<str>>,
-    /// When the provider said what comes of it.
+    /// When the provider decided.
     pub decided_at: Option<Timestamp>,
-    /// The outcome that is on its way.
+    /// The scheduled outcome.
     pub scheduled: Option<Scheduled>,
-    /// Webhooks made so far.
+    /// How many webhooks were created.
     pub webhooks: u32,
-    /// The trace of the request that asked the provider last, for the event and the webhook.
+    /// The trace of the last request to the provider, for the event and the webhook.
     pub trace: Trace,
 }
 
@@ -91,13 +94,13 @@ pub struct Scheduled {
 /// An executed refund.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RefundRow {
-    /// The payment that was given back.
+    /// The refunded payment.
     pub intent: PaymentIntentId,
     /// How much.
     pub amount: Money,
-    /// Why, in the words of whoever asked.
+    /// The reason, as the caller gave it.
     pub reason: Arc<str>,
-    /// The key it was asked under.
+    /// The idempotency key of the request.
     pub idempotency_key: Arc<str>,
     /// When.
     pub at: Timestamp,
@@ -114,7 +117,7 @@ pub enum AnyRow {
     Webhook(WebhookRow),
 }
 
-/// A row of this service that makes no sense; says which attribute.
+/// An unreadable row of this service; names the attribute.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("the attribute {0} is missing or malformed")]
 pub struct Unreadable(pub &'static str);
@@ -123,7 +126,7 @@ impl AnyRow {
     /// Reads a row; `None` if it is not one of this service (an outbox row).
     ///
     /// # Errors
-    /// When it is one and cannot be read.
+    /// If it is one of this service and cannot be read.
     pub fn read(row: &Row) -> Option<Result<Self, Unreadable>> {
         row.key.partition.strip_prefix(PARTITION_PREFIX)?;
         match &*row.key.sort {
@@ -139,7 +142,7 @@ pub(crate) fn is_payment(key: &Key) -> bool {
 }
 
 impl PaymentRow {
-    /// The write that creates or replaces the row, under the version it was read at.
+    /// The write that creates or replaces the row, if it still has the version it was read at.
     pub(crate) fn write(&self) -> Write {
         let payment = &self.payment;
         let failed_as = |outcome: &Outcome| match outcome {
@@ -191,7 +194,7 @@ impl PaymentRow {
     /// Reads the row of a payment.
     ///
     /// # Errors
-    /// When an attribute is missing or malformed.
+    /// If an attribute is missing or malformed.
     pub fn read(row: &Row) -> Result<Self, Unreadable> {
         let a = &row.attributes;
         let amount = money(a)?;
@@ -238,14 +241,14 @@ impl RefundRow {
             .with("reason", self.reason.clone())
             .with("idempotency_key", self.idempotency_key.clone())
             .with("refunded_at", self.at);
-        // A second refund of the payment has nowhere to go, whatever else is wrong.
+        // The row of a second refund cannot be written, whatever else is wrong.
         Write::Put { key: refund_key(&self.intent), expect: Expect::Absent, attributes, indexes: Vec::new() }
     }
 
     /// Reads the row of a refund.
     ///
     /// # Errors
-    /// When an attribute is missing or malformed.
+    /// If an attribute is missing or malformed.
     pub fn read(row: &Row) -> Result<Self, Unreadable> {
         let a = &row.attributes;
         Ok(Self {

@@ -1,4 +1,4 @@
-//! Putting the service together, serving it, and taking it down in order.
+//! Assembles the service, serves it, and shuts it down in order.
 
 use crate::config::Config;
 use crate::edge;
@@ -15,26 +15,26 @@ use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 use tokio_util::sync::CancellationToken;
 
-/// What the service stands on.
+/// The ports that the service needs.
 #[derive(Clone)]
 pub struct Deps {
     /// Its table.
     pub store: Arc<dyn Store>,
-    /// Where its events go.
+    /// Publishes its events.
     pub events: Arc<dyn Publisher>,
-    /// How webhooks are sent.
+    /// Sends webhooks.
     pub webhook: Arc<dyn WebhookPost>,
     /// The time.
     pub clock: Arc<dyn Clock>,
     /// Intent ids and jitter.
     pub entropy: Arc<dyn Entropy>,
-    /// Whose tasks it runs as.
+    /// Spawns its tasks.
     pub tasks: Tasks,
     /// The process it is part of.
     pub process: Process,
 }
 
-/// Where it is reached.
+/// The sockets that it serves.
 #[derive(Debug)]
 pub struct Listeners {
     /// Probes, metrics, administration.
@@ -43,7 +43,7 @@ pub struct Listeners {
     pub grpc: TcpListener,
 }
 
-/// What runs beside the requests: the relay of the outbox, and the errands.
+/// The work beside the requests: the relay of the outbox, and the scheduled work.
 pub struct Background {
     relay: Relay,
     handle: RelayHandle,
@@ -52,7 +52,7 @@ pub struct Background {
     process: Process,
 }
 
-/// Puts the service together. It works as soon as the background runs; until then outcomes are stored and wait.
+/// Assembles the service. Until the background runs, outcomes are stored and wait.
 pub fn assemble(options: ServiceOptions, deps: &Deps) -> (Service, Background) {
     let Deps { store, events, webhook, clock, entropy, tasks, process } = deps.clone();
     let relay_options = RelayOptions { shards: SHARDS, ..RelayOptions::default() };
@@ -90,7 +90,7 @@ pub fn assemble(options: ServiceOptions, deps: &Deps) -> (Service, Background) {
 }
 
 impl Background {
-    /// Runs until `shutdown`; then lets the sends and webhooks in the air end.
+    /// Runs until `shutdown`; then lets running sends and webhooks end.
     pub async fn run(self, shutdown: CancellationToken) {
         let Self { relay, handle, errands, tasks, process } = self;
         let relay = spawn(&tasks, relay.run(shutdown.clone()));
@@ -107,7 +107,7 @@ impl Background {
         };
         tokio::select! {
             biased;
-            // Both end early only when the tasks are dropped as a whole.
+            // Both end early only if all tasks are dropped.
             _ = async { tokio::join!(relay, errands) } => {}
             () = told => {}
         }
@@ -116,19 +116,19 @@ impl Background {
 
 fn spawn(tasks: &Tasks, future: impl Future<Output = ()> + Send + 'static) -> oneshot::Receiver<()> {
     let (done, ended) = oneshot::channel();
-    // Events and webhooks are due at promised times, whatever the requests do.
+    // Events and webhooks are due at promised times, so requests must not delay them.
     tasks.spawn_apart(async move {
         future.await;
-        // Nobody waits any more if the service itself was dropped.
+        // The receiver is gone if the service itself was dropped.
         let _ = done.send(());
     });
     ended
 }
 
-/// Serves until `shutdown`: then the calls that were begun end, then the events and webhooks in the air.
+/// Serves until `shutdown`. Then running calls end, and after them running sends and webhooks.
 ///
 /// # Errors
-/// When a server cannot go on.
+/// If a server fails.
 pub async fn run(
     config: Config,
     deps: Deps,
@@ -144,7 +144,7 @@ pub async fn run(
         let http = runtime::http::serve(listeners.http, router, servers_shutdown.clone(), &tasks);
         let services = edge::grpc::services(service);
         let grpc = runtime::grpc::serve(listeners.grpc, services, servers_shutdown.clone(), &tasks, &process);
-        // One that fails takes the other with it: half a service would look like a whole one.
+        // A failing server stops the other one: half a service would look like a whole one.
         let stop_on_error = async |served: Result<(), io::Error>| {
             if served.is_err() {
                 servers_shutdown.cancel();

@@ -1,9 +1,10 @@
-//! The payment provider without sockets: load, decide, commit, tell.
+//! The payment provider without sockets: load, decide, commit, report.
 //!
-//! Each resolution is ONE commit: the payment, the outbox row of its event, and its webhook, so that the event, the
-//! webhook and the status cannot disagree (trap M4). A refund commits with the payment that says so. Every change is
-//! compare-and-set on the payment's version: on a conflict, and when the answer of a commit was lost (trap S9), the payment is
-//! read again and decided again, which changes nothing if it was written after all.
+//! Each resolution is ONE commit of the payment, the outbox row of its event, and its webhook, so
+//! the event, the webhook and the status cannot disagree (trap T-M4). A refund commits together
+//! with the payment that records it. Every change is compare-and-set on the payment's version. On a
+//! conflict, and if the answer of a commit was lost (trap T-S9), the payment is loaded and decided
+//! again; that changes nothing if the first commit was written after all.
 //!
 //! Card numbers and security codes never get here: the edge drops them.
 
@@ -35,15 +36,15 @@ pub use list::{ListPayments, Page};
 pub use resolve::{SimulateWebhook, Simulated};
 pub use webhook::{WebhookPost, WebhookRequest};
 
-/// What the service is called in events.
+/// The service's name in events.
 const SOURCE: &str = "payment-sim-api";
 
-/// What the service goes by.
+/// The options of the service.
 #[derive(Clone)]
 pub struct ServiceOptions {
-    /// The numbers of the scenarios.
+    /// The parameters of the scenarios.
     pub scenarios: ScenarioRules,
-    /// What RANDOM is seeded with, together with the intent.
+    /// Seeds the scenario RANDOM, together with the intent.
     pub random_seed: u64,
     /// Where webhooks go and how they are signed.
     pub webhooks: WebhookOptions,
@@ -79,15 +80,15 @@ pub(crate) struct Shared {
     metrics: PaymentMetrics,
 }
 
-/// A decided change, to be committed as a whole.
+/// A decided change, committed as a whole.
 pub(crate) struct Change {
     /// The payment after it.
     row: PaymentRow,
-    /// What is written with it.
+    /// The other rows of the commit.
     writes: Vec<Write>,
-    /// The event that becomes due with it.
+    /// The event that it makes due.
     event: Option<Event>,
-    /// Later work that is now to be done.
+    /// The later work that it schedules.
     errands: Vec<(Timestamp, Key)>,
 }
 
@@ -113,10 +114,10 @@ impl Service {
         self.load(intent).await?.ok_or_else(|| Refusal::NoSuchPayment(intent.clone()))
     }
 
-    /// Everything that is stored of a payment, for `tacos trace`.
+    /// Every stored row of a payment, for `tacos trace`.
     ///
     /// # Errors
-    /// A failure of the store. Rows that make no sense are left out and logged.
+    /// A failure of the store. Unreadable rows are skipped and logged.
     pub async fn history(&self, intent: &PaymentIntentId) -> Result<Vec<crate::rows::AnyRow>, Refusal> {
         const PAGE: usize = 100;
         let partition = payment_key(intent).partition;
@@ -144,7 +145,7 @@ impl Service {
         })
     }
 
-    /// Loads a payment, lets `decide` say what becomes of it, and commits that. `None` = nothing changes.
+    /// Loads a payment, lets `decide` choose a change, and commits it. `None` changes nothing.
     async fn update(
         &self,
         intent: &PaymentIntentId,
@@ -160,7 +161,7 @@ impl Service {
                     return Ok(row);
                 }
                 Err(CommitError::Failed(fault)) => return Err(fault.into()),
-                // Read again: it was written by somebody else, or by us, or not at all.
+                // Load again: another writer was faster, or our commit was written, or it was not.
                 Err(CommitError::Conflict { .. } | CommitError::Ambiguous(_)) => {}
             }
         }
@@ -168,7 +169,8 @@ impl Service {
         Err(Fault::new(ports::FaultClass::Conflict, words).into())
     }
 
-    /// Commits a change and announces what became due. Announcing what was not written after all costs a read.
+    /// Commits a change and announces the work that became due. If nothing was written after all,
+    /// the announcement only costs a read.
     async fn commit(&self, change: &Change) -> Result<(), CommitError> {
         let shared = &self.shared;
         let committed = self.commit_whole(change).await;
@@ -186,7 +188,7 @@ impl Service {
         committed
     }
 
-    /// A payment, its event and its webhook are one commit (trap M4).
+    /// A payment, its event and its webhook are one commit (trap T-M4).
     async fn commit_whole(&self, change: &Change) -> Result<(), CommitError> {
         let (store, mut writes) = (&self.shared.store, change.writes.clone());
         if planted(Plant::EventApart) && change.event.is_some() {
@@ -197,7 +199,8 @@ impl Service {
         store.commit(writes).await
     }
 
-    /// The change that brings a payment to its outcome: with its event, and its webhook if it has somewhere to go.
+    /// The change that brings a payment to its outcome, with its event, and with its webhook if
+    /// there is a target.
     fn outcome(&self, row: &PaymentRow, payment: Payment, trace: &Trace, now: Timestamp) -> Change {
         let mut row = PaymentRow {
             payment,
@@ -221,14 +224,14 @@ impl Service {
         webhook::next(row, target, due_at, now)
     }
 
-    /// Where the webhooks of a payment go now.
+    /// The present target of a payment's webhooks.
     fn webhook_target(&self, row: &PaymentRow) -> Option<Arc<str>> {
         row.webhook_url.clone().or_else(|| self.shared.options.webhooks.default_url.clone())
     }
 }
 
-/// The event of an outcome. Its id follows from the intent and the outcome, so whoever states the same fact again states
-/// it under the same id.
+/// The event of an outcome. Its id is derived from the intent and the outcome, so the same fact
+/// always has the same id.
 fn event_of(row: &PaymentRow, at: Timestamp) -> Event {
     let payment = &row.payment;
     let (intent, amount) = (payment.intent.clone(), Some(payment.amount.clone()));
@@ -251,7 +254,7 @@ fn event_of(row: &PaymentRow, at: Timestamp) -> Event {
     }
 }
 
-/// The outcome that a decided payment stands for. A refunded one was approved before.
+/// The outcome of a decided payment. A refunded payment was approved before.
 pub(crate) fn outcome_of(payment: &Payment) -> Outcome {
     match payment.status {
         Status::Failed => Outcome::Failed {

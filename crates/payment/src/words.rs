@@ -1,9 +1,9 @@
-//! What the simulated provider says beside its codes.
+//! The simulated provider's message for each of its error codes.
 
-/// The code of a failure that nobody named.
+/// The code of a failure without one.
 pub(crate) const UNKNOWN_ERROR: &str = "PAYMENT_DECLINED";
 
-/// The provider's words for one of its codes.
+/// The provider's message for one of its codes.
 pub(crate) fn of_error(code: &str) -> &'static str {
     match code {
         "CARD_DECLINED" => "the card was declined",

@@ -1,7 +1,7 @@
 //! `payment.v1.PaymentService`.
 //!
-//! Refusals of the provider are status OK with `error` set; malformed input and outages are gRPC statuses. A decline is
-//! neither: it is a payment whose status is FAILED.
+//! The provider's refusals are status OK with `error` set; malformed input and outages are gRPC
+//! statuses. A decline is neither: it is a payment with status FAILED.
 
 use crate::refusal::{Refusal, Told};
 use crate::service::{CreateIntent, ListPayments, Service, SimulateWebhook};
@@ -30,7 +30,7 @@ struct Edge(Service);
 
 type Answer<T> = Result<Response<T>, Status>;
 
-/// The answer, with refusals told as the table says.
+/// The answer; the table of [`Refusal`] encodes a refusal.
 fn tell<T>(
     trace: &Trace,
     result: Result<T, Refusal>,
@@ -78,7 +78,8 @@ impl PaymentService for Edge {
     ) -> Answer<proto::ProcessPaymentResponse> {
         let trace = runtime::grpc::trace_of_metadata(request.metadata());
         let result = async {
-            // `payment_details` is dropped here: the scenario decides, and card data is nobody's to keep.
+            // `payment_details` is dropped here: the scenario decides, and card data must not be
+            // kept.
             let intent = intent(&request.get_ref().payment_intent_id)?;
             Ok(view::processed(&self.0.process(&intent, &trace).await?))
         };
@@ -96,7 +97,8 @@ impl PaymentService for Edge {
         let result = async {
             let (intent, person) = wire::get_from_proto(request.get_ref())?;
             let row = self.0.get(&intent).await?;
-            // Somebody else's payment is answered as one that does not exist. One without a payer is anybody's.
+            // A payment of another person is answered like one that does not exist. Anybody may
+            // read a payment without a payer.
             if person.is_some() && row.payment.person.is_some() && person != row.payment.person {
                 return Err(Refusal::NoSuchPayment(intent));
             }
@@ -135,7 +137,7 @@ impl PaymentService for Edge {
             Ok(proto::ListPaymentsResponse {
                 payments: page.payments.iter().map(view::payment).collect(),
                 page_info: Some(common::v1::PageInfo {
-                    // Counting all would cost a read of all: it stays unsaid.
+                    // Not counted: that would read every payment.
                     total_count: 0,
                     has_next_page: page.next.is_some(),
                     has_previous_page: request.cursor.is_some(),
@@ -192,7 +194,7 @@ fn create_from_proto(request: proto::CreatePaymentIntentRequest) -> Result<Creat
         proto::PaymentScenario::Unspecified if request.scenario != 0 => {
             return Err(Refusal::invalid("scenario", "scenario is not one of this provider"));
         }
-        // An older place for the same wish.
+        // Earlier callers name the scenario here.
         proto::PaymentScenario::Unspecified => {
             request.metadata.as_ref().map(proto::PaymentMetadata::scenario)
         }

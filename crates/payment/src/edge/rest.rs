@@ -1,4 +1,4 @@
-//! HTTP: probes, metrics, and what an operator may read of a payment (`tacos trace`).
+//! HTTP: probes, metrics, and the operator's view of a payment (`tacos trace`).
 
 use crate::refusal::{Refusal, Told};
 use crate::rows::{AnyRow, PaymentRow, RefundRow, WebhookRow};
@@ -15,8 +15,9 @@ use runtime::http::{ErrorReply, Json, trace_of};
 use secrecy::SecretString;
 use serde_json::{Value, json};
 
-/// The routes of the HTTP port. `GET /admin/payments/{id}` takes the id of an intent or of a reservation and answers
-/// `{"payments":[{…,"refund":{…}?,"webhooks":[…]}]}`; it wants the header `X-Internal-Token` if there is a token.
+/// The routes of the HTTP port. `GET /admin/payments/{id}` accepts the id of an intent or of a
+/// reservation and answers `{"payments":[{…,"refund":{…}?,"webhooks":[…]}]}`. With a configured
+/// token it requires the header `X-Internal-Token`.
 pub(crate) fn router(service: Service, process: &Process, token: Option<SecretString>) -> Router {
     let admin = Router::new()
         .route("/admin/payments/{id}", get(payments))

@@ -1,4 +1,4 @@
-//! The row of one webhook, from its making to its delivery or its end.
+//! The row of one webhook, from its creation to its delivery or its end.
 
 use super::{Unreadable, due_entry, id, natural, partition, text, time, word};
 use domain::id::PaymentIntentId;
@@ -8,14 +8,14 @@ use std::sync::Arc;
 
 const SORT_PREFIX: &str = "webhook#";
 
-/// How far the delivery of a webhook is.
+/// The state of a webhook's delivery.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Delivery {
-    /// It is sent at `due_at`.
+    /// It will be sent at `due_at`.
     Pending,
     /// The receiver answered with 2xx.
     Delivered,
-    /// The receiver did not take it at any attempt.
+    /// The receiver accepted none of the attempts.
     GivenUp,
 }
 
@@ -24,29 +24,29 @@ pub enum Delivery {
 pub struct WebhookRow {
     /// Its id, the same at every attempt.
     pub id: Arc<str>,
-    /// The payment that it tells of.
+    /// The payment that it reports.
     pub intent: PaymentIntentId,
     /// The row's version; 0 before it is stored.
     pub version: u64,
-    /// Where it goes.
+    /// The target URL.
     pub url: Arc<str>,
-    /// What it says.
+    /// The JSON body.
     pub body: Arc<str>,
-    /// How far it is.
+    /// The state of its delivery.
     pub delivery: Delivery,
     /// Attempts so far.
     pub attempts: u32,
     /// When the next attempt is due, or when the last one was.
     pub due_at: Timestamp,
-    /// What the last failed attempt brought.
+    /// The error of the last failed attempt.
     pub last_error: Option<Arc<str>>,
     /// The trace to pass on.
     pub traceparent: Option<Arc<str>>,
-    /// When it was made.
+    /// When it was created.
     pub created_at: Timestamp,
 }
 
-/// Where a webhook is.
+/// The key of a webhook.
 pub fn webhook_key(intent: &PaymentIntentId, webhook: &str) -> Key {
     Key::new(partition(intent.as_str()), format!("{SORT_PREFIX}{webhook}"))
 }
@@ -58,7 +58,7 @@ pub(super) fn is_webhook(sort: &str) -> bool {
 impl Delivery {
     const ALL: [Self; 3] = [Self::Pending, Self::Delivered, Self::GivenUp];
 
-    /// The word in rows and logs.
+    /// The text in rows and logs.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Pending => "PENDING",
@@ -101,7 +101,7 @@ impl WebhookRow {
     /// Reads the row of a webhook.
     ///
     /// # Errors
-    /// When an attribute is missing or malformed.
+    /// If an attribute is missing or malformed.
     pub fn read(row: &Row) -> Result<Self, Unreadable> {
         let a = &row.attributes;
         Ok(Self {

@@ -1,4 +1,4 @@
-//! Giving the money back: void what is not captured, refund what is, once.
+//! Gives money back: voids an uncaptured payment, refunds a captured one, once.
 
 use super::{Change, Service};
 use crate::refusal::Refusal;
@@ -13,20 +13,22 @@ use ports::store::Write;
 /// The answer to a cancel, the same at every repetition.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Cancellation {
-    /// Where the payment stands and how much went back.
+    /// The status of the payment and the amount given back.
     pub cancelled: Cancelled,
     /// The price, for its currency.
     pub price: Money,
-    /// When it came to this end.
+    /// When it reached this end.
     pub at: Timestamp,
 }
 
 impl Service {
-    /// Voids or refunds a payment. A payment is refunded at most once, in full or in part: asked again, under whatever key,
-    /// the answer is what was given back then (invariant M3). A payment that failed has nothing to give back.
+    /// Voids or refunds a payment. A payment is refunded at most once, in full or in part. A
+    /// repetition, under any key, answers with the first refund (invariant M3). A failed payment
+    /// has nothing to give back.
     ///
     /// # Errors
-    /// No such payment; an amount of another currency, of nothing, or beyond the price; a failure of the store.
+    /// No such payment; an amount of another currency, of nothing, or beyond the price; a failure
+    /// of the store.
     pub async fn cancel_payment(
         &self,
         command: &CancelPayment,
@@ -55,7 +57,7 @@ impl Service {
                     payment.refunded += row.payment.refunded;
                     key.sort = format!("refund#{}", row.version).into();
                 }
-                // An outcome that was on its way finds the payment voided and is not carried out.
+                // A scheduled outcome finds the payment voided and is dropped.
                 let decided_at = row.decided_at.or(Some(now));
                 let row = PaymentRow { payment, scheduled: None, decided_at, ..row.clone() };
                 Ok(Some(Change {

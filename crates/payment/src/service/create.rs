@@ -1,4 +1,4 @@
-//! Opening an intent: the same key and the same request give the same intent, however often it is asked.
+//! Opens intents: the same key and the same request always give the same intent.
 
 use super::{Change, Service};
 use crate::refusal::Refusal;
@@ -14,27 +14,28 @@ use ports::{Fault, Trace};
 use sha2::{Digest, Sha256};
 use std::sync::Arc;
 
-/// The most that a payment may be, in minor units: what JSON readers hold exactly.
+/// The largest amount in minor units: the largest integer that every JSON reader holds exactly.
 pub(crate) const AMOUNT_MAX: u64 = (1 << 53) - 1;
 const URL_BYTES_MAX: usize = 2_048;
 const KEY_BYTES_MAX: usize = 128;
 
-/// A request for an intent, checked as far as it can be without the state.
+/// A request for an intent, checked as far as possible without the state.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CreateIntent {
-    /// What is to be paid.
+    /// The reservation to pay for.
     pub reservation: ReservationId,
-    /// How much; at least 1.
+    /// The amount; at least 1.
     pub amount: Money,
-    /// Who pays, if the caller says so.
+    /// The payer, if the caller names one.
     pub person: Option<PersonId>,
-    /// With what.
+    /// The means of payment.
     pub method: PaymentMethod,
-    /// How it is to go.
+    /// How the provider decides about it.
     pub scenario: Scenario,
-    /// Where the webhook goes; `None` = where the service is configured to send it, if anywhere.
+    /// The target of the webhook; `None` = the service's default, if it has one.
     pub webhook_url: Option<Arc<str>>,
-    /// The key under which the intent is opened once. It belongs to the person: two people may use the same.
+    /// The intent is opened once under this key. Keys belong to a person: two people may use the
+    /// same key.
     pub idempotency_key: Option<Arc<str>>,
 }
 
@@ -42,7 +43,8 @@ impl Service {
     /// Opens an intent; and whether an earlier request under the same key had opened it.
     ///
     /// # Errors
-    /// An amount, key or URL out of bounds; a key that belongs to another request; a failure of the store.
+    /// An amount, key or URL out of bounds; a key that belongs to another request; a failure of the
+    /// store.
     pub async fn create(&self, command: CreateIntent, trace: &Trace) -> Result<(PaymentRow, bool), Refusal> {
         self.check(&command)?;
         let intent = match &command.idempotency_key {
@@ -55,7 +57,8 @@ impl Service {
             match self.commit(&change).await {
                 Ok(()) => return Ok((PaymentRow { version: 1, ..change.row }, false)),
                 Err(CommitError::Failed(fault)) => return Err(fault.into()),
-                // It is there: by an earlier request with this key, or by this one if the answer was lost.
+                // It exists: made by an earlier request with this key, or by this one if the answer
+                // was lost.
                 Err(error @ (CommitError::Conflict { .. } | CommitError::Ambiguous(_))) => {
                     let is_recorded = matches!(error, CommitError::Conflict { .. });
                     match self.load(&intent).await? {
@@ -91,7 +94,7 @@ impl Service {
         }
     }
 
-    /// Webhooks go over plain HTTP: this provider is a simulator beside the services that it plays with.
+    /// Webhooks use plain HTTP: this simulator runs beside the services that it calls.
     fn check_url(&self, url: &str) -> Result<(), Refusal> {
         let refused = |words: &str| Err(Refusal::invalid("webhook_url", format!("webhook_url {words}")));
         let options = &self.shared.options.webhooks;
@@ -147,7 +150,7 @@ impl Service {
     }
 }
 
-/// The intent of a person's key: half a SHA-256, as event ids are.
+/// The intent of a person's key: half a SHA-256, like event ids.
 fn derived_intent(person: Option<&PersonId>, key: &str) -> PaymentIntentId {
     let person = person.map(PersonId::as_str).unwrap_or_default();
     let digest = Sha256::digest(format!("intent\0{person}\0{key}").as_bytes());

@@ -1,4 +1,4 @@
-//! Lists of payments: of a person or of a reservation, newest first, a page at a time.
+//! Lists the payments of a person or of a reservation, newest first, a page at a time.
 
 use super::Service;
 use crate::refusal::Refusal;
@@ -8,22 +8,22 @@ use domain::payment::Status;
 use domain::time::Timestamp;
 use ports::store::Entry;
 
-/// Payments on a page unless the caller says otherwise, and at most.
+/// Payments on a page: the default and the maximum.
 const PAGE_DEFAULT: usize = 50;
 const PAGE_MAX: usize = 100;
 
-/// Which payments.
+/// A filter of payments and the requested page.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct ListPayments {
-    /// Of this person.
+    /// Only payments of this person.
     pub person: Option<PersonId>,
-    /// For this reservation.
+    /// Only payments for this reservation.
     pub reservation: Option<ReservationId>,
-    /// Only those that stand here.
+    /// Only payments with this status.
     pub status: Option<Status>,
-    /// How many at most; 0 = 50.
+    /// The largest number of payments; 0 = 50.
     pub page_size: usize,
-    /// Behind this one: [`Page::next`] of the page before.
+    /// The page after this one: [`Page::next`] of the page before.
     pub cursor: Option<String>,
 }
 
@@ -32,15 +32,17 @@ pub struct ListPayments {
 pub struct Page {
     /// Newest first.
     pub payments: Vec<PaymentRow>,
-    /// Where the next page begins, if there may be one.
+    /// The cursor of the next page, if there may be one.
     pub next: Option<String>,
 }
 
 impl Service {
-    /// Lists payments. A person or a reservation must be named: nothing here reads all payments of everybody.
+    /// Lists payments. The caller must name a person or a reservation: no request reads everybody's
+    /// payments.
     ///
     /// # Errors
-    /// Neither is named; a page size beyond 100; a cursor that is not one of ours; a failure of the store.
+    /// Neither is named; a page size beyond 100; a cursor that is not one of ours; a failure of the
+    /// store.
     pub async fn list(&self, request: &ListPayments) -> Result<Page, Refusal> {
         let (index, shard) = match (&request.person, &request.reservation) {
             (_, Some(reservation)) => (BY_RESERVATION, reservation.as_str()),
@@ -72,7 +74,7 @@ impl Service {
                     let next = after.as_ref().map(write_cursor);
                     return Ok(Page { payments, next });
                 }
-                // The index may name a row that is gone, or one that fits no more.
+                // The index may name a row that is gone or no longer matches.
                 let row = row
                     .map(|row| PaymentRow::read(&row))
                     .transpose()

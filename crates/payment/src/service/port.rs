@@ -1,4 +1,4 @@
-//! The service as the port that its peers see.
+//! Implements the port that the service's peers use.
 
 use super::Service;
 use async_trait::async_trait;

@@ -1,4 +1,5 @@
-//! Bringing a payment to its outcome: as its scenario says, later, or by the hand of whoever simulates the provider.
+//! Brings a payment to its outcome: as its scenario says, later, or as a caller simulates the
+//! provider.
 
 use super::{Change, Service, outcome_of};
 use crate::refusal::Refusal;
@@ -12,39 +13,39 @@ use ports::plant::{Plant, planted};
 use ports::{Trace, probe};
 use std::sync::Arc;
 
-/// The longest that a simulated outcome may be put off.
+/// The longest delay of a simulated outcome.
 const DELAY_MAX: Duration = Duration::from_secs(24 * 3600);
 
-/// Decide an intent as if the provider had decided by itself, or send its webhook again.
+/// Decides an intent as if the provider had decided, or sends its webhook again.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SimulateWebhook {
-    /// Which.
+    /// The intent.
     pub intent: PaymentIntentId,
-    /// What the provider came to.
+    /// The provider's decision.
     pub outcome: Outcome,
-    /// How much later.
+    /// How much later it takes effect.
     pub delay: Duration,
-    /// Send a webhook even if the intent is decided so already.
+    /// Sends a webhook even if the intent already has this outcome.
     pub force: bool,
 }
 
-/// What comes of it.
+/// The effect of a [`SimulateWebhook`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Simulated {
-    /// The webhook that is on its way; `None` if there is none: the intent has no URL, is decided already, or will be
+    /// The new webhook. `None` if the intent has no target, is already decided, or will be decided
     /// later.
     pub webhook: Option<Arc<str>>,
-    /// When it happens.
+    /// When it takes effect.
     pub at: Timestamp,
-    /// Whether something happens: an outcome or a webhook.
+    /// Whether it has an effect: an outcome or a webhook.
     pub effect: bool,
 }
 
 impl Service {
-    /// Asks the provider to take the money. Asked again, the same answer: an intent that is decided stays as it is, one whose
-    /// outcome is on its way waits for it. A repetition may find the money that it took given back; that is its answer, for
-    /// an error would say that nothing was taken. TIMEOUT gives no answer, ever: only [`Self::simulate`] or a cancel ends
-    /// it.
+    /// Asks the provider to take the money. A repetition gets the same answer: a decided intent
+    /// stays as it is, and one with a scheduled outcome waits for it. A repetition may find the
+    /// money already given back and is answered with that status, because an error would mean that
+    /// nothing was taken. TIMEOUT never answers: only [`Self::simulate`] or a cancel ends it.
     ///
     /// # Errors
     /// No such payment; voided already; a failure of the store.
@@ -71,15 +72,16 @@ impl Service {
     /// Decides an intent from outside, at once or later, or sends its webhook again.
     ///
     /// # Errors
-    /// No such payment; decided otherwise already, because the event and the webhook always agree with the status; a
-    /// delay beyond a day; a failure of the store.
+    /// No such payment; decided otherwise already, because the event and the webhook always agree
+    /// with the status; a delay beyond a day; a failure of the store.
     pub async fn simulate(&self, command: &SimulateWebhook, trace: &Trace) -> Result<Simulated, Refusal> {
         if command.delay > DELAY_MAX {
             let words = format!("delay_seconds must be 0 to {}", DELAY_MAX.as_secs());
             return Err(Refusal::invalid("delay_seconds", words));
         }
         let mut simulated = Simulated { webhook: None, at: self.shared.clock.now(), effect: false };
-        // What was tried before, if a commit's answer was lost: its effect is then ours.
+        // What an earlier attempt of this call tried: if the answer of its commit was lost, its
+        // effect is ours.
         let (mut resolved, mut forced) = (false, None::<u32>);
         let row = self
             .update(&command.intent, |row, now| {
@@ -112,7 +114,7 @@ impl Service {
         Ok(simulated)
     }
 
-    /// Carries out a scheduled outcome whose time has come. Gives the time to come back, if it has not.
+    /// Carries out a due outcome. Returns when to retry if it is not due yet.
     pub(crate) async fn carry_out(&self, intent: &PaymentIntentId) -> Result<Option<Timestamp>, Refusal> {
         let row = self
             .update(intent, |row, now| match &row.scheduled {
@@ -152,7 +154,8 @@ impl Service {
         Ok(decision)
     }
 
-    /// Whether a decided payment has this outcome, whatever its code. A refunded one tells of no outcome any more.
+    /// Whether a decided payment has this outcome, whatever its error code. A refunded payment no
+    /// longer agrees with any.
     fn agrees(&self, row: &PaymentRow, outcome: &Outcome) -> Result<(), Refusal> {
         let same = match row.payment.status {
             Status::Captured | Status::Failed => {
@@ -163,7 +166,8 @@ impl Service {
         if same { Ok(()) } else { Err(refused(row, Rejection::Decided(row.payment.status))) }
     }
 
-    /// The dice of one intent: the same seed and the same intent fall the same way, in whatever order they are thrown.
+    /// The dice of one intent: the same seed and intent give the same result, in any order of
+    /// intents.
     fn dice(&self, intent: &PaymentIntentId) -> SplitMix64 {
         SplitMix64::new(self.shared.options.random_seed ^ domain::hash::fnv1a(intent.as_str().as_bytes()))
     }
@@ -177,7 +181,7 @@ fn refused(row: &PaymentRow, rejection: Rejection) -> Refusal {
     Refusal::Rejected(row.payment.intent.clone(), rejection)
 }
 
-/// A decided payment as a planted bug sees it: undecided, or never given back.
+/// A decided payment as a planted bug sees it: undecided, or never refunded.
 fn reopened(payment: &Payment, command: &Command) -> Option<Payment> {
     let status = match command {
         Command::Resolve(outcome) if fails_late(payment, outcome) => Status::Authorized,
@@ -195,7 +199,7 @@ fn fails_late(payment: &Payment, outcome: &Outcome) -> bool {
         && matches!(outcome, Outcome::Failed { .. })
 }
 
-/// The change that puts an outcome off.
+/// The change that schedules an outcome.
 fn scheduled(mut row: PaymentRow, at: Timestamp, outcome: Outcome) -> Change {
     row.scheduled = Some(Scheduled { at, outcome });
     let errands = vec![(at, payment_key(&row.payment.intent))];

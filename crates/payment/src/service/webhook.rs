@@ -1,8 +1,9 @@
-//! Webhooks: made in the commit of what they tell, signed at each attempt, tried again until they are taken or given up.
+//! Webhooks: created in the commit of their outcome, signed at each attempt, retried until the
+//! receiver accepts them or they are given up.
 //!
-//! The body is fixed when the webhook is made; the timestamp and the signature are of the attempt (trap M5: a receiver that
-//! allows five minutes must not refuse a late attempt). The id is the same at every attempt, so a receiver that took one and
-//! whose answer was lost knows the next.
+//! The body is fixed at creation; the timestamp and the signature belong to the attempt (trap T-M5:
+//! a receiver that allows five minutes must not refuse a late attempt). The id is the same at every
+//! attempt, so a receiver recognises a repetition after its answer was lost.
 
 use super::{Service, outcome_of};
 use crate::rows::{Delivery, PaymentRow, WebhookRow};
@@ -18,27 +19,28 @@ use ports::{Fault, clock};
 use secrecy::ExposeSecret;
 use std::sync::Arc;
 
-/// How long to rest after each failed attempt (contracts 3.3); after the last one the webhook is given up.
+/// The rest after each failed attempt (`docs/contracts.md#payment-sim-api`). After the attempt that
+/// follows the last rest the webhook is given up.
 const RESTS: [Duration; 4] =
     [Duration::from_secs(1), Duration::from_secs(2), Duration::from_secs(4), Duration::from_secs(8)];
-/// When to come back after a failure of the store.
+/// The rest after a failure of the store.
 const STORE_REST: Duration = Duration::from_secs(1);
 const ERROR_CHARS_MAX: usize = 200;
 
 /// Sends a webhook over HTTP.
 #[async_trait]
 pub trait WebhookPost: Send + Sync + 'static {
-    /// Posts the body and answers with the status of the response, whatever it is.
+    /// Posts the body and returns the status of the response, whatever it is.
     ///
-    /// A fault means that nobody answered; the webhook may have been received. The caller limits the time by dropping the
-    /// call.
+    /// A fault means that nobody answered; the receiver may still have the webhook. The caller
+    /// limits the time by dropping the call.
     async fn post(&self, request: WebhookRequest) -> Result<u16, Fault>;
 }
 
 /// One attempt at a webhook.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct WebhookRequest {
-    /// Where to: `http://…`.
+    /// The target: `http://…`.
     pub url: Arc<str>,
     /// Names in lower case, `content-type` among them.
     pub headers: Vec<(&'static str, String)>,
@@ -52,7 +54,7 @@ pub(super) fn id(intent: &PaymentIntentId, number: u32) -> Arc<str> {
     format!("whk_{tail}_{number}").into()
 }
 
-/// The next webhook of a decided payment, counted on its row; `None` if it has nowhere to go.
+/// The next webhook of a decided payment, counted on its row; `None` without a target.
 pub(super) fn next(
     row: &mut PaymentRow,
     target: Option<Arc<str>>,
@@ -91,7 +93,7 @@ pub(super) fn next(
 }
 
 impl Service {
-    /// Makes one attempt at a webhook that is due. Gives the time to come back, if there is to be another.
+    /// Makes one attempt at a due webhook. Returns when to retry if there will be another attempt.
     pub(crate) async fn deliver(&self, key: &Key) -> Result<Option<Timestamp>, Fault> {
         let shared = &self.shared;
         let rows = shared.store.get(std::slice::from_ref(key)).await?;
@@ -127,9 +129,9 @@ impl Service {
         shared.metrics.webhook(webhook.delivery);
         match shared.store.commit(vec![webhook.write()]).await {
             Ok(()) => Ok((webhook.delivery == Delivery::Pending).then_some(webhook.due_at)),
-            // Another instance was faster, or the answer was lost: look again.
+            // Another instance was faster, or the answer was lost: read the row again.
             Err(CommitError::Conflict { .. } | CommitError::Ambiguous(_)) => Ok(Some(now)),
-            // If it was taken it is sent once more, under the same id.
+            // An accepted webhook is then sent once more, under the same id.
             Err(CommitError::Failed(fault)) => {
                 tracing::warn!(
                     webhook_id = &*webhook.id,

@@ -21,7 +21,7 @@ async fn cancel(running: &Running, intent: &PaymentIntentId, key: &str) -> Resul
     running.service.cancel_payment(&command(intent, key), None).await
 }
 
-/// The invariants of the money, from the rows.
+/// Checks the invariants of the money on the rows.
 async fn holds(world: &World) {
     let refunds = world.refunds().await.into_iter();
     let snapshot = Snapshot {
@@ -36,7 +36,7 @@ async fn holds(world: &World) {
     }
 }
 
-/// Invariants M2 and M3, trap M2.
+/// Invariants M2 and M3, trap T-M2.
 #[tokio::test]
 async fn cancelling_again_and_at_once_refunds_once() {
     let world = World::new().await;
@@ -57,7 +57,8 @@ async fn cancelling_again_and_at_once_refunds_once() {
     running.stop().await;
 }
 
-/// The buyer's first answer was lost, and the money was given back meanwhile: an error would say that nothing was taken.
+/// The buyer's first answer was lost and the money was given back meanwhile. An error would mean
+/// that nothing was taken.
 #[tokio::test]
 async fn asking_again_for_money_that_was_given_back_tells_so() {
     let world = World::new().await;
@@ -71,7 +72,7 @@ async fn asking_again_for_money_that_was_given_back_tells_so() {
     running.stop().await;
 }
 
-/// Trap S9: the refund was stored and the answer lost.
+/// Trap T-S9: the refund was stored and the answer lost.
 #[tokio::test]
 async fn a_refund_whose_answer_was_lost_runs_once() {
     let world = World::new().await;
@@ -87,7 +88,7 @@ async fn a_refund_whose_answer_was_lost_runs_once() {
     running.stop().await;
 }
 
-/// Trap M2: the refund and the payment that says so are one commit.
+/// Trap T-M2: the refund and the payment that records it are one commit.
 #[tokio::test]
 async fn a_refund_that_was_not_stored_did_not_happen() {
     let world = World::new().await;

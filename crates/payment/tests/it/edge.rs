@@ -303,7 +303,7 @@ async fn an_operator_reads_a_payment_with_the_token_only() {
     served.stop().await;
 }
 
-/// What was answered is told: the event and the webhook of the last call still leave, or stay in the outbox.
+/// The event and the webhook of an answered call are still sent, or stay in the outbox.
 #[tokio::test]
 async fn a_shutdown_ends_and_a_restart_goes_on() {
     let world = World::new().await;

@@ -47,7 +47,7 @@ async fn a_key_belongs_to_its_person_and_its_request() {
     running.stop().await;
 }
 
-/// Trap S9: the intent was stored and its answer lost.
+/// Trap T-S9: the intent was stored and its answer lost.
 #[tokio::test]
 async fn an_intent_whose_answer_was_lost_is_found_again() {
     let world = World::new().await;

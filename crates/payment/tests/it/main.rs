@@ -1,4 +1,5 @@
-//! The payment provider on the embedded engines, with webhooks over real sockets and a clock that is moved by hand.
+//! The payment provider on the embedded engines, with webhooks over real sockets and a clock moved
+//! by hand.
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 

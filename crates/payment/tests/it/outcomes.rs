@@ -1,4 +1,4 @@
-//! Payments come to their outcome once, and status, event and webhook say the same.
+//! Payments reach their outcome once, and status, event and webhook agree.
 
 use crate::faulty::Mishap;
 use crate::manual::until;
@@ -11,7 +11,7 @@ use payment::{Refusal, SimulateWebhook};
 use ports::Trace;
 use ports::store::Write;
 
-/// Trap M4.
+/// Trap T-M4.
 #[tokio::test]
 async fn status_event_and_webhook_agree() {
     for (scenario, status, kind) in [
@@ -43,7 +43,7 @@ async fn status_event_and_webhook_agree() {
     }
 }
 
-/// Trap M4: there is no instant at which one of the three is written without the others.
+/// Trap T-M4: at no instant is one of the three written without the others.
 #[tokio::test]
 async fn an_outcome_is_one_commit() {
     let world = World::new().await;
@@ -85,7 +85,7 @@ async fn paying_twice_is_paying_once() {
     running.stop().await;
 }
 
-/// Trap S9: the outcome was stored and the answer lost; it is not decided a second time.
+/// Trap T-S9: the outcome was stored and the answer lost; it is not decided a second time.
 #[tokio::test]
 async fn an_outcome_whose_answer_was_lost_is_not_decided_again() {
     let world = World::new().await;
@@ -102,7 +102,7 @@ async fn an_outcome_whose_answer_was_lost_is_not_decided_again() {
     running.stop().await;
 }
 
-/// Trap M3.
+/// Trap T-M3.
 #[tokio::test]
 async fn a_failure_after_an_approval_changes_nothing() {
     let world = World::new().await;
@@ -208,14 +208,14 @@ async fn a_crash_in_the_middle_of_a_delay_loses_nothing() {
     running.stop().await;
 }
 
-/// The handler was dropped between its commit and its announcement: nothing in memory knows of the outcome.
+/// The handler was dropped between its commit and its announcement: no memory holds the outcome.
 #[tokio::test]
 async fn an_outcome_that_nobody_announced_is_found() {
     let world = World::new().await;
     let running = world.start();
     let (row, _) =
         running.service.create(intent("rsv_1", Scenario::Approve), &Trace::default()).await.unwrap();
-    // A service without a background has nobody to announce to.
+    // A service without a background announces to nobody.
     let tasks = ports::Tasks::new();
     let (silent, background) = payment::assemble(world.options(), &world.deps(&tasks));
     silent.process(&row.payment.intent, &Trace::default()).await.unwrap();

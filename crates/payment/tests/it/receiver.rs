@@ -19,7 +19,7 @@ use std::sync::{Arc, Mutex};
 
 pub(crate) const SECRET: &str = "whsec_test";
 
-/// A webhook as it came in, its signature found good.
+/// A received webhook with a valid signature.
 #[derive(Debug, Clone)]
 pub(crate) struct Received {
     pub(crate) id: String,
@@ -51,7 +51,7 @@ impl Receiver {
         receiver
     }
 
-    /// From now on webhooks are answered so.
+    /// From now on webhooks get this status.
     pub(crate) fn answer(&self, status: StatusCode) {
         *self.status.lock().unwrap() = status;
     }

@@ -1,4 +1,4 @@
-//! Webhooks are signed, tried again, and told of on their rows.
+//! Webhooks are signed, retried, and recorded on their rows.
 
 use crate::manual::until;
 use crate::world::{STEP, World};
@@ -17,7 +17,7 @@ async fn until_delivery(world: &World, delivery: Delivery) {
     .await;
 }
 
-/// Trap M5. The receiver checks the signature and the age of each attempt before it counts it.
+/// Trap T-M5. The receiver checks the signature and the age of each attempt before it counts it.
 #[tokio::test]
 async fn a_webhook_is_tried_again_after_1_2_4_and_8_seconds_and_then_given_up() {
     let world = World::new().await;
@@ -75,7 +75,8 @@ async fn a_crash_between_attempts_does_not_lose_a_webhook() {
     running.stop().await;
 }
 
-/// The crash falls between the receiver's answer and its record: the webhook comes again under the same id.
+/// The crash falls between the receiver's answer and its record: the webhook is sent again under
+/// the same id.
 #[tokio::test]
 async fn a_crash_after_the_answer_sends_the_webhook_again_under_its_id() {
     let world = World::new().await;

@@ -1,4 +1,5 @@
-//! One data folder with the payment service's table and the event queue, and services that come and go on it.
+//! One data folder with the payment service's table and the event queue, for services that start
+//! and stop on it.
 
 use crate::faulty::{FaultyQueue, FaultyStore};
 use crate::manual::{ManualClock, until};
@@ -128,13 +129,13 @@ impl World {
         rows.filter_map(|row| if let AnyRow::Payment(row) = row { Some(row) } else { None }).collect()
     }
 
-    /// Waits until the queue took so many events.
+    /// Waits until the queue accepted this many events.
     pub(crate) async fn until_events(&self, count: usize) {
         let what = format!("{count} events on the queue");
         until(&self.clock, STEP, &what, || async { self.queue.taken.lock().unwrap().len() >= count }).await;
     }
 
-    /// Waits until the receiver saw so many webhooks.
+    /// Waits until the receiver saw this many webhooks.
     pub(crate) async fn until_webhooks(&self, count: usize) {
         let what = format!("{count} webhooks");
         until(&self.clock, STEP, &what, || async { self.receiver.seen().len() >= count }).await;
@@ -176,7 +177,7 @@ impl Running {
         self.service.process(&row.payment.intent, &Trace::default()).await.unwrap()
     }
 
-    /// Ends the service as a shutdown does, while time goes on.
+    /// Ends the service as a shutdown does, while time continues.
     pub(crate) async fn stop(self) {
         self.shutdown.cancel();
         let ended = || async { self.tasks.running() == 0 };

@@ -1,11 +1,11 @@
-//! What a caller sees of a stored payment.
+//! A caller's view of a stored payment.
 
 use crate::rows::PaymentRow;
 use contracts::payment::v1 as proto;
 use contracts::{payment_wire as wire, time};
 use domain::payment::Status;
 
-/// A payment with what this service knows beside the rules.
+/// A payment with the fields that only this service knows.
 pub(super) fn payment(row: &PaymentRow) -> proto::Payment {
     let mut shown = wire::payment_to_proto(&row.payment);
     shown.method = row.method as i32;
@@ -27,7 +27,7 @@ pub(super) fn processed(row: &PaymentRow) -> proto::ProcessPaymentResponse {
     }
 }
 
-/// Money that moved has a transaction; its id follows from the intent.
+/// Moved money has a transaction; its id is derived from the intent.
 fn transaction(row: &PaymentRow) -> String {
     match row.payment.status {
         Status::Captured | Status::Refunded => {
@@ -38,7 +38,7 @@ fn transaction(row: &PaymentRow) -> String {
     }
 }
 
-/// What the provider said; nothing before it decided.
+/// The provider's answer; none before it decided.
 fn result(row: &PaymentRow) -> Option<proto::PaymentResult> {
     if !row.payment.status.is_decided() {
         return None;
