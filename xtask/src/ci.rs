@@ -66,7 +66,7 @@ pub(crate) fn test(root: &Path, args: &[String]) -> Result<bool> {
     let mut command = cargo(root, &["test", "--workspace", "--locked", "--lib", "--bins", "--tests"]);
     // One binary that fails does not keep the others from being run.
     command.arg("--no-fail-fast").args(args);
-    engines::during(|loan| shown(command.env("TACOS_ENGINES", loan.file())))
+    engines::during(|lease| shown(command.env("TACOS_ENGINES", lease.file())))
 }
 
 fn step<O: Into<Outcome>>(

@@ -3,7 +3,7 @@
 
 use anyhow::Result;
 use clap::{Args, Subcommand};
-use engines::{Engines, Kind, Loan, Purpose, Rack, State, Status};
+use engines::{Engines, Kind, Lease, Purpose, ServerPool, State, Status};
 use std::io::IsTerminal;
 
 #[derive(Subcommand)]
@@ -33,10 +33,10 @@ impl Which {
 }
 
 pub(crate) fn run(options: &Options) -> Result<bool> {
-    let rack = Rack::of_workspace();
+    let pool = ServerPool::of_workspace();
     match options {
         Options::Up(which) => {
-            let state = rack.up(which.kinds(), Purpose::Kept, &progress)?;
+            let state = pool.up(which.kinds(), Purpose::Kept, &progress)?;
             if which.json {
                 println!("{}", serde_json::to_string_pretty(&Engines::from(&state))?);
             } else {
@@ -44,7 +44,7 @@ pub(crate) fn run(options: &Options) -> Result<bool> {
             }
         }
         Options::Down(which) => {
-            let ended: Vec<_> = rack.down(which.kinds())?.into_iter().map(Kind::name).collect();
+            let ended: Vec<_> = pool.down(which.kinds())?.into_iter().map(Kind::name).collect();
             if which.json {
                 println!("{}", serde_json::to_string(&ended)?);
             } else {
@@ -52,7 +52,7 @@ pub(crate) fn run(options: &Options) -> Result<bool> {
             }
         }
         Options::Status(which) => {
-            let all = rack.status(which.kinds())?;
+            let all = pool.status(which.kinds())?;
             if which.json {
                 println!("{}", serde_json::to_string_pretty(&all)?);
             } else {
@@ -65,17 +65,17 @@ pub(crate) fn run(options: &Options) -> Result<bool> {
 }
 
 /// The engines for as long as `body` runs, which gets the file of their addresses. Those that were up before stay up.
-pub(crate) fn during(body: impl FnOnce(&Loan) -> Result<bool>) -> Result<bool> {
-    let loan = match Rack::of_workspace().lend(&Kind::ALL, &progress) {
-        Ok(loan) => loan,
+pub(crate) fn during(body: impl FnOnce(&Lease) -> Result<bool>) -> Result<bool> {
+    let lease = match ServerPool::of_workspace().lease(&Kind::ALL, &progress) {
+        Ok(lease) => lease,
         Err(error) => {
             eprintln!("error: the engines that tests need are not up: {error:#}");
             return Ok(false);
         }
     };
-    let passed = body(&loan);
+    let passed = body(&lease);
     // Whatever the tests said.
-    loan.end()?;
+    lease.end()?;
     passed
 }
 

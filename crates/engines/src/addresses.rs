@@ -1,7 +1,7 @@
 //! The addresses of the engines, for tests.
 
 use crate::kind::Kind;
-use crate::rack::Rack;
+use crate::pool::ServerPool;
 use crate::state::{Entry, State, port};
 use anyhow::{Context, Result, ensure};
 use serde::Serialize;
@@ -122,7 +122,7 @@ fn reached(kind: Kind, file: &Path) -> Result<Vec<String>> {
     let state = State::load(file).with_context(|| format!("this test needs the engine {name}"))?;
     let entry = state.engines.get(&kind).filter(|entry| entry.ready && !entry.addresses.is_empty());
     let Some(Entry { addresses, .. }) = entry else {
-        let why = if file.exists() { "does not have it" } else { "is not there" };
+        let why = if file.exists() { "does not list it" } else { "does not exist" };
         anyhow::bail!("this test needs the engine {name}, which is not up: {} {why}", file.display());
     };
     for address in addresses {
@@ -139,32 +139,38 @@ fn accepts(address: &str) -> bool {
 /// The file that `TACOS_ENGINES` names, or the one that `cargo xtask engines up` writes.
 fn file() -> PathBuf {
     let named = std::env::var_os("TACOS_ENGINES").filter(|named| !named.is_empty());
-    named.map_or_else(|| Rack::of_workspace().file(), PathBuf::from)
+    named.map_or_else(|| ServerPool::of_workspace().file(), PathBuf::from)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn told(kind: Kind, file: &Path) -> String {
+    fn error_of(kind: Kind, file: &Path) -> String {
         format!("{:#}", reached(kind, file).expect_err("nothing is up"))
     }
 
     #[test]
-    fn an_engine_that_is_not_up_is_told_by_its_name_and_file() {
+    fn the_error_of_an_engine_that_is_not_up_names_it_and_the_file() {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let file = folder.path().join("engines.json");
         let path = file.display();
         let needs = "this test needs the engine elasticmq, ";
-        assert_eq!(told(Kind::ElasticMq, &file), format!("{needs}which is not up: {path} is not there"));
+        assert_eq!(
+            error_of(Kind::ElasticMq, &file),
+            format!("{needs}which is not up: {path} does not exist")
+        );
         std::fs::write(&file, r#"{"redis": {"addresses": ["redis://127.0.0.1:1"]}}"#).expect("write");
-        assert_eq!(told(Kind::ElasticMq, &file), format!("{needs}which is not up: {path} does not have it"));
+        assert_eq!(
+            error_of(Kind::ElasticMq, &file),
+            format!("{needs}which is not up: {path} does not list it")
+        );
         std::fs::write(&file, "[]").expect("write");
-        assert!(told(Kind::Redis, &file).contains("is not a list of engines"), "malformed");
+        assert!(error_of(Kind::Redis, &file).contains("is not a list of engines"), "malformed");
     }
 
     #[test]
-    fn an_address_that_accepts_nobody_is_told() {
+    fn the_error_of_an_address_without_a_listener_names_it() {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let file = folder.path().join("engines.json");
         let listener = std::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("bind");
@@ -173,7 +179,7 @@ mod tests {
         assert_eq!(reached(Kind::DynamoDb, &file).expect("it listens"), vec![url.clone()]);
         drop(listener);
         assert_eq!(
-            told(Kind::DynamoDb, &file),
+            error_of(Kind::DynamoDb, &file),
             format!("this test needs the engine dynamodb, and {url} does not answer")
         );
     }
@@ -184,7 +190,7 @@ mod tests {
         let file = folder.path().join("engines.json");
         let text = r#"{"redis": {"ready": false, "addresses": ["redis://127.0.0.1:1"]}}"#;
         std::fs::write(&file, text).expect("write");
-        assert!(told(Kind::Redis, &file).contains("which is not up"), "not ready");
+        assert!(error_of(Kind::Redis, &file).contains("which is not up"), "not ready");
         assert_eq!(Engines::from(&State::load(&file).expect("a state")).redis, None);
     }
 }

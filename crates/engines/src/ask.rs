@@ -19,12 +19,12 @@ pub(crate) fn answers(kind: Kind, ports: &[u16]) -> Result<()> {
         Kind::ElasticMq => aws(*port, "sqs", "AmazonSQS.ListQueues", "1.0", "QueueUrls"),
         Kind::DynamoDb => aws(*port, "dynamodb", "DynamoDB_20120810.ListTables", "1.0", "TableNames"),
         Kind::MiniStack => aws(*port, "events", "AWSEvents.ListEventBuses", "1.1", "EventBuses"),
-        Kind::Redis => redis(*port, &["PING"]).and_then(|told| has(&told, "+PONG")),
+        Kind::Redis => redis(*port, &["PING"]).and_then(|answer| has(&answer, "+PONG")),
         Kind::RedisCluster => {
-            let told = redis(*port, &["CLUSTER", "INFO"])?;
-            has(&told, "cluster_state:ok")?;
-            has(&told, &format!("cluster_slots_ok:{SLOTS}\r"))?;
-            has(&told, &format!("cluster_known_nodes:{}\r", ports.len()))
+            let answer = redis(*port, &["CLUSTER", "INFO"])?;
+            has(&answer, "cluster_state:ok")?;
+            has(&answer, &format!("cluster_slots_ok:{SLOTS}\r"))?;
+            has(&answer, &format!("cluster_known_nodes:{}\r", ports.len()))
         }
     })
 }
@@ -38,9 +38,9 @@ pub(crate) fn cluster(ports: &[u16]) -> Result<()> {
         // One argument per slot, because ranges are new in Redis 7.
         let add: Vec<_> =
             ["CLUSTER", "ADDSLOTS"].into_iter().chain(slots.iter().map(String::as_str)).collect();
-        redis(*port, &add).and_then(|told| has(&told, "+OK"))?;
+        redis(*port, &add).and_then(|answer| has(&answer, "+OK"))?;
         let epoch = i32::to_string(&epoch);
-        redis(*port, &["CLUSTER", "SET-CONFIG-EPOCH", &epoch]).and_then(|told| has(&told, "+OK"))?;
+        redis(*port, &["CLUSTER", "SET-CONFIG-EPOCH", &epoch]).and_then(|answer| has(&answer, "+OK"))?;
     }
     for port in &ports[1..] {
         let met = redis(ports[0], &["CLUSTER", "MEET", "127.0.0.1", &port.to_string()])?;
@@ -59,10 +59,10 @@ fn aws(port: u16, service: &str, target: &str, version: &str, member: &str) -> R
          Authorization: AWS4-HMAC-SHA256 Credential=local/20260101/us-east-1/{service}/aws4_request, \
          SignedHeaders=host, Signature=0\r\nContent-Length: 2\r\n\r\n{{}}"
     );
-    let told = exchange(port, request.as_bytes())?;
-    let first = told.lines().next().unwrap_or_default();
+    let answer = exchange(port, request.as_bytes())?;
+    let first = answer.lines().next().unwrap_or_default();
     ensure!(first.starts_with("HTTP/1.1 200"), "port {port} answers `{first}` to {target}");
-    has(&told, member)
+    has(&answer, member)
 }
 
 /// Sends one command, and QUIT, which closes the connection.
@@ -79,21 +79,21 @@ fn redis(port: u16, command: &[&str]) -> Result<String> {
 
 /// Everything that the server sends until it closes the connection.
 fn exchange(port: u16, request: &[u8]) -> Result<String> {
-    let told = || format!("port {port} does not answer");
+    let silent = || format!("port {port} does not answer");
     let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
-    let mut stream = TcpStream::connect_timeout(&address, CONNECT).with_context(told)?;
-    stream.set_read_timeout(Some(ANSWER)).with_context(told)?;
-    stream.write_all(request).with_context(told)?;
+    let mut stream = TcpStream::connect_timeout(&address, CONNECT).with_context(silent)?;
+    stream.set_read_timeout(Some(ANSWER)).with_context(silent)?;
+    stream.write_all(request).with_context(silent)?;
     let mut answer = Vec::new();
     match stream.read_to_end(&mut answer) {
         // Some servers close with a reset after their answer.
-        Err(error) if error.kind() != ErrorKind::ConnectionReset => Err(error).with_context(told),
+        Err(error) if error.kind() != ErrorKind::ConnectionReset => Err(error).with_context(silent),
         _ => Ok(String::from_utf8_lossy(&answer).into_owned()),
     }
 }
 
-fn has(told: &str, wanted: &str) -> Result<()> {
-    let shown: String = told.chars().take(200).collect();
-    ensure!(told.contains(wanted), "an answer lacks `{wanted}`: {shown}");
+fn has(answer: &str, wanted: &str) -> Result<()> {
+    let shown: String = answer.chars().take(200).collect();
+    ensure!(answer.contains(wanted), "the answer lacks `{wanted}`: {shown}");
     Ok(())
 }

@@ -15,7 +15,7 @@ use std::process::{Command, Stdio};
 use std::sync::{Mutex, PoisonError};
 
 /// The cause of a failed download is in its last lines.
-const LINES_TOLD: usize = 12;
+const LINES_SHOWN: usize = 12;
 
 /// Two of them at once would write to the same local repository.
 static MAVEN: Mutex<()> = Mutex::new(());
@@ -28,23 +28,23 @@ pub(crate) struct Fetched {
 }
 
 /// Fetches an engine's programs, if they are not there yet.
-pub(crate) fn fetch(kind: Kind, cache: &Path, tell: &(dyn Fn(&str) + Sync)) -> Result<Fetched> {
+pub(crate) fn fetch(kind: Kind, cache: &Path, progress: &(dyn Fn(&str) + Sync)) -> Result<Fetched> {
     match kind {
-        Kind::ElasticMq => jars(cache, ["org.elasticmq", "elasticmq-server_3", "1.7.1"], tell),
+        Kind::ElasticMq => jars(cache, ["org.elasticmq", "elasticmq-server_3", "1.7.1"], progress),
         // 3.3.1 does not start: it is published with incompatible jars of the SDK.
-        Kind::DynamoDb => jars(cache, ["software.amazon.dynamodb", "DynamoDBLocal", "3.0.0"], tell),
-        Kind::MiniStack => ministack(cache, tell),
-        Kind::Redis | Kind::RedisCluster => redis(tell),
+        Kind::DynamoDb => jars(cache, ["software.amazon.dynamodb", "DynamoDBLocal", "3.0.0"], progress),
+        Kind::MiniStack => ministack(cache, progress),
+        Kind::Redis | Kind::RedisCluster => redis(progress),
     }
 }
 
-fn jars(cache: &Path, artifact: [&str; 3], tell: &(dyn Fn(&str) + Sync)) -> Result<Fetched> {
+fn jars(cache: &Path, artifact: [&str; 3], progress: &(dyn Fn(&str) + Sync)) -> Result<Fetched> {
     let [group, name, version] = artifact;
     let folder = cache.join(format!("{name}-{version}"));
     let path = folder.join("lib");
     once(&folder, || {
         let _alone = MAVEN.lock().unwrap_or_else(PoisonError::into_inner);
-        tell(&format!("fetching {name} {version}"));
+        progress(&format!("fetching {name} {version}"));
         let pom = folder.join("pom.xml");
         std::fs::write(&pom, project(artifact))?;
         let mut maven = Command::new("mvn");
@@ -54,7 +54,7 @@ fn jars(cache: &Path, artifact: [&str; 3], tell: &(dyn Fn(&str) + Sync)) -> Resu
             .args(["dependency:copy-dependencies", "-DincludeScope=runtime"]);
         let mut output = std::ffi::OsString::from("-DoutputDirectory=");
         output.push(&path);
-        said(maven.arg(output), "apt-get install -y --no-install-recommends maven").map(drop)
+        output_of(maven.arg(output), "apt-get install -y --no-install-recommends maven").map(drop)
     })
     .with_context(|| format!("cannot fetch {group}:{name}:{version}"))?;
     Ok(Fetched { path, version: version.to_owned() })
@@ -70,28 +70,29 @@ fn project([group, name, version]: [&str; 3]) -> String {
     )
 }
 
-fn ministack(cache: &Path, tell: &(dyn Fn(&str) + Sync)) -> Result<Fetched> {
+fn ministack(cache: &Path, progress: &(dyn Fn(&str) + Sync)) -> Result<Fetched> {
     const PINNED: &str = include_str!("ministack.txt");
     let version = PINNED.lines().find_map(|line| line.strip_prefix("ministack==")).unwrap_or_default();
     let folder = cache.join(format!("ministack-{version}"));
     once(&folder, || {
-        tell(&format!("fetching ministack {version}"));
+        progress(&format!("fetching ministack {version}"));
         let venv = "apt-get install -y --no-install-recommends python3 python3-venv";
-        said(Command::new("python3").args(["-m", "venv"]).arg(folder.join("venv")), venv)
-            .with_context(|| format!("python3 cannot make a virtual environment, which takes: {venv}"))?;
+        output_of(Command::new("python3").args(["-m", "venv"]).arg(folder.join("venv")), venv).with_context(
+            || format!("python3 cannot make a virtual environment; install what it needs with: {venv}"),
+        )?;
         let pinned = folder.join("requirements.txt");
         std::fs::write(&pinned, PINNED)?;
         let mut pip = Command::new(folder.join("venv/bin/python3"));
         pip.args(["-m", "pip", "install", "--quiet", "--no-input", "--disable-pip-version-check", "-r"])
             .arg(&pinned);
-        said(&mut pip, venv).map(drop)
+        output_of(&mut pip, venv).map(drop)
     })
     .with_context(|| format!("cannot fetch ministack {version}"))?;
     Ok(Fetched { path: folder.join("venv/bin/python3"), version: version.to_owned() })
 }
 
 /// The system's Redis; any version from 6 on.
-fn redis(tell: &(dyn Fn(&str) + Sync)) -> Result<Fetched> {
+fn redis(progress: &(dyn Fn(&str) + Sync)) -> Result<Fetched> {
     const INSTALL: &str = "apt-get install -y --no-install-recommends redis-server";
     static ALONE: Mutex<()> = Mutex::new(());
     let _alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
@@ -99,15 +100,15 @@ fn redis(tell: &(dyn Fn(&str) + Sync)) -> Result<Fetched> {
         if !rustix::process::geteuid().is_root() || !is_there("apt-get") {
             bail!("`redis-server` is not installed; install it with: {INSTALL}");
         }
-        tell("installing redis-server");
-        if said(&mut apt(INSTALL), INSTALL).is_err() {
+        progress("installing redis-server");
+        if output_of(&mut apt(INSTALL), INSTALL).is_err() {
             // The package lists are missing, or too old.
-            said(&mut apt("apt-get update"), INSTALL)?;
-            said(&mut apt(INSTALL), INSTALL)?;
+            output_of(&mut apt("apt-get update"), INSTALL)?;
+            output_of(&mut apt(INSTALL), INSTALL)?;
         }
     }
-    let told = said(Command::new("redis-server").arg("--version"), INSTALL)?;
-    let version = told.split_whitespace().find_map(|word| word.strip_prefix("v=")).unwrap_or_default();
+    let shown = output_of(Command::new("redis-server").arg("--version"), INSTALL)?;
+    let version = shown.split_whitespace().find_map(|word| word.strip_prefix("v=")).unwrap_or_default();
     Ok(Fetched { path: PathBuf::from("redis-server"), version: version.to_owned() })
 }
 
@@ -140,7 +141,7 @@ fn once(folder: &Path, body: impl FnOnce() -> Result<()>) -> Result<()> {
 }
 
 /// The output of a command; an error has its last lines, or how to install the command.
-fn said(command: &mut Command, install: &str) -> Result<String> {
+fn output_of(command: &mut Command, install: &str) -> Result<String> {
     let program =
         Path::new(command.get_program()).file_name().unwrap_or(OsStr::new("")).display().to_string();
     let output = match command.stdin(Stdio::null()).output() {
@@ -150,18 +151,18 @@ fn said(command: &mut Command, install: &str) -> Result<String> {
         }
         Err(error) => return Err(error).with_context(|| format!("cannot start `{program}`")),
     };
-    let told = String::from_utf8_lossy(&output.stdout).into_owned();
+    let stdout = String::from_utf8_lossy(&output.stdout).into_owned();
     if !output.status.success() {
-        let all = told + &String::from_utf8_lossy(&output.stderr);
+        let all = stdout + &String::from_utf8_lossy(&output.stderr);
         bail!("`{program}` failed:\n{}", end_of(&all));
     }
-    Ok(told)
+    Ok(stdout)
 }
 
 /// The last lines of a program's output.
 pub(crate) fn end_of(text: &str) -> String {
     let lines: Vec<_> = text.lines().collect();
-    lines[lines.len().saturating_sub(LINES_TOLD)..].join("\n")
+    lines[lines.len().saturating_sub(LINES_SHOWN)..].join("\n")
 }
 
 #[cfg(test)]
@@ -169,23 +170,24 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_missing_tool_is_told_with_the_command_that_installs_it() {
-        let error = said(&mut Command::new("no-such-tool"), "apt-get install -y tool").expect_err("missing");
+    fn the_error_of_a_missing_tool_has_the_command_that_installs_it() {
+        let error =
+            output_of(&mut Command::new("no-such-tool"), "apt-get install -y tool").expect_err("missing");
         let wanted = "`no-such-tool` is not installed; install it with: apt-get install -y tool";
         assert_eq!(format!("{error:#}"), wanted);
     }
 
     #[test]
-    fn a_tool_that_fails_is_told_with_its_last_words() {
+    fn the_error_of_a_failed_tool_has_its_last_lines() {
         let mut command = Command::new("sh");
         command.args(["-c", "seq 1 100; echo no such version >&2; exit 3"]);
-        let error = format!("{:#}", said(&mut command, "").expect_err("exit 3"));
+        let error = format!("{:#}", output_of(&mut command, "").expect_err("exit 3"));
         assert!(error.starts_with("`sh` failed:\n90\n"), "{error}");
         assert!(error.ends_with("\n100\nno such version"), "{error}");
     }
 
     #[test]
-    fn what_a_broken_download_left_is_fetched_again_and_what_is_complete_is_not() {
+    fn a_broken_download_is_fetched_again_and_a_complete_one_is_not() {
         let cache = tempfile::tempdir().expect("a temporary folder");
         let folder = cache.path().join("server-1");
         let broken = once(&folder, || {

@@ -66,7 +66,7 @@ impl FromStr for Kind {
     fn from_str(name: &str) -> Result<Self, String> {
         Self::ALL.into_iter().find(|kind| kind.name() == name).ok_or_else(|| {
             let known = Self::ALL.map(Self::name).join(", ");
-            format!("there is no engine `{name}`; there is: {known}")
+            format!("there is no engine `{name}`; known engines: {known}")
         })
     }
 }

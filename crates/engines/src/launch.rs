@@ -59,14 +59,14 @@ impl Launch<'_> {
             match failed {
                 Failed::Ports(_) if attempt < ATTEMPTS => attempt += 1,
                 Failed::Ports(error) | Failed::Engine(error) => {
-                    return Err(error.context(format!("cannot start {name}{}", self.last_words())));
+                    return Err(error.context(format!("cannot start {name}{}", self.end_of_log())));
                 }
             }
         }
     }
 
     /// The engine's own explanation of why it does not start.
-    fn last_words(&self) -> String {
+    fn end_of_log(&self) -> String {
         let log = std::fs::read_to_string(&self.log).unwrap_or_default();
         if log.is_empty() {
             return String::new();
@@ -203,8 +203,8 @@ fn wait(entry: &Entry, children: &mut [Child], holds: impl Fn() -> Result<()>) -
         }
         if Instant::now() > deadline {
             let pids: Vec<_> = entry.processes.iter().map(|process| process.pid).collect();
-            let told = format!("no answer after {} s (process {pids:?})", PATIENCE.as_secs());
-            return Err(Failed::Engine(missing.context(told)));
+            let silent = format!("no answer after {} s (process {pids:?})", PATIENCE.as_secs());
+            return Err(Failed::Engine(missing.context(silent)));
         }
         // A server does not report that it is ready: it is asked until it answers. Nothing else
         // runs in this process meanwhile.

@@ -68,7 +68,10 @@ impl State {
             Err(error) => return Err(error).with_context(|| format!("cannot read {}", path.display())),
         };
         serde_json::from_slice(&text).with_context(|| {
-            format!("{} is not a list of engines: end what it names and remove it", path.display())
+            format!(
+                "{} is not a list of engines: end the processes that it names and remove it",
+                path.display()
+            )
         })
     }
 
@@ -77,16 +80,16 @@ impl State {
     /// # Errors
     /// A folder that cannot be written to.
     pub fn save(&self, path: &Path) -> Result<()> {
-        let told = || format!("cannot write {}", path.display());
+        let failed = || format!("cannot write {}", path.display());
         if self.engines.is_empty() {
             return match std::fs::remove_file(path) {
-                Err(error) if error.kind() != ErrorKind::NotFound => Err(error).with_context(told),
+                Err(error) if error.kind() != ErrorKind::NotFound => Err(error).with_context(failed),
                 _ => Ok(()),
             };
         }
         let new = path.with_extension("json.new");
-        std::fs::write(&new, serde_json::to_vec_pretty(self)?).with_context(told)?;
-        std::fs::rename(&new, path).with_context(told)
+        std::fs::write(&new, serde_json::to_vec_pretty(self)?).with_context(failed)?;
+        std::fs::rename(&new, path).with_context(failed)
     }
 }
 
@@ -107,7 +110,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_state_is_read_as_it_was_written_and_an_empty_one_is_no_file() {
+    fn a_state_survives_a_round_trip_and_an_empty_one_is_no_file() {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let path = folder.path().join("engines.json");
         assert_eq!(State::load(&path).expect("nothing is up"), State::default());
@@ -130,7 +133,7 @@ mod tests {
     }
 
     #[test]
-    fn addresses_are_all_that_somebody_with_his_own_engines_writes() {
+    fn a_state_written_by_hand_needs_only_addresses() {
         let text = r#"{"elasticmq": {"addresses": ["http://127.0.0.1:9324/"]}}"#;
         let state: State = serde_json::from_str(text).expect("a state");
         let entry = &state.engines[&Kind::ElasticMq];

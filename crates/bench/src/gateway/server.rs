@@ -2,7 +2,7 @@
 
 use crate::{cpu_of, now, sibling};
 use anyhow::{Context, Result, ensure};
-use engines::{Kind, Purpose, Rack};
+use engines::{Kind, Purpose, ServerPool};
 use serde_json::{Map, Value};
 use standin::Shows;
 use std::fs::File;
@@ -205,7 +205,7 @@ impl Drop for Server {
 
 /// A server of its own, in a folder of its own; ended when dropped.
 struct Redis {
-    rack: Rack,
+    pool: ServerPool,
     url: String,
     pids: Vec<u32>,
     _folder: tempfile::TempDir,
@@ -214,18 +214,18 @@ struct Redis {
 impl Redis {
     fn start() -> Result<Self> {
         let folder = tempfile::tempdir()?;
-        let rack = Rack::new(folder.path().to_owned());
-        let state = rack.up(&[Kind::Redis], Purpose::Kept, &|what| crate::say(what))?;
+        let pool = ServerPool::new(folder.path().to_owned());
+        let state = pool.up(&[Kind::Redis], Purpose::Kept, &|what| crate::say(what))?;
         let entry = state.engines.get(&Kind::Redis).context("Redis was started")?;
         let url = entry.addresses.first().context("the address of Redis")?.clone();
         let pids = entry.processes.iter().map(|process| process.pid).collect();
-        Ok(Self { rack, url, pids, _folder: folder })
+        Ok(Self { pool, url, pids, _folder: folder })
     }
 }
 
 impl Drop for Redis {
     fn drop(&mut self) {
-        let _ = self.rack.down(&[Kind::Redis]);
+        let _ = self.pool.down(&[Kind::Redis]);
     }
 }
 

@@ -19,7 +19,7 @@ use std::sync::{Mutex, PoisonError};
 
 /// A folder of engines.
 #[derive(Debug, Clone)]
-pub struct Rack {
+pub struct ServerPool {
     folder: PathBuf,
 }
 
@@ -49,14 +49,14 @@ pub struct Status {
 
 /// The engines, for as long as tests run.
 #[derive(Debug)]
-pub struct Loan {
-    rack: Rack,
+pub struct Lease {
+    pool: ServerPool,
     users: File,
 }
 
-type Tell<'a> = &'a (dyn Fn(&str) + Sync);
+type Progress<'a> = &'a (dyn Fn(&str) + Sync);
 
-impl Rack {
+impl ServerPool {
     /// In this folder, which is created when something is started.
     #[must_use]
     pub fn new(folder: PathBuf) -> Self {
@@ -84,13 +84,13 @@ impl Rack {
     }
 
     /// Starts those that do not answer already, in parallel, and waits until all do; forgets others
-    /// that have died. `tell` is called with each slow step.
+    /// that have died. `progress` is called with each slow step.
     ///
     /// # Errors
     /// One cannot be fetched or started; then all that this call has started are ended.
-    pub fn up(&self, wanted: &[Kind], purpose: Purpose, tell: Tell) -> Result<State> {
+    pub fn up(&self, wanted: &[Kind], purpose: Purpose, progress: Progress) -> Result<State> {
         ensure!(Path::new("/proc/self/stat").exists(), "engines need Linux: there is no /proc");
-        let _alone = self.alone(tell)?;
+        let _alone = self.alone(progress)?;
         let mut state = State::load(&self.file())?;
         let mut missing = Vec::new();
         for kind in Kind::ALL {
@@ -108,7 +108,7 @@ impl Rack {
             }
         }
         state.save(&self.file())?;
-        self.start(state, &missing, purpose, tell)
+        self.start(state, &missing, purpose, progress)
     }
 
     /// Ends them and removes their data; returns the kinds that existed.
@@ -145,16 +145,16 @@ impl Rack {
     /// Engines for a test run, which must end the lease.
     ///
     /// # Errors
-    /// As [`Rack::up`].
-    pub fn lend(&self, wanted: &[Kind], tell: Tell) -> Result<Loan> {
+    /// As [`ServerPool::up`].
+    pub fn lease(&self, wanted: &[Kind], progress: Progress) -> Result<Lease> {
         let users = self.open("users")?;
         // From here on no other run takes down the engines that this one finds.
         users.lock_shared().context("cannot lock the engines")?;
-        self.up(wanted, Purpose::Tests, tell)?;
-        Ok(Loan { rack: self.clone(), users })
+        self.up(wanted, Purpose::Tests, progress)?;
+        Ok(Lease { pool: self.clone(), users })
     }
 
-    fn start(&self, state: State, missing: &[Kind], purpose: Purpose, tell: Tell) -> Result<State> {
+    fn start(&self, state: State, missing: &[Kind], purpose: Purpose, progress: Progress) -> Result<State> {
         let shared = Mutex::new(state);
         let one = |kind: Kind| {
             let record = |entry: &Entry| {
@@ -163,8 +163,8 @@ impl Rack {
                 state.engines.insert(kind, Entry { kept, ..entry.clone() });
                 state.save(&self.file())
             };
-            let fetched = fetch(kind, &self.folder.join("cache"), tell)?;
-            tell(&format!("starting {} {}", kind.name(), fetched.version));
+            let fetched = fetch(kind, &self.folder.join("cache"), progress)?;
+            progress(&format!("starting {} {}", kind.name(), fetched.version));
             let log = self.folder.join(format!("{}.log", kind.name()));
             std::fs::write(&log, "").with_context(|| format!("cannot write {}", log.display()))?;
             Launch { kind, fetched: &fetched, data: self.data(kind), log }.run(&record)
@@ -214,10 +214,10 @@ impl Rack {
     }
 
     /// Held until it is dropped.
-    fn alone(&self, tell: Tell) -> Result<File> {
+    fn alone(&self, progress: Progress) -> Result<File> {
         let lock = self.open("lock")?;
         if lock.try_lock().is_err() {
-            tell("waiting for another run that starts or ends engines");
+            progress("waiting: another run is starting or ending engines");
             lock.lock().context("cannot lock the engines")?;
         }
         Ok(lock)
@@ -232,27 +232,27 @@ impl Rack {
     }
 }
 
-impl Loan {
+impl Lease {
     /// Where the engines are.
     #[must_use]
     pub fn file(&self) -> PathBuf {
-        self.rack.file()
+        self.pool.file()
     }
 
     /// Ends the engines that were started for tests, unless other test runs are still running;
     /// returns their kinds.
     ///
     /// # Errors
-    /// As [`Rack::down`].
+    /// As [`ServerPool::down`].
     pub fn end(self) -> Result<Vec<Kind>> {
-        let _alone = self.rack.alone(&|_| ())?;
+        let _alone = self.pool.alone(&|_| ())?;
         drop(self.users);
-        let users = self.rack.open("users")?;
+        let users = self.pool.open("users")?;
         if users.try_lock().is_err() {
             return Ok(Vec::new());
         }
         // A run that asks for a lease now waits for `users`, and then starts them anew.
-        self.rack.end_all(|_, entry| !entry.kept)
+        self.pool.end_all(|_, entry| !entry.kept)
     }
 }
 
