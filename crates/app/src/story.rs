@@ -41,8 +41,8 @@ pub(crate) async fn of(
     reservation(&mut lines, &*engines.reservation, id).await?;
     payments(&mut lines, &*engines.payment, id).await?;
     messages(&mut lines, engines, id)?;
-    for entry in journal.map(|journal| journal.of(id.as_str())).unwrap_or_default() {
-        let told = entry.line(String::new());
+    for entry in journal.map(|journal| journal.entries(id.as_str())).unwrap_or_default() {
+        let told = entry.body(String::new());
         let what = format!("{} {} {}", told.event_type, told.what, told.detail);
         lines.push(line(entry.at, "worker", what.trim_end()));
     }

@@ -8,11 +8,11 @@
 
 use crate::kind::Kind;
 use anyhow::{Context, Result, bail};
+use parking_lot::Mutex;
 use std::ffi::OsStr;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
-use std::sync::{Mutex, PoisonError};
 
 /// The cause of a failed download is in its last lines.
 const LINES_SHOWN: usize = 12;
@@ -43,7 +43,7 @@ fn jars(cache: &Path, artifact: [&str; 3], progress: &(dyn Fn(&str) + Sync)) -> 
     let folder = cache.join(format!("{name}-{version}"));
     let path = folder.join("lib");
     once(&folder, || {
-        let _alone = MAVEN.lock().unwrap_or_else(PoisonError::into_inner);
+        let _alone = MAVEN.lock();
         progress(&format!("fetching {name} {version}"));
         let pom = folder.join("pom.xml");
         std::fs::write(&pom, project(artifact))?;
@@ -95,7 +95,7 @@ fn ministack(cache: &Path, progress: &(dyn Fn(&str) + Sync)) -> Result<Fetched> 
 fn redis(progress: &(dyn Fn(&str) + Sync)) -> Result<Fetched> {
     const INSTALL: &str = "apt-get install -y --no-install-recommends redis-server";
     static ALONE: Mutex<()> = Mutex::new(());
-    let _alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
+    let _alone = ALONE.lock();
     if !is_there("redis-server") {
         if !rustix::process::geteuid().is_root() || !is_there("apt-get") {
             bail!("`redis-server` is not installed; install it with: {INSTALL}");

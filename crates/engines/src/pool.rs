@@ -12,10 +12,10 @@ use crate::launch::Launch;
 use crate::process::{self, Process};
 use crate::state::{Entry, State};
 use anyhow::{Context, Result, bail, ensure};
+use parking_lot::Mutex;
 use serde::Serialize;
 use std::fs::File;
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, PoisonError};
 
 /// A folder of engines.
 #[derive(Debug, Clone)]
@@ -158,7 +158,7 @@ impl ServerPool {
         let shared = Mutex::new(state);
         let one = |kind: Kind| {
             let record = |entry: &Entry| {
-                let mut state = shared.lock().unwrap_or_else(PoisonError::into_inner);
+                let mut state = shared.lock();
                 let kept = purpose == Purpose::Kept;
                 state.engines.insert(kind, Entry { kept, ..entry.clone() });
                 state.save(&self.file())
@@ -173,7 +173,7 @@ impl ServerPool {
             let threads: Vec<_> = missing.iter().map(|kind| scope.spawn(|| one(*kind))).collect();
             threads.into_iter().map(|t| t.join().unwrap_or_else(|_| bail!("a thread panicked"))).collect()
         });
-        let mut state = shared.into_inner().unwrap_or_else(PoisonError::into_inner);
+        let mut state = shared.into_inner();
         let failed: Vec<_> = started.iter().filter_map(|started| started.as_ref().err()).collect();
         if failed.is_empty() {
             return Ok(state);

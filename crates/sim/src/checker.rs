@@ -25,7 +25,7 @@ use ports::queue::{Message, Outgoing};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use worker::dead_letter::attribute;
-use worker::journal::What;
+use worker::journal::Step;
 
 mod history;
 
@@ -259,10 +259,10 @@ impl Checker {
                 continue;
             };
             let Ok((event, _)) = envelope::decode(&entry.body, id, &[]) else { continue };
-            let journal = worker.journal().of(event.reservation.as_str());
+            let journal = worker.journal().entries(event.reservation.as_str());
             let started = journal
                 .iter()
-                .filter(|line| *line.message == *id && matches!(line.what, What::Started { .. }));
+                .filter(|line| *line.message == *id && matches!(line.step, Step::Started { .. }));
             let started = started.count();
             if started <= self.max_retries as usize {
                 core.broken(Name::Q6, format!("message {id} is buried as exhausted after {started} runs"));

@@ -59,7 +59,7 @@ pub(crate) async fn serve<S: Service>(mut stream: TcpStream, service: Arc<S>) {
                 reply.clear();
                 service.answer(request, &mut reply).await;
                 input.advance(bytes);
-                if reply.broken || !sent(&mut stream, &mut output, &reply).await || close {
+                if reply.broken || !send(&mut stream, &mut output, &reply).await || close {
                     return;
                 }
             }
@@ -72,14 +72,14 @@ pub(crate) async fn serve<S: Service>(mut stream: TcpStream, service: Arc<S>) {
             Parsed::Malformed => {
                 reply.clear();
                 reply.status = 400;
-                sent(&mut stream, &mut output, &reply).await;
+                send(&mut stream, &mut output, &reply).await;
                 return;
             }
         }
     }
 }
 
-async fn sent(stream: &mut TcpStream, output: &mut Vec<u8>, reply: &Reply) -> bool {
+async fn send(stream: &mut TcpStream, output: &mut Vec<u8>, reply: &Reply) -> bool {
     output.clear();
     reply.write(output);
     stream.write_all(output).await.is_ok()
@@ -123,7 +123,7 @@ fn parse(input: &[u8]) -> Parsed<'_> {
     let bytes = head_bytes + body_bytes;
     match input.get(head_bytes..bytes) {
         Some(body) => {
-            let tag = Tag::of_headers(traceparent, trace_id);
+            let tag = Tag::from_headers(traceparent, trace_id);
             let request = Request { method, path, target, signed_at, tag, body };
             Parsed::Request { request, bytes, close }
         }
@@ -164,13 +164,13 @@ mod tests {
         for end in 0..text.len() - 3 {
             assert!(matches!(parse(&text[..end]), Parsed::Incomplete), "{end} bytes");
         }
-        let Parsed::Request { request, bytes, close } = parse(text) else { panic!("a whole request") };
+        let Parsed::Request { request, bytes, close } = parse(text) else { panic!("not a whole request") };
         assert_eq!((request.method, request.path, request.target), ("POST", "/p", "AmazonSQS.SendMessage"));
         assert_eq!((request.body, bytes, close), (&b"body"[..], text.len() - 3, false));
     }
 
     #[test]
-    fn what_is_not_http_or_of_unknown_length_is_refused() {
+    fn invalid_http_and_bodies_of_unknown_length_are_refused() {
         for text in [
             "\0\0\0",
             "POST / HTTP/1.1\r\ncontent-length: -1\r\n\r\n",

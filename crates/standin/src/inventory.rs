@@ -8,15 +8,16 @@
 mod answers;
 mod grpc;
 
-use crate::door::Door;
 use crate::journal::Journal;
+use crate::listener::Listener;
 use crate::peer::{Peer, PeerFaults};
 use domain::hold::ReleaseCause;
+use parking_lot::{Mutex, MutexGuard};
 use std::collections::HashMap;
 use std::io;
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// The seats of a reservation, and the calls about them.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -35,7 +36,7 @@ pub struct Hold {
 
 /// The inventory server; ends when it is dropped.
 pub struct Inventory {
-    door: Door,
+    listener: Listener,
     stock: Arc<Stock>,
 }
 
@@ -54,13 +55,13 @@ impl Inventory {
             sold_out: AtomicBool::new(false),
         });
         let served = stock.clone();
-        let door = Door::open(move |stream| grpc::serve(stream, served.clone())).await?;
-        Ok(Self { door, stock })
+        let listener = Listener::open(move |stream| grpc::serve(stream, served.clone())).await?;
+        Ok(Self { listener, stock })
     }
 
     /// The value for `INVENTORY_GRPC_ADDR`, as `host:port`.
     pub fn address(&self) -> SocketAddr {
-        self.door.address()
+        self.listener.address()
     }
 
     /// Changes how slow and how unreliable it is.
@@ -70,7 +71,7 @@ impl Inventory {
 
     /// Dead (`false`: connections break, new ones are refused), or back on the same port (`true`).
     pub fn set_open(&self, open: bool) {
-        self.door.set_open(open);
+        self.listener.set_open(open);
     }
 
     /// From now on released seats belong to somebody else: a late commit is refused as expired.
@@ -86,6 +87,6 @@ impl Inventory {
 
 impl Stock {
     fn holds(&self) -> MutexGuard<'_, HashMap<String, Hold>> {
-        self.holds.lock().unwrap_or_else(PoisonError::into_inner)
+        self.holds.lock()
     }
 }

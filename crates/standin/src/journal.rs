@@ -7,7 +7,7 @@
 use contracts::trace;
 use core::time::Duration;
 use domain::hash::fnv1a;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use parking_lot::{Mutex, MutexGuard};
 use std::time::Instant;
 use tokio::sync::Notify;
 
@@ -176,23 +176,23 @@ impl Journal {
         }
     }
 
-    pub(crate) fn note(&self, tag: Tag, lane: Lane, step: Step) {
-        self.note_at(self.now(), tag, lane, step);
+    pub(crate) fn record(&self, tag: Tag, lane: Lane, step: Step) {
+        self.record_at(self.now(), tag, lane, step);
     }
 
-    pub(crate) fn note_at(&self, at: Duration, tag: Tag, lane: Lane, step: Step) {
+    pub(crate) fn record_at(&self, at: Duration, tag: Tag, lane: Lane, step: Step) {
         self.lock().push(Entry { at, tag, lane, step });
         self.changed.notify_waiters();
     }
 
     fn lock(&self) -> MutexGuard<'_, Vec<Entry>> {
-        self.entries.lock().unwrap_or_else(PoisonError::into_inner)
+        self.entries.lock()
     }
 }
 
 impl Tag {
     /// From a trace id. One that is not hexadecimal still gets a tag of its own.
-    pub fn of_trace(id: &str) -> Self {
+    pub fn from_trace_id(id: &str) -> Self {
         if id.len() <= 32
             && let Ok(number) = u128::from_str_radix(id, 16)
         {
@@ -202,29 +202,29 @@ impl Tag {
     }
 
     /// From the `traceparent` or the `x-trace-id` of a call.
-    pub(crate) fn of_headers(traceparent: Option<&[u8]>, trace_id: Option<&[u8]>) -> Self {
+    pub(crate) fn from_headers(traceparent: Option<&[u8]>, trace_id: Option<&[u8]>) -> Self {
         let text = |bytes| core::str::from_utf8(bytes).ok();
-        let inside = traceparent.and_then(text).and_then(trace::trace_id_of);
-        inside.or_else(|| trace_id.and_then(text)).map_or(Self::default(), Self::of_trace)
+        let parent = traceparent.and_then(text).and_then(trace::trace_id_of);
+        parent.or_else(|| trace_id.and_then(text)).map_or(Self::default(), Self::from_trace_id)
     }
 
     /// From a message, as the worker reads it: an attribute, or the body's `trace_id`.
-    pub(crate) fn of_message(body: &str, attributes: &[(String, String)]) -> Self {
+    pub(crate) fn from_message(body: &str, attributes: &[(String, String)]) -> Self {
         trace::of_message(attributes, field(body, "\"trace_id\":\""))
             .trace_id
-            .map_or(Self::default(), |id| Self::of_trace(&id))
+            .map_or(Self::default(), |id| Self::from_trace_id(&id))
     }
 }
 
 impl Lane {
     /// From a reservation's id.
-    pub fn of(reservation: &str) -> Self {
+    pub fn from_reservation(reservation: &str) -> Self {
         Self(fnv1a(reservation.as_bytes()))
     }
 
     /// From a message's body; all bodies without a reservation are one lane.
-    pub(crate) fn of_message(body: &str) -> Self {
-        Self::of(field(body, "\"reservation_id\":\"").unwrap_or_default())
+    pub(crate) fn from_message(body: &str) -> Self {
+        Self::from_reservation(field(body, "\"reservation_id\":\"").unwrap_or_default())
     }
 }
 

@@ -93,11 +93,11 @@ struct Account {
 
 impl Ledger {
     /// Reads a journal.
-    pub fn of(journal: &Journal) -> Self {
+    pub fn read(journal: &Journal) -> Self {
         journal.read(|entries| {
             let mut ledger = Self::default();
             for (place, entry) in entries.iter().enumerate() {
-                ledger.take(place, entry);
+                ledger.apply(place, entry);
             }
             ledger
         })
@@ -173,7 +173,7 @@ impl Ledger {
         broken
     }
 
-    fn take(&mut self, place: usize, entry: &Entry) {
+    fn apply(&mut self, place: usize, entry: &Entry) {
         let account = self.events.entry(entry.tag).or_default();
         match entry.step {
             Step::Sent { queue, message, fifo } => {
@@ -195,8 +195,8 @@ impl Ledger {
             Step::Hidden { .. } => {}
             Step::Deleted { message, .. } if account.message == Some(message) => {
                 account.times.settled = Some(entry.at);
-                let told = account.reservation_done || account.refused;
-                let done = account.inventory_done && told;
+                let ended = account.reservation_done || account.refused;
+                let done = account.inventory_done && ended;
                 account.deleted_too_early = !(done || account.buried);
             }
             Step::Deleted { .. } => {}

@@ -14,15 +14,15 @@
 //! A stand-in belongs to the tokio runtime that started it, and ends when its handle is dropped.
 #![allow(
     clippy::disallowed_methods,
-    reason = "these are servers on real sockets and real time; nothing of them runs in the simulator"
+    reason = "servers on real sockets and real time; none of this runs in the simulator"
 )]
 
-mod door;
 mod http1;
 mod inventory;
 mod journal;
 mod latency;
 mod ledger;
+mod listener;
 mod peer;
 mod reservations;
 mod shows;

@@ -3,7 +3,8 @@
 use crate::journal::{Called, Journal, Lane, Outcome, Step, Tag};
 use crate::latency::Latency;
 use domain::random::{Random, SplitMix64};
-use std::sync::{Arc, Mutex, PoisonError};
+use parking_lot::Mutex;
+use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::watch;
 
@@ -55,10 +56,10 @@ impl Peer {
 
     /// Records the start of a call, and waits for its latency.
     pub(crate) async fn take(&self, call: Called, tag: Tag, lane: Lane) -> Fate {
-        self.journal.note(tag, lane, Step::Began(call));
+        self.journal.record(tag, lane, Step::Began(call));
         let faults = *self.faults.borrow();
         let (latency, luck) = {
-            let mut dice = self.dice.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut dice = self.dice.lock();
             let uncertain = faults.failing > 0.0 || faults.losing > 0.0;
             (faults.latency.draw(&mut dice), if uncertain { dice.unit() } else { 1.0 })
         };
@@ -83,6 +84,6 @@ impl Peer {
             (Fate::Lose | Fate::Fail, _) => Outcome::Failed,
             (Fate::Answer, outcome) => outcome,
         };
-        self.journal.note(tag, lane, Step::Ended(call, outcome));
+        self.journal.record(tag, lane, Step::Ended(call, outcome));
     }
 }

@@ -4,19 +4,20 @@
 //! An unknown reservation is in HOLD with two seats. After that it answers as the real one: the
 //! same end again succeeds, and an end that does not follow from the present status is a 409.
 
-use crate::door::Door;
 use crate::http1::{self, Reply, Request};
 use crate::journal::{Called, Journal, Lane, Outcome};
+use crate::listener::Listener;
 use crate::peer::{Fate, Peer, PeerFaults};
 use contracts::reservation_wire as wire;
 use contracts::rest::reservation::{Patch, Shown};
 use domain::id::PaymentIntentId;
 use domain::reservation::Status;
+use parking_lot::{Mutex, MutexGuard};
 use serde::Serialize;
 use serde_json::json;
 use std::collections::HashMap;
 use std::io;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 
 const PATH: &str = "/internal/reservations/";
 const LONG_AGO: &str = "2025-01-01T00:00:00Z";
@@ -56,7 +57,7 @@ impl Default for Reservation {
 
 /// The server; ends when it is dropped.
 pub struct Reservations {
-    door: Door,
+    listener: Listener,
     book: Arc<Book>,
 }
 
@@ -71,13 +72,13 @@ impl Reservations {
         let book = Book { peer: Peer::new(journal, faults, seed), reservations: Mutex::default() };
         let book = Arc::new(book);
         let served = book.clone();
-        let door = Door::open(move |stream| http1::serve(stream, served.clone())).await?;
-        Ok(Self { door, book })
+        let listener = Listener::open(move |stream| http1::serve(stream, served.clone())).await?;
+        Ok(Self { listener, book })
     }
 
     /// The value for `RESERVATION_API_BASE`.
     pub fn base(&self) -> String {
-        format!("http://{}", self.door.address())
+        format!("http://{}", self.listener.address())
     }
 
     /// Changes how slow and how unreliable it is.
@@ -87,7 +88,7 @@ impl Reservations {
 
     /// Dead (`false`: connections break, new ones are refused), or back on the same port (`true`).
     pub fn set_open(&self, open: bool) {
-        self.door.set_open(open);
+        self.listener.set_open(open);
     }
 
     /// A reservation, if any call named it.
@@ -104,9 +105,9 @@ impl http1::Service for Book {
         let called = match request.method {
             "PATCH" => Called::Patch,
             "GET" => Called::Get,
-            _ => return fail(reply, 405, "INVALID_ARGUMENT", "PATCH and GET are known"),
+            _ => return fail(reply, 405, "INVALID_ARGUMENT", "only PATCH and GET are supported"),
         };
-        let lane = Lane::of(id);
+        let lane = Lane::from_reservation(id);
         let fate = self.peer.take(called, request.tag, lane).await;
         let outcome = match fate {
             Fate::Fail => Outcome::Failed,
@@ -117,7 +118,7 @@ impl http1::Service for Book {
         };
         if fate != Fate::Answer {
             reply.body.clear();
-            fail(reply, 503, "UNAVAILABLE", "the stand-in was told to fail");
+            fail(reply, 503, "UNAVAILABLE", "the stand-in fails on purpose");
         }
         self.peer.ended(called, request.tag, lane, fate, outcome);
     }
@@ -125,7 +126,7 @@ impl http1::Service for Book {
 
 impl Book {
     fn reservations(&self) -> MutexGuard<'_, HashMap<String, Reservation>> {
-        self.reservations.lock().unwrap_or_else(PoisonError::into_inner)
+        self.reservations.lock()
     }
 
     fn get(&self, id: &str, reply: &mut Reply) -> Outcome {
@@ -143,7 +144,7 @@ impl Book {
             }
         };
         let Some(to) = Status::parse(&patch.status).filter(|to| *to != Status::Hold) else {
-            fail(reply, 400, "INVALID_ARGUMENT", "no end of a reservation");
+            fail(reply, 400, "INVALID_ARGUMENT", "the status is not an end of a reservation");
             return Outcome::Failed;
         };
         let mut reservations = self.reservations();

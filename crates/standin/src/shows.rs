@@ -3,21 +3,22 @@
 //!
 //! A show here has a rate of its waiting room and one section that never sells out.
 
-use crate::door::Door;
 use crate::http1::{self, Reply, Request};
+use crate::listener::Listener;
 use contracts::rest::admin::{self, Kind, SectionCounts, Show, WaitingRoom};
+use parking_lot::{Mutex, MutexGuard};
 use serde::Serialize;
 use serde_json::json;
 use std::collections::BTreeMap;
 use std::io;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 
 const PATH: &str = "/admin/shows";
 const SEATS: u64 = 1_000_000;
 
 /// The server; ends when it is dropped.
 pub struct Shows {
-    door: Door,
+    listener: Listener,
     book: Arc<Book>,
 }
 
@@ -29,13 +30,13 @@ impl Shows {
     pub async fn start() -> io::Result<Self> {
         let book = Arc::new(Book::default());
         let served = book.clone();
-        let door = Door::open(move |stream| http1::serve(stream, served.clone())).await?;
-        Ok(Self { door, book })
+        let listener = Listener::open(move |stream| http1::serve(stream, served.clone())).await?;
+        Ok(Self { listener, book })
     }
 
     /// `host:port`.
     pub fn address(&self) -> String {
-        self.door.address().to_string()
+        self.listener.address().to_string()
     }
 
     /// Puts a show on sale whose waiting room admits `rate` people per second, and `burst` at once.
@@ -65,7 +66,7 @@ impl Shows {
 
 impl Book {
     fn shows(&self) -> MutexGuard<'_, BTreeMap<String, Show>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.0.lock()
     }
 }
 

@@ -18,9 +18,9 @@ mod service;
 pub use action::Action;
 pub use faults::{Failure, SqsFaults};
 
-use crate::door::Door;
 use crate::http1;
 use crate::journal::Journal;
+use crate::listener::Listener;
 use service::Service;
 use std::io;
 use std::sync::Arc;
@@ -70,7 +70,7 @@ pub struct Depth {
 
 /// The queue server; ends when it is dropped.
 pub struct Sqs {
-    door: Door,
+    listener: Listener,
     service: Arc<Service>,
 }
 
@@ -79,14 +79,14 @@ impl Sqs {
     pub async fn start(journal: Arc<Journal>) -> io::Result<Self> {
         let service = Arc::new(Service::new(journal));
         let served = service.clone();
-        let door = Door::open(move |stream| http1::serve(stream, served.clone())).await?;
-        service.set_base(format!("http://{}", door.address()));
-        Ok(Self { door, service })
+        let listener = Listener::open(move |stream| http1::serve(stream, served.clone())).await?;
+        service.set_base(format!("http://{}", listener.address()));
+        Ok(Self { listener, service })
     }
 
     /// The value for `AWS_ENDPOINT_URL_SQS`.
     pub fn endpoint(&self) -> String {
-        format!("http://{}", self.door.address())
+        format!("http://{}", self.listener.address())
     }
 
     /// Creates a queue; returns its URL. A dead-letter queue must exist before the queue that names
@@ -144,7 +144,7 @@ impl Sqs {
     /// Closes all connections and refuses new ones (`false`), or accepts them again on the same
     /// port (`true`).
     pub fn set_open(&self, open: bool) {
-        self.door.set_open(open);
+        self.listener.set_open(open);
     }
 
     /// Moves its clock forward: leases, delays and long polls end, the deduplication window passes.

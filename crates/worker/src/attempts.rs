@@ -33,7 +33,7 @@ pub(crate) struct Attempts {
 }
 
 impl Attempts {
-    pub(crate) fn of(&self, message: &str) -> Option<&Tried> {
+    pub(crate) fn get(&self, message: &str) -> Option<&Tried> {
         self.by_message.get(message).map(|(_, tried)| tried)
     }
 
@@ -74,10 +74,10 @@ mod tests {
         }
         attempts.remember(&"m10".into(), tried(2));
         assert_eq!(attempts.by_message.len(), REMEMBERED_MAX);
-        assert_eq!(attempts.of("m9"), None);
-        assert_eq!(attempts.of("m10"), Some(&tried(2)));
+        assert_eq!(attempts.get("m9"), None);
+        assert_eq!(attempts.get("m10"), Some(&tried(2)));
         attempts.forget("m10");
-        assert_eq!(attempts.of("m10"), None);
+        assert_eq!(attempts.get("m10"), None);
         assert_eq!(attempts.by_age.len(), REMEMBERED_MAX - 1);
     }
 }

@@ -178,7 +178,7 @@ mod tests {
 
     /// Trap T-O2: all problems are reported at once.
     #[test]
-    fn all_problems_are_told_together() {
+    fn all_problems_are_reported_together() {
         let mut env = Env::from_pairs([
             ("WORKER_CONCURRENCY", "lots"),
             ("MAX_RETRIES", "-1"),

@@ -126,7 +126,7 @@ impl DeadLetter {
     pub fn read(message: &Message) -> Self {
         let of =
             |name: &str| message.attributes.iter().find(|(n, _)| n == name).map(|(_, value)| value.clone());
-        let event = match Content::of(message) {
+        let event = match Content::decode(message) {
             Content::Event(work) => Some(work),
             Content::Undecodable(..) => None,
         };

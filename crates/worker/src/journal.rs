@@ -6,15 +6,16 @@
 
 use domain::id::ReservationId;
 use domain::time::Timestamp;
+use parking_lot::Mutex;
 use serde::Serialize;
 use std::collections::VecDeque;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 /// The size of the ring. An event without trouble takes four entries, so it covers the last quarter
 /// of a minute at a thousand events a second. Each entry takes 96 bytes, its ids not counted.
 pub const ENTRIES_MAX: usize = 65_536;
 
-/// One thing that was done to one message.
+/// One step that was done to one message.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Entry {
     /// When.
@@ -25,13 +26,13 @@ pub struct Entry {
     pub message: Arc<str>,
     /// The kind of event, as the metric label.
     pub kind: &'static str,
-    /// What was done.
-    pub what: What,
+    /// The step.
+    pub step: Step,
 }
 
-/// What can be done to a message.
+/// A step that was done to a message.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum What {
+pub enum Step {
     /// A poll received it, for the given time.
     Received {
         /// Receives so far, this one included.
@@ -76,12 +77,12 @@ pub enum What {
 
 /// An entry in the form of `GET /admin/journal/{reservation}`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Line {
+pub struct EntryBody {
     /// RFC 3339 with milliseconds.
     pub at: String,
     /// Always `worker`.
     pub layer: &'static str,
-    /// What was done, as one word.
+    /// The step, as one word.
     pub what: &'static str,
     /// The kind of event, as the metric label.
     pub event_type: &'static str,
@@ -95,21 +96,21 @@ pub struct Line {
 impl Entry {
     /// The entry for people and programs. `at` is an argument because the text form of time belongs
     /// to `contracts`.
-    pub fn line(&self, at: String) -> Line {
-        let (what, detail) = match &self.what {
-            What::Received { count } => ("received", format!("receive {count}")),
-            What::ReceivedAgain => ("received_again", String::new()),
-            What::Started { attempt } => ("started", format!("attempt {attempt}")),
-            What::Ended { outcome, detail } => ("ended", format!("{outcome}: {detail}")),
-            What::Retrying { after_ms } => ("retrying", format!("after {after_ms} ms")),
-            What::HandedBack { why } => ("handed_back", (*why).to_owned()),
-            What::LeaseLost => ("lease_lost", String::new()),
-            What::Buried { reason } => ("buried", (*reason).to_owned()),
-            What::Settled => ("settled", String::new()),
-            What::SettlementLost => ("settlement_lost", String::new()),
+    pub fn body(&self, at: String) -> EntryBody {
+        let (what, detail) = match &self.step {
+            Step::Received { count } => ("received", format!("receive {count}")),
+            Step::ReceivedAgain => ("received_again", String::new()),
+            Step::Started { attempt } => ("started", format!("attempt {attempt}")),
+            Step::Ended { outcome, detail } => ("ended", format!("{outcome}: {detail}")),
+            Step::Retrying { after_ms } => ("retrying", format!("after {after_ms} ms")),
+            Step::HandedBack { why } => ("handed_back", (*why).to_owned()),
+            Step::LeaseLost => ("lease_lost", String::new()),
+            Step::Buried { reason } => ("buried", (*reason).to_owned()),
+            Step::Settled => ("settled", String::new()),
+            Step::SettlementLost => ("settlement_lost", String::new()),
         };
         let message_id = self.message.to_string();
-        Line { at, layer: "worker", what, event_type: self.kind, message_id, detail }
+        EntryBody { at, layer: "worker", what, event_type: self.kind, message_id, detail }
     }
 }
 
@@ -123,7 +124,7 @@ impl Journal {
         if entries.is_empty() {
             return;
         }
-        let mut ring = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut ring = self.0.lock();
         if ring.capacity() == 0 {
             // At once, because growing step by step would copy the ring and leave its smaller
             // buffers behind.
@@ -135,8 +136,8 @@ impl Journal {
     }
 
     /// The entries of a reservation, oldest first.
-    pub fn of(&self, reservation: &str) -> Vec<Entry> {
-        let ring = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+    pub fn entries(&self, reservation: &str) -> Vec<Entry> {
+        let ring = self.0.lock();
         ring.iter().filter(|entry| entry.reservation.as_str() == reservation).cloned().collect()
     }
 }
@@ -154,14 +155,14 @@ mod tests {
                 .expect("valid"),
             message: "m".into(),
             kind: "expired",
-            what: What::Settled,
+            step: Step::Settled,
         };
         for from in (0..ENTRIES_MAX as u64 + 100).step_by(100) {
             journal.append(&mut (from..from + 100).map(entry).collect());
         }
-        let even = journal.of("rsv_even");
+        let even = journal.entries("rsv_even");
         assert!(even.len() <= ENTRIES_MAX / 2 + 1);
         assert!(even.last().is_some_and(|last| last.at.as_millis() >= ENTRIES_MAX as u64));
-        assert!(journal.of("rsv_none").is_empty());
+        assert!(journal.entries("rsv_none").is_empty());
     }
 }

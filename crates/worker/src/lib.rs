@@ -9,7 +9,7 @@
 //! `shutdown`.
 
 use crate::edge::{admin, grpc, http};
-use crate::pipeline::{Parts, Pipeline};
+use crate::pipeline::{Pipeline, PipelineDeps};
 use crate::telemetry::Telemetry;
 use domain::invariant::Name;
 use domain::time::Timestamp;
@@ -22,14 +22,14 @@ use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
 mod attempts;
-mod by_hand;
+mod breakers;
 pub mod config;
 pub mod dead_letter;
 mod edge;
-mod gates;
 pub mod handlers;
 pub mod journal;
 mod observer;
+mod operator_event;
 pub mod options;
 mod pipeline;
 mod polls;
@@ -134,7 +134,7 @@ impl Worker {
             process: process.clone(),
             started_at: clock.now(),
         };
-        let parts = Parts {
+        let deps = PipelineDeps {
             queue,
             dead_letters: dead_letter_queue,
             handlers,
@@ -147,7 +147,7 @@ impl Worker {
             journal: handle.journal.clone(),
             observations: handle.observations.clone(),
         };
-        let pipeline = Pipeline::new(config.pipeline.clone(), parts);
+        let pipeline = Pipeline::new(config.pipeline.clone(), deps);
         Self { config, pipeline, handle, process, tasks }
     }
 

@@ -37,12 +37,12 @@ impl Observations {
         WATCHED.into_iter().enumerate().map(|(at, name)| (name, read(at))).collect()
     }
 
-    fn check(&self, at: usize, holds: bool, words: impl FnOnce() -> String) {
+    fn check(&self, at: usize, holds: bool, message: impl FnOnce() -> String) {
         self.0[at][0].fetch_add(1, Ordering::Relaxed);
         if !holds {
             self.0[at][1].fetch_add(1, Ordering::Relaxed);
             let invariant = WATCHED[at];
-            tracing::error!(invariant = %invariant, meaning = invariant.meaning(), "{}", words());
+            tracing::error!(invariant = %invariant, meaning = invariant.meaning(), "{}", message());
         }
     }
 }

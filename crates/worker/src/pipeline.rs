@@ -14,14 +14,30 @@
 //! - Time comes from the clock port, tasks are spawned through the tasks port, all tables are
 //!   ordered: the same inputs give the same run.
 //!
+//! The functions that end the stay of a message, each in the file of that name:
+//!
+//! | function | in | what it does |
+//! |---|---|---|
+//! | `settle` | settle | deletes the message or hides it for a while: its last word |
+//! | `bury` | bury | copies it to the dead-letter queue, then deletes it |
+//! | `retry` | verdict | hides a failed head until its retry, its followers behind it |
+//! | `hand_back` | receive | hides an unstarted message, mostly for no time at all |
+//! | `hand_back_lane` | admit | hands back all unstarted messages of one lane |
+//! | `hand_back_unstarted` | admit | hands back all unstarted messages |
+//! | `hand_back_followers` | settle | hands back the followers of a failed head, after the head |
+//! | `hand_back_arrival` | receive | hands back an arrival that would overtake an earlier message |
+//! | `lease_lost` | verdict | drops a run whose message belongs to a newer receive |
+//! | `settlement_finished` | settle | the queue has answered for good: removes, continues the lane |
+//! | `remove` | settle | forgets the delivery and takes up the arrivals that waited for it |
+//!
 //! The stages live in the files below: [`polls`](crate::polls) and `receive` bring messages in,
 //! `admit` starts runs, `verdict` ends them, `settle` and `bury` talk to the queue, `lease` watches
 //! the time, `shutdown` drains.
 
 use crate::attempts::Attempts;
-use crate::gates::Gates;
+use crate::breakers::Breakers;
 use crate::handlers::{Downstream, Handlers};
-use crate::journal::{Entry, Journal, What};
+use crate::journal::{Entry, Journal, Step};
 use crate::observer::{Observations, Observer};
 use crate::options::{InFlight, PipelineOptions};
 use crate::polls::Polls;
@@ -30,6 +46,7 @@ use crate::telemetry::{Telemetry, type_label};
 use batch::Batch;
 use core::pin::Pin;
 use core::time::Duration;
+use deliveries::{Deliveries, DeliveryId};
 use domain::breaker::Admission;
 use domain::concurrency::Concurrency;
 use domain::id::ReservationId;
@@ -41,27 +58,26 @@ use runtime::Process;
 use signal::Signal;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
-use table::{Table, Ticket};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio_util::sync::CancellationToken;
 
 mod admit;
 mod batch;
 mod bury;
+mod deliveries;
 mod housekeeping;
 mod lease;
 mod receive;
 mod settle;
 mod shutdown;
 mod signal;
-mod table;
 mod verdict;
 
 /// The most signals of one turn, so that a flood does not starve timers.
 const SIGNALS_PER_TURN: usize = 512;
 
 /// The ports and shared handles of the pipeline.
-pub(crate) struct Parts {
+pub(crate) struct PipelineDeps {
     pub(crate) queue: Arc<dyn Queue>,
     pub(crate) dead_letters: Option<Arc<dyn Queue>>,
     pub(crate) handlers: Arc<Handlers>,
@@ -75,47 +91,74 @@ pub(crate) struct Parts {
     pub(crate) observations: Observations,
 }
 
-/// The event loop and everything it owns.
+/// The event loop and everything it owns. The groups say which file needs which part.
 pub(crate) struct Pipeline {
     options: PipelineOptions,
-    parts: Parts,
+    deps: PipelineDeps,
     dice: Dice,
     fifo: bool,
+    phase: Phase,
     signals: UnboundedSender<Signal>,
     inbox: UnboundedReceiver<Signal>,
-    table: Table,
-    lanes: Lanes<Ticket>,
-    failed: BTreeMap<ReservationId, FailedLane>,
-    /// Lanes in which arrivals wait for the end of a delivery.
-    came_again: BTreeMap<ReservationId, Ticket>,
-    /// Those of them from which an earlier message was handed back since: the waiting arrivals are
-    /// handed back behind it.
-    overtaken: BTreeSet<ReservationId>,
+    timer: Option<Timer>,
+    polls: Polls,
+    deliveries: Deliveries,
+    lanes: Lanes<DeliveryId>,
+    failed_lanes: BTreeMap<ReservationId, FailedLane>,
+    reordered: Reordered,
     attempts: Attempts,
-    gates: Gates,
+    starts: Starts,
+    batches: Batches,
+    records: Records,
+    housekeeping: Housekeeping,
+}
+
+/// What `admit` needs to start a run, and `verdict` to end one.
+struct Starts {
+    breakers: Breakers,
     valve: Option<Valve>,
     valve_at: Option<Duration>,
     limit: Limit,
     running: usize,
-    polls: Polls,
+}
+
+/// The arrivals that `receive` holds back until `settle` removes the delivery before them.
+#[derive(Default)]
+struct Reordered {
+    /// Lanes in which arrivals wait for the end of a delivery.
+    came_again: BTreeMap<ReservationId, DeliveryId>,
+    /// Those of them from which an earlier message was handed back since: the waiting arrivals are
+    /// handed back behind it.
+    overtaken: BTreeSet<ReservationId>,
+}
+
+/// The calls that `settle`, `bury` and `lease` collect and `settle` sends.
+#[derive(Default)]
+struct Batches {
     deletes: Batch,
     hides: Batch,
     copies: Batch,
+}
+
+/// The records of every step: the invariants' observer, the turn's journal, the denied calls.
+struct Records {
     observer: Observer,
     entries: Vec<Entry>,
-    timer: Option<Timer>,
-    housekeeping_at: Duration,
+    denied_logged: BTreeSet<&'static str>,
+}
+
+/// The state of `housekeeping`.
+struct Housekeeping {
+    next_at: Duration,
     depth_at: Duration,
-    phase: Phase,
     visible: u64,
-    denied_told: BTreeSet<&'static str>,
     redrive_asked: bool,
 }
 
 /// A lane whose head failed, until all its messages are handed back.
 struct FailedLane {
     /// In order; they are handed back when the head's settlement has finished.
-    followers: Vec<Ticket>,
+    followers: Vec<DeliveryId>,
     /// Followers whose settlement has not finished.
     pending: usize,
     /// How long followers stay hidden.
@@ -142,44 +185,42 @@ struct Timer {
 }
 
 impl Pipeline {
-    pub(crate) fn new(options: PipelineOptions, parts: Parts) -> Self {
-        let now = parts.clock.elapsed();
+    pub(crate) fn new(options: PipelineOptions, deps: PipelineDeps) -> Self {
+        let now = deps.clock.elapsed();
         let (signals, inbox) = unbounded_channel();
-        let fifo = parts.queue.kind() == QueueKind::Fifo;
+        let fifo = deps.queue.kind() == QueueKind::Fifo;
         Self {
-            dice: Dice(parts.entropy.clone()),
+            dice: Dice(deps.entropy.clone()),
             fifo,
+            phase: Phase::Working,
             signals,
             inbox,
-            table: Table::default(),
-            lanes: Lanes::new(options.lane_depth_max),
-            failed: BTreeMap::new(),
-            came_again: BTreeMap::new(),
-            overtaken: BTreeSet::new(),
-            attempts: Attempts::default(),
-            gates: Gates::new(options.breaker, now),
-            valve: options.write_rps.map(|rate| Valve::new(rate, now)),
-            valve_at: None,
-            limit: match options.in_flight {
-                InFlight::Fixed(limit) => Limit::Fixed(limit.max(1)),
-                InFlight::Auto => Limit::Auto(Concurrency::new(now)),
-            },
-            running: 0,
-            polls: Polls::new(now),
-            deletes: Batch::default(),
-            hides: Batch::default(),
-            copies: Batch::default(),
-            observer: Observer::new(fifo, parts.observations.clone()),
-            entries: Vec::new(),
             timer: None,
-            housekeeping_at: now,
-            depth_at: now,
-            phase: Phase::Working,
-            visible: 0,
-            denied_told: BTreeSet::new(),
-            redrive_asked: false,
+            polls: Polls::new(now),
+            deliveries: Deliveries::default(),
+            lanes: Lanes::new(options.lane_depth_max),
+            failed_lanes: BTreeMap::new(),
+            reordered: Reordered::default(),
+            attempts: Attempts::default(),
+            starts: Starts {
+                breakers: Breakers::new(options.breaker, now),
+                valve: options.write_rps.map(|rate| Valve::new(rate, now)),
+                valve_at: None,
+                limit: match options.in_flight {
+                    InFlight::Fixed(limit) => Limit::Fixed(limit.max(1)),
+                    InFlight::Auto => Limit::Auto(Concurrency::new(now)),
+                },
+                running: 0,
+            },
+            batches: Batches::default(),
+            records: Records {
+                observer: Observer::new(fifo, deps.observations.clone()),
+                entries: Vec::new(),
+                denied_logged: BTreeSet::new(),
+            },
+            housekeeping: Housekeeping { next_at: now, depth_at: now, visible: 0, redrive_asked: false },
             options,
-            parts,
+            deps,
         }
     }
 
@@ -205,7 +246,7 @@ impl Pipeline {
         self.set_timer(wake, now);
         let mut taken = Vec::new();
         let Self { inbox, timer, .. } = self;
-        let timer = timer.as_mut().expect("it was just set");
+        let timer = timer.as_mut().expect("set_timer sets it");
         tokio::select! {
             biased;
             _ = inbox.recv_many(&mut taken, SIGNALS_PER_TURN) => {}
@@ -220,11 +261,11 @@ impl Pipeline {
     fn apply(&mut self, signal: Signal, now: Duration) {
         match signal {
             Signal::Polled { poll, result } => self.polled(poll, result, now),
-            Signal::Ended { ticket, handled } => self.ended(ticket, handled, now),
+            Signal::Ended { id, handled } => self.ended(id, handled, now),
             Signal::Settled { operation, entries, results } => self.settled(operation, entries, results, now),
             Signal::Renewed { sent_at, entries, results } => self.renewed(sent_at, entries, results, now),
-            Signal::Copied { tickets, results } => self.copied(tickets, results, now),
-            Signal::Depth(depth) => self.measured(depth),
+            Signal::Copied { ids, results } => self.copied(ids, results, now),
+            Signal::Depth(depth) => self.depth_answered(depth),
             Signal::Redrive(policy) => self.judge_redrive(policy),
         }
     }
@@ -236,28 +277,29 @@ impl Pipeline {
         self.admit(now);
         self.send_batches(now);
         self.poll(now);
-        self.keep_house(now);
+        self.housekeep(now);
         self.report();
     }
 
     /// When the loop must turn even without a signal.
     fn wake(&self, now: Duration) -> Duration {
-        let mut wake = self.housekeeping_at;
-        let batches =
-            [&self.deletes, &self.hides, &self.copies].into_iter().filter_map(|batch| batch.due_at());
-        for at in batches.chain(self.table.next_look()) {
+        let mut wake = self.housekeeping.next_at;
+        let batches = [&self.batches.deletes, &self.batches.hides, &self.batches.copies]
+            .into_iter()
+            .filter_map(|batch| batch.due_at());
+        for at in batches.chain(self.deliveries.next_look()) {
             wake = wake.min(at);
         }
         if self.phase != Phase::Working {
             return wake;
         }
-        if let Some(at) = self.valve_at {
+        if let Some(at) = self.starts.valve_at {
             wake = wake.min(at);
         }
         if self.polls.rest_until() > now {
             wake = wake.min(self.polls.rest_until());
         }
-        if let Admission::Shut(Some(at)) = self.gates.admission(now) {
+        if let Admission::Shut(Some(at)) = self.starts.breakers.admission(now) {
             wake = wake.min(at);
         }
         wake
@@ -267,45 +309,45 @@ impl Pipeline {
     /// timer each turn.
     fn set_timer(&mut self, at: Duration, now: Duration) {
         if self.timer.as_ref().is_none_or(|timer| timer.at > at) {
-            let clock = self.parts.clock.clone();
+            let clock = self.deps.clock.clone();
             let wait = at.saturating_sub(now);
             self.timer = Some(Timer { at, rings: Box::pin(async move { clock.sleep(wait).await }) });
         }
     }
 
     fn now(&self) -> Duration {
-        self.parts.clock.elapsed()
+        self.deps.clock.elapsed()
     }
 
     fn limit(&self) -> usize {
-        match &self.limit {
+        match &self.starts.limit {
             Limit::Fixed(limit) => *limit,
             Limit::Auto(found) => found.limit(),
         }
     }
 
-    fn note(&mut self, ticket: Ticket, what: What) {
-        if let Some(delivery) = self.table.get(ticket) {
-            self.entries.push(Entry {
-                at: self.parts.clock.now(),
+    fn record(&mut self, id: DeliveryId, step: Step) {
+        if let Some(delivery) = self.deliveries.get(id) {
+            self.records.entries.push(Entry {
+                at: self.deps.clock.now(),
                 reservation: delivery.lane.clone(),
                 message: delivery.message.id.clone(),
                 kind: type_label(delivery.kind()),
-                what,
+                step,
             });
         }
     }
 
-    fn breaker_turned(&self, downstream: Downstream, open: bool) {
-        self.parts.telemetry.breaker(downstream, open);
-        self.parts.status.breaker(downstream.index(), open);
+    fn breaker_changed(&self, downstream: Downstream, open: bool) {
+        self.deps.telemetry.breaker(downstream, open);
+        self.deps.status.breaker(downstream.index(), open);
         let name = downstream.as_str();
-        let state = if open { Err("does not answer; one message probes it".to_owned()) } else { Ok(()) };
-        self.parts.process.health.ready_set(name, state);
+        let state = if open { Err("no answer; one message at a time probes it".to_owned()) } else { Ok(()) };
+        self.deps.process.health.ready_set(name, state);
         if open {
-            tracing::warn!(downstream = name, "the breaker opened: polling stops, one message probes");
+            tracing::warn!(downstream = name, "breaker opened");
         } else {
-            tracing::info!(downstream = name, "the breaker closed");
+            tracing::info!(downstream = name, "breaker closed");
         }
     }
 }

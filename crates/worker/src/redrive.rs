@@ -148,7 +148,7 @@ async fn put_back(letters: &dyn DeadLetters, queue: &dyn Queue, message: &Messag
         attributes: trace.into_iter().collect(),
     };
     let mut results = queue.send(vec![outgoing]).await?;
-    results.pop().unwrap_or_else(|| Err(Fault::transient("the queue's answer leaves the entry out")))?;
+    results.pop().unwrap_or_else(|| Err(Fault::transient("the queue's answer lacks the entry")))?;
     letters.remove(&message.id).await?;
     Ok(())
 }

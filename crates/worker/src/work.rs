@@ -23,7 +23,7 @@ pub(crate) enum Content {
 }
 
 impl Content {
-    pub(crate) fn of(message: &Message) -> Self {
+    pub(crate) fn decode(message: &Message) -> Self {
         let decoded: Result<(Event, Trace), Undecodable> =
             envelope::decode(&message.body, &message.id, &message.attributes);
         match decoded {

@@ -42,7 +42,7 @@ async fn dead(kind: Kind) -> Result<()> {
 
     stage.inventory.set_open(false);
     let log = worker.log();
-    worker.until(&stage, "the breaker opens", || log.count("the breaker opened") > 0).await?;
+    worker.until(&stage, "the breaker opens", || log.count("breaker opened") > 0).await?;
     stage.clock.sleep(outage).await;
     stage.inventory.set_open(true);
     let back = stage.journal.now();

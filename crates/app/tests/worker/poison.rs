@@ -46,7 +46,7 @@ async fn a_poison_message_is_buried_with_its_reason_and_its_lane_goes_on() -> Re
     for name in ["first_seen", "last_seen", "original_message_id", "original_dedup_id", "original_group"] {
         ensure!(told.contains_key(name), "no {name} in {told:?}");
     }
-    let ledger = Ledger::of(&stage.journal);
+    let ledger = Ledger::read(&stage.journal);
     let settled = ledger.settled();
     // The poison's own delete is one of them, and the one without an effect.
     ensure!(settled == sent, "{settled} of {sent} are off the queue");
@@ -93,7 +93,7 @@ async fn a_redrive_puts_dead_letters_back_in_the_order_of_their_groups() -> Resu
         let (first, again) = sends.split_at(sends.len() / 2);
         ensure!(first == again, "{lane:?} was sent as {first:?} and put back as {again:?}");
     }
-    let ledger = Ledger::of(&stage.journal);
+    let ledger = Ledger::read(&stage.journal);
     ensure!(ledger.settled() == 20, "{} were settled", ledger.settled());
     Ok(())
 }

@@ -9,7 +9,7 @@ use standin::{Action, Ledger, Push};
 const EVENTS: u64 = 60;
 const POISON: u64 = 3;
 const RECEIVES_MAX: u32 = 3;
-const TOLD_ONCE: &str = "told once";
+const LOGGED_ONCE: &str = "logged once";
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn three_permissions_are_enough_and_what_is_lacking_is_told_once() -> Result<()> {
@@ -20,7 +20,11 @@ async fn three_permissions_are_enough_and_what_is_lacking_is_told_once() -> Resu
     stage.push(EVENTS)?;
     let mut worker = Worker::start(&stage, &[]).await?;
     stage.emptied(&mut worker).await?;
-    ensure!(worker.log().count(TOLD_ONCE) == 0, "nothing was lacking: {:#?}", worker.log().lines(TOLD_ONCE));
+    ensure!(
+        worker.log().count(LOGGED_ONCE) == 0,
+        "nothing was lacking: {:#?}",
+        worker.log().lines(LOGGED_ONCE)
+    );
     stage.all_is_well(crate::stage::Runs::Once)?;
 
     for n in 0..POISON {
@@ -28,14 +32,14 @@ async fn three_permissions_are_enough_and_what_is_lacking_is_told_once() -> Resu
     }
     let log = worker.log();
     for receive in 1..=u64::from(RECEIVES_MAX) {
-        let told = || log.count("not an event") as u64 >= receive * POISON;
+        let told = || log.count("undecodable message") as u64 >= receive * POISON;
         worker.until(&stage, "each poison message was looked at", told).await?;
         let kept = stage.depth().in_flight as u64;
         ensure!(kept == POISON, "{kept} are left to the queue's own timeout");
         stage.sqs.advance(LEASE);
     }
     stage.emptied(&mut worker).await?;
-    let buried = Ledger::of(&stage.journal).buried();
+    let buried = Ledger::read(&stage.journal).buried();
     ensure!(stage.sqs.messages(Kind::Standard.letters()).len() as u64 == POISON, "moved by the policy");
 
     // A retry cannot be put off either: the event waits for the end of its lease and is settled then.
@@ -45,12 +49,12 @@ async fn three_permissions_are_enough_and_what_is_lacking_is_told_once() -> Resu
     stage.reservations.misbehave(|faults| faults.failing = 0.0);
     stage.sqs.advance(LEASE);
     stage.emptied(&mut worker).await?;
-    ensure!(Ledger::of(&stage.journal).buried() == buried, "an outage buries nothing");
+    ensure!(Ledger::read(&stage.journal).buried() == buried, "an outage buries nothing");
 
     let log = worker.stop(&stage).await?;
     for lacking in ["ChangeMessageVisibility", "SendMessage"] {
-        let told = log.lines(TOLD_ONCE).iter().filter(|line| line.contains(lacking)).count();
-        ensure!(told == 1, "{lacking}: told {told} times: {:#?}", log.lines(TOLD_ONCE));
+        let told = log.lines(LOGGED_ONCE).iter().filter(|line| line.contains(lacking)).count();
+        ensure!(told == 1, "{lacking}: told {told} times: {:#?}", log.lines(LOGGED_ONCE));
     }
     let told = log.count("not authorized");
     ensure!(told == 2, "denied calls are told {told} times: {:#?}", log.lines("not authorized"));

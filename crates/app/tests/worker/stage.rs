@@ -171,7 +171,7 @@ impl Stage {
 
     /// Every message that was sent is settled by its effect: none is lost, buried, done twice or done out of order.
     pub(crate) fn all_is_well(&self, runs: Runs) -> Result<()> {
-        let ledger = Ledger::of(&self.journal);
+        let ledger = Ledger::read(&self.journal);
         let disorder = |broken: &Broken| matches!(broken, Broken::Inversion(..) | Broken::Overlap(..));
         let mut broken: Vec<String> = ledger
             .broken(true)

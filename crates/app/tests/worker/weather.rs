@@ -9,7 +9,7 @@ use standin::{Action, Failure, SqsFaults};
 const EVENTS: u64 = 60;
 /// Failed polls after which the weather changes.
 const FAILURES: usize = 2;
-const POLL_FAILED: &str = "a poll failed";
+const POLL_FAILED: &str = "poll failed";
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn polls_that_fail_are_survived() -> Result<()> {

@@ -114,7 +114,7 @@ pub async fn run(kind: Kind, program: &Program, concurrency: &str, conditions: &
     let rss_max_mb = worker.rss_max_mb()?;
     let first_poll_after = worker.first_poll_after;
     drop(worker);
-    let ledger = Ledger::of(&rig.journal);
+    let ledger = Ledger::read(&rig.journal);
     Ok(Seen {
         name: format!("{}-{concurrency}", kind.name()),
         slots: concurrency.parse().ok(),

@@ -19,7 +19,7 @@ use std::sync::atomic::Ordering;
 pub(super) type Status = (u8, &'static str);
 
 const INVALID_ARGUMENT: Status = (3, "the request cannot be read");
-pub(super) const UNAVAILABLE: Status = (14, "the stand-in was told to fail");
+pub(super) const UNAVAILABLE: Status = (14, "the stand-in fails on purpose");
 
 impl Stock {
     pub(super) async fn commit(
@@ -27,7 +27,7 @@ impl Stock {
         tag: Tag,
         request: CommitReservationRequest,
     ) -> Result<CommitReservationResponse, Status> {
-        let lane = Lane::of(&request.reservation_id);
+        let lane = Lane::from_reservation(&request.reservation_id);
         let fate = self.peer.take(Called::Commit, tag, lane).await;
         let mut answer = Ok(CommitReservationResponse::default());
         let mut outcome = Outcome::Failed;
@@ -79,7 +79,7 @@ impl Stock {
         tag: Tag,
         request: ReleaseHoldRequest,
     ) -> Result<ReleaseHoldResponse, Status> {
-        let lane = Lane::of(&request.reservation_id);
+        let lane = Lane::from_reservation(&request.reservation_id);
         let fate = self.peer.take(Called::Release, tag, lane).await;
         let mut answer = Ok(ReleaseHoldResponse::default());
         let mut outcome = Outcome::Failed;

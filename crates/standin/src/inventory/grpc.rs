@@ -51,13 +51,13 @@ pub(super) async fn serve(stream: TcpStream, stock: Arc<Stock>) {
 async fn call(request: Request<RecvStream>, mut respond: SendResponse<Bytes>, stock: Arc<Stock>) {
     let (head, body) = request.into_parts();
     let header = |name| head.headers.get(name).map(HeaderValue::as_bytes);
-    let tag = Tag::of_headers(header(TRACEPARENT), header(TRACE_ID));
-    let answer = answered(head.uri.path(), tag, body, &stock).await;
+    let tag = Tag::from_headers(header(TRACEPARENT), header(TRACE_ID));
+    let answer = dispatch(head.uri.path(), tag, body, &stock).await;
     // The caller may have given up meanwhile; then the answer has no receiver.
     let _ = reply(&mut respond, answer);
 }
 
-async fn answered(path: &str, tag: Tag, body: RecvStream, stock: &Stock) -> Result<Bytes, Status> {
+async fn dispatch(path: &str, tag: Tag, body: RecvStream, stock: &Stock) -> Result<Bytes, Status> {
     let message = read(body).await.ok_or(INTERNAL)?;
     match path {
         "/reservation.v1.InventoryService/CommitReservation" => {

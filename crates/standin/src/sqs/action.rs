@@ -55,7 +55,7 @@ impl Action {
     }
 
     /// From the header `X-Amz-Target`.
-    pub(super) fn of_target(target: &str) -> Option<Self> {
+    pub(super) fn from_target(target: &str) -> Option<Self> {
         let name = target.strip_prefix("AmazonSQS.")?;
         Self::ALL.into_iter().find(|action| action.name() == name)
     }

@@ -1,7 +1,7 @@
 //! The bodies of answers. A message is written piece by piece, because most of it is JSON already.
 
 use super::message::{Message, Receipt, id};
-use super::queue::Queue;
+use super::queue::QueueState;
 use super::request::ReceiveMessage;
 use serde_json::{Value, json};
 use std::io::Write;
@@ -13,7 +13,7 @@ pub(super) struct Wanted<'a> {
 }
 
 impl<'a> Wanted<'a> {
-    pub(super) fn of(request: &'a ReceiveMessage) -> Self {
+    pub(super) fn new(request: &'a ReceiveMessage) -> Self {
         let system = [&*request.attribute_names, &*request.message_system_attribute_names];
         Self { system, own: &request.message_attribute_names }
     }
@@ -130,7 +130,7 @@ pub(super) fn batch(successful: &[Value], failed: &[Value]) -> Value {
 }
 
 /// The answer to GetQueueAttributes.
-pub(super) fn attributes(queue: &Queue, names: &[String]) -> Value {
+pub(super) fn attributes(queue: &QueueState, names: &[String]) -> Value {
     let depth = queue.depth();
     let arn = |name: &str| format!("arn:aws:sqs:ap-northeast-2:000000000000:{name}");
     let mut all = vec![
@@ -150,6 +150,6 @@ pub(super) fn attributes(queue: &Queue, names: &[String]) -> Value {
         all.push(("RedrivePolicy", policy.to_string()));
     }
     let wanted = |name: &str| names.iter().any(|wanted| wanted == "All" || wanted == name);
-    let told = all.into_iter().filter(|(name, _)| wanted(name));
-    json!({"Attributes": told.map(|(name, value)| (name.to_owned(), value.into())).collect::<serde_json::Map<_, Value>>()})
+    let requested = all.into_iter().filter(|(name, _)| wanted(name));
+    json!({"Attributes": requested.map(|(name, value)| (name.to_owned(), value.into())).collect::<serde_json::Map<_, Value>>()})
 }

@@ -44,7 +44,7 @@ pub(super) enum State {
 impl Message {
     /// A new message, before it enters a queue.
     pub(super) fn new(number: u64, push: Push, values: Vec<(String, Value)>, now: Duration) -> Self {
-        let lane = Lane::of_message(&push.body);
+        let lane = Lane::from_message(&push.body);
         let tag = tag_of(&push);
         let texts = push.attributes.into_iter().map(|(name, text)| {
             let value = json!({"DataType": "String", "StringValue": text});
@@ -89,10 +89,10 @@ impl Message {
 
 /// A `traceparent` wins over the header of AWS, and that over the body.
 fn tag_of(push: &Push) -> Tag {
-    let Some(header) = &push.trace_header else { return Tag::of_message(&push.body, &push.attributes) };
+    let Some(header) = &push.trace_header else { return Tag::from_message(&push.body, &push.attributes) };
     let mut attributes = push.attributes.clone();
     attributes.push((contracts::trace::AWS_TRACE_HEADER.to_owned(), header.clone()));
-    Tag::of_message(&push.body, &attributes)
+    Tag::from_message(&push.body, &attributes)
 }
 
 /// The id of a message, in the form of SQS.

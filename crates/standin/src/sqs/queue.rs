@@ -18,7 +18,7 @@ const LEASE_MAX: Duration = Duration::from_secs(12 * 3_600);
 /// How long a deduplication id is kept.
 const DEDUP_WINDOW: Duration = Duration::from_secs(5 * 60);
 
-pub(super) struct Queue {
+pub(super) struct QueueState {
     pub(super) spec: QueueSpec,
     messages: HashMap<u64, Message>,
     /// Of a standard queue; may contain messages that were deleted meanwhile.
@@ -55,7 +55,7 @@ pub(super) struct Received {
     pub(super) dead: Vec<Message>,
 }
 
-impl Queue {
+impl QueueState {
     pub(super) fn new(spec: QueueSpec) -> Self {
         Self {
             spec,

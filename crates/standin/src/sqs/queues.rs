@@ -1,7 +1,7 @@
 //! All queues of the server, and operations on more than one of them.
 
 use super::message::{Message, id};
-use super::queue::Queue;
+use super::queue::QueueState;
 use super::refusal::Refusal;
 use super::{Push, QueueSpec};
 use crate::journal::{Lane, Step, Tag};
@@ -17,7 +17,7 @@ const DELAY_MAX: Duration = Duration::from_secs(15 * 60);
 
 #[derive(Default)]
 pub(super) struct Queues {
-    queues: Vec<(Queue, Arc<Notify>)>,
+    queues: Vec<(QueueState, Arc<Notify>)>,
     by_name: HashMap<String, usize>,
     /// The next message's number, over all queues.
     next: u64,
@@ -56,7 +56,7 @@ pub(super) struct Brought {
 impl Queues {
     pub(super) fn create(&mut self, spec: QueueSpec) {
         self.by_name.insert(spec.name.clone(), self.queues.len());
-        self.queues.push((Queue::new(spec), Arc::new(Notify::new())));
+        self.queues.push((QueueState::new(spec), Arc::new(Notify::new())));
     }
 
     /// By its name, its URL or its ARN.
@@ -66,7 +66,7 @@ impl Queues {
     }
 
     /// A queue, brought up to `now`.
-    pub(super) fn get(&mut self, index: usize, now: Duration) -> &mut Queue {
+    pub(super) fn get(&mut self, index: usize, now: Duration) -> &mut QueueState {
         let queue = &mut self.queues[index].0;
         queue.wake(now);
         queue

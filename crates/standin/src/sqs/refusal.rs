@@ -88,7 +88,7 @@ impl Refusal {
     }
 
     pub(super) const fn unknown_operation() -> Self {
-        let message = Cow::Borrowed("This stand-in does not know the operation.");
+        let message = Cow::Borrowed("The stand-in does not support this operation.");
         Self::in_front(400, "UnknownOperationException", message)
     }
 

@@ -11,12 +11,13 @@ use crate::http1::{self, Reply, Request};
 use crate::journal::{Journal, Step};
 use core::time::Duration;
 use domain::random::{Random, SplitMix64};
+use parking_lot::{Mutex, MutexGuard};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
 use std::fmt::Write;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Arc, OnceLock};
 use tokio::sync::watch;
 
 const BATCH_MAX: usize = 10;
@@ -69,7 +70,7 @@ impl Service {
     }
 
     pub(super) fn queues(&self) -> MutexGuard<'_, Queues> {
-        self.queues.lock().unwrap_or_else(PoisonError::into_inner)
+        self.queues.lock()
     }
 
     pub(super) fn calls(&self, action: Action) -> u64 {
@@ -92,14 +93,14 @@ impl Service {
     /// Records an accepted message and wakes a waiting poll; returns the message's id.
     pub(super) fn sent(&self, sent: Sent) -> Option<String> {
         if !sent.repeated {
-            self.journal.note(sent.tag, sent.lane, sent.step());
+            self.journal.record(sent.tag, sent.lane, sent.step());
             sent.waiting.notify_one();
         }
         Some(sent.id())
     }
 
     fn chance(&self, share: f64) -> bool {
-        share > 0.0 && self.dice.lock().unwrap_or_else(PoisonError::into_inner).unit() < share
+        share > 0.0 && self.dice.lock().unit() < share
     }
 
     /// The fate of this call, after its latency.
@@ -161,22 +162,22 @@ impl Service {
                 self.batch(ids, reply, |n| self.hide(index, &entries[n]).map(|()| json!({})))
             }
             Action::SendMessage => {
-                let told = self.send(index, read(body)?)?;
-                reply.body.extend_from_slice(told.to_string().as_bytes());
+                let sent = self.send(index, read(body)?)?;
+                reply.body.extend_from_slice(sent.to_string().as_bytes());
                 Ok(())
             }
             Action::SendMessageBatch => self.send_batch(index, body, reply),
             Action::GetQueueAttributes => {
                 let request: GetQueueAttributes = read(body)?;
                 let mut queues = self.queues();
-                let told = answer::attributes(queues.get(index, self.now()), &request.attribute_names);
-                reply.body.extend_from_slice(told.to_string().as_bytes());
+                let attributes = answer::attributes(queues.get(index, self.now()), &request.attribute_names);
+                reply.body.extend_from_slice(attributes.to_string().as_bytes());
                 Ok(())
             }
             Action::GetQueueUrl => {
                 let about: About<'_> = read(body)?;
-                let told = json!({"QueueUrl": self.url(&about.queue_name)});
-                reply.body.extend_from_slice(told.to_string().as_bytes());
+                let url = json!({"QueueUrl": self.url(&about.queue_name)});
+                reply.body.extend_from_slice(url.to_string().as_bytes());
                 Ok(())
             }
         }
@@ -244,7 +245,7 @@ impl Service {
         let mut queues = self.queues();
         let brought = queues.receive(index, max, visibility, now);
         for (tag, lane, step) in brought.moved {
-            self.journal.note(tag, lane, step);
+            self.journal.record(tag, lane, step);
         }
         let queue = queues.get(index, now);
         if brought.messages.is_empty() {
@@ -253,10 +254,10 @@ impl Service {
         let messages = || brought.messages.iter().filter_map(|number| queue.get(*number));
         for message in messages() {
             let step = Step::Received { queue: index as u32, message: message.number, count: message.count };
-            self.journal.note(message.tag, message.lane, step);
+            self.journal.record(message.tag, message.lane, step);
         }
         let epoch = |at: Duration| self.epoch_ms + at.as_millis() as u64;
-        answer::messages(&mut reply.body, messages(), &Wanted::of(request), epoch);
+        answer::messages(&mut reply.body, messages(), &Wanted::new(request), epoch);
         Tried::Brought
     }
 
@@ -267,7 +268,7 @@ impl Service {
         if let Some(message) = queues.get(index, self.now()).delete(receipt)? {
             self.deleted.fetch_add(1, Ordering::Relaxed);
             let step = Step::Deleted { queue: index as u32, message: message.number };
-            self.journal.note_at(arrived, message.tag, message.lane, step);
+            self.journal.record_at(arrived, message.tag, message.lane, step);
             if message.group.is_some() {
                 queues.waiting(index).notify_one();
             }
@@ -286,7 +287,7 @@ impl Service {
         let mut queues = self.queues();
         let message = queues.get(index, now).change(receipt, Duration::from_secs(seconds.into()), now)?;
         let step = Step::Hidden { queue: index as u32, message: message.number, seconds };
-        self.journal.note(message.tag, message.lane, step);
+        self.journal.record(message.tag, message.lane, step);
         queues.waiting(index).notify_one();
         Ok(())
     }
@@ -334,9 +335,9 @@ impl Service {
         let (mut successful, mut failed) = (Vec::new(), Vec::new());
         for (n, id) in ids.into_iter().enumerate() {
             match each(n) {
-                Ok(mut told) => {
-                    told["Id"] = id.into();
-                    successful.push(told);
+                Ok(mut entry) => {
+                    entry["Id"] = id.into();
+                    successful.push(entry);
                 }
                 Err(refusal) => failed.push(refusal.entry(id)),
             }
@@ -356,7 +357,7 @@ enum Tried {
 impl http1::Service for Service {
     async fn answer(&self, request: Request<'_>, reply: &mut Reply) {
         reply.content_type = "application/x-amz-json-1.0";
-        let answered = match Action::of_target(request.target) {
+        let answered = match Action::from_target(request.target) {
             Some(action) => {
                 self.calls[action as usize].fetch_add(1, Ordering::Relaxed);
                 self.act(action, &request, reply).await

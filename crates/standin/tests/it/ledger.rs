@@ -1,7 +1,7 @@
 //! The ledger finds each kind of broken promise, and nothing where every promise was kept. The
 //! tests act as the worker.
 
-use crate::wire::Stage;
+use crate::wire::Server;
 use anyhow::{Context, Result, ensure};
 use http_body_util::Full;
 use hyper_util::client::legacy::Client;
@@ -51,7 +51,7 @@ impl Play {
     }
 
     fn broken(&self) -> Vec<Broken> {
-        Ledger::of(&self.journal).broken(false)
+        Ledger::read(&self.journal).broken(false)
     }
 }
 
@@ -62,9 +62,9 @@ async fn events_in_order_break_nothing() -> Result<()> {
         play.patch(event).await?;
     }
     ensure!(play.broken().is_empty(), "{:?}", play.broken());
-    let lost = Ledger::of(&play.journal).broken(true);
+    let lost = Ledger::read(&play.journal).broken(true);
     ensure!(lost.len() == 3 && lost.contains(&Broken::Lost(Tag(2))), "{lost:?}");
-    ensure!(Ledger::of(&play.journal).sent() == 3 && play.sqs.depth(QUEUE).visible == 3);
+    ensure!(Ledger::read(&play.journal).sent() == 3 && play.sqs.depth(QUEUE).visible == 3);
     Ok(())
 }
 
@@ -79,7 +79,7 @@ async fn a_later_event_that_begins_first_is_an_inversion() -> Result<()> {
 }
 
 #[tokio::test]
-async fn an_event_that_begins_before_the_one_before_has_ended_overlaps_it() -> Result<()> {
+async fn an_event_that_begins_before_its_predecessor_has_ended_overlaps_it() -> Result<()> {
     let play = Play::new().await?;
     play.patch(1).await?;
     play.patch(2).await?;
@@ -90,12 +90,12 @@ async fn an_event_that_begins_before_the_one_before_has_ended_overlaps_it() -> R
 }
 
 #[tokio::test]
-async fn a_message_deleted_before_it_was_carried_out_has_no_effect() -> Result<()> {
-    let stage = Stage::new().await?;
-    stage.push(&format!(r#"{{"trace_id":"{:032x}"}}"#, 7))?;
-    let receipt = stage.receive().await?[0].1.clone();
-    stage.call("DeleteMessage", json!({"ReceiptHandle": receipt})).await?;
-    let broken = Ledger::of(&stage.journal).broken(true);
+async fn a_message_deleted_before_its_event_was_carried_out_has_no_effect() -> Result<()> {
+    let server = Server::new().await?;
+    server.push(&format!(r#"{{"trace_id":"{:032x}"}}"#, 7))?;
+    let receipt = server.receive().await?[0].1.clone();
+    server.call("DeleteMessage", json!({"ReceiptHandle": receipt})).await?;
+    let broken = Ledger::read(&server.journal).broken(true);
     ensure!(broken == [Broken::WithoutEffect(Tag(7))], "{broken:?}");
     Ok(())
 }

@@ -90,7 +90,7 @@ async fn the_inventory_does_everything_once() -> Result<()> {
     ensure!(matches!(done(peers.release("r2", ReleaseCause::PaymentFailed).await)?, Released::Now { .. }));
     let again = done(peers.release("r2", ReleaseCause::Expired).await)?;
     ensure!(matches!(again, Released::Before { cause: ReleaseCause::PaymentFailed, .. }), "{again:?}");
-    done(peers.commit("r2").await).context("it is taken again")?;
+    done(peers.commit("r2").await).context("a late payment re-takes it")?;
     let hold = peers.inventory.hold("r1").context("it was asked for")?;
     ensure!((hold.commits, hold.releases, hold.effects) == (2, 1, 1), "{hold:?}");
     done(peers.release("r3", ReleaseCause::Expired).await)?;
@@ -123,7 +123,7 @@ async fn a_reservation_ends_once() -> Result<()> {
 }
 
 #[tokio::test]
-async fn half_of_the_calls_fail_and_some_of_them_were_done() -> Result<()> {
+async fn half_of_the_calls_fail_and_some_of_them_took_effect() -> Result<()> {
     let peers = Peers::new().await?;
     let unsteady = |faults: &mut PeerFaults| (faults.failing, faults.losing) = (0.3, 0.2);
     peers.inventory.misbehave(unsteady);
@@ -138,12 +138,12 @@ async fn half_of_the_calls_fail_and_some_of_them_were_done() -> Result<()> {
         let _ = peers.end(&id, End::Expired { error_code: None }).await;
     }
     ensure!((70..130).contains(&failed) && (20..60).contains(&lost), "{failed} failed, {lost} of them done");
-    ensure!(Ledger::of(&peers.journal).broken(false).is_empty());
+    ensure!(Ledger::read(&peers.journal).broken(false).is_empty());
     Ok(())
 }
 
 #[tokio::test]
-async fn a_dead_peer_refuses_and_comes_back_on_the_same_port() -> Result<()> {
+async fn a_dead_peer_refuses_and_returns_on_the_same_port() -> Result<()> {
     let peers = Peers::new().await?;
     done(peers.commit("r1").await)?;
     done(peers.end("r1", End::Expired { error_code: None }).await)?;
@@ -163,7 +163,7 @@ async fn a_dead_peer_refuses_and_comes_back_on_the_same_port() -> Result<()> {
 }
 
 #[tokio::test]
-async fn a_hanging_peer_answers_when_it_hangs_no_more() -> Result<()> {
+async fn a_hanging_peer_answers_when_the_hang_ends() -> Result<()> {
     let peers = Peers::new().await?;
     peers.inventory.misbehave(|faults| faults.hanging = true);
     let commit = peers.commit("r1");
@@ -171,8 +171,8 @@ async fn a_hanging_peer_answers_when_it_hangs_no_more() -> Result<()> {
     let taken = peers.journal.until(Duration::from_secs(5), || !peers.journal.is_empty());
     tokio::select! {
         biased;
-        answer = &mut commit => anyhow::bail!("an answer while it hangs: {answer:?}"),
-        taken = taken => ensure!(taken, "the call did not come in"),
+        answer = &mut commit => anyhow::bail!("answered although it hangs: {answer:?}"),
+        taken = taken => ensure!(taken, "the call did not arrive"),
     }
     peers.inventory.misbehave(|faults| faults.hanging = false);
     done(commit.await)?;

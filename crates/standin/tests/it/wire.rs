@@ -11,7 +11,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 /// A queue server, a client on kept-alive connections, and the URL of a queue `events`.
-pub(crate) struct Stage {
+pub(crate) struct Server {
     pub(crate) sqs: Sqs,
     pub(crate) journal: Arc<Journal>,
     pub(crate) url: String,
@@ -25,7 +25,7 @@ pub(crate) struct Answer {
     pub(crate) body: Value,
 }
 
-impl Stage {
+impl Server {
     pub(crate) async fn new() -> Result<Self> {
         let journal = Arc::new(Journal::new());
         let sqs = Sqs::start(journal.clone()).await?;
@@ -69,8 +69,8 @@ fn spec(name: &str, redrive: Option<(String, u32)>) -> QueueSpec {
 }
 
 #[tokio::test]
-async fn a_receive_tells_what_was_asked_for_and_no_more() -> Result<()> {
-    let stage = Stage::new().await?;
+async fn a_receive_returns_the_requested_attributes_and_no_more() -> Result<()> {
+    let server = Server::new().await?;
     let sent = json!({
         "MessageBody": "\"좌석\"\n",
         "MessageAttributes": {
@@ -79,13 +79,13 @@ async fn a_receive_tells_what_was_asked_for_and_no_more() -> Result<()> {
         },
         "MessageSystemAttributes": {"AWSTraceHeader": {"DataType": "String", "StringValue": "Root=1-5759e988-bd862e3fe1be46a994272793"}},
     });
-    let sent = stage.call("SendMessage", sent).await?.body;
-    let bare = stage.call("ReceiveMessage", json!({"VisibilityTimeout": 0})).await?.body;
+    let sent = server.call("SendMessage", sent).await?.body;
+    let bare = server.call("ReceiveMessage", json!({"VisibilityTimeout": 0})).await?.body;
     let bare = &bare["Messages"][0];
     ensure!(bare["MessageId"] == sent["MessageId"] && bare["Body"] == "\"좌석\"\n", "{bare}");
     ensure!(bare["Attributes"].is_null() && bare["MessageAttributes"].is_null(), "{bare}");
     let names = json!({"MessageSystemAttributeNames": ["All"], "MessageAttributeNames": ["trace*"]});
-    let full = stage.call("ReceiveMessage", names).await?.body;
+    let full = server.call("ReceiveMessage", names).await?.body;
     let full = &full["Messages"][0];
     ensure!(full["Attributes"]["ApproximateReceiveCount"] == "2", "{full}");
     ensure!(full["Attributes"]["AWSTraceHeader"] == "Root=1-5759e988-bd862e3fe1be46a994272793", "{full}");
@@ -96,54 +96,54 @@ async fn a_receive_tells_what_was_asked_for_and_no_more() -> Result<()> {
 
 #[tokio::test]
 async fn a_batch_answers_for_each_entry() -> Result<()> {
-    let stage = Stage::new().await?;
+    let server = Server::new().await?;
     for body in ["a", "b"] {
-        stage.push(body)?;
+        server.push(body)?;
     }
-    let received = stage.receive().await?;
+    let received = server.receive().await?;
     let entries = json!([
         {"Id": "x", "ReceiptHandle": received[0].1},
         {"Id": "y", "ReceiptHandle": "nonsense"},
         {"Id": "z", "ReceiptHandle": received[1].1},
     ]);
-    let answer = stage.call("DeleteMessageBatch", json!({"Entries": entries})).await?.body;
+    let answer = server.call("DeleteMessageBatch", json!({"Entries": entries})).await?.body;
     ensure!(answer["Successful"] == json!([{"Id": "x"}, {"Id": "z"}]), "{answer}");
     ensure!(answer["Failed"][0]["Code"] == "ReceiptHandleIsInvalid", "{answer}");
-    ensure!(stage.sqs.depth("events") == Depth { in_flight_max: 2, ..Depth::default() });
-    ensure!(stage.sqs.deleted() == 2);
+    ensure!(server.sqs.depth("events") == Depth { in_flight_max: 2, ..Depth::default() });
+    ensure!(server.sqs.deleted() == 2);
     let twice = json!([{"Id": "x", "ReceiptHandle": "r"}, {"Id": "x", "ReceiptHandle": "r"}]);
-    let answer = stage.call("DeleteMessageBatch", json!({"Entries": twice})).await?;
+    let answer = server.call("DeleteMessageBatch", json!({"Entries": twice})).await?;
     ensure!(answer.status == 400 && answer.body["__type"] == "com.amazonaws.sqs#BatchEntryIdsNotDistinct");
     Ok(())
 }
 
 #[tokio::test]
 async fn a_message_received_too_often_is_moved_with_its_attributes() -> Result<()> {
-    let stage = Stage::new().await?;
+    let server = Server::new().await?;
     let attributes = vec![("traceparent".to_owned(), "t".to_owned())];
     let push = Push { body: "poison".to_owned(), attributes, ..Push::default() };
-    stage.sqs.push("events", push.clone()).context("it is sent")?;
+    server.sqs.push("events", push.clone()).context("it is sent")?;
     for _ in 0..2 {
-        ensure!(stage.receive().await?.len() == 1);
-        stage.sqs.advance(Duration::from_secs(31));
+        ensure!(server.receive().await?.len() == 1);
+        server.sqs.advance(Duration::from_secs(31));
     }
-    ensure!(stage.receive().await?.is_empty());
-    ensure!(stage.sqs.messages("letters") == [push]);
+    ensure!(server.receive().await?.is_empty());
+    ensure!(server.sqs.messages("letters") == [push]);
     Ok(())
 }
 
 #[tokio::test]
 async fn attributes_name_the_queue_its_depth_and_its_policy() -> Result<()> {
-    let stage = Stage::new().await?;
-    stage.push("a")?;
-    let answer = stage.call("GetQueueAttributes", json!({"AttributeNames": ["All"]})).await?.body;
+    let server = Server::new().await?;
+    server.push("a")?;
+    let answer = server.call("GetQueueAttributes", json!({"AttributeNames": ["All"]})).await?.body;
     let attributes = &answer["Attributes"];
     ensure!(attributes["ApproximateNumberOfMessages"] == "1", "{answer}");
     let policy: Value = serde_json::from_str(attributes["RedrivePolicy"].as_str().context("a policy")?)?;
     ensure!(policy["maxReceiveCount"] == 2, "{policy}");
-    let url = stage.call("GetQueueUrl", json!({"QueueName": "events"})).await?.body;
-    ensure!(url["QueueUrl"] == stage.url, "{url}");
-    let none = stage.call("GetQueueUrl", json!({"QueueName": "nobody"})).await?;
+    let url = server.call("GetQueueUrl", json!({"QueueName": "events"})).await?.body;
+    ensure!(url["QueueUrl"] == server.url, "{url}");
+    let none = server.call("GetQueueUrl", json!({"QueueName": "nobody"})).await?;
     ensure!(none.status == 400);
     ensure!(none.headers["x-amzn-query-error"] == "AWS.SimpleQueueService.NonExistentQueue;Sender");
     Ok(())
@@ -152,23 +152,23 @@ async fn attributes_name_the_queue_its_depth_and_its_policy() -> Result<()> {
 /// An engine that slows down with its number of groups could not carry a measurement.
 #[tokio::test]
 async fn two_hundred_thousand_waiting_groups_cost_no_more_than_one() -> Result<()> {
-    let stage = Stage::new().await?;
-    stage.sqs.create(spec("many.fifo", None));
+    let server = Server::new().await?;
+    server.sqs.create(spec("many.fifo", None));
     for n in 0..200_000 {
         let text = n.to_string();
         let push =
             Push { body: text.clone(), group: Some(text.clone()), dedup_id: Some(text), ..Push::default() };
-        stage.sqs.push("many.fifo", push).context("it is sent")?;
+        server.sqs.push("many.fifo", push).context("it is sent")?;
     }
-    let url = stage.url.replace("events", "many.fifo");
-    let began = stage.journal.now();
+    let url = server.url.replace("events", "many.fifo");
+    let began = server.journal.now();
     for _ in 0..100 {
         let asked = json!({"QueueUrl": url, "MaxNumberOfMessages": 10});
-        let got = stage.call("ReceiveMessage", asked).await?.body;
+        let got = server.call("ReceiveMessage", asked).await?.body;
         ensure!(got["Messages"].as_array().is_some_and(|messages| messages.len() == 10), "{got}");
     }
-    let took = stage.journal.now() - began;
+    let took = server.journal.now() - began;
     ensure!(took < Duration::from_secs(5), "100 receives took {took:?}");
-    ensure!(stage.sqs.depth("many.fifo").in_flight == 1_000);
+    ensure!(server.sqs.depth("many.fifo").in_flight == 1_000);
     Ok(())
 }

@@ -48,7 +48,7 @@ pub(crate) async fn serve(
 ) -> Result<(), io::Error> {
     let Some(listener) = listener else { return Ok(()) };
     if token.is_none() && !listener.local_addr()?.ip().is_loopback() {
-        tracing::error!("administration is not served: it is beyond loopback and has no ADMIN_TOKEN");
+        tracing::error!("administration is not served: set ADMIN_TOKEN, or listen on loopback");
         return Ok(());
     }
     runtime::http::serve(
@@ -103,11 +103,12 @@ async fn status(State(handle): State<Handle>) -> Json<StatusBody> {
 #[derive(Serialize)]
 struct JournalBody {
     reservation_id: String,
-    entries: Vec<journal::Line>,
+    entries: Vec<journal::EntryBody>,
 }
 
 async fn journal_of(State(handle): State<Handle>, Path(reservation): Path<String>) -> Json<JournalBody> {
-    let entries = handle.journal.of(&reservation).iter().map(|entry| entry.line(rfc3339(entry.at))).collect();
+    let entries =
+        handle.journal.entries(&reservation).iter().map(|entry| entry.body(rfc3339(entry.at))).collect();
     Json(JournalBody { reservation_id: reservation, entries })
 }
 
@@ -212,13 +213,12 @@ async fn purge_some(
 }
 
 fn letters(handle: &Handle, headers: &HeaderMap) -> Result<Arc<dyn DeadLetters>, ErrorReply> {
-    let none =
-        || WireError::new(Code::FailedPrecondition, "this worker cannot look into a dead-letter queue");
+    let none = || WireError::new(Code::FailedPrecondition, "this worker cannot read a dead-letter queue");
     handle.letters.clone().ok_or_else(|| reply(none(), headers))
 }
 
 fn failed(fault: &Fault, headers: &HeaderMap) -> ErrorReply {
-    tracing::error!(error = fault.chain(), "the dead-letter queue failed");
+    tracing::error!(error = fault.chain(), "dead-letter queue failed");
     reply(WireError::new(Code::Unavailable, "the dead-letter queue does not answer"), headers)
 }
 

@@ -7,7 +7,7 @@
 
 use crate::handlers::{Done, Handled, Stop};
 use crate::telemetry::Telemetry;
-use crate::{Handle, by_hand};
+use crate::{Handle, operator_event};
 use contracts::error::{Code, WireError};
 use contracts::reservation::v1::worker_service_server::{WorkerService, WorkerServiceServer};
 use contracts::reservation::v1::{
@@ -49,14 +49,14 @@ pub(crate) async fn serve(
 struct Edge(Handle);
 
 /// The result of a run by hand, as the response reports it.
-struct Told {
+struct RunAnswer {
     status: ProcessingStatus,
     next_action: String,
     error: Option<common::v1::Error>,
 }
 
-impl Told {
-    fn of(handled: &Handled, trace: &Trace) -> Self {
+impl RunAnswer {
+    fn new(handled: &Handled, trace: &Trace) -> Self {
         let (status, next_action, error) = match &handled.ending {
             Ok(Done::AlreadyCommitted | Done::EndedBefore | Done::Stale | Done::NoReservation) => {
                 (ProcessingStatus::Skipped, String::new(), None)
@@ -71,7 +71,7 @@ impl Told {
                 (ProcessingStatus::Retry, "retry".into(), Some(error))
             }
             Err(Stop::Transient { .. } | Stop::Interrupted) => {
-                let error = WireError::new(Code::UpstreamError, "the step failed and may work the next time");
+                let error = WireError::new(Code::UpstreamError, "the step failed; a retry may succeed");
                 (ProcessingStatus::Retry, "retry".into(), Some(error))
             }
             Err(stop @ Stop::Hopeless { reason, .. }) => {
@@ -80,7 +80,7 @@ impl Told {
                     reason.as_str().to_ascii_uppercase(),
                     "",
                 );
-                (ProcessingStatus::Dlq, "look into it".into(), Some(error))
+                (ProcessingStatus::Dlq, "inspect the dead letter".into(), Some(error))
             }
         };
         let error = error.map(|error| error.traced(trace.trace_id.clone()).to_proto());
@@ -98,16 +98,16 @@ impl WorkerService for Edge {
         let r = request.into_inner();
         let expired_at = r.expired_at.as_ref().and_then(contracts::time::from_proto);
         let fact = Fact::ReservationExpired { expired_at };
-        let hint = by_hand::hint(&r.event_id, &r.seat_ids, r.quantity)?;
-        let event = by_hand::event(&r.reservation_id, fact, hint, self.0.clock.now())?;
+        let hint = operator_event::hint(&r.event_id, &r.seat_ids, r.quantity)?;
+        let event = operator_event::event(&r.reservation_id, fact, hint, self.0.clock.now())?;
         let handled = self.0.handlers.handle(&event, &trace).await;
-        let told = Told::of(&handled, &trace);
+        let answer = RunAnswer::new(&handled, &trace);
         Ok(Response::new(ProcessReservationExpiryResponse {
-            status: told.status.into(),
+            status: answer.status.into(),
             released_seats: handled.seats.iter().map(seat_id_to_proto).collect(),
             processed_at: Some(to_proto(self.0.clock.now())),
-            next_action: told.next_action,
-            error: told.error,
+            next_action: answer.next_action,
+            error: answer.error,
         }))
     }
 
@@ -120,11 +120,11 @@ impl WorkerService for Edge {
         let intent = intent(&r.payment_intent_id)?;
         let data = r.event_data.unwrap_or_default();
         let amount = data.amount.as_ref().and_then(vocabulary::money_from_proto);
-        let words = Some(data.gateway_response).filter(|words| !words.is_empty());
+        let text = Some(data.gateway_response).filter(|text| !text.is_empty());
         let fact = match PaymentResultType::try_from(r.result_type) {
             Ok(PaymentResultType::Approved) => Fact::PaymentApproved { intent, amount },
             Ok(PaymentResultType::Failed | PaymentResultType::Cancelled) => {
-                Fact::PaymentFailed { intent, amount, error_code: words.map(Into::into), error_message: None }
+                Fact::PaymentFailed { intent, amount, error_code: text.map(Into::into), error_message: None }
             }
             // A timeout does not say whether money moved, and a refund is no event of a
             // reservation.
@@ -132,20 +132,25 @@ impl WorkerService for Edge {
                 return Err(WireError::invalid("result_type", "must be APPROVED, FAILED or CANCELLED").into());
             }
         };
-        let event = by_hand::event(&r.reservation_id, fact, by_hand::hint("", &[], 0)?, self.0.clock.now())?;
+        let event = operator_event::event(
+            &r.reservation_id,
+            fact,
+            operator_event::hint("", &[], 0)?,
+            self.0.clock.now(),
+        )?;
         let handled = self.0.handlers.handle(&event, &trace).await;
-        let told = Told::of(&handled, &trace);
+        let answer = RunAnswer::new(&handled, &trace);
         let order_id = match &handled.ending {
             Ok(Done::Confirmed(order)) => order.to_string(),
             _ => String::new(),
         };
         Ok(Response::new(ProcessPaymentResultResponse {
-            status: told.status.into(),
+            status: answer.status.into(),
             order_id,
             affected_seats: handled.seats.iter().map(seat_id_to_proto).collect(),
             processed_at: Some(to_proto(self.0.clock.now())),
-            next_action: told.next_action,
-            error: told.error,
+            next_action: answer.next_action,
+            error: answer.error,
         }))
     }
 
@@ -177,14 +182,14 @@ impl WorkerService for Edge {
             }
             _ => return Err(WireError::invalid("compensation_type", "must be one of the enum").into()),
         };
-        let told = Told::of(&handled, &trace);
+        let answer = RunAnswer::new(&handled, &trace);
         let now = self.0.clock.now();
         let description = match &handled.ending {
             Ok(done) => done.as_str().to_owned(),
             Err(stop) => stop.to_string(),
         };
         Ok(Response::new(ProcessCompensationResponse {
-            status: told.status.into(),
+            status: answer.status.into(),
             actions_taken: vec![CompensationAction {
                 action_type: action.into(),
                 target_service: target.to_owned(),
@@ -194,7 +199,7 @@ impl WorkerService for Edge {
             }],
             processed_at: Some(to_proto(now)),
             requires_manual_intervention: matches!(handled.ending, Err(Stop::Hopeless { .. })),
-            error: told.error,
+            error: answer.error,
         }))
     }
 
@@ -265,12 +270,17 @@ impl Edge {
         let fact = match paid_by {
             Some(intent) => {
                 let error_code =
-                    Some(r.failure_reason.as_str()).filter(|words| !words.is_empty()).map(Arc::from);
+                    Some(r.failure_reason.as_str()).filter(|text| !text.is_empty()).map(Arc::from);
                 Fact::PaymentFailed { intent, amount: None, error_code, error_message: None }
             }
             None => Fact::ReservationExpired { expired_at: None },
         };
-        let event = by_hand::event(&r.reservation_id, fact, by_hand::hint("", &[], 0)?, self.0.clock.now())?;
+        let event = operator_event::event(
+            &r.reservation_id,
+            fact,
+            operator_event::hint("", &[], 0)?,
+            self.0.clock.now(),
+        )?;
         Ok(self.0.handlers.handle(&event, trace).await)
     }
 

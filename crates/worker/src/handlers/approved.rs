@@ -28,7 +28,7 @@ pub(super) async fn handle(
     intent: &PaymentIntentId,
 ) -> Result<Done, Stop> {
     let id = &event.reservation;
-    let known = match calls.known(event).await? {
+    let known = match calls.known_seats(event).await? {
         Ok(known) => known,
         Err(NoSuchReservation) => {
             probe::hit("approved.unknown_reservation");

@@ -62,7 +62,7 @@ pub struct Touched([Touch; 3]);
 
 impl Touched {
     /// What the run learnt of one.
-    pub const fn of(self, downstream: Downstream) -> Touch {
+    pub const fn get(self, downstream: Downstream) -> Touch {
         self.0[downstream.index()]
     }
 
@@ -73,7 +73,7 @@ impl Touched {
 }
 
 /// What a handler knows of the seats, from the event or from a lookup.
-pub(super) struct Known {
+pub(super) struct KnownSeats {
     pub(super) show: Option<ShowId>,
     pub(super) seats: Vec<SeatId>,
     pub(super) quantity: Option<u32>,
@@ -82,9 +82,9 @@ pub(super) struct Known {
     pub(super) view: Option<ReservationView>,
 }
 
-impl Known {
+impl KnownSeats {
     /// Nothing but the reservation's id.
-    pub(super) const fn nothing() -> Self {
+    pub(super) const fn none() -> Self {
         Self { show: None, seats: Vec::new(), quantity: None, person: None, view: None }
     }
 }
@@ -105,10 +105,13 @@ impl<'p> Calls<'p> {
 
     /// The seats of the event. Where it leaves out the show or the seats, the reservation is asked,
     /// because a payment provider cannot know seats.
-    pub(super) async fn known(&mut self, event: &Event) -> Result<Result<Known, NoSuchReservation>, Stop> {
+    pub(super) async fn known_seats(
+        &mut self,
+        event: &Event,
+    ) -> Result<Result<KnownSeats, NoSuchReservation>, Stop> {
         let hint = &event.seats;
         if hint.show.is_some() && !hint.seats.is_empty() {
-            return Ok(Ok(Known {
+            return Ok(Ok(KnownSeats {
                 show: hint.show.clone(),
                 quantity: hint.quantity.or(Some(hint.seats.len() as u32)),
                 seats: hint.seats.clone(),
@@ -121,7 +124,7 @@ impl<'p> Calls<'p> {
             Err(none) => return Ok(Err(none)),
         };
         let seats = if hint.seats.is_empty() { view.seats.clone() } else { hint.seats.clone() };
-        Ok(Ok(Known {
+        Ok(Ok(KnownSeats {
             show: hint.show.clone().or_else(|| view.show.clone()),
             quantity: (!seats.is_empty()).then_some(seats.len() as u32).or(hint.quantity).or(view.quantity),
             seats,
@@ -140,7 +143,7 @@ impl<'p> Calls<'p> {
     ) -> Result<Result<ReservationView, NoSuchReservation>, Stop> {
         let peer = &*self.peers.reservations;
         let answer = self.limited(peer.get(&self.cx, id)).await;
-        self.classed(Downstream::Reservation, answer)
+        self.classify(Downstream::Reservation, answer)
     }
 
     pub(super) async fn end(
@@ -151,32 +154,32 @@ impl<'p> Calls<'p> {
         let command = EndReservation { id: id.clone(), end, inventory_settled: true };
         let peer = &*self.peers.reservations;
         let answer = self.limited(peer.end(&self.cx, command)).await;
-        self.classed(Downstream::Reservation, answer)
+        self.classify(Downstream::Reservation, answer)
     }
 
     pub(super) async fn release(
         &mut self,
         id: &ReservationId,
-        known: Known,
+        known: KnownSeats,
         cause: ReleaseCause,
     ) -> Result<Result<Released, Rejection>, Stop> {
-        let Known { show, seats, quantity, .. } = known;
+        let KnownSeats { show, seats, quantity, .. } = known;
         let command = ReleaseSeats { reservation: id.clone(), show, seats, quantity, cause: Some(cause) };
         let peer = &*self.peers.inventory;
         let answer = self.limited(peer.release(&self.cx, command)).await;
         if let Ok(Released::Now { seats, .. }) = &answer {
             self.seats.clone_from(seats);
         }
-        self.classed(Downstream::Inventory, answer)
+        self.classify(Downstream::Inventory, answer)
     }
 
     pub(super) async fn commit(
         &mut self,
         id: &ReservationId,
-        known: Known,
+        known: KnownSeats,
         intent: &PaymentIntentId,
     ) -> Result<Result<Committed, Rejection>, Stop> {
-        let Known { show, seats, quantity, person, .. } = known;
+        let KnownSeats { show, seats, quantity, person, .. } = known;
         let intent = Some(intent.clone());
         let command = CommitSeats { reservation: id.clone(), show, seats, quantity, intent, person };
         let peer = &*self.peers.inventory;
@@ -184,7 +187,7 @@ impl<'p> Calls<'p> {
         if let Ok(committed) = &answer {
             self.seats = committed.seats.iter().map(|seat| seat.id.clone()).collect();
         }
-        self.classed(Downstream::Inventory, answer)
+        self.classify(Downstream::Inventory, answer)
     }
 
     /// `None`: no payment provider is configured.
@@ -194,7 +197,7 @@ impl<'p> Calls<'p> {
     ) -> Result<Option<Result<Cancelled, PaymentRejection>>, Stop> {
         let Some(peer) = &self.peers.payments else { return Ok(None) };
         let answer = self.limited(peer.cancel(&self.cx, command)).await;
-        self.classed(Downstream::Payments, answer).map(Some)
+        self.classify(Downstream::Payments, answer).map(Some)
     }
 
     /// The adapter has its own deadline; this one also stops a peer that ignores it.
@@ -211,7 +214,7 @@ impl<'p> Calls<'p> {
         }
     }
 
-    fn classed<T, R>(
+    fn classify<T, R>(
         &mut self,
         on: Downstream,
         answer: Result<T, PortError<R>>,

@@ -11,7 +11,7 @@
 //! If the reservation turns out to be CONFIRMED after the seats were released, the inventory is
 //! asked again: a late payment may have taken them meanwhile.
 
-use super::call::{Calls, Known};
+use super::call::{Calls, KnownSeats};
 use super::{Done, Stop};
 use core::time::Duration;
 use domain::event::Event;
@@ -31,11 +31,11 @@ const NOT_DUE_MAX: Duration = Duration::from_secs(15 * 60);
 
 pub(super) async fn handle(calls: &mut Calls<'_>, event: &Event) -> Result<Done, Stop> {
     let id = &event.reservation;
-    let known = match calls.known(event).await? {
+    let known = match calls.known_seats(event).await? {
         Ok(known) => known,
         Err(NoSuchReservation) => {
             probe::hit("expired.unknown_reservation");
-            tracing::warn!(reservation_id = %id, "expired event of an unknown reservation");
+            tracing::warn!(reservation_id = %id, "expired event for an unknown reservation");
             return Ok(Done::NoReservation);
         }
     };
@@ -80,7 +80,7 @@ pub(super) async fn confirmed_meanwhile(
     if planted(Plant::ConfirmedMeanwhile) {
         return Ok(false);
     }
-    let again = calls.release(id, Known::nothing(), cause).await?;
+    let again = calls.release(id, KnownSeats::none(), cause).await?;
     Ok(matches!(again, Err(Rejection::AlreadyCommitted(_))))
 }
 
@@ -112,7 +112,7 @@ pub(super) fn without_seats(
     match ended {
         Ok(()) => Ok(done),
         Err(EndRejection::NoSuchReservation) => {
-            tracing::warn!(reservation_id = %event.reservation, "the seats went back of an unknown reservation");
+            tracing::warn!(reservation_id = %event.reservation, "released the seats of an unknown reservation");
             Ok(Done::NoReservation)
         }
         Err(EndRejection::Illegal { current: Some(Status::Cancelled | Status::Expired), .. }) => {

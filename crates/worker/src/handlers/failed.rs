@@ -28,11 +28,11 @@ pub(super) async fn handle(
     error_code: Option<&Arc<str>>,
 ) -> Result<Done, Stop> {
     let id = &event.reservation;
-    let known = match calls.known(event).await? {
+    let known = match calls.known_seats(event).await? {
         Ok(known) => known,
         Err(NoSuchReservation) => {
             probe::hit("failed.unknown_reservation");
-            tracing::warn!(reservation_id = %id, "failed payment of an unknown reservation");
+            tracing::warn!(reservation_id = %id, "failed payment for an unknown reservation");
             return Ok(Done::NoReservation);
         }
     };
@@ -65,7 +65,7 @@ async fn stale(calls: &mut Calls<'_>, event: &Event, intent: &PaymentIntentId) -
         Ok(view) => view,
         Err(NoSuchReservation) => {
             probe::hit("failed.stale_no_such_reservation");
-            tracing::warn!(reservation_id = %event.reservation, "failed payment of an unknown reservation with sold seats");
+            tracing::warn!(reservation_id = %event.reservation, "failed payment for an unknown reservation with sold seats");
             return Ok(Done::NoReservation);
         }
     };

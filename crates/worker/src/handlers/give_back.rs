@@ -16,35 +16,35 @@ pub(super) struct Why {
     /// The code that the reservation records.
     pub(super) code: &'static str,
     /// The text for people.
-    words: &'static str,
+    text: &'static str,
 }
 
 pub(super) const PAID_TOO_LATE: Why =
-    Why { code: "PAID_TOO_LATE", words: "paid after the hold ran out, and no seats were left" };
+    Why { code: "PAID_TOO_LATE", text: "paid after the hold ran out, and no seats were left" };
 pub(super) const SECOND_PAYMENT: Why =
-    Why { code: "SECOND_PAYMENT", words: "the reservation was paid before by another payment" };
+    Why { code: "SECOND_PAYMENT", text: "the reservation was paid before by another payment" };
 pub(super) const UNKNOWN_RESERVATION: Why =
-    Why { code: "UNKNOWN_RESERVATION", words: "paid for a reservation that does not exist" };
+    Why { code: "UNKNOWN_RESERVATION", text: "paid for a reservation that does not exist" };
 pub(super) const UNKNOWN_HOLD: Why =
-    Why { code: "UNKNOWN_HOLD", words: "paid for seats that were never held for the payer" };
+    Why { code: "UNKNOWN_HOLD", text: "paid for seats that were never held for the payer" };
 
-pub(super) const BY_OPERATOR: Why = Why { code: "BY_OPERATOR", words: "given back by an operator" };
+pub(super) const BY_OPERATOR: Why = Why { code: "BY_OPERATOR", text: "given back by an operator" };
 
 /// Returns when the provider has accepted to give the money back.
 pub(super) async fn give_back(calls: &mut Calls<'_>, intent: &PaymentIntentId, why: Why) -> Result<(), Stop> {
     let stuck = |what: &str| Stop::Hopeless {
         reason: Reason::PaidWithoutSeat,
-        error: format!("{} ({}), and payment {intent} cannot be given back: {what}", why.words, why.code),
+        error: format!("{} ({}), and payment {intent} cannot be given back: {what}", why.text, why.code),
     };
     let command = CancelPayment {
         intent: intent.clone(),
-        reason: why.words.into(),
+        reason: why.text.into(),
         idempotency_key: format!("cancel:{intent}").into(),
     };
     match calls.cancel(command).await? {
         Some(Ok(_)) => Ok(()),
         Some(Err(PaymentRejection::NoSuchPayment)) => Err(stuck("the provider does not know it")),
-        Some(Err(PaymentRejection::Refused(words))) => Err(stuck(&format!("the provider refuses: {words}"))),
+        Some(Err(PaymentRejection::Refused(text))) => Err(stuck(&format!("the provider refuses: {text}"))),
         None => Err(stuck("no payment provider is configured (PAYMENT_GRPC_ADDR)")),
     }
 }

@@ -1,10 +1,10 @@
 //! Starts every message that may start: a place is free, the downstreams answer, the write rate
 //! allows it. `lease` runs before this in a turn and hands back messages with too little lease.
 
+use super::deliveries::{DeliveryId, DeliveryState, Run};
 use super::signal::RunGuard;
-use super::table::{Run, Stage, Ticket};
-use super::{Limit, Phase, Pipeline, What};
-use crate::gates::Probes;
+use super::{Limit, Phase, Pipeline, Step};
+use crate::breakers::Probes;
 use crate::handlers::{Downstream, Handled, Stop};
 use crate::work::{Content, Work};
 use core::time::Duration;
@@ -23,7 +23,7 @@ const HELD_UP_DELAY: Duration = Duration::from_secs(1);
 enum Next {
     Started,
     /// It was handed back without a run.
-    SentAway,
+    HandedBack,
     /// Nothing can start until something changes.
     Nothing,
 }
@@ -31,54 +31,53 @@ enum Next {
 impl Pipeline {
     /// Starts heads of lanes until nothing more may start.
     pub(super) fn admit(&mut self, now: Duration) {
-        self.valve_at = None;
+        self.starts.valve_at = None;
         match self.phase {
             Phase::Working => {}
             Phase::Draining => return,
-            Phase::HandingBack => return self.hand_back_waiting("shutdown", now),
+            Phase::HandingBack => return self.hand_back_unstarted("shutdown", now),
         }
-        while let Some((lane, ticket)) = self.lanes.next_ready().map(|(lane, ticket)| (lane.clone(), *ticket))
-        {
-            match self.admit_next(&lane, ticket, now) {
-                Next::Started | Next::SentAway => {}
+        while let Some((lane, id)) = self.lanes.next_ready().map(|(lane, id)| (lane.clone(), *id)) {
+            match self.admit_next(&lane, id, now) {
+                Next::Started | Next::HandedBack => {}
                 Next::Nothing => break,
             }
         }
     }
 
-    fn admit_next(&mut self, lane: &ReservationId, ticket: Ticket, now: Duration) -> Next {
-        let Some(delivery) = self.table.get(ticket) else {
-            // Unreachable: a ticket always has a delivery. Empty the lane, so that the loop ends.
-            self.send_away(lane, Duration::ZERO, "unknown", now);
-            return Next::SentAway;
+    fn admit_next(&mut self, lane: &ReservationId, id: DeliveryId, now: Duration) -> Next {
+        let Some(delivery) = self.deliveries.get(id) else {
+            // Unreachable: an id always has a delivery. Empty the lane, so that the loop ends.
+            self.hand_back_lane(lane, Duration::ZERO, "unknown", now);
+            return Next::HandedBack;
         };
         let work = match &delivery.content {
             Content::Event(work) => work.clone(),
             Content::Undecodable(_, why) => {
                 let why = why.to_string();
                 self.lanes.start(lane);
-                self.bury(ticket, Reason::Undecodable, why, 0, now);
+                self.bury(id, Reason::Undecodable, why, 0, now);
                 return Next::Started;
             }
         };
-        let tried = self.attempts.of(&delivery.message.id).copied();
+        let tried = self.attempts.get(&delivery.message.id).copied();
         let blocked_on = tried.and_then(|tried| tried.blocked_on);
-        let admission = self.gates.admission_of(blocked_on, now);
+        let admission = self.starts.breakers.admission_of(blocked_on, now);
         probe::hit(point(admission));
         if let Admission::Shut(until) = admission {
             return self.shut(lane, until, now);
         }
-        if self.running >= self.limit() {
+        if self.starts.running >= self.limit() {
             return Next::Nothing;
         }
-        if let Some(valve) = &mut self.valve
+        if let Some(valve) = &mut self.starts.valve
             && let Err(wait) = valve.pass(now)
         {
-            self.valve_at = Some(now + wait);
+            self.starts.valve_at = Some(now + wait);
             return Next::Nothing;
         }
         let probes = match admission {
-            Admission::Probe => self.gates.take_probes(blocked_on, now),
+            Admission::Probe => self.starts.breakers.take_probes(blocked_on, now),
             Admission::Free | Admission::Shut(_) => Probes::default(),
         };
         let attempt = if planted(Plant::AttemptsByReceives) {
@@ -86,75 +85,75 @@ impl Pipeline {
         } else {
             tried.map_or(0, |tried| tried.count) + 1
         };
-        self.start(lane, ticket, work, attempt, probes, now);
+        self.start(lane, id, work, attempt, probes, now);
         Next::Started
     }
 
     /// A breaker is open. If every event needs its downstream, all unstarted messages are handed
     /// back (trap T-T10); otherwise only this lane waits.
     fn shut(&mut self, lane: &ReservationId, until: Option<Duration>, now: Duration) -> Next {
-        if let Admission::Shut(_) = self.gates.admission(now) {
-            self.hand_back_waiting("a downstream does not answer", now);
+        if let Admission::Shut(_) = self.starts.breakers.admission(now) {
+            self.hand_back_unstarted("a downstream does not answer", now);
         } else {
             let delay = until.map_or(HELD_UP_DELAY, |until| until.saturating_sub(now));
-            self.send_away(lane, delay, "the payment provider does not answer", now);
+            self.hand_back_lane(lane, delay, "the payment provider does not answer", now);
         }
-        Next::SentAway
+        Next::HandedBack
     }
 
-    fn send_away(&mut self, lane: &ReservationId, delay: Duration, why: &'static str, now: Duration) {
-        for ticket in self.lanes.take_waiting(lane) {
-            self.hand_back(ticket, delay, why, now);
+    fn hand_back_lane(&mut self, lane: &ReservationId, delay: Duration, why: &'static str, now: Duration) {
+        for id in self.lanes.take_waiting(lane) {
+            self.hand_back(id, delay, why, now);
         }
     }
 
     /// Hands back all unstarted messages; none of them counts as an attempt (trap T-T5).
-    pub(super) fn hand_back_waiting(&mut self, why: &'static str, now: Duration) {
-        for ticket in self.lanes.take_all_waiting() {
-            self.hand_back(ticket, Duration::ZERO, why, now);
+    pub(super) fn hand_back_unstarted(&mut self, why: &'static str, now: Duration) {
+        for id in self.lanes.take_all_waiting() {
+            self.hand_back(id, Duration::ZERO, why, now);
         }
     }
 
     fn start(
         &mut self,
         lane: &ReservationId,
-        ticket: Ticket,
+        id: DeliveryId,
         work: Arc<Work>,
         attempt: u32,
         probes: Probes,
         now: Duration,
     ) {
         self.lanes.start(lane);
-        self.running += 1;
+        self.starts.running += 1;
         self.polls.run_started(now);
-        if let Limit::Auto(found) = &mut self.limit {
-            found.started(self.running);
+        if let Limit::Auto(found) = &mut self.starts.limit {
+            found.started(self.starts.running);
         }
         let (limit, to_renew) = (self.limit(), self.options.lease_to_renew());
-        let handlers = self.parts.handlers.clone();
+        let handlers = self.deps.handlers.clone();
         let (run, abort) = abortable(async move { handlers.handle(&work.event, &work.trace).await });
-        if let Some(delivery) = self.table.get_mut(ticket) {
-            self.observer.started(lane, ticket.0, &delivery.message.id, limit, now);
+        if let Some(delivery) = self.deliveries.get_mut(id) {
+            self.records.observer.started(lane, id.0, &delivery.message.id, limit, now);
             let run = Run { attempt, since: now, abort, probes, renewing: false, cut: None };
-            delivery.stage = Stage::Running(run);
+            delivery.state = DeliveryState::Running(run);
             if planted(Plant::DeleteBeforeEffect) {
-                let (queue, receipt) = (self.parts.queue.clone(), delivery.message.receipt.clone());
-                self.parts.tasks.spawn(async move {
+                let (queue, receipt) = (self.deps.queue.clone(), delivery.message.receipt.clone());
+                self.deps.tasks.spawn(async move {
                     let _ = queue.delete(vec![receipt]).await;
                 });
             }
         }
-        if let Some(delivery) = self.table.get(ticket) {
+        if let Some(delivery) = self.deliveries.get(id) {
             // While it waited, its next look was for another reason; a run's lease is renewed at
             // half of it.
             let renew_at = delivery.lease_until.saturating_sub(to_renew).max(now);
-            self.table.look_at(ticket, renew_at);
+            self.deliveries.look_at(id, renew_at);
         }
-        self.note(ticket, What::Started { attempt });
-        let guard = RunGuard::new(self.signals.clone(), ticket);
-        self.parts.tasks.spawn(async move {
+        self.record(id, Step::Started { attempt });
+        let guard = RunGuard::new(self.signals.clone(), id);
+        self.deps.tasks.spawn(async move {
             let handled = run.await.unwrap_or_else(|_| Handled::stopped(Stop::Interrupted));
-            guard.tell(handled);
+            guard.report(handled);
         });
     }
 

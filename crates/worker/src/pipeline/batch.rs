@@ -1,7 +1,7 @@
 //! Collects settlements into batches. A batch is sent at ten entries, 5 ms after its first, or at
 //! once when nothing is in flight that could fill it.
 
-use super::table::Ticket;
+use super::deliveries::DeliveryId;
 use core::time::Duration;
 use domain::limits::QUEUE_BATCH_MAX;
 use std::collections::VecDeque;
@@ -11,12 +11,12 @@ const LINGER: Duration = Duration::from_millis(5);
 
 #[derive(Debug, Default)]
 pub(super) struct Batch {
-    entries: VecDeque<(Ticket, Duration)>,
+    entries: VecDeque<(DeliveryId, Duration)>,
 }
 
 impl Batch {
-    pub(super) fn push(&mut self, ticket: Ticket, now: Duration) {
-        self.entries.push_back((ticket, now));
+    pub(super) fn push(&mut self, id: DeliveryId, now: Duration) {
+        self.entries.push_back((id, now));
     }
 
     /// When the oldest entry has waited long enough.
@@ -25,13 +25,13 @@ impl Batch {
     }
 
     /// The next batch that is due.
-    pub(super) fn take(&mut self, now: Duration, idle: bool) -> Option<Vec<Ticket>> {
+    pub(super) fn take(&mut self, now: Duration, idle: bool) -> Option<Vec<DeliveryId>> {
         let due = self.due_at()? <= now;
         if !due && !idle && self.entries.len() < QUEUE_BATCH_MAX {
             return None;
         }
         let count = self.entries.len().min(QUEUE_BATCH_MAX);
-        Some(self.entries.drain(..count).map(|(ticket, _)| ticket).collect())
+        Some(self.entries.drain(..count).map(|(id, _)| id).collect())
     }
 }
 
@@ -47,15 +47,15 @@ mod tests {
     fn a_batch_goes_at_ten_or_after_five_milliseconds_or_when_idle() {
         let mut batch = Batch::default();
         assert_eq!(batch.take(ms(0), true), None);
-        (0..9).for_each(|n| batch.push(Ticket(n), ms(n)));
+        (0..9).for_each(|n| batch.push(DeliveryId(n), ms(n)));
         assert_eq!(batch.take(ms(4), false), None);
-        batch.push(Ticket(9), ms(4));
-        batch.push(Ticket(10), ms(4));
+        batch.push(DeliveryId(9), ms(4));
+        batch.push(DeliveryId(10), ms(4));
         assert_eq!(batch.take(ms(4), false).map(|taken| taken.len()), Some(10));
         assert_eq!(batch.take(ms(4), false), None);
         assert_eq!(batch.due_at(), Some(ms(9)));
-        assert_eq!(batch.take(ms(9), false), Some(vec![Ticket(10)]));
-        batch.push(Ticket(11), ms(10));
-        assert_eq!(batch.take(ms(10), true), Some(vec![Ticket(11)]));
+        assert_eq!(batch.take(ms(9), false), Some(vec![DeliveryId(10)]));
+        batch.push(DeliveryId(11), ms(10));
+        assert_eq!(batch.take(ms(10), true), Some(vec![DeliveryId(11)]));
     }
 }

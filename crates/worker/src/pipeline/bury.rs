@@ -5,10 +5,10 @@
 //! hidden for the longest wait and redelivered until the policy moves it. The same happens if the
 //! queue refuses our copy for good.
 
+use super::deliveries::{Action, Copying, DeliveryId, DeliveryState, Then};
 use super::settle::{again_after, is_denied};
 use super::signal::{Answers, Signal, per_entry};
-use super::table::{Action, Copying, Stage, Then, Ticket};
-use super::{Pipeline, What};
+use super::{Pipeline, Step};
 use crate::dead_letter::{self, Burial};
 use crate::status::Ended;
 use crate::telemetry::{Operation, Outcome, type_label};
@@ -27,54 +27,54 @@ impl Pipeline {
     /// Begins the burial of the head of a lane; the lane stays occupied until it has finished.
     pub(super) fn bury(
         &mut self,
-        ticket: Ticket,
+        id: DeliveryId,
         reason: Reason,
         error: String,
         attempts: u32,
         now: Duration,
     ) {
-        let Some(delivery) = self.table.get_mut(ticket) else { return };
+        let Some(delivery) = self.deliveries.get_mut(id) else { return };
         probe::hit(point(reason));
         if reason == Reason::RetriesExhausted {
-            self.observer.exhausted(&delivery.message.id, attempts, self.options.retry.max_retries);
+            self.records.observer.exhausted(&delivery.message.id, attempts, self.options.retry.max_retries);
         }
         if reason == Reason::Undecodable {
-            self.parts.telemetry.event(delivery.kind(), Outcome::InvalidPayload);
+            self.deps.telemetry.event(delivery.kind(), Outcome::InvalidPayload);
             tracing::info!(
                 event_type = type_label(delivery.kind()),
                 message_id = &*delivery.message.id,
                 outcome = Outcome::InvalidPayload.label(),
                 error,
-                "not an event"
+                "undecodable message"
             );
         }
         if reason == Reason::Undecodable && planted(Plant::UndecodableDropped) {
-            return self.settle(ticket, Action::Delete, Then::LaneGoesOn, now);
+            return self.settle(id, Action::Delete, Then::LaneGoesOn, now);
         }
-        if self.parts.dead_letters.is_none() {
-            return self.leave_to_redrive(ticket, now);
+        if self.deps.dead_letters.is_none() {
+            return self.leave_to_redrive_policy(id, now);
         }
-        delivery.stage = Stage::Copying(Copying { reason, error, attempts, in_air: false, tries: 0 });
+        delivery.state = DeliveryState::Copying(Copying { reason, error, attempts, in_air: false, tries: 0 });
         let lease_until = delivery.lease_until;
-        self.table.look_at(ticket, lease_until);
-        self.copies.push(ticket, now);
+        self.deliveries.look_at(id, lease_until);
+        self.batches.copies.push(id, now);
     }
 
-    fn leave_to_redrive(&mut self, ticket: Ticket, now: Duration) {
+    fn leave_to_redrive_policy(&mut self, id: DeliveryId, now: Duration) {
         let delay = wait(LONGEST_WAIT, &self.options.retry, &mut self.dice);
-        self.retry(ticket, delay, now);
+        self.retry(id, delay, now);
     }
 
     /// Sends the copies, in as many calls as their size requires.
-    pub(super) fn send_copies(&mut self, tickets: Vec<Ticket>, now: Duration) {
-        let last_seen = self.parts.clock.now();
+    pub(super) fn send_copies(&mut self, ids: Vec<DeliveryId>, now: Duration) {
+        let last_seen = self.deps.clock.now();
         let (mut batch, mut bytes) = (Vec::new(), 0);
-        for ticket in tickets {
-            let first_seen = self.first_seen(ticket);
-            let Some(delivery) = self.table.get_mut(ticket) else { continue };
+        for id in ids {
+            let first_seen = self.first_seen(id);
+            let Some(delivery) = self.deliveries.get_mut(id) else { continue };
             let ended = delivery.lease_until <= now;
             let (message, content) = (&delivery.message, &delivery.content);
-            let Stage::Copying(copying) = &mut delivery.stage else { continue };
+            let DeliveryState::Copying(copying) = &mut delivery.state else { continue };
             if copying.in_air || ended {
                 continue;
             }
@@ -88,52 +88,52 @@ impl Pipeline {
                 bytes = 0;
             }
             bytes += size;
-            batch.push((ticket, copy));
+            batch.push((id, copy));
         }
         if !batch.is_empty() {
             self.send_copy_batch(batch);
         }
     }
 
-    fn send_copy_batch(&mut self, batch: Vec<(Ticket, Outgoing)>) {
-        let Some(queue) = self.parts.dead_letters.clone() else { return };
-        self.parts.telemetry.called(Operation::SendDeadLetter, batch.len());
-        let (tickets, copies): (Vec<Ticket>, Vec<Outgoing>) = batch.into_iter().unzip();
+    fn send_copy_batch(&mut self, batch: Vec<(DeliveryId, Outgoing)>) {
+        let Some(queue) = self.deps.dead_letters.clone() else { return };
+        self.deps.telemetry.called(Operation::SendDeadLetter, batch.len());
+        let (ids, copies): (Vec<DeliveryId>, Vec<Outgoing>) = batch.into_iter().unzip();
         let call = self.limited(async move { queue.send(copies).await });
         let signals = self.signals.clone();
-        self.parts.tasks.spawn(async move {
+        self.deps.tasks.spawn(async move {
             let results = call.await;
-            let _ = signals.send(Signal::Copied { tickets, results });
+            let _ = signals.send(Signal::Copied { ids, results });
         });
     }
 
-    pub(super) fn copied(&mut self, tickets: Vec<Ticket>, results: Answers<Sent>, now: Duration) {
-        self.tell_denied(Operation::SendDeadLetter, results.as_ref().err());
-        let told = results.as_ref().is_err_and(is_denied);
-        let results = per_entry(results, tickets.len());
-        for (ticket, result) in tickets.into_iter().zip(results) {
-            let Some(delivery) = self.table.get_mut(ticket) else { continue };
+    pub(super) fn copied(&mut self, ids: Vec<DeliveryId>, results: Answers<Sent>, now: Duration) {
+        self.log_denied(Operation::SendDeadLetter, results.as_ref().err());
+        let denied = results.as_ref().is_err_and(is_denied);
+        let results = per_entry(results, ids.len());
+        for (id, result) in ids.into_iter().zip(results) {
+            let Some(delivery) = self.deliveries.get_mut(id) else { continue };
             let lease_until = delivery.lease_until;
-            let Stage::Copying(copying) = &mut delivery.stage else { continue };
+            let DeliveryState::Copying(copying) = &mut delivery.state else { continue };
             copying.in_air = false;
             match result {
                 Ok(_) => {
                     let reason = copying.reason.as_str();
-                    self.note(ticket, What::Buried { reason });
-                    self.parts.status.ended(Ended::Buried, 0, self.parts.clock.now());
-                    self.forget(ticket);
-                    self.settle(ticket, Action::Delete, Then::LaneGoesOn, now);
+                    self.record(id, Step::Buried { reason });
+                    self.deps.status.ended(Ended::Buried, 0, self.deps.clock.now());
+                    self.forget(id);
+                    self.settle(id, Action::Delete, Then::LaneGoesOn, now);
                 }
                 Err(fault) if fault.class == FaultClass::Permanent => {
                     let (message_id, reason) = (&*delivery.message.id, copying.reason.as_str());
-                    let error = (!told).then(|| fault.chain());
+                    let error = (!denied).then(|| fault.chain());
                     tracing::error!(
                         message_id,
                         reason,
                         error,
-                        "cannot be buried; left to the queue's redrive policy"
+                        "burial refused: left to the queue's redrive policy; check the permission to send dead letters"
                     );
-                    self.leave_to_redrive(ticket, now);
+                    self.leave_to_redrive_policy(id, now);
                 }
                 Err(fault) => {
                     copying.tries += 1;
@@ -141,19 +141,19 @@ impl Pipeline {
                     tracing::warn!(
                         message_id = &*delivery.message.id,
                         error = fault.chain(),
-                        "a burial failed; again"
+                        "burial failed; retrying"
                     );
-                    self.table.look_at(ticket, at);
+                    self.deliveries.look_at(id, at);
                 }
             }
         }
     }
 
     /// When the message was first received, as the queue reports it or as we remember it.
-    pub(super) fn first_seen(&self, ticket: Ticket) -> Timestamp {
-        let Some(delivery) = self.table.get(ticket) else { return Timestamp::EPOCH };
+    pub(super) fn first_seen(&self, id: DeliveryId) -> Timestamp {
+        let Some(delivery) = self.deliveries.get(id) else { return Timestamp::EPOCH };
         let message = &delivery.message;
-        self.attempts.of(&message.id).map_or(message.first_received_at, |tried| tried.first_seen)
+        self.attempts.get(&message.id).map_or(message.first_received_at, |tried| tried.first_seen)
     }
 }
 

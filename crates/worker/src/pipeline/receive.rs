@@ -3,9 +3,9 @@
 //! A poll runs as a task of its own and always to its end (trap T-T2). It decodes its messages
 //! itself, to keep that work out of the loop.
 
+use super::deliveries::{Action, Delivery, DeliveryId, DeliveryState, Settling, Then};
 use super::signal::{Arrival, Signal};
-use super::table::{Action, Delivery, Settling, Stage, Then, Ticket};
-use super::{Phase, Pipeline, What};
+use super::{Phase, Pipeline, Step};
 use crate::polls::{Demand, Poll};
 use crate::telemetry::Operation;
 use crate::work::Content;
@@ -29,11 +29,11 @@ impl Pipeline {
         }
         let demand = Demand {
             limit: self.limit(),
-            running: self.running,
+            running: self.starts.running,
             ready: self.lanes.ready_len(),
             waiting: self.lanes.waiting(),
         };
-        match self.gates.admission(now) {
+        match self.starts.breakers.admission(now) {
             Admission::Free => {
                 while let Some(poll) = self.polls.start(demand, now) {
                     self.launch(poll, now);
@@ -49,21 +49,21 @@ impl Pipeline {
     }
 
     fn launch(&mut self, poll: Poll, now: Duration) {
-        let queue = self.parts.queue.clone();
+        let queue = self.deps.queue.clone();
         let signals = self.signals.clone();
         let request = Receive {
             max: poll.max,
             wait: self.options.poll_wait(),
             visibility: Some(self.options.visibility),
         };
-        self.parts.tasks.spawn(async move {
+        self.deps.tasks.spawn(async move {
             let receive = queue.receive(request);
             let result = if planted(Plant::PollCancelled) {
                 tokio::select! { biased; () = signals.closed() => return, result = receive => result }
             } else {
                 receive.await
             };
-            let arrive = |message| Arrival { content: Content::of(&message), message, requested_at: now };
+            let arrive = |message| Arrival { content: Content::decode(&message), message, requested_at: now };
             let result = result.map(|messages| messages.into_iter().map(arrive).collect());
             // Without a loop nothing can hand the messages back: their leases run out.
             let _ = signals.send(Signal::Polled { poll: poll.id, result });
@@ -74,15 +74,15 @@ impl Pipeline {
         match result {
             Ok(arrivals) => {
                 self.polls.brought(poll, arrivals.len(), now);
-                self.parts.telemetry.called(Operation::Receive, arrivals.len());
+                self.deps.telemetry.called(Operation::Receive, arrivals.len());
                 for arrival in arrivals {
                     self.arrive(arrival, now);
                 }
             }
             Err(fault) => {
                 let failures = self.polls.failed(poll, now);
-                self.parts.telemetry.poll_errors.inc();
-                tracing::warn!(failures, error = fault.chain(), "a poll failed");
+                self.deps.telemetry.poll_errors.inc();
+                tracing::warn!(failures, error = fault.chain(), "poll failed");
             }
         }
     }
@@ -93,8 +93,8 @@ impl Pipeline {
             // It took longer to get here than its lease: the queue redelivers it.
             return;
         }
-        if let Some(ticket) = self.table.by_message(&arrival.message.id) {
-            return self.arrive_again(ticket, arrival, lease_until);
+        if let Some(id) = self.deliveries.by_message(&arrival.message.id) {
+            return self.arrive_again(id, arrival, lease_until);
         }
         let lane = arrival.content.lane(&arrival.message);
         if let Some(before) = self.waits_in(&lane) {
@@ -102,16 +102,16 @@ impl Pipeline {
             return;
         }
         let Arrival { message, content, .. } = arrival;
-        let (id, count) = (message.id.clone(), message.receive_count);
+        let (message_id, count) = (message.id.clone(), message.receive_count);
         let look_at = lease_until.saturating_sub(self.options.lease_to_renew()).max(now);
-        let ticket = self.table.insert(message, content, lane.clone(), lease_until, look_at, now);
-        self.observer.received(&lane);
-        self.note(ticket, What::Received { count });
-        let offer = self.lanes.offer(&lane, &id, ticket);
+        let id = self.deliveries.insert(message, content, lane.clone(), lease_until, look_at, now);
+        self.records.observer.received(&lane);
+        self.record(id, Step::Received { count });
+        let offer = self.lanes.offer(&lane, &message_id, id);
         probe::hit(point(&offer));
-        if let Offer::Refused(ticket) = offer {
+        if let Offer::Refused(id) = offer {
             let delay = if self.fifo { Duration::ZERO } else { NO_ROOM_DELAY };
-            self.hand_back(ticket, delay, "no room in its lane", now);
+            self.hand_back(id, delay, "its lane is full", now);
         }
     }
 
@@ -119,23 +119,23 @@ impl Pipeline {
     /// replaces the older one, and nothing is started twice. It becomes a new delivery, which waits
     /// for the end of the old one, only if the old one can no longer be settled under the newer
     /// receipt: the run lost its lease, or the message is being handed back.
-    fn arrive_again(&mut self, ticket: Ticket, arrival: Arrival, lease_until: Duration) {
-        self.note(ticket, What::ReceivedAgain);
-        let Some(delivery) = self.table.get_mut(ticket) else { return };
+    fn arrive_again(&mut self, id: DeliveryId, arrival: Arrival, lease_until: Duration) {
+        self.record(id, Step::ReceivedAgain);
+        let Some(delivery) = self.deliveries.get_mut(id) else { return };
         if arrival.message.receive_count < delivery.message.receive_count && !planted(Plant::LateAnswerWins) {
             // The late answer of an earlier receive, whose lease has been replaced.
             return;
         }
-        let waits = match &delivery.stage {
-            Stage::Waiting | Stage::Following | Stage::Copying(_) => false,
-            Stage::Running(run) => run.cut.is_some(),
-            Stage::Settling(Settling { action: Action::Hide(_), in_air, .. }) => *in_air,
-            Stage::Settling(Settling { action: Action::Delete, .. }) => false,
+        let waits = match &delivery.state {
+            DeliveryState::Waiting | DeliveryState::Following | DeliveryState::Copying(_) => false,
+            DeliveryState::Running(run) => run.cut.is_some(),
+            DeliveryState::Settling(Settling { action: Action::Hide(_), in_air, .. }) => *in_air,
+            DeliveryState::Settling(Settling { action: Action::Delete, .. }) => false,
         };
         if waits {
             let lane = delivery.lane.clone();
-            let first = *self.came_again.entry(lane).or_insert(ticket);
-            if let Some(delivery) = self.table.get_mut(first) {
+            let first = *self.reordered.came_again.entry(lane).or_insert(id);
+            if let Some(delivery) = self.deliveries.get_mut(first) {
                 delivery.again.push(arrival);
             }
             return;
@@ -149,43 +149,43 @@ impl Pipeline {
 
     /// The delivery of a lane for whose end arrivals wait, if any.
     fn waits_in(&mut self, lane: &ReservationId) -> Option<&mut Delivery> {
-        let ticket = *self.came_again.get(lane).filter(|_| !planted(Plant::ComesAgainAlone))?;
-        self.table.get_mut(ticket)
+        let id = *self.reordered.came_again.get(lane).filter(|_| !planted(Plant::ComesAgainAlone))?;
+        self.deliveries.get_mut(id)
     }
 
     /// A message of this lane is handed back: on a FIFO queue the arrivals that wait in this lane
     /// must not start before it.
-    pub(super) fn goes_back(&mut self, lane: &ReservationId) {
-        if self.fifo && self.came_again.contains_key(lane) && !planted(Plant::ComesAgainAlone) {
-            self.overtaken.insert(lane.clone());
+    pub(super) fn mark_overtaken(&mut self, lane: &ReservationId) {
+        if self.fifo && self.reordered.came_again.contains_key(lane) && !planted(Plant::ComesAgainAlone) {
+            self.reordered.overtaken.insert(lane.clone());
         }
     }
 
     /// Hands back an arrival that would overtake.
-    pub(super) fn turn_away(&mut self, arrival: Arrival, now: Duration) {
+    pub(super) fn hand_back_arrival(&mut self, arrival: Arrival, now: Duration) {
         let lease_until = self.lease_from(arrival.requested_at);
         if lease_until <= now {
             return;
         }
-        if let Some(ticket) = self.table.by_message(&arrival.message.id) {
+        if let Some(id) = self.deliveries.by_message(&arrival.message.id) {
             let lane = arrival.content.lane(&arrival.message);
-            self.arrive_again(ticket, arrival, lease_until);
-            return self.goes_back(&lane);
+            self.arrive_again(id, arrival, lease_until);
+            return self.mark_overtaken(&lane);
         }
         let Arrival { message, content, .. } = arrival;
         let lane = content.lane(&message);
-        let ticket = self.table.insert(message, content, lane.clone(), lease_until, lease_until, now);
-        self.observer.received(&lane);
-        self.hand_back(ticket, Duration::ZERO, "an earlier one of its group went back", now);
+        let id = self.deliveries.insert(message, content, lane.clone(), lease_until, lease_until, now);
+        self.records.observer.received(&lane);
+        self.hand_back(id, Duration::ZERO, "an earlier message of its group was handed back", now);
     }
 
     /// Hands a message back that was not started.
-    pub(super) fn hand_back(&mut self, ticket: Ticket, delay: Duration, why: &'static str, now: Duration) {
-        self.note(ticket, What::HandedBack { why });
-        if let Some(lane) = self.table.get(ticket).map(|delivery| delivery.lane.clone()) {
-            self.goes_back(&lane);
+    pub(super) fn hand_back(&mut self, id: DeliveryId, delay: Duration, why: &'static str, now: Duration) {
+        self.record(id, Step::HandedBack { why });
+        if let Some(lane) = self.deliveries.get(id).map(|delivery| delivery.lane.clone()) {
+            self.mark_overtaken(&lane);
         }
-        self.settle(ticket, Action::Hide(delay), Then::Nothing, now);
+        self.settle(id, Action::Hide(delay), Then::Nothing, now);
     }
 
     pub(super) fn lease_from(&self, start: Duration) -> Duration {
@@ -193,7 +193,7 @@ impl Pipeline {
     }
 }
 
-const fn point(offer: &Offer<'_, Ticket>) -> &'static str {
+const fn point(offer: &Offer<'_, DeliveryId>) -> &'static str {
     match offer {
         Offer::Queued => "offer.Queued",
         Offer::Known { .. } => "offer.Known",

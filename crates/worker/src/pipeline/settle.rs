@@ -5,9 +5,9 @@
 //! with the newest receipt; a delete that is not confirmed by then is counted as
 //! `worker_acks_lost`. Nothing is sent for a delivery whose lease has ended (invariant Q4).
 
+use super::deliveries::{Action, DeliveryId, DeliveryState, Settling, Then};
 use super::signal::{Answers, Signal, per_entry};
-use super::table::{Action, Settling, Stage, Then, Ticket};
-use super::{Pipeline, What};
+use super::{Pipeline, Step};
 use crate::telemetry::Operation;
 use core::time::Duration;
 use domain::id::ReservationId;
@@ -26,51 +26,51 @@ pub(super) fn again_after(tries: u32) -> Duration {
 
 impl Pipeline {
     /// Begins the settlement of a delivery: the last word on its message.
-    pub(super) fn settle(&mut self, ticket: Ticket, action: Action, then: Then, now: Duration) {
-        let Some(delivery) = self.table.get_mut(ticket) else { return };
-        delivery.stage = Stage::Settling(Settling { action, then, in_air: false, tries: 0 });
+    pub(super) fn settle(&mut self, id: DeliveryId, action: Action, then: Then, now: Duration) {
+        let Some(delivery) = self.deliveries.get_mut(id) else { return };
+        delivery.state = DeliveryState::Settling(Settling { action, then, in_air: false, tries: 0 });
         let lease_until = delivery.lease_until;
-        self.table.look_at(ticket, lease_until);
-        self.queue_up(ticket, action, now);
+        self.deliveries.look_at(id, lease_until);
+        self.enqueue(id, action, now);
     }
 
-    pub(super) fn queue_up(&mut self, ticket: Ticket, action: Action, now: Duration) {
+    pub(super) fn enqueue(&mut self, id: DeliveryId, action: Action, now: Duration) {
         match action {
-            Action::Delete => self.deletes.push(ticket, now),
-            Action::Hide(_) => self.hides.push(ticket, now),
+            Action::Delete => self.batches.deletes.push(id, now),
+            Action::Hide(_) => self.batches.hides.push(id, now),
         }
     }
 
     /// Sends the batches that are due.
     pub(super) fn send_batches(&mut self, now: Duration) {
-        let idle = self.running == 0 && self.lanes.ready_len() == 0;
-        while let Some(tickets) = self.deletes.take(now, idle) {
-            let entries = self.take_off(tickets, now);
+        let idle = self.starts.running == 0 && self.lanes.ready_len() == 0;
+        while let Some(ids) = self.batches.deletes.take(now, idle) {
+            let entries = self.sendable(ids, now);
             let receipts: Vec<Receipt> = entries.iter().map(|(_, receipt, _)| receipt.clone()).collect();
-            let queue = self.parts.queue.clone();
+            let queue = self.deps.queue.clone();
             let call = async move { queue.delete(receipts).await };
             self.send(Operation::Delete, entries, call);
         }
-        while let Some(tickets) = self.hides.take(now, idle) {
-            let entries = self.take_off(tickets, now);
+        while let Some(ids) = self.batches.hides.take(now, idle) {
+            let entries = self.sendable(ids, now);
             let hides = entries.iter().map(|(_, receipt, hide)| (receipt.clone(), *hide)).collect();
-            let queue = self.parts.queue.clone();
+            let queue = self.deps.queue.clone();
             let call = async move { queue.change_visibility(hides).await };
             self.send(Operation::ChangeVisibility, entries, call);
         }
-        while let Some(tickets) = self.copies.take(now, idle) {
-            self.send_copies(tickets, now);
+        while let Some(ids) = self.batches.copies.take(now, idle) {
+            self.send_copies(ids, now);
         }
     }
 
     /// The entries of a batch that can still be sent, each with its newest receipt.
-    fn take_off(&mut self, tickets: Vec<Ticket>, now: Duration) -> Vec<(Ticket, Receipt, Duration)> {
-        let mut entries = Vec::with_capacity(tickets.len());
-        for ticket in tickets {
-            let Some(delivery) = self.table.get_mut(ticket) else { continue };
+    fn sendable(&mut self, ids: Vec<DeliveryId>, now: Duration) -> Vec<(DeliveryId, Receipt, Duration)> {
+        let mut entries = Vec::with_capacity(ids.len());
+        for id in ids {
+            let Some(delivery) = self.deliveries.get_mut(id) else { continue };
             let lease_until = delivery.lease_until;
             let renewal_in_air = delivery.renewal_in_air;
-            let Stage::Settling(settling) = &mut delivery.stage else { continue };
+            let DeliveryState::Settling(settling) = &mut delivery.state else { continue };
             if settling.in_air || lease_until <= now {
                 continue;
             }
@@ -83,8 +83,8 @@ impl Pipeline {
                 Action::Delete => Duration::ZERO,
                 Action::Hide(delay) => delay,
             };
-            self.observer.settling(ticket.0, &delivery.message.id, lease_until, now);
-            entries.push((ticket, delivery.message.receipt.clone(), hide));
+            self.records.observer.settling(id.0, &delivery.message.id, lease_until, now);
+            entries.push((id, delivery.message.receipt.clone(), hide));
         }
         entries
     }
@@ -92,17 +92,17 @@ impl Pipeline {
     fn send(
         &mut self,
         operation: Operation,
-        entries: Vec<(Ticket, Receipt, Duration)>,
+        entries: Vec<(DeliveryId, Receipt, Duration)>,
         call: impl Future<Output = Answers<()>> + Send + 'static,
     ) {
         if entries.is_empty() {
             return;
         }
-        self.parts.telemetry.called(operation, entries.len());
-        let entries = entries.into_iter().map(|(ticket, receipt, _)| (ticket, receipt)).collect();
+        self.deps.telemetry.called(operation, entries.len());
+        let entries = entries.into_iter().map(|(id, receipt, _)| (id, receipt)).collect();
         let call = self.limited(call);
         let signals = self.signals.clone();
-        self.parts.tasks.spawn(async move {
+        self.deps.tasks.spawn(async move {
             let results = call.await;
             let _ = signals.send(Signal::Settled { operation, entries, results });
         });
@@ -113,7 +113,7 @@ impl Pipeline {
         &self,
         call: impl Future<Output = Result<T, Fault>> + Send + 'static,
     ) -> impl Future<Output = Result<T, Fault>> + Send + 'static {
-        let (clock, limit) = (self.parts.clock.clone(), self.options.queue_call_max);
+        let (clock, limit) = (self.deps.clock.clone(), self.options.queue_call_max);
         async move {
             let late = |_| {
                 Err(Fault::unavailable(format!("the queue did not answer within {} ms", limit.as_millis())))
@@ -125,43 +125,47 @@ impl Pipeline {
     pub(super) fn settled(
         &mut self,
         operation: Operation,
-        entries: Vec<(Ticket, Receipt)>,
+        entries: Vec<(DeliveryId, Receipt)>,
         results: Answers<()>,
         now: Duration,
     ) {
-        self.tell_denied(operation, results.as_ref().err());
-        let told = results.as_ref().is_err_and(is_denied);
+        self.log_denied(operation, results.as_ref().err());
+        let denied = results.as_ref().is_err_and(is_denied);
         let results = match results {
             Ok(unread) if planted(Plant::BatchResultsIgnored) => Ok(unread.iter().map(|_| Ok(())).collect()),
             results => results,
         };
         let results = per_entry(results, entries.len());
-        for ((ticket, receipt), result) in entries.into_iter().zip(results) {
-            let Some(delivery) = self.table.get_mut(ticket) else { continue };
+        for ((id, receipt), result) in entries.into_iter().zip(results) {
+            let Some(delivery) = self.deliveries.get_mut(id) else { continue };
             let (newer, lease_until) = (delivery.message.receipt != receipt, delivery.lease_until);
-            let Stage::Settling(settling) = &mut delivery.stage else { continue };
+            let DeliveryState::Settling(settling) = &mut delivery.state else { continue };
             settling.in_air = false;
             match result {
                 // A delete under a replaced receipt may not have deleted: send it again under the
                 // newest.
                 Ok(()) if newer && now < lease_until => {
                     let action = settling.action;
-                    self.queue_up(ticket, action, now);
+                    self.enqueue(id, action, now);
                 }
-                Ok(()) => self.over(ticket, true, now),
+                Ok(()) => self.settlement_finished(id, true, now),
                 Err(fault) if now >= lease_until || (fault.class == FaultClass::Permanent && !newer) => {
                     let message_id = &*delivery.message.id;
-                    if told {
-                        tracing::debug!(message_id, "a settlement was refused; the lease runs out");
+                    if denied {
+                        tracing::debug!(message_id, "settlement refused; left to the lease");
                     } else {
-                        tracing::warn!(message_id, error = fault.chain(), "a settlement failed for good");
+                        tracing::warn!(
+                            message_id,
+                            error = fault.chain(),
+                            "settlement failed; left to the lease"
+                        );
                     }
-                    self.over(ticket, false, now);
+                    self.settlement_finished(id, false, now);
                 }
                 Err(_) => {
                     settling.tries += 1;
                     let at = (now + again_after(settling.tries)).min(lease_until);
-                    self.table.look_at(ticket, at);
+                    self.deliveries.look_at(id, at);
                 }
             }
         }
@@ -169,113 +173,113 @@ impl Pipeline {
 
     /// A settlement has finished: confirmed, or never to be confirmed. Removes the delivery and
     /// continues its lane.
-    pub(super) fn over(&mut self, ticket: Ticket, confirmed: bool, now: Duration) {
-        let Some(delivery) = self.table.get(ticket) else { return };
-        let Stage::Settling(settling) = &delivery.stage else { return };
+    pub(super) fn settlement_finished(&mut self, id: DeliveryId, confirmed: bool, now: Duration) {
+        let Some(delivery) = self.deliveries.get(id) else { return };
+        let DeliveryState::Settling(settling) = &delivery.state else { return };
         let (action, then, lane) = (settling.action, settling.then, delivery.lane.clone());
         if confirmed {
-            self.parts.telemetry.settled(delivery.kind(), now.saturating_sub(delivery.arrived_at));
-            self.observer.settled(ticket.0);
+            self.deps.telemetry.settled(delivery.kind(), now.saturating_sub(delivery.arrived_at));
+            self.records.observer.settled(id.0);
         }
         match (action, confirmed) {
-            (Action::Delete, true) => self.note(ticket, What::Settled),
+            (Action::Delete, true) => self.record(id, Step::Settled),
             (Action::Delete, false) => {
-                self.parts.telemetry.acks_lost.inc();
-                self.note(ticket, What::SettlementLost);
+                self.deps.telemetry.acks_lost.inc();
+                self.record(id, Step::SettlementLost);
             }
             (Action::Hide(_), false) => {
-                if let Some(delivery) = self.table.get(ticket) {
-                    self.observer.not_put_off(&lane, &delivery.message.id);
+                if let Some(delivery) = self.deliveries.get(id) {
+                    self.records.observer.not_put_off(&lane, &delivery.message.id);
                 }
             }
             (Action::Hide(_), true) => {}
         }
         match then {
-            Then::Nothing => self.leave(ticket, now),
+            Then::Nothing => self.remove(id, now),
             Then::LaneGoesOn if confirmed => {
                 self.lanes.finish(&lane);
-                self.leave(ticket, now);
+                self.remove(id, now);
             }
             // The copy is safe, but the message is not deleted and will be redelivered, so its
             // followers must not run.
-            Then::LaneGoesOn => self.leave_with_lane(ticket, now),
+            Then::LaneGoesOn => self.remove_head_and_hand_back_followers(id, now),
             Then::FollowersGoBack => {
-                self.leave(ticket, now);
-                self.followers_go_back(&lane, now);
+                self.remove(id, now);
+                self.hand_back_followers(&lane, now);
             }
             Then::LaneOpens => {
                 // In this order: if the message was received again meanwhile, the head of its group
                 // may have been received with it and refused by the lane, so the lane must refuse
                 // this one as well.
-                self.leave(ticket, now);
-                self.follower_left(&lane);
+                self.remove(id, now);
+                self.follower_settled(&lane);
             }
         }
     }
 
     /// Removes a head without a settlement of its own, and hands its followers back.
-    pub(super) fn leave_with_lane(&mut self, head: Ticket, now: Duration) {
-        let Some(lane) = self.table.get(head).map(|delivery| delivery.lane.clone()) else { return };
+    pub(super) fn remove_head_and_hand_back_followers(&mut self, head: DeliveryId, now: Duration) {
+        let Some(lane) = self.deliveries.get(head).map(|delivery| delivery.lane.clone()) else { return };
         self.stop_lane(head, Duration::ZERO);
-        self.leave(head, now);
-        self.followers_go_back(&lane, now);
+        self.remove(head, now);
+        self.hand_back_followers(&lane, now);
     }
 
     /// Removes the delivery and takes up the arrivals that waited for its end.
-    pub(super) fn leave(&mut self, ticket: Ticket, now: Duration) {
-        let Some(delivery) = self.table.remove(ticket) else { return };
-        self.observer.left(ticket.0, &delivery.lane, now);
-        if self.came_again.get(&delivery.lane) != Some(&ticket) {
+    pub(super) fn remove(&mut self, id: DeliveryId, now: Duration) {
+        let Some(delivery) = self.deliveries.remove(id) else { return };
+        self.records.observer.left(id.0, &delivery.lane, now);
+        if self.reordered.came_again.get(&delivery.lane) != Some(&id) {
             return;
         }
-        self.came_again.remove(&delivery.lane);
-        let overtaken = self.overtaken.remove(&delivery.lane);
+        self.reordered.came_again.remove(&delivery.lane);
+        let overtaken = self.reordered.overtaken.remove(&delivery.lane);
         for arrival in delivery.again {
             if overtaken {
-                self.turn_away(arrival, now);
+                self.hand_back_arrival(arrival, now);
             } else {
                 self.arrive(arrival, now);
             }
         }
     }
 
-    fn followers_go_back(&mut self, lane: &ReservationId, now: Duration) {
-        let Some(failed) = self.failed.get_mut(lane) else { return };
+    fn hand_back_followers(&mut self, lane: &ReservationId, now: Duration) {
+        let Some(failed) = self.failed_lanes.get_mut(lane) else { return };
         let delay = failed.delay;
         let mut followers = core::mem::take(&mut failed.followers);
         // A follower whose lease ended meanwhile has been removed already.
-        followers.retain(|follower| self.table.get(*follower).is_some());
+        followers.retain(|follower| self.deliveries.get(*follower).is_some());
         failed.pending = followers.len();
         if followers.is_empty() {
-            self.failed.remove(lane);
+            self.failed_lanes.remove(lane);
             self.lanes.clear(lane);
         }
         for follower in followers {
-            self.note(follower, What::HandedBack { why: "the head of its lane failed" });
+            self.record(follower, Step::HandedBack { why: "the head of its lane failed" });
             self.settle(follower, Action::Hide(delay), Then::LaneOpens, now);
         }
     }
 
-    fn follower_left(&mut self, lane: &ReservationId) {
-        let Some(failed) = self.failed.get_mut(lane) else { return };
+    fn follower_settled(&mut self, lane: &ReservationId) {
+        let Some(failed) = self.failed_lanes.get_mut(lane) else { return };
         failed.pending -= 1;
         if failed.pending == 0 {
-            self.failed.remove(lane);
+            self.failed_lanes.remove(lane);
             self.lanes.clear(lane);
         }
     }
 
     /// A missing permission is logged once for each kind of call; the messages are left to the
     /// queue's own timeout and redrive.
-    pub(super) fn tell_denied(&mut self, operation: Operation, fault: Option<&Fault>) {
+    pub(super) fn log_denied(&mut self, operation: Operation, fault: Option<&Fault>) {
         if let Some(fault) = fault.filter(|fault| is_denied(fault))
-            && self.denied_told.insert(operation.label())
+            && self.records.denied_logged.insert(operation.label())
         {
             let call = operation.label();
             tracing::error!(
                 call,
                 error = fault.chain(),
-                "the queue refuses this call of the worker; told once"
+                "queue call denied; logged once, check the worker's permissions"
             );
         }
     }

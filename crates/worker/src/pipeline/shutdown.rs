@@ -5,7 +5,7 @@
 //! are renewed and settlements sent throughout, because the same loop turns. Messages are handed
 //! back only after the last poll has landed, because a poll in the air would receive them again.
 
-use super::table::{Cut, Stage};
+use super::deliveries::{Cut, DeliveryState};
 use super::{Phase, Pipeline};
 use core::time::Duration;
 use ports::plant::{Plant, planted};
@@ -18,21 +18,21 @@ impl Pipeline {
         let runs_until = deadline.saturating_sub(flush_time);
 
         self.phase = Phase::Draining;
-        self.parts.status.draining();
-        self.parts.process.health.draining();
-        tracing::info!(polls = self.polls.in_air(), running = self.running, "draining");
+        self.deps.status.draining();
+        self.deps.process.health.draining();
+        tracing::info!(polls = self.polls.in_air(), running = self.starts.running, "draining");
 
         let landed = |this: &Self| this.polls.in_air() == 0 || planted(Plant::PollCancelled);
         self.turn_until(runs_until, landed).await;
         self.phase = Phase::HandingBack;
-        self.turn_until(runs_until, |this| this.running == 0).await;
+        self.turn_until(runs_until, |this| this.starts.running == 0).await;
         self.cut_runs();
-        self.turn_until(deadline, |this| this.table.len() == 0).await;
+        self.turn_until(deadline, |this| this.deliveries.len() == 0).await;
 
         self.report();
-        let (left, polls) = (self.table.len(), self.polls.in_air());
+        let (left, polls) = (self.deliveries.len(), self.polls.in_air());
         if left > 0 || polls > 0 {
-            tracing::warn!(left, polls, "drained in part; the leases of the rest run out");
+            tracing::warn!(left, polls, "drained in part; the leases of the rest will run out");
         } else {
             tracing::info!("drained");
         }
@@ -50,9 +50,9 @@ impl Pipeline {
 
     /// Cancels the remaining runs; their messages are handed back as if unstarted.
     fn cut_runs(&mut self) {
-        for ticket in self.table.tickets() {
-            if let Some(delivery) = self.table.get_mut(ticket)
-                && let Stage::Running(run) = &mut delivery.stage
+        for id in self.deliveries.ids() {
+            if let Some(delivery) = self.deliveries.get_mut(id)
+                && let DeliveryState::Running(run) = &mut delivery.state
                 && run.cut.is_none()
             {
                 run.cut_off(Cut::Shutdown);

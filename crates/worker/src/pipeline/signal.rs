@@ -1,7 +1,7 @@
 //! The signals to the event loop: answers of polls, of handlers and of the queue. Tasks send, the
 //! loop alone acts.
 
-use super::table::Ticket;
+use super::deliveries::DeliveryId;
 use crate::handlers::{Handled, Stop};
 use crate::telemetry::Operation;
 use crate::work::Content;
@@ -20,10 +20,10 @@ pub(super) struct Arrival {
 
 pub(super) enum Signal {
     Polled { poll: u64, result: Result<Vec<Arrival>, Fault> },
-    Ended { ticket: Ticket, handled: Handled },
-    Settled { operation: Operation, entries: Vec<(Ticket, Receipt)>, results: Answers<()> },
-    Renewed { sent_at: Duration, entries: Vec<(Ticket, Receipt)>, results: Answers<()> },
-    Copied { tickets: Vec<Ticket>, results: Answers<Sent> },
+    Ended { id: DeliveryId, handled: Handled },
+    Settled { operation: Operation, entries: Vec<(DeliveryId, Receipt)>, results: Answers<()> },
+    Renewed { sent_at: Duration, entries: Vec<(DeliveryId, Receipt)>, results: Answers<()> },
+    Copied { ids: Vec<DeliveryId>, results: Answers<Sent> },
     Depth(Result<Depth, Fault>),
     Redrive(Result<Option<RedrivePolicy>, Fault>),
 }
@@ -39,9 +39,8 @@ pub(super) fn per_entry<T>(answers: Answers<T>, entries: usize) -> Vec<Result<T,
         Ok(mut results) => {
             results.truncate(entries);
             let missing = entries - results.len();
-            results.extend(
-                (0..missing).map(|_| Err(Fault::transient("the queue's answer leaves this entry out"))),
-            );
+            results
+                .extend((0..missing).map(|_| Err(Fault::transient("the queue's answer lacks this entry"))));
             results
         }
         Err(fault) => (0..entries).map(|_| Err(repeat(&fault))).collect(),
@@ -52,31 +51,31 @@ pub(super) fn per_entry<T>(answers: Answers<T>, entries: usize) -> Vec<Result<T,
 /// panic.
 pub(super) struct RunGuard {
     signals: UnboundedSender<Signal>,
-    ticket: Ticket,
-    told: bool,
+    id: DeliveryId,
+    reported: bool,
 }
 
 impl RunGuard {
-    pub(super) fn new(signals: UnboundedSender<Signal>, ticket: Ticket) -> Self {
-        Self { signals, ticket, told: false }
+    pub(super) fn new(signals: UnboundedSender<Signal>, id: DeliveryId) -> Self {
+        Self { signals, id, reported: false }
     }
 
-    pub(super) fn tell(mut self, handled: Handled) {
-        self.told = true;
+    pub(super) fn report(mut self, handled: Handled) {
+        self.reported = true;
         // Without a loop nothing settles the message: its lease runs out and it is redelivered.
-        let _ = self.signals.send(Signal::Ended { ticket: self.ticket, handled });
+        let _ = self.signals.send(Signal::Ended { id: self.id, handled });
     }
 }
 
 impl Drop for RunGuard {
     fn drop(&mut self) {
-        if !self.told {
+        if !self.reported {
             let stop = if std::thread::panicking() {
                 Stop::Transient { error: "the handler panicked".into() }
             } else {
                 Stop::Interrupted
             };
-            let _ = self.signals.send(Signal::Ended { ticket: self.ticket, handled: Handled::stopped(stop) });
+            let _ = self.signals.send(Signal::Ended { id: self.id, handled: Handled::stopped(stop) });
         }
     }
 }

@@ -25,7 +25,7 @@ fn of<'a>(attributes: &'a [(String, String)], name: &str) -> &'a str {
 
 /// Trap T-T12: bad payloads are buried at once, whatever is wrong with them.
 #[tokio::test(start_paused = true)]
-async fn what_is_no_event_is_buried_at_once_with_its_reason() {
+async fn an_undecodable_message_is_buried_at_once_with_its_reason() {
     let deep = format!("{}{}", "[".repeat(100_000), "]".repeat(100_000));
     let deep_detail = format!("{{\"type\":\"payment.approved\",\"detail\":{deep}}}");
     let cases = [
@@ -40,10 +40,10 @@ async fn what_is_no_event_is_buried_at_once_with_its_reason() {
         (&deep, ""),
         (&deep_detail, ""),
     ];
-    for (body, words) in cases {
+    for (body, part) in cases {
         let (_, attributes) = buried(body.to_owned()).await;
         assert_eq!(of(&attributes, "reason"), "undecodable");
-        assert!(of(&attributes, "error").contains(words), "{}", of(&attributes, "error"));
+        assert!(of(&attributes, "error").contains(part), "{}", of(&attributes, "error"));
         assert_eq!(of(&attributes, "attempts"), "0");
         assert_eq!(of(&attributes, "original_message_id"), "msg-0");
         assert_eq!(of(&attributes, "original_group"), "rsv_1");
@@ -52,7 +52,7 @@ async fn what_is_no_event_is_buried_at_once_with_its_reason() {
 
 /// A body of ten megabytes is buried; the part that fits is kept.
 #[tokio::test(start_paused = true)]
-async fn ten_megabytes_are_buried_in_what_fits() {
+async fn a_body_of_ten_megabytes_is_buried_cut_to_size() {
     let (bench, attributes) = buried(format!("{{\"type\":\"{}\"}}", "é".repeat(5 * 1024 * 1024))).await;
     assert!(of(&attributes, "error").contains("bytes"));
     let letter = bench.letters.bodies().remove(0);
@@ -62,7 +62,7 @@ async fn ten_megabytes_are_buried_in_what_fits() {
 
 /// Trap T-T12: an unknown type counts as `unknown`, and never becomes a label of its own.
 #[tokio::test(start_paused = true)]
-async fn an_unknown_type_is_no_label() {
+async fn an_unknown_type_never_becomes_a_label() {
     let (bench, _) =
         buried("{\"type\":\"evil\\\"} 1\",\"detail\":{\"reservation_id\":\"r\"}}".to_owned()).await;
     assert_eq!(bench.metric("worker_events_total{type=\"unknown\",outcome=\"invalid_payload\"} "), 1);

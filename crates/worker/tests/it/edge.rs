@@ -69,7 +69,7 @@ fn json(body: &str) -> serde_json::Value {
 }
 
 #[tokio::test]
-async fn an_operator_pushes_events_by_hand_through_the_same_handlers() {
+async fn an_operator_runs_events_by_hand_through_the_same_handlers() {
     let mut served = serve(None).await;
     let request = ProcessReservationExpiryRequest { reservation_id: "rsv_1".into(), ..Default::default() };
     let answer = served.client.process_reservation_expiry(request).await.expect("an answer").into_inner();
@@ -97,7 +97,7 @@ async fn an_operator_pushes_events_by_hand_through_the_same_handlers() {
 }
 
 #[tokio::test]
-async fn what_makes_no_sense_by_hand_is_an_invalid_argument() {
+async fn an_invalid_event_by_hand_is_an_invalid_argument() {
     let mut served = serve(None).await;
     for request in [
         ProcessReservationExpiryRequest::default(),
@@ -145,7 +145,7 @@ async fn a_failure_by_hand_says_whether_a_retry_helps() {
 }
 
 #[tokio::test]
-async fn a_refund_by_hand_goes_back_under_the_handlers_own_key() {
+async fn a_refund_by_hand_uses_the_handlers_own_key() {
     let mut served = serve(None).await;
     let refund = ProcessCompensationRequest {
         reservation_id: "rsv_1".into(),
@@ -160,7 +160,7 @@ async fn a_refund_by_hand_goes_back_under_the_handlers_own_key() {
 }
 
 #[tokio::test]
-async fn health_and_jobs_tell_what_was_done() {
+async fn health_and_jobs_report_the_handled_events() {
     let mut served = serve(None).await;
     served.bench.put(&expired("rsv_1")).await;
     served.bench.until("it is done", || served.bench.queue.len() == 0).await;
@@ -259,7 +259,7 @@ async fn administration_lists_shows_redrives_and_purges() {
 }
 
 #[tokio::test]
-async fn administration_tells_numbers_and_the_way_of_an_event() {
+async fn administration_serves_the_numbers_and_the_journal() {
     let served = serve(None).await;
     served.bench.put(&expired("rsv_1")).await;
     served.bench.until("it is done", || served.bench.queue.len() == 0).await;

@@ -110,7 +110,7 @@ async fn followers_go_back_only_after_the_head_is_settled() {
 /// follower's hand-back is confirmed. The head finds its lane closed, so the follower must find it
 /// closed too.
 #[tokio::test(start_paused = true)]
-async fn a_follower_that_comes_again_does_not_overtake_a_head_that_was_refused() {
+async fn a_redelivered_follower_does_not_overtake_a_refused_head() {
     let bench = Bench::fifo();
     bench.world.slow(Duration::from_secs(5));
     bench.world.fail("rsv_1", 1);

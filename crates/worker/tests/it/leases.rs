@@ -66,7 +66,7 @@ async fn a_run_has_a_limit() {
 /// Trap T-T6: a waiting message is handed back while there is time, and is not started with a lease
 /// that is about to end.
 #[tokio::test(start_paused = true)]
-async fn what_waits_is_handed_back_before_its_lease_ends() {
+async fn a_waiting_message_is_handed_back_before_its_lease_ends() {
     let mut bench = Bench::fifo().with(|o| o.in_flight = worker::InFlight::Fixed(1));
     bench.config.downstream_timeout = Duration::from_secs(300);
     bench.world.slow(Duration::from_secs(57));
@@ -129,7 +129,7 @@ async fn a_message_received_again_while_it_runs_is_run_once() {
 /// Trap T-T7: a message that is received again while its hand-back is being sent is a new delivery,
 /// not a lost one.
 #[tokio::test(start_paused = true)]
-async fn a_message_that_comes_back_before_its_hand_back_is_confirmed_is_taken_up() {
+async fn a_message_received_again_before_its_hand_back_is_confirmed_is_handled() {
     let bench = Bench::fifo().with(|o| o.retry.base = Duration::from_millis(1));
     bench.queue.slow_answers(Duration::from_millis(50));
     bench.world.fail("rsv_1", 3);
@@ -177,7 +177,7 @@ async fn followers_are_not_dead_lettered_for_receives() {
 
 /// Trap T-T5: a lost lease counts as no attempt.
 #[tokio::test(start_paused = true)]
-async fn a_lost_lease_burns_no_attempt() {
+async fn a_lost_lease_counts_as_no_attempt() {
     let mut bench = Bench::fifo().with(|o| o.retry.max_retries = 1);
     bench.config.downstream_timeout = Duration::from_secs(300);
     bench.world.slow(Duration::from_secs(100));

@@ -124,7 +124,7 @@ async fn a_redrive_stops_where_it_cannot_send() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_purge_removes_what_was_selected() {
+async fn a_purge_removes_the_selected_letters() {
     let bench = four_letters().await;
     let id = bench.letters.browse(None, 1).await.expect("it answers")[0].id.to_string();
     let report = purge(&*bench.letters, &Selection::Ids(vec![id.clone()]), true).await.expect("it answers");
@@ -154,7 +154,7 @@ async fn a_copy_that_is_made_again_is_stored_once() {
 
 /// The journal shows what was done to an event.
 #[tokio::test(start_paused = true)]
-async fn the_journal_tells_what_was_done_to_each_event() {
+async fn the_journal_has_each_step_of_an_event() {
     let bench = Bench::fifo();
     bench.world.fail("rsv_1", 1);
     bench.put(&expired("rsv_1")).await;
@@ -162,7 +162,8 @@ async fn the_journal_tells_what_was_done_to_each_event() {
     let handle = bench.start();
     bench.until("the queue is empty", || bench.queue.len() == 0).await;
     bench.shut_down().await;
-    let words: Vec<&str> = handle.journal().of("rsv_1").iter().map(|e| e.line(String::new()).what).collect();
+    let words: Vec<&str> =
+        handle.journal().entries("rsv_1").iter().map(|e| e.body(String::new()).what).collect();
     assert_eq!(
         words,
         ["received", "started", "ended", "retrying", "received", "started", "ended", "settled"]

@@ -8,7 +8,7 @@ use std::time::Duration;
 /// Trap T-T10: an outage of an hour buries nothing, loses nothing, and the queue is worked off when
 /// it ends.
 #[tokio::test(start_paused = true)]
-async fn an_outage_buries_nobody_and_stops_polling() {
+async fn an_outage_buries_nothing_and_stops_polling() {
     let bench = Bench::fifo();
     bench.world.inventory_silent(true);
     for n in 0..200 {
@@ -83,7 +83,7 @@ async fn a_message_that_keeps_failing_is_buried_after_its_own_attempts() {
 
 /// An outage of the payment provider holds back only the messages that need it.
 #[tokio::test(start_paused = true)]
-async fn an_outage_of_payments_holds_back_only_who_needs_them() {
+async fn an_outage_of_payments_holds_back_only_the_messages_that_need_them() {
     let bench = Bench::fifo();
     bench.world.payments_silent(true);
     bench.world.script(|s| {

@@ -363,9 +363,9 @@ impl Queue for MemoryQueue {
             let way = self.state().renewals_take;
             self.clock.sleep(way).await;
         }
-        let told = entries.iter().map(|(r, delay)| (format!("msg-{}", Self::parse(r).0), *delay)).collect();
+        let shown = entries.iter().map(|(r, delay)| (format!("msg-{}", Self::parse(r).0), *delay)).collect();
         let now = self.clock.elapsed();
-        self.state().asked.push((now, Asked::Hidden { entries: told }));
+        self.state().asked.push((now, Asked::Hidden { entries: shown }));
         let results = entries.iter().map(|(receipt, delay)| self.hide_one(receipt, *delay)).collect();
         self.changed.notify_waiters();
         let after = self.state().answer_after;

@@ -134,7 +134,7 @@ async fn polls_that_fail_are_counted_and_make_the_worker_unready_until_one_succe
 /// Without the permission to hide, a message is redelivered by the queue's own timeout: nothing is
 /// lost, nothing spins.
 #[tokio::test(start_paused = true)]
-async fn without_the_permission_to_hide_a_message_comes_back_by_its_own_timeout() {
+async fn without_the_permission_to_hide_a_message_is_redelivered_by_its_own_timeout() {
     let bench = Bench::fifo();
     bench.world.fail("rsv_1", 1);
     bench.queue.on_hide(|_| Some(Fault::permanent("AccessDenied: sqs:ChangeMessageVisibility")));
@@ -149,7 +149,7 @@ async fn without_the_permission_to_hide_a_message_comes_back_by_its_own_timeout(
 /// Work for the autoscaler is visible messages and running handlers, not messages that wait for
 /// their retry (trap T-O4).
 #[tokio::test(start_paused = true)]
-async fn work_is_what_is_visible_and_what_runs() {
+async fn work_is_visible_messages_and_running_handlers() {
     let bench = Bench::fifo().with(|o| o.in_flight = worker::InFlight::Fixed(2));
     bench.world.slow(Duration::from_secs(8));
     for n in 0..40 {

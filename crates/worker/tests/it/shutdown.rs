@@ -7,7 +7,7 @@ use std::time::Duration;
 
 /// Trap T-T2: the shutdown waits for the poll in the air, and hands its messages back at once.
 #[tokio::test(start_paused = true)]
-async fn a_poll_in_the_air_is_waited_for_and_what_it_brings_goes_back() {
+async fn the_shutdown_waits_for_a_poll_in_the_air_and_hands_its_messages_back() {
     let bench = Bench::fifo();
     let handle = bench.start();
     bench.until("a long poll is in the air", || bench.queue.receives_running() == 1).await;
@@ -25,7 +25,7 @@ async fn a_poll_in_the_air_is_waited_for_and_what_it_brings_goes_back() {
 
 /// Runs finish and are acknowledged; unstarted messages are handed back without an attempt.
 #[tokio::test(start_paused = true)]
-async fn runs_end_and_the_rest_goes_back() {
+async fn runs_finish_and_the_rest_is_handed_back() {
     let bench = Bench::fifo().with(|o| o.in_flight = worker::InFlight::Fixed(3));
     bench.world.slow(Duration::from_secs(5));
     for n in 0..30 {
@@ -52,7 +52,7 @@ async fn runs_end_and_the_rest_goes_back() {
 /// A run that does not finish in time is cancelled; its message is handed back and no attempt
 /// counts.
 #[tokio::test(start_paused = true)]
-async fn a_run_that_does_not_end_in_time_is_cut_off_and_its_message_goes_back() {
+async fn a_run_that_does_not_end_in_time_is_cut_off_and_its_message_handed_back() {
     let mut bench = Bench::fifo().with(|o| o.wait = Duration::from_secs(1));
     bench.config.downstream_timeout = Duration::from_secs(3_600);
     bench.world.slow(Duration::from_secs(3_600));

@@ -83,7 +83,7 @@ async fn expired_after_the_commit_is_done() {
 }
 
 #[tokio::test]
-async fn expired_before_its_time_comes_again_after_the_rest() {
+async fn an_early_expired_event_is_retried_after_the_remaining_time() {
     let left = Duration::from_millis(2_500);
     let write = |s: &mut Script| s.release.push_back(no(Rejection::NotDue { left }));
     row(expired("rsv_1"), write, Outcome::NotYet(left), &[RELEASE_EXPIRED]).await;
@@ -136,7 +136,7 @@ async fn approved_commits_and_then_confirms() {
 }
 
 #[tokio::test]
-async fn what_a_payment_provider_cannot_know_is_looked_up() {
+async fn seats_that_a_payment_provider_cannot_know_are_looked_up() {
     let event = without_seats(approved("rsv_1", "pay_1"));
     row(event, |_| {}, Outcome::Done, &["get rsv_1", COMMIT, CONFIRMED]).await;
 }
@@ -161,7 +161,7 @@ async fn a_payment_that_came_too_late_is_given_back() {
 }
 
 #[tokio::test]
-async fn a_second_payment_is_given_back_wherever_it_is_found_out() {
+async fn a_second_payment_is_given_back_wherever_it_is_detected() {
     let by_lookup = |s: &mut Script| s.get.push_back(Ok(view("rsv_1", Status::Confirmed, Some("pay_0"))));
     let event = without_seats(approved("rsv_1", "pay_1"));
     let handled = row(event, by_lookup, Outcome::Done, &["get rsv_1", GIVE_BACK]).await;
@@ -271,7 +271,7 @@ async fn seats_sold_and_not_confirmed_yet_are_looked_at_again() {
 }
 
 #[tokio::test]
-async fn a_refusal_that_makes_no_sense_is_a_contradiction() {
+async fn an_impossible_refusal_is_a_contradiction() {
     for event in [expired("rsv_1"), failed("rsv_1", "pay_1")] {
         let (handled, _) = run(event, |s| s.release.push_back(no(Rejection::NotOwner))).await;
         assert_eq!(handled.outcome(), buried(Reason::Contradiction));
@@ -279,7 +279,7 @@ async fn a_refusal_that_makes_no_sense_is_a_contradiction() {
 }
 
 #[tokio::test]
-async fn faults_are_classed_and_noted_for_their_downstream() {
+async fn faults_are_classified_and_recorded_for_their_downstream() {
     for (fault, outcome, touch) in [
         (Fault::unavailable("refused"), Outcome::Infrastructure, Touch::Silent),
         (Fault::transient("busy"), Outcome::Transient, Touch::Answered),
@@ -289,8 +289,8 @@ async fn faults_are_classed_and_noted_for_their_downstream() {
         let (handled, _) =
             run(expired("rsv_1"), |s| s.release.push_back(Err(PortError::Failed(fault)))).await;
         assert_eq!(handled.outcome(), outcome);
-        assert_eq!(handled.touched.of(Downstream::Inventory), touch);
-        assert_eq!(handled.touched.of(Downstream::Reservation), Touch::Not);
+        assert_eq!(handled.touched.get(Downstream::Inventory), touch);
+        assert_eq!(handled.touched.get(Downstream::Reservation), Touch::Not);
     }
 }
 
@@ -303,5 +303,5 @@ async fn a_call_that_is_never_answered_ends_at_its_limit() {
     let handlers = Handlers::new(world.peers(), clock, Duration::from_secs(10));
     let handled = handlers.handle(&expired("rsv_1"), &Trace::default()).await;
     assert_eq!(handled.outcome(), Outcome::Infrastructure);
-    assert_eq!(handled.touched.of(Downstream::Inventory), Touch::Silent);
+    assert_eq!(handled.touched.get(Downstream::Inventory), Touch::Silent);
 }

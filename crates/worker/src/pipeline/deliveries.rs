@@ -9,7 +9,7 @@
 //!   One timer serves all.
 
 use super::signal::Arrival;
-use crate::gates::Probes;
+use crate::breakers::Probes;
 use crate::work::Content;
 use core::time::Duration;
 use domain::event::Kind;
@@ -21,9 +21,9 @@ use ports::queue::Message;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-/// One delivery. Tickets grow in the order of receipt and are never reused.
+/// One delivery. Ids grow in the order of receipt and are never reused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub(super) struct Ticket(pub(super) u64);
+pub(super) struct DeliveryId(pub(super) u64);
 
 pub(super) struct Delivery {
     pub(super) message: Message,
@@ -31,7 +31,7 @@ pub(super) struct Delivery {
     pub(super) lane: ReservationId,
     pub(super) arrived_at: Duration,
     pub(super) lease_until: Duration,
-    pub(super) stage: Stage,
+    pub(super) state: DeliveryState,
     /// The arrivals to take up when this delivery has ended, in the order of receipt: the same
     /// message, received again after its settlement was sent, and later arrivals of its lane, which
     /// must not overtake it.
@@ -43,7 +43,7 @@ pub(super) struct Delivery {
 }
 
 /// The stage of a delivery.
-pub(super) enum Stage {
+pub(super) enum DeliveryState {
     /// It waits in its lane.
     Waiting,
     /// A handler works on it.
@@ -131,14 +131,14 @@ impl Delivery {
 }
 
 #[derive(Default)]
-pub(super) struct Table {
-    deliveries: BTreeMap<Ticket, Box<Delivery>>,
-    by_message: BTreeMap<Arc<str>, Ticket>,
-    agenda: BTreeSet<(Duration, Ticket)>,
+pub(super) struct Deliveries {
+    by_id: BTreeMap<DeliveryId, Box<Delivery>>,
+    by_message: BTreeMap<Arc<str>, DeliveryId>,
+    agenda: BTreeSet<(Duration, DeliveryId)>,
     next: u64,
 }
 
-impl Table {
+impl Deliveries {
     pub(super) fn insert(
         &mut self,
         message: Message,
@@ -147,53 +147,53 @@ impl Table {
         lease_until: Duration,
         look_at: Duration,
         now: Duration,
-    ) -> Ticket {
-        let ticket = Ticket(self.next);
+    ) -> DeliveryId {
+        let id = DeliveryId(self.next);
         self.next += 1;
-        self.by_message.insert(message.id.clone(), ticket);
-        self.agenda.insert((look_at, ticket));
+        self.by_message.insert(message.id.clone(), id);
+        self.agenda.insert((look_at, id));
         let delivery = Delivery {
             message,
             content,
             lane,
             arrived_at: now,
             lease_until,
-            stage: Stage::Waiting,
+            state: DeliveryState::Waiting,
             again: Vec::new(),
             renewal_in_air: false,
             agenda_at: look_at,
         };
-        self.deliveries.insert(ticket, Box::new(delivery));
-        ticket
+        self.by_id.insert(id, Box::new(delivery));
+        id
     }
 
-    pub(super) fn by_message(&self, id: &str) -> Option<Ticket> {
+    pub(super) fn by_message(&self, id: &str) -> Option<DeliveryId> {
         self.by_message.get(id).copied()
     }
 
-    pub(super) fn get(&self, ticket: Ticket) -> Option<&Delivery> {
-        self.deliveries.get(&ticket).map(|delivery| &**delivery)
+    pub(super) fn get(&self, id: DeliveryId) -> Option<&Delivery> {
+        self.by_id.get(&id).map(|delivery| &**delivery)
     }
 
-    pub(super) fn get_mut(&mut self, ticket: Ticket) -> Option<&mut Delivery> {
-        self.deliveries.get_mut(&ticket).map(|delivery| &mut **delivery)
+    pub(super) fn get_mut(&mut self, id: DeliveryId) -> Option<&mut Delivery> {
+        self.by_id.get_mut(&id).map(|delivery| &mut **delivery)
     }
 
-    pub(super) fn remove(&mut self, ticket: Ticket) -> Option<Box<Delivery>> {
-        let delivery = self.deliveries.remove(&ticket)?;
-        self.agenda.remove(&(delivery.agenda_at, ticket));
+    pub(super) fn remove(&mut self, id: DeliveryId) -> Option<Box<Delivery>> {
+        let delivery = self.by_id.remove(&id)?;
+        self.agenda.remove(&(delivery.agenda_at, id));
         self.by_message.remove(&delivery.message.id);
         Some(delivery)
     }
 
     /// Moves the next look at the delivery to that time.
-    pub(super) fn look_at(&mut self, ticket: Ticket, at: Duration) {
-        if let Some(delivery) = self.deliveries.get_mut(&ticket)
+    pub(super) fn look_at(&mut self, id: DeliveryId, at: Duration) {
+        if let Some(delivery) = self.by_id.get_mut(&id)
             && delivery.agenda_at != at
         {
-            self.agenda.remove(&(delivery.agenda_at, ticket));
+            self.agenda.remove(&(delivery.agenda_at, id));
             delivery.agenda_at = at;
-            self.agenda.insert((at, ticket));
+            self.agenda.insert((at, id));
         }
     }
 
@@ -203,16 +203,16 @@ impl Table {
     }
 
     /// The deliveries whose look is due by then, earliest first.
-    pub(super) fn due(&self, until: Duration) -> Vec<Ticket> {
-        self.agenda.iter().take_while(|(at, _)| *at <= until).map(|(_, ticket)| *ticket).collect()
+    pub(super) fn due(&self, until: Duration) -> Vec<DeliveryId> {
+        self.agenda.iter().take_while(|(at, _)| *at <= until).map(|(_, id)| *id).collect()
     }
 
     /// All deliveries, in the order of receipt.
-    pub(super) fn tickets(&self) -> Vec<Ticket> {
-        self.deliveries.keys().copied().collect()
+    pub(super) fn ids(&self) -> Vec<DeliveryId> {
+        self.by_id.keys().copied().collect()
     }
 
     pub(super) fn len(&self) -> usize {
-        self.deliveries.len()
+        self.by_id.len()
     }
 }

@@ -13,9 +13,9 @@ use domain::breaker::{Admission, Breaker, Policy};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(crate) struct Probes([bool; 3]);
 
-pub(crate) struct Gates([Breaker; 3]);
+pub(crate) struct Breakers([Breaker; 3]);
 
-impl Gates {
+impl Breakers {
     pub(crate) fn new(policy: Policy, now: Duration) -> Self {
         Self(core::array::from_fn(|_| Breaker::new(policy, now)))
     }
@@ -23,8 +23,8 @@ impl Gates {
     /// Whether any event may start.
     pub(crate) fn admission(&self, now: Duration) -> Admission {
         stricter(
-            self.of(Downstream::Inventory).admission(now),
-            self.of(Downstream::Reservation).admission(now),
+            self.breaker(Downstream::Inventory).admission(now),
+            self.breaker(Downstream::Reservation).admission(now),
         )
     }
 
@@ -32,7 +32,7 @@ impl Gates {
     pub(crate) fn admission_of(&self, blocked_on: Option<Downstream>, now: Duration) -> Admission {
         match blocked_on {
             Some(Downstream::Payments) => {
-                stricter(self.admission(now), self.of(Downstream::Payments).admission(now))
+                stricter(self.admission(now), self.breaker(Downstream::Payments).admission(now))
             }
             _ => self.admission(now),
         }
@@ -51,17 +51,17 @@ impl Gates {
 
     /// Records what a run learnt. Returns the downstreams whose breaker opened (`true`) or closed
     /// by it.
-    pub(crate) fn note(
+    pub(crate) fn record(
         &mut self,
         touched: Touched,
         probes: Probes,
         now: Duration,
     ) -> Vec<(Downstream, bool)> {
-        let mut turned = Vec::new();
+        let mut changed = Vec::new();
         for downstream in Downstream::ALL {
             let breaker = &mut self.0[downstream.index()];
             let was_open = breaker.is_open();
-            match (probes.0[downstream.index()], touched.of(downstream)) {
+            match (probes.0[downstream.index()], touched.get(downstream)) {
                 (true, Touch::Answered) => breaker.probe_answered(now),
                 (true, Touch::Silent) => breaker.probe_silent(now),
                 (true, Touch::Not) => breaker.probe_unused(now),
@@ -72,17 +72,17 @@ impl Gates {
                 (false, Touch::Not) => {}
             }
             if breaker.is_open() != was_open {
-                turned.push((downstream, !was_open));
+                changed.push((downstream, !was_open));
             }
         }
-        turned
+        changed
     }
 
     pub(crate) fn is_open(&self, downstream: Downstream) -> bool {
-        self.of(downstream).is_open()
+        self.breaker(downstream).is_open()
     }
 
-    fn of(&self, downstream: Downstream) -> &Breaker {
+    fn breaker(&self, downstream: Downstream) -> &Breaker {
         &self.0[downstream.index()]
     }
 }

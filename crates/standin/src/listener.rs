@@ -15,12 +15,12 @@ const BACKLOG: u32 = 1_024;
 const AGAIN_AFTER: Duration = Duration::from_millis(5);
 
 /// The handle of a listener; dropping it ends the listener and its connections.
-pub(crate) struct Door {
+pub(crate) struct Listener {
     address: SocketAddr,
     open: watch::Sender<bool>,
 }
 
-impl Door {
+impl Listener {
     /// Listens on a free port of loopback and serves each connection in a task of its own.
     pub(crate) async fn open<S, F>(serve: S) -> io::Result<Self>
     where
