@@ -9,7 +9,7 @@ use crate::plan::Plan;
 use crate::run::run;
 use crate::trace::Trace;
 use core::sync::atomic::{AtomicUsize, Ordering};
-use ports::plant::{Plant, plant};
+use ports::plant::{Plant, World, plant};
 use std::sync::Mutex;
 
 /// A planted bug and the seeds that it took, from one base.
@@ -39,9 +39,9 @@ pub fn world(bug: Plant, seed: u64) -> Plan {
 
 /// What a run with a planted bug violates, if it finds it.
 fn violated(bug: Plant, seed: u64) -> Option<String> {
-    let violation = match bug.is_of_the_line() {
-        true => line_world::run(LinePlan::draw(seed), Trace::off()).violation,
-        false => run(world(bug, seed), Trace::off()).violation,
+    let violation = match bug.world() {
+        World::WaitingRoom => line_world::run(LinePlan::draw(seed), Trace::off()).violation,
+        World::Services => run(world(bug, seed), Trace::off()).violation,
     };
     violation.map(|found| found.invariant)
 }

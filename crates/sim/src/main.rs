@@ -92,7 +92,7 @@ fn kinds<K: Copy>(named: &[String], all: &[K], name: impl Fn(&K) -> &'static str
 fn plant(text: &str) -> Result<ports::plant::Plant, String> {
     use ports::plant::Plant;
     let names = || Plant::ALL.iter().map(|plant| plant.name()).collect::<Vec<_>>().join(", ");
-    Plant::ALL.into_iter().find(|plant| plant.name() == text).ok_or_else(|| format!("one of {}", names()))
+    Plant::ALL.iter().copied().find(|plant| plant.name() == text).ok_or_else(|| format!("one of {}", names()))
 }
 
 impl Arguments {
@@ -326,7 +326,7 @@ fn plants(arguments: &Arguments) -> ExitCode {
         ((1..=10).map(|base| base * 1_000_000).collect(), arguments.within);
     let mut all_found = true;
     print("| bug | trap | found as | seeds, median of ten | fewest | most |\n|---|---|---|---:|---:|---:|\n");
-    for plant in ports::plant::Plant::ALL {
+    for plant in ports::plant::Plant::ALL.iter().copied() {
         let finds = find(&[plant], &bases, within, threads(arguments));
         let names: BTreeSet<&str> =
             finds.iter().map(|find| &*find.invariant).filter(|name| !name.is_empty()).collect();

@@ -45,7 +45,7 @@ pub struct Outcome {
     /// How often each fault happened.
     pub faults: [u64; KINDS],
     /// How often each code probe was hit.
-    pub variants: BTreeMap<&'static str, u64>,
+    pub variants: BTreeMap<String, u64>,
     /// How often each invariant was checked.
     pub checks: BTreeMap<Name, u64>,
     /// The last lines of the trace, if they were asked for.

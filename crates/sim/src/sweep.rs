@@ -24,7 +24,7 @@ pub struct Summary {
     /// How often each fault happened.
     pub faults: [u64; KINDS],
     /// How often each code probe was hit.
-    pub variants: BTreeMap<&'static str, u64>,
+    pub variants: BTreeMap<String, u64>,
     /// How often each invariant was checked.
     pub checks: BTreeMap<Name, u64>,
 }
@@ -37,7 +37,7 @@ pub struct Report<'s> {
     violations: usize,
     violating_seeds: Vec<u64>,
     faults: BTreeMap<&'static str, u64>,
-    variants: &'s BTreeMap<&'static str, u64>,
+    variants: &'s BTreeMap<String, u64>,
     checks: BTreeMap<String, u64>,
     virtual_hours: f64,
     seeds_per_second: f64,

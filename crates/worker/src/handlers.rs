@@ -12,42 +12,14 @@
 use core::fmt;
 use core::time::Duration;
 use domain::event::{Event, Fact};
+use domain::hold::{Rejection, Released};
 use domain::id::{OrderId, PaymentIntentId, SeatId};
+use domain::reservation::Status;
 use domain::retry::{Outcome, Reason};
 use ports::plant::{Plant, planted};
+use ports::reservations::EndRejection;
 use ports::{CallContext, Clock, Inventory, Payments, Reservations, Trace, probe};
 use std::sync::Arc;
-
-/// The probe point of the inventory's answer to a release, under the event's name.
-macro_rules! release_point {
-    ($event:literal, $answer:expr) => {
-        match $answer {
-            Ok(Released::Now { .. }) => concat!($event, ".released"),
-            Ok(Released::Before { .. }) => concat!($event, ".released_before"),
-            Err(Rejection::NoSuchHold) => concat!($event, ".no_such_hold"),
-            Err(Rejection::AlreadyCommitted(_)) => concat!($event, ".already_committed"),
-            Err(Rejection::NotDue { .. }) => concat!($event, ".not_due"),
-            Err(_) => concat!($event, ".refused"),
-        }
-    };
-}
-
-/// The probe point of the reservation's answer to an end, under the caller's name.
-macro_rules! end_point {
-    ($place:literal, $answer:expr) => {
-        match $answer {
-            Ok(_) => concat!($place, "_ok"),
-            Err(EndRejection::NoSuchReservation) => concat!($place, "_no_such_reservation"),
-            Err(EndRejection::Illegal { current, .. }) => match current {
-                Some(Status::Hold) => concat!($place, "_illegal_hold"),
-                Some(Status::Confirmed) => concat!($place, "_illegal_confirmed"),
-                Some(Status::Cancelled) => concat!($place, "_illegal_cancelled"),
-                Some(Status::Expired) => concat!($place, "_illegal_expired"),
-                None => concat!($place, "_illegal_unknown"),
-            },
-        }
-    };
-}
 
 mod approved;
 mod call;
@@ -199,7 +171,10 @@ impl Handled {
     }
 
     fn new(ending: Result<Done, Stop>, touched: Touched, seats: Vec<SeatId>) -> Self {
-        probe::hit(point(&ending));
+        match &ending {
+            Ok(done) => probe::hit_variant("done", done),
+            Err(stop) => probe::hit_variant("stop", stop),
+        }
         Self { ending, touched, seats }
     }
 }
@@ -243,22 +218,29 @@ impl Handlers {
     }
 }
 
-const fn point(ending: &Result<Done, Stop>) -> &'static str {
-    match ending {
-        Ok(Done::Expired) => "done.Expired",
-        Ok(Done::Cancelled) => "done.Cancelled",
-        Ok(Done::Confirmed(_)) => "done.Confirmed",
-        Ok(Done::AlreadyCommitted) => "done.AlreadyCommitted",
-        Ok(Done::EndedBefore) => "done.EndedBefore",
-        Ok(Done::Stale) => "done.Stale",
-        Ok(Done::SecondPaymentReturned) => "done.SecondPaymentReturned",
-        Ok(Done::LatePaymentReturned) => "done.LatePaymentReturned",
-        Ok(Done::NoReservation) => "done.NoReservation",
-        Ok(Done::PaymentReturned) => "done.PaymentReturned",
-        Err(Stop::NotYet(_)) => "stop.NotYet",
-        Err(Stop::Silent { .. }) => "stop.Silent",
-        Err(Stop::Transient { .. }) => "stop.Transient",
-        Err(Stop::Hopeless { .. }) => "stop.Hopeless",
-        Err(Stop::Interrupted) => "stop.Interrupted",
+/// The answer of the inventory to a release, as the last word of a probe point.
+const fn release_answer(answer: &Result<Released, Rejection>) -> &'static str {
+    match answer {
+        Ok(Released::Now { .. }) => "released",
+        Ok(Released::Before { .. }) => "released_before",
+        Err(Rejection::NoSuchHold) => "no_such_hold",
+        Err(Rejection::AlreadyCommitted(_)) => "already_committed",
+        Err(Rejection::NotDue { .. }) => "not_due",
+        Err(_) => "refused",
+    }
+}
+
+/// The answer of the reservation to an end, as the last word of a probe point.
+const fn end_answer<T>(answer: &Result<T, EndRejection>) -> &'static str {
+    match answer {
+        Ok(_) => "ok",
+        Err(EndRejection::NoSuchReservation) => "no_such_reservation",
+        Err(EndRejection::Illegal { current, .. }) => match current {
+            Some(Status::Hold) => "illegal_hold",
+            Some(Status::Confirmed) => "illegal_confirmed",
+            Some(Status::Cancelled) => "illegal_cancelled",
+            Some(Status::Expired) => "illegal_expired",
+            None => "illegal_unknown",
+        },
     }
 }

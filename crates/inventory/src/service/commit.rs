@@ -30,7 +30,7 @@ impl Service {
             let (first_hold, retake_hold) =
                 (first.as_ref().map(|s| &s.hold), retake.as_ref().map(|s| &s.hold));
             let decision = hold::commit(first_hold, retake_hold, claim, command.intent.as_ref());
-            probe::hit(point(&decision));
+            probe::hit_variant("commit", &decision);
             if let CommitDecision::Reject(rejection) = decision {
                 return rejected(rejection);
             }
@@ -102,15 +102,6 @@ impl Service {
                 Err(fault)
             }
         }
-    }
-}
-
-const fn point(decision: &CommitDecision) -> &'static str {
-    match decision {
-        CommitDecision::Already(_) => "commit.Already",
-        CommitDecision::Seal { .. } => "commit.Seal",
-        CommitDecision::Retake { .. } => "commit.Retake",
-        CommitDecision::Reject(_) => "commit.Reject",
     }
 }
 

@@ -78,7 +78,7 @@ impl Service {
         let ids: Vec<SeatId> = places.iter().map(|place| stage.seat_id(*place)).collect();
         let seats = ids.iter().zip(places.iter().map(|place| table.seat(*place)));
         let take = hold::take(seats, now);
-        probe::hit(point(&take));
+        probe::hit_variant("take", &take);
         Ok(match take {
             Take::Now => Step::Take(Claim::new(stage, &mut table, places, ids)),
             Take::After(due) => Step::Release(due, places),
@@ -138,13 +138,5 @@ impl Service {
             Err(PortError::Rejected(_)) => Ok(false),
             Err(PortError::Failed(fault)) => Err(fault),
         }
-    }
-}
-
-const fn point(take: &Take) -> &'static str {
-    match take {
-        Take::Now => "take.Now",
-        Take::After(_) => "take.After",
-        Take::Taken(_) => "take.Taken",
     }
 }

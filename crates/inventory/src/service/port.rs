@@ -40,27 +40,11 @@ impl Service {
         match ports::clock::timeout(&*self.inner.clock, deadline, work).await {
             Ok(answer) => {
                 if let Err(PortError::Rejected(rejection)) = &answer {
-                    probe::hit(point(rejection));
+                    probe::hit_variant("rejection", rejection);
                 }
                 answer
             }
             Err(_) => Err(Fault::unavailable(format!("no decision within {deadline:?}")).into()),
         }
-    }
-}
-
-const fn point(rejection: &Rejection) -> &'static str {
-    match rejection {
-        Rejection::NoSuchShow => "rejection.NoSuchShow",
-        Rejection::NoSuchSection => "rejection.NoSuchSection",
-        Rejection::NoSuchSeat(_) => "rejection.NoSuchSeat",
-        Rejection::SeatTaken(_) => "rejection.SeatTaken",
-        Rejection::SoldOut { .. } => "rejection.SoldOut",
-        Rejection::NoSuchHold => "rejection.NoSuchHold",
-        Rejection::NotOwner => "rejection.NotOwner",
-        Rejection::AlreadyCommitted(_) => "rejection.AlreadyCommitted",
-        Rejection::Expired => "rejection.Expired",
-        Rejection::NotDue { .. } => "rejection.NotDue",
-        Rejection::BadRequest(_) => "rejection.BadRequest",
     }
 }

@@ -30,7 +30,7 @@ impl Service {
             let (first_hold, retake_hold) =
                 (first.as_ref().map(|s| &s.hold), retake.as_ref().map(|s| &s.hold));
             let decision = hold::release(first_hold, retake_hold, claim, command.cause, now);
-            probe::hit(point(&decision));
+            probe::hit_variant("release", &decision);
             let cause = match decision {
                 ReleaseDecision::Release(cause) => cause,
                 ReleaseDecision::Before { cause, at } => return Ok(Released::Before { cause, at }),
@@ -119,14 +119,6 @@ fn let_go(no: &Rejection) -> bool {
         Rejection::AlreadyCommitted(_) => planted(Plant::ReleaseSold),
         Rejection::NotDue { .. } => planted(Plant::EarlyRelease),
         _ => false,
-    }
-}
-
-const fn point(decision: &ReleaseDecision) -> &'static str {
-    match decision {
-        ReleaseDecision::Release(_) => "release.Release",
-        ReleaseDecision::Before { .. } => "release.Before",
-        ReleaseDecision::Reject(_) => "release.Reject",
     }
 }
 

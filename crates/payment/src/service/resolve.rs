@@ -147,10 +147,7 @@ impl Service {
         let reopened = reopened(&row.payment, command);
         let decision = decide(reopened.as_ref().unwrap_or(&row.payment), command, now)
             .map_err(|rejection| refused(row, rejection))?;
-        probe::hit(match decision {
-            Decision::Change { .. } => "payment.Change",
-            Decision::Unchanged => "payment.Unchanged",
-        });
+        probe::hit_variant("payment", &decision);
         Ok(decision)
     }
 
@@ -174,10 +171,7 @@ impl Service {
 }
 
 fn refused(row: &PaymentRow, rejection: Rejection) -> Refusal {
-    probe::hit(match rejection {
-        Rejection::Decided(_) => "payment.Decided",
-        Rejection::RefundOutOfRange { .. } => "payment.RefundOutOfRange",
-    });
+    probe::hit_variant("payment", &rejection);
     Refusal::Rejected(row.payment.intent.clone(), rejection)
 }
 

@@ -33,7 +33,7 @@ impl Service {
         for _ in 0..CONFLICT_RETRIES_MAX {
             let now = self.0.clock.now();
             let decision = apply(&stored.reservation, end.clone(), now);
-            probe::hit(point(&decision));
+            probe::hit_variant("reservation", &decision);
             let mut next = match decision {
                 Decision::Changed(next) => next,
                 Decision::Same => return Ok(stored.reservation),
@@ -90,13 +90,5 @@ impl Service {
             age_ms = u64::try_from(age.as_millis()).unwrap_or(u64::MAX),
             "reservation changed"
         );
-    }
-}
-
-const fn point(decision: &Decision) -> &'static str {
-    match decision {
-        Decision::Changed(_) => "reservation.Changed",
-        Decision::Same => "reservation.Same",
-        Decision::Refused { .. } => "reservation.Refused",
     }
 }

@@ -21,7 +21,7 @@ const fn limit(bug: Plant) -> u64 {
 fn every_planted_bug_is_found() {
     let threads = std::thread::available_parallelism().map_or(1, Into::into);
     let mut missed = String::new();
-    for plant in Plant::ALL {
+    for plant in Plant::ALL.iter().copied() {
         for found in find(&[plant], &[BASE, 2 * BASE], limit(plant), threads) {
             match found.seeds {
                 Some(seeds) => {

@@ -1,5 +1,6 @@
-//! The simulator reaches what it says: no fault and no decision that production code can take is left out over these
-//! seeds. The points are those of `ports::probe`; the few that no run can reach are named in docs/simulation.md.
+//! The simulator reaches what it says: no fault and no decision that production code can take is
+//! left out over these seeds. The points are those of `ports::probe`; the few that no run can reach
+//! are named in docs/simulation.md.
 
 use sim::fault::Kind;
 use sim::sweep::{Sweep, sweep};
@@ -7,7 +8,8 @@ use sim::sweep::{Sweep, sweep};
 /// As many as it takes for the rarest of the points below.
 const SEEDS: u64 = 3_000;
 
-/// Each variant of Decision, Rejection, Outcome and Settlement, and each typed answer of the table in design part 4.
+/// Each variant of Decision, Rejection, Outcome and Settlement, and each typed answer of the table
+/// in design part 4.
 const POINTS: &[&str] = &[
     "admission.Free",
     "admission.Probe",
@@ -124,7 +126,7 @@ fn every_fault_fires_and_every_decision_is_reached() {
     let missed: Vec<&&str> = POINTS.iter().filter(|point| !summary.variants.contains_key(**point)).collect();
     assert!(missed.is_empty(), "points that no seed of 0..{SEEDS} reached: {missed:?}");
     // A point that is new in the code belongs on the list.
-    let listed = |point: &&&str| POINTS.contains(*point) || RARE.contains(*point);
-    let unlisted: Vec<&&str> = summary.variants.keys().filter(|point| !listed(point)).collect();
+    let listed = |point: &str| POINTS.contains(&point) || RARE.contains(&point);
+    let unlisted: Vec<&String> = summary.variants.keys().filter(|point| !listed(point)).collect();
     assert!(unlisted.is_empty(), "points that are not on the list: {unlisted:?}");
 }

@@ -13,7 +13,7 @@
 
 use super::call::Calls;
 use super::give_back::{PAID_TOO_LATE, SECOND_PAYMENT, UNKNOWN_HOLD, UNKNOWN_RESERVATION, give_back};
-use super::{Done, Stop};
+use super::{Done, Stop, end_answer};
 use domain::event::Event;
 use domain::hold::Rejection;
 use domain::id::{OrderId, PaymentIntentId};
@@ -75,7 +75,7 @@ async fn confirm(
 ) -> Result<Done, Stop> {
     let end = End::Confirmed { order: Some(order.clone()), intent: Some(intent.clone()) };
     let ended = calls.end(&event.reservation, end).await?;
-    probe::hit(end_point!("approved.end", &ended));
+    probe::hit(format_args!("approved.end_{}", end_answer(&ended)));
     let another = match ended {
         Ok(ended) => ended.reservation.is_some_and(|view| confirmed_by_another(&view, intent)),
         Err(EndRejection::NoSuchReservation) => {
@@ -116,7 +116,7 @@ async fn too_late(calls: &mut Calls<'_>, event: &Event, intent: &PaymentIntentId
     }
     let end = End::Expired { error_code: Some(PAID_TOO_LATE.code.into()) };
     let ended = calls.end(&event.reservation, end).await?;
-    probe::hit(end_point!("approved.late_end", &ended));
+    probe::hit(format_args!("approved.late_end_{}", end_answer(&ended)));
     match ended {
         // The payment is settled either way: EXPIRED now or before, CANCELLED before, or no such
         // reservation.

@@ -12,7 +12,7 @@
 //! asked again: a late payment may have taken them meanwhile.
 
 use super::call::{Calls, KnownSeats};
-use super::{Done, Stop};
+use super::{Done, Stop, end_answer, release_answer};
 use core::time::Duration;
 use domain::event::Event;
 use domain::hold::{Rejection, ReleaseCause, Released};
@@ -40,7 +40,7 @@ pub(super) async fn handle(calls: &mut Calls<'_>, event: &Event) -> Result<Done,
         }
     };
     let released = calls.release(id, known, ReleaseCause::Expired).await?;
-    probe::hit(release_point!("expired", &released));
+    probe::hit(format_args!("expired.{}", release_answer(&released)));
     let end = match released {
         Ok(released) => end_of(&released, ReleaseCause::Expired, None),
         Err(Rejection::NoSuchHold) => End::Expired { error_code: None },
@@ -52,7 +52,7 @@ pub(super) async fn handle(calls: &mut Calls<'_>, event: &Event) -> Result<Done,
     };
     let done = if end.status() == Status::Expired { Done::Expired } else { Done::EndedBefore };
     let ended = calls.end(id, end).await?;
-    probe::hit(end_point!("expired.end", &ended));
+    probe::hit(format_args!("expired.end_{}", end_answer(&ended)));
     match without_seats(ended.map(|_| ()), done, event) {
         Err(Unfit::Confirmed) if confirmed_meanwhile(calls, id, ReleaseCause::Expired).await? => {
             Ok(Done::AlreadyCommitted)

@@ -12,13 +12,13 @@
 
 use super::call::Calls;
 use super::expired::{Unfit, confirmed_meanwhile, end_of, without_seats};
-use super::{Done, Stop};
+use super::{Done, Stop, end_answer, release_answer};
 use domain::event::Event;
-use domain::hold::{Rejection, ReleaseCause, Released};
+use domain::hold::{Rejection, ReleaseCause};
 use domain::id::PaymentIntentId;
 use domain::reservation::{End, Status};
 use ports::probe;
-use ports::reservations::{EndRejection, NoSuchReservation};
+use ports::reservations::NoSuchReservation;
 use std::sync::Arc;
 
 pub(super) async fn handle(
@@ -37,7 +37,7 @@ pub(super) async fn handle(
         }
     };
     let released = calls.release(id, known, ReleaseCause::PaymentFailed).await?;
-    probe::hit(release_point!("failed", &released));
+    probe::hit(format_args!("failed.{}", release_answer(&released)));
     let error_code = error_code.cloned();
     let end = match released {
         Ok(released) => end_of(&released, ReleaseCause::PaymentFailed, error_code),
@@ -49,7 +49,7 @@ pub(super) async fn handle(
     };
     let done = if end.status() == Status::Cancelled { Done::Cancelled } else { Done::EndedBefore };
     let ended = calls.end(id, end).await?;
-    probe::hit(end_point!("failed.end", &ended));
+    probe::hit(format_args!("failed.end_{}", end_answer(&ended)));
     match without_seats(ended.map(|_| ()), done, event) {
         Err(Unfit::Confirmed) if confirmed_meanwhile(calls, id, ReleaseCause::PaymentFailed).await? => {
             stale(calls, event, intent).await

@@ -63,7 +63,7 @@ impl Pipeline {
         let tried = self.attempts.get(&delivery.message.id).copied();
         let blocked_on = tried.and_then(|tried| tried.blocked_on);
         let admission = self.starts.breakers.admission_of(blocked_on, now);
-        probe::hit(point(admission));
+        probe::hit_variant("admission", &admission);
         if let Admission::Shut(until) = admission {
             return self.shut(lane, until, now);
         }
@@ -163,13 +163,5 @@ impl Pipeline {
             Err(Stop::Silent { on, .. }) => Some(*on),
             _ => None,
         }
-    }
-}
-
-const fn point(admission: Admission) -> &'static str {
-    match admission {
-        Admission::Free => "admission.Free",
-        Admission::Probe => "admission.Probe",
-        Admission::Shut(_) => "admission.Shut",
     }
 }

@@ -34,7 +34,7 @@ impl Pipeline {
         now: Duration,
     ) {
         let Some(delivery) = self.deliveries.get_mut(id) else { return };
-        probe::hit(point(reason));
+        probe::hit_variant("reason", &reason);
         if reason == Reason::RetriesExhausted {
             self.records.observer.exhausted(&delivery.message.id, attempts, self.options.retry.max_retries);
         }
@@ -154,15 +154,5 @@ impl Pipeline {
         let Some(delivery) = self.deliveries.get(id) else { return Timestamp::EPOCH };
         let message = &delivery.message;
         self.attempts.get(&message.id).map_or(message.first_received_at, |tried| tried.first_seen)
-    }
-}
-
-const fn point(reason: Reason) -> &'static str {
-    match reason {
-        Reason::Undecodable => "reason.Undecodable",
-        Reason::RetriesExhausted => "reason.RetriesExhausted",
-        Reason::PermanentFault => "reason.PermanentFault",
-        Reason::Contradiction => "reason.Contradiction",
-        Reason::PaidWithoutSeat => "reason.PaidWithoutSeat",
     }
 }

@@ -110,11 +110,7 @@ pub(super) enum Then {
 impl Run {
     /// Ends the run from outside.
     pub(super) fn cut_off(&mut self, why: Cut) {
-        probe::hit(match why {
-            Cut::LeaseLost => "cut.LeaseLost",
-            Cut::TookTooLong => "cut.TookTooLong",
-            Cut::Shutdown => "cut.Shutdown",
-        });
+        probe::hit_variant("cut", &why);
         self.cut = Some(why);
         self.abort.abort();
     }

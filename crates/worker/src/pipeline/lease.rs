@@ -19,6 +19,7 @@ use ports::{FaultClass, probe};
 /// The next look at a delivery that waits for an answer which will come.
 const LATER: Duration = Duration::from_secs(1);
 
+#[derive(Debug)]
 enum Look {
     At(Duration),
     Renew,
@@ -85,7 +86,7 @@ impl Pipeline {
         renewals: &mut Vec<DeliveryId>,
         now: Duration,
     ) {
-        probe::hit(point(&look));
+        probe::hit_variant("look", &look);
         match look {
             Look::At(at) => self.deliveries.look_at(id, at),
             Look::Renew => renewals.push(id),
@@ -210,18 +211,5 @@ impl Pipeline {
             };
             self.deliveries.look_at(id, look_at.max(now));
         }
-    }
-}
-
-const fn point(look: &Look) -> &'static str {
-    match look {
-        Look::At(_) => "look.At",
-        Look::Renew => "look.Renew",
-        Look::HandBackLane => "look.HandBackLane",
-        Look::SendAgain => "look.SendAgain",
-        Look::CopyAgain => "look.CopyAgain",
-        Look::Over => "look.Over",
-        Look::LeaveLane => "look.LeaveLane",
-        Look::Leave => "look.Leave",
     }
 }

@@ -108,7 +108,7 @@ impl Pipeline {
         self.records.observer.received(&lane);
         self.record(id, Step::Received { count });
         let offer = self.lanes.offer(&lane, &message_id, id);
-        probe::hit(point(&offer));
+        probe::hit_variant("offer", &offer);
         if let Offer::Refused(id) = offer {
             let delay = if self.fifo { Duration::ZERO } else { NO_ROOM_DELAY };
             self.hand_back(id, delay, "its lane is full", now);
@@ -190,13 +190,5 @@ impl Pipeline {
 
     pub(super) fn lease_from(&self, start: Duration) -> Duration {
         (start + self.options.visibility).saturating_sub(self.options.lease_margin())
-    }
-}
-
-const fn point(offer: &Offer<'_, DeliveryId>) -> &'static str {
-    match offer {
-        Offer::Queued => "offer.Queued",
-        Offer::Known { .. } => "offer.Known",
-        Offer::Refused(_) => "offer.Refused",
     }
 }

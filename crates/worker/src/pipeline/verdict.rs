@@ -9,7 +9,7 @@ use crate::status::Ended;
 use crate::telemetry::Outcome;
 use crate::work::{Content, Work};
 use core::time::Duration;
-use domain::retry::{self, Settlement, verdict};
+use domain::retry::{Settlement, verdict};
 use ports::plant::{Plant, planted};
 use ports::probe;
 use std::sync::Arc;
@@ -50,8 +50,8 @@ impl Pipeline {
         let outage = Self::blocked_on(&handled).is_some_and(|on| self.starts.breakers.is_open(on));
         let outcome = handled.outcome();
         let verdict = verdict(outcome, run.attempt, outage, &self.options.retry, &mut self.dice);
-        probe::hit(outcome_point(outcome));
-        probe::hit(settlement_point(verdict.settlement));
+        probe::hit_variant("outcome", &outcome);
+        probe::hit_variant("settlement", &verdict.settlement);
         self.record_run(id, &run, &handled, verdict.settlement);
         let counted = run.attempt - u32::from(!verdict.counted);
         match verdict.settlement {
@@ -177,25 +177,5 @@ impl Pipeline {
             error,
             "handled"
         );
-    }
-}
-
-const fn outcome_point(outcome: retry::Outcome) -> &'static str {
-    match outcome {
-        retry::Outcome::Done => "outcome.Done",
-        retry::Outcome::NotYet(_) => "outcome.NotYet",
-        retry::Outcome::Infrastructure => "outcome.Infrastructure",
-        retry::Outcome::Transient => "outcome.Transient",
-        retry::Outcome::Hopeless(_) => "outcome.Hopeless",
-        retry::Outcome::Interrupted => "outcome.Interrupted",
-    }
-}
-
-const fn settlement_point(settlement: Settlement) -> &'static str {
-    match settlement {
-        Settlement::Ack => "settlement.Ack",
-        Settlement::RetryAfter(_) => "settlement.RetryAfter",
-        Settlement::Bury(_) => "settlement.Bury",
-        Settlement::HandBack => "settlement.HandBack",
     }
 }
