@@ -138,7 +138,7 @@ mod tests {
     }
 
     #[test]
-    fn times_at_the_edge_of_what_can_be_told() {
+    fn extreme_times_are_read() {
         for (claim, value, expected) in [
             ("exp", "1e300", Ok("kim")),
             ("exp", "18446744073709551616", Ok("kim")),
@@ -189,13 +189,13 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_asked_for_is_not_compared() {
+    fn claims_without_a_requirement_are_not_compared() {
         let all = judge(with("iss", "").as_bytes(), &Expected::default(), NOW);
         assert!(all.is_ok(), "{all:?}");
     }
 
     #[test]
-    fn a_claim_twice_or_of_another_type_is_refused() {
+    fn a_duplicate_claim_or_one_of_another_type_is_refused() {
         for json in [
             with("exp", ""),
             with("exp", "null"),

@@ -137,14 +137,14 @@ mod tests {
     }
 
     #[test]
-    fn a_header_says_the_algorithm_and_the_key() {
+    fn a_header_names_the_algorithm_and_the_key() {
         assert_eq!(header(r#"{"alg":"HS256"}"#), Ok((Algorithm::Hs256, None)));
         assert_eq!(header(r#" {"alg":"RS256","kid":"a\u0041"} "#), Ok((Algorithm::Rs256, Some("aA".into()))));
         assert_eq!(header(r#"{"alg":"ES256","x5c":[1],"jku":"http://x"}"#), Ok((Algorithm::Es256, None)));
     }
 
     #[test]
-    fn only_a_type_that_opens_doors_is_taken() {
+    fn only_access_tokens_are_accepted() {
         for typ in ["JWT", "jwt", "at+jwt", "application/at+JWT", "APPLICATION/JWT"] {
             assert!(header(&format!(r#"{{"alg":"HS256","typ":"{typ}"}}"#)).is_ok(), "{typ}");
         }
@@ -155,7 +155,7 @@ mod tests {
     }
 
     #[test]
-    fn a_header_that_is_odd_is_refused() {
+    fn an_odd_header_is_refused() {
         for json in [
             "",
             "null",

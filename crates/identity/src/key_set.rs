@@ -63,24 +63,22 @@ impl KeySet {
     /// If it is not a key set. One without a usable key is still a key set.
     pub(crate) fn parse(bytes: &[u8]) -> Result<Self, Fault> {
         if bytes.len() > KEY_SET_BYTES_MAX {
-            let what =
-                format!("the key set has {} bytes, more than {KEY_SET_BYTES_MAX} are not read", bytes.len());
+            let what = format!("the key set has {} bytes; the limit is {KEY_SET_BYTES_MAX}", bytes.len());
             return Err(Fault::permanent(what));
         }
         if !bytes.trim_ascii_start().starts_with(b"{") {
-            return Err(Fault::permanent("what the provider answered is not a key set"));
+            return Err(Fault::permanent("the provider's answer is not a key set"));
         }
-        let document: Document = serde_json::from_slice(bytes).map_err(|error| {
-            Fault::permanent("what the provider answered is not a key set").because(error)
-        })?;
-        let told = document.keys.len();
+        let document: Document = serde_json::from_slice(bytes)
+            .map_err(|error| Fault::permanent("the provider's answer is not a key set").because(error))?;
+        let published = document.keys.len();
         let mut keys: Vec<Key> = Vec::new();
         for key in document.keys.into_iter().filter_map(usable) {
             if !keys.iter().any(|known| known.is(&key)) {
                 keys.push(key);
             }
         }
-        let left_out = told - keys.len();
+        let left_out = published - keys.len();
         Ok(Self { keys, left_out })
     }
 

@@ -65,10 +65,10 @@ impl KeyState {
 impl fmt::Display for KeyState {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match (self.keys, &self.trouble) {
-            (0, None) => f.write_str("the provider has no key that tokens are verified with"),
+            (0, None) => f.write_str("the provider has no key that can verify tokens"),
             (0, Some(trouble)) => write!(f, "no key is known: {trouble}"),
             (keys, None) => write!(f, "{keys} known"),
-            (keys, Some(trouble)) => write!(f, "{keys} known from before: {trouble}"),
+            (keys, Some(trouble)) => write!(f, "{keys} known from an earlier fetch: {trouble}"),
         }
     }
 }
@@ -102,7 +102,7 @@ pub struct Refresher {
 }
 
 /// The keys of a source that was not asked yet.
-pub(crate) fn keys_of(source: Arc<dyn KeySource>, clock: Arc<dyn Clock>) -> (Keys, Refresher) {
+pub(crate) fn keys_from(source: Arc<dyn KeySource>, clock: Arc<dyn Clock>) -> (Keys, Refresher) {
     let trouble = Some("the provider was not asked yet".to_owned());
     let round = Round { set: Arc::default(), ended: 0, running: false, not_before: Duration::ZERO, trouble };
     let (sender, rounds) = watch::channel(round);
@@ -119,7 +119,7 @@ impl Keys {
 
     /// Asks for a fetch and waits until it ends, or waits for the running fetch. Returns at once if
     /// no fetch is allowed now.
-    pub(crate) async fn newer(&self) {
+    pub(crate) async fn refresh(&self) {
         let Ok(_place) = self.waiting.try_acquire() else { return };
         let mut rounds = self.rounds.clone();
         let (ended, running, not_before) = {
@@ -146,12 +146,12 @@ impl Refresher {
     }
 
     /// Fetches until `shutdown`, and reports the state at the start and after each fetch.
-    pub async fn run(self, shutdown: CancellationToken, tell: impl Fn(KeyState) + Send + Sync) {
+    pub async fn run(self, shutdown: CancellationToken, report: impl Fn(KeyState) + Send + Sync) {
         let work = async {
-            tell(self.state());
+            report(self.state());
             loop {
                 self.fetch().await;
-                tell(self.state());
+                report(self.state());
                 self.pause().await;
             }
         };
@@ -178,7 +178,7 @@ impl Refresher {
             Ok(set) => {
                 if before.is_some() || !set.is(&known) {
                     let (keys, left_out) = (set.len(), set.left_out());
-                    tracing::info!(keys, left_out, "the provider's keys are known");
+                    tracing::info!(keys, left_out, "fetched the provider's keys");
                 }
                 (Arc::new(set), None)
             }
@@ -189,7 +189,7 @@ impl Refresher {
                     tracing::warn!(
                         error = trouble,
                         keys = known.len(),
-                        "the provider's keys were not fetched"
+                        "failed to fetch the provider's keys"
                     );
                 }
                 (known, Some(trouble))

@@ -25,7 +25,7 @@ pub struct Claims {
 impl Claims {
     /// The claims of a person, valid for `good_for` from `now`. `name` is both the issuer and the
     /// audience.
-    pub fn of(person: PersonId, name: &str, now: Timestamp, good_for: Duration) -> Self {
+    pub fn new(person: PersonId, name: &str, now: Timestamp, good_for: Duration) -> Self {
         let name = Some(name.to_owned());
         Self { person, issuer: name.clone(), audience: name, issued_at: now, expires_at: now.plus(good_for) }
     }

@@ -9,13 +9,13 @@ pub enum Rejected {
     #[error("there is no token")]
     Missing,
     /// Not a token in the compact form, too long, asks for an extension, or has no expiry.
-    #[error("it is not a token that can be read")]
+    #[error("it is not a readable token")]
     Malformed,
     /// `none`, an algorithm that is not accepted here, or one for which nothing is configured.
     #[error("its algorithm is not accepted")]
     Algorithm,
     /// The provider has no key, or more than one, that could have signed it.
-    #[error("no key is known that it would be signed with")]
+    #[error("no known key could have signed it")]
     UnknownKey,
     /// Signed with another key, or changed.
     #[error("its signature does not match")]
@@ -75,7 +75,7 @@ mod tests {
     use std::collections::BTreeSet;
 
     #[test]
-    fn each_reason_has_a_label_and_words_of_its_own() {
+    fn each_reason_has_its_own_label_and_message() {
         let labels: BTreeSet<_> = Rejected::ALL.iter().map(|reason| reason.as_str()).collect();
         let words: BTreeSet<_> = Rejected::ALL.iter().map(ToString::to_string).collect();
         assert_eq!((labels.len(), words.len()), (Rejected::ALL.len(), Rejected::ALL.len()));

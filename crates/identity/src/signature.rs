@@ -26,7 +26,7 @@ impl Algorithm {
         }
     }
 
-    const fn of_library(self) -> jsonwebtoken::Algorithm {
+    const fn to_library(self) -> jsonwebtoken::Algorithm {
         match self {
             Self::Hs256 => jsonwebtoken::Algorithm::HS256,
             Self::Rs256 => jsonwebtoken::Algorithm::RS256,
@@ -61,8 +61,8 @@ impl VerifyingKey {
 
     /// Whether this key made the signature. This names the library's backend, because the
     /// process-wide default would panic if another crate turned on a second backend.
-    pub(crate) fn made(&self, signature: &Vec<u8>, signed: &[u8]) -> bool {
-        let verifier = (DEFAULT_PROVIDER.verifier_factory)(&self.algorithm.of_library(), &self.key);
+    pub(crate) fn verifies(&self, signature: &Vec<u8>, signed: &[u8]) -> bool {
+        let verifier = (DEFAULT_PROVIDER.verifier_factory)(&self.algorithm.to_library(), &self.key);
         verifier.is_ok_and(|verifier| verifier.verify(signed, signature).is_ok())
     }
 }
@@ -130,7 +130,7 @@ mod tests {
     }
 
     #[test]
-    fn a_secret_that_can_be_guessed_is_refused_and_none_is_printed() {
+    fn a_weak_secret_is_refused_and_no_secret_is_printed() {
         assert_eq!(Secret::new("x".repeat(31)).unwrap_err(), WeakSecret(31));
         let secret = Secret::new("0123456789abcdef0123456789abcdef").unwrap();
         assert!(!format!("{secret:?} {:?}", secret.verifying()).contains("0123"));

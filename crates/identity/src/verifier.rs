@@ -2,7 +2,7 @@
 
 use crate::claims::{Expected, judge};
 use crate::compact::Compact;
-use crate::keys::{Keys, keys_of};
+use crate::keys::{Keys, keys_from};
 use crate::signature::{Algorithm, Secret, VerifyingKey};
 use crate::{KeySource, Person, Refresher, Rejected};
 use core::fmt;
@@ -38,7 +38,7 @@ impl Verifier {
     /// [run](Refresher::run) it.
     pub fn new(options: Options, clock: Arc<dyn Clock>) -> (Self, Option<Refresher>) {
         let Options { secret, keys, issuer, audience } = options;
-        let (keys, refresher) = keys.map(|source| keys_of(source, clock.clone())).unzip();
+        let (keys, refresher) = keys.map(|source| keys_from(source, clock.clone())).unzip();
         let secret = secret.map(|secret| secret.verifying());
         let expected = Expected { issuer, audience };
         (Self(Arc::new(Shared { secret, keys, expected, clock })), refresher)
@@ -59,7 +59,7 @@ impl Verifier {
                 known.find(header.algorithm, header.kid.as_deref()).ok_or(Rejected::UnknownKey)?
             }
         };
-        if !key.made(&compact.signature, compact.signed) {
+        if !key.verifies(&compact.signature, compact.signed) {
             return Err(Rejected::Signature);
         }
         judge(&compact.payload()?, &self.0.expected, self.0.clock.now())
@@ -74,7 +74,7 @@ impl Verifier {
     pub async fn authenticate(&self, token: &str) -> Result<Person, Rejected> {
         match (self.verify(token), &self.0.keys) {
             (Err(Rejected::UnknownKey), Some(keys)) => {
-                keys.newer().await;
+                keys.refresh().await;
                 self.verify(token)
             }
             (verified, _) => verified,

@@ -37,7 +37,7 @@ pub(super) fn run(args: TokenArgs) -> Result<Exit, Failure> {
     };
     let secret = Secret::new(secret).map_err(|weak| Failure::configuration(format!("JWT_SECRET {weak}")))?;
     let now = runtime::SystemClock::new().now();
-    let claims = Claims::of(person, gateway::ISSUER, now, args.ttl);
+    let claims = Claims::new(person, gateway::ISSUER, now, args.ttl);
     output::print(mint(&secret, &claims));
     Ok(Exit::Done)
 }

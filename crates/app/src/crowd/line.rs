@@ -16,7 +16,7 @@ impl Crowd {
     /// The header of somebody who is signed in.
     pub(super) fn bearer(&self, person: &str) -> Result<String> {
         let now = self.clock.now();
-        let claims = Claims::of(PersonId::parse(person)?, gateway::ISSUER, now, TOKEN_FOR);
+        let claims = Claims::new(PersonId::parse(person)?, gateway::ISSUER, now, TOKEN_FOR);
         Ok(format!("Bearer {}", mint(&self.options.jwt_secret, &claims)))
     }
 

@@ -106,7 +106,7 @@ impl Running {
     pub(crate) fn bearer(&self, person: &str) -> Result<String> {
         let now = self.clock.now();
         let hour = Duration::from_secs(3_600);
-        let claims = Claims::of(PersonId::parse(person)?, gateway::ISSUER, now, hour);
+        let claims = Claims::new(PersonId::parse(person)?, gateway::ISSUER, now, hour);
         Ok(format!("Bearer {}", mint(&Secret::new(JWT_SECRET)?, &claims)))
     }
 

@@ -391,7 +391,7 @@ impl Stage {
     pub(crate) fn token(&self, person: &str) -> String {
         let now = self.clock.now();
         let (person, hour) = (PersonId::parse(person).unwrap(), Duration::from_secs(3_600));
-        let claims = Claims::of(person, gateway::ISSUER, now, hour);
+        let claims = Claims::new(person, gateway::ISSUER, now, hour);
         mint(&Secret::new(JWT_SECRET).unwrap(), &claims)
     }
 

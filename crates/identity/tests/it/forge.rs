@@ -1,6 +1,5 @@
 //! Forged tokens, made with another library than the verifier's.
 
-use crate::clock::ManualClock;
 use crate::vectors::{AUDIENCE, ISSUED_S, ISSUER, SECRET};
 use async_trait::async_trait;
 use base64::Engine;
@@ -13,6 +12,7 @@ use identity::{KeySource, Options, Secret, Verifier};
 use ports::{Fault, Tasks};
 use sha2::Sha256;
 use std::sync::Arc;
+use testkit::ManualClock;
 use tokio_util::sync::CancellationToken;
 
 pub(crate) const ISSUED: Timestamp = Timestamp::from_millis(ISSUED_S * 1_000);
@@ -67,8 +67,8 @@ pub(crate) async fn knowing(options: Options) -> Verifier {
     let (verifier, refresher) = Verifier::new(options, clock(Duration::ZERO));
     let refresher = refresher.expect("a source was given");
     let tasks = Tasks::new();
-    let (told, mut states) = tokio::sync::mpsc::unbounded_channel();
-    tasks.spawn(refresher.run(CancellationToken::new(), move |state| told.send(state).unwrap_or_default()));
+    let (sender, mut states) = tokio::sync::mpsc::unbounded_channel();
+    tasks.spawn(refresher.run(CancellationToken::new(), move |state| sender.send(state).unwrap_or_default()));
     states.recv().await.expect("the state at the start");
     let state = states.recv().await.expect("the state after the first fetch");
     assert_eq!(state.trouble, None);

@@ -1,6 +1,5 @@
 //! Rotated keys, forged key ids, and a failing provider.
 
-use crate::clock::ManualClock;
 use crate::forge::{base64url, claims, clock, key_set, options};
 use crate::vectors::*;
 use async_trait::async_trait;
@@ -13,6 +12,7 @@ use identity::{
 use ports::{Fault, Tasks};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
+use testkit::ManualClock;
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
@@ -43,7 +43,7 @@ impl KeySource for Provider {
         let _open = self.gate.acquire().await.unwrap();
         match &*self.answer.lock().unwrap() {
             Ok(keys) => Ok(keys.clone().into()),
-            Err(words) => Err(Fault::unavailable(words.clone())),
+            Err(message) => Err(Fault::unavailable(message.clone())),
         }
     }
 }
@@ -88,16 +88,16 @@ impl World {
 
     fn start(&self, refresher: Refresher) {
         let states = self.states.clone();
-        let tell = move |state| states.lock().unwrap().push(state);
-        self.tasks.spawn(refresher.run(self.shutdown.clone(), tell));
+        let report = move |state| states.lock().unwrap().push(state);
+        self.tasks.spawn(refresher.run(self.shutdown.clone(), report));
     }
 
     fn publish(&self, keys: &[&str]) {
         *self.provider.answer.lock().unwrap() = Ok(key_set(keys));
     }
 
-    fn fail(&self, words: &str) {
-        *self.provider.answer.lock().unwrap() = Err(words.into());
+    fn fail(&self, message: &str) {
+        *self.provider.answer.lock().unwrap() = Err(message.into());
     }
 
     fn fetches(&self) -> usize {
@@ -123,10 +123,10 @@ impl World {
     /// A request that has run as far as it can without the clock.
     async fn request(&self, token: &str) -> Arc<Mutex<Option<Result<Person, Rejected>>>> {
         let (verifier, token, answer) = (self.verifier.clone(), token.to_owned(), Arc::new(Mutex::new(None)));
-        let told = answer.clone();
+        let slot = answer.clone();
         self.tasks.spawn(async move {
             let verified = verifier.authenticate(&token).await;
-            *told.lock().unwrap() = Some(verified);
+            *slot.lock().unwrap() = Some(verified);
         });
         settle().await;
         answer
@@ -165,7 +165,7 @@ fn kim() -> Option<Result<String, Rejected>> {
 }
 
 #[tokio::test]
-async fn a_new_key_is_taken_at_the_first_token_that_names_it() {
+async fn a_new_key_is_accepted_at_the_first_token_that_names_it() {
     let world = World::after_the_first_fetch(&[RSA_A]).await;
     world.clock.advance(FETCH_GAP);
     world.publish(&[RSA_A, RSA_B]);
@@ -179,7 +179,7 @@ async fn a_new_key_is_taken_at_the_first_token_that_names_it() {
 }
 
 #[tokio::test]
-async fn keys_are_fetched_again_now_and_then_and_those_that_vanish_are_dropped() {
+async fn keys_are_fetched_regularly_and_withdrawn_keys_are_dropped() {
     let world = World::after_the_first_fetch(&[RSA_A, RSA_B]).await;
     assert!(world.verifier.verify(RS256_A).is_ok());
     world.publish(&[RSA_B, EC_A]);
@@ -233,7 +233,7 @@ async fn forged_names_do_not_hammer_the_provider() {
 }
 
 #[tokio::test]
-async fn who_asks_and_hangs_up_does_not_stop_the_fetch() {
+async fn a_caller_that_hangs_up_does_not_stop_the_fetch() {
     let world = World::after_the_first_fetch(&[RSA_A]).await;
     world.clock.advance(FETCH_GAP);
     world.publish(&[RSA_B]);
@@ -267,7 +267,7 @@ async fn a_provider_that_fails_leaves_the_keys_and_is_asked_again() {
         assert!(world.verifier.verify(RS256_A).is_ok());
     }
     let state = world.state();
-    assert_eq!(state.to_string(), "1 known from before: connection refused");
+    assert_eq!(state.to_string(), "1 known from an earlier fetch: connection refused");
     assert_eq!(state.ready(), Ok(()));
     world.publish(&[RSA_B]);
     world.clock.advance(FETCH_GAP);
@@ -314,7 +314,7 @@ async fn a_provider_that_hangs_is_given_up_and_so_is_waiting_for_it() {
 }
 
 #[tokio::test]
-async fn no_more_than_so_many_wait() {
+async fn the_number_of_waiting_requests_is_limited() {
     let world = World::after_the_first_fetch(&[RSA_A]).await;
     world.clock.advance(FETCH_GAP);
     let gate = world.shut().await;

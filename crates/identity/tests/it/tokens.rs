@@ -19,7 +19,7 @@ fn taken(verifier: &Verifier, token: &str) {
 }
 
 #[tokio::test]
-async fn tokens_of_another_library_are_taken() {
+async fn tokens_of_another_library_are_accepted() {
     let verifier = with_keys(&[RSA_A, RSA_B, EC_A]).await;
     for token in [HS256, RS256_A, RS256_B, ES256, ES256_UNNAMED] {
         taken(&verifier, token);
@@ -41,7 +41,7 @@ async fn an_unnamed_key_is_the_only_one_that_fits_or_none() {
 }
 
 #[tokio::test]
-async fn no_algorithm_but_three_is_taken() {
+async fn only_three_algorithms_are_accepted() {
     let verifier = with_keys(&[RSA_A, EC_A, EC_P384]).await;
     for token in [ES384, HS512, RS512_A, PS256_A, EDDSA] {
         assert_eq!(verifier.verify(token), Err(Rejected::Algorithm), "{token}");
@@ -92,7 +92,7 @@ async fn a_public_key_is_not_a_secret() {
 }
 
 #[tokio::test]
-async fn a_key_verifies_what_it_is_for() {
+async fn a_key_verifies_only_its_own_algorithm() {
     let verifier = with_keys(&[RSA_A, EC_A]).await;
     assert_eq!(verifier.verify(RS256_B_AS_A), Err(Rejected::Signature));
     assert_eq!(verifier.verify(RS256_B), Err(Rejected::UnknownKey));
@@ -177,7 +177,7 @@ async fn keys_that_must_not_verify_are_left_out() {
 }
 
 #[test]
-fn what_is_no_token_is_refused() {
+fn malformed_tokens_are_refused() {
     let verifier = with_secret();
     assert_eq!(verifier.verify(""), Err(Rejected::Missing));
     let (header, payload) = (base64url(PLAIN), base64url(claims()));
@@ -221,7 +221,7 @@ fn what_is_no_token_is_refused() {
 }
 
 #[test]
-fn a_token_has_a_size() {
+fn a_token_has_a_size_limit() {
     let verifier = with_secret();
     let padded = |bytes: usize| {
         let claims = claims().replacen('{', &format!(r#"{{"x":"{}","#, "x".repeat(bytes)), 1);
@@ -259,7 +259,7 @@ fn claims_are_read_after_the_signature() {
 }
 
 #[test]
-fn the_clock_decides_when_a_token_is_good() {
+fn the_clock_decides_when_a_token_is_valid() {
     let verify = |after: Duration| Verifier::new(options(None), clock(after)).0.verify(HS256);
     let end = Duration::from_secs(3_600) + LEEWAY;
     assert!(verify(end - Duration::from_millis(1)).is_ok());
@@ -268,7 +268,7 @@ fn the_clock_decides_when_a_token_is_good() {
     // A clock before the time of issue.
     let early = |ms: u64| {
         let start = domain::time::Timestamp::from_millis(ISSUED.as_millis() - ms);
-        Verifier::new(options(None), Arc::new(crate::clock::ManualClock::at(start))).0.verify(HS256)
+        Verifier::new(options(None), Arc::new(testkit::ManualClock::at(start))).0.verify(HS256)
     };
     assert!(early(30_000).is_ok());
     assert_eq!(early(30_001), Err(Rejected::NotYetValid));
@@ -282,7 +282,7 @@ fn the_clock_decides_when_a_token_is_good() {
 }
 
 #[test]
-fn a_minted_token_is_taken_where_it_is_meant_to_be() {
+fn a_minted_token_is_accepted_by_its_audience() {
     let claims = Claims {
         person: PersonId::parse("김 \"민지\"").unwrap(),
         issuer: Some(ISSUER.into()),
@@ -303,7 +303,7 @@ fn a_minted_token_is_taken_where_it_is_meant_to_be() {
 }
 
 #[test]
-fn nothing_of_a_token_or_a_secret_is_printed() {
+fn no_token_and_no_secret_is_printed() {
     let options = options(None);
     let printed = format!("{options:?} {:?}", with_secret());
     assert!(!printed.contains(SECRET) && printed.contains(ISSUER), "{printed}");
