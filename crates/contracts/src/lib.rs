@@ -9,6 +9,7 @@
 //! one module holds both directions: the service encodes with it and the client decodes with it.
 
 pub mod codec;
+pub mod digest;
 pub mod envelope;
 pub mod error;
 pub mod inventory_wire;

@@ -6,6 +6,7 @@
 //! without the secret learns nothing about our clock. The receiver remembers ids, so that a webhook
 //! takes effect once.
 
+use crate::digest::hex;
 use core::time::Duration;
 use domain::time::Timestamp;
 use hmac::{Hmac, Mac};
@@ -44,14 +45,7 @@ pub fn timestamp(at: Timestamp) -> String {
 /// The value of `X-Webhook-Signature`.
 pub fn sign(secret: &[u8], timestamp: &str, body: &[u8]) -> String {
     let digest = mac(secret, timestamp, body).finalize().into_bytes();
-    let mut text = String::with_capacity(SCHEME.len() + 2 * digest.len());
-    text.push_str(SCHEME);
-    for byte in digest {
-        for nibble in [byte >> 4, byte & 15] {
-            text.push(char::from(b"0123456789abcdef"[usize::from(nibble)]));
-        }
-    }
-    text
+    format!("{SCHEME}{}", hex(&digest))
 }
 
 /// Checks a webhook against the secret and our clock. `timestamp` and `signature` are the values of
@@ -128,7 +122,7 @@ mod tests {
     }
 
     #[test]
-    fn a_signed_webhook_is_believed_for_five_minutes_to_either_side() {
+    fn a_signed_webhook_is_accepted_for_five_minutes_in_either_direction() {
         let stamp = timestamp(NOW);
         let signature = sign(SECRET, &stamp, BODY);
         for (millis, expected) in [(0, Ok(())), (300_000, Ok(())), (300_001, Err(Rejected::OutsideTolerance))]
@@ -146,7 +140,7 @@ mod tests {
 
     /// Trap T-M5: unsigned and replayable webhooks.
     #[test]
-    fn whatever_is_changed_the_webhook_is_not_believed() {
+    fn a_changed_webhook_is_rejected() {
         let stamp = timestamp(NOW);
         let signature = sign(SECRET, &stamp, BODY);
         let later = timestamp(Timestamp::from_millis(NOW.as_millis() + 1000));

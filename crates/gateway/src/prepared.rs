@@ -1,6 +1,7 @@
 //! Bodies sent to many people: serialised and compressed once.
 
 use bytes::Bytes;
+use contracts::digest::hex;
 use core::fmt;
 use flate2::Compression;
 use flate2::write::GzEncoder;
@@ -37,8 +38,7 @@ impl Prepared {
             encoder.write_all(&plain).and_then(|()| encoder.finish()).map(Bytes::from)
         });
         let digest = Sha256::digest(&plain);
-        let text: String = digest[..8].iter().map(|byte| format!("{byte:02x}")).collect();
-        let tag = HeaderValue::from_str(&format!("W/\"{text}\"")).expect("hexadecimal digits");
+        let tag = HeaderValue::from_str(&format!("W/\"{}\"", hex(&digest[..8]))).expect("hexadecimal digits");
         // Writing to memory does not fail; if it did, the plain body would do.
         Self { kind: HeaderValue::from_static(kind), plain, gzip: gzip.and_then(Result::ok), tag }
     }

@@ -4,13 +4,11 @@
 //! receiver in its outbox) derive the same id without talking to each other, so the queue
 //! deduplicates them and a consumer treats them as one.
 
+use contracts::digest::{HALF_SHA256_BYTES, half_sha256, hex};
 use domain::event::Kind;
 use domain::id::{EventId, PaymentIntentId, ReservationId};
-use sha2::{Digest, Sha256};
 
 const PREFIX: &str = "evt_";
-/// Half of a SHA-256: collisions are out of reach at 2⁶⁴ events.
-const DIGEST_BYTES: usize = 16;
 
 /// The id of "this intent was approved" or "this intent failed": `evt_` and the first half of the
 /// SHA-256 of `payment`, the intent, and `approved` or `failed`, separated by zero bytes.
@@ -26,10 +24,8 @@ pub fn expired_event_id(reservation: &ReservationId) -> EventId {
 
 fn derive(parts: &[&str]) -> EventId {
     // Identifiers have no control characters, so a zero byte separates without ambiguity.
-    let digest = Sha256::digest(parts.join("\0").as_bytes());
-    let mut bytes = [0; DIGEST_BYTES];
-    bytes.copy_from_slice(&digest[..DIGEST_BYTES]);
-    EventId::parse(&CompactId::Digest(bytes).text())
+    let digest = half_sha256(parts.join("\0").as_bytes());
+    EventId::parse(&CompactId::Digest(digest).text())
         .expect("evt_ and 32 hexadecimal digits are an identifier")
 }
 
@@ -37,7 +33,7 @@ fn derive(parts: &[&str]) -> EventId {
 /// as text.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum CompactId {
-    Digest([u8; DIGEST_BYTES]),
+    Digest([u8; HALF_SHA256_BYTES]),
     Text(Box<str>),
 }
 
@@ -48,24 +44,15 @@ impl CompactId {
 
     pub(crate) fn text(&self) -> String {
         match self {
-            Self::Digest(bytes) => {
-                const HEX: &[u8; 16] = b"0123456789abcdef";
-                let mut text = String::with_capacity(PREFIX.len() + 2 * DIGEST_BYTES);
-                text.push_str(PREFIX);
-                for byte in bytes {
-                    text.push(char::from(HEX[usize::from(byte >> 4)]));
-                    text.push(char::from(HEX[usize::from(byte & 15)]));
-                }
-                text
-            }
+            Self::Digest(bytes) => format!("{PREFIX}{}", hex(bytes)),
             Self::Text(text) => text.to_string(),
         }
     }
 }
 
-fn digest_of(text: &str) -> Option<[u8; DIGEST_BYTES]> {
+fn digest_of(text: &str) -> Option<[u8; HALF_SHA256_BYTES]> {
     let hex = text.strip_prefix(PREFIX)?.as_bytes();
-    if hex.len() != 2 * DIGEST_BYTES {
+    if hex.len() != 2 * HALF_SHA256_BYTES {
         return None;
     }
     // An id with upper-case digits is not one of ours and must be returned as it was written.
@@ -74,7 +61,7 @@ fn digest_of(text: &str) -> Option<[u8; DIGEST_BYTES]> {
         b'a'..=b'f' => Some(byte - b'a' + 10),
         _ => None,
     };
-    let mut bytes = [0; DIGEST_BYTES];
+    let mut bytes = [0; HALF_SHA256_BYTES];
     for (byte, pair) in bytes.iter_mut().zip(hex.chunks_exact(2)) {
         *byte = digit(pair[0])? << 4 | digit(pair[1])?;
     }

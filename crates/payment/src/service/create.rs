@@ -3,15 +3,14 @@
 use super::{Change, Service};
 use crate::refusal::Refusal;
 use crate::rows::PaymentRow;
+use contracts::digest::half_sha256_hex;
 use contracts::payment::v1::PaymentMethod;
-use core::fmt::Write as _;
 use domain::id::{PaymentIntentId, PersonId, ReservationId};
 use domain::limits::CONFLICT_RETRIES_MAX;
 use domain::money::Money;
 use domain::payment::{Payment, Scenario, Status};
 use ports::store::CommitError;
 use ports::{Fault, Trace};
-use sha2::{Digest, Sha256};
 use std::sync::Arc;
 
 /// The largest amount in minor units: the largest integer that every JSON reader holds exactly.
@@ -153,12 +152,9 @@ impl Service {
 /// The intent of a person's key: half a SHA-256, like event ids.
 fn derived_intent(person: Option<&PersonId>, key: &str) -> PaymentIntentId {
     let person = person.map(PersonId::as_str).unwrap_or_default();
-    let digest = Sha256::digest(format!("intent\0{person}\0{key}").as_bytes());
-    let mut text = String::from("pay_");
-    for byte in &digest[..16] {
-        write!(text, "{byte:02x}").expect("writing to a String does not fail");
-    }
-    PaymentIntentId::parse(&text).expect("pay_ and 32 hexadecimal digits are an identifier")
+    let digest = half_sha256_hex(format!("intent\0{person}\0{key}").as_bytes());
+    PaymentIntentId::parse(&format!("pay_{digest}"))
+        .expect("pay_ and 32 hexadecimal digits are an identifier")
 }
 
 /// Whether a stored payment was opened by the same request as this new one.

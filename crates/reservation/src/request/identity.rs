@@ -2,12 +2,9 @@
 //! hold.
 
 use super::{Create, IdempotencyKey};
+use contracts::digest::half_sha256_hex;
 use domain::id::{PersonId, ReservationId};
-use sha2::{Digest, Sha256};
 use std::sync::Arc;
-
-/// Half of a SHA-256: collisions are out of reach at 2⁶⁴ reservations.
-const DIGEST_BYTES: usize = 16;
 
 /// What makes two requests the same reservation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -22,25 +19,24 @@ pub enum Origin<'a> {
 
 /// The reservation's id: `rsv_` and 32 hexadecimal digits of the SHA-256 of person and origin.
 pub fn reservation_id(person: &PersonId, origin: Origin<'_>) -> ReservationId {
-    let mut hash = Sha256::new();
     // Neither person nor key has control characters, so zero bytes separate them. The second zero
     // byte keeps a pass from being taken for a key.
-    hash.update(person.as_str().as_bytes());
+    let mut bytes = person.as_str().as_bytes().to_vec();
     match origin {
         Origin::Key(key) => {
-            hash.update(b"\0");
-            hash.update(key.as_str().as_bytes());
+            bytes.extend(b"\0");
+            bytes.extend(key.as_str().as_bytes());
         }
         Origin::Pass(pass) => {
-            hash.update(b"\0\0");
-            hash.update(pass.as_bytes());
+            bytes.extend(b"\0\0");
+            bytes.extend(pass.as_bytes());
         }
         Origin::Chance(numbers) => {
-            hash.update(b"\0\0\0");
-            numbers.iter().for_each(|number| hash.update(number.to_be_bytes()));
+            bytes.extend(b"\0\0\0");
+            bytes.extend(numbers.iter().flat_map(|number| number.to_be_bytes()));
         }
     }
-    let text = format!("rsv_{}", hex(&hash.finalize()));
+    let text = format!("rsv_{}", half_sha256_hex(&bytes));
     ReservationId::parse(&text).expect("rsv_ and 32 hexadecimal digits are an identifier")
 }
 
@@ -60,17 +56,8 @@ impl Fingerprint {
         let quantity = create.quantity.to_string();
         let head = [create.show.as_str(), section, &quantity];
         let text = head.into_iter().chain(seats).collect::<Vec<_>>().join("\0");
-        Self(hex(&Sha256::digest(text.as_bytes())).into())
+        Self(half_sha256_hex(text.as_bytes()).into())
     }
-}
-
-fn hex(digest: &[u8]) -> String {
-    digest[..DIGEST_BYTES].iter().fold(String::with_capacity(2 * DIGEST_BYTES), |mut text, byte| {
-        for nibble in [byte >> 4, byte & 15] {
-            text.push(char::from(b"0123456789abcdef"[usize::from(nibble)]));
-        }
-        text
-    })
 }
 
 #[cfg(test)]
