@@ -33,7 +33,7 @@ use std::sync::Arc;
 /// The deepest nesting that is decoded; the same as serde_json's own limit for values.
 const DEPTH_MAX: usize = 128;
 /// Longest kept prefix, in bytes, of a provider's error code and error message.
-const WORDS_BYTES_MAX: usize = 1024;
+const TEXT_BYTES_MAX: usize = 1024;
 /// The older name of `reservation.expired`.
 pub const EXPIRED_ALIAS: &str = "reservation.hold.expired";
 
@@ -135,7 +135,7 @@ fn event(
         None => EventId::parse(message_id).map_err(|why| Reason::InvalidId { field: "id", why })?,
     };
     let written = given(&envelope.trace_id);
-    let trace = trace::of_message(attributes, written);
+    let trace = trace::from_message(attributes, written);
     let same = trace.trace_id.as_deref() == written;
     let event = Event {
         id: event_id,
@@ -164,8 +164,8 @@ fn fact(kind: Kind, detail: &Detail<'_>) -> Result<Fact, Reason> {
         Kind::Failed => Fact::PaymentFailed {
             intent,
             amount,
-            error_code: words(&detail.error_code),
-            error_message: words(&detail.error_message),
+            error_code: clipped_text(&detail.error_code),
+            error_message: clipped_text(&detail.error_message),
         },
         Kind::Expired | Kind::Approved => Fact::PaymentApproved { intent, amount },
     })
@@ -204,8 +204,8 @@ fn id<T>(
     given(text).map(|text| parse(text).map_err(|why| Reason::InvalidId { field, why })).transpose()
 }
 
-fn words(text: &Option<Text<'_>>) -> Option<Arc<str>> {
-    given(text).map(|text| text[..text.floor_char_boundary(WORDS_BYTES_MAX)].into())
+fn clipped_text(text: &Option<Text<'_>>) -> Option<Arc<str>> {
+    given(text).map(|text| text[..text.floor_char_boundary(TEXT_BYTES_MAX)].into())
 }
 
 fn given<'a>(text: &'a Option<Text<'_>>) -> Option<&'a str> {

@@ -204,13 +204,16 @@ impl Tag {
     /// From the `traceparent` or the `x-trace-id` of a call.
     pub(crate) fn from_headers(traceparent: Option<&[u8]>, trace_id: Option<&[u8]>) -> Self {
         let text = |bytes| core::str::from_utf8(bytes).ok();
-        let parent = traceparent.and_then(text).and_then(trace::trace_id_of);
-        parent.or_else(|| trace_id.and_then(text)).map_or(Self::default(), Self::from_trace_id)
+        let parent = traceparent.and_then(text).and_then(trace::TraceParent::parse);
+        parent
+            .map(trace::TraceParent::trace_id)
+            .or_else(|| trace_id.and_then(text))
+            .map_or(Self::default(), Self::from_trace_id)
     }
 
     /// From a message, as the worker reads it: an attribute, or the body's `trace_id`.
     pub(crate) fn from_message(body: &str, attributes: &[(String, String)]) -> Self {
-        trace::of_message(attributes, field(body, "\"trace_id\":\""))
+        trace::from_message(attributes, field(body, "\"trace_id\":\""))
             .trace_id
             .map_or(Self::default(), |id| Self::from_trace_id(&id))
     }
