@@ -188,7 +188,7 @@ mod tests {
     }
 
     #[test]
-    fn only_what_may_work_the_next_time_is_aborted() {
+    fn only_retryable_codes_are_aborted() {
         let aborted: Vec<_> =
             TABLE.iter().filter(|r| r.grpc == tonic::Code::Aborted).map(|r| r.code).collect();
         assert_eq!(aborted, [Code::ConcurrentModification]);

@@ -126,7 +126,7 @@ pub fn view_from_proto(
     response: proto::GetPaymentStatusResponse,
 ) -> Result<PaymentView, Refusal<PaymentRejection>> {
     if let Some(error) = response.error.filter(is_set) {
-        return Err(Refusal::of(error, rejection_from_error));
+        return Err(Refusal::from_in_band(error, rejection_from_error));
     }
     let payment =
         response.payment.ok_or(Refusal::Unreadable("the answer has neither payment nor error".to_owned()))?;
@@ -202,7 +202,7 @@ pub fn cancelled_from_proto(
     response: proto::CancelPaymentResponse,
 ) -> Result<Cancelled, Refusal<PaymentRejection>> {
     if let Some(error) = response.error.filter(is_set) {
-        return Err(Refusal::of(error, rejection_from_error));
+        return Err(Refusal::from_in_band(error, rejection_from_error));
     }
     let status = status_from_proto(response.status)
         .ok_or_else(|| Refusal::Unreadable(format!("unknown payment status {}", response.status)))?;

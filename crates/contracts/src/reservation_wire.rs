@@ -133,7 +133,7 @@ pub fn no_such_reservation(id: &ReservationId) -> WireError {
 pub fn illegal_move(current: Status, intent: Option<&PaymentIntentId>) -> WireError {
     let error = WireError::new(
         Code::FailedPrecondition,
-        format!("the reservation is {} and cannot be brought there", current.as_str()),
+        format!("the reservation is {} and does not allow this change", current.as_str()),
     )
     .detail("status", "CURRENT_STATUS", current.as_str());
     match intent {
@@ -168,8 +168,9 @@ pub fn end_rejection_to_rest(
             (StatusCode::CONFLICT, json(&illegal_body(&error, *current, intent.as_ref())))
         }
         EndRejection::Illegal { current: None, .. } => {
-            let error = WireError::new(Code::FailedPrecondition, "the reservation cannot be brought there")
-                .traced(trace_id);
+            let error =
+                WireError::new(Code::FailedPrecondition, "the reservation does not allow this change")
+                    .traced(trace_id);
             (StatusCode::CONFLICT, json::<ErrorBody>(&error.to_json()))
         }
     }

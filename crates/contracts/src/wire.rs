@@ -22,7 +22,7 @@ pub enum Refusal<R> {
 impl<R> Refusal<R> {
     /// Sorts an in-band error: a refusal if `rejection` recognises it, else a failure. An error
     /// with an unknown code is an internal failure of the other side.
-    pub fn of(error: common::Error, rejection: impl Fn(&WireError) -> Option<R>) -> Self {
+    pub fn from_in_band(error: common::Error, rejection: impl Fn(&WireError) -> Option<R>) -> Self {
         let number = error.code;
         let message = error.message.clone();
         let error = WireError::from_proto(error).unwrap_or_else(|| {

@@ -8,7 +8,7 @@ use prost_types::{DescriptorProto, FieldDescriptorProto, FileDescriptorSet};
 use std::collections::BTreeSet;
 
 #[test]
-fn every_name_and_number_of_the_contract_is_there() {
+fn every_locked_name_and_number_exists() {
     let set =
         FileDescriptorSet::decode(contracts::FILE_DESCRIPTOR_SET).expect("descriptors of our own build");
     let there = lines(&set);
@@ -20,7 +20,7 @@ fn every_name_and_number_of_the_contract_is_there() {
 
 /// Server reflection needs the descriptors of everything that is imported.
 #[test]
-fn the_descriptors_stand_by_themselves() {
+fn the_descriptors_are_self_contained() {
     let set =
         FileDescriptorSet::decode(contracts::FILE_DESCRIPTOR_SET).expect("descriptors of our own build");
     let files: BTreeSet<_> = set.file.iter().map(|file| file.name()).collect();
@@ -50,15 +50,15 @@ fn lines(set: &FileDescriptorSet) -> BTreeSet<String> {
         }
         for message in &file.message_type {
             lines.extend(message.field.iter().map(|field| {
-                let told = told(message, field);
-                format!("field {package}.{} {told} {} = {}", message.name(), field.name(), field.number())
+                let kind = type_of(message, field);
+                format!("field {package}.{} {kind} {} = {}", message.name(), field.name(), field.number())
             }));
         }
     }
     lines
 }
 
-fn told(message: &DescriptorProto, field: &FieldDescriptorProto) -> String {
+fn type_of(message: &DescriptorProto, field: &FieldDescriptorProto) -> String {
     let is_map = message.nested_type.iter().any(|nested| {
         nested.options.as_ref().is_some_and(|options| options.map_entry())
             && field.type_name().ends_with(&format!(".{}", nested.name()))

@@ -28,7 +28,7 @@ fn refused(body: &str) -> (&'static str, &'static str) {
 }
 
 #[test]
-fn the_example_of_the_contract_is_understood() {
+fn the_documented_example_is_decoded() {
     let (event, trace) = decode(EXAMPLE, "m-1", &[]).unwrap();
     assert_eq!(
         event,
@@ -54,7 +54,7 @@ fn the_example_of_the_contract_is_understood() {
 }
 
 #[test]
-fn what_is_written_has_the_form_of_the_contract() {
+fn an_encoded_event_has_the_documented_form() {
     let text = encode(&read(EXAMPLE));
     assert_eq!(
         text,
@@ -68,7 +68,7 @@ fn what_is_written_has_the_form_of_the_contract() {
 }
 
 #[test]
-fn a_real_eventbridge_envelope_is_an_equal() {
+fn a_real_eventbridge_envelope_is_equivalent() {
     let event = read(
         r#"{"version":"0","id":"17793124-05d4-b198-2fde-7ededc63b103","detail-type":"reservation.expired",
             "source":"reservation-api","account":"137406935518","time":"2025-01-23T10:00:00Z",
@@ -100,7 +100,7 @@ fn the_accepted_spellings_mean_the_same() {
 }
 
 #[test]
-fn what_is_optional_may_be_missing_null_or_empty() {
+fn optional_fields_may_be_missing_null_or_empty() {
     for rest in [
         "",
         r#","qty":0,"seat_ids":[],"event_id":"","user_id":"""#,
@@ -224,7 +224,7 @@ fn a_body_over_the_limit_is_refused_before_it_is_read() {
 }
 
 #[test]
-fn deep_nesting_is_refused_wherever_it_stands() {
+fn deep_nesting_is_refused_wherever_it_occurs() {
     let deep = "[".repeat(100_000);
     assert_eq!(refused(&deep), ("too_deep", "unknown"));
     assert_eq!(refused(&r#"{"a":"#.repeat(40_000)), ("too_deep", "unknown"));
@@ -256,7 +256,7 @@ fn reasons_quote_little_of_the_message() {
 }
 
 #[test]
-fn a_providers_words_are_cut_at_a_character() {
+fn a_providers_message_is_cut_at_a_character() {
     let body = format!(
         r#"{{"type":"payment.failed","detail":{{"reservation_id":"r","payment_intent_id":"p","error_code":"x{}"}}}}"#,
         "é".repeat(1_000)
@@ -309,7 +309,7 @@ fn any_event() -> impl Strategy<Value = Event> {
 
 proptest! {
     #[test]
-    fn an_event_is_the_same_after_the_journey(event in any_event()) {
+    fn an_event_round_trips(event in any_event()) {
         let (read, _) = decode(&encode(&event), "m-1", &[]).unwrap();
         prop_assert_eq!(read, event);
     }

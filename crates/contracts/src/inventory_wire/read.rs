@@ -126,7 +126,7 @@ pub fn released_from_proto(command: &ReleaseSeats, response: proto::ReleaseHoldR
 }
 
 fn refusal(call: Call, subject: Subject<'_>, error: common::Error) -> Refusal<Rejection> {
-    Refusal::of(error, |error| rejection_from_error(call, subject, error))
+    Refusal::from_in_band(error, |error| rejection_from_error(call, subject, error))
 }
 
 fn seats(seats: Vec<common::Seat>, status: SeatStatus) -> Answer<Vec<SeatView>> {

@@ -123,7 +123,7 @@ fn rejected<T>(answer: Result<T, Refusal<Rejection>>) -> Option<Rejection> {
 /// Trap T-S5: clients recognised a refusal by its text. Here particulars identify every refusal,
 /// over each of the three calls.
 #[test]
-fn every_rejection_is_the_same_after_the_journey() {
+fn every_rejection_round_trips() {
     for rejection in every_rejection() {
         let trace = Some("abc".into());
         let got = match hold_response(&hold(), Err(&rejection), trace.as_ref()) {
@@ -155,7 +155,7 @@ fn only_a_request_that_contradicts_itself_is_a_grpc_status() {
 }
 
 #[test]
-fn statuses_and_codes_are_those_of_the_contract() {
+fn statuses_and_codes_are_the_documented_ones() {
     let release_of = |rejection| {
         let response = release_response(&release(None), Err(&rejection), None).unwrap();
         let error = response.error.unwrap();
@@ -191,7 +191,7 @@ fn statuses_and_codes_are_those_of_the_contract() {
 }
 
 #[test]
-fn every_command_is_the_same_after_the_journey() {
+fn every_command_round_trips() {
     let never = Timestamp::MAX;
     assert_eq!(hold_from_proto(&hold_to_proto(&hold()), never).unwrap(), hold());
     let unnamed = HoldSeats { section: None, seats: Vec::new(), ..hold() };
@@ -206,7 +206,7 @@ fn every_command_is_the_same_after_the_journey() {
 }
 
 #[test]
-fn every_result_is_the_same_after_the_journey() {
+fn every_result_round_trips() {
     let order = OrderId::parse("ord_other").unwrap();
     for (state, status) in [
         (HeldState::Live, SeatStatus::Held),
@@ -280,7 +280,7 @@ fn bare(code: Code) -> Option<common::Error> {
 }
 
 #[test]
-fn refusals_without_particulars_are_understood_by_their_code() {
+fn refusals_without_particulars_are_read_by_their_code() {
     let held = |code| {
         let response = proto::ReserveSeatResponse { error: bare(code), ..Default::default() };
         rejected(held_from_proto(&hold(), response))
@@ -308,7 +308,7 @@ fn refusals_without_particulars_are_understood_by_their_code() {
 }
 
 #[test]
-fn refusals_without_an_error_are_understood_by_their_status() {
+fn refusals_without_an_error_are_read_by_their_status() {
     let committed = |status: proto::CommitStatus| {
         let response = proto::CommitReservationResponse { status: status as i32, ..Default::default() };
         committed_from_proto(&commit(), response)

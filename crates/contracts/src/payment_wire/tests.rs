@@ -33,7 +33,7 @@ fn every_status_is_read_back() {
 }
 
 #[test]
-fn a_payment_is_the_same_after_the_journey() {
+fn a_payment_round_trips() {
     for status in ALL {
         for person in [None, Some(PersonId::parse("u_1").unwrap())] {
             let payment = payment(status, person);
@@ -53,7 +53,7 @@ fn a_payment_is_the_same_after_the_journey() {
 }
 
 #[test]
-fn every_refusal_is_the_same_after_the_journey() {
+fn every_refusal_round_trips() {
     for rejection in [PaymentRejection::NoSuchPayment, PaymentRejection::Refused("it is refunded".into())] {
         let got = view_from_proto(get_response(&intent(), Err(&rejection))).unwrap_err();
         assert_eq!(got, Refusal::Rejected(rejection.clone()));
@@ -63,7 +63,7 @@ fn every_refusal_is_the_same_after_the_journey() {
 }
 
 #[test]
-fn a_cancel_is_the_same_after_the_journey() {
+fn a_cancel_round_trips() {
     let command = CancelPayment { intent: intent(), reason: "no seat".into(), idempotency_key: "k1".into() };
     assert_eq!(cancel_from_proto(&cancel_to_proto(&command)).unwrap(), (command, None));
     for (status, refunded) in [(Status::Voided, 0), (Status::Refunded, 120_000), (Status::Failed, 0)] {

@@ -35,8 +35,8 @@ pub fn ended_from_rest(
 ) -> Result<Ended, Refusal<EndRejection>> {
     if status.is_success() {
         let seen: Option<Seen> = serde_json::from_slice(body).ok();
-        let told = seen.filter(|seen| seen.status.is_some());
-        return Ok(Ended { reservation: told.map(|seen| view(id, seen)) });
+        let known = seen.filter(|seen| seen.status.is_some());
+        return Ok(Ended { reservation: known.map(|seen| view(id, seen)) });
     }
     match status {
         StatusCode::NOT_FOUND => Err(Refusal::Rejected(EndRejection::NoSuchReservation)),
@@ -47,8 +47,8 @@ pub fn ended_from_rest(
             if error.code == Code::ConcurrentModification {
                 return Err(Refusal::Failed(error));
             }
-            let intent = told(&value, &error, "payment_intent_id", "CURRENT");
-            let current = told(&value, &error, "status", "CURRENT_STATUS");
+            let intent = particular(&value, &error, "payment_intent_id", "CURRENT");
+            let current = particular(&value, &error, "status", "CURRENT_STATUS");
             Err(Refusal::Rejected(EndRejection::Illegal {
                 current: current.and_then(|text| Status::parse(&text)),
                 intent: intent.and_then(|text| PaymentIntentId::parse(&text).ok()),
@@ -95,7 +95,7 @@ fn failure(status: StatusCode, body: &[u8]) -> WireError {
 }
 
 /// A particular of a 409: from `details`, else beside the error, else inside it.
-fn told(value: &Value, error: &WireError, field: &str, reason: &str) -> Option<String> {
+fn particular(value: &Value, error: &WireError, field: &str, reason: &str) -> Option<String> {
     let detail = error.details.iter().find(|d| d.field == field && d.reason == reason);
     let places = [
         value.get(field),

@@ -35,7 +35,7 @@ fn reservation(status: Status) -> Reservation {
 const STATUSES: [Status; 4] = [Status::Hold, Status::Confirmed, Status::Cancelled, Status::Expired];
 
 #[test]
-fn every_end_is_the_same_after_the_journey() {
+fn every_end_round_trips() {
     let text = |text: &str| Some(Arc::<str>::from(text));
     for end in [
         End::Confirmed { order: Some(OrderId::of(&id())), intent: Some(intent()) },
@@ -54,7 +54,7 @@ fn every_end_is_the_same_after_the_journey() {
 }
 
 #[test]
-fn a_patch_to_a_status_that_is_no_end_is_refused() {
+fn a_patch_to_a_status_that_is_not_an_end_is_refused() {
     for status in ["", "HOLD", "confirmed", "REFUNDED"] {
         let patch = Patch { status: status.into(), ..Patch::default() };
         assert_eq!(command_of(id(), &patch).unwrap_err().code, Code::InvalidArgument, "{status}");
@@ -76,7 +76,7 @@ fn a_patch_of_an_earlier_sender_leaves_the_inventory_to_the_receiver() {
 }
 
 #[test]
-fn a_reservation_is_the_same_after_the_journey() {
+fn a_reservation_round_trips() {
     for status in STATUSES {
         let reservation = reservation(status);
         let body = serde_json::to_vec(&shown(&reservation)).unwrap();
@@ -97,7 +97,7 @@ fn a_reservation_is_the_same_after_the_journey() {
 }
 
 #[test]
-fn every_refusal_is_the_same_after_the_journey() {
+fn every_refusal_round_trips() {
     let mut all =
         vec![EndRejection::NoSuchReservation, EndRejection::Illegal { current: None, intent: None }];
     for status in STATUSES {
@@ -112,7 +112,7 @@ fn every_refusal_is_the_same_after_the_journey() {
 }
 
 #[test]
-fn the_409_has_the_shape_of_the_contract() {
+fn the_409_has_the_documented_shape() {
     let rejection = EndRejection::Illegal { current: Some(Status::Confirmed), intent: Some(intent()) };
     let (status, body) = end_rejection_to_rest(&id(), &rejection, Some("abc".into()));
     assert_eq!(status, StatusCode::CONFLICT);
@@ -121,7 +121,7 @@ fn the_409_has_the_shape_of_the_contract() {
         serde_json::json!({
             "error": {
                 "code": "FAILED_PRECONDITION",
-                "message": "the reservation is CONFIRMED and cannot be brought there",
+                "message": "the reservation is CONFIRMED and does not allow this change",
                 "trace_id": "abc",
                 "details": [
                     {"field": "status", "reason": "CURRENT_STATUS", "value": "CONFIRMED"},

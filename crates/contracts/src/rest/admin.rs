@@ -239,7 +239,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_section_is_made_of_exactly_one_thing() {
+    fn a_section_has_exactly_one_layout() {
         let section = |text: &str| serde_json::from_str::<Section>(text).unwrap();
         let rows = section(r#"{"id":"a","price":1,"rows":[{"row":"A","from":1,"to":9}]}"#);
         assert!(matches!(rows.layout(), Ok(Layout::Rows([Row { from: 1, to: 9, .. }]))));
@@ -251,7 +251,7 @@ mod tests {
     }
 
     #[test]
-    fn a_show_with_a_slip_is_refused() {
+    fn a_show_with_a_mistake_is_refused() {
         for bad in [
             r#"{"name":"x","sections":[{"id":"a","price":-1,"capacity":5}]}"#,
             r#"{"name":"x","sections":[{"id":"a","price":1,"capacity":-5}]}"#,

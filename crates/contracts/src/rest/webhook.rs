@@ -64,7 +64,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_webhook_is_the_same_after_the_journey() {
+    fn a_webhook_round_trips() {
         let text = r#"{"type":"payment.approved","reservation_id":"rsv_1","payment_intent_id":"pay_1","amount":120000,"currency":"KRW","ts":"2025-01-23T10:00:00.000Z"}"#;
         let webhook: PaymentWebhook = serde_json::from_str(text).unwrap();
         assert_eq!(serde_json::to_string(&webhook).unwrap(), text);

@@ -13,7 +13,7 @@ fn seat() -> SeatView {
 }
 
 #[test]
-fn a_seat_is_the_same_after_the_journey() {
+fn a_seat_round_trips() {
     for status in [SeatStatus::Available, SeatStatus::Held, SeatStatus::Sold, SeatStatus::Blocked] {
         let seat = SeatView { status, ..seat() };
         assert_eq!(seat_from_proto(seat_to_proto(&seat), SeatStatus::Available), Some(seat));
