@@ -1,7 +1,5 @@
 //! Giving money back.
 
-use crate::faulty::Mishap;
-use crate::manual::until;
 use crate::world::{Running, STEP, World};
 use core::time::Duration;
 use domain::id::PaymentIntentId;
@@ -12,6 +10,8 @@ use payment::{Cancellation, Refusal};
 use ports::payments::CancelPayment;
 use ports::store::Write;
 use ports::{CallContext, Payments, Trace};
+use testkit::Fate;
+use testkit::until;
 
 fn command(intent: &PaymentIntentId, key: &str) -> CancelPayment {
     CancelPayment { intent: intent.clone(), reason: "no seat".into(), idempotency_key: key.into() }
@@ -60,7 +60,7 @@ async fn cancelling_again_and_at_once_refunds_once() {
 /// The buyer's first answer was lost and the money was given back meanwhile. An error would mean
 /// that nothing was taken.
 #[tokio::test]
-async fn asking_again_for_money_that_was_given_back_tells_so() {
+async fn a_repetition_after_a_refund_answers_refunded() {
     let world = World::new().await;
     let running = world.start();
     let intent = running.pay(Scenario::Approve).await.payment.intent;
@@ -79,7 +79,7 @@ async fn a_refund_whose_answer_was_lost_runs_once() {
     let running = world.start();
     let intent = running.pay(Scenario::Approve).await.payment.intent;
     world.store.on_commit(|writes| {
-        writes.iter().any(|write| &*write.key().sort == "refund").then_some(Mishap::AnswerLost)
+        writes.iter().any(|write| &*write.key().sort == "refund").then_some(Fate::AnswerLost)
     });
     let answer = cancel(&running, &intent, "k").await.unwrap();
     assert_eq!(answer.cancelled.refunded, 120_000);
@@ -97,7 +97,7 @@ async fn a_refund_that_was_not_stored_did_not_happen() {
     world.store.on_commit(|writes| {
         let is_refund =
             writes.iter().any(|write| matches!(write, Write::Put { key, .. } if &*key.sort == "refund"));
-        is_refund.then_some(Mishap::Fails)
+        is_refund.then_some(Fate::Failed)
     });
     assert!(matches!(cancel(&running, &intent, "k").await, Err(Refusal::Failed(_))));
     world.store.heal();

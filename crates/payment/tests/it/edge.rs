@@ -76,7 +76,7 @@ async fn created(client: &mut Client, request: proto::CreatePaymentIntentRequest
 }
 
 #[tokio::test]
-async fn a_payment_goes_its_way_over_grpc() {
+async fn a_payment_succeeds_over_grpc() {
     let world = World::new().await;
     let mut served = serve(&world, None).await;
     let client = &mut served.client;
@@ -169,7 +169,7 @@ async fn bad_input_is_refused_and_changes_nothing() {
 }
 
 #[tokio::test]
-async fn requests_about_payments_that_are_not_there_are_refused_in_band() {
+async fn requests_about_unknown_payments_are_refused_in_band() {
     let world = World::new().await;
     let mut served = serve(&world, None).await;
     let client = &mut served.client;
@@ -274,7 +274,7 @@ async fn card_data_is_never_stored() {
         ..Default::default()
     };
     served.client.process_payment(request).await.unwrap();
-    let rows = format!("{:?}", ports::Store::scan(&*world.store.inner, None, 100).await.unwrap());
+    let rows = format!("{:?}", ports::Store::scan(&**world.store.inner(), None, 100).await.unwrap());
     assert!(rows.contains("pay_") && !rows.contains("4242") && !rows.contains("Gildong"), "{rows}");
     served.stop().await;
 }
@@ -305,7 +305,7 @@ async fn an_operator_reads_a_payment_with_the_token_only() {
 
 /// The event and the webhook of an answered call are still sent, or stay in the outbox.
 #[tokio::test]
-async fn a_shutdown_ends_and_a_restart_goes_on() {
+async fn a_shutdown_ends_and_a_restart_continues() {
     let world = World::new().await;
     let mut served = serve(&world, None).await;
     let delayed = proto::CreatePaymentIntentRequest { scenario: PaymentScenario::Delay as i32, ..create() };

@@ -52,7 +52,7 @@ async fn a_key_belongs_to_its_person_and_its_request() {
 async fn an_intent_whose_answer_was_lost_is_found_again() {
     let world = World::new().await;
     let running = world.start();
-    world.store.on_commit(|_| Some(crate::faulty::Mishap::AnswerLost));
+    world.store.on_commit(|_| Some(testkit::Fate::AnswerLost));
     for command in [keyed("k1"), intent("rsv_1", Scenario::Approve)] {
         let (row, _) = running.service.create(command, &Trace::default()).await.unwrap();
         assert_eq!(running.service.get(&row.payment.intent).await.unwrap().payment, row.payment);
@@ -63,11 +63,11 @@ async fn an_intent_whose_answer_was_lost_is_found_again() {
 }
 
 #[tokio::test]
-async fn a_store_that_fails_changes_nothing_and_is_told() {
+async fn a_failing_store_changes_nothing_and_is_reported() {
     let world = World::new().await;
     let running = world.start();
     let (row, _) = running.service.create(keyed("k1"), &Trace::default()).await.unwrap();
-    world.store.on_commit(|_| Some(crate::faulty::Mishap::Fails));
+    world.store.on_commit(|_| Some(testkit::Fate::Failed));
     let refused = running.service.process(&row.payment.intent, &Trace::default()).await;
     assert!(matches!(refused, Err(Refusal::Failed(_))), "{refused:?}");
     world.store.heal();

@@ -10,10 +10,3 @@ mod outcomes;
 mod receiver;
 mod webhooks;
 mod world;
-
-#[path = "../../../outbox/tests/relay/faulty.rs"]
-#[allow(dead_code, reason = "the outbox's tests use all of it")]
-mod faulty;
-#[path = "../../../outbox/tests/relay/manual.rs"]
-#[allow(dead_code, reason = "the outbox's tests use all of it")]
-mod manual;

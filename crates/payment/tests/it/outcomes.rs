@@ -1,7 +1,5 @@
 //! Payments reach their outcome once, and status, event and webhook agree.
 
-use crate::faulty::Mishap;
-use crate::manual::until;
 use crate::world::{STEP, World, intent};
 use core::time::Duration;
 use domain::event::{Fact, Kind};
@@ -10,6 +8,8 @@ use payment::rows::Delivery;
 use payment::{Refusal, SimulateWebhook};
 use ports::Trace;
 use ports::store::Write;
+use testkit::Fate;
+use testkit::until;
 
 /// Trap T-M4.
 #[tokio::test]
@@ -55,7 +55,7 @@ async fn an_outcome_is_one_commit() {
     world.store.on_commit(move |writes| {
         let keys = |write: &Write| write.key().sort.split('#').next().unwrap().to_owned();
         commits.lock().unwrap().push(writes.iter().map(keys).collect::<Vec<_>>());
-        Some(Mishap::Fails)
+        Some(Fate::Failed)
     });
     running.service.process(&row.payment.intent, &Trace::default()).await.unwrap_err();
     let mut together = seen.lock().unwrap()[0].clone();
@@ -92,7 +92,7 @@ async fn an_outcome_whose_answer_was_lost_is_not_decided_again() {
     let running = world.start();
     let (row, _) =
         running.service.create(intent("rsv_1", Scenario::Approve), &Trace::default()).await.unwrap();
-    world.store.on_commit(|_| Some(Mishap::AnswerLost));
+    world.store.on_commit(|_| Some(Fate::AnswerLost));
     let row = running.service.process(&row.payment.intent, &Trace::default()).await.unwrap();
     assert_eq!(row.payment.status, Status::Captured);
     world.store.heal();
@@ -210,7 +210,7 @@ async fn a_crash_in_the_middle_of_a_delay_loses_nothing() {
 
 /// The handler was dropped between its commit and its announcement: no memory holds the outcome.
 #[tokio::test]
-async fn an_outcome_that_nobody_announced_is_found() {
+async fn an_unannounced_outcome_is_found() {
     let world = World::new().await;
     let running = world.start();
     let (row, _) =

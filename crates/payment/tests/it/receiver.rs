@@ -1,6 +1,5 @@
 //! A receiver of webhooks on a real socket, and the HTTP client that posts to it.
 
-use crate::manual::ManualClock;
 use async_trait::async_trait;
 use axum::Router;
 use axum::extract::State;
@@ -16,6 +15,7 @@ use hyper_util::rt::TokioExecutor;
 use payment::{WebhookPost, WebhookRequest};
 use ports::{Clock, Fault};
 use std::sync::{Arc, Mutex};
+use testkit::ManualClock;
 
 pub(crate) const SECRET: &str = "whsec_test";
 

@@ -1,6 +1,5 @@
 //! Webhooks are signed, retried, and recorded on their rows.
 
-use crate::manual::until;
 use crate::world::{STEP, World};
 use core::time::Duration;
 use domain::payment::{Outcome, Scenario, Status};
@@ -8,6 +7,7 @@ use http::StatusCode;
 use payment::SimulateWebhook;
 use payment::rows::Delivery;
 use ports::Trace;
+use testkit::until;
 
 async fn until_delivery(world: &World, delivery: Delivery) {
     let what = format!("a webhook is {}", delivery.as_str());
@@ -19,7 +19,7 @@ async fn until_delivery(world: &World, delivery: Delivery) {
 
 /// Trap T-M5. The receiver checks the signature and the age of each attempt before it counts it.
 #[tokio::test]
-async fn a_webhook_is_tried_again_after_1_2_4_and_8_seconds_and_then_given_up() {
+async fn a_webhook_is_retried_after_1_2_4_and_8_seconds_and_then_given_up() {
     let world = World::new().await;
     world.receiver.answer(StatusCode::INTERNAL_SERVER_ERROR);
     let running = world.start();
@@ -40,7 +40,7 @@ async fn a_webhook_is_tried_again_after_1_2_4_and_8_seconds_and_then_given_up() 
 }
 
 #[tokio::test]
-async fn a_webhook_that_is_taken_at_last_is_not_sent_again() {
+async fn an_accepted_webhook_is_not_sent_again() {
     let world = World::new().await;
     world.receiver.answer(StatusCode::SERVICE_UNAVAILABLE);
     let running = world.start();
@@ -83,7 +83,7 @@ async fn a_crash_after_the_answer_sends_the_webhook_again_under_its_id() {
     let running = world.start();
     world.store.on_commit(|writes| {
         let is_record = writes.len() == 1 && writes[0].key().sort.starts_with("webhook#");
-        is_record.then_some(crate::faulty::Mishap::Fails)
+        is_record.then_some(testkit::Fate::Failed)
     });
     running.pay(Scenario::Approve).await;
     world.until_webhooks(1).await;
@@ -125,7 +125,7 @@ async fn webhooks_can_be_late_and_doubled_and_still_agree() {
 }
 
 #[tokio::test]
-async fn a_late_outcome_comes_when_it_was_said() {
+async fn a_delayed_outcome_comes_at_its_time() {
     let world = World::new().await;
     let running = world.start();
     let row = running.pay(Scenario::Timeout).await;

@@ -1,8 +1,6 @@
 //! One data folder with the payment service's table and the event queue, for services that start
 //! and stop on it.
 
-use crate::faulty::{FaultyQueue, FaultyStore};
-use crate::manual::{ManualClock, until};
 use crate::receiver::{HttpPost, Receiver, SECRET};
 use adapter_embedded::{Engine, EngineOptions, QueueOptions};
 use contracts::payment::v1::PaymentMethod;
@@ -14,30 +12,20 @@ use domain::payment::{Scenario, ScenarioRules};
 use payment::rows::{AnyRow, PaymentRow, RefundRow, WebhookRow};
 use payment::{CreateIntent, Deps, Service, ServiceOptions, WebhookOptions, assemble};
 use ports::queue::Receive;
-use ports::{Entropy, Queue, Store, Tasks, Trace};
+use ports::{Queue, Store, Tasks, Trace};
 use runtime::Process;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use testkit::{FaultyQueue, FaultyStore, ManualClock, SeededEntropy, until};
 use tokio_util::sync::CancellationToken;
 
 pub(crate) const STEP: Duration = Duration::from_millis(20);
-
-/// Numbers for ids and jitter; each world counts on, so that ids do not repeat.
-#[derive(Default)]
-pub(crate) struct Counter(AtomicU64);
-
-impl Entropy for Counter {
-    fn next_u64(&self) -> u64 {
-        self.0.fetch_add(0x9E37_79B9_7F4A_7C15, Ordering::Relaxed)
-    }
-}
 
 pub(crate) struct World {
     pub(crate) clock: Arc<ManualClock>,
     pub(crate) store: Arc<FaultyStore>,
     pub(crate) queue: Arc<FaultyQueue>,
     pub(crate) receiver: Receiver,
-    entropy: Arc<Counter>,
+    entropy: Arc<SeededEntropy>,
     _folder: tempfile::TempDir,
 }
 
@@ -57,8 +45,8 @@ impl World {
         let store: Arc<dyn Store> = engine.store("payment").unwrap();
         let queue = engine.queue("events.fifo", QueueOptions::fifo()).unwrap();
         Self {
-            queue: Arc::new(FaultyQueue::new(queue, store.clone())),
-            store: Arc::new(FaultyStore::new(store)),
+            queue: Arc::new(FaultyQueue::over(queue, store.clone(), outbox::row_key)),
+            store: Arc::new(FaultyStore::over(store)),
             receiver: Receiver::start(clock.clone()).await,
             clock,
             entropy: Arc::default(),
@@ -107,7 +95,7 @@ impl World {
         let mut rows = Vec::new();
         let mut after = None;
         loop {
-            let page = self.store.inner.scan(after.as_ref(), 500).await.unwrap();
+            let page = self.store.inner().scan(after.as_ref(), 500).await.unwrap();
             let Some(last) = page.last() else { return rows };
             after = Some(last.key.clone());
             rows.extend(page.iter().filter_map(AnyRow::read).map(Result::unwrap));
@@ -132,7 +120,7 @@ impl World {
     /// Waits until the queue accepted this many events.
     pub(crate) async fn until_events(&self, count: usize) {
         let what = format!("{count} events on the queue");
-        until(&self.clock, STEP, &what, || async { self.queue.taken.lock().unwrap().len() >= count }).await;
+        until(&self.clock, STEP, &what, || async { self.queue.accepted().len() >= count }).await;
     }
 
     /// Waits until the receiver saw this many webhooks.
@@ -143,7 +131,7 @@ impl World {
 
     /// Lets the whole background catch up: the event and webhook of another payment go through it.
     pub(crate) async fn settle(&self, running: &Running) {
-        let (events, seen) = (self.queue.taken.lock().unwrap().len(), self.receiver.seen().len());
+        let (events, seen) = (self.queue.accepted().len(), self.receiver.seen().len());
         let (row, _) =
             running.service.create(intent("rsv_settle", Scenario::Approve), &Trace::default()).await.unwrap();
         running.service.process(&row.payment.intent, &Trace::default()).await.unwrap();
