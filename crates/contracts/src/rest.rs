@@ -7,5 +7,6 @@
 
 pub mod admin;
 pub mod gateway;
+pub mod payment;
 pub mod reservation;
 pub mod webhook;

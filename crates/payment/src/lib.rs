@@ -19,6 +19,7 @@ mod service;
 mod words;
 
 pub use config::Config;
+pub use edge::rest::openapi;
 pub use metrics::PaymentMetrics;
 pub use refusal::{Refusal, Told};
 pub use serve::{Background, Deps, Listeners, assemble, run};

@@ -4,6 +4,7 @@ use super::{Code, rpc_status};
 use crate::common::v1 as common;
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
+use utoipa::ToSchema;
 
 /// A refusal or failure with everything its receiver may know.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -20,7 +21,7 @@ pub struct WireError {
 }
 
 /// One typed particular of an error.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Detail {
     /// What it is about, such as `seat_ids`.
     #[serde(default)]
@@ -34,14 +35,14 @@ pub struct Detail {
 }
 
 /// The JSON body of every error: `{"error":{"code","message","trace_id","details"?}}`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct ErrorBody {
     /// The error.
     pub error: ErrorBodyInner,
 }
 
 /// What stands under `error`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct ErrorBodyInner {
     /// [`Code::as_str`].
     #[serde(default)]

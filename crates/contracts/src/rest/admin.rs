@@ -2,9 +2,10 @@
 
 use crate::error::{Code, WireError};
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 /// `POST /admin/shows`.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct CreateShow {
     /// The show's id; derived from its content if left out, so that repeating a request makes no
@@ -24,7 +25,7 @@ pub struct CreateShow {
 }
 
 /// One section of a show: exactly one of `rows`, `seats` and `capacity`.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Section {
     /// Unique within the show.
@@ -46,7 +47,7 @@ pub struct Section {
 }
 
 /// One row: the seats `from` to `to`, both included.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Row {
     /// Its name.
@@ -58,7 +59,7 @@ pub struct Row {
 }
 
 /// The rules of a show's waiting room.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct WaitingRoom {
     /// People admitted per second, above 0.
@@ -103,7 +104,7 @@ impl Section {
 }
 
 /// The answer to [`CreateShow`].
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct ShowCreated {
     /// The show.
     pub event_id: String,
@@ -112,7 +113,7 @@ pub struct ShowCreated {
 }
 
 /// `GET /admin/shows/{id}`.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Show {
     /// The show.
     pub event_id: String,
@@ -130,7 +131,7 @@ pub struct Show {
 }
 
 /// The counts of a section: `remaining + held + sold + blocked = total`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct SectionCounts {
     /// The section.
     pub id: String,
@@ -154,7 +155,7 @@ pub struct SectionCounts {
 }
 
 /// Whether buyers choose the seats of a section by name.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Kind {
     /// Each seat has a name.
@@ -175,7 +176,7 @@ impl Kind {
 }
 
 /// `GET /admin/shows/{id}/seats?section=`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Seats {
     /// The show.
     pub event_id: String,
@@ -186,7 +187,7 @@ pub struct Seats {
 }
 
 /// A seat in [`Seats`].
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Seat {
     /// Its id.
     pub id: String,
@@ -201,14 +202,14 @@ pub struct Seat {
 }
 
 /// `GET /admin/shows`.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Shows {
     /// Every show, by id.
     pub shows: Vec<Show>,
 }
 
 /// `POST /admin/shows/{id}/block` and `…/unblock`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct SeatList {
     /// The seats.
@@ -216,7 +217,7 @@ pub struct SeatList {
 }
 
 /// The answer to [`SeatList`].
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct SeatsChanged {
     /// The seats that are now in the requested state.
     pub changed: Vec<String>,
@@ -225,7 +226,7 @@ pub struct SeatsChanged {
 }
 
 /// A seat that could not be blocked or unblocked.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct SeatRefused {
     /// The seat.
     pub seat_id: String,

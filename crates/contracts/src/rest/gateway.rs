@@ -1,9 +1,10 @@
 //! Bodies of gateway-api (`docs/contracts.md#gateway-api`).
 
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 /// `POST /queue/join`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Join {
     /// The show.
@@ -14,7 +15,7 @@ pub struct Join {
 }
 
 /// The answer to [`Join`], status 202.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Joined {
     /// The ticket; every later call about this position names it.
     pub waiting_token: String,
@@ -29,7 +30,7 @@ pub struct Joined {
 }
 
 /// The state of a position in the line.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum QueueStatus {
     /// In line.
@@ -55,7 +56,7 @@ impl QueueStatus {
 }
 
 /// The answer of `GET /queue/status`, and each event of `GET /queue/stream`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Status {
     /// The state of the position.
     pub status: QueueStatus,
@@ -80,7 +81,7 @@ pub struct Status {
 }
 
 /// `POST /queue/enter`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Enter {
     /// The ticket.
@@ -88,7 +89,7 @@ pub struct Enter {
 }
 
 /// The answer to [`Enter`].
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Entered {
     /// `granted`.
     pub admission: String,
@@ -99,14 +100,14 @@ pub struct Entered {
 }
 
 /// The answer of `POST /queue/leave`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Left {
     /// `left`.
     pub status: QueueStatus,
 }
 
 /// The answer of `GET /events`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Events {
     /// Every show on sale.
     pub events: Vec<Event>,
@@ -115,7 +116,7 @@ pub struct Events {
 }
 
 /// A show in [`Events`].
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Event {
     /// The show.
     pub event_id: String,
@@ -132,7 +133,7 @@ pub struct Event {
 }
 
 /// The answer of `GET /events/{id}/availability`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Availability {
     /// The show.
     pub event_id: String,
@@ -151,7 +152,7 @@ pub struct Availability {
 }
 
 /// A section in [`Availability`].
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Section {
     /// Its id.
     pub id: String,
@@ -172,7 +173,7 @@ pub struct Section {
 }
 
 /// The answer of `GET /events/{id}/seats`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Seats {
     /// The show.
     pub event_id: String,
@@ -185,7 +186,7 @@ pub struct Seats {
 }
 
 /// A seat in [`Seats`].
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Seat {
     /// Its id.
     pub seat_id: String,
@@ -200,7 +201,7 @@ pub struct Seat {
 }
 
 /// `POST /reservations`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Reserve {
     /// The show.
@@ -220,7 +221,7 @@ pub struct Reserve {
 }
 
 /// The answer to [`Reserve`], status 201.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Reserved {
     /// The new reservation.
     pub reservation_id: String,
@@ -243,7 +244,7 @@ pub struct Reserved {
 }
 
 /// The answer of `GET /reservations/{id}`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Reservation {
     /// The reservation.
     pub reservation_id: String,
@@ -278,7 +279,7 @@ pub struct Reservation {
 }
 
 /// `POST /payment/intent`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Intent {
     /// The reservation to pay for.
@@ -294,7 +295,7 @@ pub struct Intent {
 }
 
 /// The answer to [`Intent`].
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct IntentMade {
     /// The payment.
     pub payment_intent_id: String,
@@ -305,7 +306,7 @@ pub struct IntentMade {
 }
 
 /// `POST /payment/process`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Process {
     /// The payment.
@@ -315,7 +316,7 @@ pub struct Process {
 }
 
 /// The answer of `GET /payment/{id}/status`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Payment {
     /// The payment.
     pub payment_intent_id: String,

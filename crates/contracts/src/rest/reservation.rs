@@ -1,9 +1,10 @@
 //! Bodies of reservation-api (`docs/contracts.md#reservation-api`).
 
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 /// `POST /v1/reservations`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Create {
     /// The show.
@@ -25,7 +26,7 @@ pub struct Create {
 }
 
 /// The answer to [`Create`], status 201.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Created {
     /// The new reservation.
     pub reservation_id: String,
@@ -46,7 +47,7 @@ pub struct Created {
 }
 
 /// `POST /v1/reservations/{id}/confirm`.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Confirm {
     /// The payment; may be left out where the reservation knows it.
@@ -55,7 +56,7 @@ pub struct Confirm {
 }
 
 /// The answer to [`Confirm`].
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Confirmed {
     /// The order.
     pub order_id: String,
@@ -64,7 +65,7 @@ pub struct Confirmed {
 }
 
 /// `POST /v1/reservations/{id}/cancel`; the body may be left out.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Cancel {
     /// Why, for people.
@@ -73,14 +74,14 @@ pub struct Cancel {
 }
 
 /// The answer to [`Cancel`].
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct StatusOnly {
     /// `CANCELLED`.
     pub status: String,
 }
 
 /// `PATCH /internal/reservations/{id}`.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Patch {
     /// `CONFIRMED`, `CANCELLED` or `EXPIRED`.
@@ -104,7 +105,7 @@ pub struct Patch {
 
 /// A reservation as its service returns it: `GET` and `PATCH /internal/reservations/{id}`, `GET
 /// /v1/reservations/{id}`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Shown {
     /// The reservation.
     pub reservation_id: String,
@@ -177,7 +178,7 @@ pub struct Seen {
 
 /// The body of a 409: the usual error and, for clients that do not read `details`, the
 /// reservation's present state beside it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Illegal {
     /// The error.
     pub error: crate::error::ErrorBodyInner,

@@ -2,6 +2,7 @@
 //! (`docs/contracts.md#payment-sim-api`).
 
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 /// Name of the header with the webhook's id, the same at every attempt.
 pub const ID_HEADER: &str = "x-webhook-id";
@@ -11,7 +12,7 @@ pub const TIMESTAMP_HEADER: &str = "x-webhook-timestamp";
 pub const SIGNATURE_HEADER: &str = "x-webhook-signature";
 
 /// `POST /internal/payment/webhook`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct PaymentWebhook {
     /// `payment.approved` or `payment.failed`.
@@ -33,7 +34,7 @@ pub struct PaymentWebhook {
 }
 
 /// A time as providers write it: RFC 3339, or a number of seconds or milliseconds since 1970.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(untagged)]
 pub enum Moment {
     /// RFC 3339; what payment-sim-api writes.
@@ -43,7 +44,7 @@ pub enum Moment {
 }
 
 /// The answer of the receiver.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Received {
     /// Always true.
     pub received: bool,

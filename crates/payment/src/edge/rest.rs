@@ -5,33 +5,54 @@ use crate::rows::{AnyRow, PaymentRow, RefundRow, WebhookRow};
 use crate::service::{ListPayments, Service};
 use axum::Router;
 use axum::extract::{Path, State};
-use axum::routing::get;
+use contracts::rest::payment as body;
 use contracts::time::rfc3339;
 use domain::id::{PaymentIntentId, ReservationId};
 use domain::payment::Outcome;
 use http::HeaderMap;
 use runtime::Process;
-use runtime::http::{ErrorReply, Json, trace_of};
+use runtime::http::{
+    ErrorReply, Json, base_routes, document, instrument, internal_token, openapi_route, trace_of,
+};
 use secrecy::SecretString;
-use serde_json::{Value, json};
+use utoipa::openapi::OpenApi;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
 
-/// The routes of the HTTP port. `GET /admin/payments/{id}` accepts the id of an intent or of a
-/// reservation and answers `{"payments":[{…,"refund":{…}?,"webhooks":[…]}]}`. With a configured
-/// token it requires the header `X-Internal-Token`.
-pub(crate) fn router(service: Service, process: &Process, token: Option<SecretString>) -> Router {
-    let admin = Router::new()
-        .route("/admin/payments/{id}", get(payments))
-        .layer(runtime::http::internal_token(token))
-        .with_state(service);
-    let routes = runtime::http::base_routes(process).merge(admin);
-    runtime::http::instrument(routes, &process.metrics)
+/// The description of every route of the service, without the probes.
+pub fn openapi() -> OpenApi {
+    document(
+        "payment-sim-api",
+        "The simulated payment provider's administration. Payments go over gRPC.",
+        routes().into_openapi(),
+    )
 }
 
+/// The router of the HTTP port. With a configured token `/admin/…` requires `X-Internal-Token`.
+pub(crate) fn router(service: Service, process: &Process, token: Option<SecretString>) -> Router {
+    let (admin, _) = routes().split_for_parts();
+    let admin = admin.layer(internal_token(token)).with_state(service);
+    let routes = base_routes(process).merge(admin).merge(openapi_route(&openapi()));
+    instrument(routes, &process.metrics)
+}
+
+fn routes() -> OpenApiRouter<Service> {
+    OpenApiRouter::new().routes(routes!(payments))
+}
+
+/// Reads the payment of an intent, or the payments for a reservation.
+#[utoipa::path(
+    get,
+    path = "/admin/payments/{id}",
+    params(("id" = String, Path, description = "The id of an intent or of a reservation.")),
+    responses((status = 200, description = "The payments.", body = body::Payments)),
+    security(("internal_token" = [])),
+)]
 async fn payments(
     State(service): State<Service>,
     Path(id): Path<String>,
     headers: HeaderMap,
-) -> Result<Json<Value>, ErrorReply> {
+) -> Result<Json<body::Payments>, ErrorReply> {
     let trace = trace_of(&headers);
     found(&service, &id).await.map(Json).map_err(|refusal| {
         let (Told::InBand(error) | Told::Status(error)) = refusal.told();
@@ -39,7 +60,7 @@ async fn payments(
     })
 }
 
-async fn found(service: &Service, id: &str) -> Result<Value, Refusal> {
+async fn found(service: &Service, id: &str) -> Result<body::Payments, Refusal> {
     let invalid = |why: domain::id::InvalidId| Refusal::invalid("id", format!("id {why}"));
     let intent = PaymentIntentId::parse(id).map_err(invalid)?;
     let intents = match service.get(&intent).await {
@@ -56,68 +77,66 @@ async fn found(service: &Service, id: &str) -> Result<Value, Refusal> {
     }
     let mut payments = Vec::new();
     for intent in intents {
-        payments.push(shown(service.history(&intent).await?));
+        payments.extend(payment(service.history(&intent).await?));
     }
-    Ok(json!({ "payments": payments }))
+    Ok(body::Payments { payments })
 }
 
-fn shown(rows: Vec<AnyRow>) -> Value {
-    let (mut payment, mut webhooks) = (json!({}), Vec::new());
-    let mut refund = None;
-    for row in &rows {
+/// The body of a payment from all of its rows; `None` without the payment's own row.
+fn payment(rows: Vec<AnyRow>) -> Option<body::Payment> {
+    let (mut payment, mut refund, mut webhooks) = (None, None, Vec::new());
+    for row in rows {
         match row {
-            AnyRow::Payment(row) => payment = payment_json(row),
-            AnyRow::Refund(row) => refund = Some(refund_json(row)),
-            AnyRow::Webhook(row) => webhooks.push(webhook_json(row)),
+            AnyRow::Payment(row) => payment = Some(row),
+            AnyRow::Refund(row) => refund = Some(refund_body(row)),
+            AnyRow::Webhook(row) => webhooks.push(webhook_body(row)),
         }
     }
-    if let Some(refund) = refund {
-        payment["refund"] = refund;
-    }
-    payment["webhooks"] = webhooks.into();
-    payment
+    payment.map(|row| body::Payment { refund, webhooks, ..payment_body(row) })
 }
 
-fn payment_json(row: &PaymentRow) -> Value {
-    let payment = &row.payment;
-    json!({
-        "payment_intent_id": payment.intent.as_str(),
-        "reservation_id": payment.reservation.as_str(),
-        "user_id": payment.person.as_ref().map(|person| person.as_str()),
-        "status": payment.status.as_str(),
-        "amount": payment.amount.amount,
-        "currency": payment.amount.currency.as_str(),
-        "refunded": payment.refunded,
-        "error_code": payment.error_code.as_deref(),
-        "scenario": row.scenario.as_str(),
-        "created_at": rfc3339(payment.created_at),
-        "updated_at": rfc3339(payment.updated_at),
-        "decided_at": row.decided_at.map(rfc3339),
-        "scheduled_at": row.scheduled.as_ref().map(|next| rfc3339(next.at)),
-        "scheduled": row.scheduled.as_ref().map(|next| match next.outcome {
-            Outcome::Approved => "approved",
-            Outcome::Failed { .. } => "failed",
+fn payment_body(row: PaymentRow) -> body::Payment {
+    let payment = row.payment;
+    body::Payment {
+        payment_intent_id: payment.intent.to_string(),
+        reservation_id: payment.reservation.to_string(),
+        user_id: payment.person.map(|person| person.to_string()),
+        status: payment.status.as_str().to_owned(),
+        amount: payment.amount.amount,
+        currency: payment.amount.currency.as_str().to_owned(),
+        refunded: payment.refunded,
+        error_code: payment.error_code.map(|code| code.to_string()),
+        scenario: row.scenario.as_str().to_owned(),
+        created_at: rfc3339(payment.created_at),
+        updated_at: rfc3339(payment.updated_at),
+        decided_at: row.decided_at.map(rfc3339),
+        scheduled_at: row.scheduled.as_ref().map(|next| rfc3339(next.at)),
+        scheduled: row.scheduled.map(|next| match next.outcome {
+            Outcome::Approved => "approved".to_owned(),
+            Outcome::Failed { .. } => "failed".to_owned(),
         }),
-        "trace_id": row.trace.trace_id.as_deref(),
-    })
+        trace_id: row.trace.trace_id.map(|id| id.to_string()),
+        refund: None,
+        webhooks: Vec::new(),
+    }
 }
 
-fn refund_json(row: &RefundRow) -> Value {
-    json!({
-        "amount": row.amount.amount,
-        "currency": row.amount.currency.as_str(),
-        "reason": &*row.reason,
-        "refunded_at": rfc3339(row.at),
-    })
+fn refund_body(row: RefundRow) -> body::Refund {
+    body::Refund {
+        amount: row.amount.amount,
+        currency: row.amount.currency.as_str().to_owned(),
+        reason: row.reason.to_string(),
+        refunded_at: rfc3339(row.at),
+    }
 }
 
-fn webhook_json(row: &WebhookRow) -> Value {
-    json!({
-        "webhook_id": &*row.id,
-        "delivery": row.delivery.as_str(),
-        "attempts": row.attempts,
-        "due_at": rfc3339(row.due_at),
-        "last_error": row.last_error.as_deref(),
-        "created_at": rfc3339(row.created_at),
-    })
+fn webhook_body(row: WebhookRow) -> body::Webhook {
+    body::Webhook {
+        webhook_id: row.id.to_string(),
+        delivery: row.delivery.as_str().to_owned(),
+        attempts: row.attempts,
+        due_at: rfc3339(row.due_at),
+        last_error: row.last_error.map(|error| error.to_string()),
+        created_at: rfc3339(row.created_at),
+    }
 }
