@@ -52,7 +52,7 @@ impl fmt::Display for Table {
 pub enum ReadError {
     /// No reader of its table accepts it. Some readers cannot distinguish a row of another kind
     /// from one with a missing part.
-    #[error("the {table} row {}/{} is of no kind that is known, or lacks a part", .key.partition, .key.sort)]
+    #[error("the {table} row {}/{} is of an unknown kind or lacks a part", .key.partition, .key.sort)]
     Unknown {
         /// Its table.
         table: Table,
@@ -71,7 +71,7 @@ pub enum ReadError {
     },
     /// A show has its own row, which is written last, but some rows of its sections are missing or
     /// make no sense.
-    #[error("the show {show} is without its definition")]
+    #[error("the show {show} has no complete definition")]
     Undefined {
         /// The show.
         show: Arc<str>,

@@ -19,20 +19,20 @@ fn delete(census: &mut Census, table: Table, row: &Row) {
 }
 
 /// A world as text that does not depend on the order of its lists.
-fn words(world: &World) -> Vec<String> {
+fn lines(world: &World) -> Vec<String> {
     fn list<T: fmt::Debug>(items: &[T]) -> Vec<String> {
         items.iter().map(|item| format!("{item:?}")).collect()
     }
-    let mut words = list(&world.sections);
-    words.extend(list(&world.seats));
-    words.extend(list(&world.holds));
-    words.extend(list(&world.reservations));
-    words.extend(world.idempotency.iter().map(|id| format!("a key of {id}")));
-    words.extend(list(&world.payments));
-    words.extend(list(&world.refunds));
-    words.sort();
-    words.push(format!("{} events", world.outbox_pending));
-    words
+    let mut lines = list(&world.sections);
+    lines.extend(list(&world.seats));
+    lines.extend(list(&world.holds));
+    lines.extend(list(&world.reservations));
+    lines.extend(world.idempotency.iter().map(|id| format!("a key of {id}")));
+    lines.extend(list(&world.payments));
+    lines.extend(list(&world.refunds));
+    lines.sort();
+    lines.push(format!("{} events", world.outbox_pending));
+    lines
 }
 
 #[test]
@@ -119,7 +119,7 @@ fn a_definition_that_lost_does_not_count() {
 }
 
 #[test]
-fn a_show_without_its_definition_is_told() {
+fn a_show_without_its_definition_is_reported() {
     let mut census = Census::new();
     let rows = show_rows(&show(50));
     for row in &rows {
@@ -128,11 +128,11 @@ fn a_show_without_its_definition_is_told() {
     census.complete().unwrap();
     delete(&mut census, Inventory, &rows[1]);
     let error = census.complete().unwrap_err();
-    assert_eq!(error.to_string(), "the show a#show is without its definition");
+    assert_eq!(error.to_string(), "the show a#show has no complete definition");
 }
 
 #[test]
-fn what_cannot_be_read_is_refused_by_its_key_and_changes_nothing() {
+fn an_unreadable_row_is_refused_by_its_key_and_changes_nothing() {
     let mut census = Census::new();
     let strange = |partition: &str, sort: &str| {
         let attributes = Attributes::new().with("status", "STRANGE");
@@ -148,7 +148,7 @@ fn what_cannot_be_read_is_refused_by_its_key_and_changes_nothing() {
     for (table, row) in &rows {
         put(&mut census, *table, row);
     }
-    let before = words(census.world());
+    let before = lines(census.world());
     for (table, row) in &rows {
         let damaged = strange(&row.key.partition, &row.key.sort);
         let error = census.set(*table, &row.key, Some(&damaged)).unwrap_err();
@@ -166,7 +166,7 @@ fn what_cannot_be_read_is_refused_by_its_key_and_changes_nothing() {
         let refused = census.set(*table, &row.key, Some(row));
         assert!(matches!(refused, Err(ReadError::Unknown { .. })), "{table} {:?}: {refused:?}", row.key);
     }
-    assert_eq!(words(census.world()), before);
+    assert_eq!(lines(census.world()), before);
 }
 
 #[test]
@@ -205,7 +205,7 @@ fn a_census_kept_up_to_date_equals_one_taken_at_the_end() {
             for ((table, key), row) in &stored {
                 taken.set(*table, key, Some(row)).unwrap();
             }
-            assert_eq!(words(census.world()), words(taken.world()), "after step {step}");
+            assert_eq!(lines(census.world()), lines(taken.world()), "after step {step}");
         }
     }
 }

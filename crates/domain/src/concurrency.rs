@@ -252,7 +252,7 @@ mod tests {
     proptest! {
         #![proptest_config(ProptestConfig { cases: 48, ..ProptestConfig::default() })]
         #[test]
-        fn it_uses_what_there_is_without_piling_up(latency_ms in 1u64..150, capacity in 200u32..10_000) {
+        fn it_uses_the_capacity_without_piling_up(latency_ms in 1u64..150, capacity in 200u32..10_000) {
             let (latency, capacity) = (latency_ms as f64 / 1e3, f64::from(capacity));
             let mut found = Concurrency::new(Duration::ZERO);
             let mut now = Duration::ZERO;

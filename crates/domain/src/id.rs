@@ -141,7 +141,7 @@ impl OrderId {
     /// A reservation id from elsewhere keeps its whole text behind `ord-`, so `rsv_a` and `a` have
     /// different orders. If the result is too long, a hash of the reservation id replaces its tail
     /// (FNV-1a, 64 bits).
-    pub fn of(reservation: &ReservationId) -> Self {
+    pub fn for_reservation(reservation: &ReservationId) -> Self {
         let text = match reservation.as_str().strip_prefix("rsv_") {
             Some(tail) => format!("ord_{tail}"),
             None => format!("ord-{reservation}"),
@@ -173,13 +173,17 @@ mod tests {
     #[test]
     fn an_order_id_is_a_function_of_the_reservation() {
         let reservation = ReservationId::parse("rsv_abc").expect("valid");
-        assert_eq!(OrderId::of(&reservation).as_str(), "ord_abc");
+        assert_eq!(OrderId::for_reservation(&reservation).as_str(), "ord_abc");
         let bare = ReservationId::parse("abc").expect("valid");
-        assert_ne!(OrderId::of(&bare), OrderId::of(&reservation), "another reservation, another order");
+        assert_ne!(
+            OrderId::for_reservation(&bare),
+            OrderId::for_reservation(&reservation),
+            "another reservation, another order"
+        );
         let long = |last: &str| ReservationId::parse(&format!("{}{last}", "x".repeat(127))).expect("valid");
-        let order = OrderId::of(&long("a"));
-        assert!(order.as_str().len() <= ID_BYTES_MAX && order != OrderId::of(&long("b")));
+        let order = OrderId::for_reservation(&long("a"));
+        assert!(order.as_str().len() <= ID_BYTES_MAX && order != OrderId::for_reservation(&long("b")));
         let wide = ReservationId::parse(&"é".repeat(64)).expect("valid");
-        assert!(OrderId::of(&wide).as_str().len() <= ID_BYTES_MAX);
+        assert!(OrderId::for_reservation(&wide).as_str().len() <= ID_BYTES_MAX);
     }
 }

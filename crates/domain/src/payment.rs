@@ -87,16 +87,6 @@ impl Status {
         !matches!(self, Self::Pending | Self::Authorized)
     }
 
-    /// Whether a payment may go from here to `next` in one or more steps.
-    pub const fn leads_to(self, next: Self) -> bool {
-        match self {
-            Self::Pending => !matches!(next, Self::Pending),
-            Self::Authorized => !matches!(next, Self::Pending | Self::Authorized),
-            Self::Captured => matches!(next, Self::Refunded),
-            Self::Failed | Self::Voided | Self::Refunded => false,
-        }
-    }
-
     /// The status to trust after two reports on the same payment, in either order: the later one in
     /// its life. A provider never reports both captured and failed for one payment. If that
     /// happens, captured wins: the money that was taken is then either honoured or refunded, and a

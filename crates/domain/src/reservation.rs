@@ -110,7 +110,7 @@ impl CancelCause {
     /// The cause that a free-text reason stands for. Only the known spellings of "the buyer" mean
     /// the buyer ([`ReleaseCause::parse`] accepts the same ones). Everything else allows a late
     /// approval, and the inventory then allows a re-take too.
-    pub fn of(reason: Option<&str>) -> Self {
+    pub fn from_reason(reason: Option<&str>) -> Self {
         match reason.and_then(ReleaseCause::parse) {
             Some(ReleaseCause::ByBuyer) => Self::ByBuyer,
             Some(ReleaseCause::Expired | ReleaseCause::PaymentFailed) | None => Self::PaymentFailed,
@@ -129,7 +129,7 @@ impl CancelCause {
 impl Reservation {
     /// Why it is CANCELLED; `None` for any other status.
     pub fn cancel_cause(&self) -> Option<CancelCause> {
-        (self.status == Status::Cancelled).then(|| CancelCause::of(self.cancel_reason.as_deref()))
+        (self.status == Status::Cancelled).then(|| CancelCause::from_reason(self.cancel_reason.as_deref()))
     }
 
     /// Whether an approved payment can still make it CONFIRMED. Seats that the buyer gave back are

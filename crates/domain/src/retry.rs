@@ -186,7 +186,7 @@ mod tests {
     }
 
     #[test]
-    fn what_no_retry_can_help_is_buried_at_once() {
+    fn a_hopeless_message_is_buried_at_once() {
         for reason in Reason::ALL {
             assert_eq!(settle(Outcome::Hopeless(reason), 1, false).settlement, Settlement::Bury(reason));
         }

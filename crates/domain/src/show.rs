@@ -10,7 +10,6 @@ use crate::limits::SEATS_PER_BLOCK;
 use crate::money::{Currency, Money};
 use crate::seat::{SeatStatus, SeatView};
 use core::fmt;
-use std::sync::Arc;
 
 mod check;
 mod layout;
@@ -194,9 +193,6 @@ impl Show {
         self.waiting_room.is_some_and(|room| room.required)
     }
 }
-
-/// Shows are shared by every request that reads them.
-pub type SharedShow = Arc<Show>;
 
 #[cfg(test)]
 mod tests;

@@ -106,7 +106,7 @@ mod tests {
         }
 
         #[test]
-        fn who_always_asks_gets_the_whole_rate(rate in 1u32..5_000, asks in 10u32..2_000) {
+        fn a_caller_that_always_asks_gets_the_whole_rate(rate in 1u32..5_000, asks in 10u32..2_000) {
             let mut valve = Valve::new(rate, Duration::ZERO);
             let mut now = Duration::ZERO;
             let mut passed = 0u128;

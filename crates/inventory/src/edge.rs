@@ -8,7 +8,7 @@ use ports::{Fault, FaultClass};
 
 /// The answer to a caller after a fault; the log gets the whole chain of causes.
 pub(crate) fn failure(fault: &Fault) -> WireError {
-    tracing::warn!(error = fault.chain(), "a command failed");
+    tracing::warn!(error = fault.chain(), "command failed");
     match fault.class {
         FaultClass::Unavailable => {
             WireError::new(Code::Unavailable, "the inventory cannot answer now; try again")

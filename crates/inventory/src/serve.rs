@@ -58,10 +58,7 @@ pub async fn run(
     let (warming, warm_shutdown) = (service.clone(), shutdown.clone());
     tasks.spawn(async move {
         if let Some(Err(fault)) = warm_shutdown.run_until_cancelled(warming.warm()).await {
-            tracing::warn!(
-                error = fault.chain(),
-                "the shows were not read ahead; they are read when first asked for"
-            );
+            tracing::warn!(error = fault.chain(), "shows not read ahead; each is read at its first request");
         }
     });
     let stop = shutdown.child_token();

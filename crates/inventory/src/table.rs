@@ -248,16 +248,6 @@ impl Table {
         let held = self.sections[section].held.iter().take_while(|(until, _)| *until <= now);
         held.take(count as usize).map(|(_, index)| Place { section, index: *index }).collect()
     }
-
-    /// Counts a section again from its seats, to check the counts.
-    #[cfg(test)]
-    pub(crate) fn recount(&self, section: usize) -> Counts {
-        let mut counts = Counts::default();
-        for seat in &self.sections[section].seats {
-            *count_of(&mut counts, &seat.state) += 1;
-        }
-        counts
-    }
 }
 
 /// What stands between a buyer and "sold out".

@@ -9,10 +9,8 @@ use contracts::error::{Code, WireError};
 use contracts::reservation::v1 as proto;
 use contracts::rest::reservation as rest;
 use contracts::vocabulary::{optional, quantity, required, seat_ids};
-use domain::hold::BadRequest;
+use domain::hold::check_request;
 use domain::id::{PersonId, SeatId, SectionId, ShowId};
-use domain::limits::SEATS_PER_RESERVATION_MAX;
-use std::collections::BTreeSet;
 use std::sync::Arc;
 
 mod identity;
@@ -129,32 +127,12 @@ impl Create {
         let person = required(PersonId::parse, "user_id", person)?;
         let section = optional(SectionId::parse, "section", section)?;
         let seats = seat_ids(seats)?;
-        let quantity = counted(&seats, quantity(count)?).map_err(Refusal::BadRequest)?;
+        let quantity = check_request(&seats, quantity(count)?).map_err(Refusal::BadRequest)?;
         // Named seats imply their section, and a hold of named seats is not general admission.
         let section = section.filter(|_| seats.is_empty());
         let pass = Some(pass).filter(|pass| !pass.is_empty()).map(Into::into);
         Ok(Self { show, section, seats, quantity, person, pass, key })
     }
-}
-
-/// How many seats the request wants; a `quantity` of 0 was not given.
-fn counted(seats: &[SeatId], quantity: u32) -> Result<u32, BadRequest> {
-    let named = u32::try_from(seats.len()).unwrap_or(u32::MAX);
-    let asked = named.max(quantity);
-    if asked == 0 {
-        return Err(BadRequest::NoSeats);
-    }
-    if asked > SEATS_PER_RESERVATION_MAX {
-        return Err(BadRequest::TooManySeats(asked));
-    }
-    let mut seen = BTreeSet::new();
-    if let Some(twice) = seats.iter().find(|seat| !seen.insert(*seat)) {
-        return Err(BadRequest::DuplicateSeat(twice.clone()));
-    }
-    if named > 0 && quantity > 0 && named != quantity {
-        return Err(BadRequest::QuantityMismatch { seats: named, quantity });
-    }
-    Ok(asked)
 }
 
 #[cfg(test)]

@@ -27,7 +27,7 @@ impl Gateway {
             let blocks = std::mem::take(&mut snapshot.blocks);
             self.places.update(snapshot.head, snapshot.cleared, blocks);
             let more = snapshot.more;
-            self.pace.note(&snapshot);
+            self.pace.record(&snapshot);
             self.snapshot = Some(snapshot);
             if !more {
                 return;

@@ -36,7 +36,8 @@ pub fn held_from_proto(command: &HoldSeats, response: proto::ReserveSeatResponse
     let state = match proto::HoldStatus::try_from(response.status) {
         Ok(proto::HoldStatus::Active | proto::HoldStatus::Unspecified) => HeldState::Live,
         Ok(proto::HoldStatus::Committed) => HeldState::Committed(
-            OrderId::parse(&response.order_id).unwrap_or_else(|_| OrderId::of(&command.reservation)),
+            OrderId::parse(&response.order_id)
+                .unwrap_or_else(|_| OrderId::for_reservation(&command.reservation)),
         ),
         Ok(proto::HoldStatus::Expired) => HeldState::Released(ReleaseCause::Expired),
         Ok(proto::HoldStatus::Released) => HeldState::Released(
@@ -80,7 +81,7 @@ pub fn committed_from_proto(
         proto::CommitStatus::Success | proto::CommitStatus::Unspecified => {}
     }
     let order = match response.order_id.as_str() {
-        "" => OrderId::of(&command.reservation),
+        "" => OrderId::for_reservation(&command.reservation),
         text => OrderId::parse(text)
             .map_err(|why| Refusal::Unreadable(format!("the order_id of the commit {why}")))?,
     };

@@ -208,5 +208,5 @@ fn by_code(call: Call, subject: Subject<'_>, code: Code) -> Option<Rejection> {
 
 /// The named order, or the only order that the reservation can become.
 fn order(named: &str, subject: Subject<'_>) -> Option<OrderId> {
-    OrderId::parse(named).ok().or_else(|| subject.reservation.map(OrderId::of))
+    OrderId::parse(named).ok().or_else(|| subject.reservation.map(OrderId::for_reservation))
 }

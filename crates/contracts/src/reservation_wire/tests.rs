@@ -25,7 +25,7 @@ fn reservation(status: Status) -> Reservation {
         hold_expires_at: Timestamp::from_millis(3_000),
         created_at: Timestamp::from_millis(1_000),
         updated_at: Timestamp::from_millis(2_000),
-        order: (status == Status::Confirmed).then(|| OrderId::of(&id())),
+        order: (status == Status::Confirmed).then(|| OrderId::for_reservation(&id())),
         intent: (status == Status::Confirmed).then(intent),
         cancel_reason: None,
         error_code: None,
@@ -38,7 +38,7 @@ const STATUSES: [Status; 4] = [Status::Hold, Status::Confirmed, Status::Cancelle
 fn every_end_round_trips() {
     let text = |text: &str| Some(Arc::<str>::from(text));
     for end in [
-        End::Confirmed { order: Some(OrderId::of(&id())), intent: Some(intent()) },
+        End::Confirmed { order: Some(OrderId::for_reservation(&id())), intent: Some(intent()) },
         End::Confirmed { order: None, intent: None },
         End::Cancelled { reason: text("payment_failed"), error_code: text("CARD_DECLINED") },
         End::Cancelled { reason: None, error_code: None },

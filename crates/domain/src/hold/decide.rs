@@ -13,24 +13,25 @@ use std::collections::BTreeSet;
 /// Refusals that are remembered one by one; after that every re-take is refused.
 pub const REFUSALS_MAX: usize = 16;
 
-/// Checks the seats and the quantity of a request. Returns the number of seats.
+/// Checks the seats and the quantity of a request; a `quantity` of 0 was not given. Returns the
+/// number of seats.
 pub fn check_request(seats: &[SeatId], quantity: u32) -> Result<u32, BadRequest> {
     let named = u32::try_from(seats.len()).unwrap_or(u32::MAX);
-    let count = if named == 0 { quantity } else { named };
+    let count = named.max(quantity);
     if count == 0 {
         return Err(BadRequest::NoSeats);
     }
     if count > SEATS_PER_RESERVATION_MAX {
         return Err(BadRequest::TooManySeats(count));
     }
-    if named > 0 && quantity > 0 && quantity != named {
+    let mut seen = BTreeSet::new();
+    if let Some(twice) = seats.iter().find(|seat| !seen.insert(*seat)) {
+        return Err(BadRequest::DuplicateSeat(twice.clone()));
+    }
+    if named > 0 && quantity > 0 && named != quantity {
         return Err(BadRequest::QuantityMismatch { seats: named, quantity });
     }
-    let mut seen = BTreeSet::new();
-    match seats.iter().find(|seat| !seen.insert(*seat)) {
-        Some(twice) => Err(BadRequest::DuplicateSeat(twice.clone())),
-        None => Ok(count),
-    }
+    Ok(count)
 }
 
 /// Whether the wanted seats are available.
@@ -133,7 +134,7 @@ pub fn commit(
         }
         return CommitDecision::Already(done.clone());
     }
-    let order = OrderId::of(&first.reservation);
+    let order = OrderId::for_reservation(&first.reservation);
     match first.state {
         HoldState::Live => CommitDecision::Seal { order },
         HoldState::Released { cause: ReleaseCause::ByBuyer, .. } => {

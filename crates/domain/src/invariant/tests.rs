@@ -29,7 +29,7 @@ fn hold(name: &str, seats: &[&str], state: HoldState) -> Hold {
 
 fn sold(name: &str) -> HoldState {
     HoldState::Committed {
-        order: OrderId::of(&id(ReservationId::parse, name)),
+        order: OrderId::for_reservation(&id(ReservationId::parse, name)),
         intent: None,
         at: Timestamp::EPOCH,
     }
@@ -62,7 +62,7 @@ fn reserved(name: &str, status: reservation::Status) -> Reservation {
         hold_expires_at: Timestamp::from_millis(60_000),
         created_at: Timestamp::EPOCH,
         updated_at: Timestamp::EPOCH,
-        order: confirmed.then(|| OrderId::of(&id(ReservationId::parse, name))),
+        order: confirmed.then(|| OrderId::for_reservation(&id(ReservationId::parse, name))),
         intent: confirmed.then(|| id(PaymentIntentId::parse, "pay")),
         cancel_reason: None,
         error_code: None,
@@ -93,7 +93,7 @@ fn sound() -> World {
             capacity: 2,
             reported: Some(Counts { available: 1, held: 0, sold: 1, blocked: 0 }),
         }],
-        seats: vec![seat("A-1", Owner::Sold(OrderId::of(&one)))],
+        seats: vec![seat("A-1", Owner::Sold(OrderId::for_reservation(&one)))],
         holds: vec![hold("rsv_1", &["A-1"], sold("rsv_1"))],
         reservations: vec![reserved("rsv_1", reservation::Status::Confirmed)],
         idempotency: vec![one],

@@ -44,11 +44,11 @@ fn after(reservation: &Reservation, end: End) -> Reservation {
 }
 
 #[test]
-fn the_table_of_statuses_and_ends_is_the_designs() {
+fn the_table_of_statuses_and_ends_is_that_of_the_design() {
     let by_buyer = after(&hold(), cancelled(Some("user"), None));
     let by_payment = after(&hold(), cancelled(None, None));
     let ends = [confirmed("pay_1"), cancelled(None, None), expired(None)];
-    let told = |decision| match decision {
+    let verdict = |decision| match decision {
         Decision::Changed(next) => next.status.as_str(),
         Decision::Same => "same",
         Decision::Refused { .. } => "refused",
@@ -66,7 +66,7 @@ fn the_table_of_statuses_and_ends_is_the_designs() {
             if let Decision::Refused { current } = decision {
                 assert_eq!(current, from.status);
             }
-            assert_eq!(told(decision), expected, "{} to {}", from.status.as_str(), end.status().as_str());
+            assert_eq!(verdict(decision), expected, "{} to {}", from.status.as_str(), end.status().as_str());
         }
     }
 }
@@ -82,11 +82,11 @@ fn the_first_payment_that_confirms_stays_the_one() {
 fn an_end_without_a_reason_may_gain_one_once() {
     for end in [expired as fn(Option<&str>) -> End, |code| cancelled(None, code)] {
         let ended = after(&hold(), end(None));
-        let told = after(&ended, end(Some("PAID_TOO_LATE")));
-        assert_eq!(told.error_code.as_deref(), Some("PAID_TOO_LATE"));
-        assert_eq!(told.status, ended.status);
-        assert_eq!(apply(&told, end(Some("OTHER")), NOW), Decision::Same);
-        assert_eq!(apply(&told, end(None), NOW), Decision::Same);
+        let late = after(&ended, end(Some("PAID_TOO_LATE")));
+        assert_eq!(late.error_code.as_deref(), Some("PAID_TOO_LATE"));
+        assert_eq!(late.status, ended.status);
+        assert_eq!(apply(&late, end(Some("OTHER")), NOW), Decision::Same);
+        assert_eq!(apply(&late, end(None), NOW), Decision::Same);
     }
 }
 
@@ -101,14 +101,14 @@ fn a_late_approval_leaves_no_reason_of_the_end_it_undid() {
 #[test]
 fn only_words_that_mean_the_buyer_make_a_cancellation_final() {
     for buyer in ["user", "USER_CANCELLED", "cancelled_by_user"] {
-        assert_eq!(CancelCause::of(Some(buyer)), CancelCause::ByBuyer, "{buyer}");
+        assert_eq!(CancelCause::from_reason(Some(buyer)), CancelCause::ByBuyer, "{buyer}");
     }
     for other in [None, Some("payment_failed"), Some("card declined"), Some(""), Some("timeout")] {
-        assert_eq!(CancelCause::of(other), CancelCause::PaymentFailed, "{other:?}");
+        assert_eq!(CancelCause::from_reason(other), CancelCause::PaymentFailed, "{other:?}");
     }
     for cause in [CancelCause::PaymentFailed, CancelCause::ByBuyer] {
-        assert_eq!(CancelCause::of(Some(cause.as_str())), cause);
-        assert_eq!(CancelCause::of(Some(cause.release_cause().as_str())), cause);
+        assert_eq!(CancelCause::from_reason(Some(cause.as_str())), cause);
+        assert_eq!(CancelCause::from_reason(Some(cause.release_cause().as_str())), cause);
     }
 }
 

@@ -63,7 +63,7 @@ fn every_seat_is_found_under_its_name_and_no_other() {
 }
 
 #[test]
-fn a_wrong_definition_is_told_field_by_field() {
+fn a_wrong_definition_is_reported_field_by_field() {
     let cases = [
         (vec![], "sections"),
         (vec![section("A", Layout::Places(0))], "sections[0].capacity"),

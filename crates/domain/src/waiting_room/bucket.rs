@@ -124,7 +124,7 @@ mod tests {
                 booked.push(bucket.book(ms(now)));
                 prop_assert!(*booked.last().unwrap() >= ms(now));
             }
-            prop_assert!(booked.is_sorted(), "who asks first is first");
+            prop_assert!(booked.is_sorted(), "the order of the requests");
             let most = u64::from(rate) * window / 1_000 + u64::from(burst);
             prop_assert!(densest(&booked, window) as u64 <= most);
         }
@@ -151,7 +151,7 @@ mod tests {
 
         /// The burst has room for the earnings between two looks and a leftover part of a token.
         #[test]
-        fn who_always_takes_what_there_is_gets_the_whole_rate(rate in 1u32..5_000, gaps in prop::collection::vec(1u64..200, 10..200)) {
+        fn taking_every_token_uses_the_whole_rate(rate in 1u32..5_000, gaps in prop::collection::vec(1u64..200, 10..200)) {
             let mut bucket = Bucket::new(rate, rate + 1, ms(0));
             let (mut now, mut taken) = (0, 0);
             for gap in gaps {
@@ -164,7 +164,7 @@ mod tests {
         }
 
         #[test]
-        fn what_is_given_back_is_there_again_up_to_the_burst(rate in 1u32..100, burst in 1u32..100, people in 0u64..200) {
+        fn returned_tokens_are_available_again_up_to_the_burst(rate in 1u32..100, burst in 1u32..100, people in 0u64..200) {
             let mut bucket = Bucket::new(rate, burst, ms(0));
             let now = ms(1_000_000);
             prop_assert_eq!(bucket.available(now), u64::from(burst));

@@ -302,9 +302,9 @@ impl Line {
         let since = since.filter(|(incarnation, _)| *incarnation == self.incarnation);
         let from = since.map_or(0, |(_, version)| version.min(self.version));
         let mut changed = self.changes.range(from + 1..);
-        let told: Vec<_> = changed.by_ref().take(BLOCKS_MAX).collect();
+        let blocks: Vec<_> = changed.by_ref().take(BLOCKS_MAX).collect();
         let more = changed.next().is_some();
-        let version = if more { *told[told.len() - 1].0 } else { self.version };
+        let version = if more { *blocks[blocks.len() - 1].0 } else { self.version };
         Snapshot {
             incarnation: self.incarnation,
             version,
@@ -314,7 +314,7 @@ impl Line {
             last: self.last,
             rules: self.rules,
             totals: self.totals,
-            blocks: told.into_iter().map(|(_, block)| (*block, self.blocks[block].0)).collect(),
+            blocks: blocks.into_iter().map(|(_, block)| (*block, self.blocks[block].0)).collect(),
             cleared: if from < self.cleared.1 { self.cleared.0 } else { 0 },
             more,
         }

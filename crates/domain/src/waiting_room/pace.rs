@@ -57,7 +57,7 @@ struct Last {
 }
 
 impl Last {
-    const fn of(line: &Snapshot) -> Self {
+    const fn from_snapshot(line: &Snapshot) -> Self {
         let totals = line.totals;
         let gone = totals.joined.saturating_sub(totals.waiting);
         Self { at: line.at, rules: line.rules, waiting: totals.waiting, turns: totals.turns, gone }
@@ -82,8 +82,8 @@ struct Sum {
 impl Pace {
     /// Records a snapshot; call it with every one, in order. If the clock goes back, or a total
     /// falls because the store was emptied, the measurement starts anew.
-    pub fn note(&mut self, line: &Snapshot) {
-        let now = Last::of(line);
+    pub fn record(&mut self, line: &Snapshot) {
+        let now = Last::from_snapshot(line);
         let Some(last) = self.last.replace(now) else { return };
         if now.at < last.at || now.turns < last.turns {
             *self = Self { last: Some(now), ..Self::default() };
@@ -99,7 +99,7 @@ impl Pace {
 
     /// The shown pace in people a second; `None` before the first snapshot and while the line is
     /// paused.
-    pub fn told(&self) -> Option<f64> {
+    pub fn people_per_sec(&self) -> Option<f64> {
         let last = self.last.filter(|last| !last.rules.paused)?;
         Some(f64::from(last.rules.rate) * self.share.unwrap_or(1.0))
     }
@@ -107,7 +107,7 @@ impl Pace {
     /// How long `ahead` people take; `None` if that is unknown, because the line is paused or does
     /// not move.
     pub fn wait(&self, ahead: u64) -> Option<Duration> {
-        let pace = self.told()?;
+        let pace = self.people_per_sec()?;
         if ahead == 0 {
             return Some(Duration::ZERO);
         }
@@ -127,7 +127,7 @@ impl Pace {
         }
         let Some(measured) = self.measured() else { return };
         self.share = match self.share {
-            Some(told) if measured <= told && measured >= told * FALL => Some(told),
+            Some(shown) if measured <= shown && measured >= shown * FALL => Some(shown),
             _ => Some(measured),
         };
     }
@@ -184,7 +184,7 @@ mod tests {
                 joined: (waiting + turns).saturating_sub(self.returned as u64),
                 ..Totals::default()
             };
-            self.pace.note(&Snapshot {
+            self.pace.record(&Snapshot {
                 incarnation: 1,
                 version: 0,
                 at: Timestamp::from_millis(self.second * 1_000),
@@ -214,7 +214,7 @@ mod tests {
     }
 
     #[test]
-    fn before_anything_was_measured_the_rooms_rate_is_told() {
+    fn before_any_measurement_the_pace_is_the_rate() {
         assert_eq!(Pace::default().wait(5_000), None);
         let mut world = World::at(1_000);
         world.look();
@@ -223,19 +223,19 @@ mod tests {
     }
 
     #[test]
-    fn a_steady_line_is_told_as_it_is_from_the_first_seconds_on() {
+    fn a_steady_line_shows_its_pace_from_the_first_seconds_on() {
         let mut world = World::at(500);
         for seconds in [4, 56, 1_140] {
             world.walk(seconds, |_| 700.0);
-            let told = world.pace.told().expect("measured");
-            assert!((told - 700.0).abs() < 1.0, "{told} after {} s", world.second);
+            let shown = world.pace.people_per_sec().expect("measured");
+            assert!((shown - 700.0).abs() < 1.0, "{shown} after {} s", world.second);
         }
     }
 
     /// The weights over windows that differ: half the rate in the last minute, all of it before
     /// that.
     #[test]
-    fn three_windows_are_weighed() {
+    fn three_windows_are_weighted() {
         let mut world = World::at(200);
         world.walk(3_000, |second| if second > 2_940 { 100.0 } else { 200.0 });
         let five = (60.0 * 0.5 + 240.0) / 300.0;
@@ -245,23 +245,27 @@ mod tests {
     }
 
     #[test]
-    fn a_line_that_stops_says_so_in_the_end_and_one_that_speeds_up_at_once() {
+    fn a_line_that_stops_shows_it_in_the_end_and_one_that_speeds_up_at_once() {
         let mut world = World::at(400);
         world.walk(600, |_| 100.0);
         world.walk(60, |_| 400.0);
-        assert!(world.pace.told().unwrap() > 240.0, "{:?}", world.pace.told());
+        assert!(world.pace.people_per_sec().unwrap() > 240.0, "{:?}", world.pace.people_per_sec());
         world.walk(1_040, |_| 0.0);
-        assert_eq!((world.pace.told(), world.pace.wait(10)), (Some(0.0), None));
+        assert_eq!((world.pace.people_per_sec(), world.pace.wait(10)), (Some(0.0), None));
     }
 
     #[test]
-    fn a_rate_that_is_changed_is_told_at_once() {
+    fn a_changed_rate_shows_at_once() {
         let mut world = World::at(400);
         world.walk(600, |_| 560.0);
-        for (rate, told) in [(200, 280.0), (1_000, 1_400.0)] {
+        for (rate, pace) in [(200, 280.0), (1_000, 1_400.0)] {
             world.rules = Rules::at(rate);
             world.look();
-            assert!((world.pace.told().unwrap() - told).abs() < 1.0, "{:?}", world.pace.told());
+            assert!(
+                (world.pace.people_per_sec().unwrap() - pace).abs() < 1.0,
+                "{:?}",
+                world.pace.people_per_sec()
+            );
         }
     }
 
@@ -272,19 +276,19 @@ mod tests {
         world.walk(600, |_| 1.0);
         world.waiting = 1_000_000;
         world.look();
-        assert_eq!(world.pace.told(), Some(100.0));
+        assert_eq!(world.pace.people_per_sec(), Some(100.0));
         world.walk(120, |_| 140.0);
         let before = world.share();
         world.rules.paused = true;
         world.walk(300, |_| 0.0);
-        assert_eq!((world.pace.told(), world.pace.wait(0)), (None, None));
+        assert_eq!((world.pace.people_per_sec(), world.pace.wait(0)), (None, None));
         world.rules.paused = false;
         world.walk(60, |_| 140.0);
         assert!((world.share() - before).abs() < 0.01, "{before}, then {}", world.share());
     }
 
     #[test]
-    fn who_comes_back_makes_the_line_slower_and_who_falls_silent_no_faster() {
+    fn returning_people_slow_the_line_and_silent_people_do_not_speed_it_up() {
         let mut world = World::at(100);
         for _ in 0..60 {
             world.returned += 40.0;
@@ -299,13 +303,13 @@ mod tests {
     }
 
     #[test]
-    fn an_emptied_store_and_a_clock_that_goes_back_begin_anew() {
+    fn an_emptied_store_or_a_clock_that_goes_back_restarts_the_measurement() {
         for (second, turns) in [(100, 5.0), (5, 20_000.0)] {
             let mut world = World::at(50);
             world.walk(90, |_| 100.0);
             (world.second, world.turns) = (second, turns);
             world.look();
-            assert_eq!(world.pace.told(), Some(50.0));
+            assert_eq!(world.pace.people_per_sec(), Some(50.0));
         }
     }
 
@@ -314,24 +318,24 @@ mod tests {
         /// Nobody sees a longer wait than before while the line moves as it did, give or take a few
         /// per cent.
         #[test]
-        fn the_wait_that_is_told_only_falls_in_a_line_that_moves_as_before(seed: u64, rate in 50u32..2_000) {
+        fn the_shown_wait_only_falls_in_a_line_that_moves_as_before(seed: u64, rate in 50u32..2_000) {
             let mut dice = SplitMix64::new(seed);
             let mut world = World::at(rate);
             let rate = f64::from(rate);
             world.walk(120, |_| rate);
             let ahead = rate * 2_000.0;
-            let (began, mut told) = (world.turns, f64::INFINITY);
+            let (began, mut shown) = (world.turns, f64::INFINITY);
             for _ in 120..1_500 {
                 world.walk(1, |_| rate * (0.97 + 0.06 * dice.unit()));
                 let left = (ahead - (world.turns - began)) as u64;
                 let wait = world.pace.wait(left).unwrap().as_secs_f64();
-                prop_assert!(wait <= told, "{told} s, then {wait} s, in second {}", world.second);
-                told = wait;
+                prop_assert!(wait <= shown, "{shown} s, then {wait} s, in second {}", world.second);
+                shown = wait;
             }
         }
 
         #[test]
-        fn memory_is_bounded_however_often_it_is_told(gaps in prop::collection::vec(1u64..4, 100..400)) {
+        fn memory_is_bounded_however_many_snapshots_come(gaps in prop::collection::vec(1u64..4, 100..400)) {
             let mut world = World::at(100);
             for _ in 0..20 {
                 for gap in &gaps {

@@ -145,8 +145,8 @@ mod tests {
                 everybody.apply(&step);
                 prop_assert_eq!(everybody.places.total(), everybody.waiting.len() as u64);
                 for number in &everybody.waiting {
-                    let (told, is) = (everybody.places.ahead_of(*number), everybody.ahead_of(*number));
-                    prop_assert!(told >= is && told < is + BLOCK, "{told} told of {is} at {number}");
+                    let (position, is) = (everybody.places.ahead_of(*number), everybody.ahead_of(*number));
+                    prop_assert!(position >= is && position < is + BLOCK, "{position} for {is} at {number}");
                 }
                 if let Some(head) = everybody.waiting.first() {
                     prop_assert_eq!(everybody.places.ahead_of(*head), 0);
@@ -157,12 +157,12 @@ mod tests {
         #[test]
         fn a_place_never_gets_worse_while_nobody_returns(steps in steps(false)) {
             let mut everybody = Everybody::default();
-            let mut told: BTreeMap<u64, u64> = BTreeMap::new();
+            let mut shown: BTreeMap<u64, u64> = BTreeMap::new();
             for step in steps {
                 everybody.apply(&step);
                 for number in 1..=everybody.last {
                     let now = everybody.places.ahead_of(number);
-                    let before = told.insert(number, now).unwrap_or(now);
+                    let before = shown.insert(number, now).unwrap_or(now);
                     prop_assert!(now <= before, "{number} fell back from {before} to {now}");
                 }
             }

@@ -49,7 +49,7 @@ impl View {
 
     /// The reported people a second; `None` if unknown.
     pub fn pace(&self) -> Option<f64> {
-        self.pace.told()
+        self.pace.people_per_sec()
     }
 }
 
@@ -94,7 +94,7 @@ impl Viewer {
             self.known.take().map_or_else(Default::default, |known| (known.places, known.pace));
         places.update(snapshot.head, snapshot.cleared, snapshot.blocks.iter().copied());
         if !snapshot.more {
-            pace.note(&snapshot);
+            pace.record(&snapshot);
         }
         self.known = Some(Known { snapshot, places, pace });
         is_lost

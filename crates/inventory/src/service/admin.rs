@@ -64,7 +64,10 @@ impl Service {
             Ok(()) => {
                 // Read the seats now, so that the first buyer does not have to wait for it.
                 if let Err(fault) = self.stage(&show.id).await {
-                    tracing::warn!(error = fault.chain(), "a new show was not read ahead");
+                    tracing::warn!(
+                        error = fault.chain(),
+                        "new show not read ahead; it is read at its first request"
+                    );
                 }
                 Ok(Created::Now)
             }

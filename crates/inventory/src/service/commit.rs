@@ -109,7 +109,9 @@ impl Service {
 pub(super) fn committed(stage: &Stage, hold: &Hold) -> Committed {
     let (order, at) = match &hold.state {
         HoldState::Committed { order, at, .. } => (order.clone(), *at),
-        HoldState::Live | HoldState::Released { .. } => (OrderId::of(&hold.reservation), hold.placed_at),
+        HoldState::Live | HoldState::Released { .. } => {
+            (OrderId::for_reservation(&hold.reservation), hold.placed_at)
+        }
     };
     Committed { order, seats: views(stage, hold), at }
 }

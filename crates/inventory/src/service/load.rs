@@ -116,8 +116,8 @@ impl Service {
         let read = |row: &Row| {
             let seat = rows::read_seat(row)?;
             let index = rows::seat_index(&row.key).filter(|index| *index < definition.capacity());
-            let index =
-                index.ok_or_else(|| Fault::permanent(format!("seat {} is not in its section", seat.id)))?;
+            let index = index
+                .ok_or_else(|| Fault::permanent(format!("seat {} lies outside its section", seat.id)))?;
             Ok((Place { section, index }, seat.seat))
         };
         found.iter().map(read).collect()

@@ -73,7 +73,10 @@ impl Service {
     pub(super) async fn stage_of(&self, stored: &Stored) -> Result<Arc<Stage>, Fault> {
         let show = &stored.hold.show;
         let missing = || {
-            Fault::permanent(format!("{} holds seats of {show}, which is not there", stored.hold.reservation))
+            Fault::permanent(format!(
+                "{} holds seats of show {show}, which does not exist",
+                stored.hold.reservation
+            ))
         };
         self.stage(show).await?.ok_or_else(missing)
     }
@@ -109,7 +112,8 @@ impl Service {
 
 /// Whether a seat is held by this reservation.
 fn is_held(seat: &SeatState, reservation: &ReservationId) -> bool {
-    let sold = || matches!(seat, SeatState::Sold { order } if *order == OrderId::of(reservation));
+    let sold =
+        || matches!(seat, SeatState::Sold { order } if *order == OrderId::for_reservation(reservation));
     seat.is_held_by(reservation) || (planted(Plant::ReleaseSold) && sold())
 }
 
@@ -125,7 +129,7 @@ fn let_go(no: &Rejection) -> bool {
 pub(super) fn places_of(stage: &Stage, stored: &Stored) -> Result<Vec<domain::show::Place>, Fault> {
     stage.places(&stored.hold.seats).map_err(|_| {
         Fault::permanent(format!(
-            "{} holds seats that {} does not have",
+            "{} holds seats that show {} does not have",
             stored.hold.reservation, stage.show.id
         ))
     })

@@ -109,7 +109,7 @@ fn wish_again(stage: &Stage, first: &Stored) -> Result<Wish, Fault> {
     match stage.show.section_for(Some(any_of)) {
         Some(section) => Ok(Wish::Any { section, count }),
         None => Err(Fault::permanent(format!(
-            "{} holds places of {any_of}, which {} does not have",
+            "{} holds places of section {any_of}, which show {} does not have",
             first.hold.reservation, stage.show.id
         ))),
     }

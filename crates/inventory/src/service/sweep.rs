@@ -26,8 +26,8 @@ impl Service {
                 () = shutdown.cancelled() => return,
                 swept = self.sweep() => match swept {
                     Ok(0) => {}
-                    Ok(released) => tracing::info!(released, "released holds that nobody asked for"),
-                    Err(fault) => tracing::warn!(error = fault.chain(), "the sweep of due holds stopped early"),
+                    Ok(released) => tracing::info!(released, "released overdue holds"),
+                    Err(fault) => tracing::warn!(error = fault.chain(), "sweep of overdue holds stopped early"),
                 }
             }
         }
@@ -57,7 +57,7 @@ impl Service {
                         Err(fault) if fault.class == FaultClass::Unavailable => return Err(fault),
                         // A hold that cannot be released must not keep the others back.
                         Err(fault) => {
-                            tracing::warn!(error = fault.chain(), "a due hold was not released");
+                            tracing::warn!(error = fault.chain(), "overdue hold not released");
                         }
                     }
                 }

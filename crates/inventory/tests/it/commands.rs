@@ -17,7 +17,7 @@ async fn a_hold_takes_a_commit_seals_and_a_release_returns() {
     world.hold("r2", &["3"]).await.unwrap();
     assert_eq!(world.counts("A").await, Counts { available: 7, held: 3, ..Counts::default() });
     let sold = commit(&world.service, "r1", "pay_1").await.unwrap();
-    assert_eq!(sold.order, OrderId::of(&rsv("r1")));
+    assert_eq!(sold.order, OrderId::for_reservation(&rsv("r1")));
     release(&world.service, "r2", Some(ReleaseCause::PaymentFailed)).await.unwrap();
     assert_eq!(world.counts("A").await, Counts { available: 8, sold: 2, ..Counts::default() });
     for _ in 0..3 {
@@ -57,7 +57,7 @@ async fn a_repetition_that_asks_for_something_else_is_refused() {
 
 /// Trap T-S7: the next buyer can take a due hold at once.
 #[tokio::test]
-async fn the_next_buyer_takes_what_is_due_but_never_before() {
+async fn the_next_buyer_takes_a_due_hold_but_never_an_earlier_one() {
     let world = World::new().await;
     hold(&world.service, world.any("late", 3)).await.unwrap();
     let sold_out = Rejection::SoldOut { remaining: 0 };
@@ -77,7 +77,7 @@ async fn the_next_buyer_takes_what_is_due_but_never_before() {
 
 /// Trap T-S6: seats that do not exist could be sold. Trap T-S5: "sold out" was unreachable.
 #[tokio::test]
-async fn what_is_not_there_cannot_be_held() {
+async fn unknown_seats_cannot_be_held() {
     let world = World::new().await;
     for stranger in ["11", "0", "A-2-1", "floor-4", "A-1-01", "B-1"] {
         let refused = refusal(world.hold("r1", &["1", stranger]).await);

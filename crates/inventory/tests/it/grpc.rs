@@ -50,7 +50,7 @@ fn release(reservation: &str, reason: &str) -> proto::ReleaseHoldRequest {
 }
 
 /// Code, and the field, reason and value of the first detail.
-fn told(error: Option<&Error>) -> (ErrorCode, [&str; 3]) {
+fn first_detail(error: Option<&Error>) -> (ErrorCode, [&str; 3]) {
     let error = error.expect("a refusal");
     assert!(!error.message.is_empty());
     let detail = error.details.first();
@@ -60,7 +60,7 @@ fn told(error: Option<&Error>) -> (ErrorCode, [&str; 3]) {
 }
 
 #[tokio::test]
-async fn reserve_commit_and_release_tell_what_contracts_say() {
+async fn reserve_commit_and_release_answer_as_documented() {
     let server = Server::start().await;
     let mut client = client(&server).await;
     let held = client.reserve_seat(reserve("r1", &["A-1-1", "A-1-2"])).await.unwrap().into_inner();
@@ -70,11 +70,11 @@ async fn reserve_commit_and_release_tell_what_contracts_say() {
     assert_eq!((seat.status(), seat.price.as_ref().unwrap().amount), (SeatStatus::Reserved, 120_000));
     assert_eq!(client.reserve_seat(reserve("r1", &["A-1-1", "A-1-2"])).await.unwrap().into_inner(), held);
     let taken = client.reserve_seat(reserve("r2", &["A-1-2"])).await.unwrap().into_inner();
-    assert_eq!(told(taken.error.as_ref()).0, ErrorCode::InventoryConflict);
+    assert_eq!(first_detail(taken.error.as_ref()).0, ErrorCode::InventoryConflict);
 
     let early = client.release_hold(release("r1", "EXPIRED")).await.unwrap().into_inner();
     assert_eq!(early.status(), proto::ReleaseStatus::Failed);
-    let (code, detail) = told(early.error.as_ref());
+    let (code, detail) = first_detail(early.error.as_ref());
     assert_eq!((code, detail), (ErrorCode::FailedPrecondition, ["hold_expires_at", "NOT_DUE", "60000"]));
 
     let sold = client.commit_reservation(commit("r1")).await.unwrap().into_inner();
@@ -82,12 +82,12 @@ async fn reserve_commit_and_release_tell_what_contracts_say() {
     assert_eq!(client.commit_reservation(commit("r1")).await.unwrap().into_inner(), sold);
     let late = client.release_hold(release("r1", "")).await.unwrap().into_inner();
     assert_eq!(late.status(), proto::ReleaseStatus::Failed);
-    let (code, [_, reason, value]) = told(late.error.as_ref());
+    let (code, [_, reason, value]) = first_detail(late.error.as_ref());
     assert_eq!((code, reason, value), (ErrorCode::AlreadyExists, "ALREADY_COMMITTED", "ord-r1"));
 
     client.reserve_seat(any("r3", 3)).await.unwrap();
     let none = client.reserve_seat(any("r4", 1)).await.unwrap().into_inner();
-    assert_eq!(told(none.error.as_ref()).0, ErrorCode::InsufficientInventory);
+    assert_eq!(first_detail(none.error.as_ref()).0, ErrorCode::InsufficientInventory);
     server.world.clock.advance(MINUTE);
     let gone = client.release_hold(release("r3", "")).await.unwrap().into_inner();
     assert_eq!((gone.status(), gone.released_seats.len()), (proto::ReleaseStatus::Success, 3));
@@ -96,19 +96,19 @@ async fn reserve_commit_and_release_tell_what_contracts_say() {
     client.reserve_seat(any("r5", 1)).await.unwrap();
     let refused = client.commit_reservation(commit("r3")).await.unwrap().into_inner();
     assert_eq!(refused.status(), proto::CommitStatus::FailedExpired);
-    assert_eq!(told(refused.error.as_ref()).0, ErrorCode::ReservationExpired);
+    assert_eq!(first_detail(refused.error.as_ref()).0, ErrorCode::ReservationExpired);
     let foreign = proto::CommitReservationRequest { user_id: "lee".to_owned(), ..commit("r5") };
     let foreign = client.commit_reservation(foreign).await.unwrap().into_inner();
     assert_eq!(foreign.status(), proto::CommitStatus::FailedConflict);
-    assert_eq!(told(foreign.error.as_ref()).0, ErrorCode::InventoryConflict);
+    assert_eq!(first_detail(foreign.error.as_ref()).0, ErrorCode::InventoryConflict);
     let unknown = client.release_hold(release("nobody", "")).await.unwrap().into_inner();
     assert_eq!(unknown.status(), proto::ReleaseStatus::NotFound);
-    assert_eq!(told(unknown.error.as_ref()).0, ErrorCode::NotFound);
+    assert_eq!(first_detail(unknown.error.as_ref()).0, ErrorCode::NotFound);
     server.stop().await;
 }
 
 #[tokio::test]
-async fn status_and_availability_count_what_is_there() {
+async fn status_and_availability_count_the_seats() {
     let server = Server::start().await;
     let mut client = client(&server).await;
     client.reserve_seat(reserve("r1", &["A-1-1"])).await.unwrap();
@@ -143,14 +143,14 @@ async fn status_and_availability_count_what_is_there() {
         let request =
             proto::GetInventoryStatusRequest { event_id: show.to_owned(), section: section.to_owned() };
         let unknown = client.get_inventory_status(request).await.unwrap().into_inner();
-        assert_eq!(told(unknown.error.as_ref()).0, ErrorCode::NotFound);
+        assert_eq!(first_detail(unknown.error.as_ref()).0, ErrorCode::NotFound);
     }
     server.stop().await;
 }
 
 /// Trap T-S6: seats that do not exist could be sold.
 #[tokio::test]
-async fn what_cannot_be_reserved_is_refused_with_its_kind_and_takes_nothing() {
+async fn a_refused_reservation_names_its_kind_and_takes_nothing() {
     let server = Server::start().await;
     let mut client = client(&server).await;
     let eleven: Vec<String> = (1..=11).map(|n| format!("A-1-{n}")).collect();
@@ -163,7 +163,7 @@ async fn what_cannot_be_reserved_is_refused_with_its_kind_and_takes_nothing() {
     ];
     for request in in_band {
         let answer = client.reserve_seat(request.clone()).await.unwrap().into_inner();
-        assert_eq!(told(answer.error.as_ref()).0, ErrorCode::NotFound, "{request:?}");
+        assert_eq!(first_detail(answer.error.as_ref()).0, ErrorCode::NotFound, "{request:?}");
     }
     let malformed = [
         any("r", 0),

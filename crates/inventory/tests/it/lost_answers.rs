@@ -132,7 +132,7 @@ async fn a_command_past_its_deadline_says_so_and_blocks_nobody() {
 /// A caller that waits for a hanging change is answered at its own deadline, or continues when the
 /// change is given up.
 #[tokio::test]
-async fn who_waits_for_a_slow_rival_goes_on_when_it_is_given_up() {
+async fn a_caller_behind_a_slow_rival_continues_when_the_rival_gives_up() {
     let world = World::new().await;
     let rival = async {
         past_the_deadline(&world, world.hold("r1", &["1"])).await;

@@ -38,7 +38,7 @@ async fn a_show_goes_on_sale_once() {
 }
 
 #[tokio::test]
-async fn administration_wants_the_token() {
+async fn administration_requires_the_token() {
     let server = Server::start().await;
     for path in ["/admin/shows", "/admin/shows/show", "/admin/holds/r1"] {
         for headers in [vec![], vec!["x-internal-token: wrong"], vec!["x-internal-token:"]] {
@@ -54,7 +54,7 @@ async fn administration_wants_the_token() {
 }
 
 #[tokio::test]
-async fn what_is_malformed_is_told_and_changes_nothing() {
+async fn malformed_requests_are_refused_and_change_nothing() {
     let server = Server::start().await;
     let section =
         |inner: &str| format!(r#"{{"event_id":"x","name":"X","sections":[{{"id":"A","price":1,{inner}}}]}}"#);
@@ -99,7 +99,7 @@ async fn what_is_malformed_is_told_and_changes_nothing() {
 }
 
 #[tokio::test]
-async fn blocking_tells_what_changed_and_what_did_not() {
+async fn blocking_reports_changed_and_refused_seats() {
     let server = Server::start().await;
     let world = &server.world;
     hold(&world.service, world.wish("r1", &["1"])).await.unwrap();
@@ -113,8 +113,8 @@ async fn blocking_tells_what_changed_and_what_did_not() {
     ]);
     assert_eq!((blocked.status, blocked.json()), (200, json!({"changed": ["A-1-3"], "refused": refused})));
     let counts = server.get("/admin/shows/show").await.json()["sections"][0].clone();
-    let told = |name: &str| counts[name].as_u64().unwrap();
-    assert_eq!((told("remaining"), told("held"), told("sold"), told("blocked")), (7, 1, 1, 1));
+    let count = |name: &str| counts[name].as_u64().unwrap();
+    assert_eq!((count("remaining"), count("held"), count("sold"), count("blocked")), (7, 1, 1, 1));
     let unblocked = server.post("/admin/shows/show/unblock", r#"{"seat_ids":["A-1-3"]}"#).await;
     assert_eq!(unblocked.json(), json!({"changed": ["A-1-3"], "refused": []}));
     let nowhere = server.post("/admin/shows/nothing/block", r#"{"seat_ids":["A-1-3"]}"#).await;

@@ -17,7 +17,7 @@ async fn late_money_gets_its_named_seats_again_once() {
         world.clock.advance(MINUTE);
         release(&world.service, "r1", Some(cause)).await.unwrap();
         let sold = commit(&world.service, "r1", "pay").await.unwrap();
-        assert_eq!(sold.order, OrderId::of(&rsv("r1")));
+        assert_eq!(sold.order, OrderId::for_reservation(&rsv("r1")));
         assert_eq!(commit(&world.service, "r1", "pay").await.unwrap(), sold);
         assert_eq!(
             refusal(release(&world.service, "r1", Some(cause)).await),
@@ -73,7 +73,11 @@ async fn a_refused_payment_stays_refused_when_seats_come_free_and_after_a_restar
     for late in ["r1", "r2"] {
         for service in [&world.service, &restarted] {
             assert_eq!(refusal(commit(service, late, "pay").await), Rejection::Expired);
-            assert_eq!(refusal(commit(service, late, "").await), Rejection::Expired, "who says no payment");
+            assert_eq!(
+                refusal(commit(service, late, "").await),
+                Rejection::Expired,
+                "a commit without a payment"
+            );
         }
     }
     let sold = commit(&restarted, "r1", "another").await.unwrap();

@@ -29,7 +29,7 @@ async fn each_sees_what_the_other_wrote() {
 }
 
 #[tokio::test]
-async fn nothing_is_refused_that_the_other_gave_back() {
+async fn no_seat_that_the_other_freed_is_refused() {
     let (world, other) = two().await;
     world.hold("r1", &["1"]).await.unwrap();
     hold(&world.service, world.any("r2", 3)).await.unwrap();
@@ -60,7 +60,7 @@ async fn a_due_hold_that_the_other_committed_is_taken_not_contended() {
 
 /// The memory of one says "held and due", but the seat is free.
 #[tokio::test]
-async fn a_due_hold_that_the_other_released_is_had_at_once() {
+async fn a_due_hold_that_the_other_released_is_available_at_once() {
     let (world, other) = two().await;
     world.hold("r1", &["1"]).await.unwrap();
     hold(&world.service, world.any("r2", 3)).await.unwrap();
@@ -75,7 +75,7 @@ async fn a_due_hold_that_the_other_released_is_had_at_once() {
 }
 
 #[tokio::test]
-async fn a_seat_that_the_other_blocked_is_neither_sold_nor_told_free() {
+async fn a_seat_that_the_other_blocked_is_neither_sold_nor_reported_free() {
     let (world, other) = two().await;
     let show = world.wish("x", &[]).show;
     let changed = other.set_blocked(&show, &[seat_id("1"), seat_id("floor-1")], true).await.unwrap();
@@ -112,7 +112,7 @@ async fn a_reading_that_failed_is_not_shared() {
 }
 
 #[tokio::test]
-async fn many_who_ask_at_once_share_readings() {
+async fn concurrent_requests_share_readings() {
     let (world, other) = two().await;
     hold(&other, world.any("r1", 2)).await.unwrap();
     let before = world.store.lists();

@@ -91,7 +91,7 @@ async fn a_creation_that_was_cut_short_is_completed_by_its_repetition() {
 }
 
 #[tokio::test]
-async fn who_asks_for_a_show_before_it_exists_sees_it_when_it_does() {
+async fn a_show_is_found_as_soon_as_it_exists() {
     let world = World::new().await;
     let wanted = show("later");
     let unknown = world.service.status(&wanted.id, None).await;

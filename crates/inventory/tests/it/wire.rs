@@ -67,7 +67,7 @@ impl Server {
         let listeners = Listeners { http: http_listener, grpc: grpc_listener };
         let stop = shutdown.clone();
         running.spawn(async move {
-            run(service, config, deps, listeners, stop).await.expect("it serves until it is told to stop");
+            run(service, config, deps, listeners, stop).await.expect("it serves until shutdown");
         });
         Self { world, http, grpc, shutdown, running }
     }

@@ -224,7 +224,7 @@ async fn a_commit_again_is_the_same_order(harness: &dyn Harness) {
     let buyer = Buyer::new(harness, &stage, "payer");
     buyer.hold(&[4, 5]).await;
     let first = result(buyer.commit().await);
-    assert_eq!(first.order, OrderId::of(&buyer.reservation));
+    assert_eq!(first.order, OrderId::for_reservation(&buyer.reservation));
     assert_eq!(ids(&first.seats), [stage.seats[4].clone(), stage.seats[5].clone()]);
     assert!(first.seats.iter().all(|seat| seat.status == SeatStatus::Sold));
     assert_eq!(result(buyer.commit().await), first);
@@ -277,7 +277,7 @@ async fn a_release_again_tells_the_first_cause(harness: &dyn Harness) {
         }
         next.hold(&[0, 1]).await;
         assert_eq!(result(buyer.release(first).await), Released::Before { cause: told, at });
-        assert_eq!(result(next.commit().await).order, OrderId::of(&next.reservation));
+        assert_eq!(result(next.commit().await).order, OrderId::for_reservation(&next.reservation));
     }
 }
 

@@ -68,7 +68,10 @@ impl<'a> Case<'a> {
     }
 
     fn confirmed(&self) -> End {
-        End::Confirmed { order: Some(OrderId::of(&self.reserved.id)), intent: Some(self.intent()) }
+        End::Confirmed {
+            order: Some(OrderId::for_reservation(&self.reserved.id)),
+            intent: Some(self.intent()),
+        }
     }
 
     async fn get(&self) -> ReservationView {
@@ -146,7 +149,7 @@ async fn every_end_is_reached_once_and_told_again(harness: &dyn Harness) {
         if at == 0 {
             assert_eq!(
                 (view.order.clone(), view.intent.clone()),
-                (Some(OrderId::of(&view.id)), Some(case.intent()))
+                (Some(OrderId::for_reservation(&view.id)), Some(case.intent()))
             );
         }
         result(case.tell(end, true).await);
@@ -170,7 +173,7 @@ async fn a_late_approval_confirms_what_ended_for_want_of_money(harness: &dyn Har
         let case = Case::new(harness).await;
         case.end(first).await;
         let view = case.end(case.confirmed()).await;
-        assert_eq!(view.order, Some(OrderId::of(&view.id)));
+        assert_eq!(view.order, Some(OrderId::for_reservation(&view.id)));
         assert_eq!(harness.order_in_inventory(&case.reserved).await, view.order);
     }
 }

@@ -57,7 +57,7 @@ impl Service {
     async fn released(&self, reservation: &Reservation, end: End, trace: &Trace) -> Result<End, Refusal> {
         let (cause, error_code) = match &end {
             End::Cancelled { reason, error_code } => {
-                (CancelCause::of(reason.as_deref()).release_cause(), error_code.clone())
+                (CancelCause::from_reason(reason.as_deref()).release_cause(), error_code.clone())
             }
             End::Expired { error_code } => (ReleaseCause::Expired, error_code.clone()),
             End::Confirmed { .. } => return Ok(end),

@@ -24,7 +24,7 @@ async fn a_paid_reservation_is_confirmed_and_confirmed_again_with_the_same_order
     let id = world.placed().await;
     world.till.put("pay_1", &id, payment::Status::Captured);
     let first = confirm(&world, &id, "pay_1").await.unwrap();
-    assert_eq!((first.status, first.order.clone()), (Status::Confirmed, Some(OrderId::of(&id))));
+    assert_eq!((first.status, first.order.clone()), (Status::Confirmed, Some(OrderId::for_reservation(&id))));
     assert!(!world.is_announced(&id).await);
     world.stock.calls();
     world.clock.advance(Duration::from_secs(3_600));

@@ -41,7 +41,12 @@ impl Harness for Suite {
                 self.world.stock.order_of(&reserved.id)
             }
             End::Cancelled { reason, .. } => {
-                release(&self.world, &reserved.id, CancelCause::of(reason.as_deref()).release_cause()).await;
+                release(
+                    &self.world,
+                    &reserved.id,
+                    CancelCause::from_reason(reason.as_deref()).release_cause(),
+                )
+                .await;
                 None
             }
             End::Expired { .. } => {

@@ -77,7 +77,10 @@ async fn a_sender_that_did_not_settle_finds_the_inventory_settled_first() {
     let id = world.placed().await;
     let end = End::Confirmed { order: None, intent: Some(intent("pay_1")) };
     let recorded = world.end(&id, end, false).await.unwrap();
-    assert_eq!((recorded.order.clone(), world.stock.order_of(&id)), (Some(OrderId::of(&id)), recorded.order));
+    assert_eq!(
+        (recorded.order.clone(), world.stock.order_of(&id)),
+        (Some(OrderId::for_reservation(&id)), recorded.order)
+    );
 
     let other = world.create("k2", ["A-3", "A-4"]).await.unwrap().placed.id;
     world.end(&other, cancelled("user", None), false).await.unwrap();
@@ -175,7 +178,7 @@ async fn a_late_approval_turns_an_end_without_seats_into_a_confirmation() {
     );
     let told: Vec<_> =
         world.stored(&id).await.history.entries().iter().map(|entry| entry.what.to_string()).collect();
-    let order = OrderId::of(&id);
+    let order = OrderId::for_reservation(&id);
     let expected = [
         "HOLD".to_owned(),
         "CANCELLED payment_failed CARD_DECLINED".to_owned(),

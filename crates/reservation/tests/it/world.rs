@@ -286,7 +286,7 @@ pub(crate) fn floor(key: &str, who: &str, quantity: u32) -> Create {
 }
 
 pub(crate) fn confirmed(id: &ReservationId, by: &str) -> End {
-    End::Confirmed { order: Some(OrderId::of(id)), intent: Some(intent(by)) }
+    End::Confirmed { order: Some(OrderId::for_reservation(id)), intent: Some(intent(by)) }
 }
 
 pub(crate) fn cancelled(reason: &str, code: Option<&str>) -> End {

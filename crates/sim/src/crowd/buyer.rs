@@ -170,7 +170,7 @@ impl Buyer {
             })
             .await?;
         if let Ok(confirmed) = answer {
-            let order = confirmed.order.unwrap_or_else(|| OrderId::of(&held.reservation));
+            let order = confirmed.order.unwrap_or_else(|| OrderId::for_reservation(&held.reservation));
             self.promise(Promise::Confirmed { reservation: held.reservation.clone(), order });
         }
         Some(())

@@ -65,7 +65,7 @@ impl Stock {
             return (outcome, refused.map_err(|_| INVALID_ARGUMENT));
         }
         let sold = CommitReservationResponse {
-            order_id: OrderId::of(&reservation).as_str().to_owned(),
+            order_id: OrderId::for_reservation(&reservation).as_str().to_owned(),
             sold_seats: seats(request.seat_ids, SeatStatus::Sold),
             status: CommitStatus::Success as i32,
             committed_at: Some(now()),
@@ -108,7 +108,7 @@ impl Stock {
         match before {
             Err(()) => {
                 let refused = ReservationId::parse(&request.reservation_id).ok().and_then(|id| {
-                    let sold = Rejection::AlreadyCommitted(OrderId::of(&id));
+                    let sold = Rejection::AlreadyCommitted(OrderId::for_reservation(&id));
                     let command = wire::release_from_proto(&request).ok()?;
                     wire::release_response(&command, Err(&sold), None).ok()
                 });

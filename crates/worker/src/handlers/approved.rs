@@ -44,7 +44,7 @@ pub(super) async fn handle(
         return Ok(Done::SecondPaymentReturned);
     }
     if planted(Plant::ConfirmBeforeCommit) {
-        let end = End::Confirmed { order: Some(OrderId::of(id)), intent: Some(intent.clone()) };
+        let end = End::Confirmed { order: Some(OrderId::for_reservation(id)), intent: Some(intent.clone()) };
         let _ = calls.end(id, end).await?;
     }
     match calls.commit(id, known, intent).await? {

@@ -203,7 +203,7 @@ impl Inventory for World {
         if let Some(answer) = state.script.commit.pop_front() {
             return answer;
         }
-        let order = OrderId::of(&id);
+        let order = OrderId::for_reservation(&id);
         state.committed.insert(id, order.clone());
         Ok(Committed { order, seats: Vec::new(), at: self.clock.now() })
     }

@@ -63,7 +63,7 @@ fn released(cause: ReleaseCause) -> Hold {
 fn a_refused_payment_stays_refused_when_another_has_bought_the_seats() {
     let mut first = released(ReleaseCause::Expired);
     first.refuse(Some(&intent("refused")));
-    let order = OrderId::of(&first.reservation);
+    let order = OrderId::for_reservation(&first.reservation);
     let sold = HoldState::Committed { order, intent: Some(intent("bought")), at: at(9) };
     let retake = Hold { key: HoldKey::Retake, state: sold, refused: Vec::new(), ..first.clone() };
     let decide = |payment: Option<&PaymentIntentId>| commit(Some(&first), Some(&retake), NOBODY, payment);
@@ -144,7 +144,7 @@ proptest! {
 }
 
 #[test]
-fn a_request_that_contradicts_itself_is_told_how() {
+fn a_contradictory_request_is_refused_with_the_reason() {
     let seats = |n: usize| (0..n).map(seat).collect::<Vec<_>>();
     let cases = [
         (seats(0), 0, Err(BadRequest::NoSeats)),
@@ -154,6 +154,8 @@ fn a_request_that_contradicts_itself_is_told_how() {
         (seats(10), 0, Ok(10)),
         (seats(11), 11, Err(BadRequest::TooManySeats(11))),
         (seats(2), 3, Err(BadRequest::QuantityMismatch { seats: 2, quantity: 3 })),
+        (seats(2), 11, Err(BadRequest::TooManySeats(11))),
+        (vec![seat(1), seat(1)], 1, Err(BadRequest::DuplicateSeat(seat(1)))),
         (vec![seat(1), seat(2), seat(1)], 3, Err(BadRequest::DuplicateSeat(seat(1)))),
     ];
     for (seats, quantity, expected) in cases {
@@ -162,10 +164,10 @@ fn a_request_that_contradicts_itself_is_told_how() {
 }
 
 #[test]
-fn seats_are_had_now_after_a_release_or_not() {
+fn seats_are_available_now_or_after_a_release_or_not() {
     let free = Seat::UNWRITTEN;
     let held = Seat { version: 1, state: SeatState::Held { by: rsv(1), until: at(5) } };
-    let sold = Seat { version: 2, state: SeatState::Sold { order: OrderId::of(&rsv(2)) } };
+    let sold = Seat { version: 2, state: SeatState::Sold { order: OrderId::for_reservation(&rsv(2)) } };
     let blocked = Seat { version: 1, state: SeatState::Blocked };
     let ids = [seat(0), seat(1)];
     let both = |a, b, now| take([(&ids[0], a), (&ids[1], b)], at(now));
@@ -182,7 +184,7 @@ fn seats_are_had_now_after_a_release_or_not() {
 fn a_commit_finds_one_of_its_typed_answers() {
     let pay = intent("pay");
     let by = |first: Option<&Hold>, retake| commit(first, retake, NOBODY, Some(&pay));
-    let order = OrderId::of(&rsv(1));
+    let order = OrderId::for_reservation(&rsv(1));
     assert_eq!(by(None, None), CommitDecision::Reject(Rejection::NoSuchHold));
     assert_eq!(by(Some(&live(&[0], 5)), None), CommitDecision::Seal { order: order.clone() });
     let state = HoldState::Committed { order: order.clone(), intent: None, at: at(3) };
@@ -199,7 +201,7 @@ fn a_commit_finds_one_of_its_typed_answers() {
 }
 
 #[test]
-fn what_a_caller_says_of_a_hold_must_be_right() {
+fn a_claim_about_a_hold_must_match_it() {
     let hold = live(&[0, 1], 5);
     let (other_show, other_person) =
         (ShowId::parse("other").expect("an id"), PersonId::parse("lee").expect("an id"));
@@ -237,7 +239,7 @@ fn an_expiry_before_its_time_is_refused_with_the_time_left() {
 /// Trap T-S2: a late expiry gave a sold seat away.
 #[test]
 fn a_release_after_a_commit_or_a_release_changes_nothing() {
-    let order = OrderId::of(&rsv(1));
+    let order = OrderId::for_reservation(&rsv(1));
     let state = HoldState::Committed { order: order.clone(), intent: None, at: at(3) };
     let sold = Hold { state: state.clone(), ..live(&[0], 5) };
     let retake = Hold { key: HoldKey::Retake, state, ..live(&[0], 5) };
@@ -267,7 +269,7 @@ fn a_refused_payment_stays_refused_and_refuses_nobody_else() {
     };
     assert!(by(&hold, Some("a")));
     assert!(!by(&hold, Some("b")));
-    assert!(by(&hold, None), "who says no payment may be the one that was refused");
+    assert!(by(&hold, None), "a commit without a payment may be the refused one");
     for n in 1..REFUSALS_MAX {
         hold.refuse(Some(&intent(&n.to_string())));
     }

@@ -119,7 +119,7 @@ impl World {
         let mut blocks: BTreeMap<u64, u64> = BTreeMap::new();
         line.waiting.iter().for_each(|number| *blocks.entry(block_of(*number)).or_default() += 1);
         let kept = line.blocks.iter().filter(|(_, (count, _))| *count > 0);
-        assert!(kept.map(|(block, (count, _))| (*block, *count)).eq(blocks), "the counts are right");
+        assert!(kept.map(|(block, (count, _))| (*block, *count)).eq(blocks), "the counts match the people");
         assert!(line.blocks.iter().all(|(block, (_, version))| line.changes.get(version) == Some(block)));
         assert_eq!(line.blocks.len(), line.changes.len());
     }
@@ -237,15 +237,15 @@ proptest! {
     /// A gateway computes positions from the changes since its last look, however long ago that
     /// was.
     #[test]
-    fn a_gateway_tells_places_from_what_has_changed(steps in prop::collection::vec(step(), 1..150)) {
+    fn a_gateway_computes_positions_from_changes(steps in prop::collection::vec(step(), 1..150)) {
         let mut world = World::new(20, 5);
         for step in &steps {
             world.apply(step);
             if matches!(step, Step::Look) {
                 prop_assert_eq!(world.places.total(), world.line.totals.waiting);
                 for (ahead, number) in world.line.waiting.iter().enumerate() {
-                    let told = world.places.ahead_of(*number);
-                    prop_assert!(told >= ahead as u64 && told < ahead as u64 + BLOCK, "{told} told of {ahead}");
+                    let position = world.places.ahead_of(*number);
+                    prop_assert!(position >= ahead as u64 && position < ahead as u64 + BLOCK, "{position} for {ahead}");
                 }
             }
         }
@@ -253,7 +253,7 @@ proptest! {
 
     /// Everyone who keeps asking gets in, in the order of joining, whoever else vanishes.
     #[test]
-    fn who_stays_gets_in_and_in_order(seed: u64, people in 1usize..300, rate in 1u32..200) {
+    fn everyone_who_stays_gets_in_in_order(seed: u64, people in 1usize..300, rate in 1u32..200) {
         let mut dice = SplitMix64::new(seed);
         let mut world = World::new(rate, rate);
         for who in 0..people {

@@ -26,7 +26,7 @@ impl Model {
         Self { now: 0, seats: vec![Seat::UNWRITTEN; seats], holds: BTreeMap::new() }
     }
 
-    fn of(&self, reservation: &ReservationId) -> (Option<Hold>, Option<Hold>) {
+    fn holds_of(&self, reservation: &ReservationId) -> (Option<Hold>, Option<Hold>) {
         let get = |key| self.holds.get(&(reservation.clone(), key)).cloned();
         (get(HoldKey::First), get(HoldKey::Retake))
     }
@@ -68,7 +68,7 @@ impl Model {
                 let len = self.seats.len();
                 let wanted: Vec<SeatId> = (0..count.min(len)).map(|n| seat((first + n) % len)).collect();
                 assert!(check_request(&wanted, 0).is_ok());
-                if self.of(&rsv(buyer)).0.is_some() || !self.clear(&wanted) {
+                if self.holds_of(&rsv(buyer)).0.is_some() || !self.clear(&wanted) {
                     return;
                 }
                 let until = at(self.now + HOLD);
@@ -79,7 +79,7 @@ impl Model {
     }
 
     fn release(&mut self, reservation: &ReservationId, cause: Option<ReleaseCause>) {
-        let (first, retake) = self.of(reservation);
+        let (first, retake) = self.holds_of(reservation);
         let decision = release(first.as_ref(), retake.as_ref(), NOBODY, cause, at(self.now));
         if let (ReleaseDecision::Release(cause), Some(mut hold)) = (decision, first) {
             hold.state = HoldState::Released { cause, at: at(self.now) };
@@ -89,7 +89,7 @@ impl Model {
     }
 
     fn commit(&mut self, reservation: &ReservationId, by: &PaymentIntentId) {
-        let (first, retake) = self.of(reservation);
+        let (first, retake) = self.holds_of(reservation);
         let decision = commit(first.as_ref(), retake.as_ref(), NOBODY, Some(by));
         let Some(mut hold) = first else { return };
         let sold = |order: &OrderId, now| HoldState::Committed {
@@ -166,9 +166,9 @@ impl Model {
             assert!(now.refused.starts_with(&then.refused));
             assert!(now.retakes_closed || !then.retakes_closed);
             // A refused payment never gets the seats later: its payer expects the money back.
-            let (_, retake) = self.of(&then.reservation);
+            let (_, retake) = self.holds_of(&then.reservation);
             if let Some(HoldState::Committed { intent, .. }) = retake.map(|hold| hold.state)
-                && before.of(&then.reservation).1.is_none()
+                && before.holds_of(&then.reservation).1.is_none()
             {
                 assert!(!then.refuses(intent.as_ref()));
             }

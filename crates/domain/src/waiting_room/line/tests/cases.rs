@@ -13,7 +13,7 @@ fn the_same_person_has_the_same_place() {
 }
 
 #[test]
-fn who_has_entered_or_left_may_join_again_at_the_end() {
+fn people_who_entered_or_left_may_join_again_at_the_end() {
     let mut world = World::new(1_000, 1_000);
     let (one, two) = (world.join("one").unwrap(), world.join("two").unwrap());
     assert_eq!(world.line.leave(&two, world.now()), Standing::Left);
@@ -72,7 +72,7 @@ fn a_missed_turn_comes_again_and_the_third_is_the_last() {
 }
 
 #[test]
-fn who_is_silent_is_absent_and_comes_back_to_the_same_place() {
+fn silent_people_are_absent_and_return_to_the_same_position() {
     let mut world = World::new(1, 1);
     world.pause(true);
     let people: Vec<_> = (0..5).map(|who| world.join(&who.to_string()).unwrap()).collect();

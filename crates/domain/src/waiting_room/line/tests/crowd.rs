@@ -16,7 +16,7 @@ fn thirty_thousand_come_a_twentieth_vanishes_and_the_line_drains() {
         (0..PEOPLE).map(|n| line.join(&format!("u:{n}"), start).expect("it is open")).collect();
     let vanishes: Vec<_> = (0..PEOPLE).map(|_| (dice.below(20) == 0).then(|| dice.below(10_000))).collect();
     let is_there = |n: usize, ms: u64| vanishes[n].is_none_or(|at| ms < at);
-    let (mut places, mut since, mut told) = (Places::default(), None, vec![u64::MAX; PEOPLE]);
+    let (mut places, mut since, mut shown) = (Places::default(), None, vec![u64::MAX; PEOPLE]);
     let (mut order, mut ended_at) = (Vec::new(), 0);
     for step in 0.. {
         let ms = step * 250;
@@ -34,25 +34,25 @@ fn thirty_thousand_come_a_twentieth_vanishes_and_the_line_drains() {
         let oldest = line.seen.first().map(|(seen, _)| *seen);
         assert!(oldest.is_none_or(|seen| now.since(seen) <= patience.grace), "{ms} ms");
         for n in (step as usize % 8..PEOPLE).step_by(8) {
-            if told[n] == 0 || !is_there(n, ms) {
+            if shown[n] == 0 || !is_there(n, ms) {
                 continue;
             }
             match line.beat(&tickets[n], now) {
                 Standing::Waiting => {
                     let place = places.ahead_of(tickets[n].number) + 1;
-                    assert!(place <= told[n], "{n} fell back from {} to {place} at {ms} ms", told[n]);
-                    told[n] = place;
+                    assert!(place <= shown[n], "{n} fell back from {} to {place} at {ms} ms", shown[n]);
+                    shown[n] = place;
                 }
                 Standing::Ready { .. } => {
                     assert!(matches!(line.enter(&tickets[n], now), Standing::Entered { .. }));
-                    told[n] = 0;
+                    shown[n] = 0;
                     order.push(n);
                     ended_at = ms;
                 }
                 other => panic!("{n} is {other:?}"),
             }
         }
-        if line.totals.waiting == 0 && (0..PEOPLE).all(|n| told[n] == 0 || vanishes[n].is_some()) {
+        if line.totals.waiting == 0 && (0..PEOPLE).all(|n| shown[n] == 0 || vanishes[n].is_some()) {
             break;
         }
         assert!(ms < 120_000, "{:?}", line.totals);
