@@ -4,40 +4,32 @@
 //! belongs to key `n` here: both grow at the end, and a removal moves the last item into the gap on
 //! both sides.
 
+use indexmap::IndexSet;
 use ports::store::Key;
-use std::collections::BTreeMap;
 use std::marker::PhantomData;
 
 /// The slots of one list. They carry its type, so they cannot be used with another list.
 #[derive(Debug)]
 pub(crate) struct Slots<T> {
-    by_key: BTreeMap<Key, usize>,
-    /// The key of each slot, to find the item that a removal moves.
-    keys: Vec<Key>,
+    keys: IndexSet<Key>,
     of: PhantomData<T>,
 }
 
 impl<T> Slots<T> {
     /// Replaces the item of a row in its place, or adds it.
     pub(crate) fn set(&mut self, list: &mut Vec<T>, key: &Key, item: T) {
-        debug_assert_eq!(list.len(), self.keys.len(), "nobody else adds or removes");
-        if let Some(slot) = self.by_key.get(key) {
-            list[*slot] = item;
-            return;
+        debug_assert_eq!(list.len(), self.keys.len(), "only the slots add and remove items");
+        match self.keys.insert_full(key.clone()) {
+            (_, true) => list.push(item),
+            (slot, false) => list[slot] = item,
         }
-        self.by_key.insert(key.clone(), list.len());
-        self.keys.push(key.clone());
-        list.push(item);
     }
 
     /// Removes the item of a row, if there is one.
     pub(crate) fn remove(&mut self, list: &mut Vec<T>, key: &Key) {
-        debug_assert_eq!(list.len(), self.keys.len(), "nobody else adds or removes");
-        let Some(slot) = self.by_key.remove(key) else { return };
-        list.swap_remove(slot);
-        self.keys.swap_remove(slot);
-        if let Some(moved) = self.keys.get(slot) {
-            self.by_key.insert(moved.clone(), slot);
+        debug_assert_eq!(list.len(), self.keys.len(), "only the slots add and remove items");
+        if let Some((slot, _)) = self.keys.swap_remove_full(key) {
+            list.swap_remove(slot);
         }
     }
 }
@@ -45,6 +37,6 @@ impl<T> Slots<T> {
 // A derived `Default` would require items with a default, too.
 impl<T> Default for Slots<T> {
     fn default() -> Self {
-        Self { by_key: BTreeMap::new(), keys: Vec::new(), of: PhantomData }
+        Self { keys: IndexSet::new(), of: PhantomData }
     }
 }

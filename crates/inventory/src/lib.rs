@@ -12,9 +12,9 @@ pub mod config;
 mod edge;
 mod metrics;
 pub mod rows;
+mod seat_map;
 mod serve;
 mod service;
-mod table;
 
 pub use config::{Config, Options};
 pub use metrics::InventoryMetrics;

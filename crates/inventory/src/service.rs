@@ -10,11 +10,11 @@
 //! reported.
 
 mod admin;
-mod claim;
 mod commit;
 mod hold;
 mod load;
 mod look;
+mod pending_change;
 mod port;
 mod release;
 mod retake;
@@ -27,16 +27,17 @@ pub use status::ShowStatus;
 use crate::config::Options;
 use crate::metrics::InventoryMetrics;
 use crate::rows;
-use crate::table::Table;
+use crate::seat_map::SeatMap;
 use domain::hold::{Hold, HoldKey, Rejection};
 use domain::id::{ReservationId, SeatId, ShowId};
 use domain::limits::ROWS_PER_COMMIT_MAX;
 use domain::seat::Seat;
 use domain::show::{Place, Show};
+use parking_lot::{Mutex, MutexGuard};
 use ports::store::{CommitError, Key, Row, Write};
 use ports::{Clock, Dice, Entropy, Fault, PortError, Store};
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 
 /// Rows per page of a listing.
 const PAGE: usize = 1_000;
@@ -57,19 +58,17 @@ struct Inner {
 }
 
 /// A show with its seats in memory.
-pub(crate) struct Stage {
+pub(crate) struct LoadedShow {
     pub(crate) show: Arc<Show>,
-    table: Mutex<Table>,
+    seat_map: Mutex<SeatMap>,
     /// The shared reading of each section.
     readings: Vec<load::Reading>,
     clock: Arc<dyn Clock>,
 }
 
-impl Stage {
-    pub(crate) fn table(&self) -> MutexGuard<'_, Table> {
-        // A panic under the lock cannot do lasting harm to the table: every commit checks versions
-        // again.
-        self.table.lock().unwrap_or_else(PoisonError::into_inner)
+impl LoadedShow {
+    pub(crate) fn seat_map(&self) -> MutexGuard<'_, SeatMap> {
+        self.seat_map.lock()
     }
 
     fn seat_id(&self, place: Place) -> SeatId {
@@ -111,9 +110,9 @@ impl Service {
     }
 
     /// Reads some seats again.
-    async fn refresh(&self, stage: &Stage, places: &[Place]) -> Result<(), Fault> {
+    async fn refresh(&self, loaded: &LoadedShow, places: &[Place]) -> Result<(), Fault> {
         for places in places.chunks(ROWS_PER_COMMIT_MAX) {
-            let keys: Vec<Key> = places.iter().map(|place| stage.key(*place)).collect();
+            let keys: Vec<Key> = places.iter().map(|place| loaded.key(*place)).collect();
             let found = self.inner.store.get(&keys).await?;
             let seats = found
                 .iter()
@@ -121,9 +120,9 @@ impl Service {
                     row.as_ref().map_or(Ok(Seat::UNWRITTEN), |row| rows::read_seat(row).map(|read| read.seat))
                 })
                 .collect::<Result<Vec<_>, _>>()?;
-            let mut table = stage.table();
+            let mut seat_map = loaded.seat_map();
             for (place, seat) in places.iter().zip(seats) {
-                table.learn(*place, seat);
+                seat_map.learn(*place, seat);
             }
         }
         Ok(())

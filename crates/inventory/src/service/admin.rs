@@ -1,9 +1,9 @@
 //! Creating shows, and taking seats off sale.
 
-use super::look::Wish;
+use super::look::Wanted;
 use super::{Service, contended};
 use crate::rows;
-use crate::service::claim::Claim;
+use crate::service::pending_change::PendingChange;
 use domain::hold::Rejection;
 use domain::id::{SeatId, ShowId};
 use domain::limits::{CONFLICT_RETRIES_MAX, ROWS_PER_COMMIT_MAX};
@@ -63,7 +63,7 @@ impl Service {
         match self.commit_rows(vec![rows::show_put(show)]).await {
             Ok(()) => {
                 // Read the seats now, so that the first buyer does not have to wait for it.
-                if let Err(fault) = self.stage(&show.id).await {
+                if let Err(fault) = self.loaded(&show.id).await {
                     tracing::warn!(
                         error = fault.chain(),
                         "new show not read ahead; it is read at its first request"
@@ -132,44 +132,44 @@ impl Service {
         seat: &SeatId,
         blocked: bool,
     ) -> Result<Result<(), Option<SeatStatus>>, PortError<Rejection>> {
-        let stage = self.stage(id).await?.ok_or(PortError::Rejected(Rejection::NoSuchShow))?;
-        let Some(place) = stage.show.locate(seat) else { return Ok(Err(None)) };
+        let loaded = self.loaded(id).await?.ok_or(PortError::Rejected(Rejection::NoSuchShow))?;
+        let Some(place) = loaded.show.locate(seat) else { return Ok(Err(None)) };
         let (from, to) = match blocked {
             true => (SeatState::Available, SeatState::Blocked),
             false => (SeatState::Blocked, SeatState::Available),
         };
-        let wish = Wish::Named(vec![place]);
+        let wanted = Wanted::Named(vec![place]);
         // Memory is good enough for a try. A refusal, or an answer that nothing changes, needs a
         // fresh read.
         let mut looked_closer = false;
         for attempt in 0..=CONFLICT_RETRIES_MAX {
             let look = {
-                let mut table = stage.table();
-                if let Some(done) = table.pending(&[place]) {
+                let mut seat_map = loaded.seat_map();
+                if let Some(done) = seat_map.pending(&[place]) {
                     Look::Wait(done)
-                } else if !table.stale(&[place]).is_empty() {
+                } else if !seat_map.stale(&[place]).is_empty() {
                     Look::Refresh
-                } else if table.seat(place).state == from {
-                    Look::Change(Claim::new(&stage, &mut table, vec![place], vec![seat.clone()]))
-                } else if table.seat(place).state == to {
+                } else if seat_map.seat(place).state == from {
+                    Look::Change(PendingChange::new(&loaded, &mut seat_map, vec![place], vec![seat.clone()]))
+                } else if seat_map.seat(place).state == to {
                     Look::Tell(Ok(()))
                 } else {
-                    Look::Tell(Err(Some(table.seat(place).state.status())))
+                    Look::Tell(Err(Some(seat_map.seat(place).state.status())))
                 }
             };
             match look {
                 Look::Wait(done) => done.cancelled().await,
-                Look::Refresh => self.refresh(&stage, &[place]).await?,
+                Look::Refresh => self.refresh(&loaded, &[place]).await?,
                 Look::Tell(outcome) if looked_closer => return Ok(outcome),
                 Look::Tell(outcome) => {
-                    if !self.look_closer(&stage, &wish).await? {
+                    if !self.look_closer(&loaded, &wanted).await? {
                         return Ok(outcome);
                     }
                     looked_closer = true;
                 }
-                Look::Change(claim) => {
-                    let writes = claim.writes(&to).collect();
-                    if self.apply(claim, writes, &to, "block").await? {
+                Look::Change(change) => {
+                    let writes = change.writes(&to).collect();
+                    if self.apply(change, writes, &to, "block").await? {
                         return Ok(Ok(()));
                     }
                     self.step_aside(attempt).await;
@@ -184,7 +184,7 @@ impl Service {
 enum Look {
     Wait(CancellationToken),
     Refresh,
-    Change(Claim),
+    Change(PendingChange),
     Tell(Result<(), Option<SeatStatus>>),
 }
 

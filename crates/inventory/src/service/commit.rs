@@ -1,8 +1,8 @@
 //! `commit`: sells the held seats to the buyer.
 
-use super::claim::Claim;
 use super::hold::views;
-use super::{Service, Stage, Stored, contended, rejected};
+use super::pending_change::PendingChange;
+use super::{LoadedShow, Service, Stored, contended, rejected};
 use crate::rows;
 use domain::hold::{self, CommitDecision, Hold, HoldState, Rejection};
 use domain::id::OrderId;
@@ -35,11 +35,11 @@ impl Service {
                 return rejected(rejection);
             }
             let Some(first) = first else { return rejected(Rejection::NoSuchHold) };
-            let stage = self.stage_of(&first).await?;
+            let loaded = self.loaded_for(&first).await?;
             let committed = match decision {
-                CommitDecision::Already(hold) => Some(committed(&stage, &hold)),
-                CommitDecision::Seal { order } => self.seal(&stage, first, &order, command).await?,
-                CommitDecision::Retake { order } => self.retake(&stage, first, &order, command).await?,
+                CommitDecision::Already(hold) => Some(committed(&loaded, &hold)),
+                CommitDecision::Seal { order } => self.seal(&loaded, first, &order, command).await?,
+                CommitDecision::Retake { order } => self.retake(&loaded, first, &order, command).await?,
                 CommitDecision::Reject(rejection) => return rejected(rejection),
             };
             if let Some(committed) = committed {
@@ -55,50 +55,50 @@ impl Service {
     /// Turns a live hold into an order; `None` = look again.
     async fn seal(
         &self,
-        stage: &Arc<Stage>,
+        loaded: &Arc<LoadedShow>,
         first: Stored,
         order: &OrderId,
         command: &CommitSeats,
     ) -> Result<Option<Committed>, PortError<Rejection>> {
-        let Some(claim) = self.claim_own(stage, &first).await? else { return Ok(None) };
+        let Some(change) = self.mark_own(loaded, &first).await? else { return Ok(None) };
         let at = self.inner.clock.now();
         let mut hold = first.hold;
         hold.state = HoldState::Committed { order: order.clone(), intent: command.intent.clone(), at };
         let state = SeatState::Sold { order: order.clone() };
         let mut writes = vec![rows::hold_put(&hold, first.version)];
-        writes.extend(claim.writes(&state));
-        let stored = self.apply(claim, writes, &state, "commit").await?;
-        Ok(stored.then(|| committed(stage, &hold)))
+        writes.extend(change.writes(&state));
+        let stored = self.apply(change, writes, &state, "commit").await?;
+        Ok(stored.then(|| committed(loaded, &hold)))
     }
 
-    /// Commits a change that brings claimed seats to one state; `false` = look again. `what` is its
+    /// Commits a change that brings marked seats to one state; `false` = look again. `what` is its
     /// label in the metrics.
     pub(super) async fn apply(
         &self,
-        claim: Claim,
+        change: PendingChange,
         writes: Vec<ports::store::Write>,
         state: &SeatState,
         what: &'static str,
     ) -> Result<bool, Fault> {
         match self.commit_rows(writes).await {
             Ok(()) => {
-                claim.stored(state);
+                change.stored(state);
                 Ok(true)
             }
             Err(CommitError::Conflict { .. }) => {
-                claim.overtaken();
+                change.overtaken();
                 self.inner.metrics.conflict(what);
                 Ok(false)
             }
             Err(CommitError::Ambiguous(_)) if planted(Plant::AmbiguousIsDone) => {
-                claim.stored(state);
+                change.stored(state);
                 Ok(true)
             }
             // Trap T-S9: the result is unknown. The seats stay in doubt, and the next look finds
             // out.
             Err(CommitError::Ambiguous(_)) => Ok(false),
             Err(CommitError::Failed(fault)) => {
-                claim.untouched();
+                change.untouched();
                 Err(fault)
             }
         }
@@ -106,12 +106,12 @@ impl Service {
 }
 
 /// The answer to every commit of this hold.
-pub(super) fn committed(stage: &Stage, hold: &Hold) -> Committed {
+pub(super) fn committed(loaded: &LoadedShow, hold: &Hold) -> Committed {
     let (order, at) = match &hold.state {
         HoldState::Committed { order, at, .. } => (order.clone(), *at),
         HoldState::Live | HoldState::Released { .. } => {
             (OrderId::for_reservation(&hold.reservation), hold.placed_at)
         }
     };
-    Committed { order, seats: views(stage, hold), at }
+    Committed { order, seats: views(loaded, hold), at }
 }

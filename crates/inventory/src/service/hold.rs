@@ -1,8 +1,8 @@
 //! `hold`: takes seats for a reservation, all or none.
 
-use super::claim::Claim;
-use super::look::{Step, Wish};
-use super::{Service, Stage, Stored, contended, rejected};
+use super::look::{Step, Wanted};
+use super::pending_change::PendingChange;
+use super::{LoadedShow, Service, Stored, contended, rejected};
 use crate::rows;
 use domain::hold::{self, BadRequest, Hold, HoldKey, HoldState, Rejection};
 use domain::id::SeatId;
@@ -23,42 +23,42 @@ impl Service {
             Ok(count) => count,
             Err(bad) => return rejected(Rejection::BadRequest(bad)),
         };
-        let Some(stage) = self.stage(&command.show).await? else { return rejected(Rejection::NoSuchShow) };
-        let wish = match wish(&stage, command, count) {
-            Ok(wish) => wish,
+        let Some(loaded) = self.loaded(&command.show).await? else { return rejected(Rejection::NoSuchShow) };
+        let wanted = match wanted(&loaded, command, count) {
+            Ok(wanted) => wanted,
             Err(rejection) => return rejected(rejection),
         };
         if command.until <= self.inner.clock.now() {
             // A late repetition asks for the state of its hold; only a new hold needs an end in the
             // future.
-            return match self.repeated(&stage, command, count).await? {
+            return match self.repeated(&loaded, command, count).await? {
                 Some(answer) => answer,
                 None => rejected(Rejection::BadRequest(BadRequest::UntilInThePast)),
             };
         }
         let mut looked_closer = false;
         for attempt in 0..=CONFLICT_RETRIES_MAX {
-            match self.look(&stage, &wish).await {
-                Step::Take(claim) => {
-                    if let Some(answer) = self.place(&stage, command, &wish, claim, count).await? {
+            match self.look(&loaded, &wanted).await {
+                Step::Take(change) => {
+                    if let Some(answer) = self.place(&loaded, command, &wanted, change, count).await? {
                         return answer;
                     }
                     self.step_aside(attempt).await;
                 }
-                Step::Refresh(places) => self.refresh(&stage, &places).await?,
+                Step::Refresh(places) => self.refresh(&loaded, &places).await?,
                 Step::Release(due, places) => {
                     // A repetition must not release its own hold and take the seats anew.
-                    if let Some(answer) = self.repeated(&stage, command, count).await? {
+                    if let Some(answer) = self.repeated(&loaded, command, count).await? {
                         return answer;
                     }
-                    self.clear(&stage, &due, &places).await?;
+                    self.clear(&loaded, &due, &places).await?;
                 }
                 Step::Reject(rejection) => {
-                    if let Some(answer) = self.repeated(&stage, command, count).await? {
+                    if let Some(answer) = self.repeated(&loaded, command, count).await? {
                         return answer;
                     }
                     // Another process may have freed the seats since the last read.
-                    if looked_closer || !self.look_closer(&stage, &wish).await? {
+                    if looked_closer || !self.look_closer(&loaded, &wanted).await? {
                         self.inner.metrics.refused(&rejection);
                         return rejected(rejection);
                     }
@@ -72,21 +72,21 @@ impl Service {
     /// Commits the hold; `None` = look again.
     async fn place(
         &self,
-        stage: &Arc<Stage>,
+        loaded: &Arc<LoadedShow>,
         command: &HoldSeats,
-        wish: &Wish,
-        claim: Claim,
+        wanted: &Wanted,
+        change: PendingChange,
         count: u32,
     ) -> Result<Option<Answer>, PortError<Rejection>> {
         let hold = Hold {
             reservation: command.reservation.clone(),
             key: HoldKey::First,
             show: command.show.clone(),
-            any_of: match wish {
-                Wish::Named(_) => None,
-                Wish::Any { section, .. } => Some(stage.show.sections[*section].id.clone()),
+            any_of: match wanted {
+                Wanted::Named(_) => None,
+                Wanted::Any { section, .. } => Some(loaded.show.sections[*section].id.clone()),
             },
-            seats: claim.ids().to_vec(),
+            seats: change.ids().to_vec(),
             person: command.person.clone(),
             until: command.until,
             placed_at: self.inner.clock.now(),
@@ -96,32 +96,32 @@ impl Service {
         };
         let state = SeatState::Held { by: hold.reservation.clone(), until: hold.until };
         let mut writes = vec![rows::hold_put(&hold, 0)];
-        writes.extend(claim.writes(&state));
+        writes.extend(change.writes(&state));
         match self.commit_hold(writes).await {
             Ok(()) => {
-                let seats = claim.views(SeatStatus::Held);
-                claim.stored(&state);
-                Ok(Some(Ok(held(stage, &hold, seats))))
+                let seats = change.views(SeatStatus::Held);
+                change.stored(&state);
+                Ok(Some(Ok(held(loaded, &hold, seats))))
             }
             Err(CommitError::Conflict { at: 0 }) => {
                 // The reservation already has a hold, so this request did not touch the seats.
-                claim.untouched();
+                change.untouched();
                 self.inner.metrics.conflict("hold");
-                self.repeated(stage, command, count).await
+                self.repeated(loaded, command, count).await
             }
             Err(CommitError::Conflict { .. }) => {
-                claim.overtaken();
+                change.overtaken();
                 self.inner.metrics.conflict("seat");
                 Ok(None)
             }
             Err(CommitError::Failed(fault)) => {
-                claim.untouched();
+                change.untouched();
                 Err(fault.into())
             }
             Err(CommitError::Ambiguous(fault)) => {
                 // Trap T-S9: the hold's row shows whose write it was.
-                drop(claim);
-                match self.repeated(stage, command, count).await? {
+                drop(change);
+                match self.repeated(loaded, command, count).await? {
                     Some(answer) => Ok(Some(answer)),
                     None => Err(fault.into()),
                 }
@@ -143,7 +143,7 @@ impl Service {
     /// The answer if the hold already exists; `None` if it does not.
     async fn repeated(
         &self,
-        stage: &Stage,
+        loaded: &LoadedShow,
         command: &HoldSeats,
         count: u32,
     ) -> Result<Option<Answer>, PortError<Rejection>> {
@@ -157,26 +157,26 @@ impl Service {
             return Ok(Some(rejected(Rejection::BadRequest(BadRequest::DifferentSeats))));
         }
         let present = retake.map_or(first, |retake| retake.hold);
-        Ok(Some(Ok(held(stage, &present, views(stage, &present)))))
+        Ok(Some(Ok(held(loaded, &present, views(loaded, &present)))))
     }
 }
 
-fn wish(stage: &Stage, command: &HoldSeats, count: u32) -> Result<Wish, Rejection> {
+fn wanted(loaded: &LoadedShow, command: &HoldSeats, count: u32) -> Result<Wanted, Rejection> {
     if !command.seats.is_empty() {
-        return stage.places(&command.seats).map(Wish::Named);
+        return loaded.places(&command.seats).map(Wanted::Named);
     }
-    let section = stage.show.section_for(command.section.as_ref()).ok_or(Rejection::NoSuchSection)?;
-    Ok(Wish::Any { section, count })
+    let section = loaded.show.section_for(command.section.as_ref()).ok_or(Rejection::NoSuchSection)?;
+    Ok(Wanted::Any { section, count })
 }
 
 /// The seats of a hold with their prices.
-pub(super) fn views(stage: &Stage, hold: &Hold) -> Vec<SeatView> {
+pub(super) fn views(loaded: &LoadedShow, hold: &Hold) -> Vec<SeatView> {
     let status = match hold.state {
         HoldState::Live => SeatStatus::Held,
         HoldState::Committed { .. } => SeatStatus::Sold,
         HoldState::Released { .. } => SeatStatus::Available,
     };
-    let show = &stage.show;
+    let show = &loaded.show;
     let view = |seat: &SeatId| {
         let place = show.locate(seat)?;
         show.sections[place.section].view(place.index, &show.currency, status)
@@ -185,10 +185,10 @@ pub(super) fn views(stage: &Stage, hold: &Hold) -> Vec<SeatView> {
 }
 
 /// A hold as its caller sees it.
-fn held(stage: &Stage, hold: &Hold, seats: Vec<SeatView>) -> Held {
+fn held(loaded: &LoadedShow, hold: &Hold, seats: Vec<SeatView>) -> Held {
     let amount = seats.iter().map(|seat| seat.price.amount).sum();
     Held {
-        total: Money { amount, currency: stage.show.currency.clone() },
+        total: Money { amount, currency: loaded.show.currency.clone() },
         seats,
         until: hold.until,
         state: match &hold.state {

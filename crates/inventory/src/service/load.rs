@@ -3,28 +3,29 @@
 //! A show is read block by block. A reader that is dropped at its deadline leaves its progress to
 //! the next one, so a show that takes longer to read than a request may last still gets on sale.
 
-use super::{Service, Stage};
+use super::{LoadedShow, Service};
 use crate::rows;
-use crate::table::Table;
+use crate::seat_map::SeatMap;
 use core::sync::atomic::{AtomicU64, Ordering};
 use domain::id::ShowId;
 use domain::limits::SEATS_PER_BLOCK;
 use domain::seat::Seat;
 use domain::show::{Place, Show};
+use parking_lot::Mutex;
 use ports::Fault;
 use ports::store::Row;
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, OnceLock};
 
 /// An existing show, from the first request for it.
 pub(super) struct Entry {
-    ready: OnceLock<Arc<Stage>>,
+    ready: OnceLock<Arc<LoadedShow>>,
     loading: tokio::sync::Mutex<Loading>,
 }
 
 /// How far the reading has come.
 struct Loading {
     show: Arc<Show>,
-    table: Table,
+    seat_map: SeatMap,
     section: usize,
     block: u32,
 }
@@ -40,15 +41,15 @@ pub(super) struct Reading {
 
 impl Entry {
     fn new(show: Show) -> Self {
-        let table = Table::new(&show);
-        let loading = Loading { show: Arc::new(show), table, section: 0, block: 0 };
+        let seat_map = SeatMap::new(&show);
+        let loading = Loading { show: Arc::new(show), seat_map, section: 0, block: 0 };
         Self { ready: OnceLock::new(), loading: tokio::sync::Mutex::new(loading) }
     }
 }
 
 impl Service {
     /// The show with its seats in memory; `None` if no show has that id.
-    pub(crate) async fn stage(&self, id: &ShowId) -> Result<Option<Arc<Stage>>, Fault> {
+    pub(crate) async fn loaded(&self, id: &ShowId) -> Result<Option<Arc<LoadedShow>>, Fault> {
         let entry = match self.known(id) {
             Some(entry) => entry,
             // Only existing shows get an entry, so unknown ids leave nothing behind. Every caller
@@ -57,27 +58,28 @@ impl Service {
             None => match self.read_show(id).await? {
                 None => return Ok(None),
                 Some(show) => {
-                    let mut shows = self.inner.shows.lock().unwrap_or_else(PoisonError::into_inner);
+                    let mut shows = self.inner.shows.lock();
                     shows.entry(id.clone()).or_insert_with(|| Arc::new(Entry::new(show))).clone()
                 }
             },
         };
-        if let Some(stage) = entry.ready.get() {
-            return Ok(Some(stage.clone()));
+        if let Some(loaded) = entry.ready.get() {
+            return Ok(Some(loaded.clone()));
         }
         let mut loading = entry.loading.lock().await;
-        if let Some(stage) = entry.ready.get() {
-            return Ok(Some(stage.clone()));
+        if let Some(loaded) = entry.ready.get() {
+            return Ok(Some(loaded.clone()));
         }
         self.load(&mut loading).await?;
-        let (show, table) = (loading.show.clone(), std::mem::take(&mut loading.table));
+        let (show, seat_map) = (loading.show.clone(), std::mem::take(&mut loading.seat_map));
         let readings = show.sections.iter().map(|_| Reading::default()).collect();
-        let stage = Stage { show, table: Mutex::new(table), readings, clock: self.inner.clock.clone() };
-        Ok(Some(entry.ready.get_or_init(|| Arc::new(stage)).clone()))
+        let loaded =
+            LoadedShow { show, seat_map: Mutex::new(seat_map), readings, clock: self.inner.clock.clone() };
+        Ok(Some(entry.ready.get_or_init(|| Arc::new(loaded)).clone()))
     }
 
     fn known(&self, id: &ShowId) -> Option<Arc<Entry>> {
-        self.inner.shows.lock().unwrap_or_else(PoisonError::into_inner).get(id).cloned()
+        self.inner.shows.lock().get(id).cloned()
     }
 
     async fn load(&self, loading: &mut Loading) -> Result<(), Fault> {
@@ -87,7 +89,7 @@ impl Service {
                 continue;
             }
             for (place, seat) in self.read_block(&loading.show, loading.section, loading.block).await? {
-                loading.table.learn(place, seat);
+                loading.seat_map.learn(place, seat);
             }
             loading.block += 1;
         }
@@ -124,19 +126,19 @@ impl Service {
     }
 
     /// Reads a whole section again. A reading that began after this call serves as well.
-    pub(super) async fn read_again(&self, stage: &Stage, section: usize) -> Result<(), Fault> {
-        let reading = &stage.readings[section];
+    pub(super) async fn read_again(&self, loaded: &LoadedShow, section: usize) -> Result<(), Fault> {
+        let reading = &loaded.readings[section];
         let mine = reading.asked.fetch_add(1, Ordering::AcqRel) + 1;
         let mut served = reading.served.lock().await;
         if *served >= mine {
             return Ok(());
         }
         let asked = reading.asked.load(Ordering::Acquire);
-        for block in 0..stage.show.sections[section].blocks() {
-            let seats = self.read_block(&stage.show, section, block).await?;
-            let mut table = stage.table();
+        for block in 0..loaded.show.sections[section].blocks() {
+            let seats = self.read_block(&loaded.show, section, block).await?;
+            let mut seat_map = loaded.seat_map();
             for (place, seat) in seats {
-                table.learn(place, seat);
+                seat_map.learn(place, seat);
             }
         }
         // Only now: a failed or dropped reading has served nobody.

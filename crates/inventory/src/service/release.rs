@@ -1,8 +1,8 @@
 //! `release`: frees the seats of a hold. It competes with `commit` for the same rows; the one that
 //! comes second gets a typed answer (trap T-S2).
 
-use super::claim::Claim;
-use super::{Service, Stage, Stored, contended, rejected};
+use super::pending_change::PendingChange;
+use super::{LoadedShow, Service, Stored, contended, rejected};
 use crate::rows;
 use domain::hold::{self, HoldState, Rejection, ReleaseCause, ReleaseDecision, Released};
 use domain::id::{OrderId, ReservationId};
@@ -34,15 +34,15 @@ impl Service {
             let cause = match decision {
                 ReleaseDecision::Release(cause) => cause,
                 ReleaseDecision::Before { cause, at } => return Ok(Released::Before { cause, at }),
-                ReleaseDecision::Reject(rejection) if let_go(&rejection) => {
+                ReleaseDecision::Reject(rejection) if planted_bug_ignores(&rejection) => {
                     command.cause.unwrap_or(ReleaseCause::Expired)
                 }
                 ReleaseDecision::Reject(rejection) => return rejected(rejection),
             };
             let Some(first) = first else { return rejected(Rejection::NoSuchHold) };
-            let stage = self.stage_of(&first).await?;
-            if let Some(claim) = self.claim_own(&stage, &first).await?
-                && let Some(released) = self.give_back(first, claim, cause).await?
+            let loaded = self.loaded_for(&first).await?;
+            if let Some(change) = self.mark_own(&loaded, &first).await?
+                && let Some(released) = self.give_back(first, change, cause).await?
             {
                 return Ok(released);
             }
@@ -57,20 +57,20 @@ impl Service {
     async fn give_back(
         &self,
         first: Stored,
-        claim: Claim,
+        change: PendingChange,
         cause: ReleaseCause,
     ) -> Result<Option<Released>, Fault> {
         let at = self.inner.clock.now();
         let mut hold = first.hold;
         hold.state = HoldState::Released { cause, at };
         let mut writes = vec![rows::hold_put(&hold, first.version)];
-        writes.extend(claim.writes(&SeatState::Available));
-        let stored = self.apply(claim, writes, &SeatState::Available, "release").await?;
+        writes.extend(change.writes(&SeatState::Available));
+        let stored = self.apply(change, writes, &SeatState::Available, "release").await?;
         Ok(stored.then_some(Released::Now { seats: hold.seats, at }))
     }
 
     /// The show of a stored hold.
-    pub(super) async fn stage_of(&self, stored: &Stored) -> Result<Arc<Stage>, Fault> {
+    pub(super) async fn loaded_for(&self, stored: &Stored) -> Result<Arc<LoadedShow>, Fault> {
         let show = &stored.hold.show;
         let missing = || {
             Fault::permanent(format!(
@@ -78,33 +78,33 @@ impl Service {
                 stored.hold.reservation
             ))
         };
-        self.stage(show).await?.ok_or_else(missing)
+        self.loaded(show).await?.ok_or_else(missing)
     }
 
     /// Marks the seats of a live hold. `None` = memory did not agree that the hold has them, or a
     /// change of them was pending. Memory is up to date again now: read the hold again.
-    pub(super) async fn claim_own(
+    pub(super) async fn mark_own(
         &self,
-        stage: &Arc<Stage>,
+        loaded: &Arc<LoadedShow>,
         stored: &Stored,
-    ) -> Result<Option<Claim>, Fault> {
-        let places = places_of(stage, stored)?;
+    ) -> Result<Option<PendingChange>, Fault> {
+        let places = places_of(loaded, stored)?;
         let on_its_way = {
-            let mut table = stage.table();
-            let pending = table.pending(&places);
+            let mut seat_map = loaded.seat_map();
+            let pending = seat_map.pending(&places);
             let reservation = &stored.hold.reservation;
             if pending.is_none()
-                && table.stale(&places).is_empty()
-                && places.iter().all(|place| is_held(&table.seat(*place).state, reservation))
+                && seat_map.stale(&places).is_empty()
+                && places.iter().all(|place| is_held(&seat_map.seat(*place).state, reservation))
             {
                 let ids = stored.hold.seats.clone();
-                return Ok(Some(Claim::new(stage, &mut table, places, ids)));
+                return Ok(Some(PendingChange::new(loaded, &mut seat_map, places, ids)));
             }
             pending
         };
         match on_its_way {
             Some(done) => done.cancelled().await,
-            None => self.refresh(stage, &places).await?,
+            None => self.refresh(loaded, &places).await?,
         }
         Ok(None)
     }
@@ -118,7 +118,7 @@ fn is_held(seat: &SeatState, reservation: &ReservationId) -> bool {
 }
 
 /// Refusals that a planted bug ignores.
-fn let_go(no: &Rejection) -> bool {
+fn planted_bug_ignores(no: &Rejection) -> bool {
     match no {
         Rejection::AlreadyCommitted(_) => planted(Plant::ReleaseSold),
         Rejection::NotDue { .. } => planted(Plant::EarlyRelease),
@@ -126,11 +126,11 @@ fn let_go(no: &Rejection) -> bool {
     }
 }
 
-pub(super) fn places_of(stage: &Stage, stored: &Stored) -> Result<Vec<domain::show::Place>, Fault> {
-    stage.places(&stored.hold.seats).map_err(|_| {
+pub(super) fn places_of(loaded: &LoadedShow, stored: &Stored) -> Result<Vec<domain::show::Place>, Fault> {
+    loaded.places(&stored.hold.seats).map_err(|_| {
         Fault::permanent(format!(
             "{} holds seats that show {} does not have",
-            stored.hold.reservation, stage.show.id
+            stored.hold.reservation, loaded.show.id
         ))
     })
 }

@@ -7,11 +7,11 @@
 //! T-M1).
 
 use super::commit::committed;
-use super::look::{Step, Wish};
+use super::look::{Step, Wanted};
 use super::release::places_of;
-use super::{Service, Stage, Stored, rejected};
+use super::{LoadedShow, Service, Stored, rejected};
 use crate::rows;
-use crate::service::claim::Claim;
+use crate::service::pending_change::PendingChange;
 use domain::hold::{Hold, HoldKey, HoldState, Rejection};
 use domain::id::OrderId;
 use domain::seat::SeatState;
@@ -25,25 +25,25 @@ impl Service {
     /// Takes the seats of a released hold again and sells them; `None` = look again.
     pub(super) async fn retake(
         &self,
-        stage: &Arc<Stage>,
+        loaded: &Arc<LoadedShow>,
         first: Stored,
         order: &OrderId,
         command: &CommitSeats,
     ) -> Result<Option<Committed>, PortError<Rejection>> {
-        let wish = wish_again(stage, &first)?;
-        let step = match self.look(stage, &wish).await {
+        let wanted = wanted_again(loaded, &first)?;
+        let step = match self.look(loaded, &wanted).await {
             // A refusal is final, so it must not rest on the memory of this process.
-            Step::Reject(_) if self.look_closer(stage, &wish).await? => self.look(stage, &wish).await,
+            Step::Reject(_) if self.look_closer(loaded, &wanted).await? => self.look(loaded, &wanted).await,
             step => step,
         };
         match step {
-            Step::Take(claim) => self.sell_again(stage, first, claim, order, command).await,
+            Step::Take(change) => self.sell_again(loaded, first, change, order, command).await,
             Step::Refresh(places) => {
-                self.refresh(stage, &places).await?;
+                self.refresh(loaded, &places).await?;
                 Ok(None)
             }
             Step::Release(due, places) => {
-                self.clear(stage, &due, &places).await?;
+                self.clear(loaded, &due, &places).await?;
                 Ok(None)
             }
             Step::Reject(_) => self.refuse(first, command).await,
@@ -53,16 +53,16 @@ impl Service {
     /// Commits the second hold with its seats; `None` = look again.
     async fn sell_again(
         &self,
-        stage: &Arc<Stage>,
+        loaded: &Arc<LoadedShow>,
         first: Stored,
-        claim: Claim,
+        change: PendingChange,
         order: &OrderId,
         command: &CommitSeats,
     ) -> Result<Option<Committed>, PortError<Rejection>> {
         let at = self.inner.clock.now();
         let hold = Hold {
             key: HoldKey::Retake,
-            seats: claim.ids().to_vec(),
+            seats: change.ids().to_vec(),
             placed_at: at,
             state: HoldState::Committed { order: order.clone(), intent: command.intent.clone(), at },
             refused: Vec::new(),
@@ -72,9 +72,9 @@ impl Service {
         let key = rows::hold_key(&hold.reservation, HoldKey::First);
         let mut writes = vec![Write::Check { key, expect: Expect::Version(first.version) }];
         writes.push(rows::hold_put(&hold, 0));
-        writes.extend(claim.writes(&state));
-        let stored = self.apply(claim, writes, &state, "commit").await?;
-        Ok(stored.then(|| committed(stage, &hold)))
+        writes.extend(change.writes(&state));
+        let stored = self.apply(change, writes, &state, "commit").await?;
+        Ok(stored.then(|| committed(loaded, &hold)))
     }
 
     /// Writes the refusal, then answers with it; `None` = look again.
@@ -103,14 +103,14 @@ impl Service {
 }
 
 /// The same seats, or as many of the same section if the hold was general admission.
-fn wish_again(stage: &Stage, first: &Stored) -> Result<Wish, Fault> {
-    let Some(any_of) = &first.hold.any_of else { return Ok(Wish::Named(places_of(stage, first)?)) };
+fn wanted_again(loaded: &LoadedShow, first: &Stored) -> Result<Wanted, Fault> {
+    let Some(any_of) = &first.hold.any_of else { return Ok(Wanted::Named(places_of(loaded, first)?)) };
     let count = first.hold.seats.len() as u32;
-    match stage.show.section_for(Some(any_of)) {
-        Some(section) => Ok(Wish::Any { section, count }),
+    match loaded.show.section_for(Some(any_of)) {
+        Some(section) => Ok(Wanted::Any { section, count }),
         None => Err(Fault::permanent(format!(
             "{} holds places of section {any_of}, which show {} does not have",
-            first.hold.reservation, stage.show.id
+            first.hold.reservation, loaded.show.id
         ))),
     }
 }

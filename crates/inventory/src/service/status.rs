@@ -1,8 +1,8 @@
 //! Availability: the counts of a show, the seats of a section. A status includes every write that
 //! was answered before the request.
 
-use super::look::Wish;
-use super::{Service, Stage};
+use super::look::Wanted;
+use super::{LoadedShow, Service};
 use domain::hold::Rejection;
 use domain::id::{SeatId, SectionId, ShowId};
 use domain::invariant::Counts;
@@ -27,25 +27,25 @@ impl Service {
         id: &ShowId,
         section: Option<&SectionId>,
     ) -> Result<ShowStatus, PortError<Rejection>> {
-        let stage = self.stage(id).await?.ok_or(PortError::Rejected(Rejection::NoSuchShow))?;
+        let loaded = self.loaded(id).await?.ok_or(PortError::Rejected(Rejection::NoSuchShow))?;
         let wanted = match section {
-            None => 0..stage.show.sections.len(),
+            None => 0..loaded.show.sections.len(),
             Some(_) => {
                 let one =
-                    stage.show.section_for(section).ok_or(PortError::Rejected(Rejection::NoSuchSection))?;
+                    loaded.show.section_for(section).ok_or(PortError::Rejected(Rejection::NoSuchSection))?;
                 one..one + 1
             }
         };
-        self.freshen(&stage, wanted).await?;
-        let table = stage.table();
-        let counts = (0..stage.show.sections.len()).map(|section| table.counts(section)).collect();
-        drop(table);
-        Ok(ShowStatus { show: stage.show.clone(), counts })
+        self.freshen(&loaded, wanted).await?;
+        let seat_map = loaded.seat_map();
+        let counts = (0..loaded.show.sections.len()).map(|section| seat_map.counts(section)).collect();
+        drop(seat_map);
+        Ok(ShowStatus { show: loaded.show.clone(), counts })
     }
 
     /// The definition of a show, which never changes. `None` if no show has that id.
     pub async fn definition(&self, id: &ShowId) -> Result<Option<Arc<Show>>, Fault> {
-        Ok(self.stage(id).await?.map(|stage| stage.show.clone()))
+        Ok(self.loaded(id).await?.map(|loaded| loaded.show.clone()))
     }
 
     /// Every seat of a section with its status.
@@ -54,16 +54,16 @@ impl Service {
         id: &ShowId,
         section: &SectionId,
     ) -> Result<Vec<SeatView>, PortError<Rejection>> {
-        let stage = self.stage(id).await?.ok_or(PortError::Rejected(Rejection::NoSuchShow))?;
+        let loaded = self.loaded(id).await?.ok_or(PortError::Rejected(Rejection::NoSuchShow))?;
         let section =
-            stage.show.section_for(Some(section)).ok_or(PortError::Rejected(Rejection::NoSuchSection))?;
-        self.freshen(&stage, section..section + 1).await?;
+            loaded.show.section_for(Some(section)).ok_or(PortError::Rejected(Rejection::NoSuchSection))?;
+        self.freshen(&loaded, section..section + 1).await?;
         let statuses: Vec<SeatStatus> =
-            stage.table().seats(section).iter().map(|seat| seat.state.status()).collect();
-        let definition = &stage.show.sections[section];
+            loaded.seat_map().seats(section).iter().map(|seat| seat.state.status()).collect();
+        let definition = &loaded.show.sections[section];
         let views = statuses.iter().enumerate();
         Ok(views
-            .filter_map(|(index, status)| definition.view(index as u32, &stage.show.currency, *status))
+            .filter_map(|(index, status)| definition.view(index as u32, &loaded.show.currency, *status))
             .collect())
     }
 
@@ -73,15 +73,15 @@ impl Service {
         id: &ShowId,
         seats: &[SeatId],
     ) -> Result<(Vec<SeatView>, Vec<SeatId>), PortError<Rejection>> {
-        let stage = self.stage(id).await?.ok_or(PortError::Rejected(Rejection::NoSuchShow))?;
-        let places: Vec<_> = seats.iter().filter_map(|seat| stage.show.locate(seat)).collect();
-        self.look_closer(&stage, &Wish::Named(places.clone())).await?;
-        let unknown = seats.iter().filter(|seat| stage.show.locate(seat).is_none()).cloned().collect();
+        let loaded = self.loaded(id).await?.ok_or(PortError::Rejected(Rejection::NoSuchShow))?;
+        let places: Vec<_> = seats.iter().filter_map(|seat| loaded.show.locate(seat)).collect();
+        self.look_closer(&loaded, &Wanted::Named(places.clone())).await?;
+        let unknown = seats.iter().filter(|seat| loaded.show.locate(seat).is_none()).cloned().collect();
         let statuses: Vec<_> = {
-            let table = stage.table();
-            places.iter().map(|place| (*place, table.seat(*place).state.status())).collect()
+            let seat_map = loaded.seat_map();
+            places.iter().map(|place| (*place, seat_map.seat(*place).state.status())).collect()
         };
-        let show = &stage.show;
+        let show = &loaded.show;
         let views = statuses.into_iter();
         let view = |(place, status): (domain::show::Place, SeatStatus)| {
             show.sections[place.section].view(place.index, &show.currency, status)
@@ -104,13 +104,13 @@ impl Service {
     }
 
     /// Makes memory of these sections at least as new as this call.
-    async fn freshen(&self, stage: &Stage, sections: core::ops::Range<usize>) -> Result<(), Fault> {
+    async fn freshen(&self, loaded: &LoadedShow, sections: core::ops::Range<usize>) -> Result<(), Fault> {
         for section in sections {
             if !self.inner.options.sole_writer {
-                self.read_again(stage, section).await?;
+                self.read_again(loaded, section).await?;
             }
-            let unsure = stage.table().unsure(section, self.inner.clock.elapsed());
-            self.refresh(stage, &unsure).await?;
+            let unsure = loaded.seat_map().unsure(section, self.inner.clock.elapsed());
+            self.refresh(loaded, &unsure).await?;
         }
         Ok(())
     }
@@ -120,7 +120,7 @@ impl Service {
         let rows = self.list_all(crate::rows::SHOWS).await?;
         for row in &rows {
             if let Ok(id) = ShowId::parse(&row.key.sort) {
-                self.stage(&id).await?;
+                self.loaded(&id).await?;
             }
         }
         Ok(rows.len())

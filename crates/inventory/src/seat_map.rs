@@ -1,7 +1,7 @@
 //! The seats of one show in memory: the basis of decisions and of reported counts.
 //!
-//! The table is a copy; the store's versions are the truth. Every change is committed under the
-//! versions in the table, and a conflict makes the rows stale, so that they are read again before
+//! The map is a copy; the store's versions are the truth. Every change is committed under the
+//! versions in the map, and a conflict makes the rows stale, so that they are read again before
 //! the next decision. A seat with a change on its way to the store is pending: another request for
 //! it waits for that change instead of colliding with it.
 //!
@@ -24,8 +24,8 @@ use tokio_util::sync::CancellationToken;
 
 /// The seats of one show.
 #[derive(Debug, Default)]
-pub(crate) struct Table {
-    sections: Vec<Seats>,
+pub(crate) struct SeatMap {
+    sections: Vec<SectionSeats>,
     /// Seats with a pending change.
     pending: BTreeMap<Place, Pending>,
     /// Seats to read again.
@@ -56,7 +56,7 @@ struct Doubt {
 /// How a change ended, for its marked seats.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum End {
-    /// The seats are as the table has them.
+    /// The seats are as the map has them.
     Known,
     /// Another writer changed them.
     Changed,
@@ -65,7 +65,7 @@ pub(crate) enum End {
 }
 
 #[derive(Debug)]
-struct Seats {
+struct SectionSeats {
     seats: Vec<Seat>,
     counts: Counts,
     /// The places for buyers of unnamed seats, in no order, and the position of each place in that
@@ -79,7 +79,7 @@ struct Seats {
 /// Not in the list of free places.
 const NOWHERE: u32 = u32::MAX;
 
-impl Table {
+impl SeatMap {
     /// All seats as if none was ever written.
     pub(crate) fn new(show: &Show) -> Self {
         let sections = show
@@ -87,7 +87,7 @@ impl Table {
             .iter()
             .map(|section| {
                 let capacity = section.capacity();
-                Seats {
+                SectionSeats {
                     seats: vec![Seat::UNWRITTEN; capacity as usize],
                     counts: Counts { available: u64::from(capacity), ..Counts::default() },
                     free: (0..capacity).collect(),

@@ -1,9 +1,9 @@
 //! Seats with a pending change: marked when it is sent, updated when it is stored, read again when
 //! the result is unknown.
 
-use super::Stage;
+use super::LoadedShow;
 use crate::rows;
-use crate::table::{End, Table};
+use crate::seat_map::{End, SeatMap};
 use core::time::Duration;
 use domain::id::SeatId;
 use domain::seat::{Seat, SeatState, SeatStatus, SeatView};
@@ -17,8 +17,8 @@ const UNANSWERED: Duration = Duration::from_secs(30);
 
 /// The marks of one change. Dropping it without a result makes the seats stale and wakes all their
 /// waiters.
-pub(super) struct Claim {
-    stage: Arc<Stage>,
+pub(super) struct PendingChange {
+    loaded: Arc<LoadedShow>,
     places: Vec<Place>,
     ids: Vec<SeatId>,
     before: Vec<u64>,
@@ -26,14 +26,19 @@ pub(super) struct Claim {
     settled: bool,
 }
 
-impl Claim {
+impl PendingChange {
     /// Marks seats that were just decided under the same lock. `ids` are their names in the same
     /// order.
-    pub(super) fn new(stage: &Arc<Stage>, table: &mut Table, places: Vec<Place>, ids: Vec<SeatId>) -> Self {
+    pub(super) fn new(
+        loaded: &Arc<LoadedShow>,
+        seat_map: &mut SeatMap,
+        places: Vec<Place>,
+        ids: Vec<SeatId>,
+    ) -> Self {
         let done = CancellationToken::new();
-        let before = places.iter().map(|place| table.seat(*place).version).collect();
-        table.begin(&places, &done);
-        Self { stage: stage.clone(), places, ids, before, done, settled: false }
+        let before = places.iter().map(|place| seat_map.seat(*place).version).collect();
+        seat_map.begin(&places, &done);
+        Self { loaded: loaded.clone(), places, ids, before, done, settled: false }
     }
 
     /// The seats by name.
@@ -43,7 +48,7 @@ impl Claim {
 
     /// The seats as buyers see them.
     pub(super) fn views(&self, status: SeatStatus) -> Vec<SeatView> {
-        let show = &self.stage.show;
+        let show = &self.loaded.show;
         let seats = self.places.iter().zip(&self.ids);
         seats
             .filter_map(|(place, id)| {
@@ -56,17 +61,17 @@ impl Claim {
     pub(super) fn writes<'c>(&'c self, state: &'c SeatState) -> impl Iterator<Item = Write> + 'c {
         let seats = self.places.iter().zip(&self.ids).zip(&self.before);
         seats.map(move |((place, id), version)| {
-            let section = &self.stage.show.sections[place.section].id;
-            rows::seat_put(self.stage.key(*place), &self.stage.show.id, section, id, state, *version)
+            let section = &self.loaded.show.sections[place.section].id;
+            rows::seat_put(self.loaded.key(*place), &self.loaded.show.id, section, id, state, *version)
         })
     }
 
     /// The change is stored.
     pub(super) fn stored(mut self, state: &SeatState) {
         {
-            let mut table = self.stage.table();
+            let mut seat_map = self.loaded.seat_map();
             for (place, version) in self.places.iter().zip(&self.before) {
-                table.learn(*place, Seat { version: version + 1, state: state.clone() });
+                seat_map.learn(*place, Seat { version: version + 1, state: state.clone() });
             }
         }
         self.end(End::Known);
@@ -84,15 +89,15 @@ impl Claim {
 
     fn end(&mut self, end: End) {
         self.settled = true;
-        self.stage.table().end(&self.places, end);
+        self.loaded.seat_map().end(&self.places, end);
         self.done.cancel();
     }
 }
 
-impl Drop for Claim {
+impl Drop for PendingChange {
     fn drop(&mut self) {
         if !self.settled {
-            self.end(End::Unanswered(self.stage.clock.elapsed() + UNANSWERED));
+            self.end(End::Unanswered(self.loaded.clock.elapsed() + UNANSWERED));
         }
     }
 }
