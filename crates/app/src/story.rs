@@ -82,7 +82,7 @@ async fn reservation(lines: &mut Vec<Line>, store: &dyn Store, id: &ReservationI
     let found = store.get(&keys).await?;
     if let Some(stored) = found[0].as_ref().and_then(reservation::rows::Stored::read) {
         for entry in stored.history.entries() {
-            lines.push(line(entry.at, "reservation", entry.what.to_string()));
+            lines.push(line(entry.at, "reservation", entry.text.to_string()));
         }
     }
     if let Some(waiting) = found[1].as_ref().and_then(outbox::PendingRow::read) {

@@ -26,11 +26,11 @@ pub struct AlarmOptions {
     /// Alarms that may wait; more are dropped.
     pub waiting_max: usize,
     /// Calls that may run at the same time.
-    pub in_air_max: usize,
+    pub in_flight_max: usize,
     /// The longest a call may take.
     pub call_timeout: Duration,
     /// The shortest time between two log messages about alarms that are not set.
-    pub tell_every: Duration,
+    pub log_every: Duration,
 }
 
 impl Default for AlarmOptions {
@@ -39,9 +39,9 @@ impl Default for AlarmOptions {
     fn default() -> Self {
         Self {
             waiting_max: 10_000,
-            in_air_max: 32,
+            in_flight_max: 32,
             call_timeout: Duration::from_secs(10),
-            tell_every: Duration::from_secs(60),
+            log_every: Duration::from_secs(60),
         }
     }
 }
@@ -66,24 +66,24 @@ pub struct Alarms {
     waiting: mpsc::Receiver<Alarm>,
     /// The clock's `elapsed` from which trouble is logged again, and the count that was logged
     /// last.
-    tell_from: Duration,
-    told: u64,
+    log_from: Duration,
+    logged: u64,
 }
 
 /// Accepts alarms. A clone is another handle to the same queue.
 #[derive(Debug, Clone)]
 pub struct AlarmsHandle {
-    line: mpsc::Sender<Alarm>,
+    queue: mpsc::Sender<Alarm>,
     metrics: AlarmMetrics,
 }
 
 impl AlarmsHandle {
     /// Asks the backstop to send this event at `at`. Never waits.
     pub fn set(&self, event: &Event, at: Timestamp) {
-        match self.line.try_reserve() {
-            Ok(place) => {
+        match self.queue.try_reserve() {
+            Ok(slot) => {
                 let (event_id, body) = (event.id.clone(), envelope::encode(event));
-                place.send(Alarm { event_id, at, body });
+                slot.send(Alarm { event_id, at, body });
             }
             Err(_) => {
                 self.metrics.dropped.inc();
@@ -95,9 +95,9 @@ impl AlarmsHandle {
 impl Alarms {
     /// An empty queue.
     pub fn new(backstop: Arc<dyn Backstop>, clock: Arc<dyn Clock>, options: AlarmOptions) -> Self {
-        let (line, waiting) = mpsc::channel(options.waiting_max.max(1));
-        let handle = AlarmsHandle { line, metrics: AlarmMetrics::default() };
-        Self { backstop, clock, options, handle, waiting, tell_from: Duration::ZERO, told: 0 }
+        let (queue, waiting) = mpsc::channel(options.waiting_max.max(1));
+        let handle = AlarmsHandle { queue, metrics: AlarmMetrics::default() };
+        Self { backstop, clock, options, handle, waiting, log_from: Duration::ZERO, logged: 0 }
     }
 
     /// The handle that accepts alarms.
@@ -114,7 +114,7 @@ impl Alarms {
     pub async fn run(mut self, shutdown: CancellationToken) {
         let mut calls = FuturesUnordered::new();
         loop {
-            let has_room = calls.len() < self.options.in_air_max.max(1);
+            let has_room = calls.len() < self.options.in_flight_max.max(1);
             tokio::select! {
                 biased;
                 () = shutdown.cancelled() => return,
@@ -140,14 +140,14 @@ impl Alarms {
             }
         };
         let (failed, dropped) = (metrics.failed.get(), metrics.dropped.get());
-        if failed + dropped > self.told && self.clock.elapsed() >= self.tell_from {
-            self.told = failed + dropped;
-            self.tell_from = self.clock.elapsed() + self.options.tell_every;
+        if failed + dropped > self.logged && self.clock.elapsed() >= self.log_from {
+            self.logged = failed + dropped;
+            self.log_from = self.clock.elapsed() + self.options.log_every;
             tracing::warn!(
                 failed,
                 dropped,
                 error = why,
-                "alarms are not set at the backstop; the relay is not affected"
+                "alarms not set; check the backstop (the relay still publishes on time)"
             );
         }
     }

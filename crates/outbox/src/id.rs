@@ -95,7 +95,7 @@ mod tests {
     }
 
     #[test]
-    fn every_id_comes_back_from_its_compact_form_as_it_was() {
+    fn every_id_survives_its_compact_form() {
         let derived = expired_event_id(&ReservationId::parse("rsv_1").expect("valid"));
         let others = ["evt_", "evt_x", "evt_ABCDEF00112233445566778899AABBCC", "evt_2025_1001", "좌석", "a"];
         for text in others.into_iter().chain([derived.as_str()]) {

@@ -22,7 +22,7 @@ mod alarms;
 mod backoff;
 pub mod due;
 mod id;
-mod lines;
+mod lanes;
 mod metrics;
 mod relay;
 mod row;

@@ -16,7 +16,7 @@
 
 use crate::due::{Agenda, Found, Inbox, IndexReader, Rescan};
 use crate::id::CompactId;
-use crate::lines::Lines;
+use crate::lanes::Lanes;
 use crate::metrics::RelayMetrics;
 use crate::row::{INDEX, PendingRow};
 use crate::state::RelayState;
@@ -54,7 +54,7 @@ pub struct Relay {
     metrics: RelayMetrics,
     state: Arc<watch::Sender<RelayState>>,
     agenda: Agenda<CompactId>,
-    lines: Lines,
+    lanes: Lanes,
     /// Sent rows that still have to be deleted and that no running delete covers.
     sent: VecDeque<CompactId>,
     loads: FuturesOrdered<BoxFuture<'static, LoadAnswer>>,
@@ -147,7 +147,7 @@ impl Relay {
             metrics: RelayMetrics::new(),
             state: Arc::new(watch::Sender::new(state)),
             agenda: Agenda::default(),
-            lines: Lines::default(),
+            lanes: Lanes::default(),
             sent: VecDeque::new(),
             loads: FuturesOrdered::new(),
             sends: FuturesUnordered::new(),
@@ -195,7 +195,7 @@ impl Relay {
                 found = next_of(&mut self.rescans) => self.found(found),
                 Some(rows) = self.loads.next(), if !self.loads.is_empty() => self.loaded(rows),
                 answer = next_of(&mut self.sends) => self.answered(answer),
-                () = self.inbox.rung() => {}
+                () = self.inbox.woken() => {}
                 () = self.ports.clock.sleep(sleep) => {}
             }
         }
@@ -213,7 +213,7 @@ impl Relay {
             if now >= deadline {
                 tracing::warn!(
                     rows = self.sent.len(),
-                    "sent events stay in the outbox and will be sent again"
+                    "shutdown left sent events in the outbox; they will be sent again"
                 );
                 break;
             }
@@ -231,7 +231,7 @@ impl Relay {
 
     fn take_announcements(&mut self) {
         for (due_ms, id) in self.inbox.take() {
-            self.agenda.note(due_ms, id);
+            self.agenda.add(due_ms, id);
         }
     }
 
@@ -249,10 +249,10 @@ impl Relay {
         {
             sleep = sleep.min(Timestamp::from_millis(due_ms).since(horizon));
         }
-        if let Some(wake) = self.lines.next_wake() {
+        if let Some(wake) = self.lanes.next_wake() {
             sleep = sleep.min(wake.saturating_sub(elapsed));
         }
-        if self.lines.has_ready() && self.send_rest.until > elapsed {
+        if self.lanes.has_ready() && self.send_rest.until > elapsed {
             sleep = sleep.min(self.send_rest.until - elapsed);
         }
         if !self.sent.is_empty() && self.delete_rest.until > elapsed {

@@ -24,7 +24,7 @@ impl RelayState {
             return Err("the outbox is being read".to_owned());
         }
         match &self.queue {
-            Some(why) => Err(format!("events wait in the outbox, the queue does not take them: {why}")),
+            Some(why) => Err(format!("events wait in the outbox, the queue does not accept them: {why}")),
             None => Ok(()),
         }
     }

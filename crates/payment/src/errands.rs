@@ -85,7 +85,7 @@ impl Errands {
         }
         while !shutdown.is_cancelled() {
             for (due_ms, key) in self.inbox.take() {
-                self.agenda.note(due_ms, key);
+                self.agenda.add(due_ms, key);
             }
             self.start();
             if self.rescans.is_empty() {
@@ -97,11 +97,11 @@ impl Errands {
                 () = shutdown.cancelled() => {}
                 Some(found) = self.rescans.next(), if !self.rescans.is_empty() => {
                     for entry in self.rescan.found(found) {
-                        self.agenda.note(entry.at.as_millis(), entry.key);
+                        self.agenda.add(entry.at.as_millis(), entry.key);
                     }
                 }
                 Some((key, again)) = self.running.next(), if !self.running.is_empty() => self.ended(key, again),
-                () = self.inbox.rung() => {}
+                () = self.inbox.woken() => {}
                 () = self.clock.sleep(sleep) => {}
             }
         }
@@ -117,8 +117,8 @@ impl Errands {
         let take = |entry: &ports::store::Entry| Some((entry.at.as_millis(), entry.key.clone()));
         let all = self.rescan.reader().all(take, |_| {}).await;
         tracing::info!(errands = all.len(), "delayed outcomes and webhooks are read");
-        self.agenda.note_all(all);
-        self.rescan.all_was_read(began);
+        self.agenda.add_all(all);
+        self.rescan.set_all_read(began);
     }
 
     fn start(&mut self) {

@@ -115,18 +115,18 @@ impl Background {
         let (_, (), ()) = tokio::join!(
             relay_ended,
             sweeper.run(shutdown.clone()),
-            tell_health(relay_state, health, shutdown),
+            report_health(relay_state, health, shutdown),
         );
     }
 }
 
 /// Readiness: the outbox was read, and the store answers. A queue that accepts nothing does not
 /// make this service unready: events wait in the outbox, and buyers are served meanwhile.
-async fn tell_health(mut state: watch::Receiver<RelayState>, health: Health, shutdown: CancellationToken) {
+async fn report_health(mut state: watch::Receiver<RelayState>, health: Health, shutdown: CancellationToken) {
     loop {
         let now = state.borrow_and_update().clone();
         if let Some(why) = &now.queue {
-            tracing::warn!(why, "events wait in the outbox, the queue does not take them");
+            tracing::warn!(why, "events wait in the outbox; the queue does not accept them");
         }
         health.ready_set("outbox", RelayState { queue: None, ..now }.ready());
         tokio::select! {

@@ -161,13 +161,13 @@ mod tests {
     }
 
     #[test]
-    fn every_mistake_is_told_at_once() {
+    fn all_mistakes_are_reported_at_once() {
         let mut env =
             Env::from_pairs([("HOLD_TTL", "60"), ("INVENTORY_GRPC_ADDR", "host"), ("SWEEP_EVERY", "0s")]);
         assert!(Environment::from_env(&mut env).is_none());
-        let told = env.finish().unwrap_err().to_string();
+        let report = env.finish().unwrap_err().to_string();
         for name in ["PAYMENT_WEBHOOK_SECRET", "HOLD_TTL", "INVENTORY_GRPC_ADDR", "SWEEP_EVERY"] {
-            assert!(told.contains(name), "{told}");
+            assert!(report.contains(name), "{report}");
         }
     }
 

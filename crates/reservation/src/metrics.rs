@@ -40,7 +40,11 @@ impl ServiceMetrics {
             "Reservations by the status they reached",
             this.moved.clone(),
         );
-        metrics.register("payment_webhooks_total", "Payment webhooks that were taken", this.webhooks.clone());
+        metrics.register(
+            "payment_webhooks_total",
+            "Payment webhooks that were accepted",
+            this.webhooks.clone(),
+        );
         metrics.register(
             "waiting_room_passes_total",
             "Passes of the waiting room that were redeemed, or refused and why",

@@ -60,7 +60,7 @@ pub enum Refusal {
     /// The payment does not pay for this reservation.
     NotPaid(NotPaid),
     /// The webhook is not authentic.
-    NotBelieved(Rejected),
+    NotAuthentic(Rejected),
     /// The webhook's id was used for another payment.
     OtherWebhook,
     /// A hold cannot be extended: it is as long as the inventory made it.
@@ -154,15 +154,15 @@ impl NoPass {
         }
     }
 
-    const fn words(self) -> &'static str {
+    const fn describe(self) -> &'static str {
         match self {
-            Self::Missing => "and there is no pass",
-            Self::Rejected(pass::Rejected::Malformed) => "and this is not a pass",
-            Self::Rejected(pass::Rejected::WrongSignature) => "and this pass is not one of its own",
-            Self::Rejected(pass::Rejected::Expired) => "and this pass has expired",
-            Self::OtherShow => "and this pass is for another show",
-            Self::OtherPerson => "and this pass is somebody else's",
-            Self::Spent => "and this pass was used for another reservation",
+            Self::Missing => "and the request has none",
+            Self::Rejected(pass::Rejected::Malformed) => "and this is not one",
+            Self::Rejected(pass::Rejected::WrongSignature) => "and this one has a wrong signature",
+            Self::Rejected(pass::Rejected::Expired) => "and this one has expired",
+            Self::OtherShow => "and this one is for another show",
+            Self::OtherPerson => "and this one belongs to another person",
+            Self::Spent => "and this one was used for another reservation",
         }
     }
 }
@@ -187,8 +187,8 @@ impl Refusal {
                 Reply::status(rejection_to_error(Subject::default(), &Rejection::BadRequest(bad.clone())))
             }
             Self::NoAdmission(show, why) => {
-                let why = why.words();
-                let message = format!("no admission: {show} is entered through its waiting room, {why}");
+                let why = why.describe();
+                let message = format!("no admission: {show} requires a pass of its waiting room, {why}");
                 Reply::in_band(WireError::new(Code::Forbidden, message).detail(
                     "reservation_token",
                     "NO_ADMISSION",
@@ -231,7 +231,7 @@ impl Refusal {
                 Reply::conflict(error, *current, intent.clone())
             }
             Self::NotPaid(why) => Reply::in_band(why.error()),
-            Self::NotBelieved(why) => Reply::status(WireError::new(Code::Unauthenticated, why.to_string())),
+            Self::NotAuthentic(why) => Reply::status(WireError::new(Code::Unauthenticated, why.to_string())),
             Self::OtherWebhook => {
                 Reply::key("the X-Webhook-Id was used for another payment", "OTHER_WEBHOOK")
             }
@@ -261,17 +261,17 @@ impl Refusal {
                     trace_id,
                     peer = peer.as_str(),
                     error = fault.chain(),
-                    "a peer failed"
+                    "peer call failed"
                 );
             }
             Self::Store(fault) => {
-                tracing::error!(operation, trace_id, error = fault.chain(), "the store failed");
+                tracing::error!(operation, trace_id, error = fault.chain(), "store call failed");
             }
             Self::Contended(id) => {
                 tracing::warn!(operation, trace_id, reservation_id = %id, "gave up after many conflicts");
             }
-            Self::NotBelieved(why) => {
-                tracing::warn!(operation, trace_id, why = %why, "a webhook was not believed")
+            Self::NotAuthentic(why) => {
+                tracing::warn!(operation, trace_id, why = %why, "webhook rejected")
             }
             _ => {}
         }
@@ -292,7 +292,7 @@ impl NotPaid {
                 "STATUS",
                 status.as_str().to_owned(),
             ),
-            Self::Refused(words) => (words.clone(), "REFUSED", String::new()),
+            Self::Refused(message) => (message.clone(), "REFUSED", String::new()),
         };
         WireError::new(Code::PaymentNotApproved, message).detail("payment_intent_id", reason, value)
     }

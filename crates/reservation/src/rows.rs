@@ -25,7 +25,7 @@ pub use history::{History, HistoryEntry};
 pub use idempotency::{IdempotencyRow, Placed};
 pub use pass::PassRow;
 pub use webhook::WebhookRow;
-pub(crate) use webhook::kind_of;
+pub(crate) use webhook::kind_from_wire;
 
 /// The index of reservations in HOLD, by when the sweeper looks at them: when the hold is due, and
 /// later after each time that their expiry was announced again.
@@ -208,7 +208,7 @@ impl Stored {
         Some(Self {
             reservation,
             version: row.version,
-            history: History::of_lines(a.texts("history").unwrap_or_default()),
+            history: History::from_lines(a.texts("history").unwrap_or_default()),
             look_at: a.time("look_at").unwrap_or(hold_expires_at),
             announced_again: a
                 .number("announced_again")

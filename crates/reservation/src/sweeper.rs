@@ -111,20 +111,17 @@ impl Sweeper {
                 if let Err(fault) = self.announce(entries, &mut announced).await {
                     tracing::warn!(
                         error = fault.chain(),
-                        "due reservations were not looked at; the next look tries again"
+                        "due reservations not read; the next sweep retries"
                     );
                 }
             }
-            announced.tell();
+            announced.log();
         }
         if let Some(look) = self.forget.start() {
             let found = look.await;
             for entries in self.forget.found(found).chunks(ROWS_PER_COMMIT_MAX) {
                 if let Err(fault) = self.forget(entries).await {
-                    tracing::warn!(
-                        error = fault.chain(),
-                        "old rows were not forgotten; the next look tries again"
-                    );
+                    tracing::warn!(error = fault.chain(), "old rows not deleted; the next sweep retries");
                 }
             }
         }
@@ -135,7 +132,7 @@ impl Sweeper {
         let keys: Vec<Key> = entries.iter().map(|entry| entry.key.clone()).collect();
         for row in self.table.rows(&keys).await?.into_iter().flatten() {
             let Some(stored) = Stored::read(&row) else {
-                tracing::error!(row = &*row.key.partition, "a reservation cannot be read");
+                tracing::error!(row = &*row.key.partition, "unreadable reservation row");
                 continue;
             };
             if stored.reservation.status == Status::Hold && stored.look_at <= self.table.clock.now() {
@@ -172,7 +169,7 @@ impl Sweeper {
                     reservation_id = %next.reservation.id,
                     times = next.announced_again,
                     overdue_ms = overdue.as_millis() as u64,
-                    "a due reservation is still HOLD; its expiry is announced again"
+                    "overdue reservation announced again"
                 );
                 announced.add(overdue);
                 Ok(())
@@ -217,12 +214,12 @@ impl Announced {
     }
 
     /// One log line a look: a worker that is behind leaves thousands of reservations.
-    fn tell(&self) {
+    fn log(&self) {
         if self.reservations > 0 {
             tracing::warn!(
                 reservations = self.reservations,
                 overdue_ms_max = self.overdue_max.as_millis() as u64,
-                "due reservations are still HOLD; their expiry is announced again"
+                "overdue reservations announced again; check the worker and its queue"
             );
         }
     }

@@ -265,7 +265,7 @@ impl Caller {
                 signature: header("x-webhook-signature"),
                 body: request.body.as_bytes(),
             };
-            match service.take_webhook(call, &Trace::default()).await {
+            match service.accept_webhook(call, &Trace::default()).await {
                 Ok(()) => 200,
                 Err(refusal) => refusal.reply().status.as_u16(),
             }

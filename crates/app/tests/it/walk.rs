@@ -209,10 +209,10 @@ async fn a_show_behind_a_waiting_room_is_entered_once_with_a_pass(on: On) -> Res
     forged[10] ^= 1;
     let (forged, other) = (String::from_utf8(forged)?, stage.platform.pass("w:2", "w", "lee")?);
     for (token, words) in [
-        ("", "there is no pass"),
-        ("made-up", "not a pass"),
-        (&*forged, "not one of its own"),
-        (&*other, "somebody else's"),
+        ("", "the request has none"),
+        ("made-up", "this is not one"),
+        (&*forged, "wrong signature"),
+        (&*other, "another person"),
     ] {
         let answer = reserve("k", token).await?;
         ensure!(answer.status == StatusCode::FORBIDDEN, "{answer:?}");

@@ -22,17 +22,17 @@ impl<K> Default for Agenda<K> {
 
 impl<K: Ord + Clone> Agenda<K> {
     /// Adds a row that is due at `due_ms`; false if it is known already.
-    pub fn note(&mut self, due_ms: u64, id: K) -> bool {
+    pub fn add(&mut self, due_ms: u64, id: K) -> bool {
         !self.taken.contains(&id) && self.waiting.insert((due_ms, id))
     }
 
     /// Adds many rows; much faster than one by one when nothing waits yet.
-    pub fn note_all(&mut self, rows: Vec<(u64, K)>) {
+    pub fn add_all(&mut self, rows: Vec<(u64, K)>) {
         if self.waiting.is_empty() && self.taken.is_empty() {
             self.waiting = rows.into_iter().collect();
         } else {
             for (due_ms, id) in rows {
-                self.note(due_ms, id);
+                self.add(due_ms, id);
             }
         }
     }
@@ -90,7 +90,7 @@ mod tests {
     fn rows_are_taken_when_due_earliest_first_and_never_before() {
         let mut agenda = Agenda::<CompactId>::default();
         for (due, n) in [(30, 3), (10, 1), (20, 2), (40, 4)] {
-            assert!(agenda.note(due, id(n)));
+            assert!(agenda.add(due, id(n)));
         }
         assert!(agenda.take_due(9, 10).is_empty());
         assert_eq!(agenda.take_due(30, 2), [id(1), id(2)]);
@@ -101,23 +101,23 @@ mod tests {
     #[test]
     fn a_row_in_hand_is_not_taken_twice() {
         let mut agenda = Agenda::<CompactId>::default();
-        assert!(agenda.note(10, id(1)));
-        assert!(!agenda.note(10, id(1)), "the same announcement");
+        assert!(agenda.add(10, id(1)));
+        assert!(!agenda.add(10, id(1)), "the same announcement");
         assert_eq!(agenda.take_due(10, 10), [id(1)]);
-        assert!(!agenda.note(10, id(1)), "found by a rescan while it is being sent");
+        assert!(!agenda.add(10, id(1)), "found by a rescan while it is being sent");
         assert!(agenda.take_due(10, 10).is_empty());
         agenda.forget(&id(1));
-        assert!(agenda.note(10, id(1)), "written again after it was deleted");
+        assert!(agenda.add(10, id(1)), "written again after it was deleted");
         assert_eq!(agenda.len(), 1);
     }
 
     #[test]
     fn a_row_with_a_later_due_time_waits_again() {
         let mut agenda = Agenda::<CompactId>::default();
-        agenda.note_all(vec![(10, id(1)), (20, id(2))]);
+        agenda.add_all(vec![(10, id(1)), (20, id(2))]);
         assert_eq!(agenda.take_due(10, 10), [id(1)]);
         agenda.put_back(15, id(1));
-        agenda.note_all(vec![(20, id(2)), (12, id(3))]);
+        agenda.add_all(vec![(20, id(2)), (12, id(3))]);
         assert_eq!(agenda.len(), 3);
         assert_eq!(agenda.take_due(15, 10), [id(3), id(1)]);
     }

@@ -15,7 +15,7 @@ const ARRIVED_MAX: usize = 4_096;
 #[derive(Debug)]
 pub struct Inbox<K> {
     state: Mutex<State<K>>,
-    bell: Notify,
+    wake_up: Notify,
 }
 
 #[derive(Debug)]
@@ -28,20 +28,20 @@ struct State<K> {
 
 impl<K> Default for Inbox<K> {
     fn default() -> Self {
-        Self { state: Mutex::new(State { arrived: Vec::new(), asleep_until: 0 }), bell: Notify::new() }
+        Self { state: Mutex::new(State { arrived: Vec::new(), asleep_until: 0 }), wake_up: Notify::new() }
     }
 }
 
 impl<K> Inbox<K> {
     /// Announces a row. Waits at most for another push.
     pub fn push(&self, due_ms: u64, id: K) {
-        let ring = {
+        let wake = {
             let mut state = self.lock();
             state.arrived.push((due_ms, id));
             due_ms < state.asleep_until || state.arrived.len() >= ARRIVED_MAX
         };
-        if ring {
-            self.bell.notify_one();
+        if wake {
+            self.wake_up.notify_one();
         }
     }
 
@@ -59,8 +59,8 @@ impl<K> Inbox<K> {
     }
 
     /// Returns when the relay was woken since the last return.
-    pub async fn rung(&self) {
-        self.bell.notified().await;
+    pub async fn woken(&self) {
+        self.wake_up.notified().await;
     }
 
     /// Announcements that were not taken yet.

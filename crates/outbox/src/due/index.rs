@@ -88,13 +88,7 @@ impl IndexReader {
                 Err(fault) => {
                     failures += 1;
                     let error = fault.chain();
-                    tracing::warn!(
-                        index = self.index,
-                        shard,
-                        failures,
-                        error,
-                        "an index cannot be read; trying again"
-                    );
+                    tracing::warn!(index = self.index, shard, failures, error, "index not read; retrying");
                     trouble(error);
                     self.clock.sleep(backoff::rest(failures, REST_FIRST, REST_MAX, &mut dice)).await;
                 }
@@ -169,7 +163,7 @@ impl Rescan {
 
     /// Records that everything was read, by a read that began at `began`: the first rescan may
     /// start there.
-    pub fn all_was_read(&mut self, began: Timestamp) {
+    pub fn set_all_read(&mut self, began: Timestamp) {
         self.cursors.fill(Some(start_of(before(began, self.options.grace))));
         self.next = self.reader.clock.elapsed() + self.options.every;
     }
@@ -203,7 +197,7 @@ impl Rescan {
                             index = reader.index,
                             shard,
                             error = fault.chain(),
-                            "a shard was not rescanned"
+                            "shard not rescanned; the next rescan retries"
                         );
                     }
                 }

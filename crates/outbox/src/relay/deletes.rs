@@ -14,7 +14,7 @@ impl Relay {
         if self.ports.clock.elapsed() < self.delete_rest.until {
             return;
         }
-        while self.deletes.len() < self.options.deletes_in_air_max && !self.sent.is_empty() {
+        while self.deletes.len() < self.options.deletes_in_flight_max && !self.sent.is_empty() {
             let batch: Vec<CompactId> = self.sent.drain(..self.sent.len().min(ROWS_PER_COMMIT_MAX)).collect();
             let (ports, limit) = (self.ports.clone(), self.options.call_timeout);
             self.deletes.push(Box::pin(async move {
@@ -26,7 +26,7 @@ impl Relay {
                     Ok(Ok(())) => Ok(()),
                     Ok(Err(CommitError::Failed(fault) | CommitError::Ambiguous(fault))) => Err(fault),
                     Ok(Err(CommitError::Conflict { .. })) => {
-                        Err(Fault::transient("a delete of anything conflicted"))
+                        Err(Fault::transient("an unconditional delete conflicted"))
                     }
                     Err(_) => Err(Fault::unavailable("deleting outbox rows took too long")),
                 };
@@ -51,7 +51,7 @@ impl Relay {
                 let until = self.ports.clock.elapsed() + self.rest(failures);
                 self.delete_rest = Rest { failures, until };
                 let error = fault.chain();
-                tracing::warn!(failures, error, "published events stay in the outbox for now");
+                tracing::warn!(failures, error, "published events not deleted from the outbox; retrying");
                 self.state_set(|state| state.store = Some(error.clone()));
                 self.sent.extend(batch);
             }

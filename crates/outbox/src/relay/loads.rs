@@ -15,11 +15,11 @@ const KEYS_MAX: usize = ROWS_PER_COMMIT_MAX;
 impl Relay {
     /// How many keys may be taken now.
     pub(super) fn load_room(&self) -> usize {
-        if self.loads.len() >= self.options.loads_in_air_max {
+        if self.loads.len() >= self.options.loads_in_flight_max {
             return 0;
         }
-        let in_air = self.loads.len() * KEYS_MAX;
-        self.options.loaded_max.saturating_sub(self.lines.rows() + in_air)
+        let in_flight = self.loads.len() * KEYS_MAX;
+        self.options.loaded_max.saturating_sub(self.lanes.rows() + in_flight)
     }
 
     /// Starts reading the due rows.
@@ -39,15 +39,12 @@ impl Relay {
                     match read(&ports, options.call_timeout, &keys).await {
                         Ok(rows) => {
                             state.send_if_modified(|state| state.store.take().is_some());
-                            return ids
-                                .into_iter()
-                                .zip(rows.into_iter().map(|row| row.map(understand)))
-                                .collect();
+                            return ids.into_iter().zip(rows.into_iter().map(|row| row.map(parse))).collect();
                         }
                         Err(fault) => {
                             failures += 1;
                             let why = fault.chain();
-                            tracing::warn!(error = why, failures, "the outbox cannot be read; trying again");
+                            tracing::warn!(error = why, failures, "outbox not read; retrying");
                             state.send_if_modified(|state| state.store.replace(why).is_none());
                             let rest =
                                 backoff::rest(failures, options.rest_first, options.rest_max, &mut dice);
@@ -67,13 +64,13 @@ impl Relay {
                 // Withdrawn by its owner, or published by another instance.
                 None => self.agenda.forget(&id),
                 Some(Loaded::Row(row)) if row.due > horizon => self.agenda.put_back(row.due.as_millis(), id),
-                Some(Loaded::Row(row)) => self.lines.push(row),
+                Some(Loaded::Row(row)) => self.lanes.push(row),
                 Some(Loaded::Unreadable) => {
                     // Only an operator can tell what the event was. The row stays in the store, and
                     // each whole rescan reports it again.
                     tracing::error!(
                         event_id = id.text(),
-                        "an outbox row lacks its body, time or reservation"
+                        "unreadable outbox row: it lacks its body, time or reservation"
                     );
                     self.agenda.forget(&id);
                 }
@@ -97,6 +94,6 @@ async fn read(
     }
 }
 
-fn understand(row: Row) -> Loaded {
+fn parse(row: Row) -> Loaded {
     PendingRow::read(&row).map_or(Loaded::Unreadable, Loaded::Row)
 }

@@ -9,13 +9,13 @@ pub struct RelayOptions {
     /// Shards of the index `outbox`; writers must use the same number.
     pub shards: u32,
     /// Reads of up to 100 rows that may run at the same time.
-    pub loads_in_air_max: usize,
+    pub loads_in_flight_max: usize,
     /// Rows in memory with their bodies; more stay keys until there is room.
     pub loaded_max: usize,
     /// Sends of up to 10 messages that may run at the same time.
-    pub sends_in_air_max: usize,
+    pub sends_in_flight_max: usize,
     /// Commits of up to 100 deletes that may run at the same time.
-    pub deletes_in_air_max: usize,
+    pub deletes_in_flight_max: usize,
     /// The longest a call to the queue or the store may take.
     pub call_timeout: Duration,
     /// The first wait after a failure; it doubles with each further one.
@@ -43,10 +43,10 @@ impl Default for RelayOptions {
     fn default() -> Self {
         Self {
             shards: 16,
-            loads_in_air_max: 8,
+            loads_in_flight_max: 8,
             loaded_max: 4_096,
-            sends_in_air_max: 16,
-            deletes_in_air_max: 2,
+            sends_in_flight_max: 16,
+            deletes_in_flight_max: 2,
             call_timeout: Duration::from_secs(10),
             rest_first: Duration::from_millis(50),
             rest_max: Duration::from_secs(5),

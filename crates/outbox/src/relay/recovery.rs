@@ -17,13 +17,13 @@ impl Relay {
         let trouble = |why: String| {
             state.send_if_modified(|state| state.store.replace(why).is_none());
         };
-        let all = self.rescan.reader().all(known_by, trouble).await;
+        let all = self.rescan.reader().all(agenda_entry, trouble).await;
         let rows = all.len();
-        self.agenda.note_all(all);
-        self.rescan.all_was_read(began);
+        self.agenda.add_all(all);
+        self.rescan.set_all_read(began);
         self.count();
         self.state_set(|state| (state.starting, state.store) = (false, None));
-        tracing::info!(rows, "the outbox is read");
+        tracing::info!(rows, "outbox read");
     }
 
     /// Starts a rescan when it is time and none is running.
@@ -37,16 +37,16 @@ impl Relay {
     /// Adds the rows of a rescan to the agenda.
     pub(super) fn found(&mut self, found: Found) {
         let mut unknown = 0_u32;
-        for (due_ms, id) in self.rescan.found(found).iter().filter_map(known_by) {
-            unknown += u32::from(self.agenda.note(due_ms, id));
+        for (due_ms, id) in self.rescan.found(found).iter().filter_map(agenda_entry) {
+            unknown += u32::from(self.agenda.add(due_ms, id));
         }
         if unknown > 0 {
-            tracing::info!(rows = unknown, "overdue events that nobody announced here");
+            tracing::info!(rows = unknown, "found overdue events with no local timer");
         }
     }
 }
 
 /// The agenda's form of an entry: its due time and its compact id.
-fn known_by(entry: &Entry) -> Option<(u64, CompactId)> {
+fn agenda_entry(entry: &Entry) -> Option<(u64, CompactId)> {
     event_id_of(&entry.key).map(|id| (entry.at.as_millis(), CompactId::new(id)))
 }

@@ -16,13 +16,13 @@ impl Relay {
     /// again.
     pub(super) fn start_sends(&mut self) {
         let elapsed = self.ports.clock.elapsed();
-        self.lines.wake(elapsed);
+        self.lanes.wake(elapsed);
         if elapsed < self.send_rest.until {
             return;
         }
-        let in_air_max = if self.send_rest.failures > 0 { 1 } else { self.options.sends_in_air_max };
-        while self.sends.len() < in_air_max && self.lines.has_ready() {
-            let batch = self.lines.take(QUEUE_BATCH_MAX);
+        let in_flight_max = if self.send_rest.failures > 0 { 1 } else { self.options.sends_in_flight_max };
+        while self.sends.len() < in_flight_max && self.lanes.has_ready() {
+            let batch = self.lanes.take(QUEUE_BATCH_MAX);
             if planted(Plant::DeletedBeforeSend) {
                 self.sent.extend(batch.iter().map(|row| CompactId::new(row.event_id.as_str())));
             }
@@ -63,24 +63,29 @@ impl Relay {
             message_id = &*sent.message_id,
             "published"
         );
-        self.lines.sent(&row.reservation);
+        self.lanes.sent(&row.reservation);
         self.sent.push_back(CompactId::new(row.event_id.as_str()));
     }
 
     /// The queue refused this entry; its lane waits.
     fn entry_failed(&mut self, row: &PendingRow, fault: &Fault) {
         self.metrics.failures.inc();
-        let failures = self.lines.failures(&row.reservation) + 1;
+        let failures = self.lanes.failures(&row.reservation) + 1;
         let rest = self.rest(failures);
         let (error, event_id) = (fault.chain(), row.event_id.as_str());
         if fault.class == FaultClass::Permanent {
             // The row is kept and retried at the longest wait: an event is never dropped, and an
             // operator must fix what a queue refuses for good (a missing permission, a size limit).
-            tracing::error!(event_id, failures, error, "the queue refuses an event");
+            tracing::error!(
+                event_id,
+                failures,
+                error,
+                "event refused by the queue; check permissions and the size of the event"
+            );
         } else {
-            tracing::warn!(event_id, failures, error, "an event was not taken by the queue");
+            tracing::warn!(event_id, failures, error, "event not accepted by the queue; retrying");
         }
-        self.lines.failed(&row.reservation, self.ports.clock.elapsed() + rest);
+        self.lanes.failed(&row.reservation, self.ports.clock.elapsed() + rest);
     }
 
     /// The queue understood the call and refused it as a whole. One entry may be the cause, so each
@@ -93,10 +98,10 @@ impl Relay {
         tracing::warn!(
             entries = batch.len(),
             error = fault.chain(),
-            "a batch was refused; sending one by one"
+            "batch refused; sending its events one by one"
         );
         for row in batch {
-            self.lines.handed_back(&row.reservation, true);
+            self.lanes.call_failed(&row.reservation, true);
         }
     }
 
@@ -104,7 +109,7 @@ impl Relay {
     fn call_failed(&mut self, batch: &[PendingRow], fault: &Fault) {
         self.metrics.failures.inc_by(batch.len() as u64);
         for row in batch {
-            self.lines.handed_back(&row.reservation, false);
+            self.lanes.call_failed(&row.reservation, false);
         }
         let elapsed = self.ports.clock.elapsed();
         // Calls that ran at the same time fail together and count as one failure.
@@ -114,7 +119,7 @@ impl Relay {
             self.send_rest = super::Rest { failures, until: elapsed + rest };
         }
         let error = fault.chain();
-        tracing::warn!(failures = self.send_rest.failures, error, "the queue does not answer; events wait");
+        tracing::warn!(failures = self.send_rest.failures, error, "queue not answering; events wait");
         self.state_set(|state| state.queue = Some(error.clone()));
     }
 

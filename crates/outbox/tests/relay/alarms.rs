@@ -52,7 +52,7 @@ impl Line {
         let clock = Arc::new(ManualClock::default());
         let allowed = Semaphore::new(allowed);
         let backstop = Arc::new(Slow { allowed, refuses, set: Mutex::default(), begun: Mutex::default() });
-        let options = AlarmOptions { waiting_max: 3, in_air_max: 2, ..AlarmOptions::default() };
+        let options = AlarmOptions { waiting_max: 3, in_flight_max: 2, ..AlarmOptions::default() };
         let alarms = Alarms::new(backstop.clone(), clock.clone(), options);
         let (handle, metrics) = (alarms.handle(), alarms.metrics());
         let (tasks, shutdown) = (Tasks::new(), CancellationToken::new());
@@ -88,25 +88,25 @@ async fn an_alarm_carries_the_event_as_the_queue_would() {
 }
 
 #[tokio::test]
-async fn a_slow_backstop_has_few_calls_a_short_line_and_delays_nobody() {
+async fn a_slow_backstop_limits_calls_and_queue_and_delays_nobody() {
     let line = Line::new(0, false);
     line.set(0);
     line.set(1);
-    line.until("two calls are in the air", || *line.backstop.begun.lock().unwrap() == 2).await;
+    line.until("two calls are in flight", || *line.backstop.begun.lock().unwrap() == 2).await;
     for number in 2..10 {
         // Returns at once, whatever the backstop does.
         line.set(number);
     }
-    assert_eq!(line.metrics.dropped.get(), 5, "three of eight find a place");
+    assert_eq!(line.metrics.dropped.get(), 5, "the queue has room for three of eight");
     assert_eq!(*line.backstop.begun.lock().unwrap(), 2);
     line.backstop.allowed.add_permits(100);
-    line.until("the line is empty", || line.metrics.set.get() == 5).await;
+    line.until("the queue is empty", || line.metrics.set.get() == 5).await;
     assert_eq!(line.metrics.failed.get(), 0);
     line.stop().await;
 }
 
 #[tokio::test]
-async fn what_fails_is_counted_and_the_next_is_tried() {
+async fn a_failed_alarm_is_counted_and_the_next_is_tried() {
     let line = Line::new(100, true);
     for number in 0..3 {
         line.set(number);
@@ -120,7 +120,7 @@ async fn what_fails_is_counted_and_the_next_is_tried() {
 async fn a_call_that_never_ends_is_given_up() {
     let line = Line::new(0, false);
     line.set(1);
-    line.until("it is in the air", || *line.backstop.begun.lock().unwrap() == 1).await;
+    line.until("it is in flight", || *line.backstop.begun.lock().unwrap() == 1).await;
     until(&line.clock, Duration::from_secs(1), "it is given up", || async { line.metrics.failed.get() == 1 })
         .await;
     line.stop().await;

@@ -120,7 +120,7 @@ async fn a_shutdown_lets_the_sends_end_and_deletes_what_was_sent() {
 }
 
 #[tokio::test]
-async fn a_shutdown_with_a_dead_store_ends_all_the_same() {
+async fn a_shutdown_ends_even_with_a_dead_store() {
     let world = World::new();
     let relay = world.relay();
     world.until_known(&relay, 0).await;

@@ -8,7 +8,7 @@ use core::time::Duration;
 const STEP: Duration = Duration::from_millis(50);
 
 #[tokio::test]
-async fn a_queue_outage_loses_nothing_and_is_told() {
+async fn a_queue_outage_loses_nothing_and_is_reported() {
     let world = World::new();
     let relay = world.relay();
     world.until_known(&relay, 0).await;
@@ -16,7 +16,7 @@ async fn a_queue_outage_loses_nothing_and_is_told() {
     for n in 0..40 {
         world.put(&relay, &event(&format!("rsv_{n}"), &format!("evt_{n:02}")), world.at(0)).await;
     }
-    until(&world.clock, STEP, "the outage is told", || async {
+    until(&world.clock, STEP, "the outage is reported", || async {
         relay.handle.state().borrow().ready().is_err_and(|why| why.contains("the queue does not answer"))
     })
     .await;

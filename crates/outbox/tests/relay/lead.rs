@@ -20,7 +20,7 @@ fn ahead(world: &World, lead: Duration) -> Running {
 
 /// Layer 3 of expiry: no instance is left when the hold runs out.
 #[tokio::test]
-async fn an_event_comes_when_it_is_due_though_every_relay_is_dead() {
+async fn an_event_arrives_when_it_is_due_even_if_every_relay_is_dead() {
     let world = standard();
     let relay = ahead(&world, RelayOptions::LEAD_MAX);
     world.until_known(&relay, 0).await;
@@ -59,7 +59,7 @@ async fn a_row_is_sent_as_early_as_the_queue_can_keep_it_and_no_earlier() {
 }
 
 #[tokio::test]
-async fn the_lag_of_what_is_sent_ahead_is_zero_and_not_the_lead() {
+async fn the_lag_of_a_message_sent_ahead_is_zero_and_not_the_lead() {
     let world = standard();
     let relay = ahead(&world, RelayOptions::LEAD_MAX);
     world.until_known(&relay, 0).await;
@@ -79,7 +79,7 @@ async fn the_lag_of_what_is_sent_ahead_is_zero_and_not_the_lead() {
 /// After an outage of the queue a row may be due already: it is sent at once, and the others with
 /// their remaining time.
 #[tokio::test]
-async fn the_delay_is_what_is_left_at_each_try() {
+async fn the_delay_is_the_remaining_time_at_each_try() {
     let world = standard();
     let relay = ahead(&world, RelayOptions::LEAD_MAX);
     world.until_known(&relay, 0).await;

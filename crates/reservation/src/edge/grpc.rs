@@ -39,7 +39,7 @@ impl ReservationService for Edge {
         let (trace, request) = opened(request);
         let placed = async { self.0.create(&Create::from_proto(&request)?, &trace).await }.await;
         let recorded = placed.as_ref().is_ok_and(|answer| answer.recorded);
-        let told = told(
+        let answer = encode(
             "create",
             &trace,
             placed.map(|answer| {
@@ -54,7 +54,7 @@ impl ReservationService for Edge {
                 }
             }),
         );
-        told.map(|mut response| {
+        answer.map(|mut response| {
             if recorded {
                 response.metadata_mut().insert(contracts::wire::RECORDED, MetadataValue::from_static("true"));
             }
@@ -69,7 +69,7 @@ impl ReservationService for Edge {
         let (trace, request) = opened(request);
         let read =
             async { self.0.get(&id(&request.reservation_id)?, person(&request.user_id)?.as_ref()).await };
-        told(
+        encode(
             "get",
             &trace,
             read.await.map(|stored| proto::GetReservationResponse {
@@ -89,7 +89,7 @@ impl ReservationService for Edge {
             let (id, person) = (id(&request.reservation_id)?, person(&request.user_id)?);
             self.0.confirm(&id, &intent, person.as_ref(), &trace).await
         };
-        told(
+        encode(
             "confirm",
             &trace,
             confirmed.await.map(|reservation| proto::ConfirmReservationResponse {
@@ -111,7 +111,7 @@ impl ReservationService for Edge {
             let (id, person) = (id(&request.reservation_id)?, person(&request.user_id)?);
             self.0.cancel(&id, person.as_ref(), &trace).await
         };
-        told(
+        encode(
             "cancel",
             &trace,
             cancelled.await.map(|reservation| proto::CancelReservationResponse {
@@ -130,7 +130,7 @@ impl ReservationService for Edge {
         let (trace, request) = opened(request);
         let first = request.pagination.as_ref().is_none_or(|pagination| pagination.cursor.is_empty());
         let listed = async { self.0.list(&listing(&request)?).await };
-        told(
+        encode(
             "list",
             &trace,
             listed.await.map(|page| proto::ListReservationsResponse {
@@ -159,7 +159,7 @@ impl ReservationService for Edge {
                 error: Some(error.traced(trace.trace_id.clone()).to_proto()),
             })
         };
-        told("extend", &trace, refused.await)
+        encode("extend", &trace, refused.await)
     }
 }
 
@@ -192,7 +192,7 @@ fn opened<T>(request: Request<T>) -> (Trace, T) {
 }
 
 /// The answer, or the encoded refusal; technical failures go to the log.
-fn told<T: Refusable>(operation: &'static str, trace: &Trace, answer: Result<T, Refusal>) -> Answer<T> {
+fn encode<T: Refusable>(operation: &'static str, trace: &Trace, answer: Result<T, Refusal>) -> Answer<T> {
     let refusal = match answer {
         Ok(answer) => return Ok(Response::new(answer)),
         Err(refusal) => refusal,
@@ -219,7 +219,7 @@ fn seats(reservation: &Reservation) -> Vec<common::Seat> {
 fn listing(request: &proto::ListReservationsRequest) -> Result<Listing, Refusal> {
     let pagination = request.pagination.clone().unwrap_or_default();
     if pagination.page > 1 && pagination.cursor.is_empty() {
-        return Err(WireError::invalid("page", "pages are reached by the cursor of the page before").into());
+        return Err(WireError::invalid("page", "read a page with the cursor of the page before").into());
     }
     let status = match request.status {
         0 => None,

@@ -157,7 +157,7 @@ async fn webhook(State(service): State<Service>, headers: HeaderMap, RawBody(byt
         signature: text(SIGNATURE_HEADER),
         body: &bytes,
     };
-    match service.take_webhook(call, &trace).await {
+    match service.accept_webhook(call, &trace).await {
         Ok(()) => Json(Received { received: true }).into_response(),
         Err(refusal) => refused(&refusal, "webhook", &trace),
     }

@@ -50,7 +50,7 @@ pub struct Fingerprint(pub Arc<str>);
 
 impl Fingerprint {
     /// The fingerprint of a request.
-    pub fn of(create: &Create) -> Self {
+    pub fn from_request(create: &Create) -> Self {
         let seats = create.seats.iter().map(AsRef::as_ref);
         let section = create.section.as_ref().map(AsRef::as_ref).unwrap_or_default();
         let quantity = create.quantity.to_string();
@@ -80,7 +80,7 @@ mod tests {
     }
 
     #[test]
-    fn person_key_and_kind_of_origin_all_tell_reservations_apart() {
+    fn person_key_and_origin_make_different_reservations() {
         let ids = [
             reservation_id(&person("kim"), Origin::Key(&key("a"))),
             reservation_id(&person("lee"), Origin::Key(&key("a"))),

@@ -14,15 +14,18 @@ fn refused(text: &str) -> WireError {
 }
 
 #[test]
-fn a_wish_names_seats_or_a_section_and_a_quantity() {
+fn a_request_names_seats_or_a_section_and_a_quantity() {
     let named = Create::from_rest(&body(r#"{"event_id":"e","user_id":"u","seat_ids":["A-1","A-2"]}"#), key())
         .unwrap();
     assert_eq!((named.quantity, named.section.is_none(), named.pass.is_none()), (2, true, true));
     let same = body(r#"{"event_id":"e","user_id":"v","seat_ids":["A-1","A-2"],"quantity":2,"section":"A"}"#);
     let same = Create::from_rest(&same, key()).unwrap();
-    assert_eq!(Fingerprint::of(&named), Fingerprint::of(&same));
+    assert_eq!(Fingerprint::from_request(&named), Fingerprint::from_request(&same));
     let other = body(r#"{"event_id":"e","user_id":"u","seat_ids":["A-2","A-1"]}"#);
-    assert_ne!(Fingerprint::of(&named), Fingerprint::of(&Create::from_rest(&other, key()).unwrap()));
+    assert_ne!(
+        Fingerprint::from_request(&named),
+        Fingerprint::from_request(&Create::from_rest(&other, key()).unwrap())
+    );
     let any = body(r#"{"event_id":"e","user_id":"u","quantity":3,"section":"FLOOR","reservation_token":""}"#);
     let any = Create::from_rest(&any, key()).unwrap();
     assert_eq!((any.quantity, any.seats.len(), any.pass), (3, 0, None));
@@ -30,7 +33,7 @@ fn a_wish_names_seats_or_a_section_and_a_quantity() {
 }
 
 #[test]
-fn a_wish_that_makes_no_sense_is_told_what_is_wrong() {
+fn a_malformed_request_gets_a_precise_error() {
     let table = [
         (r#"{"event_id":"","user_id":"u","quantity":1}"#, "MISSING"),
         (r#"{"event_id":"e","user_id":"","quantity":1}"#, "MISSING"),

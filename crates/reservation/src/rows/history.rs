@@ -17,7 +17,7 @@ pub struct HistoryEntry {
     /// When it happened.
     pub at: Timestamp,
     /// The status, then order, payment and reasons where there are any.
-    pub what: Arc<str>,
+    pub text: Arc<str>,
 }
 
 impl History {
@@ -25,7 +25,7 @@ impl History {
         Self(vec![line(at, what)])
     }
 
-    pub(crate) fn of_lines(lines: &[Arc<str>]) -> Self {
+    pub(crate) fn from_lines(lines: &[Arc<str>]) -> Self {
         Self(lines.to_vec())
     }
 
@@ -44,8 +44,8 @@ impl History {
     /// The parsed lines; lines that cannot be parsed are left out.
     pub fn entries(&self) -> Vec<HistoryEntry> {
         let read = |line: &Arc<str>| {
-            let (at, what) = line.split_once(' ')?;
-            Some(HistoryEntry { at: Timestamp::from_millis(at.parse().ok()?), what: what.into() })
+            let (at, text) = line.split_once(' ')?;
+            Some(HistoryEntry { at: Timestamp::from_millis(at.parse().ok()?), text: text.into() })
         };
         self.0.iter().filter_map(read).collect()
     }
@@ -67,7 +67,7 @@ mod tests {
         }
         let entries = history.entries();
         assert_eq!(entries.len(), LINES_MAX);
-        assert_eq!((entries[0].at.as_millis(), &*entries[0].what), (1, "HOLD"));
+        assert_eq!((entries[0].at.as_millis(), &*entries[0].text), (1, "HOLD"));
         assert_eq!(entries[LINES_MAX - 1].at.as_millis(), 99);
     }
 }

@@ -53,8 +53,8 @@ fn a_reservation_is_read_back_as_it_was_written() {
     assert_eq!(indexes, [BY_PERSON], "an ended reservation is not due any more");
     let read = Stored::read(&row).unwrap();
     assert_eq!(read, Stored { version: 2, ..next });
-    let told: Vec<_> = read.history.entries().iter().map(|entry| entry.what.to_string()).collect();
-    assert_eq!(told, ["HOLD", "CONFIRMED ord_1 pay_1"]);
+    let texts: Vec<_> = read.history.entries().iter().map(|entry| entry.text.to_string()).collect();
+    assert_eq!(texts, ["HOLD", "CONFIRMED ord_1 pay_1"]);
 }
 
 #[test]

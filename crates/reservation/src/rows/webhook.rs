@@ -64,7 +64,7 @@ impl WebhookRow {
         }
         Some(Self {
             id: a.text("webhook_id")?.clone(),
-            kind: kind_of(a.text("type")?)?,
+            kind: kind_from_wire(a.text("type")?)?,
             intent: PaymentIntentId::parse(a.text("payment_intent_id")?).ok()?,
             reservation: ReservationId::parse(a.text("reservation_id")?).ok()?,
             amount: Money {
@@ -77,6 +77,6 @@ impl WebhookRow {
 }
 
 /// The kind of a payment event from its name on the wire.
-pub(crate) fn kind_of(text: &str) -> Option<Kind> {
+pub(crate) fn kind_from_wire(text: &str) -> Option<Kind> {
     [Kind::Approved, Kind::Failed].into_iter().find(|kind| kind.wire() == text)
 }

@@ -55,7 +55,7 @@ impl Service {
             Ok(view) if view.status != payment::Status::Captured => NotPaid::Status(view.status),
             Ok(_) => return Ok(()),
             Err(PaymentRejection::NoSuchPayment) => NotPaid::NoSuchPayment,
-            Err(PaymentRejection::Refused(words)) => NotPaid::Refused(words),
+            Err(PaymentRejection::Refused(message)) => NotPaid::Refused(message),
         };
         Err(Refusal::NotPaid(why))
     }

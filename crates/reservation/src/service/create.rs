@@ -97,7 +97,7 @@ impl Service {
     async fn recorded(&self, id: &ReservationId, create: &Create) -> Result<Option<CreateAnswer>, Refusal> {
         match self.found(id).await? {
             Found::Nothing => Ok(None),
-            Found::Recorded(record) if record.fingerprint == Fingerprint::of(create) => {
+            Found::Recorded(record) if record.fingerprint == Fingerprint::from_request(create) => {
                 Ok(Some(CreateAnswer { placed: record.answer, recorded: true }))
             }
             Found::Recorded(_) | Found::WithoutRecord => Err(Refusal::OtherRequest),
@@ -189,7 +189,7 @@ impl Service {
             match self.commit_placed(writes, keyed).await {
                 Ok(()) => {
                     self.announce(until, &event);
-                    tell_placed(&reservation, trace);
+                    log_placed(&reservation, trace);
                     return Ok(CreateAnswer { placed, recorded: false });
                 }
                 // Something stored it: another try of the same request, or this one with a lost
@@ -233,7 +233,7 @@ impl Service {
         if let Refusal::NoAdmission(show, why) = no {
             self.0.metrics.pass(why.as_str());
             let trace_id = trace.trace_id.as_deref();
-            tracing::info!(event_id = %show, trace_id, reason = why.as_str(), "a pass was refused");
+            tracing::info!(show_id = %show, trace_id, reason = why.as_str(), "pass refused");
         }
     }
 
@@ -288,7 +288,7 @@ impl Service {
             outbox::row_write_traced(event, reservation.hold_expires_at, shards, trace),
         ];
         if keyed {
-            let (fingerprint, answer) = (Fingerprint::of(create), placed.clone());
+            let (fingerprint, answer) = (Fingerprint::from_request(create), placed.clone());
             writes.push(IdempotencyRow { fingerprint, answer, created_at: now }.write());
         }
         writes
@@ -359,10 +359,10 @@ fn not_held(create: &Create, no: &Rejection) -> Refusal {
     Refusal::NotHeld(rejection_to_error(subject, no))
 }
 
-fn tell_placed(reservation: &Reservation, trace: &Trace) {
+fn log_placed(reservation: &Reservation, trace: &Trace) {
     tracing::info!(
         reservation_id = %reservation.id,
-        event_id = %reservation.show,
+        show_id = %reservation.show,
         trace_id = trace.trace_id.as_deref(),
         status = reservation.status.as_str(),
         seats = reservation.seats.len(),

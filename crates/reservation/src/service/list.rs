@@ -119,7 +119,7 @@ fn read_cursor(text: &str) -> Result<Option<Entry>, Refusal> {
     };
     read()
         .map(Some)
-        .ok_or_else(|| WireError::invalid("cursor", "cursor is none that a page ended with").into())
+        .ok_or_else(|| WireError::invalid("cursor", "cursor is not one that a page returned").into())
 }
 
 #[cfg(test)]

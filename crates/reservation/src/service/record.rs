@@ -53,7 +53,7 @@ impl Service {
             }
             match self.0.table.commit(writes).await {
                 Ok(()) => {
-                    self.tell_change(&stored, &next, trace);
+                    self.log_change(&stored, &next, trace);
                     return Ok(next);
                 }
                 Err(CommitError::Conflict { .. }) => {}
@@ -73,7 +73,7 @@ impl Service {
     }
 
     /// Logs one line for each change of status.
-    fn tell_change(&self, before: &Stored, after: &Reservation, trace: &Trace) {
+    fn log_change(&self, before: &Stored, after: &Reservation, trace: &Trace) {
         let from = before.reservation.status;
         if from != after.status {
             self.0.metrics.moved(after.status);
@@ -81,7 +81,7 @@ impl Service {
         let age: Duration = after.updated_at.since(after.created_at);
         tracing::info!(
             reservation_id = %after.id,
-            event_id = %after.show,
+            show_id = %after.show,
             trace_id = trace.trace_id.as_deref(),
             from = from.as_str(),
             status = after.status.as_str(),

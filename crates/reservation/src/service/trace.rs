@@ -32,7 +32,7 @@ impl Service {
             .history
             .entries()
             .into_iter()
-            .map(|entry| (entry.at, "reservation", entry.what.to_string()))
+            .map(|entry| (entry.at, "reservation", entry.text.to_string()))
             .collect();
         if let Some(record) = record.and_then(|row| IdempotencyRow::read(&row)) {
             lines.push((

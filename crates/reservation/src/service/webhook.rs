@@ -4,7 +4,7 @@
 
 use super::Service;
 use crate::refusal::Refusal;
-use crate::rows::{WebhookRow, kind_of};
+use crate::rows::{WebhookRow, kind_from_wire};
 use contracts::error::{Code, WireError};
 use contracts::rest::webhook::PaymentWebhook;
 use contracts::vocabulary::required;
@@ -38,12 +38,12 @@ impl Service {
     /// Accepts a webhook. When this returns `Ok`, its event is durable; the same webhook again gets
     /// the same answer and has no second effect. A webhook for an unknown reservation is refused,
     /// so that its sender retries and then gives up.
-    pub async fn take_webhook(&self, call: WebhookCall<'_>, trace: &Trace) -> Result<(), Refusal> {
+    pub async fn accept_webhook(&self, call: WebhookCall<'_>, trace: &Trace) -> Result<(), Refusal> {
         let now = self.0.clock.now();
         let secret = self.0.options.webhook_secret.expose_secret().as_bytes();
         match verify(secret, call.timestamp, call.signature, call.body, now) {
             Err(Rejected::WrongSignature) if planted(Plant::UnsignedWebhook) => {}
-            verdict => verdict.map_err(Refusal::NotBelieved)?,
+            verdict => verdict.map_err(Refusal::NotAuthentic)?,
         }
         let (webhook, fact, at) = read(call, now)?;
         if let Some(before) = self.webhook(&webhook.id).await? {
@@ -75,7 +75,7 @@ impl Service {
                         event_type = webhook.kind.wire(),
                         event_id = %event.id,
                         trace_id = trace.trace_id.as_deref(),
-                        "payment webhook taken"
+                        "payment webhook accepted"
                     );
                     return Ok(());
                 }
@@ -112,14 +112,14 @@ fn read(call: WebhookCall<'_>, now: Timestamp) -> Result<(WebhookRow, Fact, Time
     let body: PaymentWebhook = serde_json::from_slice(call.body).map_err(|error| {
         WireError::new(
             Code::InvalidArgument,
-            format!("the body is no payment webhook: {}", short(&error.to_string())),
+            format!("the body is not a payment webhook: {}", short(&error.to_string())),
         )
     })?;
     let id = call.id.filter(|id| (1..=ID_BYTES_MAX).contains(&id.len()));
     let id = id.ok_or_else(|| {
         WireError::invalid("X-Webhook-Id", "X-Webhook-Id is missing or longer than 128 bytes")
     })?;
-    let kind = kind_of(&body.kind)
+    let kind = kind_from_wire(&body.kind)
         .ok_or_else(|| WireError::invalid("type", "type must be payment.approved or payment.failed"))?;
     let reservation = required(ReservationId::parse, "reservation_id", &body.reservation_id)?;
     let intent = required(PaymentIntentId::parse, "payment_intent_id", &body.payment_intent_id)?;

@@ -44,11 +44,11 @@ fn service(world: &World, backstop: &Arc<Told>) -> (Service, Tasks, Cancellation
 }
 
 #[tokio::test]
-async fn each_expiry_is_told_to_the_backstop_a_minute_late() {
+async fn each_expiry_sets_an_alarm_a_minute_late() {
     let (world, backstop) = (World::new(), Arc::new(Told::default()));
     let (service, tasks, stop) = service(&world, &backstop);
     let placed = service.create(&wish("k", "kim", &["A-1"]), &Trace::default()).await.unwrap().placed;
-    until(&world.clock, Duration::ZERO, "it is told", || async {
+    until(&world.clock, Duration::ZERO, "the alarm is set", || async {
         !backstop.alarms.lock().unwrap().is_empty()
     })
     .await;
@@ -70,7 +70,7 @@ async fn a_backstop_that_never_answers_delays_neither_buyers_nor_the_end() {
     for (key, seat) in [("k1", "A-1"), ("k2", "A-2"), ("k3", "A-3")] {
         service.create(&wish(key, "kim", &[seat]), &Trace::default()).await.unwrap();
     }
-    until(&world.clock, Duration::ZERO, "all are told", || async {
+    until(&world.clock, Duration::ZERO, "all alarms arrived", || async {
         backstop.alarms.lock().unwrap().len() == 3
     })
     .await;

@@ -43,12 +43,12 @@ async fn the_event_and_the_confirm_give_the_same_order() {
     world.till.put("pay_1", &id, payment::Status::Captured);
     commit(&world, &id, "pay_1").await;
     let order = confirm(&world, &id, "pay_1").await.unwrap().order;
-    let told = world.end(&id, confirmed(&id, "pay_1"), true).await.unwrap();
-    assert_eq!((told.order, told.intent), (order, Some(intent("pay_1"))));
+    let ended = world.end(&id, confirmed(&id, "pay_1"), true).await.unwrap();
+    assert_eq!((ended.order, ended.intent), (order, Some(intent("pay_1"))));
 }
 
 #[tokio::test]
-async fn what_is_not_paid_is_not_confirmed() {
+async fn an_unpaid_reservation_is_not_confirmed() {
     let world = World::new();
     let id = world.placed().await;
     let other = world.create("k2", ["A-3", "A-4"]).await.unwrap().placed.id;
@@ -72,7 +72,7 @@ async fn what_is_not_paid_is_not_confirmed() {
 /// Trap T-M1: paid after the hold ran out. Free seats are taken again. If they are gone the record
 /// stays as it is, and the payment's own event refunds the money.
 #[tokio::test]
-async fn a_late_confirm_takes_the_seats_again_or_is_told_that_they_are_gone() {
+async fn a_late_confirm_takes_the_seats_again_or_is_refused() {
     let world = World::new();
     let free = world.placed().await;
     let gone = world.create("k2", ["A-3", "A-4"]).await.unwrap().placed.id;
@@ -92,7 +92,7 @@ async fn a_late_confirm_takes_the_seats_again_or_is_told_that_they_are_gone() {
 }
 
 #[tokio::test]
-async fn a_late_confirm_of_any_places_tells_the_places_that_it_got() {
+async fn a_late_confirm_of_general_admission_lists_its_new_places() {
     let world = World::new();
     let trace = Trace::default();
     let id = world.service.create(&floor("k", "kim", 2), &trace).await.unwrap().placed.id;
@@ -123,7 +123,7 @@ async fn a_cancelled_reservation_gives_its_seats_back_and_is_cancelled_again() {
 }
 
 #[tokio::test]
-async fn what_is_sold_or_over_is_not_cancelled() {
+async fn a_sold_or_ended_reservation_is_not_cancelled() {
     let world = World::new();
     let sold = world.placed().await;
     commit(&world, &sold, "pay_1").await;
@@ -151,10 +151,10 @@ async fn a_cancel_after_a_failed_payment_records_the_failed_payment() {
     let world = World::new();
     let id = world.placed().await;
     release(&world, &id, ReleaseCause::PaymentFailed).await;
-    let told = cancel(&world, &id).await.unwrap();
-    assert_eq!(told.cancel_reason.as_deref(), Some("payment_failed"));
-    let told = world.end(&id, cancelled("payment_failed", Some("CARD_DECLINED")), true).await.unwrap();
-    assert_eq!(told.error_code.as_deref(), Some("CARD_DECLINED"));
+    let ended = cancel(&world, &id).await.unwrap();
+    assert_eq!(ended.cancel_reason.as_deref(), Some("payment_failed"));
+    let ended = world.end(&id, cancelled("payment_failed", Some("CARD_DECLINED")), true).await.unwrap();
+    assert_eq!(ended.error_code.as_deref(), Some("CARD_DECLINED"));
     world.till.put("pay_2", &id, payment::Status::Captured);
     assert_eq!(confirm(&world, &id, "pay_2").await.unwrap().status, Status::Confirmed);
     world.check().await;
@@ -188,7 +188,7 @@ async fn confirm_and_cancel_at_the_same_time_end_in_one_of_them() {
 }
 
 #[tokio::test]
-async fn only_the_owner_is_answered_where_the_caller_says_who_asks() {
+async fn only_the_owner_is_answered_where_the_caller_names_a_person() {
     let world = World::new();
     let id = world.placed().await;
     let lee = person("lee");

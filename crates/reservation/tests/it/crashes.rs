@@ -59,7 +59,7 @@ async fn create_at_each_point(world: impl Fn() -> World, rows: usize, wish: impl
             let again = world.service.create(&create, &trace).await.unwrap();
             assert_eq!((&again.placed, again.recorded), (&answer.placed, true), "{skip} {how:?}");
             if let Ended::Answered(Ok(first)) = ended {
-                assert_eq!(first.placed, answer.placed, "what was told stays true");
+                assert_eq!(first.placed, answer.placed, "an answer stays true");
             }
             assert_eq!(world.stock.holds().len(), holds + 1, "{skip} {how:?}: one hold");
             assert_eq!(
@@ -101,9 +101,9 @@ async fn a_confirm_that_is_interrupted_anywhere_is_one_order_after_the_retry() {
             };
             blameless(&ended, (skip, how));
             world.check().await;
-            let told = world.service.confirm(&id, &by, None, &trace).await.unwrap();
+            let ended = world.service.confirm(&id, &by, None, &trace).await.unwrap();
             assert_eq!(
-                (told.status, told.order),
+                (ended.status, ended.order),
                 (Status::Confirmed, world.stock.order_of(&id)),
                 "{skip} {how:?}"
             );
@@ -126,9 +126,9 @@ async fn a_cancel_that_is_interrupted_anywhere_gives_the_seats_back_once() {
             };
             blameless(&ended, (skip, how));
             world.check().await;
-            let told = world.service.cancel(&id, None, &trace).await.unwrap();
+            let ended = world.service.cancel(&id, None, &trace).await.unwrap();
             let expected = (Status::Cancelled, Some("user"));
-            assert_eq!((told.status, told.cancel_reason.as_deref()), expected, "{skip} {how:?}");
+            assert_eq!((ended.status, ended.cancel_reason.as_deref()), expected, "{skip} {how:?}");
             assert_eq!(world.live_holds(), 0);
             world.check().await;
         }
@@ -168,8 +168,8 @@ async fn an_end_that_is_interrupted_anywhere_is_recorded_once_after_the_retry() 
             };
             blameless(&ended, (skip, how));
             world.check().await;
-            let told = end().await.unwrap();
-            assert_eq!((told.status, told.order), (Status::Confirmed, world.stock.order_of(&id)));
+            let ended = end().await.unwrap();
+            assert_eq!((ended.status, ended.order), (Status::Confirmed, world.stock.order_of(&id)));
             let stored = world.stored(&id).await;
             assert_eq!((stored.version, stored.history.entries().len()), (2, 2), "{skip} {how:?}: once");
             world.check().await;
@@ -195,7 +195,7 @@ async fn a_webhook_that_is_interrupted_anywhere_is_one_event_after_the_retry() {
                 body: body.as_bytes(),
             };
             let trace = Trace::default();
-            let Some(ended) = mishap(&world, skip, how, world.service.take_webhook(call, &trace)).await
+            let Some(ended) = mishap(&world, skip, how, world.service.accept_webhook(call, &trace)).await
             else {
                 assert!(skip >= 3, "a webhook reads twice and commits");
                 break;
@@ -204,7 +204,7 @@ async fn a_webhook_that_is_interrupted_anywhere_is_one_event_after_the_retry() {
             if matches!(ended, Ended::Answered(Ok(()))) {
                 assert_eq!(world.waiting().await.len(), 2, "answered means durable");
             }
-            world.service.take_webhook(call, &trace).await.unwrap();
+            world.service.accept_webhook(call, &trace).await.unwrap();
             assert_eq!(
                 world.rows().await.len(),
                 5,

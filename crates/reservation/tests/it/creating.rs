@@ -97,7 +97,7 @@ async fn a_refusal_is_not_recorded_so_the_same_key_may_try_again() {
 }
 
 #[tokio::test]
-async fn what_the_inventory_refuses_is_told_with_its_particulars() {
+async fn a_refusal_of_the_inventory_is_answered_with_its_details() {
     let world = World::new();
     world.placed().await;
     let taken = world.create("k2", ["A-1", "A-2"]).await.unwrap_err().reply();
@@ -114,7 +114,7 @@ async fn what_the_inventory_refuses_is_told_with_its_particulars() {
 }
 
 #[tokio::test]
-async fn a_silent_inventory_is_told_in_time_and_leaves_nothing() {
+async fn a_silent_inventory_is_reported_in_time_and_leaves_nothing() {
     let world = World::new();
     world.stock.hang();
     let answer = async {
@@ -146,7 +146,7 @@ async fn a_retry_takes_over_the_hold_of_an_interrupted_try() {
 }
 
 #[tokio::test]
-async fn a_key_whose_hold_is_over_asks_for_a_new_one() {
+async fn a_key_whose_hold_is_over_is_refused() {
     let world = World::new();
     orphan(&world, "k", &["A-1", "A-2"]).await;
     world.clock.advance(HOLD);

@@ -37,7 +37,7 @@ pub(crate) async fn commit(world: &World, id: &ReservationId, by: &str) {
 }
 
 #[tokio::test]
-async fn an_end_is_recorded_withdraws_the_announcement_and_is_told_again() {
+async fn an_end_is_recorded_withdraws_the_announcement_and_may_be_repeated() {
     for n in 0..3 {
         let world = World::new();
         let id = world.placed().await;
@@ -127,7 +127,7 @@ async fn what_the_inventory_refuses_is_not_recorded() {
 }
 
 #[tokio::test]
-async fn an_illegal_move_is_told_with_the_current_status_and_touches_no_seats() {
+async fn an_illegal_move_reports_the_current_status_and_touches_no_seats() {
     let world = World::new();
     let id = world.placed().await;
     commit(&world, &id, "pay_1").await;
@@ -159,8 +159,8 @@ async fn the_payment_that_confirmed_first_stays_the_one() {
     let id = world.placed().await;
     commit(&world, &id, "pay_1").await;
     world.end(&id, confirmed(&id, "pay_1"), true).await.unwrap();
-    let told = world.end(&id, confirmed(&id, "pay_2"), true).await.unwrap();
-    assert_eq!(told.intent, Some(intent("pay_1")));
+    let ended = world.end(&id, confirmed(&id, "pay_2"), true).await.unwrap();
+    assert_eq!(ended.intent, Some(intent("pay_1")));
 }
 
 /// Trap T-M1: the seats were taken again, and the reason of the earlier end is gone.
@@ -176,22 +176,22 @@ async fn a_late_approval_turns_an_end_without_seats_into_a_confirmation() {
         (recorded.status, recorded.error_code, recorded.cancel_reason),
         (Status::Confirmed, None, None)
     );
-    let told: Vec<_> =
-        world.stored(&id).await.history.entries().iter().map(|entry| entry.what.to_string()).collect();
+    let ended: Vec<_> =
+        world.stored(&id).await.history.entries().iter().map(|entry| entry.text.to_string()).collect();
     let order = OrderId::for_reservation(&id);
     let expected = [
         "HOLD".to_owned(),
         "CANCELLED payment_failed CARD_DECLINED".to_owned(),
         format!("CONFIRMED {order} pay_2"),
     ];
-    assert_eq!(told, expected);
+    assert_eq!(ended, expected);
     world.check().await;
 }
 
 /// Places of general admission that were taken again are others; the reservation lists the sold
 /// ones.
 #[tokio::test]
-async fn a_reservation_of_any_places_tells_those_that_were_sold_in_the_end() {
+async fn a_reservation_of_general_admission_lists_the_sold_places() {
     let world = World::new();
     let trace = Trace::default();
     let id = world.service.create(&floor("k", "kim", 2), &trace).await.unwrap().placed.id;
@@ -205,7 +205,7 @@ async fn a_reservation_of_any_places_tells_those_that_were_sold_in_the_end() {
     assert_eq!(recorded.seats.len(), 2);
     assert!(
         recorded.seats.iter().all(|seat| !first.contains(seat)),
-        "{:?} were taken by somebody else",
+        "{:?} were taken by another buyer",
         first
     );
     assert_eq!(world.stored(&id).await.reservation.seats, recorded.seats);
@@ -216,7 +216,7 @@ async fn a_reservation_of_any_places_tells_those_that_were_sold_in_the_end() {
 
 /// The inventory had reached another end before: that one is recorded and reported to the sender.
 #[tokio::test]
-async fn the_inventorys_own_cause_is_what_is_recorded() {
+async fn the_inventorys_own_cause_is_recorded() {
     let world = World::new();
     let id = world.placed().await;
     release(&world, &id, ReleaseCause::ByBuyer).await;
@@ -229,7 +229,7 @@ async fn the_inventorys_own_cause_is_what_is_recorded() {
 }
 
 #[tokio::test]
-async fn a_hold_that_nobody_knows_holds_nothing() {
+async fn an_unknown_hold_holds_nothing() {
     let world = World::new();
     let id = world.placed().await;
     world.stock.forget(&id);
@@ -244,8 +244,8 @@ async fn a_reason_may_be_added_once_and_moves_no_seats() {
     world.clock.advance(HOLD);
     release(&world, &id, ReleaseCause::Expired).await;
     world.end(&id, expired(None), true).await.unwrap();
-    let told = world.end(&id, expired(Some("PAID_TOO_LATE")), false).await.unwrap();
-    assert_eq!(told.error_code.as_deref(), Some("PAID_TOO_LATE"));
+    let ended = world.end(&id, expired(Some("PAID_TOO_LATE")), false).await.unwrap();
+    assert_eq!(ended.error_code.as_deref(), Some("PAID_TOO_LATE"));
     let again = world.end(&id, expired(Some("OTHER")), false).await.unwrap();
     assert_eq!(again.error_code.as_deref(), Some("PAID_TOO_LATE"));
     assert!(world.stock.calls().is_empty());

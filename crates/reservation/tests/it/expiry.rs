@@ -96,7 +96,7 @@ async fn a_reservation_that_stays_in_hold_is_announced_more_and_more_rarely() {
     })
     .await;
     let entries = world.stored(&id).await.history.entries();
-    let again: Vec<_> = entries.iter().filter(|entry| &*entry.what == "expiry announced again").collect();
+    let again: Vec<_> = entries.iter().filter(|entry| &*entry.text == "expiry announced again").collect();
     let rests = again.windows(2).map(|pair| pair[1].at.since(pair[0].at).as_secs() / 60);
     for (rest, least) in rests.zip([5, 10, 20, 40]) {
         assert!(rest >= least, "{rest} minutes instead of {least}");
@@ -105,7 +105,7 @@ async fn a_reservation_that_stays_in_hold_is_announced_more_and_more_rarely() {
 }
 
 #[tokio::test]
-async fn the_sweeper_leaves_alone_what_ended_or_still_waits_in_the_outbox() {
+async fn the_sweeper_ignores_ended_reservations_and_waiting_events() {
     let world = World::new();
     let ended = world.placed().await;
     let waits = world.create("k2", ["A-3", "A-4"]).await.unwrap().placed.id;

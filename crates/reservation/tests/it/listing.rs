@@ -49,7 +49,7 @@ async fn pages_are_newest_first_and_show_each_reservation_once() {
 }
 
 #[tokio::test]
-async fn a_filter_shows_what_the_rows_say_now() {
+async fn a_filter_goes_by_the_present_rows() {
     let world = World::new();
     let ids = placed(&world, "kim", 5).await;
     for id in [&ids[1], &ids[3]] {

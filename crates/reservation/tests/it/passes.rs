@@ -80,8 +80,8 @@ async fn a_show_with_a_waiting_room_is_not_entered_without_a_valid_pass() {
         let create = Create { pass: text.map(Into::into), ..create.clone() };
         let reply = world.service.create(&create, &Trace::default()).await.unwrap_err().reply();
         assert_eq!((reply.status.as_u16(), reply.error.code.as_str()), (403, "FORBIDDEN"), "{reason}");
-        let told = format!("waiting_room_passes_total{{outcome=\"{reason}\"}}");
-        assert!(world.process.metrics.render().contains(&told), "{reason}");
+        let line = format!("waiting_room_passes_total{{outcome=\"{reason}\"}}");
+        assert!(world.process.metrics.render().contains(&line), "{reason}");
     }
     assert!(world.stock.calls().is_empty() && world.rows().await.is_empty());
 }

@@ -128,7 +128,7 @@ async fn a_bad_create_is_a_clear_error_and_changes_nothing() {
 }
 
 #[tokio::test]
-async fn the_key_the_content_type_and_the_size_are_asked_for() {
+async fn the_key_the_content_type_and_the_size_are_checked() {
     let server = Server::start().await;
     let missing = server.post("/v1/reservations", &[], TWO).await;
     assert_eq!(missing.error(), (400, "IDEMPOTENCY_REQUIRED".into()));

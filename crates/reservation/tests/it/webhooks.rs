@@ -25,7 +25,7 @@ async fn deliver(world: &World, id: &str, body: &str) -> Result<(), Refusal> {
         signature: Some(&signature),
         body: body.as_bytes(),
     };
-    world.service.take_webhook(call, &Trace::default()).await
+    world.service.accept_webhook(call, &Trace::default()).await
 }
 
 /// Trap T-M4: the event, the webhook and the status disagreed.
@@ -38,8 +38,8 @@ async fn a_webhook_becomes_the_very_event_that_the_provider_puts_on_the_queue() 
     let waiting = world.waiting().await;
     let event =
         waiting.iter().find(|event| event.id == outbox::payment_event_id(&intent, Kind::Approved)).unwrap();
-    let Fact::PaymentApproved { intent: told, amount } = &event.fact else { panic!("{event:?}") };
-    assert_eq!((told, amount.as_ref().unwrap().amount), (&intent, 240_000));
+    let Fact::PaymentApproved { intent: paid, amount } = &event.fact else { panic!("{event:?}") };
+    assert_eq!((paid, amount.as_ref().unwrap().amount), (&intent, 240_000));
     assert_eq!(event.at.as_millis(), START_MS);
     assert_eq!(world.status(&id).await, Status::Hold, "a webhook changes no status itself");
     assert_eq!(world.stock.calls(), ["hold"]);
@@ -132,7 +132,7 @@ async fn a_webhook_that_is_not_believed_or_not_understood_leaves_nothing() {
             signature: Some(&signature),
             body: body.as_bytes(),
         };
-        let refused = world.service.take_webhook(call, &Trace::default()).await.unwrap_err();
+        let refused = world.service.accept_webhook(call, &Trace::default()).await.unwrap_err();
         assert_eq!(refused.reply().status.as_u16(), status, "{what}: {refused:?}");
     }
     let (timestamp, signature) = signed(now, &good);
@@ -144,7 +144,7 @@ async fn a_webhook_that_is_not_believed_or_not_understood_leaves_nothing() {
             signature: Some(&signature),
             body: good.as_bytes(),
         };
-        let refused = world.service.take_webhook(call, &Trace::default()).await.unwrap_err();
+        let refused = world.service.accept_webhook(call, &Trace::default()).await.unwrap_err();
         assert_eq!(refused.reply().status.as_u16(), 400, "{id:?}");
     }
     assert_eq!(world.rows().await, rows);

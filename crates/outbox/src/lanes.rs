@@ -11,15 +11,15 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
 #[derive(Debug, Default)]
-pub(crate) struct Lines {
-    lines: BTreeMap<Arc<str>, Line>,
+pub(crate) struct Lanes {
+    lanes: BTreeMap<Arc<str>, Lane>,
     ready: VecDeque<Arc<str>>,
     resting: BTreeSet<(Duration, Arc<str>)>,
     rows: usize,
 }
 
 #[derive(Debug, Default)]
-struct Line {
+struct Lane {
     rows: VecDeque<PendingRow>,
     /// The head is being sent or waits after a failure; nothing may pass it.
     head_is_fixed: bool,
@@ -27,18 +27,18 @@ struct Line {
     alone: bool,
 }
 
-impl Lines {
+impl Lanes {
     /// Puts a row in its place in its lane: by due time, and never before a head that was already
     /// tried.
     pub(crate) fn push(&mut self, row: PendingRow) {
-        let line = self.lines.entry(row.reservation.clone()).or_default();
-        if line.rows.is_empty() {
+        let lane = self.lanes.entry(row.reservation.clone()).or_default();
+        if lane.rows.is_empty() {
             self.ready.push_back(row.reservation.clone());
         }
-        let from = usize::from(line.head_is_fixed);
+        let from = usize::from(lane.head_is_fixed);
         let order = |row: &PendingRow| (row.due, row.event_id.clone());
-        let at = line.rows.iter().skip(from).position(|other| order(other) > order(&row));
-        line.rows.insert(at.map_or(line.rows.len(), |at| at + from), row);
+        let at = lane.rows.iter().skip(from).position(|other| order(other) > order(&row));
+        lane.rows.insert(at.map_or(lane.rows.len(), |at| at + from), row);
         self.rows += 1;
     }
 
@@ -48,14 +48,14 @@ impl Lines {
         let mut batch = Vec::new();
         while batch.len() < max {
             let Some(reservation) = self.ready.pop_front() else { break };
-            let line = self.lines.get_mut(&reservation).expect("a ready line exists");
-            if line.alone && !batch.is_empty() {
+            let lane = self.lanes.get_mut(&reservation).expect("a ready lane exists");
+            if lane.alone && !batch.is_empty() {
                 self.ready.push_front(reservation);
                 break;
             }
-            line.head_is_fixed = true;
-            batch.push(line.rows.front().expect("a line has a head").clone());
-            if line.alone {
+            lane.head_is_fixed = true;
+            batch.push(lane.rows.front().expect("a lane has a head").clone());
+            if lane.alone {
                 break;
             }
         }
@@ -64,34 +64,34 @@ impl Lines {
 
     /// Records that the queue accepted the head of this lane: the next row may go.
     pub(crate) fn sent(&mut self, reservation: &Arc<str>) {
-        let line = self.lines.get_mut(reservation).expect("a line in the air exists");
-        line.rows.pop_front();
+        let lane = self.lanes.get_mut(reservation).expect("a lane in flight exists");
+        lane.rows.pop_front();
         self.rows -= 1;
-        if line.rows.is_empty() {
-            self.lines.remove(reservation);
+        if lane.rows.is_empty() {
+            self.lanes.remove(reservation);
         } else {
-            (line.head_is_fixed, line.failures, line.alone) = (false, 0, false);
+            (lane.head_is_fixed, lane.failures, lane.alone) = (false, 0, false);
             self.ready.push_back(reservation.clone());
         }
     }
 
     /// Records that the queue refused the head of this lane, which may be tried again at `until`.
     pub(crate) fn failed(&mut self, reservation: &Arc<str>, until: Duration) {
-        let line = self.lines.get_mut(reservation).expect("a line in the air exists");
-        line.failures = line.failures.saturating_add(1);
+        let lane = self.lanes.get_mut(reservation).expect("a lane in flight exists");
+        lane.failures = lane.failures.saturating_add(1);
         self.resting.insert((until, reservation.clone()));
     }
 
     /// How many times in a row the head of this lane was refused.
     pub(crate) fn failures(&self, reservation: &str) -> u32 {
-        self.lines.get(reservation).map_or(0, |line| line.failures)
+        self.lanes.get(reservation).map_or(0, |lane| lane.failures)
     }
 
     /// Records that the whole call failed: the head may be tried again as soon as calls are.
     /// `alone`: in a batch of its own.
-    pub(crate) fn handed_back(&mut self, reservation: &Arc<str>, alone: bool) {
-        let line = self.lines.get_mut(reservation).expect("a line in the air exists");
-        line.alone |= alone;
+    pub(crate) fn call_failed(&mut self, reservation: &Arc<str>, alone: bool) {
+        let lane = self.lanes.get_mut(reservation).expect("a lane in flight exists");
+        lane.alone |= alone;
         self.ready.push_back(reservation.clone());
     }
 
