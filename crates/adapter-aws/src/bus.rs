@@ -1,10 +1,12 @@
-//! A bus of EventBridge as the place where a producer's events go; rules pass them on to standard queues.
+//! A bus of EventBridge as the target of a producer's events; rules forward them to standard
+//! queues.
 //!
-//! The encoded event is taken apart: its type becomes the detail type, its source, detail and time stay what they are, and
-//! EventBridge writes an envelope of its own around them, which consumers take as an equal (contracts 2). What that
-//! envelope has no place for is lost on the way: the event's own id, so that a repetition looks like another event and
-//! only the consumer's idempotency knows better, and parts of a second of its time. The trace goes along in EventBridge's
-//! trace header. A bus keeps no order and delays nothing.
+//! The encoded event is taken apart: its type becomes the detail type; its source, detail and time
+//! stay; and EventBridge writes its own envelope around them, which consumers accept as an equal
+//! form (docs/contracts.md#events). That envelope has no place for the event's own id and for parts
+//! of a second of its time, so both are lost: a repetition looks like another event, and only the
+//! consumer's idempotency recognises it. The trace travels in EventBridge's trace header. A bus
+//! keeps no order and delays nothing.
 
 use crate::connect::Aws;
 use crate::fault::{Failure, Kind, Unusable};
@@ -22,7 +24,7 @@ use std::sync::Arc;
 /// Attributes that carry the trace.
 const TRACE_HEADER: &str = "AWSTraceHeader";
 const TRACEPARENT: &str = "traceparent";
-/// What EventBridge counts for a time.
+/// The bytes that EventBridge counts for a time.
 const TIME_BYTES: usize = 14;
 /// The event itself is at fault, so the same entry will always be refused.
 const REFUSED: [&str; 4] = [
@@ -41,33 +43,35 @@ pub struct EventBus {
 }
 
 impl EventBus {
-    /// The bus of this name or ARN. Nothing is called; see [`check`](Self::check).
+    /// The bus with this name or ARN. Calls nothing; see [`check`](Self::check).
     pub fn new(aws: &Aws, name: &str) -> Self {
         Self { client: Client::new(aws.sdk()), name: name.into(), region: aws.region().into() }
     }
 
-    /// Looks whether the bus is there, to find a wrong setting before work begins. `setting` is the variable that named
-    /// it. Who may publish need not be allowed to look: then nothing is known, which is logged.
+    /// Checks that the bus exists, to find a wrong setting before work begins. `setting` is the
+    /// variable that named it. A role that may publish need not be allowed to describe the bus:
+    /// then the result is unknown, and a warning is logged.
     ///
     /// # Errors
-    /// The words name the setting to change, or say that nobody answers.
+    ///
+    /// The text names the setting to change, or says that AWS does not answer.
     pub async fn check(&self, setting: &str) -> Result<(), Unusable> {
         let answer = self.client.describe_event_bus().name(&*self.name).send().await;
         let Err(error) = answer else { return Ok(()) };
-        let failure = Failure::of(&format!("events:DescribeEventBus {}", self.name), &error);
+        let failure = Failure::from_sdk(&format!("events:DescribeEventBus {}", self.name), &error);
         if failure.kind == Kind::Denied {
-            tracing::warn!(why = %failure, "{setting} was not checked; allow events:DescribeEventBus for that");
+            tracing::warn!(why = %failure, "{setting} not checked; allow events:DescribeEventBus to check it");
             return Ok(());
         }
         let allow = "events:PutEvents and events:DescribeEventBus";
-        Err(Unusable::of(&failure, setting, allow, &self.region))
+        Err(Unusable::from_failure(&failure, setting, allow, &self.region))
     }
 
     async fn put(&self, entries: Vec<PutEventsRequestEntry>) -> Result<Vec<Result<Sent, Fault>>, Fault> {
         let count = entries.len();
         let answer = self.client.put_events().set_entries(Some(entries)).send().await;
         let what = || format!("events:PutEvents on {}", self.name);
-        let answer = answer.map_err(|error| Failure::of(&what(), &error))?;
+        let answer = answer.map_err(|error| Failure::from_sdk(&what(), &error))?;
         let mut results: Vec<_> =
             answer.entries.unwrap_or_default().into_iter().take(count).map(result).collect();
         let left_out = || Err(Fault::transient(format!("{}: the answer leaves the entry out", what())));
@@ -103,7 +107,7 @@ impl Publisher for EventBus {
                         results[place] = Some(result);
                     }
                 }
-                // Nobody answers, or with an error for all: the rest would only wait for the same.
+                // No answer, or one error for all entries: the rest would only wait for the same.
                 Err(fault) if is_known => {
                     results[call.places[0]] = Some(Err(fault));
                     break;
@@ -116,7 +120,7 @@ impl Publisher for EventBus {
     }
 }
 
-/// EventBridge limits the bytes of a whole call, so large entries go in calls of their own.
+/// EventBridge limits the bytes of a whole call, so large entries go into calls of their own.
 struct Call {
     places: Vec<usize>,
     bytes: usize,
@@ -131,13 +135,15 @@ impl Call {
     }
 }
 
-/// The entry with its size, unless EventBridge could not take it.
+/// The entry with its size, unless it is over EventBridge's limit.
 fn sized(bus: &str, outgoing: &Outgoing) -> Result<(usize, PutEventsRequestEntry), Fault> {
     let entry = entry(bus, outgoing)?;
     let texts = [entry.source(), entry.detail_type(), entry.detail()];
     let bytes = TIME_BYTES + texts.into_iter().flatten().map(str::len).sum::<usize>();
     if bytes > MESSAGE_BYTES_MAX {
-        return Err(Fault::permanent(format!("an event of {bytes} bytes: {MESSAGE_BYTES_MAX} are the most")));
+        return Err(Fault::permanent(format!(
+            "an event of {bytes} bytes is over the limit of {MESSAGE_BYTES_MAX}"
+        )));
     }
     Ok((bytes, entry))
 }
@@ -169,15 +175,15 @@ fn entry(bus: &str, outgoing: &Outgoing) -> Result<PutEventsRequestEntry, Fault>
     Ok(entry.build())
 }
 
-/// The trace header as it was given, or made of the W3C one.
+/// The given trace header, or one made of the W3C header.
 fn trace_header(attributes: &[(String, String)]) -> Option<String> {
     let named = |wanted: &str| attributes.iter().find(|(name, _)| name == wanted).map(|(_, value)| value);
-    named(TRACE_HEADER).cloned().or_else(|| of_traceparent(named(TRACEPARENT)?))
+    named(TRACE_HEADER).cloned().or_else(|| from_traceparent(named(TRACEPARENT)?))
 }
 
 /// `00-TRACE-PARENT-FLAGS` as `Root=1-…;Parent=…;Sampled=…`
 /// (<https://docs.aws.amazon.com/xray/latest/devguide/xray-concepts.html#xray-concepts-tracingheader>).
-fn of_traceparent(traceparent: &str) -> Option<String> {
+fn from_traceparent(traceparent: &str) -> Option<String> {
     let mut parts = traceparent.split('-');
     let (_version, id, parent, flags) = (parts.next()?, parts.next()?, parts.next()?, parts.next()?);
     let hex = |text: &str, len: usize| text.len() == len && text.bytes().all(|byte| byte.is_ascii_hexdigit());
@@ -194,13 +200,13 @@ fn result(entry: PutEventsResultEntry) -> Result<Sent, Fault> {
         (Some(id), None) => Ok(Sent { message_id: id.into(), deduplicated: None }),
         (None, None) => Err(Fault::transient("events:PutEvents: an entry has neither id nor error")),
         (_, Some(code)) => {
-            let class = match Kind::of_code(&code) {
+            let class = match Kind::from_code(&code) {
                 Some(kind) => kind.class(),
                 None if REFUSED.contains(&&*code) => FaultClass::Permanent,
                 None => FaultClass::Transient,
             };
-            let told = entry.error_message.unwrap_or_default();
-            Err(Fault::new(class, format!("events:PutEvents: {code}: {told}")))
+            let message = entry.error_message.unwrap_or_default();
+            Err(Fault::new(class, format!("events:PutEvents: {code}: {message}")))
         }
     }
 }

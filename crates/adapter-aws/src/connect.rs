@@ -1,5 +1,5 @@
-//! Connections to AWS, or to a local server that speaks its protocols: the SDK's default chains for credentials, profiles
-//! and endpoints, one HTTP client with rustls, and no retries below ours.
+//! Connections to AWS, or to a local server that speaks its protocols: the SDK's default chains for
+//! credentials, profiles and endpoints, one HTTP client with rustls, and no retries below ours.
 
 use crate::dynamo::DynamoStore;
 use crate::keys::Keys;
@@ -17,14 +17,15 @@ use core::time::Duration;
 use ports::{Clock, Entropy};
 use std::sync::{Arc, OnceLock};
 
-/// The longest that connecting may take.
+/// The time limit of connecting.
 const CONNECT_MAX: Duration = Duration::from_secs(3);
-/// The longest that a call may take which does not wait for something.
+/// The time limit of a call that does not wait for something.
 pub(crate) const CALL_MAX: Duration = Duration::from_secs(10);
-/// How long an idle connection is kept: shorter than the idle limits of AWS and of balancers, so that this side closes first.
+/// How long an idle connection is kept: shorter than the idle limits of AWS and of load balancers,
+/// so that this side closes first.
 const IDLE_MAX: Duration = Duration::from_secs(20);
 
-/// Where AWS is and who we are there. Clones share connections and credentials.
+/// The endpoints of AWS and our credentials. Clones share connections and credentials.
 #[derive(Debug, Clone)]
 pub struct Aws {
     config: SdkConfig,
@@ -33,9 +34,10 @@ pub struct Aws {
 }
 
 impl Aws {
-    /// By the SDK's default chains: credentials from the environment, the named profile, web identity (IRSA), the container
-    /// or pod identity endpoint, or the instance; endpoints from `AWS_ENDPOINT_URL` and `AWS_ENDPOINT_URL_<SERVICE>`.
-    /// Nothing is called before credentials are needed.
+    /// By the SDK's default chains: credentials from the environment, the named profile, web
+    /// identity (IRSA), the container or pod identity endpoint, or the instance; endpoints from
+    /// `AWS_ENDPOINT_URL` and `AWS_ENDPOINT_URL_<SERVICE>`. Calls nothing until credentials are
+    /// needed.
     pub async fn from_environment(region: &str) -> Self {
         let config = aws_config::defaults(BehaviorVersion::latest())
             .region(Region::new(region.to_owned()))
@@ -48,7 +50,8 @@ impl Aws {
         Self::new(config)
     }
 
-    /// One server at `endpoint` for every service, with credentials that only local servers take. For tests and tools.
+    /// One server at `endpoint` for every service, with credentials that only local servers accept.
+    /// For tests and tools.
     pub fn local(endpoint: &str, region: &str) -> Self {
         let credentials = Credentials::new("local", "local-secret", None, None, "local");
         let credentials = SharedCredentialsProvider::new(credentials);
@@ -82,7 +85,8 @@ impl Aws {
         self.config.region().map_or("", |region| region.as_ref())
     }
 
-    /// Where SQS is, if a variable or the profile says so, for SQS alone or for every service; `None`: at AWS.
+    /// The endpoint of SQS if a variable or the profile sets one, for SQS alone or for every
+    /// service; `None`: AWS's own.
     pub(crate) fn sqs_endpoint(&self) -> Option<String> {
         let key = ServiceConfigKey::builder()
             .service_id("SQS")
@@ -94,7 +98,8 @@ impl Aws {
         own.or_else(|| self.config.endpoint_url().map(str::to_owned))
     }
 
-    /// The store on one table of DynamoDB, which has these indexes. Nothing is called; see [`DynamoStore::check`].
+    /// The store on one table of DynamoDB with these indexes. Calls nothing; see
+    /// [`DynamoStore::check`].
     pub fn table(
         &self,
         name: &str,
@@ -110,7 +115,8 @@ impl Aws {
         &self.keys
     }
 
-    /// Connections with the settings of [`https`], which is for clients of the SDK only. Made when they are first needed.
+    /// Connections with the settings of [`https`], which is for clients of the SDK only. Made on
+    /// first use.
     pub(crate) fn connector(&self) -> &Connector {
         self.connector.get_or_init(|| {
             Connector::builder()
@@ -127,7 +133,8 @@ impl Aws {
     }
 }
 
-/// Every retry is ours, because only the caller knows what a repetition means; so a call is one attempt with one limit.
+/// Every retry is ours, because only the caller knows what a repetition means; so a call is one
+/// attempt with one limit.
 pub(crate) fn timeouts(call: Duration) -> TimeoutConfig {
     TimeoutConfig::builder().connect_timeout(CONNECT_MAX).operation_timeout(call).build()
 }

@@ -1,15 +1,17 @@
 //! The `Store` port on one DynamoDB table.
 //!
-//! A row is an item: `pk` and `sk` say where it lives, `v` is its version, `op` names the commit that wrote it last, and
-//! the row's own attributes stand beside them under their own names and in DynamoDB's own types, so that a person can read
-//! a row in the console. Each index of the port is a sparse secondary index of the same name.
+//! A row is an item: `pk` and `sk` are its key, `v` is its version, `op` names the commit that
+//! wrote it last, and the row's own attributes stand beside them under their own names and in
+//! DynamoDB's own types, so that a person can read a row in the console. Each index of the port is
+//! a sparse secondary index of the same name.
 //!
-//! Every commit is conditional on versions. One write is one conditional call; more are one transaction. A try whose
-//! answer is lost is repeated: the repetition either writes, or is refused and shows what stands there, and the operation
-//! id says whose it is. What cannot be told is answered as ambiguous, never as done or not done.
+//! Every commit is conditional on versions. One write is one conditional call; more are one
+//! transaction. A try whose answer is lost is repeated: the repetition either writes, or is refused
+//! and shows the present row, and the operation id of that row says which commit wrote it. If that
+//! does not decide it, the answer is ambiguous, never "done" or "not done".
 //!
-//! The SDK's own retries are off in here. They would repeat a conditional write and hand over the refusal of the
-//! repetition, which says nothing about the first try.
+//! The SDK's own retries are off here. They would repeat a conditional write and return the refusal
+//! of the repetition, which says nothing about the first try.
 
 mod ask;
 mod backoff;
@@ -39,10 +41,11 @@ use ports::store::{CommitError, Entry, Key, Row, Write};
 use ports::{Clock, Entropy, Fault, Store};
 use std::sync::Arc;
 
-/// How long one call may take, connecting included. DynamoDB answers within tens of milliseconds; a call that takes this
-/// long is lost, and whoever asked needs the rest of its own deadline to find out what became of it.
+/// The limit of one call, connecting included. DynamoDB answers within tens of milliseconds; a call
+/// that takes this long is lost, and the caller needs the rest of its own deadline to find out what
+/// the call did.
 pub const CALL_TIMEOUT: Duration = Duration::from_secs(5);
-/// How long connecting may take. Nothing was sent then, so such a try is known to have written nothing.
+/// The limit of connecting. Nothing was sent before, so such a try has certainly written nothing.
 pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// One table.
@@ -55,9 +58,9 @@ pub struct DynamoStore {
 }
 
 impl DynamoStore {
-    /// A store over a table that has these indexes. Nothing is asked of the service; see [`check`](Self::check).
+    /// A store over a table that has these indexes. Calls nothing; see [`check`](Self::check).
     ///
-    /// Retries and timeouts of the client are replaced by this store's own.
+    /// Replaces the retries and timeouts of the client with the store's own.
     pub fn new(
         client: &Client,
         table: impl Into<Arc<str>>,
@@ -68,8 +71,9 @@ impl DynamoStore {
         Self { client: with_our_limits(client), table: table.into(), indexes, clock, entropy }
     }
 
-    /// Asks whether the table is there and has the keys and indexes that this store needs. The error names what to change;
-    /// its class is `Unavailable` if nobody answered or the table is still being made, else `Permanent`.
+    /// Checks that the table exists and has the keys and indexes that this store needs. The error
+    /// names what to change; its class is `Unavailable` if the service did not answer or the table
+    /// is still being made, else `Permanent`.
     pub async fn check(&self) -> Result<(), Fault> {
         check::check(&self.client, &self.definition(), &*self.clock, &*self.entropy).await
     }
@@ -79,7 +83,8 @@ impl DynamoStore {
         table_definition(Arc::clone(&self.table), self.indexes)
     }
 
-    /// Indexes are few and fixed, so one that the store was not made with is a mistake of the program.
+    /// Indexes are few and fixed, so an index that the store was not made with is a mistake of the
+    /// program.
     fn known(&self, index: &str) -> Result<(), Fault> {
         if self.indexes.contains(&index) {
             return Ok(());

@@ -1,4 +1,4 @@
-//! What the SDK's errors mean: a class for the caller, and words that name what to change.
+//! What the SDK's errors mean: a class for the caller, and a message that names what to change.
 
 use aws_smithy_runtime_api::client::result::SdkError;
 use aws_smithy_runtime_api::http::Response;
@@ -7,22 +7,22 @@ use core::fmt;
 use ports::{Fault, FaultClass};
 use std::error::Error;
 
-/// What AWS said, apart from words.
+/// The meaning of AWS's answer, apart from its text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Kind {
     /// The credentials may not do this.
     Denied,
-    /// The credentials are not known, wrong, or there are none.
+    /// The credentials are unknown, wrong, or missing.
     Credentials,
-    /// The credentials were good once.
+    /// The credentials have expired.
     Expired,
-    /// The clock of this machine is wrong, or the secret key.
+    /// The clock of this machine or the secret key is wrong.
     Signature,
     /// The queue, table, secret or bus does not exist, in this region and account.
     Missing,
     /// Too much at once.
     Throttled,
-    /// Nobody answered, or not in time, or with a failure of the service's own.
+    /// No answer, not in time, or a failure of the service's own.
     Silent,
     /// The request is wrong.
     Refused,
@@ -31,8 +31,9 @@ pub(crate) enum Kind {
 }
 
 impl Kind {
-    /// Of a code of an AWS error. Codes come as `Name`, in older protocols as `AWS.SimpleQueueService.Name`.
-    pub(crate) fn of_code(code: &str) -> Option<Self> {
+    /// The kind of an AWS error code. Codes come as `Name`, in older protocols as
+    /// `AWS.SimpleQueueService.Name`.
+    pub(crate) fn from_code(code: &str) -> Option<Self> {
         let code = code.rsplit(['.', '#']).next().unwrap_or(code);
         Some(match code {
             "AccessDenied"
@@ -85,8 +86,8 @@ impl Kind {
         })
     }
 
-    /// Of an answer's status, where its code says nothing.
-    pub(crate) fn of_status(status: u16) -> Self {
+    /// The kind of an answer's status, if its code says nothing.
+    pub(crate) fn from_status(status: u16) -> Self {
         match status {
             429 => Self::Throttled,
             403 => Self::Denied,
@@ -95,8 +96,8 @@ impl Kind {
         }
     }
 
-    /// What it means for whoever asked. What somebody can mend while the process runs (credentials, a queue that is gone)
-    /// is Transient, so that nothing is given up meanwhile.
+    /// The class for the caller. A problem that can be fixed while the process runs (credentials, a
+    /// missing queue) is Transient, so that nothing is given up meanwhile.
     pub(crate) const fn class(self) -> FaultClass {
         match self {
             Self::Denied | Self::Refused => FaultClass::Permanent,
@@ -116,36 +117,36 @@ pub(crate) struct Failure {
 }
 
 impl Failure {
-    /// Reads an error of the SDK. `what` says what was being done, such as `sqs:ReceiveMessage on https://…`.
-    pub(crate) fn of<E>(what: &str, error: &SdkError<E, Response>) -> Self
+    /// Reads an error of the SDK. `what` names the call, such as `sqs:ReceiveMessage on https://…`.
+    pub(crate) fn from_sdk<E>(what: &str, error: &SdkError<E, Response>) -> Self
     where
         E: ProvideErrorMetadata + Error + Send + Sync + 'static,
     {
-        let (kind, code, told): (Kind, Option<&str>, String) = match error {
+        let (kind, code, text): (Kind, Option<&str>, String) = match error {
             SdkError::ServiceError(service) => {
                 let meta = service.err().meta();
-                let kind = meta.code().and_then(Kind::of_code);
-                let kind = kind.unwrap_or_else(|| Kind::of_status(service.raw().status().as_u16()));
+                let kind = meta.code().and_then(Kind::from_code);
+                let kind = kind.unwrap_or_else(|| Kind::from_status(service.raw().status().as_u16()));
                 (kind, meta.code(), meta.message().unwrap_or_default().to_owned())
             }
             SdkError::TimeoutError(_) => return Self::late(what),
             SdkError::DispatchFailure(failure) => {
-                let told = failure.as_connector_error().map_or_else(|| chain(error), |error| chain(error));
-                let kind = if told.contains("credential") { Kind::Credentials } else { Kind::Silent };
-                (kind, None, told)
+                let text = failure.as_connector_error().map_or_else(|| chain(error), |error| chain(error));
+                let kind = if text.contains("credential") { Kind::Credentials } else { Kind::Silent };
+                (kind, None, text)
             }
             SdkError::ResponseError(_) => (Kind::Garbled, None, chain(error)),
             _ => (Kind::Refused, None, chain(error)),
         };
-        Self::new(what, kind, code, &told)
+        Self::new(what, kind, code, &text)
     }
 
-    /// `told` is what AWS said or what happened.
-    pub(crate) fn new(what: &str, kind: Kind, code: Option<&str>, told: &str) -> Self {
-        let message = match (code, told) {
+    /// `text` is AWS's message, or what happened.
+    pub(crate) fn new(what: &str, kind: Kind, code: Option<&str>, text: &str) -> Self {
+        let message = match (code, text) {
             (Some(code), "") => format!("{what}: {code}"),
-            (Some(code), told) => format!("{what}: {code}: {told}"),
-            (None, told) => format!("{what}: {told}"),
+            (Some(code), text) => format!("{what}: {code}: {text}"),
+            (None, text) => format!("{what}: {text}"),
         };
         Self { kind, message }
     }
@@ -177,18 +178,18 @@ pub(crate) fn chain(error: &dyn Error) -> String {
         text.push_str(&error.to_string());
         below = error.source();
     }
-    // The credentials' chain tells each of its providers on a line of its own.
+    // The credentials' chain reports each of its providers on a line of its own.
     text.lines().map(str::trim).filter(|line| !line.is_empty()).collect::<Vec<_>>().join("; ")
 }
 
-/// An engine cannot be used as it is configured, seen at the start.
+/// An engine cannot be used as it is configured; found at the start.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Unusable {
-    /// A setting must be changed; the words say which.
+    /// A setting must be changed; the text names it.
     Setting(String),
-    /// The credentials are good and may not do this; the words say what to allow.
+    /// The credentials are valid but may not do this; the text names the permissions to allow.
     Denied(String),
-    /// Nobody answers there.
+    /// No answer from that address.
     Silent(String),
 }
 
@@ -203,18 +204,18 @@ impl fmt::Display for Unusable {
 impl Error for Unusable {}
 
 impl Unusable {
-    /// What a store says at the start. `setting` is the variable that names the table.
+    /// A store's failure at the start. `setting` is the variable that names the table.
     pub fn from_fault(setting: &str, fault: &Fault) -> Self {
-        let words = format!("{setting}: {}", fault.chain());
+        let message = format!("{setting}: {}", fault.chain());
         match fault.class {
-            FaultClass::Unavailable => Self::Silent(words),
-            FaultClass::Transient | FaultClass::Conflict | FaultClass::Permanent => Self::Setting(words),
+            FaultClass::Unavailable => Self::Silent(message),
+            FaultClass::Transient | FaultClass::Conflict | FaultClass::Permanent => Self::Setting(message),
         }
     }
 
-    /// Names the setting for a call that failed at the start. `setting` is the variable that names the thing asked for,
-    /// `allow` the permissions that are needed on it.
-    pub(crate) fn of(failure: &Failure, setting: &str, allow: &str, region: &str) -> Self {
+    /// Names the setting for a call that failed at the start. `setting` is the variable that names
+    /// the resource, `allow` the permissions that are needed on it.
+    pub(crate) fn from_failure(failure: &Failure, setting: &str, allow: &str, region: &str) -> Self {
         let advice = match failure.kind {
             Kind::Denied => return Self::Denied(format!("{failure}; allow {allow} to these credentials")),
             Kind::Credentials => "set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, AWS_PROFILE, or give the pod a role".to_owned(),
@@ -240,19 +241,19 @@ mod tests {
 
     #[test]
     fn codes_are_read_with_and_without_a_prefix() {
-        assert_eq!(Kind::of_code("AWS.SimpleQueueService.NonExistentQueue"), Some(Kind::Missing));
-        assert_eq!(Kind::of_code("com.amazonaws.sqs#QueueDoesNotExist"), Some(Kind::Missing));
-        assert_eq!(Kind::of_code("AccessDeniedException"), Some(Kind::Denied));
-        assert_eq!(Kind::of_code("Whatever"), None);
+        assert_eq!(Kind::from_code("AWS.SimpleQueueService.NonExistentQueue"), Some(Kind::Missing));
+        assert_eq!(Kind::from_code("com.amazonaws.sqs#QueueDoesNotExist"), Some(Kind::Missing));
+        assert_eq!(Kind::from_code("AccessDeniedException"), Some(Kind::Denied));
+        assert_eq!(Kind::from_code("Whatever"), None);
     }
 
     #[test]
-    fn what_somebody_can_mend_gives_nothing_up() {
+    fn a_problem_that_can_be_fixed_gives_nothing_up() {
         for kind in [Kind::Credentials, Kind::Expired, Kind::Signature, Kind::Missing] {
             assert_eq!(kind.class(), FaultClass::Transient);
         }
         assert_eq!(Kind::Denied.class(), FaultClass::Permanent);
-        assert_eq!(Kind::of_status(503).class(), FaultClass::Unavailable);
-        assert_eq!(Kind::of_status(400).class(), FaultClass::Permanent);
+        assert_eq!(Kind::from_status(503).class(), FaultClass::Unavailable);
+        assert_eq!(Kind::from_status(400).class(), FaultClass::Permanent);
     }
 }

@@ -8,20 +8,20 @@ use core::time::Duration;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::SystemTime;
 
-/// So long before their end credentials are fetched again.
+/// Credentials are fetched again this long before they expire.
 const MARGIN: Duration = Duration::from_secs(60);
-/// Credentials that do not tell their end are fetched again after this, as the SDK does.
-const UNTOLD: Duration = Duration::from_secs(15 * 60);
-/// How long fetching them may take, and how long it is left alone after it was tried.
+/// Credentials without an expiry are fetched again after this, as the SDK does.
+const KEEP_WITHOUT_EXPIRY: Duration = Duration::from_secs(15 * 60);
+/// The limit of one fetch, and the rest after each try.
 const FETCH_MAX: Duration = Duration::from_secs(5);
 
 #[derive(Debug)]
 pub(crate) struct Keys {
     provider: Option<SharedCredentialsProvider>,
     held: Mutex<Option<Held>>,
-    /// Held by the one that fetches: how fetching failed the last time.
+    /// Held during a fetch: how the last fetch failed.
     fetching: tokio::sync::Mutex<String>,
-    /// How often it did.
+    /// How often a fetch failed.
     failures: AtomicU64,
 }
 
@@ -32,7 +32,7 @@ struct Held {
 }
 
 impl Keys {
-    /// Those of `provider`. Nothing is fetched before it is needed.
+    /// The credentials of `provider`. Fetches nothing until they are needed.
     pub(crate) fn new(provider: Option<SharedCredentialsProvider>) -> Self {
         Self {
             provider,
@@ -42,7 +42,8 @@ impl Keys {
         }
     }
 
-    /// The credentials, or why there are none. Who waited for an attempt that failed has failed with it.
+    /// The credentials, or why there are none. A caller that waited for a failed attempt fails with
+    /// it.
     pub(crate) async fn get(&self) -> Result<Credentials, String> {
         if let Some(held) = self.fresh() {
             return Ok(held);
@@ -56,14 +57,15 @@ impl Keys {
             return Err(failure.clone());
         }
         let provider = self.provider.as_ref().ok_or("there is no provider of credentials")?;
-        #[allow(clippy::disallowed_methods, reason = "who gives them out answers in real time")]
+        #[allow(clippy::disallowed_methods, reason = "the provider answers in real time")]
         let fetched = tokio::time::timeout(FETCH_MAX, provider.provide_credentials()).await;
         let why = match fetched {
             Ok(Ok(keys)) => return Ok(self.hold(keys)),
             Ok(Err(why)) => chain(&why),
             Err(_) => format!("no credentials within {FETCH_MAX:?}"),
         };
-        // Who gives them out may be away for a moment; what we hold, or they, may still be good for a while.
+        // The provider may be away for a moment; the credentials that we or it hold may still be
+        // valid for a while.
         let held = self.held().as_ref().map(|held| held.keys.clone()).filter(is_good);
         match held.or_else(|| provider.as_ref().fallback_on_interrupt()) {
             Some(keys) => Ok(self.hold(keys)),
@@ -77,12 +79,12 @@ impl Keys {
 
     fn hold(&self, keys: Credentials) -> Credentials {
         let (now, end) = (real_now(), keys.expiry().map(|end| end - MARGIN));
-        let renew_at = end.unwrap_or(now + UNTOLD).max(now + FETCH_MAX);
+        let renew_at = end.unwrap_or(now + KEEP_WITHOUT_EXPIRY).max(now + FETCH_MAX);
         *self.held() = Some(Held { keys: keys.clone(), renew_at });
         keys
     }
 
-    /// Fetches again before the next use: AWS did not take these.
+    /// Makes the next use fetch again: AWS refused these.
     pub(crate) fn forget(&self, refused: &Credentials) {
         self.held().take_if(|held| held.keys.access_key_id() == refused.access_key_id());
     }
@@ -102,7 +104,7 @@ fn is_good(keys: &Credentials) -> bool {
     keys.expiry().is_none_or(|end| end > real_now())
 }
 
-#[allow(clippy::disallowed_methods, reason = "credentials and signatures are of real time")]
+#[allow(clippy::disallowed_methods, reason = "credentials and signatures use real time")]
 pub(crate) fn real_now() -> SystemTime {
     SystemTime::now()
 }
@@ -115,7 +117,7 @@ mod tests {
     use core::sync::atomic::AtomicU32;
     use std::sync::Arc;
 
-    /// Gives credentials that end after so long, until it has none any more.
+    /// Gives credentials that expire after the given time, until it has no more.
     #[derive(Debug, Clone)]
     struct Provider {
         given: Arc<AtomicU32>,
@@ -147,7 +149,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn they_are_fetched_once_and_again_when_aws_does_not_take_them() {
+    async fn they_are_fetched_once_and_again_when_aws_refuses_them() {
         for end_after in [None, Some(MARGIN * 2)] {
             let keys = keys(end_after, 9);
             for _ in 0..3 {
@@ -162,7 +164,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn they_are_renewed_before_their_end_and_used_up_to_it() {
+    async fn they_are_renewed_before_they_expire_and_used_until_then() {
         let keys = keys(Some(MARGIN / 2), 2);
         assert_eq!(id(&keys).await.unwrap(), "key-0");
         assert_eq!(id(&keys).await.unwrap(), "key-0", "just tried");
@@ -175,7 +177,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_has_ended_is_not_used() {
+    async fn expired_credentials_are_not_used() {
         let keys = keys(Some(Duration::ZERO), 1);
         assert_eq!(id(&keys).await.unwrap(), "key-0", "AWS will say so");
         assert!(id(&keys).await.unwrap_err().contains("no more"));
@@ -199,12 +201,12 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_provider_that_hangs_is_given_up_for_what_it_gave_before() {
+    async fn a_provider_that_hangs_is_replaced_by_its_earlier_credentials() {
         let keys = Keys::new(Some(SharedCredentialsProvider::new(Hangs)));
         assert_eq!(id(&keys).await.unwrap(), "key-before");
     }
 
-    /// A provider that never answers, and has nothing from before.
+    /// A provider that never answers, and has no earlier credentials.
     #[derive(Debug)]
     struct Away(Arc<AtomicU32>);
 
@@ -219,7 +221,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn who_waits_for_a_fetch_fails_with_it() {
+    async fn a_caller_that_waits_for_a_fetch_fails_with_it() {
         let asked = Arc::new(AtomicU32::new(0));
         let keys = Keys::new(Some(SharedCredentialsProvider::new(Away(asked.clone()))));
         let (one, two, three) = tokio::join!(id(&keys), id(&keys), id(&keys));

@@ -1,14 +1,15 @@
-//! The engines on AWS: SQS, DynamoDB, EventBridge, Scheduler, Secrets Manager. Only this crate names the AWS SDK.
+//! The engines on AWS: SQS, DynamoDB, EventBridge, Scheduler, Secrets Manager. Only this crate
+//! names the AWS SDK.
 //!
-//! - [`Aws`] is where AWS is and who we are there, by the SDK's default chains.
-//! - [`SqsQueue`] is the port [`ports::Queue`], [`LetterBox`] looks into a dead-letter queue.
+//! - [`Aws`] holds the endpoints and credentials, by the SDK's default chains.
+//! - [`SqsQueue`] is the port [`ports::Queue`], [`LetterBox`] reads a dead-letter queue.
 //! - [`DynamoStore`] is the port [`ports::Store`].
 //! - [`EventBus`] is the port [`ports::Publisher`], [`Schedules`] is [`ports::Backstop`].
 //! - [`Secret`] is one JSON secret of Secrets Manager.
-//! - [`setup`] makes tables, queues and rules where they are missing.
+//! - [`setup`] makes missing tables, queues and rules.
 //!
-//! Errors are classified here (`fault`), with words that name what to change. Nothing is retried below the callers of the
-//! queue; the store retries what DynamoDB asks to be retried.
+//! Errors are classified here (`fault`), with messages that name what to change. Nothing is retried
+//! below the callers of the queue; the store retries what DynamoDB asks to be retried.
 
 mod bus;
 mod connect;

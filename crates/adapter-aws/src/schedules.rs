@@ -1,7 +1,9 @@
-//! EventBridge Scheduler as the backstop of expiry: one-time schedules that send an event to its queue.
+//! EventBridge Scheduler as the backstop of expiry: one-time schedules that send an event to its
+//! queue.
 //!
-//! A schedule is named after its event, so making it twice makes one, and it goes when it has fired. AWS keeps its time to
-//! the minute. The target is a standard queue: Scheduler sends no deduplication id, which a FIFO queue wants.
+//! A schedule is named after its event, so setting it twice makes one, and it is removed after it
+//! has fired. AWS keeps its time to the minute. The target is a standard queue: Scheduler sends no
+//! deduplication id, which a FIFO queue needs.
 
 use crate::connect::Aws;
 use crate::fault::Failure;
@@ -31,13 +33,13 @@ pub struct Schedules {
 }
 
 impl Schedules {
-    /// Schedules that send to the queue with the ARN `target`, which the role with the ARN `role` may do and Scheduler may
-    /// assume. Nothing is called.
+    /// Schedules that send to the queue with the ARN `target`. The role with the ARN `role` must
+    /// allow that, and Scheduler must be allowed to assume it. Calls nothing.
     pub fn new(aws: &Aws, target: &str, role: &str) -> Self {
         Self { client: Client::new(aws.sdk()), target: target.into(), role: role.into() }
     }
 
-    /// The name of an event's schedule: its id where Scheduler takes that, else a digest of it.
+    /// The name of an event's schedule: its id if Scheduler accepts it, else a digest of it.
     pub fn name_of(event_id: &EventId) -> String {
         let id = event_id.as_str();
         let plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.');
@@ -75,7 +77,7 @@ impl Backstop for Schedules {
             {
                 Ok(())
             }
-            Err(error) => Err(Failure::of(&format!("scheduler:CreateSchedule {name}"), &error).into()),
+            Err(error) => Err(Failure::from_sdk(&format!("scheduler:CreateSchedule {name}"), &error).into()),
         }
     }
 
@@ -90,7 +92,7 @@ impl Backstop for Schedules {
             {
                 Ok(())
             }
-            Err(error) => Err(Failure::of(&format!("scheduler:DeleteSchedule {name}"), &error).into()),
+            Err(error) => Err(Failure::from_sdk(&format!("scheduler:DeleteSchedule {name}"), &error).into()),
         }
     }
 }
@@ -99,7 +101,7 @@ impl Backstop for Schedules {
 fn at(time: Timestamp) -> Result<String, Fault> {
     let seconds = i64::try_from(time.as_millis().div_ceil(1_000)).unwrap_or(i64::MAX);
     let text = DateTime::from_secs(seconds).fmt(Format::DateTime);
-    let text = text.map_err(|error| Fault::permanent("an alarm at a time beyond all").because(error))?;
+    let text = text.map_err(|error| Fault::permanent("an alarm at an impossible time").because(error))?;
     Ok(format!("at({})", text.trim_end_matches('Z')))
 }
 

@@ -6,20 +6,22 @@ use aws_sdk_secretsmanager::Client;
 use core::fmt;
 use std::collections::BTreeMap;
 
-/// The fields of a secret. Its `Debug` text has their names only.
+/// The fields of a secret. Its `Debug` text contains only their names.
 pub struct Secret(BTreeMap<String, String>);
 
 impl Secret {
-    /// Reads the current version of the secret `name`, which must be one flat JSON object. `setting` is the variable that
-    /// named it.
+    /// Reads the current version of the secret `name`, which must be one flat JSON object.
+    /// `setting` is the variable that named it.
     ///
     /// # Errors
-    /// The words name the setting to change, or say that nobody answers; they have no value of the secret in them.
+    ///
+    /// The text names the setting to change, or says that AWS does not answer; it contains no value
+    /// of the secret.
     pub async fn read(aws: &Aws, name: &str, setting: &str) -> Result<Self, Unusable> {
         let client = Client::new(aws.sdk());
         let answer = client.get_secret_value().secret_id(name).send().await.map_err(|error| {
-            let failure = Failure::of(&format!("secretsmanager:GetSecretValue of {name}"), &error);
-            Unusable::of(&failure, setting, "secretsmanager:GetSecretValue", aws.region())
+            let failure = Failure::from_sdk(&format!("secretsmanager:GetSecretValue of {name}"), &error);
+            Unusable::from_failure(&failure, setting, "secretsmanager:GetSecretValue", aws.region())
         })?;
         let text = answer.secret_string.unwrap_or_default();
         Self::parse(&text).ok_or_else(|| {
@@ -38,7 +40,7 @@ impl Secret {
         flat.collect::<Option<_>>().map(Self)
     }
 
-    /// The value of a field, if it is there and not empty.
+    /// The value of a field, if it is present and not empty.
     pub fn get(&self, field: &str) -> Option<&str> {
         self.0.get(field).map(String::as_str).filter(|value| !value.is_empty())
     }

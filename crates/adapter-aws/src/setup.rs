@@ -1,5 +1,6 @@
-//! Making what the platform needs on AWS, idempotently: what is there is compared and never changed, what is missing is
-//! made, and a dry run only says so. Whoever runs it may stop it anywhere and run it again.
+//! Makes what the platform needs on AWS, idempotently: existing parts are compared and never
+//! changed, missing parts are made, and a dry run only reports them. A run may be stopped at any
+//! point and repeated.
 
 use crate::connect::Aws;
 use crate::dynamo::{Created, TableDefinition};
@@ -15,12 +16,12 @@ pub use policies::{Role, policy};
 pub use queues::{Queue, QueueDefinition};
 pub use rules::RuleDefinition;
 
-/// What became of one thing.
+/// The result for one part.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Done {
     /// It was made.
     Made,
-    /// It was there and is as it should be.
+    /// It exists and is as needed.
     WasThere,
     /// It is missing; a dry run makes nothing.
     Missing,
@@ -39,16 +40,18 @@ impl fmt::Display for Done {
 /// Whether to make what is missing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Mode {
-    /// Make it.
+    /// Makes missing parts.
     Make,
-    /// Only say what is missing.
+    /// Only reports missing parts.
     DryRun,
 }
 
 /// The table, made if it is missing.
 ///
 /// # Errors
-/// When a table of that name has another schema, or AWS does not answer or refuses; the words say what to change.
+///
+/// When a table of that name has another schema, or AWS does not answer or refuses; the text says
+/// what to change.
 pub async fn table(
     aws: &Aws,
     table: &TableDefinition,
@@ -76,12 +79,13 @@ pub async fn table(
 /// When AWS does not answer or refuses.
 pub async fn remove_table(aws: &Aws, name: &str) -> Result<(), Unusable> {
     let gone = aws_sdk_dynamodb::Client::new(aws.sdk()).delete_table().table_name(name).send().await;
-    let gone = gone.map_err(|error| Failure::of(&format!("dynamodb:DeleteTable {name}"), &error));
+    let gone = gone.map_err(|error| Failure::from_sdk(&format!("dynamodb:DeleteTable {name}"), &error));
     let removed = absent(gone).map(drop);
-    removed.map_err(|failure| Unusable::of(&failure, "--prefix", "dynamodb:DeleteTable", aws.region()))
+    removed
+        .map_err(|failure| Unusable::from_failure(&failure, "--prefix", "dynamodb:DeleteTable", aws.region()))
 }
 
-/// Takes "it does not exist" out of the failures.
+/// Turns "it does not exist" into `None`.
 fn absent<T>(answer: Result<T, Failure>) -> Result<Option<T>, Failure> {
     match answer {
         Ok(found) => Ok(Some(found)),

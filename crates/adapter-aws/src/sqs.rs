@@ -1,10 +1,12 @@
 //! The queue on SQS, standard and FIFO.
 //!
-//! What SQS calls things is mapped to the port here and nowhere else. Calls are not retried below the callers of the port,
-//! which know what a repetition means; each has a limit, that of a receive is longer than its long poll. A receive
-//! future must be run to its end: SQS may have handed messages to a connection that nobody reads (trap T2).
+//! Only this module maps SQS's terms to the port's. Calls are not retried below the callers of the
+//! port, which know what a repetition means. Each call has a limit; a receive's is longer than its
+//! long poll. A receive future must run to its end: SQS may have handed messages to a connection
+//! that nobody reads (trap T-T2).
 //!
-//! Receiving and deleting, which every message costs, go over a wire of our own; the rest goes through the SDK's client.
+//! Receiving and deleting, the cost of every message, use our own wire code; the rest uses the
+//! SDK's client.
 
 use crate::connect::{Aws, CALL_MAX, timeouts};
 use crate::fault::{Failure, Kind, Unusable};
@@ -33,9 +35,9 @@ pub use letters::LetterBox;
 
 /// The longest long poll of SQS.
 const WAIT_MAX: Duration = Duration::from_secs(20);
-/// How long a message may stay hidden after its receive, at most.
+/// The longest time that a message may stay hidden after its receive.
 const VISIBILITY_MAX: Duration = Duration::from_secs(12 * 3_600);
-/// What a receive asks for beside the body.
+/// The system attributes that a receive asks for.
 const SYSTEM_ATTRIBUTES: [&str; 5] = [
     "ApproximateReceiveCount",
     "ApproximateFirstReceiveTimestamp",
@@ -55,7 +57,8 @@ pub struct SqsQueue {
 }
 
 impl SqsQueue {
-    /// The queue at `url`, which is FIFO if its name says so. Nothing is called; see [`check`](Self::check).
+    /// The queue at `url`, which is FIFO if its name says so. Calls nothing; see
+    /// [`check`](Self::check).
     pub fn new(aws: &Aws, url: &QueueUrl) -> Self {
         let configured = aws.sqs_endpoint();
         let endpoint = url.endpoint(configured.as_deref());
@@ -75,16 +78,18 @@ impl SqsQueue {
         &self.url
     }
 
-    /// Asks the queue for its settings, to find a wrong one before work begins. `setting` is the variable that named it.
+    /// Asks the queue for its settings, to find a wrong one before work begins. `setting` is the
+    /// variable that named it.
     ///
     /// # Errors
-    /// The words name the setting to change, or say that nobody answers.
+    ///
+    /// The text names the setting to change, or says that SQS does not answer.
     pub async fn check(&self, setting: &str) -> Result<(), Unusable> {
         match self.attributes(&[QueueAttributeName::QueueArn]).await {
             Ok(_) => Ok(()),
             Err(failure) => {
                 let allow = "sqs:ReceiveMessage, sqs:DeleteMessage and sqs:GetQueueAttributes";
-                Err(Unusable::of(&failure, setting, allow, &self.region))
+                Err(Unusable::from_failure(&failure, setting, allow, &self.region))
             }
         }
     }
@@ -99,7 +104,7 @@ impl SqsQueue {
         Ok(answer.attributes.unwrap_or_default().into_iter().collect())
     }
 
-    /// Changes those that can be changed; the others are refused with these words.
+    /// Changes the entries that can be changed; the others are refused with this message.
     async fn without(
         &self,
         entries: Vec<(Receipt, Duration)>,
@@ -132,7 +137,7 @@ impl SqsQueue {
             + Sync
             + 'static,
     {
-        Failure::of(&self.what(action), error)
+        Failure::from_sdk(&self.what(action), error)
     }
 
     fn what(&self, action: &str) -> String {
@@ -171,14 +176,14 @@ impl Queue for SqsQueue {
         batch::in_range(entries.len())?;
         let mut results = Vec::with_capacity(entries.len());
         for part in outgoing::parts(entries) {
-            // What is behind a call that failed may be of the same group, and must not overtake it.
+            // A part after a failed call may be of the same group, and must not overtake it.
             match self.send_part(part.entries).await {
                 Ok(sent) => results.extend(sent),
                 Err(fault) if results.is_empty() && part.is_last => return Err(fault),
                 Err(fault) => {
                     let left = part.left;
                     results.push(Err(fault));
-                    let behind = || Err(Fault::transient("not sent: what is before it was not taken"));
+                    let behind = || Err(Fault::transient("not sent: an entry before it was not accepted"));
                     results.extend((1..left).map(|_| behind()));
                     return Ok(results);
                 }
@@ -214,7 +219,7 @@ impl Queue for SqsQueue {
     ) -> Result<Vec<Result<(), Fault>>, Fault> {
         batch::in_range(entries.len())?;
         let count = entries.len();
-        // Servers that are not SQS take more.
+        // Servers other than SQS accept more.
         let too_long = |(_, visibility): &(Receipt, Duration)| *visibility > VISIBILITY_MAX;
         if entries.iter().any(too_long) {
             return self.without(entries, too_long, "a message is hidden for at most 12 hours").await;
@@ -241,12 +246,12 @@ impl Queue for SqsQueue {
             Name::ApproximateNumberOfMessagesDelayed,
         );
         let found = self.attributes(&[visible.clone(), in_flight.clone(), delayed.clone()]).await?;
-        let of = |wanted: Name| {
+        let number = |wanted: Name| {
             let value =
                 found.iter().find(|(name, _)| *name == wanted).and_then(|(_, value)| value.parse().ok());
-            value.ok_or_else(|| Fault::transient(format!("{} does not tell {wanted}", self.url)))
+            value.ok_or_else(|| Fault::transient(format!("{} does not answer with {wanted}", self.url)))
         };
-        Ok(Depth { visible: of(visible)?, in_flight: of(in_flight)?, delayed: of(delayed)? })
+        Ok(Depth { visible: number(visible)?, in_flight: number(in_flight)?, delayed: number(delayed)? })
     }
 
     async fn redrive_policy(&self) -> Result<Option<RedrivePolicy>, Fault> {
@@ -259,7 +264,7 @@ impl Queue for SqsQueue {
     }
 }
 
-/// In the SDK's form, which the other batches have.
+/// In the SDK's form, like the results of the other batches.
 fn failed_entry(entry: wire::DeletedEntry) -> BatchResultErrorEntry {
     BatchResultErrorEntry::builder()
         .id(entry.id.unwrap_or_default())
@@ -270,7 +275,7 @@ fn failed_entry(entry: wire::DeletedEntry) -> BatchResultErrorEntry {
         .expect("id, code and fault are set")
 }
 
-/// SQS counts in whole seconds; rounded up, so that nothing comes back before its time.
+/// SQS counts in whole seconds; rounded up, so that no message is redelivered too early.
 fn seconds(duration: Duration) -> i32 {
     let whole = duration.as_secs() + u64::from(duration.subsec_nanos() > 0);
     i32::try_from(whole).unwrap_or(i32::MAX)

@@ -1,7 +1,9 @@
-//! Bytes of rows and messages: variable-length numbers, length-prefixed byte strings, and a reader that never panics.
+//! Bytes of rows and messages: variable-length numbers, length-prefixed byte strings, and a reader
+//! that never panics.
 //!
-//! Numbers are little-endian base 128. What a reader cannot make sense of is `None`; the caller says which record is
-//! damaged. Keys, which must sort, are built where they are used and take fixed-width big-endian numbers instead.
+//! Numbers are little-endian base 128. A reader answers `None` to bytes that it cannot read; the
+//! caller says which record is damaged. Keys, which must sort, are built where they are used, from
+//! fixed-width big-endian numbers.
 
 /// Appends a number, 7 bits a byte, lowest first.
 pub(crate) fn put_number(out: &mut Vec<u8>, mut number: u64) {
@@ -12,7 +14,7 @@ pub(crate) fn put_number(out: &mut Vec<u8>, mut number: u64) {
     out.push(number as u8);
 }
 
-/// Appends a signed number so that small ones of either sign stay short.
+/// Appends a signed number so that small numbers of either sign stay short.
 pub(crate) fn put_signed(out: &mut Vec<u8>, number: i64) {
     put_number(out, ((number << 1) ^ (number >> 63)) as u64);
 }
@@ -84,7 +86,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn what_is_written_is_read_back(number: u64, signed: i64, text: String) {
+        fn written_values_are_read_back(number: u64, signed: i64, text: String) {
             let mut out = Vec::new();
             put_number(&mut out, number);
             put_signed(&mut out, signed);

@@ -1,8 +1,10 @@
-//! The engine: one data folder with two trees, each with one writer, and the stores and queues in them.
+//! The engine: one data folder with two trees, each with one writer, and the stores and queues in
+//! them.
 //!
-//! The folder stays locked until the last handle (the engine, a store, a queue) is dropped; then the writers finish what
-//! they were given and the files are closed. After a write error the engine has stopped: [`Engine::health`] says why, every
-//! write is refused, and the process should be restarted once the cause is gone.
+//! The folder stays locked until the last handle (the engine, a store, a queue) is dropped; then
+//! the writers finish their accepted requests and the files are closed. After a write error the
+//! engine has stopped: [`Engine::health`] gives the reason, every write is refused, and the process
+//! should be restarted once the cause is gone.
 
 mod error;
 mod folder;
@@ -32,28 +34,29 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use tree::{Delivery, Tree};
 
-/// Longest name of a store or queue.
+/// Longest name of a store or queue, in bytes.
 const NAME_BYTES_MAX: usize = 128;
 const EPOCH_KEY: &str = "epoch";
 
-/// How much memory and disk the engine may take for speed.
+/// How much memory and disk the engine may use for speed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct EngineOptions {
-    /// Memory for blocks read from disk: seven eighths for all stores, one for all queues, whose messages are mostly read
-    /// while they are still in a memtable.
+    /// Memory for blocks read from disk: seven eighths for all stores, one for all queues, whose
+    /// messages are mostly read while they are still in a memtable.
     pub cache_bytes: u64,
-    /// Memory a table of the tree gathers before it is written out. Each store has two tables, each queue one.
+    /// Memory that a table of the tree fills before it is written out. Each store has two tables,
+    /// each queue one.
     pub memtable_bytes: u64,
-    /// Disk for the journals of the stores, and as much for those of the queues. What they hold is replayed at open, so it
-    /// also bounds the time to open. At least 64 MiB.
+    /// Disk for the journals of the stores, and as much for those of the queues. Opening replays
+    /// them, so it also bounds the time to open. At least 64 MiB.
     pub journal_bytes: u64,
     /// Rows whose version the writer remembers, per store.
     pub version_rows: usize,
-    /// Requests that share one sync at most.
+    /// The most requests that share one sync.
     pub batch_max: usize,
-    /// Threads that write out and merge tables, of the stores and as many of the queues. A tree keeps its first thread free
-    /// to write out, by letting it hand merges back to its list again and again; with only two it burns a core while the
-    /// other merges.
+    /// Threads that write out and merge tables, for the stores and as many for the queues. A tree
+    /// keeps its first thread free for writing out by letting it hand merges back to its list again
+    /// and again; with only two threads it burns a core while the other one merges.
     pub background_threads: usize,
 }
 
@@ -82,17 +85,17 @@ pub(crate) struct Inner {
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) stores: Tree,
     pub(crate) queues: Tree,
-    /// Grows with each open, so that what one process gave out is told from what another did.
+    /// Grows with each open, so that what one process handed out differs from what another did.
     pub(crate) epoch: u64,
     stopped: Arc<Stopped>,
     folder: PathBuf,
     opened: Mutex<Opened>,
-    /// Last, so that the folder is free only when everything above has let go of it.
+    /// Last, so that the folder is unlocked only after everything above is dropped.
     _lock: FolderLock,
 }
 
-/// Tables and queues stay known until the engine closes: what the writer and the completions of writes remember of them
-/// must not be split over two incarnations.
+/// Tables and queues stay known until the engine closes: the state that the writer and the
+/// completions of writes keep of them must not be split over two incarnations.
 #[derive(Default)]
 struct Opened {
     tables: BTreeMap<String, Arc<Table>>,
@@ -100,9 +103,10 @@ struct Opened {
 }
 
 impl Engine {
-    /// Opens a data folder, creating it if it is not there. Blocks for as long as the journal takes to replay.
+    /// Opens a data folder, creating it if it does not exist. Blocks while it replays the journal.
     ///
-    /// Inside a tokio runtime answers are handed out by a task of that runtime, else by the writer thread.
+    /// Inside a tokio runtime a task of that runtime delivers the answers, else the writer thread
+    /// does.
     pub fn open(
         path: impl AsRef<Path>,
         options: EngineOptions,
@@ -136,7 +140,7 @@ impl Engine {
         Ok(Self { inner: Arc::new(inner) })
     }
 
-    /// The store of that name, created if it is not there. Every caller gets the same rows.
+    /// The store of that name, created if it does not exist. Every caller gets the same rows.
     pub fn store(&self, name: &str) -> Result<Arc<EmbeddedStore>, OpenError> {
         check_name(name)?;
         let mut opened = self.inner.opened.lock().unwrap_or_else(PoisonError::into_inner);
@@ -153,8 +157,9 @@ impl Engine {
         Ok(Arc::new(EmbeddedStore::new(table, self.inner.clone())))
     }
 
-    /// The queue of that name, created if it is not there. Every caller gets the same messages and leases; the options of
-    /// the first count. Opening reads every message once, to build the index in memory.
+    /// The queue of that name, created if it does not exist. Every caller gets the same messages
+    /// and leases; the options of the first call apply. Opening reads every message once, to build
+    /// the index in memory.
     pub fn queue(&self, name: &str, options: QueueOptions) -> Result<Arc<EmbeddedQueue>, OpenError> {
         check_name(name)?;
         let mut opened = self.inner.opened.lock().unwrap_or_else(PoisonError::into_inner);
@@ -170,13 +175,14 @@ impl Engine {
         Ok(Arc::new(EmbeddedQueue::new(core, self.inner.clone())))
     }
 
-    /// `Err` with the reason once the engine has stopped. For readiness: a stopped engine answers reads but no writes.
+    /// `Err` with the reason once the engine has stopped. For readiness: a stopped engine answers
+    /// reads but no writes.
     pub fn health(&self) -> Result<(), String> {
         self.inner.stopped.get().map_or(Ok(()), |why| Err(why.to_string()))
     }
 
-    /// Waits until the engine has stopped and gives the reason, for liveness: only a fresh open goes on. It does not keep
-    /// the engine open, and waits for ever if the engine is closed instead.
+    /// Waits until the engine has stopped and returns the reason, for liveness: only a fresh open
+    /// helps. It does not keep the engine open, and waits forever if the engine is closed instead.
     pub fn stopped(&self) -> impl Future<Output = String> + Send + use<> {
         let stopped = self.inner.stopped.clone();
         async move { stopped.wait().await.to_string() }

@@ -1,10 +1,10 @@
 //! The `Queue` port on the embedded engine: the semantics of SQS, standard and FIFO.
 //!
-//! Sends and deletes are durable when they answer and share the writer's sync with the commits of the stores. Receives
-//! and visibility changes touch memory only. All waiting goes through the engine's clock.
+//! Sends and deletes are durable when they answer, and share one writer and its sync with all
+//! queues. Receives and visibility changes touch memory only. All waiting uses the engine's clock.
 //!
-//! Deviations from SQS, on purpose: leases do not survive a restart (every message is visible then), there is no limit on
-//! messages in flight, and a standard queue hands out oldest first.
+//! Deliberate deviations from SQS: leases do not survive a restart (every message is visible then),
+//! there is no limit on messages in flight, and a standard queue delivers the oldest message first.
 
 mod ahead;
 pub(crate) mod core;
@@ -43,7 +43,7 @@ pub struct EmbeddedQueue {
     _engine: Arc<Inner>,
 }
 
-/// A message as it lies in the queue, seen without receiving it.
+/// A message in the queue, read without receiving it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Browsed {
     /// The message's id.
@@ -76,14 +76,14 @@ impl EmbeddedQueue {
         &self.core.name
     }
 
-    /// What the queue has done since the engine was opened, and its depth. Costs no I/O.
+    /// The counters since the engine was opened, and the depth. Costs no I/O.
     pub fn stats(&self) -> QueueStats {
         let depth = self.core.depth();
         QueueStats { depth, ..self.core.state().stats }
     }
 
-    /// Reads up to `limit` messages in order, from behind the message `after`, without receiving them. Messages under a
-    /// lease are shown too.
+    /// Reads up to `limit` messages in order, starting after the message `after`, without receiving
+    /// them. Includes messages under a lease.
     pub fn peek(&self, after: Option<&str>, limit: usize) -> Result<Vec<Browsed>, Fault> {
         let core = &self.core;
         let found: Vec<(u64, u32, bool)> = {
@@ -104,7 +104,7 @@ impl EmbeddedQueue {
         };
         let mut browsed = Vec::with_capacity(found.len());
         for (place, receive_count, visible) in found {
-            // Deleted since: as if it had not been seen.
+            // Deleted since: skipped.
             let Some(bytes) = core.read(place)? else { continue };
             let record = Record::decode(&bytes)?;
             browsed.push(Browsed {
@@ -120,7 +120,7 @@ impl EmbeddedQueue {
         Ok(browsed)
     }
 
-    /// Deletes one message by its id, whoever has it under a lease. `false` if there is none of that id.
+    /// Deletes one message by its id, also under a lease. `false` if no message has that id.
     pub async fn remove(&self, id: &str) -> Result<bool, Fault> {
         let receiver = {
             let mut state = self.core.state();
@@ -138,7 +138,7 @@ impl EmbeddedQueue {
         Ok(true)
     }
 
-    /// Deletes every message that is in the queue now, those under a lease included. Answers how many.
+    /// Deletes every message that is in the queue now, also those under a lease. Returns how many.
     pub async fn purge(&self) -> Result<u64, Fault> {
         let end = self.core.state().next_place();
         let mut purged = 0;
@@ -195,7 +195,8 @@ impl Queue for EmbeddedQueue {
                 }
                 results.push(result.map(|_| ()));
             }
-            // Also when nothing is left to remove: what another caller is just removing must be durable first.
+            // Also when nothing is left to remove: a removal that another caller has just begun
+            // must be durable first.
             let counted = |stats: &mut QueueStats, count| stats.deleted += count;
             (results, self.core.submit_removal(places, counted).map_err(|error| error.fault())?)
         };

@@ -1,8 +1,9 @@
 //! The `Store` port on the embedded engine.
 //!
-//! Rows are encoded by the caller, checked and written by the engine's one writer. Readers take a snapshot, so they see
-//! each commit whole or not at all, and every commit that was answered before they asked. Index entries are written in
-//! the batch of their row, so this index is never behind; callers still read the row again, as the port says.
+//! The caller encodes rows; the engine's one writer checks and writes them. Readers take a
+//! snapshot, so they see each commit whole or not at all, and every commit that was answered before
+//! they asked. Index entries are written in the batch of their row, so this index is never behind;
+//! callers still read the row again, as the port demands.
 
 mod filter;
 mod floors;
@@ -68,7 +69,8 @@ impl EmbeddedStore {
         Ok(Planned { key: row_key, expect, seen, change })
     }
 
-    /// Looks at a row that is to be written, so that the writer need not: it is one thread, callers are many.
+    /// Reads a row before its write, so that the writer need not: it is one thread, callers are
+    /// many.
     fn look(&self, row_key: &Slice) -> Result<Seen, Fault> {
         if let Some(seen) = self.table.heads.take(row_key) {
             return Ok(seen);
@@ -219,14 +221,14 @@ impl Store for EmbeddedStore {
     }
 }
 
-/// The first key behind a key.
+/// The first key after a key.
 fn just_after(mut key: Vec<u8>) -> Vec<u8> {
     key.push(0);
     key
 }
 
-/// The first key behind all keys with this prefix. Every prefix here has the length of a key in it, which is below the
-/// maximum of its width, so there is one.
+/// The first key after all keys with this prefix. Every prefix here contains the length of a key,
+/// which is below the maximum of its width, so there is one.
 fn behind(prefix: &[u8]) -> Vec<u8> {
     let mut end = prefix.to_vec();
     while let Some(last) = end.pop() {

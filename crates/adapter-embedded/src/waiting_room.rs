@@ -1,6 +1,6 @@
 //! Lines in memory: the waiting room of one process.
 //!
-//! Nothing of it is on disk. After a restart the tickets that people hold put everybody back where they were.
+//! Nothing is on disk. After a restart the tickets that people hold restore their positions.
 
 use async_trait::async_trait;
 use domain::id::ShowId;

@@ -1,9 +1,10 @@
-//! Where a peer is: `host:port`, or an `http://` URL. Names are resolved when they are used, not when they are read.
+//! The address of a peer: `host:port`, or an `http://` URL. Names are resolved on use, not when the
+//! address is read.
 
 use http::Uri;
 use http::uri::PathAndQuery;
 
-/// Reads the address of a peer; the words for whoever configured it otherwise. The result has a scheme.
+/// Reads the address of a peer; an error is a message for the operator. The result has a scheme.
 pub(crate) fn parse(text: &str) -> Result<Uri, String> {
     let wanted = "give host:port, such as inventory-svc:8021, or a URL, such as http://reservation-api:8010";
     let text = text.trim();
@@ -26,10 +27,10 @@ pub(crate) fn parse(text: &str) -> Result<Uri, String> {
     if url.host().is_none_or(str::is_empty) || authority.contains('@') || authority.ends_with(':') {
         return Err(format!("{text:?} is no address: {wanted}"));
     }
-    // Without a scheme the port must be said: 80 is no port of ours, so leaving it out is a slip.
+    // Without a scheme the port is required: 80 is no port of ours, so leaving it out is a mistake.
     match url.port_u16() {
         Some(0) => return Err(format!("{text:?} has the port 0: {wanted}")),
-        // A port that is no number from 1 to 65535 is there as text only.
+        // A port outside 1 to 65535 is only present as text.
         None if authority.rsplit(']').next().is_some_and(|tail| tail.contains(':')) => {
             return Err(format!("{text:?} has an impossible port: {wanted}"));
         }
@@ -52,8 +53,8 @@ pub(crate) fn below(base: &Uri, path: &str) -> Option<Uri> {
     Uri::from_parts(parts).ok()
 }
 
-/// One segment of a path, with everything but RFC 3986's unreserved characters escaped: an identifier may have a slash or
-/// a percent sign.
+/// One segment of a path, with everything but RFC 3986's unreserved characters escaped: an
+/// identifier may contain a slash or a percent sign.
 pub(crate) fn segment(text: &str) -> String {
     let mut escaped = String::with_capacity(text.len());
     for byte in text.bytes() {
@@ -73,15 +74,15 @@ mod tests {
 
     #[test]
     fn a_host_and_port_is_as_good_as_a_url() {
-        let told = |text: &str| parse(text).map(|url| url.to_string().trim_end_matches('/').to_owned());
-        assert_eq!(told("inventory-svc:8021").as_deref(), Ok("http://inventory-svc:8021"));
-        assert_eq!(told(" http://reservation-api:8010/ ").as_deref(), Ok("http://reservation-api:8010"));
-        assert_eq!(told("http://api.example.com/base").as_deref(), Ok("http://api.example.com/base"));
-        assert_eq!(told("[::1]:8021").as_deref(), Ok("http://[::1]:8021"));
+        let parsed = |text: &str| parse(text).map(|url| url.to_string().trim_end_matches('/').to_owned());
+        assert_eq!(parsed("inventory-svc:8021").as_deref(), Ok("http://inventory-svc:8021"));
+        assert_eq!(parsed(" http://reservation-api:8010/ ").as_deref(), Ok("http://reservation-api:8010"));
+        assert_eq!(parsed("http://api.example.com/base").as_deref(), Ok("http://api.example.com/base"));
+        assert_eq!(parsed("[::1]:8021").as_deref(), Ok("http://[::1]:8021"));
     }
 
     #[test]
-    fn a_bad_address_is_told_what_is_wrong_with_it() {
+    fn a_bad_address_is_refused_with_the_reason() {
         for (text, words) in [
             ("", "no address"),
             ("host", "has no port"),
@@ -106,7 +107,7 @@ mod tests {
     }
 
     #[test]
-    fn an_identifier_is_one_segment_whatever_is_in_it() {
+    fn an_identifier_is_one_segment_with_any_characters() {
         let base = parse("http://h:1/base/").unwrap();
         let path = format!("/internal/reservations/{}", segment("a/b?c%d é..#"));
         let url = below(&base, &path).unwrap();

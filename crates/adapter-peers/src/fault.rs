@@ -1,4 +1,5 @@
-//! What a failed call means: the one place that turns gRPC statuses and error codes into classes of [`Fault`].
+//! What a failed call means: the one place that turns gRPC statuses and error codes into classes of
+//! [`Fault`].
 //!
 //! | seen | class |
 //! |---|---|
@@ -60,7 +61,7 @@ pub(crate) const fn class_of_code(code: Code) -> FaultClass {
     }
 }
 
-/// The code that a gRPC status means where its details do not say more; `None` where it cannot be a refusal.
+/// The code of a gRPC status without further details; `None` if it cannot be a refusal.
 fn code_of_refusal(code: tonic::Code) -> Option<Code> {
     match code {
         tonic::Code::NotFound => Some(Code::NotFound),
@@ -70,18 +71,18 @@ fn code_of_refusal(code: tonic::Code) -> Option<Code> {
     }
 }
 
-/// A gRPC status as the caller's error: a refusal if `rejection` reads one out of it, else a fault.
-pub(crate) fn of_status<R>(
+/// A gRPC status as the caller's error: a rejection if `rejection` finds one in it, else a fault.
+pub(crate) fn from_status<R>(
     what: &str,
     status: tonic::Status,
     rejection: impl Fn(&WireError) -> Option<R>,
 ) -> PortError<R> {
     let class = class_of_status(&status);
     let typed = WireError::from_status(&status);
-    let told = typed.or_else(|| Some(WireError::new(code_of_refusal(status.code())?, status.message())));
+    let error = typed.or_else(|| Some(WireError::new(code_of_refusal(status.code())?, status.message())));
     // Only an answer can be a refusal; UNAVAILABLE with details is still an outage.
     if class == FaultClass::Permanent
-        && let Some(rejected) = told.as_ref().and_then(rejection)
+        && let Some(rejected) = error.as_ref().and_then(rejection)
     {
         return PortError::Rejected(rejected);
     }
@@ -94,7 +95,7 @@ pub(crate) fn of_status<R>(
 }
 
 /// An answer that was not the result, as the caller's error.
-pub(crate) fn of_refusal<R>(what: &str, refusal: Refusal<R>) -> PortError<R> {
+pub(crate) fn from_refusal<R>(what: &str, refusal: Refusal<R>) -> PortError<R> {
     match refusal {
         Refusal::Rejected(rejected) => PortError::Rejected(rejected),
         Refusal::Failed(error) => {
@@ -133,7 +134,7 @@ mod tests {
     fn what_the_transport_reports_is_an_outage_whatever_its_code() {
         let status = tonic::Status::from_error("connection reset".into());
         assert_eq!(status.code(), tonic::Code::Unknown);
-        let fault = fault(of_status::<()>("inventory ReleaseHold", status, |_| Some(())));
+        let fault = fault(from_status::<()>("inventory ReleaseHold", status, |_| Some(())));
         assert_eq!(fault.class, FaultClass::Unavailable);
         assert!(fault.chain().contains("connection reset"), "{}", fault.chain());
     }
@@ -141,9 +142,10 @@ mod tests {
     #[test]
     fn both_styles_of_an_error_have_the_same_class() {
         for row in contracts::error::TABLE {
-            let in_band = fault(of_refusal::<()>("x", Refusal::Failed(WireError::new(row.code, "m"))));
-            let status = fault(of_status::<()>("x", WireError::new(row.code, "m").into(), |_| None));
-            // A key that is in use is ALREADY_EXISTS to gRPC, which has no word for "in use just now".
+            let in_band = fault(from_refusal::<()>("x", Refusal::Failed(WireError::new(row.code, "m"))));
+            let status = fault(from_status::<()>("x", WireError::new(row.code, "m").into(), |_| None));
+            // A key that is in use is ALREADY_EXISTS to gRPC, which has no word for "in use just
+            // now".
             if row.code != Code::IdempotencyConflict {
                 assert_eq!(in_band.class, status.class, "{}", row.text);
             }
@@ -153,6 +155,6 @@ mod tests {
     #[test]
     fn an_outage_is_no_refusal_even_with_details() {
         let status = tonic::Status::from(WireError::new(Code::Unavailable, "later"));
-        assert_eq!(fault(of_status("x", status, |_| Some(()))).class, FaultClass::Unavailable);
+        assert_eq!(fault(from_status("x", status, |_| Some(()))).class, FaultClass::Unavailable);
     }
 }

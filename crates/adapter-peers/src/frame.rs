@@ -1,4 +1,4 @@
-//! What goes along with every call: its deadline and its trace.
+//! The deadline and trace of every call.
 
 use crate::options::PeerOptions;
 use core::time::Duration;
@@ -16,9 +16,10 @@ pub(crate) fn trace_metadata(trace: &Trace, metadata: &mut MetadataMap) {
     trace_headers(trace, metadata.as_mut());
 }
 
-/// Puts the trace into HTTP headers. A trace id that is no header value (it may be any text) is left out.
+/// Puts the trace into HTTP headers. A trace id that is no header value (it may be any text) is
+/// omitted.
 pub(crate) fn trace_headers(trace: &Trace, headers: &mut HeaderMap) {
-    // A name given as text is parsed at each use.
+    // A name given as text would be parsed at each use.
     const TRACEPARENT: HeaderName = HeaderName::from_static(contracts::trace::TRACEPARENT);
     const TRACE_ID: HeaderName = HeaderName::from_static(contracts::trace::TRACE_ID);
     for (name, text) in [(TRACEPARENT, &trace.traceparent), (TRACE_ID, &trace.trace_id)] {
@@ -42,7 +43,7 @@ mod tests {
     }
 
     #[test]
-    fn a_trace_id_that_is_no_header_is_left_out() {
+    fn a_trace_id_that_is_no_header_is_omitted() {
         let mut headers = HeaderMap::new();
         let trace = Trace { trace_id: Some("line\nbreak".into()), traceparent: None };
         trace_headers(&trace, &mut headers);

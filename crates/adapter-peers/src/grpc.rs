@@ -10,7 +10,7 @@ use ports::{CallContext, Clock, Fault};
 use std::sync::Arc;
 use tonic::{Request, Response, Status};
 
-/// Connections to one peer, taken in turn.
+/// Connections to one peer, used in turn.
 pub(crate) struct Pool {
     peer: &'static str,
     lines: Box<[Line]>,
@@ -20,7 +20,7 @@ pub(crate) struct Pool {
 }
 
 impl Pool {
-    /// Connections to `address`, made when they are first needed.
+    /// Connections to `address`, each made on first use.
     pub(crate) fn new(
         peer: &'static str,
         address: &str,
@@ -46,7 +46,8 @@ impl Pool {
         }
     }
 
-    /// One call. The inner result is the peer's answer or its status, the outer one says that none came in time.
+    /// One call. The inner result is the peer's answer or its status; the outer error says that
+    /// none arrived in time.
     pub(crate) async fn call<M, A, F>(
         &self,
         cx: &CallContext,
@@ -70,7 +71,7 @@ impl Pool {
         }
     }
 
-    /// Bytes of an answer that are read, at most.
+    /// The most bytes of an answer that are read.
     pub(crate) const fn answer_bytes_max(&self) -> usize {
         self.options.answer_bytes_max
     }

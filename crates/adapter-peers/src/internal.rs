@@ -1,4 +1,5 @@
-//! Calls to the internal REST interfaces of our own services (contracts 3.2 and 3.4).
+//! Calls to the internal REST interfaces of our own services (docs/contracts.md#reservation-api and
+//! docs/contracts.md#inventory-api).
 
 use crate::address;
 use crate::frame;
@@ -13,7 +14,7 @@ use std::sync::Arc;
 const TOKEN_HEADER: HeaderName = HeaderName::from_static("x-internal-token");
 const JSON: HeaderValue = HeaderValue::from_static("application/json");
 
-/// One service's internal interface: where it is, and the token that it asks for.
+/// One service's internal interface: its address, and the token that it asks for.
 pub(crate) struct Internal {
     http: Http,
     base: Uri,
@@ -22,7 +23,8 @@ pub(crate) struct Internal {
 }
 
 impl Internal {
-    /// The interface at `base` (a URL or `host:port`, a path prefix is kept). `token` is sent as `X-Internal-Token`.
+    /// The interface at `base` (a URL or `host:port`; a path prefix is kept). `token` is sent as
+    /// `X-Internal-Token`.
     pub(crate) fn new(
         peer: &'static str,
         base: &str,
@@ -46,7 +48,8 @@ impl Internal {
         }
     }
 
-    /// One call at the path of `collection` and one `id` in it. `what` begins the message of a fault; an empty body is none.
+    /// One call to the path of `collection` with one `id`. `what` begins the message of a fault; an
+    /// empty body is `None`.
     pub(crate) async fn call(
         &self,
         cx: &CallContext,
@@ -58,7 +61,7 @@ impl Internal {
         self.call_at(cx, what, method, &format!("{collection}/{}", address::segment(id)), body).await
     }
 
-    /// The same at a path, with a query or without, that is escaped already.
+    /// One call to a path, with or without a query, that is already escaped.
     pub(crate) async fn call_at(
         &self,
         cx: &CallContext,

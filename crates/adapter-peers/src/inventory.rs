@@ -1,6 +1,6 @@
 //! [`ports::Inventory`] over gRPC.
 
-use crate::fault::{of_refusal, of_status};
+use crate::fault::{from_refusal, from_status};
 use crate::grpc::Pool;
 use crate::options::{InvalidPeer, PeerOptions};
 use async_trait::async_trait;
@@ -11,7 +11,7 @@ use ports::inventory::{CommitSeats, Committed, Held, HoldSeats, Inventory, Relea
 use ports::{CallContext, Clock, PortError};
 use std::sync::Arc;
 
-/// The inventory at the other end of a wire.
+/// A client of the inventory.
 pub struct InventoryClient {
     pool: Pool,
 }
@@ -35,8 +35,8 @@ impl Inventory for InventoryClient {
             .await?;
         let what = self.pool.what("ReserveSeat");
         match answer {
-            Ok(response) => wire::held_from_proto(&command, response).map_err(|no| of_refusal(&what, no)),
-            Err(status) => Err(of_status(&what, status, |error| {
+            Ok(response) => wire::held_from_proto(&command, response).map_err(|no| from_refusal(&what, no)),
+            Err(status) => Err(from_status(&what, status, |error| {
                 wire::rejection_from_error(Call::Hold, Subject::from(&command), error)
             })),
         }
@@ -57,9 +57,9 @@ impl Inventory for InventoryClient {
         let what = self.pool.what("CommitReservation");
         match answer {
             Ok(response) => {
-                wire::committed_from_proto(&command, response).map_err(|no| of_refusal(&what, no))
+                wire::committed_from_proto(&command, response).map_err(|no| from_refusal(&what, no))
             }
-            Err(status) => Err(of_status(&what, status, |error| {
+            Err(status) => Err(from_status(&what, status, |error| {
                 wire::rejection_from_error(Call::Commit, Subject::from(&command), error)
             })),
         }
@@ -79,8 +79,10 @@ impl Inventory for InventoryClient {
             .await?;
         let what = self.pool.what("ReleaseHold");
         match answer {
-            Ok(response) => wire::released_from_proto(&command, response).map_err(|no| of_refusal(&what, no)),
-            Err(status) => Err(of_status(&what, status, |error| {
+            Ok(response) => {
+                wire::released_from_proto(&command, response).map_err(|no| from_refusal(&what, no))
+            }
+            Err(status) => Err(from_status(&what, status, |error| {
                 wire::rejection_from_error(Call::Release, Subject::from(&command), error)
             })),
         }

@@ -1,15 +1,16 @@
-//! Clients of our own services: the ports [`ports::Inventory`], [`ports::Payments`] (gRPC) and [`ports::Reservations`] (REST),
-//! and the plain POST that carries webhooks.
+//! Clients of our own services: the ports [`ports::Inventory`], [`ports::Payments`] (gRPC) and
+//! [`ports::Reservations`] (REST), and the plain POST that carries webhooks.
 //!
-//! - Every call has a deadline: the caller's or the client's own, whichever is shorter. gRPC calls tell it to the peer as
-//!   `grpc-timeout`. The trace goes along as `traceparent` and `x-trace-id`.
-//! - Connections are made when they are first needed and again after they break. gRPC calls go round over several of them,
+//! - Every call has a deadline: the caller's or the client's own, whichever is shorter. gRPC calls
+//!   send it to the peer as `grpc-timeout`. The trace is sent as `traceparent` and `x-trace-id`.
+//! - Connections are made on first use and again after they break. gRPC calls use several in turn,
 //!   so that one connection's limit of streams is not the limit; REST keeps a bounded number alive.
-//! - Both error styles are read, the gRPC status and the error inside of an answer, from services of any age. What the
-//!   answers mean stands in `contracts`; here they become a refusal or a classified [`ports::Fault`].
+//! - Both error styles are read, the gRPC status and the error inside of an answer, from services
+//!   of any age. `contracts` defines what the answers mean; here they become a rejection or a
+//!   classified [`ports::Fault`].
 //! - Nothing is retried here: the worker's verdict, or the caller, does that.
 //!
-//! Clients are made inside of a tokio runtime, because their connections live on it.
+//! Clients must be made inside of a tokio runtime, because their connections live on it.
 
 mod address;
 mod fault;

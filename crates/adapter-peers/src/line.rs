@@ -1,7 +1,9 @@
-//! One HTTP/2 connection to one gRPC peer: made when it is first needed, made again after it broke, used by all calls.
+//! One HTTP/2 connection to one gRPC peer: made on first use, made again after it broke, shared by
+//! all calls.
 //!
-//! tonic's own channel passes each call through a task of its own, and hyper's client gives each request one more. Here a
-//! call opens its stream on the connection itself and is woken by it alone.
+//! tonic's own channel passes each call through a task of its own, and hyper's client gives each
+//! request one more. Here a call opens its stream on the connection itself and only the connection
+//! wakes it.
 
 use bytes::Bytes;
 use core::future::poll_fn;
@@ -23,19 +25,20 @@ use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
 use tonic::body::Body;
 use tower_service::Service;
 
-/// How often a connection that is called is asked whether it is alive, and how long it may take to say so.
+/// How often a connection with calls is pinged, and how long the answer may take.
 const PING_EVERY: Duration = Duration::from_secs(10);
 const PONG_WITHIN: Duration = Duration::from_secs(5);
-/// Bytes that the peer may send ahead, on each stream and on the connection: so many that credit is given back seldom.
+/// Bytes that the peer may send ahead, on each stream and on the connection: so many that credit is
+/// rarely returned.
 const WINDOW: u32 = 1 << 20;
-/// Bytes of an answer's headers, at most.
+/// The most bytes of an answer's headers.
 const HEADERS_MAX: u32 = 16 * 1024;
-/// Calls on one connection at once, whatever its peer takes.
+/// The most calls on one connection at once, whatever its peer allows.
 const STREAMS_MAX: usize = 1 << 20;
 
 type Problem = Box<dyn Error + Send + Sync>;
 
-/// A connection. Clones are the same one.
+/// A connection. Clones share it.
 #[derive(Clone)]
 pub(crate) struct Line(Arc<Shared>);
 
@@ -45,30 +48,31 @@ struct Shared {
     connect_timeout: Duration,
     clock: Arc<dyn Clock>,
     state: Mutex<State>,
-    /// Held by the one that connects.
+    /// Held by the caller that connects.
     dialing: tokio::sync::Mutex<()>,
 }
 
 #[derive(Default)]
 struct State {
     open: Option<Open>,
-    /// How often connecting has failed, and how the last time.
+    /// How often connecting has failed, and the last error.
     failures: u64,
     failure: String,
 }
 
-/// A connection that takes calls.
+/// A connection that accepts calls.
 #[derive(Clone)]
 struct Open {
     requests: SendRequest<Bytes>,
     turns: Arc<Turns>,
 }
 
-/// As many calls at once as the peer takes streams. Those beyond that wait here, where one that is given up is simply gone.
+/// As many permits as the peer allows streams. Further calls wait here; a call that is given up
+/// here never reaches the peer.
 struct Turns {
     free: Arc<Semaphore>,
     given: Mutex<usize>,
-    /// Told of each call.
+    /// Notified of each call.
     called: Notify,
 }
 
@@ -85,7 +89,7 @@ impl Turns {
         Arc::new(Self { free, given: Mutex::default(), called: Notify::new() })
     }
 
-    /// Follows what the peer takes, which it may change while the connection lasts.
+    /// Follows the peer's limit of streams, which may change while the connection lasts.
     fn follow(&self, streams: usize) {
         let streams = streams.min(STREAMS_MAX);
         let mut given = self.given();
@@ -93,7 +97,7 @@ impl Turns {
             self.free.add_permits(streams - *given);
             *given = streams;
         } else {
-            // Those that are in use are taken back when they are free, by a later call.
+            // Permits in use are withdrawn later, by a call that finds them free.
             *given -= self.free.forget_permits(*given - streams);
         }
     }
@@ -114,7 +118,7 @@ impl Turns {
 }
 
 impl Line {
-    /// A line to the peer that `url` names. Nothing is connected yet.
+    /// A connection to the peer at `url`. Nothing is connected yet.
     pub(crate) fn new(url: &Uri, connect_timeout: Duration, clock: Arc<dyn Clock>) -> Self {
         let authority = url.authority().cloned().expect("an address that was parsed has an authority");
         Self(Arc::new(Shared {
@@ -137,7 +141,7 @@ impl Shared {
         self.state().open.clone()
     }
 
-    /// Forgets a connection that takes no more calls, so that the next one is made.
+    /// Forgets a connection that accepts no more calls, so that the next call makes a new one.
     fn forget(&self, broken: &Open) {
         let mut state = self.state();
         if state.open.as_ref().is_some_and(|open| Arc::ptr_eq(&open.turns, &broken.turns)) {
@@ -145,7 +149,8 @@ impl Shared {
         }
     }
 
-    /// The connection, made by whoever comes first. Who waited for an attempt that failed has failed with it.
+    /// The connection, made by the first caller. A caller that waited for a failed attempt fails
+    /// with it.
     async fn connection(&self) -> Result<Open, Problem> {
         if let Some(open) = self.open() {
             return Ok(open);
@@ -204,13 +209,13 @@ impl Shared {
         let clock = self.clock.clone();
         #[allow(
             clippy::disallowed_methods,
-            reason = "it ends with the line, and its calls say why it broke"
+            reason = "it ends with the connection, and its calls report why it broke"
         )]
         tokio::spawn(async move {
             tokio::select! {
-                // Its end, good or bad, reaches every call that is on it.
+                // Its end, good or bad, reaches every call on it.
                 _ = connection => {}
-                // As does its being dropped.
+                // So does dropping it.
                 () = until_silent(pings, &turns, &*clock) => {}
             }
         });
@@ -236,7 +241,7 @@ impl Shared {
         let Open { mut requests, turns } = open;
         let turn = turns.take(requests.current_max_send_streams()).await;
         let (answer, mut stream) = requests.send_request(head, false)?;
-        // Messages are small, so none is held back for credit: what has to wait, waits in the connection.
+        // Messages are small, so none is held back for credit: the connection buffers them.
         let mut last = Bytes::new();
         while let Some(frame) = body.frame().await {
             if let Ok(data) = frame?.into_data() {
@@ -252,8 +257,8 @@ impl Shared {
     }
 }
 
-/// Returns when a ping was not answered in time. The first call after a pause is followed by one, and as long as there are calls
-/// there is one every so often.
+/// Returns when a ping was not answered in time. The first call after a pause is followed by a
+/// ping, and while there are calls another one follows every `PING_EVERY`.
 async fn until_silent(mut pings: PingPong, turns: &Turns, clock: &dyn Clock) {
     loop {
         if !turns.any_taken() {
@@ -281,7 +286,7 @@ impl http_body::Body for Answer {
                     this.stream.flow_control().release_capacity(data.len())?;
                     return Poll::Ready(Some(Ok(Frame::data(data))));
                 }
-                // The peer has said everything and wants to hear no more.
+                // The peer has sent everything and wants no more.
                 Some(Err(why)) if why.reason() == Some(Reason::NO_ERROR) => return Poll::Ready(None),
                 Some(Err(why)) => return Poll::Ready(Some(Err(why))),
                 None => this.data_ended = true,

@@ -5,14 +5,14 @@ use core::time::Duration;
 /// The settings of one client.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PeerOptions {
-    /// The longest that one call may take, connecting included. A caller may ask for less.
+    /// The longest time for one call, connecting included. A caller may ask for less.
     pub timeout: Duration,
-    /// The longest that connecting may take.
+    /// The longest time for connecting.
     pub connect_timeout: Duration,
-    /// gRPC: connections to go round over. REST: calls in flight at once, each on a connection of its own that is kept
-    /// alive afterwards.
+    /// gRPC: connections to use in turn. REST: calls in flight at once, each on its own connection,
+    /// which is then kept alive.
     pub connections: usize,
-    /// Bytes of an answer that are read, at most.
+    /// The most bytes of an answer that are read.
     pub answer_bytes_max: usize,
 }
 
@@ -35,7 +35,7 @@ impl PeerOptions {
         Self { connections: 64, ..Self::grpc() }
     }
 
-    /// What is wrong with these settings, each in words.
+    /// The problems of these settings, each as a message.
     pub(crate) fn problems(&self) -> Vec<String> {
         let mut problems = Vec::new();
         for (name, value) in [("timeout", self.timeout), ("connect_timeout", self.connect_timeout)] {
@@ -54,12 +54,12 @@ impl PeerOptions {
     }
 }
 
-/// A client cannot be made; everything that is wrong with its address and settings.
+/// A client cannot be made: every problem of its address and settings.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{peer}: {}", problems.join("; "))]
 pub struct InvalidPeer {
-    /// Which peer.
+    /// The peer.
     pub peer: &'static str,
-    /// At least one, each in words for whoever configured it.
+    /// At least one, each a message for the operator.
     pub problems: Vec<String>,
 }

@@ -1,6 +1,6 @@
 //! [`ports::Payments`] over gRPC.
 
-use crate::fault::{of_refusal, of_status};
+use crate::fault::{from_refusal, from_status};
 use crate::grpc::Pool;
 use crate::options::{InvalidPeer, PeerOptions};
 use async_trait::async_trait;
@@ -12,7 +12,7 @@ use ports::payments::{CancelPayment, Cancelled, PaymentRejection, PaymentView, P
 use ports::{CallContext, Clock, PortError};
 use std::sync::Arc;
 
-/// The payment provider at the other end of a wire.
+/// A client of the payment provider.
 pub struct PaymentsClient {
     pool: Pool,
 }
@@ -42,8 +42,8 @@ impl Payments for PaymentsClient {
             .await?;
         let what = self.pool.what("GetPaymentStatus");
         match answer {
-            Ok(response) => wire::view_from_proto(response).map_err(|no| of_refusal(&what, no)),
-            Err(status) => Err(of_status(&what, status, wire::rejection_from_error)),
+            Ok(response) => wire::view_from_proto(response).map_err(|no| from_refusal(&what, no)),
+            Err(status) => Err(from_status(&what, status, wire::rejection_from_error)),
         }
     }
 
@@ -61,8 +61,8 @@ impl Payments for PaymentsClient {
             .await?;
         let what = self.pool.what("CancelPayment");
         match answer {
-            Ok(response) => wire::cancelled_from_proto(response).map_err(|no| of_refusal(&what, no)),
-            Err(status) => Err(of_status(&what, status, wire::rejection_from_error)),
+            Ok(response) => wire::cancelled_from_proto(response).map_err(|no| from_refusal(&what, no)),
+            Err(status) => Err(from_status(&what, status, wire::rejection_from_error)),
         }
     }
 }

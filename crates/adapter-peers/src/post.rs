@@ -8,8 +8,8 @@ use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri};
 use ports::{Clock, Fault};
 use std::sync::Arc;
 
-/// Posts to URLs that are not known beforehand. Redirects are not followed; the answer's body is read, so that the
-/// connection can be used again, and dropped.
+/// Posts to URLs that are not known beforehand. Redirects are not followed. The answer's body is
+/// read, so that the connection can be used again, and dropped.
 pub struct HttpPost {
     http: Http,
     options: PeerOptions,
@@ -24,13 +24,14 @@ impl HttpPost {
         }
     }
 
-    /// Whether a POST to this URL could be made; in words what is wrong with it.
+    /// Whether a POST to this URL could be made; the error says what is wrong with it.
     pub fn check(url: &str) -> Result<(), String> {
         target(url).map(drop)
     }
 
-    /// Posts `body` with `headers`, and gives the status that came back, whatever it is. A URL or a header that cannot be
-    /// is a permanent fault; no answer within the client's timeout is an unavailable one.
+    /// Posts `body` with `headers`, and returns the status of the answer, whatever it is. An
+    /// impossible URL or header is a permanent fault; no answer within the client's timeout is an
+    /// unavailable one.
     pub async fn post(
         &self,
         url: &str,

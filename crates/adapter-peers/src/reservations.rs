@@ -1,6 +1,6 @@
-//! [`ports::Reservations`] over the internal REST of contracts 3.2.
+//! [`ports::Reservations`] over the internal REST interface (docs/contracts.md#reservation-api).
 
-use crate::fault::of_refusal;
+use crate::fault::from_refusal;
 use crate::internal::Internal;
 use crate::options::{InvalidPeer, PeerOptions};
 use async_trait::async_trait;
@@ -15,12 +15,12 @@ use ports::reservations::{
 use ports::{CallContext, Clock, Fault, PortError};
 use std::sync::Arc;
 
-/// reservation-api at the other end of a wire.
+/// A client of reservation-api.
 pub struct ReservationsClient(Internal);
 
 impl ReservationsClient {
-    /// A client of reservation-api at `base` (a URL or `host:port`, a path prefix is kept). `token` is sent as
-    /// `X-Internal-Token`.
+    /// A client of reservation-api at `base` (a URL or `host:port`; a path prefix is kept). `token`
+    /// is sent as `X-Internal-Token`.
     pub fn new(
         base: &str,
         token: Option<&str>,
@@ -64,5 +64,5 @@ impl Reservations for ReservationsClient {
 }
 
 fn refused<R>(what: &str, status: StatusCode, refusal: Refusal<R>) -> PortError<R> {
-    of_refusal(&format!("{what}: status {}", status.as_u16()), refusal)
+    from_refusal(&format!("{what}: status {}", status.as_u16()), refusal)
 }

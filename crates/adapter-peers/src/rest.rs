@@ -1,8 +1,9 @@
 //! HTTP/1.1 calls on connections that are kept alive, so many at once and no more.
 //!
-//! A call drives its connection itself: it writes its request and reads its answer in the task that waits for it. A
-//! connection task of its own would be woken for each of both and wake the caller again, which costs as much as the
-//! call. Between calls nobody looks at a connection; that its server has closed it is seen when it is taken.
+//! A call drives its connection itself: it writes its request and reads its answer in the task that
+//! waits for it. A connection task of its own would be woken for each of both and wake the caller
+//! again, which costs as much as the call. Between calls nobody looks at a connection; that its
+//! server has closed it is seen when it is taken.
 
 use crate::options::PeerOptions;
 use bytes::Bytes;
@@ -22,7 +23,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::net::TcpStream;
 use tokio::sync::Semaphore;
 
-/// Shorter than the idle limits of common servers and balancers (60 s and more), so that this side closes first.
+/// Shorter than the idle limits of common servers and load balancers (60 s and more), so that this
+/// side closes first.
 const IDLE_MAX: Duration = Duration::from_secs(20);
 
 /// A bounded HTTP client. Waiting for a turn counts against the deadline of the call.
@@ -43,14 +45,14 @@ pub(crate) struct Call {
     pub(crate) body: Bytes,
 }
 
-/// A connection that nobody uses, and since when.
+/// An unused connection, and since when.
 struct Idle {
     authority: Box<str>,
     connection: Connection,
     since: Duration,
 }
 
-/// Both halves of a connection: what takes requests, and what moves bytes when it is polled.
+/// Both halves of a connection: one accepts requests, the other moves bytes when it is polled.
 struct Connection {
     requests: http1::SendRequest<Full<Bytes>>,
     bytes: Pin<Box<http1::Connection<TokioIo<TcpStream>, Full<Bytes>>>>,
@@ -68,7 +70,8 @@ impl Http {
         }
     }
 
-    /// Sends a request and reads the answer whole, within `limit`. `what` begins the message of a fault.
+    /// Sends a request and reads the whole answer, within `limit`. `what` begins the message of a
+    /// fault.
     pub(crate) async fn send(
         &self,
         what: &str,
@@ -79,7 +82,8 @@ impl Http {
         Ok((status, body?))
     }
 
-    /// The same for who only wants the status: a body that is too long or breaks off does not matter.
+    /// The same for a caller that only wants the status: a body that is too long or breaks off does
+    /// not matter.
     pub(crate) async fn send_for_status(
         &self,
         what: &str,
@@ -113,7 +117,7 @@ impl Http {
             };
             match connection.send(request).await {
                 Ok(answer) => break (connection, answer),
-                // Closed by its server between two calls; nothing of the request was sent.
+                // Its server closed it between two calls; nothing of the request was sent.
                 Err((_, Some(back))) if !is_new => request = back,
                 Err((why, _)) => return Err(no_answer(why)),
             }
@@ -155,7 +159,7 @@ impl Http {
         }
     }
 
-    /// Keeps a connection for the next call; of too many the one that was used longest ago is closed.
+    /// Keeps a connection for the next call; beyond the limit the one unused for longest is closed.
     fn keep(&self, idle: Idle) {
         let mut kept = self.idle();
         if kept.len() >= self.idle_max {
@@ -205,7 +209,8 @@ impl Connection {
         drive(&mut self.bytes, work).await
     }
 
-    /// Whether the next request may go over it: neither side has closed it, and the answer before was read to its end.
+    /// Whether the next request may use it: neither side has closed it, and the earlier answer was
+    /// read to its end.
     async fn is_usable(&mut self) -> bool {
         poll_fn(|cx| {
             let closed = self.bytes.as_mut().poll(cx).is_ready();
@@ -226,7 +231,7 @@ async fn drive<B: Future + Unpin, F: Future>(bytes: &mut B, work: F) -> F::Outpu
         if open && Pin::new(&mut *bytes).poll(cx).is_ready() {
             open = false;
         }
-        // What the bytes brought, or that there will be none.
+        // The bytes that arrived, or the end, let `work` finish.
         work.as_mut().poll(cx)
     })
     .await

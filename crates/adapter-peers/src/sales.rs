@@ -1,6 +1,8 @@
-//! reservation-api and payment-sim-api as the public edge calls them: messages of the contracts, passed on as they are.
+//! reservation-api and payment-sim-api as the public edge calls them: messages of the wire, passed
+//! on unchanged.
 //!
-//! A refusal is a refusal whichever way it came, in the answer or as a status: the edge tells it to the buyer.
+//! A refusal is a refusal in either form, in the answer or as a status: the edge returns it to the
+//! buyer.
 
 use crate::fault::class_of_status;
 use crate::grpc::Pool;
@@ -16,7 +18,7 @@ use ports::{CallContext, Clock, Fault, FaultClass, PortError};
 use std::sync::Arc;
 use tonic::{Response, Status};
 
-/// The two services at the other end of a wire.
+/// A client of the two services.
 pub struct SalesClient {
     reservations: Pool,
     payments: Pool,
@@ -99,10 +101,11 @@ calls! {
 }
 
 impl Pool {
-    /// A status is a refusal if the peer understood the request and said no, or says what became of it at a peer of its own:
-    /// that may have been done, and its words are for the buyer. Else it is a failure.
+    /// A status is a refusal if the peer understood the request and refused it, or reports the
+    /// outcome at a peer of its own: the request may have been carried out there, and the message
+    /// is for the buyer. Else it is a failure.
     fn answered<T>(&self, method: &str, answer: Result<T, Status>) -> Answer<T> {
-        let is_told = |class, error: &WireError| {
+        let is_for_the_buyer = |class, error: &WireError| {
             class == FaultClass::Permanent
                 || matches!(
                     error.code,
@@ -110,7 +113,7 @@ impl Pool {
                 )
         };
         answer.map_err(|status| match (class_of_status(&status), WireError::from_status(&status)) {
-            (class, Some(error)) if is_told(class, &error) => PortError::Rejected(error),
+            (class, Some(error)) if is_for_the_buyer(class, &error) => PortError::Rejected(error),
             (class, _) => {
                 let what = self.what(method);
                 PortError::Failed(
@@ -129,7 +132,7 @@ impl Pool {
                     || Fault::transient(format!("{}: an error of no known code", self.what(method)));
                 let error = WireError::from_proto(error).ok_or_else(unknown)?;
                 match error.code {
-                    // What went wrong inside of the peer is none of the buyer's doing.
+                    // A failure inside of the peer is not the buyer's fault.
                     Code::Internal | Code::DataCorruption => {
                         Err(Fault::transient(format!("{}: {error}", self.what(method))).into())
                     }

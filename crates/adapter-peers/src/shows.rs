@@ -1,4 +1,4 @@
-//! What inventory-api's administration says of a show (contracts 3.4).
+//! What inventory-api's administration reports of a show (docs/contracts.md#inventory-api).
 
 use crate::address;
 use crate::fault::class_of_code;
@@ -13,11 +13,12 @@ use ports::{CallContext, Clock, Fault};
 use serde::de::DeserializeOwned;
 use std::sync::Arc;
 
-/// inventory-api's HTTP side at the other end of a wire.
+/// A client of inventory-api's HTTP interface.
 pub struct ShowsClient(Internal);
 
 impl ShowsClient {
-    /// A client of inventory-api at `base` (a URL or `host:port`). `token` is sent as `X-Internal-Token`.
+    /// A client of inventory-api at `base` (a URL or `host:port`). `token` is sent as
+    /// `X-Internal-Token`.
     pub fn new(
         base: &str,
         token: Option<&str>,
@@ -27,9 +28,11 @@ impl ShowsClient {
         Internal::new("inventory administration", base, token, options, clock).map(Self)
     }
 
-    /// Whether a reservation of this show needs a pass of the waiting room; `None` if there is no such show.
+    /// Whether a reservation of this show needs a pass of the waiting room; `None` if there is no
+    /// such show.
     ///
     /// # Errors
+    ///
     /// When there is no usable answer.
     pub async fn requires_pass(&self, cx: &CallContext, show: &ShowId) -> Result<Option<bool>, Fault> {
         let show = self.show(cx, show).await?;
@@ -39,6 +42,7 @@ impl ShowsClient {
     /// A show with its counts; `None` if there is no such show.
     ///
     /// # Errors
+    ///
     /// When there is no usable answer.
     pub async fn show(&self, cx: &CallContext, show: &ShowId) -> Result<Option<admin::Show>, Fault> {
         self.read(cx, "inventory GET show", &format!("/{}", address::segment(show.as_str()))).await
@@ -47,6 +51,7 @@ impl ShowsClient {
     /// Every show with its counts.
     ///
     /// # Errors
+    ///
     /// When there is no usable answer.
     pub async fn shows(&self, cx: &CallContext) -> Result<Vec<admin::Show>, Fault> {
         let what = "inventory GET shows";
@@ -57,6 +62,7 @@ impl ShowsClient {
     /// The seats of a section in their order; `None` if there is no such show or section.
     ///
     /// # Errors
+    ///
     /// When there is no usable answer.
     pub async fn seats(
         &self,

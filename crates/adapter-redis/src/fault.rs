@@ -3,14 +3,14 @@
 use ports::{Fault, FaultClass};
 use redis::{ErrorKind, RedisError, ServerErrorKind as Server};
 
-/// The class of an error. Whether the command was carried out is not known where nobody answered.
+/// The class of an error. Without an answer it is unknown whether the command was carried out.
 pub(crate) fn fault(what: &str, error: RedisError) -> Fault {
     Fault::new(class(&error), format!("redis: {what}")).because(error)
 }
 
 fn class(error: &RedisError) -> FaultClass {
     match error.kind() {
-        // A certificate that nobody here trusts, or of another host.
+        // A certificate that is not trusted here, or of another host.
         _ if error.to_string().contains("invalid peer certificate") => FaultClass::Permanent,
         ErrorKind::Io | ErrorKind::ClusterConnectionNotFound => FaultClass::Unavailable,
         ErrorKind::Server(
@@ -23,7 +23,7 @@ fn class(error: &RedisError) -> FaultClass {
         ErrorKind::AuthenticationFailed
         | ErrorKind::InvalidClientConfig
         | ErrorKind::Server(Server::NoPerm) => FaultClass::Permanent,
-        // Out of memory, a script of somebody else that does not end, and a server that may not write just now.
+        // Out of memory, another script that does not end, or a server that may not write just now.
         ErrorKind::Extension
             if matches!(error.code(), Some("OOM" | "BUSY" | "NOREPLICAS" | "MISCONF" | "UNKILLABLE")) =>
         {
@@ -32,40 +32,40 @@ fn class(error: &RedisError) -> FaultClass {
         ErrorKind::Extension if matches!(error.code(), Some("NOAUTH" | "WRONGPASS" | "WRONGTYPE")) => {
             FaultClass::Permanent
         }
-        // What it says to a long command of who has not given the password.
-        _ if error.detail().is_some_and(|told| told.contains("unauthenticated")) => FaultClass::Permanent,
-        _ if is_told_by_a_script(error, "READONLY") => FaultClass::Unavailable,
+        // The server's answer to a long command from a client without the password.
+        _ if error.detail().is_some_and(|detail| detail.contains("unauthenticated")) => FaultClass::Permanent,
+        _ if is_reported_by_a_script(error, "READONLY") => FaultClass::Unavailable,
         _ => FaultClass::Transient,
     }
 }
 
-/// Whether a new connection may lead to a server that does what this one refuses: it was demoted, has no replica or no data
-/// (yet), or does not know who we are any more.
+/// Whether a new connection may lead to a server that does what this one refuses: this one was
+/// demoted, has no replica or no data (yet), or no longer knows our password.
 pub(crate) fn leads_elsewhere(error: &RedisError) -> bool {
     match error.kind() {
         ErrorKind::Server(Server::ReadOnly | Server::MasterDown | Server::BusyLoading) => true,
         ErrorKind::Extension => matches!(error.code(), Some("NOREPLICAS" | "NOAUTH" | "WRONGPASS")),
-        _ => is_told_by_a_script(error, "READONLY"),
+        _ => is_reported_by_a_script(error, "READONLY"),
     }
 }
 
-/// Before version 7 the error of a command in a script is told in the text of another.
-fn is_told_by_a_script(error: &RedisError, code: &str) -> bool {
-    error.detail().is_some_and(|told| told.contains(&format!("-{code} ")))
+/// Before version 7 the error of a command in a script is part of another error's text.
+fn is_reported_by_a_script(error: &RedisError, code: &str) -> bool {
+    error.detail().is_some_and(|detail| detail.contains(&format!("-{code} ")))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn told(line: &str) -> RedisError {
+    fn error_of(line: &str) -> RedisError {
         let value = redis::parse_redis_value(format!("-{line}\r\n").as_bytes()).unwrap();
         value.extract_error().unwrap_err()
     }
 
-    /// As servers from version 6 on say it.
+    /// In the form of servers from version 6 on.
     #[test]
-    fn a_server_that_another_may_stand_in_for_is_left() {
+    fn a_server_that_another_may_replace_is_left() {
         use FaultClass::{Permanent, Transient, Unavailable};
         for (line, elsewhere, is) in [
             ("READONLY You can't write against a read only replica.", true, Unavailable),
@@ -97,7 +97,7 @@ mod tests {
             ("NOSCRIPT No matching script. Please use EVAL.", false, Transient),
             ("ERR the line knows no command", false, Transient),
         ] {
-            let error = told(line);
+            let error = error_of(line);
             assert_eq!((leads_elsewhere(&error), class(&error)), (elsewhere, is), "{line}");
         }
     }

@@ -1,15 +1,17 @@
--- One step of the line of one show. The rules are those of `domain::waiting_room::Line`, name for name, and the contract suite
--- compares every answer. All keys share one hash tag. The rules' numbers stand in front of this text when it is run: BLOCK,
--- STEPS_MAX, BLOCKS_MAX, JUMP, HOLD, STALL (milliseconds, both), MISSED_MAX, COST.
+-- One step of the line of one show. The rules are those of `domain::waiting_room::Line`, name for
+-- name, and the contract suite compares every answer. All keys share one hash tag. The caller puts
+-- the rules' numbers in front of this text: BLOCK, STEPS_MAX, BLOCKS_MAX, JUMP, HOLD, STALL
+-- (milliseconds, both), MISSED_MAX, COST.
 --
 -- line        string  the scalars of the line, packed: as a hash they cost a fifth of a call
--- people      hash  number -> state|at|missed|joined_at|key; state: w waiting, a absent, r ready with its token, u ready
---                   without, e entered, l left, x expired. Of who waits `at` is kept in `seen` alone
+-- people      hash  number -> state|at|missed|joined_at|key; state: w waiting, a absent, r ready
+--                   with its token, u ready without, e entered, l left, x expired. For waiting
+--                   people only `seen` holds `at`
 -- numbers     hash  key -> number
 -- waiting     zset  number by number
 -- seen, held, unheld, remembered   zset  number by time
 -- blocks      hash  block -> how many wait in it
--- changes     zset  block by the version at which that changed
+-- changes     zset  block by the version of its last change
 -- known       zset  block by block
 local LINE, PEOPLE, NUMBERS, WAITING, SEEN, HELD, UNHELD, REMEMBERED, BLOCKS, CHANGES, KNOWN = unpack(KEYS)
 
@@ -21,11 +23,11 @@ if not now then
 end
 local grace, prompt, ready_for, pass_for, memory =
   tonumber(ARGV[9]), tonumber(ARGV[10]), tonumber(ARGV[11]), tonumber(ARGV[12]), tonumber(ARGV[13])
-local FIRST = 14 -- what belongs to the command
--- A line that nobody has used for a day is gone. The keys are told so once a second.
+local FIRST = 14 -- the first argument of the command itself
+-- The keys expire after a day without use; their expiry is renewed at most once a second.
 local LIFE, RENEW = 24 * 3600 * 1000, 1000
 
--- Lua would write 1.1e+14.
+-- Lua would write a large number as 1.1e+14.
 local function text(number)
   return string.format('%.0f', number)
 end
@@ -38,10 +40,10 @@ local function next_block(number)
   return math.ceil(number / BLOCK) * BLOCK
 end
 
--- The scalars.
+-- The scalars of the line.
 local packed = redis.call('GET', LINE)
 local S = packed and cmsgpack.unpack(packed) or {}
--- Keys that must be there while somebody is. A server may have evicted some: then all of the line is lost.
+-- Keys that must exist while there are people. A server may evict one: then the line is lost.
 local needed = {}
 if packed and S.waiting > 0 then
   needed = { PEOPLE, NUMBERS, WAITING, SEEN, BLOCKS, CHANGES, KNOWN }
@@ -49,7 +51,7 @@ elseif packed and S.absent + S.ready > 0 then
   needed = { PEOPLE, NUMBERS }
 end
 local is_new = not packed or (#needed > 0 and redis.call('EXISTS', unpack(needed)) < #needed)
--- Looks and touches nothing: who asks does not know what a line would have if it were begun anew.
+-- `find` changes nothing: its caller does not know the rules with which a line would begin.
 if op == 'find' then
   return { now, is_new and {} or { S.rate, S.burst, S.paused, S.closed, S.capacity } }
 end
@@ -159,7 +161,7 @@ local function hold(from)
   S.nobody_absent_before = math.max(S.nobody_absent_before, from + grace)
 end
 
--- Times that were named stay.
+-- Times that were already answered stay.
 local function set_rate(rate, burst)
   for _, bucket in ipairs({ 'turns', 'passes' }) do
     refill(bucket)
@@ -222,7 +224,7 @@ local function take_back(number, key, joined_at)
   return true
 end
 
--- Where somebody stands: 0 waiting, 1 ready until, 2 entered from and until, 3 left, 4 expired.
+-- The standing of a person: 0 waiting, 1 ready until, 2 entered from and until, 3 left, 4 expired.
 local function beat(number, key, joined_at)
   local one = person(number)
   if not one then
@@ -285,8 +287,8 @@ local function leave(number, key, joined_at)
   return standing, from, till
 end
 
--- Calls `act` with each number of an index that is due, oldest first. Says whether there are more. What is not due is not read: most
--- ticks find nothing.
+-- Calls `act` with each due number of an index, oldest first. Returns whether there are more.
+-- Reads only due numbers: most ticks find none.
 local function oldest(index, due, act)
   local found = redis.call('ZRANGEBYSCORE', index, '-inf', due, 'LIMIT', 0, STEPS_MAX + 1)
   for at = 1, math.min(#found, STEPS_MAX) do
@@ -295,7 +297,7 @@ local function oldest(index, due, act)
   return #found > STEPS_MAX
 end
 
--- The last time that is as long ago. What lies ahead is no time ago.
+-- The latest time that is `long` ago; for zero any time, also a future one.
 local function for_long(long)
   return long > 0 and text(now - long) or '+inf'
 end
@@ -389,17 +391,17 @@ local function snapshot(incarnation_known, version_known, is_busy)
   local changed = redis.call(
     'ZRANGEBYSCORE', CHANGES, text(from + 1), '+inf', 'WITHSCORES', 'LIMIT', 0, BLOCKS_MAX + 1)
   local more = #changed > 2 * BLOCKS_MAX
-  local told = {
+  local answer = {
     S.incarnation, more and tonumber(changed[2 * BLOCKS_MAX]) or S.version, head(), S.high, S.last,
     S.rate, S.burst, S.paused, S.closed, S.capacity,
     S.joined, S.waiting, S.absent, S.ready, S.entered, S.left, S.expired, S.turns,
     from < S.cleared_at and S.cleared or 0, more and 1 or 0, is_busy and 1 or 0,
   }
   for at = 1, math.min(#changed, 2 * BLOCKS_MAX), 2 do
-    told[#told + 1] = tonumber(changed[at])
-    told[#told + 1] = tonumber(redis.call('HGET', BLOCKS, changed[at]))
+    answer[#answer + 1] = tonumber(changed[at])
+    answer[#answer + 1] = tonumber(redis.call('HGET', BLOCKS, changed[at]))
   end
-  return told
+  return answer
 end
 
 local function rule()
@@ -409,8 +411,8 @@ local function rule()
   end
 end
 
--- A server that was restarted, or promoted in the place of another, has another id than the one that wrote this: what came last
--- may be lost.
+-- After a restart or a promotion the server's id differs from the id that wrote this: the last
+-- writes may be lost.
 local reign = string.match(redis.call('INFO', 'replication'), 'master_replid:(%x+)')
 if not is_new and S.reign ~= reign then
   lost()

@@ -1,12 +1,14 @@
-//! The way to the server: one connection to one node, or one to each node of a cluster.
+//! The connection to the server: one to one node, or one to each node of a cluster.
 //!
-//! It is left for a new one when the server refuses what another would not ([`leads_elsewhere`]), when it broke, and when it is
-//! silent: something was asked, and for as long as an answer may take none came. The name is looked up again for it, so a
-//! failover behind one name is followed. Of one node nobody uses the connection that is left any more, and it goes with the
-//! last call on it. That to a cluster is used until the new one is there: most of its nodes may be well.
+//! It is replaced when the server refuses what another would not ([`leads_elsewhere`]), when it
+//! broke, and when it is silent: a call was sent, and no answer came within the limit of an answer.
+//! A new connection looks the name up again, so a failover behind one name is followed. A replaced
+//! connection to one node gets no further calls, and closes with its last call. A replaced
+//! connection to a cluster is used until the new one is made: most of its nodes may be well.
 //!
-//! What is bounded: calls on their way ([`CALLS_MAX`]), connections (the one in use, the one that is being made, and the one
-//! that was left, until its last call ends), how often one is made ([`PAUSE`]), and how long a call takes, all in all.
+//! Bounded are: calls on their way ([`CALLS_MAX`]), connections (the present one, the one that is
+//! being made, and the replaced one until its last call ends), how often one is made ([`PAUSE`]),
+//! and the whole time of a call.
 
 use crate::fault::{fault, leads_elsewhere};
 use crate::options::RedisOptions;
@@ -27,14 +29,14 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::{Semaphore, watch};
 use tokio::time::{Instant, timeout_at};
 
-/// Calls on their way to the server at once. The others wait for one of these to end, and hold no command meanwhile. It is
-/// several times what keeps a server busy.
+/// Calls on their way to the server at once. The others wait for one of these to end, and hold no
+/// command meanwhile. It is several times what keeps a server busy.
 const CALLS_MAX: usize = 256;
-/// From the making of one connection to the next at least.
+/// The least time between the making of two connections.
 const PAUSE: Duration = Duration::from_millis(100);
-/// What is sent and not acknowledged for so long ends a connection, also to a host that is gone.
+/// Data without acknowledgement for this long ends a connection, also to a host that is gone.
 const ACKNOWLEDGED_WITHIN: Duration = Duration::from_secs(5);
-/// A connection without traffic is tried after so long, and then so often.
+/// A connection without traffic is probed after this long, and then at this interval.
 const TRIED_AFTER: Duration = Duration::from_secs(10);
 const TRIED_EVERY: Duration = Duration::from_secs(2);
 
@@ -47,7 +49,7 @@ pub(crate) struct Link {
 }
 
 impl Link {
-    /// One node is connected to when it is first needed; of a cluster one node has to answer now.
+    /// A single node is connected on first use; of a cluster one node has to answer now.
     pub(crate) async fn open(options: &RedisOptions) -> Result<Self, Fault> {
         // Only the first of a process has an effect; others use the same.
         let _ = rustls::crypto::ring::default_provider().install_default();
@@ -64,13 +66,13 @@ impl Link {
         Ok(link)
     }
 
-    /// When a call that begins now ends at the latest.
+    /// The latest end of a call that begins now.
     pub(crate) fn deadline(&self) -> Instant {
         now() + self.call_timeout
     }
 
-    /// Asks what `command` makes, once it may be on its way. The silence of one `part` is not broken by answers to others: of a
-    /// cluster those are other nodes.
+    /// Sends the command that `command` makes, once it may be on its way. Answers of other parts do
+    /// not break the silence of one `part`: in a cluster those are other nodes.
     pub(crate) async fn run(
         &self,
         part: &str,
@@ -121,7 +123,7 @@ impl Link {
         let mut current = self.current();
         let Stage::Made(made) = left.stage() else { return };
         if current.as_ref().is_some_and(|way| Arc::ptr_eq(way, left)) {
-            tracing::warn!(why, "redis: a new connection is made instead of one that leads nowhere");
+            tracing::warn!(why, "redis: reconnecting");
             let meanwhile = made.ok().filter(|_| self.maker.is_cluster());
             *current = Some(Way::begin(&self.maker, meanwhile, left.begun + PAUSE));
         }
@@ -138,13 +140,14 @@ struct Way {
 
 #[derive(Clone)]
 enum Stage {
-    /// It is being made; and what is used meanwhile.
+    /// It is being made; and the connection that is used meanwhile.
     Making(Option<Connection>),
     Made(RedisResult<Connection>),
 }
 
 impl Way {
-    /// The making goes on also if nobody waits for it any more: who waits less long than it takes would never see its end.
+    /// The making continues also if no caller waits for it any more: a caller that waits for less
+    /// time than it takes would never see its end.
     #[expect(clippy::disallowed_methods, reason = "ends by the timeout of the connection")]
     fn begin(maker: &Maker, meanwhile: Option<Connection>, not_before: Instant) -> Arc<Self> {
         let (tell, stage) = watch::channel(Stage::Making(meanwhile));
@@ -154,7 +157,7 @@ impl Way {
             let made = maker.make().await;
             tell.send_modify(|stage| {
                 *stage = Stage::Made(match (made, &*stage) {
-                    // Those that answer are reached by it still.
+                    // The nodes that answer are still reached by it.
                     (Err(_), Stage::Making(Some(meanwhile))) => Ok(meanwhile.clone()),
                     (made, _) => made,
                 });
@@ -168,7 +171,7 @@ impl Way {
     }
 
     fn has_failed(&self) -> bool {
-        // In this order: who makes it says how it went, and is gone then.
+        // In this order: the maker records its result, and is gone then.
         let is_over = self.stage.has_changed().is_err();
         match &*self.stage.borrow() {
             Stage::Making(_) => is_over,
@@ -245,7 +248,7 @@ impl Maker {
                 builder = builder.certs(certificates());
             }
             let client = builder.build().map_err(wrong)?;
-            // Each node of the first ones, the slots, and each node of those.
+            // Each of the first nodes, the slots, and each node of those.
             return Ok(Self::Cluster(client, 2 * options.call_timeout()));
         }
         let [url] = &*options.urls else {
@@ -293,7 +296,7 @@ fn broken() -> RedisError {
     RedisError::from((ErrorKind::Io, "the connection is gone"))
 }
 
-#[expect(clippy::disallowed_methods, reason = "of the network, not of a line")]
+#[expect(clippy::disallowed_methods, reason = "the network's time, not a line's")]
 fn now() -> Instant {
     Instant::now()
 }
@@ -302,7 +305,7 @@ fn now() -> Instant {
 mod tests {
     use super::*;
 
-    /// Also one that never gets on its way.
+    /// Also a call that never gets on its way.
     #[tokio::test]
     async fn every_call_has_an_end() {
         let timeout = Duration::from_millis(10);

@@ -1,21 +1,22 @@
-//! What there is to choose.
+//! The settings of a connection.
 
 use core::time::Duration;
 
-/// Which server, and how long to wait for it.
+/// The server, and how long to wait for it.
 #[derive(Clone)]
 pub struct RedisOptions {
-    /// `redis://[user:password@]host:port[/database]`, or `rediss://…` with TLS. For a cluster one node or more.
+    /// `redis://[user:password@]host:port[/database]`, or `rediss://…` with TLS. For a cluster one
+    /// node or more.
     pub urls: Vec<String>,
-    /// With what all keys begin.
+    /// The prefix of all keys.
     pub prefix: String,
     /// Whether the server is a cluster.
     pub is_cluster: bool,
-    /// Who may have signed the certificate of a server with TLS, in PEM, if not those that the system trusts.
+    /// Trusted CAs for a server with TLS, in PEM; `None`: the system's.
     pub authorities: Option<Vec<u8>>,
-    /// How long a connection may take to be made.
+    /// The longest time for making a connection.
     pub connect_timeout: Duration,
-    /// How long an answer may take. No call takes longer than both together, whatever happens.
+    /// The longest time for an answer. No call takes longer than both together, whatever happens.
     pub response_timeout: Duration,
 }
 

@@ -17,7 +17,7 @@ use redis::{ErrorKind, Script, ServerErrorKind, Value};
 use std::collections::HashMap;
 use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError};
 
-/// What runs on the server: the rules' numbers, and the script that goes by them.
+/// The code that runs on the server: the rules' numbers, and the script that uses them.
 static LINE: LazyLock<String> = LazyLock::new(|| {
     let numbers = [
         ("BLOCK", u128::from(BLOCK)),
@@ -35,7 +35,7 @@ static LINE: LazyLock<String> = LazyLock::new(|| {
     format!("local {} = {}\n{line}", names.join(", "), values.join(", "))
 });
 
-/// The keys of one show, as the script takes them.
+/// The keys of one show, in the script's order.
 const KEYS: [&str; 11] = [
     "line",
     "people",
@@ -50,7 +50,7 @@ const KEYS: [&str; 11] = [
     "known",
 ];
 
-/// How long what the operator says stands: longer than a sale, and not for ever.
+/// How long an operator's notice lasts: longer than a sale, and not forever.
 const NOTICE_FOR: Duration = Duration::from_secs(24 * 3_600);
 
 /// The lines of all shows, on one server or one cluster.
@@ -67,7 +67,7 @@ pub struct RedisWaitingRoom {
 #[derive(Clone)]
 struct Opened {
     keys: Arc<[String; KEYS.len()]>,
-    /// What the line has if it must be begun anew.
+    /// The rules of the line if it must begin anew.
     rules: Rules,
 }
 
@@ -91,7 +91,8 @@ impl RedisWaitingRoom {
         })
     }
 
-    /// The same on another clock than the server's: for tests and simulations, which are ahead of it.
+    /// The same on another clock than the server's: for tests and simulations, which run ahead of
+    /// it.
     #[must_use]
     pub fn on_clock(self, clock: Arc<dyn Clock>) -> Self {
         Self { clock: Some(clock), ..self }
@@ -115,14 +116,14 @@ impl RedisWaitingRoom {
         opened.ok_or_else(|| Fault::permanent(format!("the line of show {show} was not opened")))
     }
 
-    /// The line has these rules from now on, also if it is begun anew.
+    /// Records the rules, also for a line that begins anew.
     fn remember(&self, show: &ShowId, rules: Rules) {
         if let Some(opened) = self.shows().get_mut(show) {
             opened.rules = rules;
         }
     }
 
-    /// Runs one command. Answers what the clock said, and the rest.
+    /// Runs one command. Returns the clock's time and the rest of the answer.
     async fn run(
         &self,
         opened: &Opened,
@@ -133,7 +134,8 @@ impl RedisWaitingRoom {
         let call = || self.call("EVALSHA", self.script.get_hash(), opened, command, arguments);
         let mut answer = self.link.run(part, deadline, call).await;
         if answer.as_ref().is_err_and(|why| why.kind() == ErrorKind::Server(ServerErrorKind::NoScript)) {
-            // The server keeps what it has run. The library would load it, on a cluster to every node, of which none may be down.
+            // The server caches scripts that it has run. The library would load it, in a cluster to
+            // every node, of which none may be down.
             let call = || self.call("EVAL", &LINE, opened, command, arguments);
             answer = self.link.run(part, deadline, call).await;
         }
@@ -176,7 +178,7 @@ fn unexpected(command: &str) -> Fault {
     Fault::permanent(format!("redis: {command}: an answer that is not the script's"))
 }
 
-/// Whole numbers, of an answer that has only those.
+/// The integers of an answer that contains nothing else.
 fn numbers(command: &str, values: &[Value]) -> Result<Vec<u64>, Fault> {
     let number = |value: &Value| match value {
         Value::Int(number) => u64::try_from(*number).ok(),
@@ -185,8 +187,8 @@ fn numbers(command: &str, values: &[Value]) -> Result<Vec<u64>, Fault> {
     values.iter().map(number).collect::<Option<_>>().ok_or_else(|| unexpected(command))
 }
 
-fn standing(told: &[u64]) -> Option<Standing> {
-    let [kind, at, until] = *told else { return None };
+fn standing(reply: &[u64]) -> Option<Standing> {
+    let [kind, at, until] = *reply else { return None };
     let (at, until) = (Timestamp::from_millis(at), Timestamp::from_millis(until));
     Some(match kind {
         0 => Standing::Waiting,
@@ -198,8 +200,8 @@ fn standing(told: &[u64]) -> Option<Standing> {
     })
 }
 
-fn rules(told: &[u64]) -> Option<Rules> {
-    let [rate, burst, paused, closed, capacity] = *told else { return None };
+fn rules(reply: &[u64]) -> Option<Rules> {
+    let [rate, burst, paused, closed, capacity] = *reply else { return None };
     let (rate, burst) = (u32::try_from(rate).ok()?, u32::try_from(burst).ok()?);
     Some(Rules { rate, burst, paused: paused == 1, closed: closed == 1, capacity })
 }
@@ -217,17 +219,17 @@ fn tag(show: &ShowId) -> String {
 impl WaitingRoomStore for RedisWaitingRoom {
     async fn open(&self, show: &ShowId, wanted: Rules) -> Result<Rules, Fault> {
         let opened = self.named(show, wanted.with(RuleChange::default()));
-        let (_, told) = self.run(&opened, "open", &[]).await?;
-        let held = rules(&numbers("open", &told)?).ok_or_else(|| unexpected("open"))?;
+        let (_, reply) = self.run(&opened, "open", &[]).await?;
+        let held = rules(&numbers("open", &reply)?).ok_or_else(|| unexpected("open"))?;
         self.shows().insert(show.clone(), Opened { rules: held, ..opened });
         Ok(held)
     }
 
     async fn find(&self, show: &ShowId) -> Result<Option<Rules>, Fault> {
-        // No line is begun with these.
-        let (_, told) = self.run(&self.named(show, Rules::at(1)), "find", &[]).await?;
-        let told = numbers("find", &told)?;
-        if told.is_empty() { Ok(None) } else { rules(&told).map(Some).ok_or_else(|| unexpected("find")) }
+        // No line begins with these.
+        let (_, reply) = self.run(&self.named(show, Rules::at(1)), "find", &[]).await?;
+        let reply = numbers("find", &reply)?;
+        if reply.is_empty() { Ok(None) } else { rules(&reply).map(Some).ok_or_else(|| unexpected("find")) }
     }
 
     async fn join(&self, show: &ShowId, key: &str) -> Result<Ticket, PortError<Refusal>> {
@@ -235,8 +237,8 @@ impl WaitingRoomStore for RedisWaitingRoom {
             let why = format!("a key of {} bytes: it has 1 to {KEY_BYTES_MAX}", key.len());
             return Err(Fault::permanent(why).into());
         }
-        let (_, told) = self.run(&self.opened(show)?, "join", &[key.to_owned()]).await?;
-        match *numbers("join", &told)? {
+        let (_, reply) = self.run(&self.opened(show)?, "join", &[key.to_owned()]).await?;
+        match *numbers("join", &reply)? {
             [0, number, joined_at] => {
                 Ok(Ticket { number, key: key.into(), joined_at: Timestamp::from_millis(joined_at) })
             }
@@ -252,9 +254,9 @@ impl WaitingRoomStore for RedisWaitingRoom {
             return Err(Fault::permanent(why));
         }
         let arguments: Vec<_> = tickets.iter().flat_map(ticket).collect();
-        let (at, told) = self.run(&self.opened(show)?, "beat", &arguments).await?;
-        let told = numbers("beat", &told)?;
-        let answer: Option<Vec<_>> = told.chunks(3).map(standing).collect();
+        let (at, reply) = self.run(&self.opened(show)?, "beat", &arguments).await?;
+        let reply = numbers("beat", &reply)?;
+        let answer: Option<Vec<_>> = reply.chunks(3).map(standing).collect();
         match answer {
             Some(answer) if answer.len() == tickets.len() => Ok(Dated { at, answer }),
             _ => Err(unexpected("beat")),
@@ -262,22 +264,22 @@ impl WaitingRoomStore for RedisWaitingRoom {
     }
 
     async fn enter(&self, show: &ShowId, one: &Ticket) -> Result<Dated<Standing>, Fault> {
-        let (at, told) = self.run(&self.opened(show)?, "enter", &ticket(one)).await?;
-        let answer = standing(&numbers("enter", &told)?).ok_or_else(|| unexpected("enter"))?;
+        let (at, reply) = self.run(&self.opened(show)?, "enter", &ticket(one)).await?;
+        let answer = standing(&numbers("enter", &reply)?).ok_or_else(|| unexpected("enter"))?;
         Ok(Dated { at, answer })
     }
 
     async fn leave(&self, show: &ShowId, one: &Ticket) -> Result<Standing, Fault> {
-        let (_, told) = self.run(&self.opened(show)?, "leave", &ticket(one)).await?;
-        standing(&numbers("leave", &told)?).ok_or_else(|| unexpected("leave"))
+        let (_, reply) = self.run(&self.opened(show)?, "leave", &ticket(one)).await?;
+        standing(&numbers("leave", &reply)?).ok_or_else(|| unexpected("leave"))
     }
 
     async fn tick(&self, show: &ShowId, since: Option<(u64, u64)>) -> Result<Ticked, Fault> {
         let (incarnation, version) = since.map_or_else(Default::default, |(incarnation, version)| {
             (incarnation.to_string(), version.to_string())
         });
-        let (at, told) = self.run(&self.opened(show)?, "tick", &[incarnation, version]).await?;
-        let ticked = ticked(at, &told).ok_or_else(|| unexpected("tick"))?;
+        let (at, reply) = self.run(&self.opened(show)?, "tick", &[incarnation, version]).await?;
+        let ticked = ticked(at, &reply).ok_or_else(|| unexpected("tick"))?;
         self.remember(show, ticked.snapshot.rules);
         Ok(ticked)
     }
@@ -285,16 +287,16 @@ impl WaitingRoomStore for RedisWaitingRoom {
     async fn rule(&self, show: &ShowId, change: RuleChange) -> Result<Rules, Fault> {
         let opened = self.opened(show)?;
         let clamped = opened.rules.with(change);
-        let told = |is_told: bool, value: u64| if is_told { value.to_string() } else { String::new() };
+        let text = |is_given: bool, value: u64| if is_given { value.to_string() } else { String::new() };
         let arguments = [
-            told(change.rate.is_some(), clamped.rate.into()),
-            told(change.burst.is_some(), clamped.burst.into()),
-            told(change.paused.is_some(), clamped.paused.into()),
-            told(change.closed.is_some(), clamped.closed.into()),
-            told(change.capacity.is_some(), clamped.capacity),
+            text(change.rate.is_some(), clamped.rate.into()),
+            text(change.burst.is_some(), clamped.burst.into()),
+            text(change.paused.is_some(), clamped.paused.into()),
+            text(change.closed.is_some(), clamped.closed.into()),
+            text(change.capacity.is_some(), clamped.capacity),
         ];
-        let (_, told) = self.run(&opened, "rule", &arguments).await?;
-        let rules = rules(&numbers("rule", &told)?).ok_or_else(|| unexpected("rule"))?;
+        let (_, reply) = self.run(&opened, "rule", &arguments).await?;
+        let rules = rules(&numbers("rule", &reply)?).ok_or_else(|| unexpected("rule"))?;
         self.remember(show, rules);
         Ok(rules)
     }
@@ -323,12 +325,12 @@ impl WaitingRoomStore for RedisWaitingRoom {
     }
 }
 
-fn ticked(at: Timestamp, told: &[Value]) -> Option<Ticked> {
-    let (incarnation, told) = told.split_first()?;
+fn ticked(at: Timestamp, reply: &[Value]) -> Option<Ticked> {
+    let (incarnation, reply) = reply.split_first()?;
     let Value::BulkString(incarnation) = incarnation else { return None };
     let incarnation = core::str::from_utf8(incarnation).ok()?.parse().ok()?;
-    let told = numbers("tick", told).ok()?;
-    let (scalars, blocks) = told.split_at_checked(20)?;
+    let reply = numbers("tick", reply).ok()?;
+    let (scalars, blocks) = reply.split_at_checked(20)?;
     let [version, head, high, last, ..] = *scalars else { return None };
     let [joined, waiting, absent, ready, entered, left, expired, turns, cleared, more, is_busy] =
         scalars[9..]

@@ -1,9 +1,11 @@
-//! What every implementation of [`Inventory`], [`Reservations`] and [`Payments`] must do: the service itself in one process,
-//! and its client over sockets with the service at the other end.
+//! Suites that every implementation of [`Inventory`], [`Reservations`] and [`Payments`] must pass:
+//! the service itself in one process, and its client over sockets with the service at the other
+//! end.
 //!
-//! A suite is run with one call, such as [`inventory::check`]; it makes its own shows, reservations and payments through
-//! a harness and panics at the first answer that is not the contract's. The cases share nothing, so a harness may keep one
-//! service for all of them. Time is the harness's: a virtual clock jumps, a real one waits.
+//! A suite is run with one call, such as [`inventory::check`]. It makes its own shows, reservations
+//! and payments through a harness, and panics at the first answer that breaks the contract. The
+//! cases share nothing, so a harness may keep one service for all of them. Time is the harness's: a
+//! virtual clock jumps, a real one waits.
 //!
 //! [`Inventory`]: ports::Inventory
 //! [`Reservations`]: ports::Reservations
@@ -15,7 +17,7 @@ pub mod reservations;
 
 use ports::fault::PortError;
 
-/// The refusal of a call that must be refused.
+/// The rejection of a call that must be rejected.
 #[track_caller]
 fn refusal<T: core::fmt::Debug, R>(answer: Result<T, PortError<R>>) -> R {
     match answer {

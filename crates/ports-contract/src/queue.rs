@@ -1,11 +1,13 @@
 //! The contract suite of the [`Queue`] port.
 //!
-//! Each case is a function over a [`QueueHarness`]; [`crate::queue_contract!`] turns all of them into tests, so that an
-//! engine's test binary reports each by name. The cases say what the port promises and SQS documents. Where an engine is
-//! known to differ it says so by name in [`Differences`], and the case asks for less.
+//! Each case is a function over a [`QueueHarness`]; [`crate::queue_contract!`] turns all of them
+//! into tests, so that an engine's test binary reports each by name. The cases check what the port
+//! promises and SQS documents. A known difference of an engine has a name in [`Differences`], and
+//! the case then asks for less.
 //!
-//! Time is the harness's: an engine on a manual clock jumps, a real server is waited for. No case depends on how long
-//! anything really takes: a message that is hidden is looked for before its time, then time is moved well past it.
+//! Time is the harness's: an engine on a manual clock jumps, a real server takes its time. No case
+//! depends on how long a call really takes: it looks for a hidden message before its time, then
+//! moves time well past it.
 
 mod fifo;
 mod leases;
@@ -27,10 +29,11 @@ use ports::fault::{Fault, FaultClass};
 use ports::queue::{Message, Outgoing, Queue, QueueKind, Receipt, Receive, Sent};
 use std::sync::Arc;
 
-/// The visibility of every queue of the suite unless a case says otherwise. Short, for engines that wait in real time.
+/// The visibility of every queue of the suite unless a case says otherwise. Short, for engines that
+/// run in real time.
 pub const VISIBILITY: Duration = Duration::from_secs(4);
 
-/// What an engine's tests bring to the suite.
+/// What an engine's tests give to the suite.
 #[async_trait]
 pub trait QueueHarness: Send + Sync {
     /// An empty queue with [`VISIBILITY`].
@@ -43,14 +46,15 @@ pub trait QueueHarness: Send + Sync {
     ) -> (Arc<dyn Queue>, Arc<dyn Queue>);
     /// Lets that much time pass for the queues.
     async fn advance(&self, duration: Duration);
-    /// The same queue after the engine was stopped and started; `None` if the engine is a service that is not ours to
-    /// restart.
+    /// The same queue after a restart of the engine; `None` if the engine is a service that we
+    /// cannot restart.
     async fn reopen(&self, queue: Arc<dyn Queue>) -> Option<Arc<dyn Queue>>;
-    /// How long a receive may wait for a message that is there. Zero where an empty answer proves an empty queue.
+    /// How long a receive may wait for a message that is there. Zero if an empty answer proves an
+    /// empty queue.
     fn patience(&self) -> Duration {
         Duration::ZERO
     }
-    /// Where the engine is known to differ.
+    /// The known differences of the engine.
     fn differences(&self) -> Differences {
         Differences::default()
     }
@@ -59,7 +63,7 @@ pub trait QueueHarness: Send + Sync {
 /// Documented differences of an engine from SQS. All `false` for an engine that does what SQS does.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Differences {
-    /// Minutes cannot be let pass: the end of the deduplication window is not tried.
+    /// The harness cannot let minutes pass: the end of the deduplication window is not tested.
     pub minutes_are_real: bool,
     /// A receive that is dropped may take messages along until their lease ends (SQS itself).
     pub dropped_receive_may_orphan: bool,
@@ -69,11 +73,12 @@ pub struct Differences {
     pub stale_receipt_extends: bool,
     /// An old receipt of a message that was received again is refused on a standard queue.
     pub old_standard_receipt_is_refused: bool,
-    /// Deleting a message once more is refused.
+    /// Deleting a message again is refused.
     pub repeated_delete_is_refused: bool,
-    /// The twelve hours are counted from the last change of the visibility, not from the receive.
+    /// The twelve hours count from the last change of the visibility, not from the receive.
     pub visibility_is_renewed_for_ever: bool,
-    /// A message that is handed back comes again while another of its group, received with it, is still in flight.
+    /// A message that is handed back is redelivered while another of its group, received with it,
+    /// is still in flight.
     pub handing_back_frees_the_group: bool,
     /// `depth` is approximate (SQS itself).
     pub depth_is_approximate: bool,
@@ -81,7 +86,8 @@ pub struct Differences {
     pub silent_deduplication: bool,
 }
 
-/// Turns every case into a test. The argument makes a harness; the calling crate needs tokio with `macros`.
+/// Turns every case into a test. The argument makes a harness; the calling crate needs tokio with
+/// `macros`.
 #[macro_export]
 macro_rules! queue_contract {
     ($harness:expr) => {
@@ -90,17 +96,17 @@ macro_rules! queue_contract {
             a_batch_of_ten_has_a_result_per_entry,
             batches_of_none_or_more_than_ten_are_refused,
             a_receive_asks_for_one_to_ten,
-            a_message_is_whatever_text_it_is,
+            a_message_may_be_any_text,
             a_message_over_the_limit_is_refused_and_the_rest_is_sent,
             a_deleted_message_never_comes_again,
-            deleting_what_is_gone_succeeds,
+            deleting_a_deleted_message_succeeds,
             a_malformed_receipt_fails_alone,
             a_delayed_message_stays_hidden_for_its_delay,
-            depth_tells_visible_in_flight_and_delayed,
+            depth_counts_visible_in_flight_and_delayed,
             a_leased_message_is_hidden_until_its_lease_ends,
             each_receive_has_its_own_receipt_and_counts,
             a_renewed_lease_hides_longer,
-            a_message_handed_back_is_there_at_once,
+            a_message_handed_back_is_visible_at_once,
             a_receive_may_set_its_own_visibility,
             a_receipt_whose_lease_has_ended_changes_nothing,
             visibility_ends_twelve_hours_after_the_receive,
@@ -127,9 +133,9 @@ macro_rules! queue_contract {
             every_one_of_many_long_polls_gets_its_message,
             a_dropped_long_poll_takes_nothing_along,
             a_message_received_too_often_goes_to_the_dead_letter_queue,
-            a_spent_head_lets_its_group_go_on,
-            the_redrive_policy_is_told,
-            what_was_sent_and_not_deleted_survives_a_restart,
+            a_spent_head_does_not_block_its_group,
+            the_redrive_policy_can_be_read,
+            messages_survive_a_restart_until_they_are_deleted,
             receive_counts_survive_a_restart_and_reach_the_redrive,
             the_deduplication_window_survives_a_restart,
             the_order_of_a_group_survives_a_restart,
@@ -147,7 +153,7 @@ macro_rules! queue_contract {
 
 pub(crate) const KINDS: [QueueKind; 2] = [QueueKind::Standard, QueueKind::Fifo];
 
-/// A message that either kind of queue takes; the body is its deduplication id.
+/// A message that both kinds of queue accept; the body is its deduplication id.
 pub(crate) fn message(kind: QueueKind, group: &str, body: &str) -> Outgoing {
     let fifo = kind == QueueKind::Fifo;
     Outgoing {
@@ -179,7 +185,7 @@ pub(crate) async fn receive(harness: &dyn QueueHarness, queue: &dyn Queue, max: 
     messages
 }
 
-/// Receives until `count` messages came, or none comes any more.
+/// Receives until `count` messages arrived, or no more arrive.
 pub(crate) async fn receive_all(harness: &dyn QueueHarness, queue: &dyn Queue, count: usize) -> Vec<Message> {
     let mut messages = Vec::new();
     let mut empty = 0;
@@ -233,7 +239,7 @@ pub(crate) async fn visible_in(
     results.pop().expect("counted above")
 }
 
-/// A failure that trying again cannot help.
+/// A failure that a retry cannot fix.
 pub(crate) fn is_permanent<T: core::fmt::Debug>(result: Result<T, Fault>) {
     let fault = result.expect_err("refused");
     assert_eq!(fault.class, FaultClass::Permanent, "{fault}");

@@ -1,8 +1,9 @@
 //! The contract suite of the [`Store`] port.
 //!
-//! Each case is a function over a [`StoreHarness`]; [`crate::store_contract!`] turns all of them into tests, so that an
-//! engine's test binary reports each by name. The cases say what the port promises and DynamoDB documents, nothing about
-//! how an engine does it: index reads are awaited until they are consistent, a commit that lost a race is tried again.
+//! Each case is a function over a [`StoreHarness`]; [`crate::store_contract!`] turns all of them
+//! into tests, so that an engine's test binary reports each by name. The cases check what the port
+//! promises and DynamoDB documents, and nothing about how an engine does it: they wait until index
+//! reads are consistent, and try again a commit that lost a race.
 
 mod commits;
 mod indexes;
@@ -23,25 +24,27 @@ use std::sync::Arc;
 
 /// The index that the cases use.
 pub const INDEX: &str = "contract_due";
-/// A second index, to tell them apart.
+/// A second index; the two must not mix.
 pub const OTHER_INDEX: &str = "contract_other";
 
-/// What an engine's tests bring to the suite.
+/// What an engine's tests give to the suite.
 #[async_trait]
 pub trait StoreHarness: Send + Sync {
     /// A store without rows, with the indexes [`INDEX`] and [`OTHER_INDEX`].
     async fn store(&self) -> Arc<dyn Store>;
-    /// The same store after the engine was stopped and started; `None` if the engine is a service that is not ours to
-    /// restart.
+    /// The same store after a restart of the engine; `None` if the engine is a service that we
+    /// cannot restart.
     async fn reopen(&self, store: Arc<dyn Store>) -> Option<Arc<dyn Store>>;
-    /// Gives an eventually consistent index a moment to catch up. Called up to [`SETTLE_TRIES`] times.
+    /// Gives an eventually consistent index a moment to catch up. Called up to [`SETTLE_TRIES`]
+    /// times.
     async fn settle(&self) {}
 }
 
-/// How often a case asks an index again before it gives up.
+/// How often a case asks an index again before it fails.
 pub const SETTLE_TRIES: usize = 100;
 
-/// Turns every case into a test. The argument makes a harness; the calling crate needs tokio with `macros`.
+/// Turns every case into a test. The argument makes a harness; the calling crate needs tokio with
+/// `macros`.
 #[macro_export]
 macro_rules! store_contract {
     ($harness:expr) => {
@@ -57,8 +60,8 @@ macro_rules! store_contract {
             a_check_guards_a_commit_and_writes_nothing,
             a_hundred_rows_commit_at_once,
             a_commit_of_none_or_too_many_or_the_same_row_twice_is_refused,
-            a_row_over_the_limit_is_refused_for_good,
-            rows_are_read_in_the_order_of_the_keys_asked,
+            a_row_over_the_limit_is_refused_as_permanent,
+            rows_are_read_in_the_order_of_the_requested_keys,
             a_partition_is_listed_in_the_order_of_bytes_page_by_page,
             partitions_with_similar_names_are_apart,
             a_cursor_may_name_a_row_that_is_gone,
@@ -120,7 +123,7 @@ pub(crate) async fn committed(store: &dyn Store, writes: Vec<Write>) {
     }
 }
 
-/// A commit that must be refused; answers which write was named.
+/// A commit that must be refused; returns the position of the write that the refusal names.
 pub(crate) async fn refused(store: &dyn Store, writes: Vec<Write>) -> usize {
     match store.commit(writes).await {
         Err(CommitError::Conflict { at }) => at,
@@ -135,7 +138,7 @@ pub(crate) async fn row(store: &dyn Store, key: &Key) -> Option<Row> {
     rows.pop().flatten()
 }
 
-/// Version and number of a row; (0, 0) if there is none.
+/// Version and number of a row; (0, 0) if there is no row.
 pub(crate) async fn number(store: &dyn Store, key: &Key) -> (u64, i64) {
     match row(store, key).await {
         None => (0, 0),

@@ -1,4 +1,5 @@
-//! Runs futures at the same time on one task, so that a case needs no spawn and runs in a simulator too.
+//! Runs futures at the same time on one task, so that a case needs no spawn and runs in a simulator
+//! too.
 
 use core::future::poll_fn;
 use core::pin::Pin;

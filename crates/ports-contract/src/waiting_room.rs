@@ -1,8 +1,8 @@
 //! The contract suite of the [`WaitingRoomStore`] port.
 //!
-//! The rules of a line are tested where they are, in `domain::waiting_room`. The suite says that a store answers as the line
-//! does, to any commands in any order, that its steps are atomic, and what it does when it has lost something.
-//! [`crate::waiting_room_contract!`] turns every case into a test.
+//! The rules of a line are tested in `domain::waiting_room`. The suite checks that a store answers
+//! as the line does, to any commands in any order, that its steps are atomic, and what it does
+//! after it has lost data. [`crate::waiting_room_contract!`] turns every case into a test.
 
 mod pair;
 
@@ -23,18 +23,18 @@ use ports::{Clock, FaultClass, PortError};
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-/// What an engine's tests bring to the suite. A new one for each case.
+/// What an engine's tests give to the suite. Each case gets a new one.
 #[async_trait]
 pub trait WaitingRoomHarness: Send + Sync {
     /// The store, without any line, with [`Patience::default`], on the clock of the harness.
     async fn room(&self) -> Arc<dyn WaitingRoomStore>;
     /// The store after it has lost everything.
     async fn emptied(&self, room: Arc<dyn WaitingRoomStore>) -> Arc<dyn WaitingRoomStore>;
-    /// The clock that decides in it.
+    /// The clock that the store decides by.
     fn clock(&self) -> &SuiteClock;
 }
 
-/// A clock that only moves when a case says so.
+/// A clock that moves only when a case moves it.
 pub struct SuiteClock(AtomicU64);
 
 impl SuiteClock {
@@ -43,7 +43,7 @@ impl SuiteClock {
         Arc::new(Self(AtomicU64::new(1_750_000_000_000)))
     }
 
-    /// Moves it on.
+    /// Moves the clock forward.
     pub fn pass(&self, time: Duration) {
         self.0.fetch_add(time.as_millis() as u64, Ordering::Relaxed);
     }
@@ -59,32 +59,33 @@ impl Clock for SuiteClock {
         self.now().since(Timestamp::EPOCH)
     }
 
-    /// No store of lines waits for anything.
+    /// No store of lines waits for time.
     async fn sleep(&self, _: Duration) {
         core::future::pending().await
     }
 }
 
-/// Turns every case into a test. The argument makes a harness; the calling crate needs tokio with `macros`.
+/// Turns every case into a test. The argument makes a harness; the calling crate needs tokio with
+/// `macros`.
 #[macro_export]
 macro_rules! waiting_room_contract {
     ($harness:expr) => {
         $crate::waiting_room_contract!(@cases $harness;
             a_store_answers_as_the_line_does,
-            a_long_line_is_told_page_by_page,
-            everybody_who_joins_at_once_has_a_number_of_their_own,
+            a_long_line_is_sent_page_by_page,
+            everybody_gets_a_different_number_when_all_join_at_once,
             one_ticket_has_one_pass_however_often_it_enters_at_once,
             over_many_gateways_no_more_enter_than_the_rate_and_the_burst,
-            a_line_that_is_there_keeps_its_rules,
+            an_existing_line_keeps_its_rules,
             a_line_is_found_once_it_was_opened,
             a_rule_is_changed_alone,
             shows_share_nothing,
             a_show_that_was_not_opened_is_refused,
             an_empty_or_an_oversized_request_is_refused,
             keys_may_be_any_unicode,
-            a_store_that_was_emptied_takes_everybody_back_in_order,
-            a_store_that_was_emptied_keeps_the_rules_it_was_told,
-            what_the_operator_says_is_told_until_it_is_taken_back,
+            an_emptied_store_takes_everybody_back_in_order,
+            an_emptied_store_keeps_the_rules_it_received,
+            a_notice_is_shown_until_the_operator_removes_it,
         );
     };
     (@cases $harness:expr; $($case:ident),* $(,)?) => {
@@ -166,10 +167,10 @@ pub async fn a_store_answers_as_the_line_does(harness: &dyn WaitingRoomHarness) 
     assert_eq!(pair.seen.len(), 5, "not everything happened: {:?}", pair.seen);
 }
 
-/// More blocks than one snapshot tells.
-pub async fn a_long_line_is_told_page_by_page(harness: &dyn WaitingRoomHarness) {
+/// More blocks than one snapshot holds.
+pub async fn a_long_line_is_sent_page_by_page(harness: &dyn WaitingRoomHarness) {
     let room = opened(harness, Rules::at(1)).await;
-    // Somebody in each of so many blocks: tickets from before the line was begun.
+    // One person in each of so many blocks: tickets from before the line began.
     let first = harness.clock().now().as_millis() * BLOCK - (BLOCKS_MAX as u64 * 2 + 10) * BLOCK;
     let old = |block: u64| Ticket {
         number: first + block * BLOCK + 1,
@@ -179,7 +180,7 @@ pub async fn a_long_line_is_told_page_by_page(harness: &dyn WaitingRoomHarness) 
     let count = BLOCKS_MAX as u64 * 2 + 3;
     let tickets: Vec<_> = (0..count).map(old).collect();
     for tickets in tickets.chunks(BEATS_MAX) {
-        room.beat(&show(), tickets).await.expect("taken back");
+        room.beat(&show(), tickets).await.expect("restored");
     }
     let (mut places, mut since, mut pages) = (Places::default(), None, 0);
     loop {
@@ -200,9 +201,9 @@ pub async fn a_long_line_is_told_page_by_page(harness: &dyn WaitingRoomHarness) 
 }
 
 /// Invariant W1.
-pub async fn everybody_who_joins_at_once_has_a_number_of_their_own(harness: &dyn WaitingRoomHarness) {
+pub async fn everybody_gets_a_different_number_when_all_join_at_once(harness: &dyn WaitingRoomHarness) {
     let room = opened(harness, Rules::at(1_000)).await;
-    // Everybody twice.
+    // Each person joins twice.
     let joins = (0..200).map(|who| {
         let room = &room;
         at_once(async move { room.join(&show(), &format!("who-{}", who / 2)).await.expect("joined").number })
@@ -215,7 +216,7 @@ pub async fn everybody_who_joins_at_once_has_a_number_of_their_own(harness: &dyn
     assert_eq!(numbers.iter().max(), numbers.iter().min().map(|first| first + 99).as_ref());
 }
 
-/// Trap W8.
+/// Trap T-W8.
 pub async fn one_ticket_has_one_pass_however_often_it_enters_at_once(harness: &dyn WaitingRoomHarness) {
     let room = opened(harness, Rules::at(1_000)).await;
     let ticket = room.join(&show(), "one").await.expect("joined");
@@ -232,7 +233,7 @@ pub async fn one_ticket_has_one_pass_however_often_it_enters_at_once(harness: &d
     assert_eq!((totals.entered, totals.ready), (1, 0));
 }
 
-/// Invariant W2, with four that let people in.
+/// Invariant W2, with four gateways that let people in.
 pub async fn over_many_gateways_no_more_enter_than_the_rate_and_the_burst(harness: &dyn WaitingRoomHarness) {
     let room = opened(harness, Rules { burst: 10, ..Rules::at(50) }).await;
     let mut tickets = Vec::new();
@@ -267,8 +268,8 @@ pub async fn over_many_gateways_no_more_enter_than_the_rate_and_the_burst(harnes
     }
 }
 
-/// Which of several gateways opens a line first makes no difference.
-pub async fn a_line_that_is_there_keeps_its_rules(harness: &dyn WaitingRoomHarness) {
+/// It makes no difference which of several gateways opens a line first.
+pub async fn an_existing_line_keeps_its_rules(harness: &dyn WaitingRoomHarness) {
     let room = harness.room().await;
     assert_eq!(room.open(&show(), Rules::at(10)).await.expect("opened"), Rules::at(10));
     let ticket = room.join(&show(), "one").await.expect("joined");
@@ -276,7 +277,7 @@ pub async fn a_line_that_is_there_keeps_its_rules(harness: &dyn WaitingRoomHarne
     assert_eq!(room.join(&show(), "one").await.expect("joined"), ticket);
 }
 
-/// Looking for a line opens none and changes none; what is found is what the operator said last.
+/// `find` opens no line and changes none; it finds the rules that the operator last set.
 pub async fn a_line_is_found_once_it_was_opened(harness: &dyn WaitingRoomHarness) {
     let room = harness.room().await;
     assert_eq!(room.find(&show()).await.expect("looked"), None);
@@ -308,7 +309,7 @@ pub async fn a_rule_is_changed_alone(harness: &dyn WaitingRoomHarness) {
     assert!(matches!(two, Err(PortError::Rejected(Refusal::Full))), "{two:?}");
 }
 
-/// Trap W7: also two whose names begin alike, or have what separates.
+/// Trap T-W7: also two shows whose names begin alike, or contain a separator.
 pub async fn shows_share_nothing(harness: &dyn WaitingRoomHarness) {
     let room = harness.room().await;
     let names = ["show", "show:2", "{show}", "}", "show}2", "a{", "쇼"];
@@ -326,7 +327,7 @@ pub async fn shows_share_nothing(harness: &dyn WaitingRoomHarness) {
     }
 }
 
-/// A mistake of ours, which no retry mends.
+/// A mistake of ours, which no retry can fix.
 pub async fn a_show_that_was_not_opened_is_refused(harness: &dyn WaitingRoomHarness) {
     let room = opened(harness, Rules::at(1)).await;
     let ticket = room.join(&show(), "one").await.expect("joined");
@@ -359,7 +360,7 @@ pub async fn an_empty_or_an_oversized_request_is_refused(harness: &dyn WaitingRo
     }
 }
 
-/// Whatever separates things inside a store may be in a key.
+/// A key may contain what a store uses as a separator.
 pub async fn keys_may_be_any_unicode(harness: &dyn WaitingRoomHarness) {
     let room = opened(harness, Rules::at(1)).await;
     let keys = ["|", "w|1|2", "a\nb", "손님", "\u{1F32E}", "%d", "'; --", " ", "1", "01"];
@@ -375,8 +376,8 @@ pub async fn keys_may_be_any_unicode(harness: &dyn WaitingRoomHarness) {
     assert_eq!(room.tick(&show(), None).await.expect("ticked").snapshot.totals.waiting, keys.len() as u64);
 }
 
-/// Trap W10.
-pub async fn a_store_that_was_emptied_takes_everybody_back_in_order(harness: &dyn WaitingRoomHarness) {
+/// Trap T-W10.
+pub async fn an_emptied_store_takes_everybody_back_in_order(harness: &dyn WaitingRoomHarness) {
     let room = opened(harness, Rules::at(10)).await;
     let mut old = Vec::new();
     for who in 0..50 {
@@ -387,7 +388,7 @@ pub async fn a_store_that_was_emptied_takes_everybody_back_in_order(harness: &dy
     let room = harness.emptied(room).await;
     room.open(&show(), Rules::at(10)).await.expect("opened");
     let new = room.join(&show(), "new").await.expect("joined");
-    assert!(new.number > old[49].number, "behind everybody who was there");
+    assert!(new.number > old[49].number, "behind everybody from before");
     let back: Vec<_> = old.iter().rev().cloned().collect();
     assert_eq!(room.beat(&show(), &back).await.expect("beats").answer, vec![Standing::Waiting; 50]);
     let after =
@@ -409,27 +410,27 @@ pub async fn a_store_that_was_emptied_takes_everybody_back_in_order(harness: &dy
 }
 
 /// An operator's decision outlives the store.
-pub async fn a_store_that_was_emptied_keeps_the_rules_it_was_told(harness: &dyn WaitingRoomHarness) {
+pub async fn an_emptied_store_keeps_the_rules_it_received(harness: &dyn WaitingRoomHarness) {
     let room = opened(harness, Rules::at(10)).await;
     let change = RuleChange { rate: Some(3), closed: Some(true), ..RuleChange::default() };
     let rules = room.rule(&show(), change).await.expect("ruled");
     let room = harness.emptied(room).await;
-    // As a gateway does it that has seen the rules in its last snapshot.
+    // As a gateway does that has seen the rules in its last snapshot.
     assert_eq!(room.open(&show(), rules).await.expect("opened"), rules);
     assert_eq!(room.tick(&show(), None).await.expect("ticked").snapshot.rules, rules);
 }
 
-/// One show's words are not another's.
-pub async fn what_the_operator_says_is_told_until_it_is_taken_back(harness: &dyn WaitingRoomHarness) {
+/// The notice of one show is not shown in another.
+pub async fn a_notice_is_shown_until_the_operator_removes_it(harness: &dyn WaitingRoomHarness) {
     let room = harness.room().await;
     let (show, other) = (show(), ShowId::parse("silent").expect("an id"));
     for show in [&show, &other] {
         room.open(show, Rules::at(10)).await.expect("an answer");
     }
     assert_eq!(room.notice(&show).await.expect("an answer"), None);
-    for words in ["곧 시작합니다", "We begin soon, \"thank you\"\n{}"] {
-        room.announce(&show, Some(words)).await.expect("an answer");
-        assert_eq!(room.notice(&show).await.expect("an answer").as_deref(), Some(words));
+    for notice in ["곧 시작합니다", "We begin soon, \"thank you\"\n{}"] {
+        room.announce(&show, Some(notice)).await.expect("an answer");
+        assert_eq!(room.notice(&show).await.expect("an answer").as_deref(), Some(notice));
     }
     assert_eq!(room.notice(&other).await.expect("an answer"), None);
     room.announce(&show, None).await.expect("an answer");

@@ -1,28 +1,29 @@
-//! Technical failures, classified where they are seen: in the adapter.
+//! Technical failures, classified in the adapter, where they occur.
 
 use core::fmt;
 use std::error::Error;
 
-/// What a failure means for whoever asked.
+/// What a failure means for the caller.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum FaultClass {
-    /// Nobody answered: refused, reset, timed out, overloaded. It says nothing about the request, so a breaker counts it
-    /// and a retry does not count as an attempt while that breaker is open. The request may have been carried out.
+    /// No answer: refused, reset, timed out, overloaded. It says nothing about the request, so a
+    /// breaker counts it, and a retry does not count as an attempt while that breaker is open. The
+    /// request may have been carried out.
     Unavailable,
     /// An answer that may be different the next time.
     Transient,
-    /// Somebody else changed the rows first: load again and decide again.
+    /// Another writer changed the rows first: load and decide again.
     Conflict,
     /// The same request will always fail.
     Permanent,
 }
 
-/// A failure with its class, words for the operator, and its source.
+/// A failure: its class, a message for the operator, and its source.
 #[derive(Debug)]
 pub struct Fault {
     /// What it means for the caller.
     pub class: FaultClass,
-    /// What was being done and what went wrong, in one line, for the log.
+    /// What was being done and what failed, in one line, for the log.
     pub message: String,
     /// The error below, if there is one.
     pub source: Option<Box<dyn Error + Send + Sync>>,
@@ -34,29 +35,30 @@ impl Fault {
         Self { class, message: message.into(), source: None }
     }
 
-    /// Nobody answered.
+    /// No answer.
     pub fn unavailable(message: impl Into<String>) -> Self {
         Self::new(FaultClass::Unavailable, message)
     }
 
-    /// May work the next time.
+    /// The same request may work later.
     pub fn transient(message: impl Into<String>) -> Self {
         Self::new(FaultClass::Transient, message)
     }
 
-    /// Will never work.
+    /// The same request will never work.
     pub fn permanent(message: impl Into<String>) -> Self {
         Self::new(FaultClass::Permanent, message)
     }
 
-    /// The same failure with the error below it.
+    /// The same failure, with its cause.
     #[must_use]
     pub fn because(mut self, source: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
         self.source = Some(source.into());
         self
     }
 
-    /// The message and every error below it, joined by `: `. For logs and dead letters, never for callers.
+    /// The message and every error below it, joined by `: `. For logs and dead letters, never for
+    /// callers.
     pub fn chain(&self) -> String {
         let mut text = self.message.clone();
         let mut below: Option<&(dyn Error + 'static)> = self.source.as_deref().map(|e| e as _);
@@ -81,10 +83,10 @@ impl Error for Fault {
     }
 }
 
-/// A call ends in its answer, in the other side's typed no, or in a failure.
+/// A call ends in an answer, in a typed rejection by the peer, or in a failure.
 #[derive(Debug)]
 pub enum PortError<R> {
-    /// The other side understood and says no.
+    /// The peer understood the request and rejects it.
     Rejected(R),
     /// There was no usable answer.
     Failed(Fault),

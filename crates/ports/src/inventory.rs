@@ -9,19 +9,21 @@ use domain::money::Money;
 use domain::seat::SeatView;
 use domain::time::Timestamp;
 
-/// The only writer of stock. Every command is idempotent by its reservation: the same command again gives the same
-/// answer and changes nothing.
+/// The only writer of stock. Every command is idempotent by its reservation: the same command again
+/// gives the same answer and changes nothing.
 ///
-/// - `hold` takes all seats or none, until a point in time. Again → the same hold in its present state.
-/// - `commit` seals a hold; if it was released as expired or for a failed payment and the seats are free, it takes them
-///   again and seals them in one step. `Rejection::Expired` is final for that payment intent.
-/// - `release` gives the seats back. `Rejection::AlreadyCommitted` if commit came first; `Rejection::NotDue` for an
-///   expiry before its time.
+/// - `hold` takes all seats or none, until a point in time. Repeated, it returns the same hold in
+///   its present state.
+/// - `commit` seals a hold. If the hold was released as expired or for a failed payment and the
+///   seats are free, it takes them again and seals them in one step. `Rejection::Expired` is final
+///   for that payment intent.
+/// - `release` gives the seats back. `Rejection::AlreadyCommitted` if commit came first;
+///   `Rejection::NotDue` for an expiry before its time.
 #[async_trait]
 pub trait Inventory: Send + Sync + 'static {
     /// Takes seats for a reservation.
     async fn hold(&self, cx: &CallContext, command: HoldSeats) -> Result<Held, PortError<Rejection>>;
-    /// Makes the held seats the buyer's.
+    /// Sells the held seats to the buyer.
     async fn commit(&self, cx: &CallContext, command: CommitSeats)
     -> Result<Committed, PortError<Rejection>>;
     /// Gives the held seats back.
@@ -32,26 +34,26 @@ pub trait Inventory: Send + Sync + 'static {
     ) -> Result<Released, PortError<Rejection>>;
 }
 
-/// Take seats: either by name, or `quantity` of any in `section`.
+/// Takes seats: either by name, or `quantity` of any in `section`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct HoldSeats {
     /// Identity of the hold.
     pub reservation: ReservationId,
     /// The show.
     pub show: ShowId,
-    /// The section, for unnamed seats; may be left out if the show has one.
+    /// The section, for unnamed seats; may be absent if the show has only one.
     pub section: Option<SectionId>,
     /// The seats by name; empty for general admission.
     pub seats: Vec<SeatId>,
     /// How many; 0 = as many as `seats`.
     pub quantity: u32,
-    /// Who holds.
+    /// The person who holds the seats.
     pub person: PersonId,
     /// When the hold is due.
     pub until: Timestamp,
 }
 
-/// Seal a hold. What the caller knows of seats and show is checked against the hold where given.
+/// Seals a hold. The given details of seats and show are checked against the hold.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CommitSeats {
     /// Identity of the hold.
@@ -62,13 +64,13 @@ pub struct CommitSeats {
     pub seats: Vec<SeatId>,
     /// How many, if known.
     pub quantity: Option<u32>,
-    /// The payment that paid.
+    /// The payment intent that paid.
     pub intent: Option<PaymentIntentId>,
-    /// Who holds, if known.
+    /// The person who holds the seats, if known.
     pub person: Option<PersonId>,
 }
 
-/// Give a hold back.
+/// Gives a hold back.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ReleaseSeats {
     /// Identity of the hold.
@@ -83,10 +85,10 @@ pub struct ReleaseSeats {
     pub cause: Option<ReleaseCause>,
 }
 
-/// A hold as its caller sees it. `state` tells a repeated call what became of it.
+/// A hold as its caller sees it. A repeated call reads in `state` how the hold ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Held {
-    /// The seats, with prices.
+    /// The seats with their prices.
     pub seats: Vec<SeatView>,
     /// Price of all seats together.
     pub total: Money,
@@ -103,7 +105,7 @@ pub enum HeldState {
     Live,
     /// They are sold to this order.
     Committed(OrderId),
-    /// They went back.
+    /// The seats were given back.
     Released(ReleaseCause),
 }
 
@@ -112,8 +114,8 @@ pub enum HeldState {
 pub struct Committed {
     /// The order.
     pub order: OrderId,
-    /// The seats that are sold; after a re-take of general admission not the ones that were held.
+    /// The seats sold; after a re-take of general admission they differ from the held ones.
     pub seats: Vec<SeatView>,
-    /// When.
+    /// When they were sold.
     pub at: Timestamp,
 }

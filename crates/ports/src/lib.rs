@@ -1,10 +1,11 @@
-//! What the services need from outside, as traits. The doc comment of a port is its contract, and the suite of the port in
-//! the crate `ports-contract` checks that an engine keeps it.
+//! What the services need from outside, as traits. The doc comment of a port is its contract, and
+//! the suite of the port in the crate `ports-contract` checks that an engine keeps it.
 //!
-//! Ports know no engine and no wire format. Time and entropy come through [`Clock`] and [`Entropy`], and every task is
-//! spawned through [`Tasks`], so that a simulator can run this code on one thread with a virtual clock and kill an
-//! instance at any await. Two more hooks are its own and cost nothing without it: [`probe`] counts the decisions that the
-//! services acted on, and [`plant`] holds known bugs, to show that it finds them.
+//! Ports know no engine and no wire format. Time and entropy come through [`Clock`] and
+//! [`Entropy`], and every task is spawned through [`Tasks`], so that a simulator can run this code
+//! on one thread with a virtual clock and kill an instance at any await. Two more hooks exist only
+//! for the simulator and cost nothing without it: [`probe`] counts the decisions that the services
+//! acted on, and [`plant`] holds known bugs that the simulator must find.
 
 pub mod backstop;
 pub mod clock;

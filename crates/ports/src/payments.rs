@@ -10,8 +10,8 @@ use std::sync::Arc;
 
 /// The payment provider.
 ///
-/// `cancel` voids what is not captured and refunds what is. It is keyed: the same intent again refunds nothing more
-/// (invariant M3) and gives the same answer.
+/// `cancel` voids an authorized payment and refunds a captured one. It has a key: the same intent
+/// again refunds nothing more (invariant M3) and gives the same answer.
 #[async_trait]
 pub trait Payments: Send + Sync + 'static {
     /// Reads a payment.
@@ -28,27 +28,27 @@ pub trait Payments: Send + Sync + 'static {
     ) -> Result<Cancelled, PortError<PaymentRejection>>;
 }
 
-/// Give the money back.
+/// Gives the money back.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CancelPayment {
-    /// Which payment.
+    /// The payment.
     pub intent: PaymentIntentId,
-    /// Why, for people.
+    /// The reason, for people.
     pub reason: Arc<str>,
-    /// The key under which it happens once.
+    /// The idempotency key: one refund per key.
     pub idempotency_key: Arc<str>,
 }
 
-/// What is known of a payment.
+/// What the provider knows of a payment.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PaymentView {
-    /// Which.
+    /// The payment.
     pub intent: PaymentIntentId,
-    /// What it pays for.
+    /// The reservation that it pays for.
     pub reservation: ReservationId,
-    /// Who pays.
+    /// The person who pays.
     pub person: Option<PersonId>,
-    /// Where it stands.
+    /// The state of the payment.
     pub status: Status,
     /// The price.
     pub amount: Option<Money>,
@@ -63,11 +63,11 @@ pub struct Cancelled {
     pub refunded: u64,
 }
 
-/// Why the provider says no.
+/// Why the provider refuses.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum PaymentRejection {
-    /// No payment of that id.
+    /// No payment has that id.
     NoSuchPayment,
-    /// The payment's state does not allow it; the words of the provider.
+    /// The payment's state does not allow it; the text is the provider's.
     Refused(String),
 }

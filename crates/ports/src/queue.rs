@@ -9,27 +9,32 @@ use std::sync::Arc;
 /// A queue of messages that are handed out under a lease and stay until they are deleted.
 ///
 /// # Contract (the documented behaviour of SQS)
-/// - **send** is durable when it answers. A batch has 1 to 10 entries; each has a result of its own. On a FIFO queue an
-///   entry carries `group` and `dedup_id`; one whose `dedup_id` was sent within the last 5 minutes is accepted, answered
-///   with the id of the first, and not stored again. On a standard queue an entry may be delayed up to 15 minutes; a FIFO
-///   queue delays no single message.
-/// - **receive** hands out up to `max` (1 to 10) messages, each under a new receipt, invisible to others for
-///   `visibility`. With nothing to hand out it waits up to `wait` and answers as soon as something arrives. The receive
-///   count of a message grows by one each time.
-/// - On a FIFO queue messages of a group come in the order they were sent. While one of a group is in flight no other
-///   receive gets messages of that group; one receive may get several of a group, in order.
-/// - A message that is not deleted before its lease ends becomes visible again, at its old place in its group.
-/// - **delete** removes a message. On a standard queue an older receipt of the same message works too; on a FIFO queue a
-///   receipt whose lease has ended is refused with a Permanent fault. Deleting what is gone succeeds.
-/// - **change_visibility** sets the lease to end that long from now (0 = at once; at most 12 hours). A receipt whose lease
-///   has ended, or whose message is gone, is refused with a Permanent fault.
-/// - With a redrive policy, a message whose receive count would exceed `max_receive_count` is moved to the dead-letter
-///   queue instead of being handed out.
+/// - **send** is durable when it answers. A batch has 1 to 10 entries; each has its own result. On
+///   a FIFO queue an entry carries `group` and `dedup_id`; an entry whose `dedup_id` was sent
+///   within the last 5 minutes is accepted, answered with the id of the first, and not stored
+///   again. On a standard queue an entry may be delayed up to 15 minutes; a FIFO queue delays no
+///   single message.
+/// - **receive** hands out up to `max` (1 to 10) messages, each under a new receipt, invisible to
+///   others for `visibility`. With nothing to hand out it waits up to `wait` and answers as soon as
+///   a message arrives. The receive count of a message grows by one each time.
+/// - On a FIFO queue messages of a group come in the order they were sent. While one of a group is
+///   in flight no other receive gets messages of that group; one receive may get several of a
+///   group, in order.
+/// - A message that is not deleted before its lease ends becomes visible again, at its old place in
+///   its group.
+/// - **delete** removes a message. On a standard queue an older receipt of the same message works
+///   too; on a FIFO queue a receipt whose lease has ended is refused with a Permanent fault.
+///   Deleting a message that is already gone succeeds.
+/// - **change_visibility** makes the lease end that long from now (0 = at once; at most 12 hours).
+///   A receipt whose lease has ended, or whose message is gone, is refused with a Permanent fault.
+/// - With a redrive policy, a message whose receive count would exceed `max_receive_count` is moved
+///   to the dead-letter queue instead of being handed out.
 ///
-/// **Cancellation:** a receive future must be run to its end; dropping it may orphan messages until their lease ends.
+/// **Cancellation:** a receive future must run to its end; dropping it may orphan messages until
+/// their lease ends.
 #[async_trait]
 pub trait Queue: Send + Sync + 'static {
-    /// What kind of queue this is.
+    /// Whether the queue is standard or FIFO.
     fn kind(&self) -> QueueKind;
     /// Sends 1 to 10 messages; results are in the order of the entries.
     async fn send(&self, entries: Vec<Outgoing>) -> Result<Vec<Result<Sent, Fault>>, Fault>;
@@ -42,9 +47,9 @@ pub trait Queue: Send + Sync + 'static {
         &self,
         entries: Vec<(Receipt, Duration)>,
     ) -> Result<Vec<Result<(), Fault>>, Fault>;
-    /// How many messages there are; approximate on real queues.
+    /// The number of messages; approximate on real queues.
     async fn depth(&self) -> Result<Depth, Fault>;
-    /// Where messages go that were received too often, if that is configured.
+    /// Where messages are moved that were received too often, if configured.
     async fn redrive_policy(&self) -> Result<Option<RedrivePolicy>, Fault>;
 }
 
@@ -62,11 +67,11 @@ pub enum QueueKind {
 pub struct Outgoing {
     /// The text.
     pub body: String,
-    /// The message group; required on FIFO. On a standard queue it is carried along and orders nothing.
+    /// The message group; required on FIFO. A standard queue carries it and orders nothing by it.
     pub group: Option<String>,
     /// The deduplication id; required on FIFO, ignored on standard.
     pub dedup_id: Option<String>,
-    /// How long it stays hidden at first; standard queues only, at most 15 minutes.
+    /// How long the message stays hidden at first; standard queues only, at most 15 minutes.
     pub delay: Duration,
     /// Named texts beside the body, at most 10.
     pub attributes: Vec<(String, String)>,
@@ -77,7 +82,8 @@ pub struct Outgoing {
 pub struct Sent {
     /// The queue's id of the message.
     pub message_id: Arc<str>,
-    /// It was a repetition within the deduplication window. `None` where the engine does not say (SQS).
+    /// Whether it was a repetition within the deduplication window. `None` if the engine does not
+    /// say (SQS).
     pub deduplicated: Option<bool>,
 }
 
@@ -128,7 +134,7 @@ pub struct Depth {
     pub delayed: u64,
 }
 
-/// Where messages go that were received too often.
+/// Where messages are moved that were received too often.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RedrivePolicy {
     /// The name or ARN of the dead-letter queue.

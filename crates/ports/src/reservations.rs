@@ -6,10 +6,10 @@ use async_trait::async_trait;
 use domain::id::{OrderId, PaymentIntentId, PersonId, ReservationId, SeatId, ShowId};
 use domain::reservation::{End, Status};
 
-/// The keeper of reservations.
+/// The owner of reservations.
 ///
-/// `get` reads one. `end` brings one to its end: the same end again is answered as the first time; an end that
-/// the present status does not allow is [`EndRejection::Illegal`] and changes nothing.
+/// `get` reads one. `end` brings one to its end. The same end again gets the first answer; an end
+/// that the present status does not allow is [`EndRejection::Illegal`] and changes nothing.
 #[async_trait]
 pub trait Reservations: Send + Sync + 'static {
     /// Reads a reservation.
@@ -22,23 +22,24 @@ pub trait Reservations: Send + Sync + 'static {
     async fn end(&self, cx: &CallContext, command: EndReservation) -> Result<Ended, PortError<EndRejection>>;
 }
 
-/// Bring a reservation to its end.
+/// Brings a reservation to its end.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct EndReservation {
-    /// Which.
+    /// The reservation.
     pub id: ReservationId,
-    /// Where to.
+    /// The end.
     pub end: End,
-    /// The sender has moved the inventory already; otherwise the receiver does so before it records the status.
+    /// Whether the sender has moved the inventory already; if not, the receiver does so before it
+    /// records the status.
     pub inventory_settled: bool,
 }
 
-/// What the worker needs to know of a reservation; only `id` and `status` are sure to be there.
+/// What the worker needs to know of a reservation; only `id` and `status` are always present.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ReservationView {
-    /// Which.
+    /// The reservation.
     pub id: ReservationId,
-    /// Where it stands; `None` for a status that this program does not know.
+    /// Its status; `None` for a status that this program does not know.
     pub status: Option<Status>,
     /// The show.
     pub show: Option<ShowId>,
@@ -46,7 +47,7 @@ pub struct ReservationView {
     pub seats: Vec<SeatId>,
     /// How many.
     pub quantity: Option<u32>,
-    /// Who reserved.
+    /// The person who reserved.
     pub person: Option<PersonId>,
     /// The order, once confirmed.
     pub order: Option<OrderId>,
@@ -57,18 +58,19 @@ pub struct ReservationView {
 /// The answer to `end`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Ended {
-    /// The reservation afterwards, as far as the answer says. An answer without a body is fine: the status was reached.
+    /// The reservation afterwards, as far as the answer says. An answer without a body is fine: the
+    /// status was reached.
     pub reservation: Option<ReservationView>,
 }
 
-/// There is no reservation of that id.
+/// No reservation has that id.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct NoSuchReservation;
 
 /// Why a reservation is not brought to an end.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum EndRejection {
-    /// No reservation of that id.
+    /// No reservation has that id.
     NoSuchReservation,
     /// The present status does not allow it.
     Illegal {

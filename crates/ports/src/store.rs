@@ -1,4 +1,4 @@
-//! The store: rows of readable attributes under versions, committed in batches that happen whole or not at all.
+//! The store: rows of readable attributes with versions, committed in batches, whole or not at all.
 
 use crate::fault::Fault;
 use async_trait::async_trait;
@@ -8,25 +8,31 @@ use std::sync::Arc;
 /// One table.
 ///
 /// # Contract
-/// - A **row** lives under a partition and a sort key and has a version of at least 1. A write that names
-///   [`Expect::Absent`] gives version 1, one that names [`Expect::Version`]`(v)` gives `v + 1`.
-/// - **commit** takes 1 to 100 writes on different rows and applies all of them or none. It is refused as
-///   [`CommitError::Conflict`], naming the first write whose expectation does not hold, and then changed nothing. When it
-///   answers `Ok` the rows are durable. [`CommitError::Ambiguous`]: the rows may have been written; read and compare.
+/// - A **row** lives under a partition and a sort key and has a version of at least 1. A write that
+///   names [`Expect::Absent`] gives version 1, one that names [`Expect::Version`]`(v)` gives `v +
+///   1`.
+/// - **commit** takes 1 to 100 writes on different rows and applies all of them or none. It is
+///   refused as [`CommitError::Conflict`], naming the first write whose expectation does not hold,
+///   and then changed nothing. When it answers `Ok` the rows are durable.
+///   [`CommitError::Ambiguous`]: the rows may have been written; read and compare.
 /// - **get** and **list** see every commit that was answered before they were asked.
 /// - **list** gives the rows of a partition in the order of the bytes of their sort keys.
-/// - **due** gives index entries in ascending order of `(at, partition, sort)`. The index is eventually consistent: an entry
-///   may be missing for a while after its commit and may outlive its row for a while. Read the row again before acting.
-/// - **scan** gives every row that exists from before the scan to after it, once, in an order that the engine chooses.
+/// - **due** gives index entries in ascending order of `(at, partition, sort)`. The index is
+///   eventually consistent: an entry may be missing for a while after its commit and may outlive
+///   its row for a while. Read the row again before acting.
+/// - **scan** gives every row that exists from before the scan to after it, once, in an order that
+///   the engine chooses.
 ///
-/// Row size is at most 400 KB, a partition or sort key at most 1 KB, an index name is one of a small fixed set.
+/// Row size is at most 400 KB, a partition or sort key at most 1 KB, an index name is one of a
+/// small fixed set.
 #[async_trait]
 pub trait Store: Send + Sync + 'static {
     /// Reads rows; the answers are in the order of the keys. Up to 100 keys.
     async fn get(&self, keys: &[Key]) -> Result<Vec<Option<Row>>, Fault>;
     /// Reads up to `limit` rows of a partition with a sort key after `after`.
     async fn list(&self, partition: &str, after: Option<&str>, limit: usize) -> Result<Vec<Row>, Fault>;
-    /// Reads up to `limit` entries of one shard of an index, with `after < (at, key)` and `at <= until`.
+    /// Reads up to `limit` entries of one shard of an index, with `after < (at, key)` and `at <=
+    /// until`.
     async fn due(
         &self,
         index: &'static str,
@@ -37,16 +43,16 @@ pub trait Store: Send + Sync + 'static {
     ) -> Result<Vec<Entry>, Fault>;
     /// Applies all writes or none.
     async fn commit(&self, writes: Vec<Write>) -> Result<(), CommitError>;
-    /// Reads the whole table, `limit` rows a page, starting behind `after`.
+    /// Reads the whole table, `limit` rows a page, starting after `after`.
     async fn scan(&self, after: Option<&Key>, limit: usize) -> Result<Vec<Row>, Fault>;
 }
 
-/// Where a row lives.
+/// The key of a row.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Key {
-    /// Rows of one partition are together and are listed in order.
+    /// Rows of one partition are stored together and listed in order.
     pub partition: Arc<str>,
-    /// The place within the partition.
+    /// The position within the partition.
     pub sort: Arc<str>,
 }
 
@@ -60,7 +66,7 @@ impl Key {
 /// A row as it is stored.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Row {
-    /// Where it lives.
+    /// Its key.
     pub key: Key,
     /// Grows by one with each write.
     pub version: u64,
@@ -71,29 +77,29 @@ pub struct Row {
 /// One write of a commit.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Write {
-    /// Writes a row. Index entries that the row had and that are not named again disappear.
+    /// Writes a row. Index entries that the row had and that this write does not name are removed.
     Put {
-        /// Where.
+        /// The row's key.
         key: Key,
-        /// What must be there before: `Absent` or `Version`.
+        /// The required state before: `Absent` or `Version`.
         expect: Expect,
         /// The whole content.
         attributes: Attributes,
-        /// The index entries of the row from now on, at most one an index.
+        /// The index entries of the row after this write, at most one per index.
         indexes: Vec<IndexEntry>,
     },
     /// Removes a row and its index entries.
     Delete {
-        /// Where.
+        /// The row's key.
         key: Key,
-        /// What must be there before; `Any` also when nothing is.
+        /// The required state before; `Any` holds even if there is no row.
         expect: Expect,
     },
     /// Writes nothing, but the commit only happens if the expectation holds.
     Check {
-        /// Where.
+        /// The row's key.
         key: Key,
-        /// What must be there.
+        /// The required state.
         expect: Expect,
     },
 }
@@ -107,25 +113,25 @@ impl Write {
     }
 }
 
-/// What must be at a key for a commit to happen.
+/// The state of a key that a commit requires.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Expect {
     /// No row.
     Absent,
     /// The row at this version.
     Version(u64),
-    /// Anything; for deletes only.
+    /// Any state; for deletes only.
     Any,
 }
 
 impl Expect {
-    /// The expectation that nothing changed since a read that gave this version; 0 = there was no row.
+    /// Requires that nothing changed since a read that gave this version; 0 = there was no row.
     pub const fn unchanged(version: u64) -> Self {
         if version == 0 { Self::Absent } else { Self::Version(version) }
     }
 }
 
-/// Puts a row into an index under a time.
+/// Puts a row into an index, ordered by a time.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct IndexEntry {
     /// The name of the index.
@@ -136,7 +142,7 @@ pub struct IndexEntry {
     pub at: Timestamp,
 }
 
-/// An index entry as it is found.
+/// An index entry as it is read.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Entry {
     /// The time that orders it.
@@ -145,7 +151,7 @@ pub struct Entry {
     pub key: Key,
 }
 
-/// Named values, few enough to be searched in order.
+/// Named values, few enough for a linear search.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Attributes(pub Vec<(&'static str, Value)>);
 
@@ -154,26 +160,26 @@ pub struct Attributes(pub Vec<(&'static str, Value)>);
 pub enum Value {
     /// A text.
     Text(Arc<str>),
-    /// A whole number.
+    /// An integer.
     Number(i64),
-    /// Yes or no.
+    /// A boolean.
     Flag(bool),
     /// A list of texts.
     Texts(Vec<Arc<str>>),
 }
 
 impl Attributes {
-    /// No attributes yet.
+    /// No attributes.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// No attributes yet, and room for so many.
+    /// No attributes, with room for that many.
     pub fn with_room(attributes: usize) -> Self {
         Self(Vec::with_capacity(attributes))
     }
 
-    /// With one more attribute; the name must not be there yet.
+    /// Adds an attribute; the name must be new.
     #[must_use]
     pub fn with(mut self, name: &'static str, value: impl Into<Value>) -> Self {
         debug_assert!(self.get(name).is_none(), "attribute {name} twice");
@@ -181,7 +187,7 @@ impl Attributes {
         self
     }
 
-    /// With one more attribute if there is a value.
+    /// Adds an attribute if there is a value.
     #[must_use]
     pub fn with_some(self, name: &'static str, value: Option<impl Into<Value>>) -> Self {
         match value {
@@ -252,7 +258,7 @@ impl From<Arc<str>> for Value {
 }
 
 impl From<u64> for Value {
-    /// Numbers beyond `i64::MAX` stay at it.
+    /// Numbers beyond `i64::MAX` are stored as `i64::MAX`.
     fn from(number: u64) -> Self {
         Self::Number(i64::try_from(number).unwrap_or(i64::MAX))
     }
@@ -282,16 +288,16 @@ impl From<Vec<Arc<str>>> for Value {
     }
 }
 
-/// Why a commit did not happen, or may not have.
+/// Why a commit did not happen, or may not have happened.
 #[derive(Debug)]
 pub enum CommitError {
     /// The expectation of this write (its place in the commit) does not hold. Nothing was written.
     Conflict {
-        /// Place of the first such write.
+        /// Position of the first such write.
         at: usize,
     },
     /// Nothing was written.
     Failed(Fault),
-    /// The answer was lost: the rows may have been written, or may yet be.
+    /// The answer was lost: the rows may have been written, or may still be written.
     Ambiguous(Fault),
 }

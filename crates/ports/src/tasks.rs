@@ -1,5 +1,5 @@
-//! Every spawned task of an instance belongs to its [`Tasks`]: shutdown waits for them, and a simulated crash drops them
-//! all at whatever await they stand.
+//! Every spawned task of an instance belongs to its [`Tasks`]: shutdown waits for them, and a
+//! simulated crash drops them all at the await where they stand.
 
 use core::fmt;
 use core::pin::Pin;
@@ -10,8 +10,8 @@ use tokio_util::task::TaskTracker;
 
 /// An executor other than tokio's, such as a simulator's own.
 pub trait Spawn: Send + Sync + 'static {
-    /// Takes a task over, to poll it until it is ready or to drop it where it stands. It must not be polled in here: whoever
-    /// spawns may hold a lock.
+    /// Takes a task over, and polls it until it is ready or drops it at an await. It must not poll
+    /// the task in this call: the caller may hold a lock.
     fn spawn(&self, future: Pin<Box<dyn Future<Output = ()> + Send>>);
 }
 
@@ -35,13 +35,13 @@ impl Tasks {
         Self { apart: Some(runtime), ..Self::default() }
     }
 
-    /// An empty set whose tasks all run where the spawner puts them, those of [`spawn_apart`](Self::spawn_apart) too.
-    /// A spawner that drops a task ends it as far as this set is concerned.
+    /// An empty set whose tasks all run on the spawner, including those of
+    /// [`spawn_apart`](Self::spawn_apart). A task that the spawner drops has ended for this set.
     pub fn on(spawner: Arc<dyn Spawn>) -> Self {
         Self { spawner: Some(spawner), ..Self::default() }
     }
 
-    /// Starts a task. Its result is not kept: it reports what it must by itself.
+    /// Starts a task. Its result is dropped: the task itself reports what it must.
     pub fn spawn(&self, future: impl Future<Output = ()> + Send + 'static) {
         let task = self.until_aborted(future);
         match &self.spawner {
@@ -53,8 +53,9 @@ impl Tasks {
         }
     }
 
-    /// Starts a task that must not wait in line behind requests: a timer that is promised within milliseconds. It has
-    /// threads of its own where the process gives it some, else it is a task as any other.
+    /// Starts a task that must not wait behind requests: a timer that is promised within
+    /// milliseconds. It runs on threads of its own if the process has some, else like any other
+    /// task.
     pub fn spawn_apart(&self, future: impl Future<Output = ()> + Send + 'static) {
         let Some(runtime) = &self.apart else { return self.spawn(future) };
         #[allow(clippy::disallowed_methods, reason = "the one place that spawns")]
@@ -66,14 +67,14 @@ impl Tasks {
         self.tracker.len()
     }
 
-    /// Waits until every task has ended. Tasks may still be spawned by the tasks that run.
+    /// Waits until every task has ended. Running tasks may still spawn others.
     pub async fn finished(&self) {
         self.tracker.close();
         self.tracker.wait().await;
     }
 
-    /// Drops every task at the await where it stands, as a crash would. Each is dropped when its executor comes to it next,
-    /// so a spawner that must have them gone at once drops them itself.
+    /// Drops every task at the await where it stands, as a crash would. Each is dropped when its
+    /// executor next polls it, so a spawner that needs them gone at once drops them itself.
     pub fn abort_all(&self) {
         self.abort.cancel();
     }
@@ -83,7 +84,8 @@ impl Tasks {
         F: Future<Output = ()> + Send + 'static,
     {
         let abort = self.abort.clone();
-        // In a box of its own, because each layer around a future keeps it twice: as what came in and as what is awaited.
+        // In a box of its own, because each layer around a future keeps it twice: as an argument
+        // and as what it awaits.
         let future = Box::pin(future);
         async move {
             let _ = abort.run_until_cancelled_owned(future).await;
@@ -110,7 +112,7 @@ mod tests {
 
     type Task = Pin<Box<dyn Future<Output = ()> + Send>>;
 
-    /// Keeps what is spawned, to be polled by hand.
+    /// Keeps spawned tasks, to be polled by hand.
     #[derive(Default)]
     struct Kept(Mutex<Vec<Task>>);
 
@@ -127,7 +129,7 @@ mod tests {
         }
     }
 
-    /// No runtime of tokio is there, so a task that were spawned on one would panic.
+    /// There is no tokio runtime here, so spawning a task on one would panic.
     #[test]
     fn tasks_on_a_spawner_run_where_it_polls_them_and_count_until_they_end() {
         let kept = Arc::new(Kept::default());

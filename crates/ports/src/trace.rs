@@ -3,16 +3,17 @@
 use core::time::Duration;
 use std::sync::Arc;
 
-/// The trace that work belongs to, passed on as it came.
+/// The trace that a piece of work belongs to, passed on unchanged.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Trace {
-    /// The id as people see it in logs; usually 32 hexadecimal digits, but anything the sender wrote.
+    /// The id that people see in logs; usually 32 hexadecimal digits, but a sender may write
+    /// anything.
     pub trace_id: Option<Arc<str>>,
     /// The W3C `traceparent`, if there is a well-formed one.
     pub traceparent: Option<Arc<str>>,
 }
 
-/// The frame of one call to a peer.
+/// The context of one call to a peer.
 #[derive(Debug, Clone, Default)]
 pub struct CallContext {
     /// The trace to pass on.

@@ -1,4 +1,4 @@
-//! The waiting room's store: one line of people for each show, run once for all gateways.
+//! The waiting room's store: one line of people for each show, shared by all gateways.
 
 use crate::fault::{Fault, PortError};
 use async_trait::async_trait;
@@ -6,53 +6,58 @@ use domain::id::ShowId;
 use domain::time::Timestamp;
 use domain::waiting_room::{Refusal, RuleChange, Rules, Snapshot, Standing, Ticket};
 
-/// Signs of life in one call of [`WaitingRoomStore::beat`], at most.
+/// The largest number of signs of life in one call of [`WaitingRoomStore::beat`].
 pub const BEATS_MAX: usize = 500;
 
-/// Bytes of what the operator says to those who wait, at most.
+/// The largest operator's notice, in bytes.
 pub const NOTICE_BYTES_MAX: usize = 1_000;
 
-/// Bytes of a person's key, at most.
+/// The largest key of a person, in bytes.
 pub const KEY_BYTES_MAX: usize = 256;
 
 /// Lines of people.
 ///
 /// # Contract
-/// - Each line is a [`Line`](domain::waiting_room::Line): what it says of a command is what the store answers. Every method
-///   is one atomic step, decided by the clock of the store, and its cost does not grow with the line (it may
-///   grow with the logarithm of its length).
-/// - A store may lose what came last, or everything. It notices that by itself, before it gives a number or a pass, and goes
-///   on as [`Line::lost`](domain::waiting_room::Line::lost) or [`Line::new`](domain::waiting_room::Line::new) say, with the
-///   rules that it was last told here. The incarnation of its snapshots is another one then.
-/// - A call that ends in a [`Fault`] may have had its effect. Each may be done again: `join` gives the same ticket, `enter` the
-///   same pass.
-/// - Shows share nothing. A show that was not opened is [`FaultClass::Permanent`](crate::FaultClass::Permanent).
+/// - Each line is a [`Line`](domain::waiting_room::Line): the store answers a command as `Line`
+///   does. Every method is one atomic step, decided by the clock of the store, and its cost does
+///   not grow with the line (it may grow with the logarithm of its length).
+/// - A store may lose its last writes, or everything. It notices that by itself, before it gives a
+///   number or a pass, and continues as [`Line::lost`](domain::waiting_room::Line::lost) or
+///   [`Line::new`](domain::waiting_room::Line::new) say, with the rules that it last received here.
+///   The incarnation of its snapshots is then a different one.
+/// - A call that ends in a [`Fault`] may have had its effect. Each may be repeated: `join` gives
+///   the same ticket, `enter` the same pass.
+/// - Shows share nothing. A show that was not opened is
+///   [`FaultClass::Permanent`](crate::FaultClass::Permanent).
 #[async_trait]
 pub trait WaitingRoomStore: Send + Sync + 'static {
-    /// Begins the line of a show with these rules. A line that there is keeps its own; the answer is what holds.
+    /// Begins the line of a show with these rules. An existing line keeps its rules; returns the
+    /// rules in force.
     async fn open(&self, show: &ShowId, rules: Rules) -> Result<Rules, Fault>;
-    /// The rules of a line that there is, opened by anybody; nothing is changed by it.
+    /// The rules of an existing line, whichever gateway opened it; changes nothing.
     async fn find(&self, show: &ShowId) -> Result<Option<Rules>, Fault>;
-    /// A place for a person, whose key is 1 to [`KEY_BYTES_MAX`] bytes: a new one, or the one that they have.
+    /// A place for a person, whose key is 1 to [`KEY_BYTES_MAX`] bytes: a new place, or the one
+    /// that they already have.
     async fn join(&self, show: &ShowId, key: &str) -> Result<Ticket, PortError<Refusal>>;
-    /// Signs of life, 1 to [`BEATS_MAX`]: where each stands, in the order of the tickets.
+    /// Signs of life, 1 to [`BEATS_MAX`]: the standing of each ticket, in the order of the tickets.
     async fn beat(&self, show: &ShowId, tickets: &[Ticket]) -> Result<Dated<Vec<Standing>>, Fault>;
-    /// Turns a turn into a pass: [`Standing::Entered`], or where they stand instead.
+    /// Exchanges a turn for a pass: [`Standing::Entered`], or the present standing instead.
     async fn enter(&self, show: &ShowId, ticket: &Ticket) -> Result<Dated<Standing>, Fault>;
-    /// Goes away for good: [`Standing::Left`], or where they stood already.
+    /// Leaves for good: [`Standing::Left`], or the standing that the ticket already had.
     async fn leave(&self, show: &ShowId, ticket: &Ticket) -> Result<Standing, Fault>;
-    /// Lets time pass in the line, and tells what a gateway that has it at `since` (incarnation and version) does not know.
+    /// Lets time pass in the line, and returns what is new to a gateway that has the line at
+    /// `since` (incarnation and version).
     async fn tick(&self, show: &ShowId, since: Option<(u64, u64)>) -> Result<Ticked, Fault>;
-    /// Changes the rules, and tells what they are then.
+    /// Changes the rules, and returns the rules in force.
     async fn rule(&self, show: &ShowId, change: RuleChange) -> Result<Rules, Fault>;
-    /// What the operator says to those who wait, 1 to [`NOTICE_BYTES_MAX`]; `None` says nothing any more. It is not part of the
-    /// line: it may be lost.
+    /// Sets the operator's notice to those who wait, 1 to [`NOTICE_BYTES_MAX`] bytes; `None`
+    /// removes it. It is not part of the line: it may be lost.
     async fn announce(&self, show: &ShowId, notice: Option<&str>) -> Result<(), Fault>;
-    /// What [`announce`](Self::announce) said last.
+    /// The notice that [`announce`](Self::announce) last set.
     async fn notice(&self, show: &ShowId) -> Result<Option<String>, Fault>;
 }
 
-/// An answer, and what the store's clock said: times in it are times of that clock.
+/// An answer, and the time of the store's clock: times in the answer are times of that clock.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Dated<T> {
     /// When it was answered.

@@ -4,7 +4,7 @@ use core::time::Duration;
 const BODY: &str = r#"{"id":"evt_1","type":"payment.approved","source":"payment-sim-api","detail":{"reservation_id":"rsv_1"},
     "time":"2025-01-23T10:00:00.750Z","version":"1.0"}"#;
 
-fn of(body: &str) -> Outgoing {
+fn outgoing(body: &str) -> Outgoing {
     Outgoing { body: body.to_owned(), ..Outgoing::default() }
 }
 
@@ -14,7 +14,7 @@ fn permanent(outgoing: &Outgoing) -> bool {
 
 #[test]
 fn an_event_is_taken_apart() {
-    let (bytes, entry) = sized("bus", &of(BODY)).unwrap();
+    let (bytes, entry) = sized("bus", &outgoing(BODY)).unwrap();
     assert_eq!(entry.event_bus_name(), Some("bus"));
     assert_eq!(entry.source(), Some("payment-sim-api"));
     assert_eq!(entry.detail_type(), Some("payment.approved"));
@@ -25,20 +25,20 @@ fn an_event_is_taken_apart() {
 }
 
 #[test]
-fn what_a_bus_cannot_carry_is_refused_for_good() {
-    let delayed = Outgoing { delay: Duration::from_secs(1), ..of(BODY) };
+fn an_event_that_a_bus_cannot_carry_is_refused_as_permanent() {
+    let delayed = Outgoing { delay: Duration::from_secs(1), ..outgoing(BODY) };
     assert!(permanent(&delayed));
     for part in ["\"type\"", "\"source\"", "\"detail\"", "\"time\""] {
-        assert!(permanent(&of(&BODY.replace(part, "\"other\""))), "without {part}");
+        assert!(permanent(&outgoing(&BODY.replace(part, "\"other\""))), "without {part}");
     }
-    assert!(permanent(&of("not JSON")));
-    assert!(permanent(&of(&BODY.replace("2025-01-23", "yesterday"))));
+    assert!(permanent(&outgoing("not JSON")));
+    assert!(permanent(&outgoing(&BODY.replace("2025-01-23", "yesterday"))));
     let large = "x".repeat(MESSAGE_BYTES_MAX);
-    assert!(permanent(&of(&BODY.replace("rsv_1", &large))));
+    assert!(permanent(&outgoing(&BODY.replace("rsv_1", &large))));
 }
 
 #[test]
-fn the_trace_goes_along_however_it_came() {
+fn the_trace_is_sent_in_either_form() {
     let attribute = |name: &str, value: &str| (name.to_owned(), value.to_owned());
     let parent = attribute(TRACEPARENT, "00-5b8aa5a2d2c872e8321cf37308d69df2-051581bf3cb55c13-01");
     let made = "Root=1-5b8aa5a2-d2c872e8321cf37308d69df2;Parent=051581bf3cb55c13;Sampled=1";

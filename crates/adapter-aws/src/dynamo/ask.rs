@@ -1,4 +1,4 @@
-//! Calls that may simply be repeated: reads, and the few that make a table.
+//! Calls that may be repeated: reads, and the few that make a table.
 
 use super::backoff::Tries;
 use super::classify::{Verdict, classify};
@@ -7,7 +7,8 @@ use aws_sdk_dynamodb::error::{ProvideErrorMetadata, SdkError};
 use ports::{Clock, Entropy, FaultClass};
 use std::error::Error;
 
-/// A call that changes nothing, or nothing that a repetition would not change again: tried until it is answered for good.
+/// A call that changes nothing, or that may be repeated without effect: tried until the answer is
+/// final.
 pub(crate) async fn ask<T, E, F>(
     clock: &dyn Clock,
     entropy: &dyn Entropy,
@@ -19,10 +20,11 @@ where
 {
     let mut tries = Tries::begin(clock, entropy);
     loop {
-        // The SDK's futures are tens of kilobytes; they do not belong into those of every caller.
+        // The SDK's futures are tens of kilobytes; boxed, they do not grow the future of every
+        // caller.
         let refusal = match Box::pin(call()).await {
             Ok(answer) => return Ok(answer),
-            Err(error) => Refusal::of(error),
+            Err(error) => Refusal::from_error(error),
         };
         let class = match classify(&refusal) {
             Verdict::Again(class) => class,

@@ -1,16 +1,17 @@
-//! How often a call is tried, and how long it rests between tries: exponential with full jitter, so that callers who were
-//! refused together do not come back together.
+//! How often a call is tried, and how long it rests between tries: exponential with full jitter, so
+//! that callers that were refused together do not retry together.
 
 use core::time::Duration;
 use ports::{Clock, Entropy};
 
-/// Tries of one call. Seven rests of at most 25, 50, 100, 200, 400, 500 and 500 ms are 1.8 s at worst and half of it on
-/// average.
+/// Tries of one call. Seven rests of at most 25, 50, 100, 200, 400, 500 and 500 ms are 1.8 s at
+/// worst and half of it on average.
 pub(crate) const TRIES_MAX: u32 = 8;
 const REST_BASE: Duration = Duration::from_millis(25);
 const REST_MAX: Duration = Duration::from_millis(500);
-/// No try begins later than this after the first. It matters only where tries end by timeout: a write then lands, if at
-/// all, within this time and one more timeout, which the services count on when a seat is in doubt.
+/// No try begins later than this after the first. It matters only if tries end by timeout: a write
+/// then arrives, if at all, within this time plus one timeout. The services rely on that when a
+/// seat is in doubt.
 pub(crate) const TRY_FOR: Duration = Duration::from_secs(8);
 
 /// The tries of one call.
@@ -38,14 +39,14 @@ impl<'a> Tries<'a> {
         true
     }
 
-    /// The last try brought something: the count begins again.
+    /// The last try made progress: the count begins again.
     pub(crate) fn progressed(&mut self) {
         self.begun = self.clock.elapsed();
         self.made = 1;
     }
 }
 
-/// A rest after so many tries, drawn from zero to the full length.
+/// A rest after that many tries, drawn from zero to the full length.
 fn jittered(tries: u32, random: u64) -> Duration {
     let full = REST_BASE.saturating_mul(1 << (tries - 1).min(16)).min(REST_MAX);
     // The product is scaled down by the range of the random number, so it is below the full length.

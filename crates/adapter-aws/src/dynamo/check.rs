@@ -1,5 +1,5 @@
-//! Compares the table that is there with the one that is needed. Nothing is changed: a table in use belongs to whoever
-//! runs it, so the words say what to change.
+//! Compares the existing table with the needed one. Changes nothing: a table in use belongs to its
+//! operator, so the text says what to change.
 
 use super::ask::ask;
 use super::definition::{Keys, TableDefinition};
@@ -48,13 +48,13 @@ pub(crate) async fn describe(
     }
 }
 
-/// All that is wrong with the schema of a table, in one fault.
+/// Everything that is wrong with the schema of a table, in one fault.
 pub(crate) fn compare(needed: &TableDefinition, there: &TableDescription) -> Result<(), Fault> {
     let mut wrong = Vec::new();
     if !matches(&needed.keys, there.key_schema()) {
         wrong.push(format!(
             "its primary key is not {}: that cannot be changed, so name another table or make this one anew",
-            words(&needed.keys)
+            describe_keys(&needed.keys)
         ));
     }
     for index in &needed.indexes {
@@ -63,11 +63,11 @@ pub(crate) fn compare(needed: &TableDefinition, there: &TableDescription) -> Res
         match found {
             None => wrong.push(format!(
                 "the global secondary index {name} is missing: add it with {}, projection KEYS_ONLY",
-                words(&index.keys)
+                describe_keys(&index.keys)
             )),
             Some(found) if !matches(&index.keys, found.key_schema()) => wrong.push(format!(
                 "the global secondary index {name} has other keys: delete it and add it with {}",
-                words(&index.keys)
+                describe_keys(&index.keys)
             )),
             Some(_) => {}
         }
@@ -87,7 +87,7 @@ pub(crate) fn compare(needed: &TableDefinition, there: &TableDescription) -> Res
 
 /// The first part that cannot be used yet.
 pub(crate) fn unready(needed: &TableDefinition, there: &TableDescription) -> Option<String> {
-    // A table that is being updated serves.
+    // A table that is being updated serves requests.
     if !matches!(there.table_status(), None | Some(TableStatus::Active | TableStatus::Updating)) {
         return Some("the primary key".to_owned());
     }
@@ -109,6 +109,6 @@ fn matches(needed: &Keys, there: &[KeySchemaElement]) -> bool {
     part(KeyType::Hash) == Some(&*needed.partition) && part(KeyType::Range) == Some(&*needed.sort)
 }
 
-fn words(keys: &Keys) -> String {
+fn describe_keys(keys: &Keys) -> String {
     format!("partition key {} and sort key {}, both strings", keys.partition, keys.sort)
 }

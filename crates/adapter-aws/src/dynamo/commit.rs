@@ -1,15 +1,18 @@
-//! Commits: one conditional call for one write, one transaction for more, repeated until the outcome is known.
+//! Commits: one conditional call for one write, one transaction for more, repeated until the
+//! outcome is known.
 //!
-//! A single write is a whole `PutItem`, not an `UpdateItem`: it costs the same, and no attribute of the row before can stay
-//! behind. A single check is a consistent read. Whatever is refused shows the row that stood in its way.
+//! A single write is a whole `PutItem`, not an `UpdateItem`: it costs the same, and no attribute of
+//! the earlier row can remain. A single check is a consistent read. A refusal shows the row that
+//! was in the way.
 //!
-//! A try whose answer was lost is resolved by the next one. A transaction goes out again under its token, and the service
-//! says "done" if it was. A single put goes out again under its condition, which reads and writes at one instant: it is
-//! applied now, or refused with the row that is there, and that row's operation id tells whether it is ours. When no tries
-//! are left the row is read once more.
+//! The next try resolves a try whose answer was lost. A transaction is sent again under its token,
+//! and the service says "done" if it was applied. A single put is sent again under its condition,
+//! which reads and writes at one instant: it is applied now, or refused with the present row, whose
+//! operation id says whether it is ours. When no tries are left the row is read once more.
 //!
-//! A delete of anything has no condition to be refused by, so after a lost try it may remove a row that somebody made in
-//! between. That too is "anything"; the callers of it delete rows whose keys are used once.
+//! A delete with `Any` has no condition that could refuse it, so after a lost try it may remove a
+//! row that was created in between. That too is "any"; its callers delete rows whose keys are used
+//! once.
 
 use super::DynamoStore;
 use super::backoff::Tries;
@@ -29,8 +32,8 @@ use aws_sdk_dynamodb::types::{
 use ports::store::{CommitError, Expect, Write};
 use ports::{Fault, FaultClass};
 
-/// One call, ready to be sent any number of times. A copy of a request has its attributes in the same order, so a
-/// repeated transaction is the same to the last byte.
+/// One call, ready to be sent any number of times. A copy of a request has its attributes in the
+/// same order, so a repeated transaction is the same to the last byte.
 enum Request {
     Put(PutItemFluentBuilder),
     Delete(DeleteItemFluentBuilder),
@@ -40,7 +43,7 @@ enum Request {
 impl DynamoStore {
     /// Applies all writes or none.
     pub(super) async fn write(&self, writes: Vec<Write>) -> Result<(), CommitError> {
-        let mut plan = Plan::of(writes, self.operation_id(), self.indexes).map_err(CommitError::Failed)?;
+        let mut plan = Plan::new(writes, self.operation_id(), self.indexes).map_err(CommitError::Failed)?;
         if let [Step { key, expect, change: Change::Check }] = plan.steps.as_slice() {
             let rows = self.read_rows(core::slice::from_ref(key)).await.map_err(CommitError::Failed)?;
             let version = rows.into_iter().next().flatten().map_or(0, |row| row.version);
@@ -69,7 +72,7 @@ impl DynamoStore {
                     FaultClass::Unavailable
                 }
             };
-            tracing::debug!(table = &*self.table, code = refusal.code, lost, "a commit is tried again");
+            tracing::debug!(table = &*self.table, code = refusal.code, lost, "trying a commit again");
             if !tries.rest().await {
                 if lost && self.is_written(plan).await {
                     return Ok(());
@@ -96,7 +99,7 @@ impl DynamoStore {
             Meaning::Done => Ok(()),
             Meaning::Conflict => Err(CommitError::Conflict { at }),
             Meaning::Unclear => Err(CommitError::Ambiguous(Fault::transient(format!(
-                "the answer to a commit to the table {} was lost, and the row {:?} / {:?} no longer tells",
+                "the answer to a commit to the table {}  {:?} no longer tells/ {:?} no longer tells",
                 self.table, step.key.partition, step.key.sort
             )))),
         }
@@ -118,7 +121,8 @@ impl DynamoStore {
         Err(if lost { CommitError::Ambiguous(fault) } else { CommitError::Failed(fault) })
     }
 
-    /// Whether a row shows that the commit was applied. One row is enough: it happened whole or not at all.
+    /// Whether a row shows that the commit was applied. One row is enough: a commit is all or
+    /// nothing.
     async fn is_written(&self, plan: &Plan) -> bool {
         let mut puts = plan.steps.iter().filter(|step| matches!(step.change, Change::Put(_)));
         let Some(step) = puts.next() else { return false };
@@ -135,12 +139,12 @@ impl DynamoStore {
         }
     }
 
-    /// 32 hexadecimal digits: a name that no other commit has, and within the 36 characters of a token.
+    /// 32 hexadecimal digits: unique to this commit, and within the 36 characters of a token.
     fn operation_id(&self) -> String {
         format!("{:016x}{:016x}", self.entropy.next_u64(), self.entropy.next_u64())
     }
 
-    /// The call of a plan; the rows move into it.
+    /// Builds the call of a plan; the rows move into it.
     fn request(&self, plan: &mut Plan) -> Result<Request, BuildError> {
         let table = &*self.table;
         if let [step] = plan.steps.as_mut_slice() {
@@ -180,12 +184,12 @@ impl Request {
     /// Boxed: the SDK's futures are tens of kilobytes.
     async fn send(&self) -> Result<(), Refusal> {
         match self {
-            Self::Put(put) => Box::pin(put.clone().send()).await.map(drop).map_err(Refusal::of_put),
+            Self::Put(put) => Box::pin(put.clone().send()).await.map(drop).map_err(Refusal::from_put),
             Self::Delete(delete) => {
-                Box::pin(delete.clone().send()).await.map(drop).map_err(Refusal::of_delete)
+                Box::pin(delete.clone().send()).await.map(drop).map_err(Refusal::from_delete)
             }
             Self::Transaction(transaction) => {
-                Box::pin(transaction.clone().send()).await.map(drop).map_err(Refusal::of_transaction)
+                Box::pin(transaction.clone().send()).await.map(drop).map_err(Refusal::from_transaction)
             }
         }
     }
@@ -226,8 +230,8 @@ fn transact_item(table: &str, step: &mut Step) -> Result<TransactWriteItem, Buil
     .build())
 }
 
-/// An expectation as DynamoDB's condition on the one item of the write, the condition's values, and the wish to see the
-/// row that fails it.
+/// An expectation as DynamoDB's condition on the one item of the write, the condition's values, and
+/// the request to return the row that fails it.
 fn condition(expect: Expect) -> (Option<String>, Option<Item>, Option<ReturnValuesOnConditionCheckFailure>) {
     let old = Some(ReturnValuesOnConditionCheckFailure::AllOld);
     match expect {

@@ -1,5 +1,5 @@
-//! Makes a table if it is not there. Doing so again changes nothing: a table that is there is compared, and refused if it
-//! does not fit.
+//! Creates a table if it does not exist. Running it again changes nothing: an existing table is
+//! compared, and refused if it does not fit.
 
 use super::ask::ask;
 use super::check::{compare, describe, unready};
@@ -16,23 +16,23 @@ use aws_sdk_dynamodb::types::{
 use core::time::Duration;
 use ports::{Clock, Entropy, Fault};
 
-/// A table is there within seconds; an index of a table that had rows may take minutes.
+/// A table is ready within seconds; an index of a table with rows may take minutes.
 const LOOKS_MAX: u32 = 300;
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 
-/// Whether a table had to be made.
+/// Whether a table had to be created.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Created {
-    /// It was made.
+    /// It was created.
     Now,
-    /// It was there and fits.
+    /// It existed and fits.
     WasThere,
 }
 
 impl TableDefinition {
-    /// Makes the table with its indexes if it is not there, waits until it can be used, and turns the removal of expired
-    /// rows on. A table that is there is compared and not changed, but for that removal if it is off: then a run before
-    /// this one ended in between.
+    /// Creates the table with its indexes if it does not exist, waits until it is usable, and turns
+    /// the removal of expired rows on. An existing table is compared and not changed, except that
+    /// the removal is turned on if it is off: then an earlier run ended before that step.
     pub async fn create_if_absent(
         &self,
         client: &Client,
@@ -52,7 +52,7 @@ impl TableDefinition {
         Ok(created)
     }
 
-    /// Whether the table is there; one that is there and does not fit is an error.
+    /// Whether the table exists; an existing table that does not fit is an error.
     pub async fn is_there(
         &self,
         client: &Client,
@@ -76,7 +76,7 @@ impl TableDefinition {
         })?;
         match ask(clock, entropy, || request.clone().send()).await {
             Ok(_) => Ok(Created::Now),
-            // Somebody else made it meanwhile, or a try of ours whose answer was lost.
+            // Another process created it meanwhile, or a try of ours whose answer was lost.
             Err((_, refusal)) if refusal.is("ResourceInUseException") => Ok(Created::WasThere),
             Err((class, refusal)) => Err(fault("CreateTable", &self.name, class, refusal)),
         }
@@ -106,7 +106,7 @@ impl TableDefinition {
 
     async fn ready(&self, client: &Client, clock: &dyn Clock, entropy: &dyn Entropy) -> Result<(), Fault> {
         for _ in 0..LOOKS_MAX {
-            // A table that was just made may not be described for a moment.
+            // A table that was just created may not be described for a moment.
             if let Some(there) = describe(client, self, clock, entropy).await? {
                 compare(self, &there)?;
                 if unready(self, &there).is_none() {

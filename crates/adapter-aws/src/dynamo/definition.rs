@@ -1,22 +1,24 @@
-//! The table that a store needs, as a value: to be printed, made, or compared with what is there.
+//! The table that a store needs, as a value that can be printed, created, or compared with the
+//! existing table.
 
 use super::names::{EXPIRES, PARTITION, SORT, at_of, shard_of};
 use core::fmt;
 use serde_json::{Value, json};
 use std::sync::Arc;
 
-/// The table that a store needs. Every key is a text; the table is paid by request.
+/// The table that a store needs. Every key is a text; the table is paid per request.
 ///
-/// Displayed, it is the document that `aws dynamodb create-table --cli-input-json` takes.
+/// Its `Display` text is the document for `aws dynamodb create-table --cli-input-json`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TableDefinition {
     /// Name of the table.
     pub name: Arc<str>,
     /// Its primary key.
     pub keys: Keys,
-    /// Its global secondary indexes. Each is sparse, as only rows in it carry its keys, and holds keys only.
+    /// Its global secondary indexes. Each is sparse, because only rows in it carry its keys, and
+    /// holds keys only.
     pub indexes: Vec<IndexDefinition>,
-    /// The attribute after whose second DynamoDB may remove a row.
+    /// The attribute with the second after which DynamoDB may remove a row.
     pub expires: String,
 }
 
@@ -34,7 +36,7 @@ pub struct Keys {
 pub struct IndexDefinition {
     /// Name of the index.
     pub name: String,
-    /// Its keys: the shard, and the place within it.
+    /// Its keys: the shard, and the position within it.
     pub keys: Keys,
 }
 

@@ -1,4 +1,4 @@
-//! Faults in words that name what to change.
+//! Faults with messages that name what to change.
 
 use super::refusal::{Delivery, Refusal};
 use ports::{Fault, FaultClass};
@@ -15,7 +15,7 @@ pub(crate) fn fault(operation: &str, table: &str, class: FaultClass, refusal: Re
         Delivery::NotSent => format!(
             "{what}: the service cannot be reached; check AWS_REGION, AWS_ENDPOINT_URL_DYNAMODB and the network"
         ),
-        Delivery::Unknown => format!("{what}: the answer did not come"),
+        Delivery::Unknown => format!("{what}: no answer arrived"),
     };
     let fault = Fault::new(class, message);
     match refusal.source {

@@ -1,18 +1,20 @@
-//! The sort key of an index entry: one text whose bytes are ordered as `(at, partition, sort)` is.
+//! The sort key of an index entry: one text whose bytes sort as `(at, partition, sort)` does.
 //!
-//! Twenty digits of milliseconds, then partition and sort key, each behind two NULs. A NUL within the partition is followed
-//! by U+0001, so that a shorter partition is always ahead of those that begin with it. UTF-8 keeps the order of texts.
+//! It is twenty digits of milliseconds, then partition and sort key, each after two NULs. A NUL
+//! within the partition is followed by U+0001, so that a shorter partition always sorts before
+//! those that begin with it. UTF-8 keeps the order of texts.
 //!
-//! DynamoDB allows 1,024 bytes. What is longer is cut, and then several entries of one time may have one sort key, in an
-//! order that DynamoDB chooses. Readers look at the whole entry and read such a group to its end before they sort it, so
-//! cutting costs reading past the page where keys of about a kilobyte begin alike, and nothing else.
+//! DynamoDB allows 1,024 bytes. A longer key is cut, and then several entries of one time may share
+//! a sort key, in an order that DynamoDB chooses. Readers look at the whole entry and read such a
+//! group to its end before they sort it. So cutting only costs reading past the page where keys of
+//! about a kilobyte begin alike.
 
 use domain::time::Timestamp;
 use ports::store::{Entry, Key};
 
 /// Longest sort key of an item, in bytes.
 pub(crate) const SORT_BYTES_MAX: usize = 1_024;
-/// Ahead of every entry: times begin with a digit.
+/// Before every entry: times begin with a digit.
 pub(crate) const FIRST: &str = "0";
 
 const DIGITS: usize = 20;
@@ -25,7 +27,7 @@ pub(crate) fn sort_key(at: Timestamp, key: &Key) -> String {
 
 /// The last sort key that entries up to this time can have.
 pub(crate) fn last_of(until: Timestamp) -> String {
-    // A time is followed by NUL, which is below this.
+    // A NUL follows the time, and sorts below this.
     format!("{:0DIGITS$}\u{1}", until.as_millis())
 }
 
@@ -40,15 +42,15 @@ pub(crate) fn entry(sort_key: &str, key: Key) -> Option<Entry> {
     Some(Entry { at: Timestamp::from_millis(at), key })
 }
 
-/// Cuts to the limit without changing the order of any two texts, only making some equal.
+/// Cuts a text to the limit. It never changes the order of two texts, but may make some equal.
 fn cut(mut text: String) -> String {
     if text.len() <= SORT_BYTES_MAX {
         return text;
     }
     let end = text.floor_char_boundary(SORT_BYTES_MAX);
     text.truncate(end);
-    // A character that straddles the limit is longer, and so larger, than each that would fit: the largest that fits
-    // stands for it.
+    // A character across the limit is longer, and so larger, than each that would fit: the largest
+    // that fits replaces it.
     match SORT_BYTES_MAX - end {
         1 => text.push('\u{7F}'),
         2 => text.push('\u{7FF}'),
@@ -72,7 +74,7 @@ mod tests {
         sort_key(entry.at, &entry.key)
     }
 
-    /// Short texts of few characters, so that many begin alike; NUL and its escape are among them.
+    /// Short texts of few characters, so that many begin alike; they include NUL and its escape.
     fn texts() -> impl Strategy<Value = String> {
         proptest::collection::vec(
             prop_oneof![Just('\0'), Just('\u{1}'), Just('a'), Just('é'), Just('漢'), Just('🌮')],
@@ -97,7 +99,7 @@ mod tests {
         }
 
         #[test]
-        fn every_time_has_its_place(a: u64, b: u64) {
+        fn every_time_has_its_range(a: u64, b: u64) {
             let (a, b) = (entry_of(a, "p", "s"), entry_of(b, "p", "s"));
             prop_assert_eq!(key_of(&a).cmp(&key_of(&b)), a.cmp(&b));
             prop_assert_eq!(key_of(&a) <= last_of(b.at), a.at <= b.at);

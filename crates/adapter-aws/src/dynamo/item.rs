@@ -1,5 +1,5 @@
-//! Rows as items and back. Attributes keep their names and become DynamoDB's own types: text `S`, number `N`, flag `BOOL`,
-//! texts `L` of `S`.
+//! Rows as items and back. Attributes keep their names and become DynamoDB's own types: text `S`,
+//! number `N`, flag `BOOL`, texts `L` of `S`.
 
 use super::index::sort_key;
 use super::names::{self, OPERATION, PARTITION, SORT, VERSION, at_of, shard_of};
@@ -9,7 +9,7 @@ use ports::store::{Attributes, IndexEntry, Key, Row, Value};
 use std::collections::HashMap;
 use std::sync::Arc;
 
-/// An item as the SDK has it.
+/// An item in the SDK's form.
 pub(crate) type Item = HashMap<String, AttributeValue>;
 
 /// Largest item, in bytes.
@@ -20,7 +20,7 @@ pub(crate) fn key_item(key: &Key) -> Item {
     HashMap::from([(PARTITION.to_owned(), text(&key.partition)), (SORT.to_owned(), text(&key.sort))])
 }
 
-/// A row as it is to be written.
+/// The item of a row that will be written.
 pub(crate) fn encode(
     key: &Key,
     version: u64,
@@ -43,7 +43,7 @@ pub(crate) fn encode(
     item
 }
 
-/// The row of an item. Attributes come in the order of their names: an item has none of its own.
+/// The row of an item. Attributes are sorted by name: an item has no order of its own.
 pub(crate) fn decode(item: Item, indexes: &[&str]) -> Result<Row, Fault> {
     let key = key_of(&item)?;
     let damaged = |what: &str| {
@@ -65,12 +65,12 @@ pub(crate) fn decode(item: Item, indexes: &[&str]) -> Result<Row, Fault> {
     Ok(Row { key, version, attributes: Attributes(attributes) })
 }
 
-/// Where an item lives.
+/// The key of an item.
 pub(crate) fn key_of(item: &Item) -> Result<Key, Fault> {
     let part = |name: &str| item.get(name).and_then(|value| value.as_s().ok());
     match (part(PARTITION), part(SORT)) {
         (Some(partition), Some(sort)) => Ok(Key::new(partition.as_str(), sort.as_str())),
-        _ => Err(Fault::permanent("an item came without its key")),
+        _ => Err(Fault::permanent("an item without its key")),
     }
 }
 
@@ -79,12 +79,12 @@ pub(crate) fn version_of(item: &Item) -> Option<u64> {
     item.get(VERSION)?.as_n().ok()?.parse().ok()
 }
 
-/// The commit that wrote an item last.
+/// The id of the commit that wrote an item last.
 pub(crate) fn operation_of(item: &Item) -> Option<&str> {
     item.get(OPERATION)?.as_s().ok().map(String::as_str)
 }
 
-/// How large DynamoDB finds an item, rounded up where it documents an approximation.
+/// The size that DynamoDB counts for an item, rounded up where it documents an approximation.
 pub(crate) fn size(item: &Item) -> usize {
     item.iter().map(|(name, value)| name.len() + value_size(value)).sum()
 }
@@ -92,7 +92,7 @@ pub(crate) fn size(item: &Item) -> usize {
 fn value_size(value: &AttributeValue) -> usize {
     match value {
         AttributeValue::S(text) => text.len(),
-        // About a byte for two digits and one more; signs count.
+        // About a byte for two digits, plus one; signs count.
         AttributeValue::N(number) => number.len() / 2 + 2,
         AttributeValue::L(values) => 3 + values.iter().map(|value| 1 + value_size(value)).sum::<usize>(),
         _ => 1,

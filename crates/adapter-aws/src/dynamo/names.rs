@@ -1,8 +1,8 @@
-//! Names of attributes: those of this engine, and those of rows, which come back from the table as text and leave as
-//! `&'static str`.
+//! Names of attributes: those of this engine, and those of rows, which are read from the table as
+//! text and returned as `&'static str`.
 //!
-//! A name that was read is kept for ever, once a process and name. Their number is bounded, so that a table of somebody
-//! else cannot fill the memory.
+//! Each distinct name is kept forever, once per process. Their number is bounded, so that another
+//! program's table cannot fill the memory.
 
 use ports::Fault;
 use std::collections::BTreeSet;
@@ -14,10 +14,11 @@ pub(crate) const PARTITION: &str = "pk";
 pub(crate) const SORT: &str = "sk";
 /// Version of the row.
 pub(crate) const VERSION: &str = "v";
-/// Which commit wrote the row last.
+/// The id of the commit that wrote the row last.
 pub(crate) const OPERATION: &str = "op";
-/// Second of the Unix epoch after which DynamoDB may remove the item. A row asks for it by carrying a number of this name.
-/// The removal comes up to days late, so it is garbage collection only and no rule may depend on it.
+/// Second of the Unix epoch after which DynamoDB may remove the item. A row asks for it with a
+/// number of this name. The removal may be days late, so it is garbage collection only and no rule
+/// may depend on it.
 pub(crate) const EXPIRES: &str = "expires_at_sec";
 
 const SHARD_SUFFIX: &str = "_shard";
@@ -44,7 +45,7 @@ pub(crate) fn is_reserved(name: &str, indexes: &[&str]) -> bool {
         || indexes.iter().any(|index| matches!(name.strip_prefix(index), Some(SHARD_SUFFIX | AT_SUFFIX)))
 }
 
-/// The same name, for ever.
+/// The same name as `&'static str`.
 pub(crate) fn keep(name: &str) -> Result<&'static str, Fault> {
     if let Some(known) = KNOWN.read().unwrap_or_else(PoisonError::into_inner).get(name) {
         return Ok(known);

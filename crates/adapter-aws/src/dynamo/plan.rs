@@ -1,4 +1,5 @@
-//! A commit as it will be sent: checked against the limits that the service would refuse it by, its rows encoded once.
+//! A commit in the form in which it is sent: checked against the service's limits, its rows encoded
+//! once.
 
 use super::index::SORT_BYTES_MAX;
 use super::item::{self, ITEM_BYTES_MAX, Item};
@@ -11,11 +12,11 @@ use std::collections::BTreeSet;
 /// Longest partition key of an index, in bytes: DynamoDB's limit.
 const SHARD_BYTES_MAX: usize = 2_048;
 
-/// A commit as it will be sent.
+/// A commit in the form in which it is sent.
 pub(crate) struct Plan {
-    /// Names this commit: on the rows that it writes, and as the token of its transaction.
+    /// The commit's id: on the rows that it writes, and as the token of its transaction.
     pub(crate) operation: String,
-    /// Its writes, in the order in which they were given.
+    /// Its writes, in the given order.
     pub(crate) steps: Vec<Step>,
 }
 
@@ -26,7 +27,7 @@ pub(crate) struct Step {
     pub(crate) change: Change,
 }
 
-/// What a write does if its expectation holds.
+/// The effect of a write if its expectation holds.
 pub(crate) enum Change {
     Put(Item),
     Delete,
@@ -34,8 +35,8 @@ pub(crate) enum Change {
 }
 
 impl Plan {
-    /// Plans a commit; an error is for good.
-    pub(crate) fn of(writes: Vec<Write>, operation: String, indexes: &[&str]) -> Result<Self, Fault> {
+    /// Plans a commit; an error is permanent.
+    pub(crate) fn new(writes: Vec<Write>, operation: String, indexes: &[&str]) -> Result<Self, Fault> {
         let count = writes.len();
         if count == 0 || count > ROWS_PER_COMMIT_MAX {
             return Err(Fault::permanent(format!(
@@ -50,7 +51,7 @@ impl Plan {
     }
 }
 
-/// Whether a row can be there: DynamoDB has no empty keys, and the port no longer ones.
+/// Whether a row can have this key: DynamoDB has no empty keys, and the port no longer ones.
 pub(crate) fn can_exist(key: &Key) -> bool {
     can_be_key(&key.partition) && can_be_key(&key.sort)
 }
@@ -84,7 +85,7 @@ fn step(write: Write, operation: &str, indexes: &[&str]) -> Result<Step, Fault> 
             }
             Ok(Step { key, expect, change: Change::Put(item) })
         }
-        // Nothing to delete where nothing is: only the expectation is left of it.
+        // There is nothing to delete: only the expectation remains.
         Write::Delete { key, expect: Expect::Absent } => {
             Ok(Step { key, expect: Expect::Absent, change: Change::Check })
         }
@@ -96,7 +97,7 @@ fn step(write: Write, operation: &str, indexes: &[&str]) -> Result<Step, Fault> 
     }
 }
 
-/// Names that would be taken for something else in the table.
+/// Names that the table uses for something else.
 fn misnamed(attributes: &Attributes, entries: &[IndexEntry], indexes: &[&str]) -> Option<String> {
     for (place, (name, _)) in attributes.0.iter().enumerate() {
         if is_reserved(name, indexes) {
@@ -130,7 +131,7 @@ mod tests {
     const INDEXES: &[&str] = &["due"];
 
     fn refusal(write: Write) -> String {
-        let Err(fault) = Plan::of(vec![write], "o".to_owned(), INDEXES) else { panic!("it was planned") };
+        let Err(fault) = Plan::new(vec![write], "o".to_owned(), INDEXES) else { panic!("it was planned") };
         assert_eq!(fault.class, FaultClass::Permanent);
         fault.message
     }
@@ -164,7 +165,7 @@ mod tests {
     }
 
     #[test]
-    fn keys_that_cannot_be_and_expectations_that_say_nothing_are_refused() {
+    fn impossible_keys_and_empty_expectations_are_refused() {
         let long = "x".repeat(SORT_BYTES_MAX + 1);
         for (partition, sort) in [("", "s"), ("p", ""), (&*long, "s"), ("p", &*long)] {
             let key = Key::new(partition, sort);

@@ -1,5 +1,6 @@
-//! Reads. Rows are read consistently, the index as it is. A page of the service may end early, at a megabyte or because it
-//! was throttled; the port's pages end only where there is nothing more or where they are full.
+//! Reads. Rows are read consistently, the index eventually. A page of the service may end early, at
+//! a megabyte or when throttled; the port's pages end only when they are full or nothing more is
+//! left.
 
 use super::DynamoStore;
 use super::ask::ask;
@@ -17,9 +18,9 @@ use ports::store::{Entry, Key, Row};
 use std::collections::{BTreeMap, BTreeSet};
 use std::error::Error;
 
-/// Rows that one BatchGetItem takes.
+/// Rows in one BatchGetItem.
 const KEYS_MAX: usize = 100;
-/// Items asked of the service at once; a page of it ends at a megabyte in any case.
+/// Items asked of the service at once; its page ends at a megabyte in any case.
 const PAGE_MAX: usize = 1_000;
 
 impl DynamoStore {
@@ -34,7 +35,7 @@ impl DynamoStore {
             let item = if can_exist(key) { self.read_one(key).await? } else { None };
             return Ok(vec![item.map(|item| item::decode(item, self.indexes)).transpose()?]);
         }
-        // The service refuses a key twice, and one that cannot be.
+        // The service refuses a repeated key, and a key that cannot exist.
         let asked: BTreeSet<&Key> = keys.iter().filter(|key| can_exist(key)).collect();
         if asked.is_empty() {
             return Ok(vec![None; keys.len()]);
@@ -70,7 +71,7 @@ impl DynamoStore {
                 tries.progressed();
             }
             found.extend(items);
-            // What is over 16 MB or was throttled comes back unread.
+            // Rows over 16 MB or throttled ones are returned unread.
             let unread = answer.unprocessed_keys.as_mut().and_then(|tables| tables.remove(table));
             left = unread.map(|request| request.keys).unwrap_or_default();
             if left.is_empty() {
@@ -95,7 +96,7 @@ impl DynamoStore {
         if !can_be_key(partition) {
             return Ok(Vec::new());
         }
-        // Every sort key is behind the empty one.
+        // Every sort key comes after the empty one.
         let after = after.filter(|sort| !sort.is_empty());
         let mut query = self
             .client
@@ -126,7 +127,7 @@ impl DynamoStore {
 
     pub(super) async fn read_table(&self, after: Option<&Key>, limit: usize) -> Result<Vec<Row>, Fault> {
         let mut rows = Vec::new();
-        // The place of a key follows from the key alone, so the row it names may be gone.
+        // The position of a key follows from the key alone, so the row that it names may be gone.
         let mut start = after.map(key_item);
         while rows.len() < limit {
             let scan = self.client.scan().table_name(&*self.table).consistent_read(true);
@@ -191,7 +192,7 @@ impl DynamoStore {
                 break;
             }
         }
-        // In order already, but for entries that share a cut sort key.
+        // Sorted already, except for entries that share a cut sort key.
         found.sort_unstable();
         found.truncate(limit);
         Ok(found)

@@ -1,5 +1,6 @@
-//! An answer that is not a success, taken apart into what decides: whether it reached the service, what the service called
-//! it, and what stood in the way of a condition. From here on nothing knows the SDK's error types.
+//! An answer that is not a success, reduced to what decides: whether it reached the service, the
+//! service's name for the error, and the row that failed a condition. No other module knows the
+//! SDK's error types.
 
 use super::item::{Item, operation_of, version_of};
 use aws_credential_types::provider::error::CredentialsError;
@@ -15,23 +16,23 @@ type BoxError = Box<dyn Error + Send + Sync>;
 /// An answer that is not a success.
 #[derive(Debug, Default)]
 pub(crate) struct Refusal {
-    /// How far the request came.
+    /// How far the request got.
     pub(crate) delivery: Delivery,
     /// The service's name for the error.
     pub(crate) code: Option<String>,
     /// The HTTP status.
     pub(crate) status: Option<u16>,
-    /// The service's words.
+    /// The service's message.
     pub(crate) message: Option<String>,
     /// The row that failed the condition of a single write.
     pub(crate) found: Option<Found>,
     /// What happened to each write of a cancelled transaction, in their order.
     pub(crate) reasons: Vec<Reason>,
-    /// The SDK's error, where the service did not answer.
+    /// The SDK's error, if the service did not answer.
     pub(crate) source: Option<BoxError>,
 }
 
-/// How far a request came.
+/// How far a request got.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(crate) enum Delivery {
     /// The service answered it.
@@ -39,7 +40,7 @@ pub(crate) enum Delivery {
     Answered,
     /// There are no credentials to sign it with.
     Unsigned,
-    /// It never left: no connection, or credentials that did not come in time.
+    /// It was not sent: no connection, or no credentials in time.
     NotSent,
     /// It may have arrived, and may have been carried out.
     Unknown,
@@ -54,10 +55,10 @@ pub(crate) struct Found {
     pub(crate) operation: String,
 }
 
-/// What a cancelled transaction says of one of its writes.
+/// What a cancelled transaction reports for one of its writes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Reason {
-    /// `None` in letters if nothing was wrong with it.
+    /// The text `None` if nothing was wrong with it.
     pub(crate) code: String,
     /// The row, if its condition failed and there was one.
     pub(crate) found: Option<Found>,
@@ -65,7 +66,7 @@ pub(crate) struct Reason {
 
 impl Refusal {
     /// Any call's error.
-    pub(crate) fn of<E>(error: SdkError<E>) -> Self
+    pub(crate) fn from_error<E>(error: SdkError<E>) -> Self
     where
         E: ProvideErrorMetadata + Error + Send + Sync + 'static,
     {
@@ -85,27 +86,27 @@ impl Refusal {
     }
 
     /// The error of a single put.
-    pub(crate) fn of_put(error: SdkError<PutItemError>) -> Self {
+    pub(crate) fn from_put(error: SdkError<PutItemError>) -> Self {
         let found = match error.as_service_error() {
             Some(PutItemError::ConditionalCheckFailedException(failed)) => failed.item().and_then(found_in),
             _ => None,
         };
-        Self { found, ..Self::of(error) }
+        Self { found, ..Self::from_error(error) }
     }
 
     /// The error of a single delete.
-    pub(crate) fn of_delete(error: SdkError<DeleteItemError>) -> Self {
+    pub(crate) fn from_delete(error: SdkError<DeleteItemError>) -> Self {
         let found = match error.as_service_error() {
             Some(DeleteItemError::ConditionalCheckFailedException(failed)) => {
                 failed.item().and_then(found_in)
             }
             _ => None,
         };
-        Self { found, ..Self::of(error) }
+        Self { found, ..Self::from_error(error) }
     }
 
     /// The error of a transaction.
-    pub(crate) fn of_transaction(error: SdkError<TransactWriteItemsError>) -> Self {
+    pub(crate) fn from_transaction(error: SdkError<TransactWriteItemsError>) -> Self {
         let reasons = match error.as_service_error() {
             Some(TransactWriteItemsError::TransactionCanceledException(cancelled)) => cancelled
                 .cancellation_reasons()
@@ -117,17 +118,17 @@ impl Refusal {
                 .collect(),
             _ => Vec::new(),
         };
-        Self { reasons, ..Self::of(error) }
+        Self { reasons, ..Self::from_error(error) }
     }
 
-    /// Whether the service called it so.
+    /// Whether the service gave the error this name.
     pub(crate) fn is(&self, code: &str) -> bool {
         self.code.as_deref() == Some(code)
     }
 }
 
 fn found_in(item: &Item) -> Option<Found> {
-    // A row without operation was written by hand, in any case not by the commit that asks.
+    // A row without an operation was written by hand, in any case not by the commit that asks.
     Some(Found { version: version_of(item)?, operation: operation_of(item).unwrap_or_default().to_owned() })
 }
 
@@ -147,7 +148,8 @@ where
     if matches!(error, SdkError::ConstructionFailure(_)) {
         return Delivery::NotSent;
     }
-    // Refused, not resolved, or not connected in time: all of them before the first byte of the request.
+    // Refused, not resolved, or not connected in time: all of them before the first byte of the
+    // request.
     match find::<legacy::Error>(error) {
         Some(error) if error.is_connect() => Delivery::NotSent,
         _ => Delivery::Unknown,

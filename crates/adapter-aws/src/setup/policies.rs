@@ -1,11 +1,13 @@
-//! The permissions of each service, as documents for its role. Each has what the service calls and no more.
+//! The permissions of each service, as documents for its role. Each allows what the service calls
+//! and no more.
 
 use serde_json::{Value, json};
 
 /// A service, as far as its permissions go.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Role {
-    /// reservation-worker: consumes the queue, copies to the dead-letter queue, looks into that for operators.
+    /// reservation-worker: consumes the queue, copies to the dead-letter queue, reads that for
+    /// operators.
     Worker,
     /// reservation-api and payment-sim-api: one table, and events to the queue.
     Producer,
@@ -13,7 +15,8 @@ pub enum Role {
     Inventory,
 }
 
-/// The policy document of a role. `table` is the ARN of the service's table, for those that have one.
+/// The policy document of a role. `table` is the ARN of the service's table, for roles that have
+/// one.
 pub fn policy(role: Role, queue: &str, dead_letter_queue: &str, table: &str, bus: Option<&str>) -> Value {
     let allow = |sid: &str, actions: &[&str], resources: Value| json!({"Sid": sid, "Effect": "Allow", "Action": actions, "Resource": resources});
     let rows = || {
@@ -46,7 +49,7 @@ pub fn policy(role: Role, queue: &str, dead_letter_queue: &str, table: &str, bus
                 &["sqs:DeleteMessage", "sqs:GetQueueAttributes", "sqs:ReceiveMessage", "sqs:SendMessage"],
                 json!(dead_letter_queue),
             ),
-            // A redrive puts dead letters back.
+            // A redrive puts dead letters back into the queue.
             allow("PutBack", &["sqs:SendMessage"], json!(queue)),
         ],
         Role::Producer => {

@@ -13,7 +13,7 @@ use std::collections::HashMap;
 /// The longest that SQS keeps a message.
 const RETENTION: Duration = Duration::from_secs(14 * 24 * 3_600);
 
-/// A queue that should be there.
+/// A queue that should exist.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct QueueDefinition {
     /// Its name, without `.fifo`.
@@ -26,12 +26,12 @@ pub struct QueueDefinition {
     pub redrive: Option<(String, u32)>,
 }
 
-/// A queue that is there.
+/// An existing queue.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Queue {
-    /// Where it is called.
+    /// Its URL.
     pub url: QueueUrl,
-    /// How policies name it.
+    /// Its name in policies.
     pub arn: String,
 }
 
@@ -61,15 +61,17 @@ impl QueueDefinition {
         attributes
     }
 
-    /// Finds the queue or makes it. `None` where a dry run found none.
+    /// Finds the queue or makes it. `None` if a dry run found none.
     ///
     /// # Errors
-    /// When a queue of that name is otherwise, or AWS does not answer or refuses; the words say what to change.
+    ///
+    /// When a queue of that name has other settings, or AWS does not answer or refuses; the text
+    /// says what to change.
     pub async fn ensure(&self, aws: &Aws, mode: Mode) -> Result<(Done, Option<Queue>), Unusable> {
         let client = Client::new(aws.sdk());
         let unusable = |failure: Failure| {
             let allow = "sqs:GetQueueUrl, sqs:GetQueueAttributes and sqs:CreateQueue";
-            Unusable::of(&failure, "--prefix", allow, aws.region())
+            Unusable::from_failure(&failure, "--prefix", allow, aws.region())
         };
         if let Some(queue) = self.find(&client).await.map_err(unusable)? {
             self.compare(&client, &queue).await?;
@@ -81,7 +83,7 @@ impl QueueDefinition {
         let name = self.name();
         let call = client.create_queue().queue_name(&name);
         let call = call.set_attributes(Some(self.attributes().into_iter().collect()));
-        let failed = |error| Failure::of(&format!("sqs:CreateQueue {name}"), &error);
+        let failed = |error| Failure::from_sdk(&format!("sqs:CreateQueue {name}"), &error);
         call.send().await.map_err(failed).map_err(unusable)?;
         match self.find(&client).await.map_err(unusable)? {
             Some(queue) => Ok((Done::Made, Some(queue))),
@@ -91,16 +93,18 @@ impl QueueDefinition {
         }
     }
 
-    /// Removes the queue and what is in it.
+    /// Removes the queue and its messages.
     ///
     /// # Errors
+    ///
     /// When AWS does not answer or refuses.
     pub async fn remove(&self, aws: &Aws) -> Result<(), Unusable> {
         let client = Client::new(aws.sdk());
-        let unusable = |failure: Failure| Unusable::of(&failure, "--prefix", "sqs:DeleteQueue", aws.region());
+        let unusable =
+            |failure: Failure| Unusable::from_failure(&failure, "--prefix", "sqs:DeleteQueue", aws.region());
         if let Some(queue) = self.find(&client).await.map_err(unusable)? {
             let gone = client.delete_queue().queue_url(queue.url.as_str()).send().await;
-            let failed = |error| Failure::of(&format!("sqs:DeleteQueue {}", queue.url), &error);
+            let failed = |error| Failure::from_sdk(&format!("sqs:DeleteQueue {}", queue.url), &error);
             absent(gone.map_err(failed)).map_err(unusable)?;
         }
         Ok(())
@@ -109,7 +113,8 @@ impl QueueDefinition {
     async fn find(&self, client: &Client) -> Result<Option<Queue>, Failure> {
         let name = self.name();
         let found = client.get_queue_url().queue_name(&name).send().await;
-        let found = absent(found.map_err(|error| Failure::of(&format!("sqs:GetQueueUrl {name}"), &error)))?;
+        let found =
+            absent(found.map_err(|error| Failure::from_sdk(&format!("sqs:GetQueueUrl {name}"), &error)))?;
         let url = found.and_then(|found| found.queue_url).and_then(|url| url.parse::<QueueUrl>().ok());
         let Some(url) = url else { return Ok(None) };
         let attributes = attributes_of(client, &url, &[Name::QueueArn]).await?;
@@ -136,7 +141,7 @@ impl QueueDefinition {
         }
         let (name, differing) = (self.name(), differing.join("; "));
         Err(Unusable::Setting(format!(
-            "the queue {name} is there and otherwise: {differing}. Set its attributes, or give another --prefix"
+            "the queue {name} exists with other settings: {differing}. Set its attributes, or give another --prefix"
         )))
     }
 }
@@ -148,11 +153,13 @@ async fn attributes_of(
 ) -> Result<HashMap<Name, String>, Failure> {
     let call = client.get_queue_attributes().queue_url(url.as_str());
     let found = call.set_attribute_names(Some(names.to_vec())).send().await;
-    let found = found.map_err(|error| Failure::of(&format!("sqs:GetQueueAttributes of {url}"), &error))?;
+    let found =
+        found.map_err(|error| Failure::from_sdk(&format!("sqs:GetQueueAttributes of {url}"), &error))?;
     Ok(found.attributes.unwrap_or_default())
 }
 
-/// Policies are the same if they say the same, whatever the order, and whether a count is a number or a text.
+/// Policies are the same if they mean the same, in any order, and whether a count is a number or a
+/// text.
 fn same(wanted: &str, is: &str) -> bool {
     let policy = |text: &str| {
         let value: serde_json::Value = serde_json::from_str(text).ok()?;

@@ -1,4 +1,5 @@
-//! What a queue's URL and ARN say: its name, kind, account, region, and where to call it.
+//! What a queue's URL and ARN contain: its name, kind, account and region, and the endpoint to
+//! call.
 
 use core::fmt;
 use core::str::FromStr;
@@ -6,7 +7,8 @@ use ports::Fault;
 use ports::queue::{QueueKind, RedrivePolicy};
 use std::error::Error;
 
-/// The URL of a queue: `https://sqs.REGION.amazonaws.com/ACCOUNT/NAME`, or the same path at a local server.
+/// The URL of a queue: `https://sqs.REGION.amazonaws.com/ACCOUNT/NAME`, or the same path at a local
+/// server.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct QueueUrl {
     text: String,
@@ -15,7 +17,7 @@ pub struct QueueUrl {
     name: usize,
 }
 
-/// A text is not the URL of a queue.
+/// The text is not the URL of a queue.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct InvalidQueueUrl;
 
@@ -58,12 +60,12 @@ impl QueueUrl {
         &self.text[self.name..]
     }
 
-    /// FIFO if the name ends in `.fifo`, which SQS demands of FIFO queues and of no other.
+    /// FIFO if the name ends in `.fifo`, which SQS demands of FIFO queues and allows for no other.
     pub fn kind(&self) -> QueueKind {
         if self.name().ends_with(".fifo") { QueueKind::Fifo } else { QueueKind::Standard }
     }
 
-    /// The region that the host names, if it is one of AWS.
+    /// The region in the host name, if the host is one of AWS.
     pub fn region(&self) -> Option<&str> {
         let host = self.host();
         let rest = host.strip_suffix(".amazonaws.com").or_else(|| host.strip_suffix(".amazonaws.com.cn"))?;
@@ -71,7 +73,8 @@ impl QueueUrl {
         rest.strip_prefix("sqs.").or_else(|| rest.strip_suffix(".queue"))
     }
 
-    /// Where to call this queue: as the environment says, else a URL beyond AWS names its own server; `None`: at AWS.
+    /// The endpoint of this queue: the configured one, else the URL's own server if it is not AWS;
+    /// `None`: at AWS.
     pub(crate) fn endpoint<'u>(&'u self, configured: Option<&'u str>) -> Option<&'u str> {
         configured.or_else(|| (!self.is_aws()).then(|| &self.text[..self.origin]))
     }
@@ -143,7 +146,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_url_of_a_queue_is_refused() {
+    fn a_text_that_is_no_queue_url_is_refused() {
         for text in
             ["", "events", "http://host", "http://host/", "ftp://host/1/q", "http:///q", "https://h/1/a b"]
         {

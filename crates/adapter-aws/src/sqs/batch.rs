@@ -1,11 +1,11 @@
-//! Batches of up to ten entries, each with a result of its own (trap T8).
+//! Batches of up to ten entries, each with its own result (trap T-T8).
 
 use crate::fault::Kind;
 use aws_sdk_sqs::types::BatchResultErrorEntry;
 use domain::limits::QUEUE_BATCH_MAX;
 use ports::{Fault, FaultClass};
 
-/// An entry's id within its batch: its place.
+/// An entry's id within its batch: its position.
 pub(super) const fn id(place: usize) -> &'static str {
     const IDS: [&str; QUEUE_BATCH_MAX] = ["0", "1", "2", "3", "4", "5", "6", "7", "8", "9"];
     IDS[place]
@@ -20,7 +20,7 @@ pub(super) fn in_range(entries: usize) -> Result<(), Fault> {
     }
 }
 
-/// The results in the order of the entries. An entry that the answer leaves out has failed for now.
+/// The results in the order of the entries. An entry that the answer omits has failed for now.
 pub(super) fn results<T>(
     what: &str,
     count: usize,
@@ -47,9 +47,9 @@ fn place(id: &str) -> Option<usize> {
     id.parse().ok()
 }
 
-/// A code that we know says it best; otherwise SQS says whose fault it is.
+/// A known code decides; otherwise SQS says which side is at fault.
 fn refused(what: &str, entry: &BatchResultErrorEntry) -> Fault {
-    let class = match Kind::of_code(&entry.code) {
+    let class = match Kind::from_code(&entry.code) {
         Some(kind) => kind.class(),
         None if entry.sender_fault => FaultClass::Permanent,
         None => FaultClass::Transient,
@@ -78,7 +78,7 @@ mod tests {
     }
 
     #[test]
-    fn ids_of_nobody_are_passed_over() {
+    fn unknown_ids_are_ignored() {
         let results = results("x", 1, [("17".to_owned(), ()), ("x".to_owned(), ())], Vec::new());
         assert!(results[0].is_err());
     }

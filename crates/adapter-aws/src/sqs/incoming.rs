@@ -1,13 +1,14 @@
-//! A message of SQS as the port's.
+//! A message of SQS as a message of the port.
 
 use super::wire::Received;
 use domain::time::Timestamp;
 use ports::queue::{Message, Receipt};
 
-/// The name under which the trace header comes, beside the attributes of the sender.
+/// The name of the trace header, beside the attributes of the sender.
 pub(super) const TRACE_HEADER: &str = "AWSTraceHeader";
 
-/// `None` for what has no id, receipt or body, which no server sends: it could be neither handled nor settled.
+/// `None` for a message without id, receipt or body, which no server sends: it could be neither
+/// handled nor settled.
 pub(super) fn message(from: Received<'_>) -> Option<Message> {
     let system = from.attributes.unwrap_or_default();
     let sent_at = time(&system.sent_timestamp).unwrap_or_default();

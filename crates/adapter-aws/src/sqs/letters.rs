@@ -1,9 +1,10 @@
-//! Looking into a dead-letter queue, which SQS only allows by receiving.
+//! Reads a dead-letter queue, which SQS only allows by receiving.
 //!
-//! A sweep receives everything that can be received and keeps it under a lease, so what was seen is hidden from other
-//! consumers for up to a minute; whoever looks meanwhile is shown what is kept. Messages are ordered by the sweep that
-//! found them and then by SQS's sequence number (FIFO) or sent time. On a FIFO queue SQS shows at most ten of a group at a
-//! time: the next are found by a sweep after those were removed, and so come behind them.
+//! A sweep receives everything that can be received and keeps it under a lease, so the messages
+//! that it saw are hidden from other consumers for up to a minute; a caller that looks meanwhile
+//! sees the kept ones. Messages are ordered by the sweep that found them and then by SQS's sequence
+//! number (FIFO) or sent time. On a FIFO queue SQS shows at most ten of a group at a time: a sweep
+//! finds the next ones after those were removed, so they come after them.
 
 use super::wire::{self, ReceivedMessages};
 use super::{SYSTEM_ATTRIBUTES, SqsQueue, incoming};
@@ -15,11 +16,12 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use tokio::sync::Mutex;
 
-/// How long what was seen stays ours. A redrive that takes longer sweeps again.
+/// How long a sweep's messages stay ours. A redrive that takes longer sweeps again.
 const LEASE: Duration = Duration::from_secs(60);
-/// An answer without messages ends a sweep; it waits so long, because SQS may leave out messages when it is not asked to.
+/// An answer without messages ends a sweep. It waits this long, because SQS may omit messages from
+/// a receive that does not wait.
 const SWEEP_WAIT: Duration = Duration::from_secs(1);
-/// Messages that one sweep takes, at most.
+/// The most messages of one sweep.
 const SWEEP_MAX: usize = 20_000;
 
 /// The messages of a dead-letter queue, in order, as far as they were seen.
@@ -32,7 +34,8 @@ pub struct LetterBox {
 #[derive(Default)]
 struct Seen {
     letters: BTreeMap<Place, Letter>,
-    /// The places of all that were ever seen, of those too that are gone, so that browsing goes on behind them.
+    /// The positions of all messages ever seen, including removed ones, so that browsing continues
+    /// after them.
     places: BTreeMap<Arc<str>, Place>,
     sweeps: u64,
 }
@@ -46,15 +49,17 @@ struct Letter {
 }
 
 impl LetterBox {
-    /// Looks into `queue`.
+    /// Reads the dead-letter queue `queue`.
     pub fn new(queue: SqsQueue, clock: Arc<dyn Clock>) -> Self {
         Self { queue, clock, seen: Mutex::default() }
     }
 
-    /// Up to `limit` messages behind the one with the id `after`, from the first on without it.
+    /// Up to `limit` messages after the one with the id `after`; from the first if `after` is
+    /// `None`.
     ///
     /// # Errors
-    /// When the queue does not answer or refuses to be received from.
+    ///
+    /// When the queue does not answer or refuses a receive.
     pub async fn browse(&self, after: Option<&str>, limit: usize) -> Result<Vec<Message>, Fault> {
         let mut seen = self.seen.lock().await;
         let behind = after.and_then(|id| seen.places.get(id).cloned());
@@ -67,6 +72,7 @@ impl LetterBox {
     /// One message.
     ///
     /// # Errors
+    ///
     /// As [`browse`](Self::browse).
     pub async fn find(&self, id: &str) -> Result<Option<Message>, Fault> {
         let mut seen = self.seen.lock().await;
@@ -80,6 +86,7 @@ impl LetterBox {
     /// Removes a message. `false` if it is not there.
     ///
     /// # Errors
+    ///
     /// As [`browse`](Self::browse).
     pub async fn remove(&self, id: &str) -> Result<bool, Fault> {
         let mut seen = self.seen.lock().await;
@@ -115,7 +122,8 @@ impl LetterBox {
         ours.take(limit).map(|(_, letter)| letter.message.clone()).collect()
     }
 
-    /// Receives until nothing comes any more. What is not ours any longer and does not come again is gone.
+    /// Receives until no more messages come. A message that is no longer ours and is not received
+    /// again is gone.
     async fn sweep(&self, seen: &mut Seen) -> Result<(), Fault> {
         seen.sweeps += 1;
         let request = Receive { max: QUEUE_BATCH_MAX, wait: SWEEP_WAIT, visibility: Some(LEASE) };

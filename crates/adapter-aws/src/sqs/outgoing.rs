@@ -1,4 +1,4 @@
-//! Sending: the port's entries as those of SQS, in calls that SQS takes.
+//! Sending: the port's entries in SQS's form, in calls that SQS accepts.
 
 use super::incoming::TRACE_HEADER;
 use super::{SqsQueue, batch, seconds};
@@ -14,16 +14,16 @@ use ports::queue::{Outgoing, QueueKind, Sent};
 /// The longest delay of a message.
 const DELAY_MAX: Duration = Duration::from_secs(15 * 60);
 
-/// Entries that go in one call.
+/// Entries of one call.
 pub(super) struct Part {
     pub(super) entries: Vec<Outgoing>,
-    /// Entries in this part and all behind it.
+    /// Entries in this part and in all later parts.
     pub(super) left: usize,
     pub(super) is_last: bool,
 }
 
-/// SQS limits the bytes of a whole batch as it limits those of one message, so large entries go in calls of their own. An
-/// entry that is too large by itself is sent alone, to be refused alone.
+/// SQS limits the bytes of a whole batch like those of one message, so large entries go into calls
+/// of their own. An entry that is too large by itself is sent alone, so that it is refused alone.
 pub(super) fn parts(entries: Vec<Outgoing>) -> Vec<Part> {
     let mut parts: Vec<Vec<Outgoing>> = Vec::new();
     let (mut left, mut bytes) = (entries.len(), 0);
@@ -49,7 +49,7 @@ pub(super) fn parts(entries: Vec<Outgoing>) -> Vec<Part> {
     parts.collect()
 }
 
-/// As SQS counts: the body, and of each attribute its name, its type and its value.
+/// As SQS counts: the body, and the name, type and value of each attribute.
 fn size_of(entry: &Outgoing) -> usize {
     let attributes = entry.attributes.iter().map(|(name, value)| name.len() + "String".len() + value.len());
     entry.body.len() + attributes.sum::<usize>()
@@ -98,7 +98,8 @@ impl SqsQueue {
                     .message_group_id(group.ok_or_else(|| missing("message group"))?)
                     .message_deduplication_id(dedup_id.ok_or_else(|| missing("deduplication id"))?);
             }
-            // On a standard queue a group would only choose a tenant of SQS's fair queues, which a reservation is not.
+            // On a standard queue a group would only choose a tenant of SQS's fair queues, which a
+            // reservation is not.
             QueueKind::Standard if delay > DELAY_MAX => {
                 return Err(Fault::permanent("a message is delayed by at most 15 minutes"));
             }
@@ -126,14 +127,14 @@ impl SqsQueue {
 mod tests {
     use super::*;
 
-    fn of(bytes: usize) -> Outgoing {
+    fn entry_of(bytes: usize) -> Outgoing {
         Outgoing { body: "x".repeat(bytes), ..Outgoing::default() }
     }
 
     #[test]
     fn a_batch_is_cut_where_it_would_be_too_large() {
         let sizes = [100, MESSAGE_BYTES_MAX - 100, 1, MESSAGE_BYTES_MAX + 1, 5];
-        let parts = parts(sizes.map(of).into());
+        let parts = parts(sizes.map(entry_of).into());
         let shape: Vec<_> = parts.iter().map(|part| (part.entries.len(), part.left, part.is_last)).collect();
         assert_eq!(shape, [(2, 5, false), (1, 3, false), (1, 2, false), (1, 1, true)]);
     }

@@ -1,8 +1,9 @@
 //! Receiving and deleting, the two calls that every message costs, in SQS's JSON protocol.
 //!
-//! The SDK passes each call through endpoint rules, interceptors and a bag of configuration, which costs several times what
-//! the call itself does (docs/measurements.md). Here the SDK gives what must not be written twice: connections, TLS,
-//! credentials and signatures. Everything else about SQS still goes through its client.
+//! The SDK passes each call through endpoint rules, interceptors and a bag of configuration, which
+//! costs several times more than the call itself (docs/measurements.md). Here the SDK provides the
+//! parts that must not be written twice: connections, TLS, credentials and signatures. Everything
+//! else about SQS still uses its client.
 
 use crate::connect::Aws;
 use crate::fault::{Failure, Kind, chain};
@@ -29,25 +30,27 @@ use std::collections::BTreeMap;
 use std::time::SystemTime;
 
 const CONTENT_TYPE: &str = "application/x-amz-json-1.0";
-/// Of an error: the code of the older query protocol, which says more than the shape's name.
+/// Header of an error: the code of the older query protocol, which is more precise than the shape's
+/// name.
 const QUERY_ERROR: &str = "x-amzn-query-error";
-/// Of an error from in front of the service: its code.
+/// Header of an error from a proxy in front of the service: its code.
 const ERROR_TYPE: &str = "x-amzn-errortype";
 /// Shown in CloudTrail.
 const USER_AGENT: &str = concat!("traffic-tacos/", env!("CARGO_PKG_VERSION"));
 
-/// One queue's server, as this process calls it.
+/// The server of one queue, as this process calls it.
 #[derive(Debug)]
 pub(super) struct Wire {
     aws: Aws,
-    /// Absent where the configuration makes none; each call says so.
+    /// `Err` if the configuration gives no endpoint; each call then reports why.
     endpoint: Result<String, String>,
-    /// What the server's clock is ahead of ours, in milliseconds, learnt whenever it refuses something.
+    /// How far the server's clock is ahead of ours, in milliseconds, learnt whenever it refuses a
+    /// call.
     ahead_ms: AtomicI64,
 }
 
 impl Wire {
-    /// Calls SQS at `endpoint`, or without one where SQS is in this region.
+    /// Calls SQS at `endpoint`, or at the endpoint of this region.
     pub(super) fn new(aws: &Aws, endpoint: Option<&str>) -> Self {
         Self {
             aws: aws.clone(),
@@ -58,7 +61,7 @@ impl Wire {
 
     /// One attempt of one call: the answer's body.
     ///
-    /// `what` says in a failure what was being done.
+    /// `what` names the call in a failure.
     pub(super) async fn call(
         &self,
         what: impl Fn() -> String,
@@ -68,7 +71,7 @@ impl Wire {
     ) -> Result<Bytes, Failure> {
         let body = serde_json::to_vec(body)
             .map_err(|why| Failure::new(&what(), Kind::Refused, None, &why.to_string()))?;
-        #[allow(clippy::disallowed_methods, reason = "the answer comes in real time")]
+        #[allow(clippy::disallowed_methods, reason = "the answer arrives in real time")]
         match tokio::time::timeout(limit, self.exchange(&what, action, body)).await {
             Ok(answer) => answer,
             Err(_) => Err(Failure::late(&what())),
@@ -81,7 +84,7 @@ impl Wire {
         action: &str,
         body: Vec<u8>,
     ) -> Result<Bytes, Failure> {
-        let failed = |kind, told: &str| Failure::new(&what(), kind, None, told);
+        let failed = |kind, text: &str| Failure::new(&what(), kind, None, text);
         let endpoint = self.endpoint.as_deref().map_err(|why| failed(Kind::Refused, why))?;
         let keys = self.aws.keys().get().await.map_err(|why| failed(Kind::Credentials, &why))?;
         let mut request =
@@ -96,21 +99,22 @@ impl Wire {
         if (200..300).contains(&status) {
             return Ok(body);
         }
-        // Whoever answers so may be behind this connection only.
+        // Only the host behind this connection may be ill.
         if let (500.., Some(connection)) = (status, connection.get()) {
             connection.poison();
         }
-        // A signature may have been refused for a wrong clock, under any of several codes. What a cache says is not now.
+        // A signature may have been refused for a wrong clock, under any of several codes. A cached
+        // answer has an old date.
         if headers.get("age").is_none() {
             self.learn_the_time(headers.get("date"));
         }
         let (shape, message) = refusal(&body);
         let code = headers.get(QUERY_ERROR).and_then(|text| text.split(';').next()).map(str::to_owned);
         let code = code.or_else(|| headers.get(ERROR_TYPE).map(str::to_owned)).or(shape);
-        // `namespace#Name:http://…`, of which all but the name may be missing.
+        // `namespace#Name:http://…`; everything but the name may be missing.
         let code = code.as_deref().map(|code| code.rsplit('#').next().unwrap_or(code));
         let code = code.and_then(|code| code.split(':').next()).filter(|code| !code.is_empty());
-        let kind = code.and_then(Kind::of_code).unwrap_or_else(|| Kind::of_status(status));
+        let kind = code.and_then(Kind::from_code).unwrap_or_else(|| Kind::from_status(status));
         if matches!(kind, Kind::Expired | Kind::Credentials) {
             self.aws.keys().forget(&keys);
         }
@@ -160,16 +164,16 @@ impl Wire {
         if ahead < 0 { real_now() - by } else { real_now() + by }
     }
 
-    /// The next signature is made by the server's clock.
+    /// Makes the next signature use the server's clock.
     fn learn_the_time(&self, date: Option<&str>) {
-        let told = date.and_then(|date| DateTime::from_str(date, Format::HttpDate).ok());
-        let Some(told) = told.and_then(|told| told.to_millis().ok()) else { return };
+        let theirs = date.and_then(|date| DateTime::from_str(date, Format::HttpDate).ok());
+        let Some(theirs) = theirs.and_then(|theirs| theirs.to_millis().ok()) else { return };
         let ours = real_now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_millis() as i64;
-        self.ahead_ms.store(told - ours, Ordering::Relaxed);
+        self.ahead_ms.store(theirs - ours, Ordering::Relaxed);
     }
 }
 
-/// Where SQS is in this region, by the SDK's rules.
+/// The endpoint of SQS in this region, by the SDK's rules.
 fn endpoint_of_region(aws: &Aws) -> Result<String, String> {
     let params = Params::builder()
         .region(aws.region())
@@ -177,7 +181,7 @@ fn endpoint_of_region(aws: &Aws) -> Result<String, String> {
         .use_dual_stack(aws.sdk().use_dual_stack().unwrap_or_default())
         .build()
         .map_err(|why| why.to_string())?;
-    // The rules are code: the answer is there at once.
+    // The rules are code, so the answer is ready at once.
     let endpoint = DefaultResolver::new().resolve_endpoint(&params).now_or_never();
     match endpoint {
         Some(Ok(endpoint)) => Ok(endpoint.url().to_owned()),
@@ -193,7 +197,7 @@ fn slashed(mut endpoint: String) -> String {
     endpoint
 }
 
-/// What a receive asks for.
+/// The request of a receive.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "PascalCase")]
 pub(super) struct ReceiveMessage<'a> {
@@ -206,7 +210,7 @@ pub(super) struct ReceiveMessage<'a> {
     pub(super) message_system_attribute_names: &'a [&'a str],
 }
 
-/// What it brings.
+/// The answer to a receive.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub(super) struct ReceivedMessages<'a> {
@@ -214,7 +218,7 @@ pub(super) struct ReceivedMessages<'a> {
     pub(super) messages: Option<Vec<Received<'a>>>,
 }
 
-/// A message. What is missing or null is empty.
+/// A message. A missing or null field is empty.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub(super) struct Received<'a> {
@@ -229,7 +233,7 @@ pub(super) struct Received<'a> {
     pub(super) message_attributes: Option<BTreeMap<String, AttributeValue>>,
 }
 
-/// What SQS itself says of a message; numbers come as text.
+/// SQS's own attributes of a message; numbers come as text.
 #[derive(Debug, Default, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub(super) struct SystemAttributes<'a> {
@@ -247,14 +251,14 @@ pub(super) struct SystemAttributes<'a> {
     pub(super) trace_header: Option<String>,
 }
 
-/// The value of a sender's attribute; one that is no text has none.
+/// The value of a sender's attribute; an attribute that is no text has none.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub(super) struct AttributeValue {
     pub(super) string_value: Option<String>,
 }
 
-/// What a delete asks for.
+/// The request of a delete.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "PascalCase")]
 pub(super) struct DeleteMessageBatch<'a> {
@@ -270,7 +274,7 @@ pub(super) struct DeleteEntry<'a> {
     pub(super) receipt_handle: &'a str,
 }
 
-/// What became of each.
+/// The result of each delete.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub(super) struct Deleted {
@@ -278,7 +282,7 @@ pub(super) struct Deleted {
     pub(super) failed: Option<Vec<DeletedEntry>>,
 }
 
-/// One message; all but the id is of one that was not deleted.
+/// One message; only `id` is set if it was deleted.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub(super) struct DeletedEntry {
@@ -319,7 +323,7 @@ pub(super) fn read<'a, T: Deserialize<'a>>(what: &str, body: &'a [u8]) -> Result
     serde_json::from_slice(body).map_err(|why| Failure::new(what, Kind::Garbled, None, &why.to_string()))
 }
 
-/// The name and the words in the body of an error. From what is in front of SQS there may come anything.
+/// The name and the message in the body of an error. A proxy in front of SQS may send any body.
 fn refusal(body: &[u8]) -> (Option<String>, String) {
     let body: serde_json::Value = serde_json::from_slice(body).unwrap_or_default();
     let field = |names: &[&str]| names.iter().find_map(|name| body[*name].as_str()).map(str::to_owned);

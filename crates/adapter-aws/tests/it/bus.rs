@@ -30,7 +30,7 @@ fn rule(bus: &str, kinds: &[Kind]) -> RuleDefinition {
 }
 
 #[tokio::test]
-async fn an_event_comes_through_bus_and_rule_as_the_same_event() {
+async fn an_event_passes_bus_and_rule_unchanged() {
     let aws = ministack();
     let (queue, name) = (standard_queue(&aws).await, unique_name());
     let rule = rule(&name, &[Kind::Expired, Kind::Approved]);
@@ -38,7 +38,7 @@ async fn an_event_comes_through_bus_and_rule_as_the_same_event() {
     let bus = EventBus::new(&aws, &name);
     bus.check("EVENT_BUS_NAME").await.unwrap();
 
-    // One that the rule does not pass on, first: what comes behind it shows that it stayed away.
+    // First an event that the rule does not forward: the later ones show that it did not arrive.
     let sent = [failed("rsv_0"), event("rsv_1"), event("rsv_2")];
     let results = bus.publish(sent.iter().map(outgoing).collect()).await.unwrap();
     assert_eq!(results.len(), 3);
@@ -54,7 +54,8 @@ async fn an_event_comes_through_bus_and_rule_as_the_same_event() {
     }
     came.sort_by(|a, b| a.reservation.cmp(&b.reservation));
     for (came, sent) in came.iter().zip(&sent[1..]) {
-        // The envelope's own id applies. Its time would be the event's on AWS; MiniStack puts in the time of the call.
+        // The envelope's own id applies. Its time would be the event's on AWS; MiniStack writes the
+        // time of the call.
         let expected = Event { id: came.id.clone(), at: came.at, ..sent.clone() };
         assert_eq!(*came, expected);
     }
@@ -68,7 +69,7 @@ async fn each_entry_has_its_own_result() {
     use core::time::Duration;
     let bus = EventBus::new(&ministack(), "default");
     let delayed = Outgoing { delay: Duration::from_secs(1), ..outgoing(&event("rsv_1")) };
-    // Nobody but AWS may say that it is AWS; the server refuses it.
+    // Only AWS may use its own source; the server refuses it.
     let foreign = Event { source: "aws.events".into(), ..event("rsv_2") };
     let entries = vec![delayed, outgoing(&event("rsv_3")), outgoing(&foreign), outgoing(&event("rsv_4"))];
     let results = bus.publish(entries).await.unwrap();
@@ -101,7 +102,7 @@ async fn a_batch_of_none_or_eleven_is_refused() {
 }
 
 #[tokio::test]
-async fn a_bus_that_is_not_there_is_told_with_the_setting() {
+async fn a_missing_bus_is_reported_with_its_setting() {
     let bus = EventBus::new(&ministack(), &unique_name());
     match bus.check("EVENT_BUS_NAME").await {
         Err(Unusable::Setting(words)) => assert!(words.contains("EVENT_BUS_NAME"), "{words}"),
@@ -110,7 +111,7 @@ async fn a_bus_that_is_not_there_is_told_with_the_setting() {
 }
 
 #[tokio::test]
-async fn a_bus_that_nobody_answers_for_fails_the_call_and_not_the_events() {
+async fn a_bus_that_does_not_answer_fails_the_call_and_not_the_events() {
     let bus = EventBus::new(&Aws::local(NOWHERE, REGION), "default");
     assert!(matches!(bus.check("EVENT_BUS_NAME").await, Err(Unusable::Silent(_))));
     let fault = bus.publish(vec![outgoing(&event("rsv_1"))]).await.unwrap_err();

@@ -1,5 +1,5 @@
-//! The store on DynamoDB Local: the contract suite, what DynamoDB asks of a client besides, and answers that DynamoDB Local
-//! never gives, from a proxy in front of it.
+//! The store on DynamoDB Local: the contract suite, further demands of DynamoDB on a client, and
+//! answers that DynamoDB Local never gives, from a proxy in front of it.
 #![allow(clippy::unwrap_used, reason = "tests")]
 
 mod faults;
@@ -31,7 +31,8 @@ impl StoreHarness for Tables {
         Arc::new(opened(&self.local.client, &table))
     }
 
-    /// The service is not ours to restart, but a process that comes back to its table is: nothing may live in the store.
+    /// We cannot restart the service, but a process that opens its table again is a restart: no
+    /// state may live in the store.
     async fn reopen(&self, store: Arc<dyn Store>) -> Option<Arc<dyn Store>> {
         drop(store);
         let table = self.last.lock().unwrap().clone();

@@ -1,4 +1,4 @@
-//! What these tests stand on: a server, names that nobody has, queues, and a bounded wait for messages.
+//! The base of these tests: a server, unique names, queues, and a bounded wait for messages.
 #![allow(clippy::unwrap_used, reason = "tests")]
 
 use adapter_aws::setup::{Mode, Queue, QueueDefinition};
@@ -12,7 +12,7 @@ use ports::queue::{Message, QueueKind, Receive};
 use runtime::SystemEntropy;
 
 pub(crate) const REGION: &str = "ap-northeast-2";
-/// A port on which nobody listens: it is reserved.
+/// A reserved port on which nothing listens.
 pub(crate) const NOWHERE: &str = "http://127.0.0.1:1";
 /// Long polls of 5 s before a test gives up: a minute and a half.
 const POLLS_MAX: u32 = 18;
@@ -21,7 +21,7 @@ pub(crate) fn ministack() -> Aws {
     Aws::local(&engines::ministack(), REGION)
 }
 
-/// Engines outlive a run of the tests, so a number that begins at zero is not enough.
+/// Engines outlive a run of the tests, so a counter from zero is not enough.
 pub(crate) fn unique_name() -> String {
     format!("test-{:016x}", SystemEntropy::new().next_u64())
 }
@@ -30,14 +30,14 @@ pub(crate) fn definition(stem: &str, kind: QueueKind) -> QueueDefinition {
     QueueDefinition { stem: stem.to_owned(), kind, visibility: Duration::from_secs(60), redrive: None }
 }
 
-/// A standard queue of a name that nobody has.
+/// A standard queue with a unique name.
 pub(crate) async fn standard_queue(aws: &Aws) -> Queue {
     let definition = definition(&unique_name(), QueueKind::Standard);
     let (_, queue) = definition.ensure(aws, Mode::Make).await.unwrap();
     queue.unwrap()
 }
 
-/// Receives until there are so many messages.
+/// Receives until that many messages have arrived.
 pub(crate) async fn received(aws: &Aws, queue: &Queue, count: usize) -> Vec<Message> {
     use ports::Queue as _;
     let queue = SqsQueue::new(aws, &queue.url);

@@ -1,4 +1,5 @@
-//! The engines on AWS, against servers that other people wrote; `cargo xtask engines up` starts them.
+//! The engines on AWS, against servers that other people wrote; `cargo xtask engines up` starts
+//! them.
 
 mod bus;
 mod dynamo;

@@ -14,7 +14,7 @@ use runtime::SystemClock;
 const ROLE: &str = "arn:aws:iam::000000000000:role/scheduler";
 const QUEUE: &str = "arn:aws:sqs:ap-northeast-2:000000000000:events";
 const HOUR: Duration = Duration::from_secs(3_600);
-/// Looks a second apart before a test gives up.
+/// Checks, one per second, before a test fails.
 const LOOKS_MAX: u32 = 60;
 
 fn alarm(within: Duration) -> (Event, Alarm) {
@@ -74,7 +74,7 @@ async fn making_it_twice_makes_one_and_the_first_time_stands() {
 }
 
 #[tokio::test]
-async fn a_schedule_is_removed_by_its_event_and_what_is_gone_is_removed() {
+async fn a_schedule_is_removed_by_its_event_and_removing_it_again_succeeds() {
     let aws = ministack();
     let client = Client::new(aws.sdk());
     let schedules = Schedules::new(&aws, QUEUE, ROLE);
@@ -98,7 +98,7 @@ async fn an_event_whose_id_is_no_name_has_a_schedule_all_the_same() {
 }
 
 #[tokio::test]
-async fn nobody_there_is_a_fault_that_may_pass() {
+async fn a_service_that_does_not_answer_is_a_transient_fault() {
     let schedules = Schedules::new(&Aws::local(NOWHERE, REGION), QUEUE, ROLE);
     let (event, alarm) = alarm(HOUR);
     assert_eq!(schedules.set(&alarm).await.unwrap_err().class, FaultClass::Unavailable);

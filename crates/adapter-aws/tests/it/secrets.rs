@@ -31,7 +31,7 @@ async fn the_current_version_is_read() {
     let previous = client.get_secret_value().secret_id(&name).version_stage("AWSPREVIOUS").send().await;
     assert!(previous.unwrap().secret_string().unwrap().contains("old"), "the old one is kept beside it");
 
-    // A version that is on its way in (a rotation) is not the current one.
+    // A pending version (a rotation) is not the current one.
     let pending = client.put_secret_value().secret_id(&name).version_stages("AWSPENDING");
     pending.secret_string(r#"{"sqs_queue_url":"http://next/1/q"}"#).send().await.unwrap();
     assert_eq!(read(&aws, &name).await.unwrap().get("sqs_queue_url"), Some("http://new/1/q"));
@@ -70,7 +70,7 @@ async fn a_secret_of_another_shape_names_the_setting_and_shows_no_value() {
 }
 
 #[tokio::test]
-async fn nobody_there_is_told_as_such() {
-    let told = read(&Aws::local(NOWHERE, REGION), "any").await;
-    assert!(matches!(told, Err(Unusable::Silent(words)) if words.contains("SECRET_NAME")));
+async fn a_service_that_does_not_answer_is_reported() {
+    let answer = read(&Aws::local(NOWHERE, REGION), "any").await;
+    assert!(matches!(answer, Err(Unusable::Silent(words)) if words.contains("SECRET_NAME")));
 }

@@ -1,4 +1,5 @@
-//! Making what is missing, finding it again, comparing it, and removing it: on every server that has the service.
+//! Making missing parts, finding them again, comparing and removing them: on every server that has
+//! the service.
 #![allow(clippy::unwrap_used, reason = "tests")]
 
 use crate::ground::{NOWHERE, REGION, definition, ministack, standard_queue, unique_name};
@@ -60,7 +61,7 @@ async fn differing_queues_are_refused(aws: &Aws) {
             }
         }
         assert_eq!(events.ensure(aws, Mode::Make).await.unwrap().0, Done::WasThere, "nothing was changed");
-        // One that has no dead-letter queue and should have one.
+        // A queue without a dead-letter queue that should have one.
         let words = setting(
             setup::QueueDefinition { redrive: events.redrive.clone(), ..letters.clone() }
                 .ensure(aws, Mode::Make)
@@ -142,7 +143,7 @@ async fn a_rule_is_made_once_with_its_bus_its_target_and_the_queues_permission()
         serde_json::from_str::<serde_json::Value>(&policy).unwrap(),
         RuleDefinition::queue_policy(&queue, there.arn().unwrap())
     );
-    // A rule that passes on other events is put right, and so is one that lost its target.
+    // A rule that forwards other events is corrected, and so is one that lost its target.
     let wider = RuleDefinition { types: vec!["payment.failed".to_owned()], ..rule.clone() };
     assert_eq!(wider.ensure(&aws, Some(&queue), Mode::DryRun).await.unwrap(), Done::Missing);
     assert_eq!(wider.ensure(&aws, Some(&queue), Mode::Make).await.unwrap(), Done::Made);
@@ -153,7 +154,7 @@ async fn a_rule_is_made_once_with_its_bus_its_target_and_the_queues_permission()
 }
 
 #[tokio::test]
-async fn nobody_there_is_told_as_such() {
+async fn a_service_that_does_not_answer_is_reported() {
     let aws = Aws::local(NOWHERE, REGION);
     let queue = definition("events", QueueKind::Standard).ensure(&aws, Mode::DryRun).await;
     assert!(matches!(queue, Err(Unusable::Silent(_))), "{queue:?}");

@@ -1,6 +1,7 @@
 //! The queue suite on servers that other people wrote: ElasticMQ and MiniStack.
 //!
-//! Their time is real, so a case that lets a lease end waits for it; see docs/engines.md for where they differ from SQS.
+//! Their time is real, so a case that needs the end of a lease waits for it; see docs/engines.md
+//! for how they differ from SQS.
 
 use adapter_aws::{Aws, QueueUrl, SqsQueue};
 use async_trait::async_trait;
@@ -28,7 +29,7 @@ impl Server {
         Self { client: Client::new(aws.sdk()), aws, differences }
     }
 
-    /// Makes a queue of a name that nobody has.
+    /// Makes a queue with a unique name.
     async fn make(&self, kind: QueueKind, redrive: Option<(&str, u32)>) -> QueueUrl {
         static MADE: AtomicU32 = AtomicU32::new(0);
         let number = MADE.fetch_add(1, Ordering::Relaxed);
@@ -89,7 +90,7 @@ impl QueueHarness for Server {
     }
 }
 
-/// What SQS itself differs in from an engine in this process, and the time that is real.
+/// How SQS itself differs from an engine in this process; its time is real.
 const OF_SQS: Differences = Differences {
     minutes_are_real: true,
     dropped_receive_may_orphan: true,
@@ -103,7 +104,7 @@ const OF_SQS: Differences = Differences {
     handing_back_frees_the_group: false,
 };
 
-/// What both servers do otherwise than SQS documents.
+/// How both servers differ from the documentation of SQS.
 const OF_BOTH: Differences = Differences {
     stale_fifo_receipt_deletes: true,
     stale_receipt_extends: true,

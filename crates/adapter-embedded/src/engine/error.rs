@@ -1,4 +1,4 @@
-//! Why a folder, a store or a queue could not be opened, in words for the person who asked.
+//! Why a folder, a store or a queue could not be opened, for the operator.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -20,9 +20,9 @@ pub enum OpenError {
     NewerFormat {
         /// The folder.
         folder: PathBuf,
-        /// The format it has.
+        /// The folder's format.
         found: u32,
-        /// The newest format this program reads.
+        /// The newest format that this program reads.
         supported: u32,
     },
     /// The folder cannot be read or written.
@@ -30,25 +30,25 @@ pub enum OpenError {
     Io {
         /// The folder.
         folder: PathBuf,
-        /// What was being done.
+        /// The operation that failed.
         doing: &'static str,
-        /// The error below.
+        /// The cause.
         source: io::Error,
     },
-    /// The folder's content makes no sense. Nothing in it was changed.
+    /// The folder's content is unreadable. Nothing in it was changed.
     #[error("the data folder {} is damaged: {why}", folder.display())]
     Corrupt {
         /// The folder.
         folder: PathBuf,
-        /// What is wrong.
+        /// The problem.
         why: String,
     },
-    /// A store or queue was asked for in a way that does not fit what is there.
+    /// A store or queue was opened with options that do not fit the existing one.
     #[error("cannot open {name:?}: {why}")]
     Mismatch {
         /// The store or queue.
         name: String,
-        /// What does not fit.
+        /// The difference.
         why: String,
     },
     /// The engine has stopped after a write error.

@@ -1,23 +1,24 @@
-//! The data folder: who may open it, and whether this program understands what is in it.
+//! The data folder: which process may open it, and whether this program understands its content.
 //!
-//! `tacos.lock` is locked by the process that has the folder open; the lock goes with the process, however it ends.
-//! `tacos.format` says which format the folder has and whether it was ever completely created: a process killed while it
-//! creates the trees leaves `creating`, and the next one starts over; a folder that says `ready` is never thrown away.
-//! `stores/` and `queues/` belong to the tree library.
+//! The process that has the folder open locks `tacos.lock`; the lock ends with the process, however
+//! it ends. `tacos.format` contains the format of the folder and whether it was ever completely
+//! created: a process killed while it creates the trees leaves `creating`, and the next one starts
+//! over; a folder that says `ready` is never cleared. `stores/` and `queues/` belong to the tree
+//! library.
 
 use super::OpenError;
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 
-/// The format this program writes, and the newest it reads.
+/// The format that this program writes, and the newest that it reads.
 pub const FORMAT: u32 = 1;
 
 const LOCK_FILE: &str = "tacos.lock";
 const FORMAT_FILE: &str = "tacos.format";
 const MAGIC: &str = "traffic-tacos-data";
 
-/// A part of the folder with a tree of its own.
+/// A part of the folder with its own tree.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Part {
     Stores,
@@ -43,20 +44,21 @@ pub(crate) struct FolderLock {
 }
 
 impl Drop for FolderLock {
-    /// Closing the file is not enough: a child that this process starts meanwhile has it open too, until it runs its own program.
+    /// Closing the file is not enough: a child that this process starts meanwhile has it open too,
+    /// until the child executes its own program.
     fn drop(&mut self) {
         if let Err(error) = self.file.unlock() {
-            tracing::warn!(%error, "the folder of the data is locked until this process ends");
+            tracing::warn!(%error, "data folder stays locked until this process ends");
         }
     }
 }
 
-/// What stands in the format file.
+/// The content of the format file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum State {
     /// No format file.
     New,
-    /// Creation began and did not end: nothing in the folder was ever answered.
+    /// Creation began and did not end: nothing in the folder was ever acknowledged.
     Creating,
     /// In use since it was created.
     Ready,
@@ -70,7 +72,8 @@ pub(crate) struct Folder {
 }
 
 impl Folder {
-    /// Creates the folder if it is missing, locks it, checks its format, and clears what an interrupted creation left.
+    /// Creates the folder if it is missing, locks it, checks its format, and clears what an
+    /// interrupted creation left.
     pub(crate) fn prepare(root: &Path) -> Result<Self, OpenError> {
         fs::create_dir_all(root).map_err(|e| OpenError::io(root, "create the folder", e))?;
         let lock = lock(root)?;
@@ -100,7 +103,7 @@ impl Folder {
         Ok(folder)
     }
 
-    /// Where a part lives.
+    /// The path of a part.
     pub(crate) fn part(&self, part: Part) -> PathBuf {
         self.root.join(part.name())
     }
@@ -171,7 +174,7 @@ mod tests {
 
     /// As between `fork` and `exec` of a child of this process.
     #[test]
-    fn a_folder_is_free_although_somebody_else_has_its_lock_file_open() {
+    fn a_folder_is_free_although_a_child_has_its_lock_file_open() {
         let folder = tempfile::tempdir().unwrap();
         let held = lock(folder.path()).unwrap();
         let inherited = held.file.try_clone().unwrap();

@@ -1,7 +1,8 @@
-//! The writer's inbox: what waits to be written, in the order it came.
+//! The writer's inbox: the waiting requests in the order of their arrival.
 //!
-//! A push wakes the writer only when it sleeps, so under load a push is a lock and a move. Order matters: a request that
-//! relies on another one (a name before the row that uses it, a repetition before its answer) is pushed after it.
+//! A push wakes the writer only when it sleeps, so under load a push is a lock and a move. Order
+//! matters: a request that relies on another one (a name before the row that uses it, a repetition
+//! before its answer) is pushed after it.
 
 use super::request::Request;
 use std::collections::VecDeque;
@@ -21,7 +22,7 @@ struct State {
 }
 
 impl Inbox {
-    /// Adds a request; gives it back if the inbox is closed.
+    /// Adds a request; returns it if the inbox is closed.
     pub(crate) fn push(&self, request: Request) -> Result<(), Request> {
         let mut state = self.locked();
         if state.closed {
@@ -36,7 +37,8 @@ impl Inbox {
         Ok(())
     }
 
-    /// Moves up to `limit` requests into `batch`, waiting for the first. `false` when the inbox is closed and empty.
+    /// Moves up to `limit` requests into `batch`, waiting for the first. `false` when the inbox is
+    /// closed and empty.
     pub(crate) fn take(&self, limit: usize, batch: &mut Vec<Request>) -> bool {
         let mut state = self.locked();
         while state.requests.is_empty() {
@@ -51,7 +53,7 @@ impl Inbox {
         true
     }
 
-    /// Lets the writer finish what is there and then end.
+    /// Lets the writer finish the waiting requests and then end.
     pub(crate) fn close(&self) {
         self.locked().closed = true;
         self.wake.notify_one();

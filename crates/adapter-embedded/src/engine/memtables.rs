@@ -1,8 +1,9 @@
-//! Freeing memtables beside the road.
+//! Frees memtables off the writer's path.
 //!
-//! The tree lets go of a memtable that was written out while it holds the lock that every read and write needs, and freeing
-//! hundreds of thousands of nodes takes 100 ms and more. So the writer keeps a handle on each memtable it writes into,
-//! which makes that moment a decrement, and hands it to a thread of low priority when the tree has started the next one.
+//! The tree drops a memtable that was written out while it holds the lock that every read and write
+//! needs, and freeing hundreds of thousands of nodes takes 100 ms and more. So the writer keeps a
+//! handle on each memtable that it writes into, which turns that drop into a decrement, and hands
+//! the handle to a thread of low priority when the tree has started the next memtable.
 
 use core::time::Duration;
 use std::any::Any;
@@ -11,14 +12,14 @@ use std::io;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 
-/// Between two looks at what the tree still holds.
+/// Between two checks of what the tree still holds.
 const LOOK_EVERY: Duration = Duration::from_millis(50);
 
-/// A handle on something of the tree's, whose type has no public name.
+/// A handle on a memtable of the tree, whose type has no public name.
 trait Handle: Send {
-    /// Where it is in memory.
+    /// Its address in memory.
     fn address(&self) -> usize;
-    /// Whether nobody else has one, so that dropping it frees what it is of.
+    /// Whether it is the last handle, so that dropping it frees the memtable.
     fn is_last(&self) -> bool;
 }
 
@@ -33,7 +34,7 @@ impl<T: Any + Send + Sync> Handle for Arc<T> {
 }
 
 pub(crate) struct Memtables {
-    /// The one that each table of the tree is writing into, by the table's number.
+    /// The memtable that each table of the tree writes into, by the table's number.
     active: BTreeMap<u64, Box<dyn Handle>>,
     retired: Sender<Box<dyn Handle>>,
 }
@@ -52,7 +53,7 @@ impl Memtables {
             Some(known) if known.address() == memtable.address() => {}
             Some(known) => {
                 let before = core::mem::replace(known, Box::new(memtable));
-                // It only fails without the thread, and then it is freed here.
+                // The send fails only if the thread is gone, and then this thread frees it.
                 drop(self.retired.send(before));
             }
             None => drop(self.active.insert(table, Box::new(memtable))),
@@ -61,7 +62,8 @@ impl Memtables {
 }
 
 fn free(received: &Receiver<Box<dyn Handle>>) {
-    // This thread takes no lock that others need. Where the system refuses, it is as important as they are.
+    // This thread takes no lock that others need. If the system refuses, it keeps the normal
+    // priority.
     let _ = rustix::process::nice(10);
     let mut waiting: Vec<Box<dyn Handle>> = Vec::new();
     loop {

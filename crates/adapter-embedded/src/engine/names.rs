@@ -1,8 +1,10 @@
-//! Attribute and index names as small numbers: a row stores the number, a reader gets the `&'static str` back.
+//! Attribute and index names as small numbers: a row stores the number, a reader gets the `&'static
+//! str`.
 //!
-//! A name is recorded in the folder before the first row that uses it: its write goes into the writer's inbox ahead of
-//! that row's commit. The table is bounded, so that names made from data are refused instead of filling memory. Names
-//! read from a folder are leaked once a process and name, within the same bound.
+//! A name is recorded in the folder before the first row that uses it: its write enters the
+//! writer's inbox ahead of that row's commit. The table is bounded, so that names made from data
+//! are refused instead of filling memory. Names read from a folder are leaked once per process and
+//! name, within the same bound.
 
 use super::inbox::Inbox;
 use super::request::{RawWrite, Request};
@@ -77,7 +79,7 @@ impl Names {
         let mut key = vec![PREFIX];
         key.extend_from_slice(&number.to_be_bytes());
         let write = RawWrite { keyspace: self.meta.clone(), key: key.into(), value: Some(name.into()) };
-        // Pushed before the lock is released: whoever sees the number pushes behind it.
+        // Pushed before the lock is released: a caller that sees the number pushes after it.
         self.inbox
             .push(Request::Raw { writes: vec![write], durable: true, done: None })
             .map_err(|_| Fault::unavailable("the data engine is closed"))?;

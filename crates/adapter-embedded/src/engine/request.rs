@@ -1,7 +1,8 @@
-//! What the writer is asked to do, and how it answers.
+//! Requests to the writer, and its answers.
 //!
-//! An answer is always given, by whoever drops it last: the dispatcher on the runtime, or the writer itself, for queues
-//! and where no runtime is left. So an index that is kept in memory learns of a durable write even if the caller has gone.
+//! An answer is always delivered, by whichever drops it last: the dispatcher on the runtime, or the
+//! writer itself, for queues and if no runtime is left. So an index in memory learns of a durable
+//! write even if the caller is gone.
 
 use crate::store::table::{Planned, Table};
 use fjall::{Keyspace, Slice};
@@ -30,14 +31,14 @@ pub(crate) struct RawWrite {
 /// Why a write did not happen, or may not have.
 #[derive(Debug, Clone)]
 pub(crate) enum WriteError {
-    /// Surely nothing was written.
+    /// Certainly nothing was written.
     Failed(Arc<str>),
     /// It may have been written.
     Ambiguous(Arc<str>),
 }
 
 impl WriteError {
-    /// For callers that need not tell the two apart.
+    /// For callers that treat both alike.
     pub(crate) fn fault(&self) -> Fault {
         match self {
             Self::Failed(why) | Self::Ambiguous(why) => Fault::unavailable(why.to_string()),
@@ -65,7 +66,7 @@ impl Drop for Answers {
     fn drop(&mut self) {
         for answer in self.0.drain(..) {
             match answer {
-                // A caller that has gone away does not want its answer.
+                // A caller that is gone does not want its answer.
                 Answer::Commit(sender, result) => drop(sender.send(result)),
                 Answer::Raw(done, result) => done(result),
             }

@@ -1,5 +1,5 @@
-//! What a writer and the stores or queues of its tree share: the inbox, whether the engine has stopped and why, and how
-//! far batches have become visible.
+//! State that a writer shares with the stores or queues of its tree: the inbox, whether and why the
+//! engine has stopped, and how far batches have become visible.
 
 use super::inbox::Inbox;
 use super::request::{Request, WriteError};
@@ -27,13 +27,13 @@ impl Shared {
         self.stopped.get()
     }
 
-    /// Stops the engine for good; the first reason stays.
+    /// Stops the engine until the process restarts; the first reason stays.
     pub(crate) fn stop(&self, why: &str) -> Arc<str> {
         let reason: Arc<str> =
             format!("the data engine has stopped after a write error ({why}); free the disk and restart")
                 .into();
         if self.stopped.set(reason.clone()).is_ok() {
-            tracing::error!(why, "the data engine has stopped; restart the process when the cause is gone");
+            tracing::error!(why, "data engine stopped; free the disk and restart the process");
         }
         self.stopped.get().cloned().unwrap_or(reason)
     }
@@ -53,12 +53,12 @@ impl Shared {
         self.published.store(batch, Ordering::Release);
     }
 
-    /// A reader that asks now sees at least the batches up to this one.
+    /// A reader that starts now sees at least the batches up to this one.
     pub(crate) fn published(&self) -> u64 {
         self.published.load(Ordering::Acquire)
     }
 
-    /// Hands a request to the writer, or gives the reason why it will never be written.
+    /// Hands a request to the writer, or returns the reason why it will never be written.
     pub(crate) fn submit(&self, request: Request) -> Result<(), WriteError> {
         if let Some(why) = self.stopped() {
             return Err(WriteError::Failed(why.clone()));

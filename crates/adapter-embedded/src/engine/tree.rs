@@ -1,8 +1,8 @@
 //! One log-structured tree with the one thread that writes to it.
 //!
-//! The folder has two: one of all stores, one of all queues. A commit never spans both, and what the tree library does
-//! under its locks (starting a journal, letting go of an old one, writing tables out) must not hold up an event because a
-//! store is busy, nor a commit because a queue is.
+//! The folder has two: one of all stores, one of all queues. A commit never spans both, and the
+//! work of the tree library under its locks (starting a journal, dropping an old one, writing
+//! tables out) must not delay an event because a store is busy, nor a commit because a queue is.
 
 use super::memtables::Memtables;
 use super::request::Answers;
@@ -18,20 +18,21 @@ use std::sync::Arc;
 use std::thread::JoinHandle;
 use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
 
-/// Who hands out the answers of a batch.
+/// Which thread delivers the answers of a batch.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Delivery {
-    /// A task of the runtime that opens the tree, if there is one: one wake-up a batch instead of one a caller.
+    /// A task of the runtime that opens the tree, if there is one: one wake-up per batch instead of
+    /// one per caller.
     Runtime,
-    /// The writer itself. Queues are few and send many messages at once, and an event must not wait in line behind all
-    /// the requests of a busy runtime.
+    /// The writer itself. Queues are few and send many messages at once, and an event must not wait
+    /// behind all the requests of a busy runtime.
     Writer,
 }
 
-/// Dropping it lets the writer finish what it was given.
+/// Dropping it lets the writer finish its accepted requests.
 pub(crate) struct Tree {
     pub(crate) db: Database,
-    /// What the tree keeps for itself beside the tables of its stores or queues.
+    /// The tree's own table, beside those of its stores or queues.
     pub(crate) meta: Keyspace,
     pub(crate) shared: Arc<Shared>,
     memtable_bytes: u64,
@@ -39,8 +40,8 @@ pub(crate) struct Tree {
 }
 
 impl Tree {
-    /// Opens the tree in `folder`, creating it if it is not there; `name` is for the names of its threads. Errors name
-    /// `root`, the data folder.
+    /// Opens the tree in `folder`, creating it if it does not exist. `name` is part of the names of
+    /// its threads. Errors name `root`, the data folder.
     pub(crate) fn open(
         root: &Path,
         folder: &Path,
@@ -49,8 +50,8 @@ impl Tree {
         delivery: Delivery,
         stopped: Arc<Stopped>,
     ) -> Result<Self, OpenError> {
-        // The tree's threads keep the priority of all others: they take the writer's locks, and one that is not given
-        // processor time while it holds one stops everybody.
+        // The tree's threads keep the normal priority: they take the writer's locks, and a thread
+        // that gets no processor time while it holds one stops all others.
         let db = Database::builder(folder)
             .cache_size(options.cache_bytes)
             .max_journaling_size(options.journal_bytes.max(64 << 20))
@@ -67,7 +68,7 @@ impl Tree {
         Ok(Self { db, meta, shared, memtable_bytes: options.memtable_bytes, writer: Some(writer) })
     }
 
-    /// The table of that name, created if it is not there.
+    /// The table of that name, created if it does not exist.
     pub(crate) fn table(&self, root: &Path, name: &str) -> Result<Keyspace, OpenError> {
         if let Some(why) = self.shared.stopped() {
             return Err(OpenError::Stopped { why: why.to_string() });
@@ -84,14 +85,15 @@ impl Drop for Tree {
         if let Some(writer) = self.writer.take()
             && writer.thread().id() != std::thread::current().id()
         {
-            // It only fails if the writer panicked, which it has reported.
+            // The join fails only if the writer panicked, which was reported.
             drop(writer.join());
         }
     }
 }
 
-/// Written-out memtables that a table of the tree gathers before it merges them into what it has: a merge rewrites all
-/// that overlaps, and twice as many at a time halve how often. Reads look into each, past a filter.
+/// Written-out memtables that a table of the tree gathers before it merges them: a merge rewrites
+/// everything that overlaps, and twice as many at a time halve how often. Reads look into each,
+/// past a filter.
 const RUNS_BEFORE_A_MERGE: u8 = 8;
 
 fn table_options(memtable_bytes: u64) -> KeyspaceCreateOptions {
@@ -121,19 +123,19 @@ fn start_writer(
     };
     std::thread::Builder::new().name(format!("tacos-{name}")).spawn(move || {
         if delivery == Delivery::Writer {
-            // What is due must not wait for its turn behind all who want to write. Granted with CAP_SYS_NICE; where it is
-            // not, this thread is as important as the others.
+            // A due event must not wait behind all writers. Granted with CAP_SYS_NICE; if refused,
+            // this thread keeps the normal priority.
             let _ = rustix::process::nice(-10);
         }
         writer.run();
     })
 }
 
-/// A task of the current runtime that hands out answers; `None` outside of one.
+/// A task of the current runtime that delivers answers; `None` outside of a runtime.
 fn dispatch() -> Option<UnboundedSender<Answers>> {
     let runtime = tokio::runtime::Handle::try_current().ok()?;
     let (sender, mut batches) = unbounded_channel::<Answers>();
-    // Ends when the writer does; what is left in the channel then is delivered by being dropped.
+    // Ends when the writer does; dropping the channel then delivers the remaining answers.
     runtime.spawn(async move { while batches.recv().await.is_some() {} });
     Some(sender)
 }

@@ -1,12 +1,14 @@
-//! What the writer remembers of rows: their version and their index entries, so that a version check on a row written
-//! lately costs one look-up in memory.
+//! What the writer remembers of rows: their version and their index entries, so that a version
+//! check on a recently written row costs one look-up in memory.
 //!
-//! A caller that writes a row looks at it first, on its own thread, and says as of which batch it saw what. That holds if
-//! every write since is remembered here: then a row that is not here was not written since.
+//! A caller that writes a row reads it first, on its own thread, and reports what it saw as of
+//! which batch. The report is accepted if every write since is remembered here: then a row that is
+//! not here was not written since.
 //!
-//! Two generations: new and used entries are in the young one; when it is full it becomes the old one and the old one is
-//! forgotten. Generations turn only between batches, because within a batch this memory is the only place that knows
-//! the writes accepted a moment ago. Between batches everything it says is also in the tree, so forgetting is free.
+//! There are two generations: new and used entries are in the young one; when it is full it becomes
+//! the old one and the old one is forgotten. Generations change only between batches, because
+//! within a batch only this memory knows the writes accepted a moment ago. Between batches
+//! everything it knows is also in the tree, so forgetting is free.
 
 use crate::store::heads::Seen;
 use core::hash::BuildHasherDefault;
@@ -15,7 +17,7 @@ use std::collections::HashMap;
 use std::collections::hash_map::{Entry, IntoIter};
 use std::hash::DefaultHasher;
 
-/// What a row looks like to the next write. Version 0 = there is no row.
+/// The state of a row for the next write. Version 0 = there is no row.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Known {
     pub(crate) version: u64,
@@ -27,11 +29,12 @@ type Generation = HashMap<Slice, Known, BuildHasherDefault<DefaultHasher>>;
 pub(crate) struct Versions {
     young: Generation,
     old: Generation,
-    /// A forgotten generation is freed a little at a time: all at once would hold up a batch for milliseconds.
+    /// A forgotten generation is freed a little at a time: freeing it at once would delay a batch
+    /// for milliseconds.
     forgotten: IntoIter<Slice, Known>,
     /// Writes of batches up to this one may have been forgotten.
     forgotten_until: u64,
-    /// The batch after which `old` was young no more.
+    /// The batch after which `old` stopped being young.
     old_until: u64,
     rows_max: usize,
 }
@@ -40,7 +43,8 @@ pub(crate) struct Versions {
 const FREED_AT_ONCE: usize = 8_192;
 
 impl Versions {
-    /// Remembers at least `rows_max` of the rows used last, and at most twice as many beside the current batch.
+    /// Remembers at least `rows_max` of the rows used last, and at most twice as many beside the
+    /// current batch.
     pub(crate) fn new(rows_max: usize) -> Self {
         let forgotten = Generation::default().into_iter();
         Self {
@@ -53,7 +57,8 @@ impl Versions {
         }
     }
 
-    /// The version of a row that is remembered, or that the caller has `seen`, or else what `read` says; remembers it.
+    /// The version of a row: remembered, or `seen` by the caller, or else from `read`. Remembers
+    /// it.
     pub(crate) fn version<E>(
         &mut self,
         key: &Slice,
@@ -73,7 +78,7 @@ impl Versions {
         }
     }
 
-    /// Sets what is known of a row whose version was just asked, and gives what was known before.
+    /// Sets the state of a row whose version was just asked, and returns the earlier state.
     pub(crate) fn set(&mut self, key: Slice, known: Known) -> Known {
         self.young.insert(key, known).unwrap_or_default()
     }
@@ -118,7 +123,7 @@ mod tests {
     }
 
     #[test]
-    fn setting_gives_the_state_before() {
+    fn set_returns_the_earlier_state() {
         let mut versions = Versions::new(1);
         assert_eq!(versions.version(&"a".into(), None, || Ok::<_, ()>(known(1))), Ok(1));
         versions.turn(3);
@@ -129,7 +134,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_caller_saw_is_believed_only_while_every_write_since_is_remembered() {
+    fn what_a_caller_saw_is_accepted_only_while_every_write_since_is_remembered() {
         let mut versions = Versions::new(1);
         let ask = |versions: &mut Versions, name: &str, as_of| {
             let seen = Seen { as_of, known: Known::default() };
@@ -144,7 +149,7 @@ mod tests {
         versions.turn(2);
         assert_eq!(versions.version(&"filler".into(), None, || Ok::<_, ()>(known(7))), Ok(7));
         versions.turn(3);
-        // Forgotten now: who looked before batch 2 is not believed, who looked after it is.
+        // Forgotten now: a reader from before batch 2 is not accepted, one from after it is.
         assert_eq!(ask(&mut versions, "row", 1), None);
         assert_eq!(ask(&mut versions, "other", 2), Some(0));
     }

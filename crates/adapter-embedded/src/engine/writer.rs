@@ -1,11 +1,14 @@
-//! The one writer of a tree: takes all that waits, checks versions, writes one batch, syncs once, answers.
+//! The one writer of a tree: takes all waiting requests, checks versions, writes one batch, syncs
+//! once, answers.
 //!
-//! There is no delay timer: while one batch is synced the next one gathers, so batches grow with load by themselves. A
-//! version check sees the commits accepted earlier in the same batch. A request that is refused adds nothing to the batch.
+//! There is no delay timer: while one batch is synced the next one gathers, so batches grow with
+//! load by themselves. A version check sees the commits accepted earlier in the same batch. A
+//! refused request adds nothing to the batch.
 //!
-//! After a failed write or sync the writer stops for good. What the file system holds then is unknown (a failed fsync may
-//! have dropped the pages), so the batch is answered as ambiguous, later requests as failed, and only a fresh open, which
-//! replays what is really on disk and drops a half-written batch, continues.
+//! After a failed write or sync the writer stops until the process restarts. The content of the
+//! file system is then unknown (a failed fsync may have dropped the pages), so the batch is
+//! answered as ambiguous and later requests as failed. Only a fresh open, which replays what is
+//! really on disk and drops a half-written batch, continues.
 
 use super::memtables::Memtables;
 use super::request::{Answer, Answers, RawWrite, Request, WriteError};
@@ -20,8 +23,8 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use tokio::sync::mpsc::UnboundedSender;
 
-/// The tree's own brake blocks for ever if its flush threads have died, at 4 memtables waiting or 30 runs. The writer
-/// brakes just before, where it can still see that they died.
+/// The tree's own brake, at 4 waiting memtables or 30 runs, blocks forever if its flush threads
+/// have died. The writer brakes just before, where it can still see that they died.
 const SEALED_MEMTABLES_MAX: usize = 3;
 const RUNS_MAX: usize = 28;
 
@@ -29,11 +32,11 @@ pub(crate) struct Writer {
     pub(crate) db: Database,
     pub(crate) memtables: Memtables,
     pub(crate) shared: Arc<Shared>,
-    /// Takes the answers to the runtime; without it they are handed out here.
+    /// Sends the answers to the runtime; without it the writer delivers them here.
     pub(crate) dispatch: Option<UnboundedSender<Answers>>,
     pub(crate) batch_max: usize,
     pub(crate) version_rows_max: usize,
-    /// The stores written to since the open, by number, with what is remembered of their rows.
+    /// The stores written to since the open, by number, with the remembered versions of their rows.
     pub(crate) stores: BTreeMap<u32, (Arc<Table>, Versions)>,
     pub(crate) batch_number: u64,
 }
@@ -46,7 +49,8 @@ impl Writer {
         while self.shared.inbox.take(self.batch_max, &mut requests) {
             let answers = Answers(self.write(&mut requests));
             match &self.dispatch {
-                // Without its runtime the answers come back in the error, and dropping them delivers them here.
+                // Without its runtime the send returns the answers in its error, and dropping them
+                // delivers them here.
                 Some(dispatch) => drop(dispatch.send(answers)),
                 None => drop(answers),
             }
@@ -90,12 +94,13 @@ impl Writer {
         answers
     }
 
-    /// What can wait until a batch is answered.
+    /// The work that can wait until a batch is answered.
     fn tidy(&mut self) {
         for (table, versions) in self.stores.values_mut() {
             versions.turn(self.batch_number);
             if let Err(error) = table.filter.learn(&table.rows) {
-                // Without the filter rows are looked for in the tree, where the caller meets the same error.
+                // Without the filter a row is looked up in the tree, where the caller meets the
+                // same error.
                 tracing::warn!(error = describe(&error), "cannot read the keys of a table");
             }
         }
@@ -164,7 +169,7 @@ impl Writer {
             match write.change {
                 Change::Check => {}
                 Change::Put { value, version, index_keys } => {
-                    table.floors.note(&index_keys, self.batch_number);
+                    table.floors.record(&index_keys, self.batch_number);
                     if version == 1 {
                         table.filter.add(&write.key);
                     }
@@ -195,7 +200,7 @@ impl Writer {
     }
 }
 
-/// The batch that is being put together.
+/// The batch under construction.
 struct Pending {
     batch: OwnedWriteBatch,
     touched: Vec<Keyspace>,
@@ -222,7 +227,8 @@ impl Pending {
     }
 }
 
-/// Turns the answers of a batch that was not written into errors. Refusals stay: they changed nothing either way.
+/// Turns the answers of an unwritten batch into errors. Refusals stay: they changed nothing either
+/// way.
 fn fail(answers: &mut [Answer], error: &WriteError) {
     for answer in answers {
         match answer {
@@ -251,7 +257,7 @@ fn describe(error: &fjall::Error) -> String {
     }
 }
 
-/// Stops the engine if the writer unwinds, so that callers hear of it instead of waiting.
+/// Stops the engine if the writer unwinds, so that callers get an error instead of waiting.
 struct StopOnPanic(Arc<Shared>);
 
 impl Drop for StopOnPanic {

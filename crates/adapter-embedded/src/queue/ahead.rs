@@ -1,8 +1,9 @@
-//! Bodies read ahead: a long queue is read in the order it lies on disk, so one scan brings the next few dozen bodies for
-//! the price of two or three look-ups, each of which would search filters and decode a block again.
+//! Bodies read ahead: a long queue is read in the order of the disk, so one scan reads the next few
+//! dozen bodies for the price of two or three look-ups, each of which would search filters and
+//! decode a block again.
 //!
-//! A place is never used twice and its record never changes, so nothing here can be stale; what is never asked for is
-//! dropped when the bounds are reached.
+//! A place is never used twice and its record never changes, so nothing here can be stale. Unused
+//! records are dropped when the bounds are reached.
 
 use super::record::{self, MESSAGE, place_of};
 use crate::engine::writer::read_fault;
@@ -11,7 +12,7 @@ use ports::Fault;
 use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
 
-/// Visible messages from which on it pays.
+/// The number of visible messages from which reading ahead pays.
 pub(crate) const WORTH_IT: u64 = 256;
 const SCAN_RECORDS: usize = 64;
 const SCAN_BYTES: usize = 256 * 1_024;
@@ -30,7 +31,8 @@ struct Kept {
 }
 
 impl Ahead {
-    /// The record at a place, from an earlier scan or a new one. Receives of neighbours wait for the scan and find theirs.
+    /// The record at a place, from an earlier scan or a new one. Receives of neighbours wait for
+    /// the scan and find theirs.
     pub(crate) fn read(&self, messages: &Keyspace, place: u64) -> Result<Option<Slice>, Fault> {
         let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(record) = kept.records.remove(&place) {

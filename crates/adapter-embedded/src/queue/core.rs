@@ -1,12 +1,14 @@
 //! A queue's state and its writes, without the port around it.
 //!
-//! The index in memory says which messages there are; bodies, receive counts and the deduplication window are on disk.
-//! Every durable change is submitted to the engine's writer, and applied to the index by the writer's answer, never by the
-//! caller's future: a caller that is dropped half way leaves nothing behind. Places are given out and requests submitted
-//! under one lock, so messages reach the index in the order of their places.
+//! The index in memory knows which messages exist; bodies, receive counts and the deduplication
+//! window are on disk. Every durable change is submitted to the engine's writer. The writer's
+//! answer applies it to the index, never the caller's future: a caller that is dropped half way
+//! leaves nothing behind. Places are assigned and requests submitted under one lock, so messages
+//! reach the index in the order of their places.
 //!
-//! Leases live in memory only: after a restart every message is visible. Receive counts are written without a sync of
-//! their own; a kill of the process does not lose them, so a message that crashes its reader still reaches the redrive.
+//! Leases live in memory only: after a restart every message is visible. Receive counts are written
+//! without a sync of their own; a kill of the process does not lose them, so a message that crashes
+//! its reader still reaches the redrive.
 
 use super::ahead::Ahead;
 use super::dedup::Dedup;
@@ -24,7 +26,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use tokio::sync::{Notify, oneshot};
 
-/// Places reserved on disk at a time; a restart skips what was left of them.
+/// Places reserved on disk at a time; a restart skips the unused ones.
 const PLACES_RESERVED: u64 = 65_536;
 /// A message id is the queue's number in its folder and the message's place.
 const PLACE_BITS: u32 = 48;
@@ -35,7 +37,7 @@ pub(crate) struct QueueCore {
     pub(crate) messages: Keyspace,
     pub(crate) shared: Arc<Shared>,
     pub(crate) clock: Arc<dyn Clock>,
-    /// Which open of the folder this is; receipts carry it.
+    /// The number of this open of the folder; receipts carry it.
     pub(crate) epoch: u64,
     pub(crate) wake: Notify,
     pub(crate) ahead: Ahead,
@@ -43,7 +45,8 @@ pub(crate) struct QueueCore {
     state: Mutex<State>,
 }
 
-/// The options without the public handle of the dead-letter queue, which would keep the engine open.
+/// The options without the public handle of the dead-letter queue, which would keep the engine
+/// open.
 pub(crate) struct QueueOptionsCore {
     pub(crate) kind: QueueKind,
     pub(crate) visibility: Duration,
@@ -54,7 +57,7 @@ pub(crate) struct QueueOptionsCore {
 pub(crate) struct State {
     pub(crate) index: Index,
     pub(crate) dedup: Dedup,
-    /// Messages that came from another queue: the id they brought to their place, and back.
+    /// Messages moved here from another queue: from their old id to their place, and the reverse.
     pub(crate) foreign: BTreeMap<u64, u64>,
     foreign_ids: BTreeMap<u64, u64>,
     pub(crate) stats: QueueStats,
@@ -66,12 +69,12 @@ pub(crate) struct State {
 pub(crate) struct Arrival {
     pub(crate) place: u64,
     pub(crate) entry: Entry,
-    /// The id it brought from another queue; 0 = none.
+    /// The id it had in another queue; 0 = none.
     pub(crate) foreign: u64,
 }
 
 impl QueueCore {
-    /// Reads what the folder has of the queue and builds the index.
+    /// Reads the queue's records in the folder and builds the index.
     pub(crate) fn open(
         name: &str,
         messages: Keyspace,
@@ -129,7 +132,7 @@ impl QueueCore {
         (self.number << PLACE_BITS) | place
     }
 
-    /// The place that an id of this queue stands for.
+    /// The place of an id of this queue.
     pub(crate) fn place_of(&self, id: u64) -> Option<u64> {
         (id >> PLACE_BITS == self.number).then_some(id & ((1 << PLACE_BITS) - 1))
     }
@@ -150,7 +153,7 @@ impl QueueCore {
         RawWrite { keyspace: self.messages.clone(), key: Slice::from(key), value: None }
     }
 
-    /// What removes the message at a place from the disk.
+    /// The writes that remove the message at a place from the disk.
     pub(crate) fn remove_message(&self, place: u64) -> [RawWrite; 2] {
         [
             self.remove(&record::key(record::MESSAGE, place)),
@@ -169,14 +172,16 @@ impl QueueCore {
         place
     }
 
-    /// Submits writes; `apply` is called with the queue's state when they are durable, then the receiver is told.
+    /// Submits writes. When they are durable, `apply` is called with the queue's state, and then
+    /// the receiver gets the answer.
     pub(crate) fn submit(
         self: &Arc<Self>,
         writes: Vec<RawWrite>,
         apply: impl FnOnce(&mut State) + Send + 'static,
     ) -> Result<oneshot::Receiver<Result<(), WriteError>>, WriteError> {
         let (sender, receiver) = oneshot::channel();
-        // Weak, because a queue that is gone with its engine needs no news, and must not be kept open by it.
+        // Weak, because a queue that is gone with its engine needs no answer, and the answer must
+        // not keep it open.
         let queue: Weak<Self> = Arc::downgrade(self);
         let done: Done = Box::new(move |result| {
             if result.is_ok()
@@ -185,20 +190,21 @@ impl QueueCore {
                 apply(&mut queue.state());
                 queue.wake.notify_one();
             }
-            // Nobody may be waiting any more.
+            // The caller may be gone.
             drop(sender.send(result));
         });
         self.shared.submit(Request::Raw { writes, durable: true, done: Some(done) })?;
         Ok(receiver)
     }
 
-    /// Submits writes that nobody waits for and that need no sync of their own.
+    /// Submits writes that no caller waits for and that need no sync of their own.
     pub(crate) fn submit_lazily(&self, writes: Vec<RawWrite>) {
-        // It only fails once the engine has stopped, which every durable operation reports.
+        // The submit fails only once the engine has stopped, which every durable operation reports.
         drop(self.shared.submit(Request::Raw { writes, durable: false, done: None }));
     }
 
-    /// Removes messages for which `leave` was done; they are gone when the receiver hears so.
+    /// Removes messages for which `leave` was done; they are gone when the receiver gets the
+    /// answer.
     pub(crate) fn submit_removal(
         self: &Arc<Self>,
         places: Vec<u64>,
@@ -213,7 +219,7 @@ impl QueueCore {
         })
     }
 
-    /// The depth, leases that have ended counted as visible.
+    /// The depth, with ended leases counted as visible.
     pub(crate) fn depth(&self) -> Depth {
         let now = self.now();
         let mut state = self.state();
@@ -236,7 +242,7 @@ impl State {
         }
     }
 
-    /// The place that the next message gets.
+    /// The place of the next message.
     pub(crate) const fn next_place(&self) -> u64 {
         self.next_place
     }
@@ -257,7 +263,7 @@ impl State {
         }
     }
 
-    /// Takes a message whose removal is durable out of the index.
+    /// Removes a message whose removal is durable from the index.
     pub(crate) fn forget(&mut self, place: u64) {
         self.index.gone(place);
         if let Some(id) = self.foreign_ids.remove(&place) {
@@ -278,7 +284,7 @@ pub(crate) fn micros(duration: Duration) -> Instant {
     u64::try_from(duration.as_micros()).unwrap_or(u64::MAX)
 }
 
-/// The entry of a message that nobody has received.
+/// The entry of a message that was never received.
 pub(crate) const fn fresh(group: u64, arrived: u64, delayed_until: Option<Instant>) -> Entry {
     let state = match delayed_until {
         Some(until) => MessageState::Delayed(until),
@@ -292,7 +298,7 @@ pub(crate) fn id_text(id: u64) -> String {
     format!("{id:016x}")
 }
 
-/// The group a record orders by; messages without a group order nothing.
+/// The group that orders a record; messages without a group have no order.
 pub(crate) fn group_of(record: &Record<'_>) -> u64 {
     record.group.map_or(0, super::dedup::group_hash)
 }

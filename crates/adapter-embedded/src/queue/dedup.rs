@@ -1,7 +1,9 @@
-//! The deduplication window of a FIFO queue: which ids were sent in the last five minutes, and as which message.
+//! The deduplication window of a FIFO queue: which ids were sent in the last five minutes, and as
+//! which message.
 //!
-//! Kept in memory as 128-bit hashes and on disk beside the messages, so that a repetition across a restart is still one.
-//! Times are wall-clock milliseconds, because the window outlives the process.
+//! Kept in memory as 128-bit hashes and on disk beside the messages, so that a repetition across a
+//! restart is recognised. Times are wall-clock milliseconds, because the window outlives the
+//! process.
 
 use super::record::dedup_key;
 use core::hash::BuildHasherDefault;
@@ -14,7 +16,7 @@ pub(crate) const WINDOW_MS: u64 = 5 * 60 * 1_000;
 #[derive(Default)]
 pub(crate) struct Dedup {
     sent: HashMap<u128, Sent, BuildHasherDefault<DefaultHasher>>,
-    /// Ends of the window, in the order they were written.
+    /// Ends of the window, in the order in which they were written.
     ends: VecDeque<End>,
 }
 
@@ -31,7 +33,7 @@ struct Sent {
 }
 
 impl Dedup {
-    /// The message that an id was sent as, if that is in the window.
+    /// The message that an id was sent as, if the id is in the window.
     pub(crate) fn find(&self, hash: u128, now: u64) -> Option<u64> {
         self.sent.get(&hash).filter(|sent| now < sent.expiry).map(|sent| sent.id)
     }
@@ -42,7 +44,7 @@ impl Dedup {
         self.ends.push_back(End { expiry, recorded, hash });
     }
 
-    /// Forgets up to `limit` ids whose window has ended and gives the keys of their records.
+    /// Forgets up to `limit` ids whose window has ended and returns the keys of their records.
     pub(crate) fn forget(&mut self, now: u64, limit: usize) -> Vec<[u8; 25]> {
         let mut keys = Vec::new();
         while keys.len() < limit {
@@ -62,8 +64,8 @@ impl Dedup {
     }
 }
 
-/// 128 bits of an id, by FNV-1a: the value is on disk, so it must not depend on the version of a library. Ids come from
-/// our own services; nobody gains by making two collide.
+/// 128 bits of an id, by FNV-1a: the value is on disk, so it must not depend on the version of a
+/// library. Ids come from our own services, which gain nothing by a collision.
 pub(crate) fn hash_of(id: &str) -> u128 {
     const OFFSET: u128 = 0x6c62_272e_07bb_0142_62b8_2175_6295_c58d;
     const PRIME: u128 = 0x0000_0000_0100_0000_0000_0000_0000_013b;

@@ -1,19 +1,20 @@
-//! Which messages there are and who has them: the part of a queue that is kept in memory, about 100 bytes a message.
-//! Pure: no I/O, no clock; times are arguments.
+//! Which messages exist and which are leased: the part of a queue that is kept in memory, about 100
+//! bytes a message. Pure: no I/O, no clock; times are arguments.
 //!
-//! Standard: `ready` holds the visible messages, oldest first. FIFO: `waiting` holds the visible messages of each group
-//! in order, `busy` the groups that have messages out, and `ready` the head of each group that has none out. So a
-//! receive costs O(log n) whatever is queued, and a group with one message out gives nothing.
+//! Standard: `ready` holds the visible messages, oldest first. FIFO: `waiting` holds the visible
+//! messages of each group in order, `busy` the groups with messages in flight, and `ready` the head
+//! of each group with none in flight. So a receive costs O(log n) whatever is queued, and a group
+//! with a message in flight gives nothing.
 //!
-//! A message leaves in two steps: `leave` takes it out of reach (and keeps its group blocked) while its removal is being
-//! written, `gone` forgets it once that is durable.
+//! A message leaves in two steps: `leave` hides it (and keeps its group blocked) while its removal
+//! is being written, `gone` forgets it once that is durable.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Microseconds of the process's monotonic clock.
 pub(crate) type Instant = u64;
 
-/// The lease of a message that is out.
+/// The lease of a message in flight.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Lease {
     pub(crate) number: u64,
@@ -29,12 +30,13 @@ pub(crate) enum State {
     Leaving,
 }
 
-/// What is known of a message without its body.
+/// What the index knows of a message without its body.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Entry {
-    /// Hash of the group. Two groups with the same hash block each other and keep their order: harmless.
+    /// Hash of the group. Two groups with the same hash block each other and keep their order,
+    /// which is harmless.
     pub(crate) group: u64,
-    /// When the message came into this queue, in milliseconds since the Unix epoch.
+    /// When the message entered this queue, in milliseconds since the Unix epoch.
     pub(crate) arrived: u64,
     /// When it was first received; 0 = never.
     pub(crate) first_received: u64,
@@ -42,12 +44,12 @@ pub(crate) struct Entry {
     pub(crate) state: State,
 }
 
-/// What a receive found.
+/// The messages that a receive found.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct Taken {
-    /// Handed out, in order, as they were at that moment.
+    /// Handed out, in order, with their state at that moment.
     pub(crate) leased: Vec<Leased>,
-    /// Received too often: to be moved to the dead-letter queue, and `leave` has been done.
+    /// Received too often: to move to the dead-letter queue; `leave` has been done.
     pub(crate) spent: Vec<u64>,
 }
 
@@ -74,11 +76,11 @@ pub(crate) struct Take {
 pub(crate) struct Index {
     fifo: bool,
     messages: BTreeMap<u64, Entry>,
-    /// (place, group) of what a receive may begin with.
+    /// (place, group) of the messages that a receive may begin with.
     ready: BTreeSet<(u64, u64)>,
     /// (group, place) of visible messages; FIFO only.
     waiting: BTreeSet<(u64, u64)>,
-    /// How many messages of a group are out or leaving; FIFO only.
+    /// How many messages of a group are in flight or leaving; FIFO only.
     busy: BTreeMap<u64, u32>,
     /// Ends of leases and delays.
     timers: BTreeSet<(Instant, u64)>,
@@ -102,7 +104,7 @@ impl Index {
         }
     }
 
-    /// A message that is now durable. Its state is visible or delayed.
+    /// Adds a message that is now durable. Its state is visible or delayed.
     pub(crate) fn add(&mut self, place: u64, entry: Entry) {
         self.messages.insert(place, entry);
         match entry.state {
@@ -114,7 +116,7 @@ impl Index {
         }
     }
 
-    /// Makes visible what is due. Returns whether anything was.
+    /// Makes due messages visible. Returns whether there were any.
     pub(crate) fn expire(&mut self, now: Instant) -> bool {
         let mut any = false;
         while let Some(&(until, place)) = self.timers.first() {
@@ -178,7 +180,7 @@ impl Index {
         self.messages.range(place..).map(|(place, entry)| (*place, entry))
     }
 
-    /// Lets a lease end at another time.
+    /// Moves the end of a lease.
     pub(crate) fn extend(&mut self, place: u64, until: Instant) {
         if let Some(Entry { state: State::Leased(lease), .. }) = self.messages.get_mut(&place) {
             self.timers.remove(&(lease.until, place));
@@ -210,7 +212,7 @@ impl Index {
         }
     }
 
-    /// Takes a message out of reach until `gone`. Returns whether it was there and not leaving yet.
+    /// Hides a message until `gone`. Returns whether it was there and not leaving yet.
     pub(crate) fn leave(&mut self, place: u64) -> bool {
         let Some(entry) = self.messages.get_mut(&place) else { return false };
         let (group, before) = (entry.group, entry.state);
@@ -252,7 +254,7 @@ impl Index {
         }
     }
 
-    /// Messages visible, out (leaving ones included), and delayed.
+    /// Messages visible, in flight (including leaving ones), and delayed.
     pub(crate) fn counts(&self) -> (u64, u64, u64) {
         (self.messages.len() as u64 - self.out - self.delayed, self.out, self.delayed)
     }
@@ -280,7 +282,7 @@ impl Index {
         Some(leased)
     }
 
-    /// Puts a visible message where receives look.
+    /// Makes a visible message available to receives.
     fn show(&mut self, place: u64, group: u64) {
         if !self.fifo {
             self.ready.insert((place, group));
@@ -297,7 +299,7 @@ impl Index {
         }
     }
 
-    /// One message of the group is no longer out.
+    /// One message of the group is no longer in flight.
     fn unblock(&mut self, group: u64) {
         let Some(out) = self.busy.get_mut(&group) else { return };
         *out -= 1;

@@ -1,7 +1,7 @@
-//! Opening a queue: reads what the folder has of it and builds the index in memory.
+//! Opens a queue: reads its records in the folder and builds the index in memory.
 //!
-//! In-flight messages become visible at once, receive counts and the deduplication window continue, delays go on for
-//! what is left of them. Counts whose message is gone (a delete that overtook them) are removed.
+//! In-flight messages become visible at once; receive counts, the deduplication window and the rest
+//! of each delay continue. Counts whose message is gone (a delete overtook them) are removed.
 
 use super::core::{QueueCore, State, fresh, group_of, micros};
 use super::dedup::{Dedup, WINDOW_MS};
@@ -85,7 +85,7 @@ pub(crate) fn load(
     Ok(QueueCore::new(name, number, messages, options, engine, State::new(index, dedup, foreign, next_place)))
 }
 
-/// Gives a new queue its number and kind; checks the kind of one that was there.
+/// Gives a new queue its number and kind; checks the kind of an existing one.
 fn identify(
     name: &str,
     messages: &Keyspace,

@@ -1,11 +1,11 @@
-//! How a queue behaves, and what it has done.
+//! How a queue behaves, and its counters.
 
 use super::EmbeddedQueue;
 use core::time::Duration;
 use ports::queue::{Depth, QueueKind};
 use std::sync::Arc;
 
-/// Longest lease, from the receive on.
+/// Longest lease, counted from the receive.
 pub(crate) const VISIBILITY_MAX: Duration = Duration::from_secs(12 * 60 * 60);
 const DEFAULT_VISIBILITY: Duration = Duration::from_secs(30);
 const DEFAULT_RETENTION: Duration = Duration::from_secs(14 * 24 * 60 * 60);
@@ -15,15 +15,15 @@ const DEFAULT_RETENTION: Duration = Duration::from_secs(14 * 24 * 60 * 60);
 pub struct QueueOptions {
     /// Standard or FIFO. Fixed when the queue is created.
     pub kind: QueueKind,
-    /// How long a receive hides a message if it does not say.
+    /// How long a receive hides a message if the receive does not say.
     pub visibility: Duration,
-    /// Where messages go that were received too often.
+    /// Where messages are moved that were received too often.
     pub redrive: Option<Redrive>,
     /// How long a message is kept.
     pub retention: Duration,
 }
 
-/// Where messages go that were received too often.
+/// Where messages are moved that were received too often.
 #[derive(Clone)]
 pub struct Redrive {
     /// The dead-letter queue: of the same engine and kind.
@@ -85,6 +85,6 @@ pub struct QueueStats {
     pub redriven: u64,
     /// Messages that were older than the retention.
     pub expired: u64,
-    /// Messages there are now.
+    /// Messages in the queue now.
     pub depth: Depth,
 }

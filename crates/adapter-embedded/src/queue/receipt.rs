@@ -1,14 +1,14 @@
 //! Receipts: which lease of which message, in which open of the folder.
 //!
-//! A lease of an earlier process is over, but its receipt still names the message, so a delete that a standard queue
-//! gets late still works.
+//! A lease of an earlier process is over, but its receipt still names the message, so a late delete
+//! on a standard queue still works.
 
 use super::core::{QueueCore, State};
 use super::index::{Lease, State as MessageState};
 use ports::Fault;
 use ports::queue::Receipt;
 
-/// A receipt taken apart.
+/// A decoded receipt.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Handle {
     pub(crate) epoch: u64,
@@ -31,7 +31,7 @@ impl Handle {
 }
 
 impl QueueCore {
-    /// The lease of a receipt, if it is in force. Leases that have ended must have been expired.
+    /// The lease of a receipt, if it is in force. Ended leases must already have been expired.
     pub(crate) fn lease_of(&self, state: &State, handle: Handle) -> Result<Lease, Fault> {
         match state.index.get(handle.place).map(|entry| entry.state) {
             Some(MessageState::Leased(lease))
@@ -44,7 +44,8 @@ impl QueueCore {
         }
     }
 
-    /// The place of the message that a receipt may delete; `None` if it is gone already, or about to be.
+    /// The place of the message that a receipt may delete; `None` if the message is gone or
+    /// leaving.
     pub(crate) fn may_delete(&self, state: &State, handle: Handle) -> Result<Option<u64>, Fault> {
         match state.index.get(handle.place).map(|entry| entry.state) {
             None | Some(MessageState::Leaving) => Ok(None),

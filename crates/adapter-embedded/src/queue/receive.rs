@@ -1,8 +1,10 @@
-//! Receiving: take what is ready, or wait for a send, the end of a lease, or the end of the wait, whichever is first.
+//! Receiving: takes ready messages, or waits for a send, the end of a lease, or the end of the
+//! wait, whichever is first.
 //!
-//! A receive takes and returns without an await in between, so one that is dropped while it waits takes nothing along,
-//! and its wake-up goes to the next. Messages that were received too often are moved to the dead-letter queue in one
-//! durable write; their group stays blocked until then.
+//! A receive takes and returns without an await in between, so one that is dropped while it waits
+//! takes nothing along, and its wake-up passes to the next one. Messages that were received too
+//! often are moved to the dead-letter queue in one durable write; their group stays blocked until
+//! then.
 
 use super::ahead::WORTH_IT;
 use super::core::{Arrival, QueueCore, State, answered, fresh, group_of, id_text, micros};
@@ -24,7 +26,7 @@ const MESSAGES_MAX: usize = 10;
 const WAIT_MAX: Duration = Duration::from_secs(20);
 /// Messages older than the retention that one receive removes.
 const EXPIRED_MAX: usize = 100;
-/// What SQS calls the attribute that tells where a dead letter came from.
+/// SQS's name of the attribute that says where a dead letter came from.
 const SOURCE_ATTRIBUTE: &str = "DeadLetterQueueSourceArn";
 
 type Moved = oneshot::Receiver<Result<(), WriteError>>;
@@ -51,7 +53,7 @@ impl QueueCore {
             if !taken.spent.is_empty() {
                 let moved = self.bury(&taken.spent)?;
                 if taken.leased.is_empty() {
-                    // What stood behind the spent message may be ready then.
+                    // The messages behind the spent one may be ready then.
                     answered(moved).await?;
                     continue;
                 }
@@ -71,7 +73,8 @@ impl QueueCore {
         }
     }
 
-    /// What is there to take, when the next timer ends, what time it is, and whether the queue is long.
+    /// The ready messages, the end of the next timer, the present time, and whether the queue is
+    /// long.
     fn take(self: &Arc<Self>, max: usize, visibility: Duration) -> (Taken, Option<Instant>, Instant, bool) {
         let (now, at) = (self.now(), self.clock.now().as_millis());
         let mut state = self.state();
@@ -83,14 +86,15 @@ impl QueueCore {
         let taken = state.index.take(Take { max, now, until, at, receives_max });
         state.stats.received += taken.leased.len() as u64;
         if visibility.is_zero() {
-            // The lease has ended as soon as it began.
+            // A visibility of zero: the lease ends as soon as it begins.
             state.index.expire(now);
         }
         self.announce(&state, earliest);
         (taken, state.index.next_timer(), now, state.depth().visible >= WORTH_IT)
     }
 
-    /// Wakes who waits: one receive if there is something to take, all if they sleep past the next timer.
+    /// Wakes waiting receives: one if there is a message to take, all if they sleep past the next
+    /// timer.
     pub(crate) fn announce(&self, state: &State, earliest_before: Option<Instant>) {
         if state.index.has_ready() {
             self.wake.notify_one();
@@ -100,7 +104,7 @@ impl QueueCore {
         }
     }
 
-    /// Starts the removal of messages older than the retention. Nobody waits for it.
+    /// Starts the removal of messages older than the retention. No caller waits for it.
     fn drop_expired(self: &Arc<Self>, state: &mut State, at: u64) {
         let retention = u64::try_from(self.options.retention.as_millis()).unwrap_or(u64::MAX);
         let expired: Vec<u64> = state
@@ -117,7 +121,7 @@ impl QueueCore {
         }
     }
 
-    /// Reads the bodies of messages that were just leased and notes their receive counts.
+    /// Reads the bodies of messages that were just leased and records their receive counts.
     fn hand_out(&self, leased: &[Leased], long: bool) -> Result<Vec<Message>, Fault> {
         let counts = leased.iter().map(|message| {
             let value = record::receives(message.received, message.first_received);
@@ -126,7 +130,7 @@ impl QueueCore {
         self.submit_lazily(counts.collect());
         let mut messages = Vec::with_capacity(leased.len());
         for Leased { place, lease, received, first_received } in leased.iter().copied() {
-            // Deleted by an older receipt since it was leased a moment ago.
+            // An older receipt deleted it since it was leased a moment ago.
             let bytes = if long { self.ahead.read(&self.messages, place)? } else { self.read(place)? };
             let Some(bytes) = bytes else { continue };
             let record = Record::decode(&bytes)?;
@@ -194,7 +198,7 @@ impl QueueCore {
     }
 }
 
-/// Attributes on their own.
+/// Attributes as owned texts.
 pub(crate) fn owned(attributes: &[(&str, &str)]) -> Vec<(String, String)> {
     attributes.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
 }

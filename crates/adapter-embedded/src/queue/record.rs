@@ -1,8 +1,10 @@
-//! Records of a queue on disk, all in one table of the tree; the first byte of a key tells what it is.
+//! Records of a queue on disk, all in one table of the tree; the first byte of a key is the kind of
+//! its record.
 //!
-//! `m` place → message; `r` place → how often and when first received; `d` expiry, hash → message id, the deduplication
-//! window; `k` → kind; `p` → places reserved so far; `n` → number of the queue in its folder.
-//! Places (8 bytes, big-endian) grow with each message and are never used again.
+//! `m` place → message; `r` place → how often and when first received; `d` expiry, hash → message
+//! id, the deduplication window; `k` → kind; `p` → places reserved so far; `n` → number of the
+//! queue in its folder. Places (8 bytes, big-endian) grow with each message and are never used
+//! again.
 
 use crate::codec::{Reader, be64, put_bytes, put_number};
 use ports::Fault;
@@ -14,12 +16,12 @@ pub(crate) const KIND: [u8; 1] = [b'k'];
 pub(crate) const PLACES: [u8; 1] = [b'p'];
 pub(crate) const NUMBER: [u8; 1] = [b'n'];
 
-/// A message as it is stored. Texts are borrowed from whoever has them.
+/// A stored message. Its texts are borrowed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Record<'a> {
-    /// The id it was sent under, if that was in another queue; 0 = the id that belongs to its place.
+    /// The id it was sent under, if that was in another queue; 0 = the id of its place.
     pub(crate) id: u64,
-    /// Milliseconds since the Unix epoch, as all times here.
+    /// Milliseconds since the Unix epoch, like all times here.
     pub(crate) arrived: u64,
     pub(crate) sent: u64,
     /// When a delay ends; 0 = no delay.
@@ -90,7 +92,7 @@ pub(crate) fn receives(count: u32, first: u64) -> Vec<u8> {
     out
 }
 
-/// Reads [`receives`] back.
+/// Decodes [`receives`].
 pub(crate) fn read_receives(bytes: &[u8]) -> Option<(u32, u64)> {
     let mut reader = Reader::new(bytes);
     Some((u32::try_from(reader.number()?).ok()?, reader.number()?))
@@ -104,7 +106,7 @@ pub(crate) fn dedup_key(expiry: u64, hash: u128) -> [u8; 25] {
     out
 }
 
-/// Reads [`dedup_key`] back.
+/// Decodes [`dedup_key`].
 pub(crate) fn read_dedup_key(key: &[u8]) -> Option<(u64, u128)> {
     let expiry = be64(key.get(1..)?)?;
     let hash = key.get(9..25)?.first_chunk().map(|hash| u128::from_be_bytes(*hash))?;

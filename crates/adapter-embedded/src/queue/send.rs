@@ -1,4 +1,5 @@
-//! Sending: each entry is judged by itself, what is new gets a place, and all of it is one durable write.
+//! Sending: each entry is checked by itself, each new message gets a place, and all of them are one
+//! durable write.
 
 use super::core::{Arrival, QueueCore, State, answered, fresh, group_of, id_text, micros};
 use super::dedup::{WINDOW_MS, hash_of};
@@ -16,7 +17,7 @@ const DELAY_MAX: Duration = Duration::from_secs(15 * 60);
 /// Longest group and deduplication id, in characters.
 const ID_CHARS_MAX: usize = 128;
 
-/// An entry that was judged and encoded outside the lock.
+/// An entry that was checked and encoded outside the lock.
 struct Ready {
     bytes: Vec<u8>,
     dedup: Option<u128>,
@@ -49,7 +50,8 @@ impl QueueCore {
             for key in state.dedup.forget(now_ms, 2 * BATCH_FORGETS) {
                 writes.push(self.remove(&key));
             }
-            // Also when all are repetitions: their first may still be on its way to the disk, and this waits behind it.
+            // Also if all are repetitions: their first message may still be on its way to the disk,
+            // and this waits behind it.
             let receiver = self.submit(writes, move |state: &mut State| {
                 state.stats.sent += arrivals.len() as u64;
                 state.stats.deduplicated += repeated;
@@ -138,7 +140,8 @@ impl QueueCore {
     }
 }
 
-/// Deduplication records removed by each send: more than it can add, so that they never pile up.
+/// Deduplication records removed by each send: more than a send can add, so that they never pile
+/// up.
 const BATCH_FORGETS: usize = 10;
 
 fn check_id(what: &str, id: &str) -> Result<(), Fault> {

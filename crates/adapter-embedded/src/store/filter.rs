@@ -1,13 +1,15 @@
-//! Which rows surely are not there: a Bloom filter over the keys of a table, so that creating a row costs one look at one
-//! cache line instead of a search through every memtable of the tree.
+//! Which rows certainly do not exist: a Bloom filter over the keys of a table, so that creating a
+//! row costs one cache line instead of a search through every memtable of the tree.
 //!
-//! One block of 64 bytes a key, six bits in it (Putze, Sanders, Singler: "Cache-, Hash- and Space-Efficient Bloom
-//! Filters", 2007). The writer adds a key before the batch that creates it is published, so who finds none sees none as of
-//! the last published batch. Keys are never taken out: a deleted row is looked for in the tree again.
+//! One block of 64 bytes a key, six bits in it (Putze, Sanders, Singler: "Cache-, Hash- and
+//! Space-Efficient Bloom Filters", 2007). The writer adds a key before the batch that creates it is
+//! published, so a reader that finds no key sees no row as of the last published batch. Keys are
+//! never removed: a deleted row is looked up in the tree again.
 //!
-//! After an open the filter knows nothing. It is filled from the tree a little with each batch, so that opening stays
-//! quick; until that is done it answers "perhaps" to everything. Its size is fixed: past some 4 million rows (16 bits a
-//! key) more and more answers are "perhaps", which costs a search and is never wrong.
+//! After an open the filter is empty. It is filled from the tree a little with each batch, so that
+//! opening stays quick; until that is complete it answers "perhaps" to everything. Its size is
+//! fixed: past some 4 million rows (16 bits a key) more and more answers are "perhaps", which costs
+//! a search and is never wrong.
 
 use core::hash::{Hash, Hasher};
 use core::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -17,16 +19,16 @@ use std::sync::{Mutex, PoisonError};
 
 const WORDS_PER_BLOCK: usize = 8;
 const BITS_PER_KEY: u32 = 6;
-/// Memory of one filter; the operating system gives it as it is used.
+/// Memory of one filter; the operating system provides it as it is used.
 const BYTES: usize = 8 << 20;
-/// Keys taken over from the tree after each batch.
+/// Keys copied from the tree after each batch.
 const LEARNED_AT_ONCE: usize = 512;
 
 pub(crate) struct Filter {
     words: Box<[AtomicU64]>,
     /// Every key of the tree is in it.
     complete: AtomicBool,
-    /// The last key that was taken over from the tree.
+    /// The last key that was copied from the tree.
     cursor: Mutex<Option<Slice>>,
 }
 
@@ -50,14 +52,16 @@ impl Filter {
         }
     }
 
-    /// Whether no batch that was published before the call has created this row. `false`: perhaps one has.
+    /// Whether no batch that was published before the call has created this row. `false`: perhaps
+    /// one has.
     pub(crate) fn surely_absent(&self, key: &[u8]) -> bool {
-        // Read after the caller read how far batches are published, which orders these loads behind the writer's stores.
+        // Read after the caller read how far batches are published, which orders these loads after
+        // the writer's stores.
         self.complete.load(Ordering::Acquire)
             && self.bits(key).any(|(word, bits)| word.load(Ordering::Relaxed) & bits == 0)
     }
 
-    /// Takes over some more keys of the tree; called by the writer between batches.
+    /// Copies some more keys of the tree; the writer calls it between batches.
     pub(crate) fn learn(&self, rows: &Keyspace) -> fjall::Result<()> {
         if self.complete.load(Ordering::Relaxed) {
             return Ok(());
@@ -83,7 +87,8 @@ impl Filter {
         key.hash(&mut hasher);
         let hash = hasher.finish();
         let blocks = self.words.len() / WORDS_PER_BLOCK;
-        // The block comes from the upper half, the bits from six groups of nine below it, mixed once more.
+        // The block comes from the upper half, the bits from six groups of nine below it, mixed
+        // once more.
         let first = (hash >> 32) as usize % blocks * WORDS_PER_BLOCK;
         let mixed = hash.wrapping_mul(0x9E37_79B9_7F4A_7C15);
         (0..BITS_PER_KEY).map(move |nth| {

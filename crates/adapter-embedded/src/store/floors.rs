@@ -1,9 +1,10 @@
 //! Where the live entries of each shard of an index begin.
 //!
-//! Due entries are removed at the front, and a log-structured tree keeps a tombstone for each until it merges. A scan
-//! from the front would wade through all of them every time, so the engine remembers, per shard, a key below which
-//! nothing lives. The writer lowers it before it writes an entry below it. A scan that finds the first live entry further
-//! up raises it, unless a batch that the scan could not see has put an entry below.
+//! Due entries are removed at the front, and a log-structured tree keeps a tombstone for each until
+//! it merges. A scan from the front would wade through all of them every time, so the engine
+//! remembers, per shard, a key below which there is no live entry. The writer lowers it before it
+//! writes an entry below it. A scan that finds the first live entry further up raises it, unless a
+//! batch that the scan could not see has put an entry below.
 //!
 //! Forgetting a floor is always safe: the next scan starts at the front.
 
@@ -14,7 +15,7 @@ use std::collections::{HashMap, VecDeque};
 use std::hash::DefaultHasher;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-/// Shards remembered; more are forgotten all at once.
+/// Shards remembered; beyond that all are forgotten at once.
 const SHARDS_MAX: usize = 65_536;
 /// Batches remembered per shard; a scan that began before them does not raise the floor.
 const BATCHES_MAX: usize = 32;
@@ -25,17 +26,17 @@ pub(crate) struct Floors {
 }
 
 struct Floor {
-    /// Nothing lives below this key.
+    /// No live entry is below this key.
     key: Slice,
-    /// Lowest key that each of the last batches put in, oldest batch first.
+    /// Lowest key that each of the last batches wrote, oldest batch first.
     lowest: VecDeque<(u64, Slice)>,
-    /// A scan that saw every batch up to this one can be judged by `lowest`.
+    /// `lowest` covers every scan that saw all batches up to this one.
     complete_since: u64,
 }
 
 impl Floors {
-    /// The writer puts these entries in with the batch of this number.
-    pub(crate) fn note(&self, index_keys: &[Slice], batch: u64) {
+    /// Records that the writer adds these entries with the batch of this number.
+    pub(crate) fn record(&self, index_keys: &[Slice], batch: u64) {
         if index_keys.is_empty() {
             return;
         }
@@ -66,8 +67,9 @@ impl Floors {
         }
     }
 
-    /// Where a scan of the shard may begin. To be asked after `published` was read and before the tree is. `started` tells
-    /// the last batch that began; it is asked under the lock, so a batch it does not cover will find the shard here.
+    /// Where a scan of the shard may begin. Call it after reading `published` and before reading
+    /// the tree. `started` returns the last batch that began; it is called under the lock, so a
+    /// batch that it does not cover will find the shard here.
     pub(crate) fn start(&self, prefix: &[u8], started: impl FnOnce() -> u64) -> Slice {
         let mut shards = self.locked();
         if let Some(floor) = shards.get(prefix) {
@@ -76,7 +78,8 @@ impl Floors {
         if shards.len() >= SHARDS_MAX {
             shards.clear();
         }
-        // Batches under way may have passed before the shard was here, so a scan must have seen all of them to raise.
+        // Batches under way may have passed before the shard was here, so only a scan that saw all
+        // of them may raise the floor.
         shards.insert(
             prefix.into(),
             Floor { key: prefix.into(), lowest: VecDeque::new(), complete_since: started() },
@@ -122,11 +125,12 @@ mod tests {
 
     #[derive(Debug, Clone)]
     enum Step {
-        /// The writer begins a batch that puts these in and takes those out.
+        /// The writer begins a batch that adds the first and removes the second.
         Write(Vec<u8>, Vec<u8>),
-        /// What it wrote becomes visible.
+        /// The batch becomes visible.
         Publish,
-        /// A scan begins: it reads how far batches are published, its start, and then what is visible.
+        /// A scan begins: it reads how far batches are published, its start, and then the visible
+        /// entries.
         Begin,
         /// The oldest scan ends and raises the floor.
         End,
@@ -149,7 +153,7 @@ mod tests {
     }
 
     proptest! {
-        /// Whatever the interleaving, no entry that is visible or about to be lies below the floor.
+        /// Whatever the interleaving, no visible or pending entry is below the floor.
         #[test]
         fn nothing_ever_lives_below_the_floor(steps in proptest::collection::vec(step(), 1..200)) {
             let floors = Floors::default();
@@ -162,7 +166,7 @@ mod tests {
                     Step::Write(put, removed) if pending.is_none() => {
                         started += 1;
                         let put: Vec<Slice> = put.into_iter().map(key).collect();
-                        floors.note(&put, started);
+                        floors.record(&put, started);
                         let mut next = visible.clone();
                         next.retain(|there| !removed.iter().any(|n| key(*n) == *there));
                         next.extend(put);
@@ -196,7 +200,7 @@ mod tests {
         assert_eq!(floors.start(&PREFIX, || 1), Slice::from(&PREFIX[..]));
         floors.raise(&PREFIX, &key(9), 1);
         assert_eq!(floors.start(&PREFIX, || 1), key(9));
-        floors.note(&[key(4)], 2);
+        floors.record(&[key(4)], 2);
         assert_eq!(floors.start(&PREFIX, || 2), key(4));
         // This scan saw batch 1 only, so it cannot know of the entry of batch 2.
         floors.raise(&PREFIX, &key(9), 1);

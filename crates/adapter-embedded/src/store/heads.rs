@@ -1,10 +1,12 @@
-//! What readers saw of rows: version and index entries, handed on to the write that follows.
+//! What readers saw of rows: version and index entries, passed on to the write that follows.
 //!
-//! Nearly every write of a row follows a read of it by the same caller. Without this the writer, which is one thread for
-//! everybody, would read the row a second time. A head says as of which batch it was seen; the writer takes it only if it
-//! remembers every write since, so a head that is old is no more than useless.
+//! Nearly every write of a row follows a read of it by the same caller. Without this the writer,
+//! which is one thread for all callers, would read the row a second time. A head carries the batch
+//! as of which it was seen; the writer accepts it only if it remembers every write since, so an old
+//! head is useless but harmless.
 //!
-//! One slot a hash, the latest wins: memory is bounded, and a head that was pushed out costs a look at the tree.
+//! One slot per hash, the latest wins: memory is bounded, and a replaced head costs a look-up in
+//! the tree.
 
 use crate::engine::versions::Known;
 use core::hash::{BuildHasher, BuildHasherDefault};
@@ -23,7 +25,7 @@ pub(crate) struct Seen {
     pub(crate) known: Known,
 }
 
-/// The row seen last of those that share it.
+/// The row seen last of those that share the slot.
 type Slot = Option<(Slice, Seen)>;
 
 pub(crate) struct Heads {
@@ -43,7 +45,7 @@ impl Heads {
         *slot = Some((key, seen));
     }
 
-    /// What the last reader of this row saw, once.
+    /// What the last reader of this row saw; a second call finds nothing.
     pub(crate) fn take(&self, key: &Slice) -> Option<Seen> {
         self.slot(key).take_if(|(of, _)| of == key).map(|(_, seen)| seen)
     }

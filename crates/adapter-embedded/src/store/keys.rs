@@ -1,10 +1,13 @@
-//! Keys of rows and of index entries, built so that the tree's byte order is the order the port promises.
+//! Keys of rows and of index entries, built so that the tree's byte order is the order that the
+//! port promises.
 //!
-//! Row: hash of the partition (4 bytes), its length (2), partition, sort. Rows of a partition are together, in the order
-//! of the bytes of their sort keys. The hash comes first because the tree keeps the first four bytes of a key beside its
-//! nodes: most comparisons then end there, instead of following a pointer to keys that all begin alike.
-//! Index entry: number of the index (2), length of the shard (2), shard, time (8), partition, sort. The partition is
-//! escaped (`00` becomes `00 FF`) and ended by `00 01`, so that entries of one time come in the order of (partition, sort).
+//! Row: hash of the partition (4 bytes), its length (2), partition, sort. Rows of a partition are
+//! together, in the order of the bytes of their sort keys. The hash comes first because the tree
+//! keeps the first four bytes of a key beside its nodes: most comparisons then end there, instead
+//! of following a pointer to keys that all begin alike. Index entry: number of the index (2),
+//! length of the shard (2), shard, time (8), partition, sort. The partition is escaped (`00`
+//! becomes `00 FF`) and ended by `00 01`, so that entries of one time come in the order of
+//! (partition, sort).
 
 use domain::time::Timestamp;
 use ports::store::{Entry, Key};
@@ -21,11 +24,11 @@ pub(crate) fn row_key(key: &Key) -> Vec<u8> {
     out
 }
 
-/// What the keys of all rows of a partition begin with.
+/// The common prefix of the keys of all rows of a partition.
 pub(crate) fn partition_prefix(partition: &str) -> Vec<u8> {
     let mut out = Vec::with_capacity(6 + partition.len() + 32);
     out.extend_from_slice(&hash(partition).to_be_bytes());
-    // A longer partition than the limit never has rows: writes refuse it.
+    // A partition above the limit never has rows: writes refuse it.
     out.extend_from_slice(&(partition.len().min(0xFFFF) as u16).to_be_bytes());
     out.extend_from_slice(partition.as_bytes());
     out
@@ -43,7 +46,7 @@ pub(crate) fn split_row_key(bytes: &[u8]) -> Option<(&str, &str)> {
     Some((core::str::from_utf8(partition).ok()?, core::str::from_utf8(sort).ok()?))
 }
 
-/// What the keys of all entries of a shard begin with.
+/// The common prefix of the keys of all entries of a shard.
 pub(crate) fn shard_prefix(index: u16, shard: &str) -> Vec<u8> {
     let mut out = Vec::with_capacity(4 + shard.len() + 80);
     out.extend_from_slice(&index.to_be_bytes());
@@ -52,7 +55,7 @@ pub(crate) fn shard_prefix(index: u16, shard: &str) -> Vec<u8> {
     out
 }
 
-/// How long the prefix of an entry's shard is.
+/// The length of the shard's prefix in an entry's key.
 pub(crate) fn shard_prefix_len(index_key: &[u8]) -> usize {
     match index_key.get(2..4).and_then(|n| n.first_chunk()) {
         Some(length) => 4 + usize::from(u16::from_be_bytes(*length)),
@@ -75,7 +78,7 @@ pub(crate) fn index_key(index: u16, shard: &str, at: Timestamp, partition: &str,
     out
 }
 
-/// Reads an index entry back from what follows its shard's prefix.
+/// Decodes an index entry from the bytes after its shard's prefix.
 pub(crate) fn entry_of(rest: &[u8]) -> Option<Entry> {
     let (at, mut rest) = rest.split_first_chunk()?;
     let at = Timestamp::from_millis(u64::from_be_bytes(*at));

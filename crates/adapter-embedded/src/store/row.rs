@@ -1,7 +1,7 @@
 //! Rows as bytes: version, the row's index entries, then its attributes with names as numbers.
 //!
-//! The row carries its index entries so that the next write, which names only the new ones, can remove the old ones in
-//! the same batch without a second record to keep in step.
+//! The row carries its index entries so that the next write, which names only the new ones, can
+//! remove the old ones in the same batch without a second record.
 
 use super::keys::{SHARD_BYTES_MAX, index_key, split_row_key};
 use crate::codec::{Reader, put_bytes, put_number, put_signed};
@@ -78,7 +78,7 @@ pub(crate) fn head(row_key: &[u8], bytes: &[u8]) -> Option<(u64, Vec<Slice>)> {
     Some((version, index_keys))
 }
 
-/// Reads a row back.
+/// Decodes a row.
 pub(crate) fn decode(names: &Names, key: Key, bytes: &[u8]) -> Result<Row, Fault> {
     let read = || -> Option<(u64, Attributes)> {
         let mut reader = Reader::new(bytes);

@@ -12,7 +12,7 @@ use ports::store::Expect;
 
 /// The tables of one store.
 pub(crate) struct Table {
-    /// Its place among the engine's stores.
+    /// Its number among the engine's stores.
     pub(crate) number: u32,
     pub(crate) rows: Keyspace,
     pub(crate) index: Keyspace,
@@ -51,13 +51,13 @@ impl Table {
         Self { number, rows, index, floors, filter, heads }
     }
 
-    /// What the tree says of a row.
+    /// The state of a row in the tree.
     pub(crate) fn known(&self, key: &Slice) -> Result<Known, Fault> {
         match self.rows.get(key).map_err(|e| read_fault("read a row", &e))? {
             None => Ok(Known::default()),
             Some(bytes) => match row::head(key, &bytes) {
                 Some((version, index_keys)) => Ok(Known { version, index_keys }),
-                None => Err(Fault::permanent("the row to be written is damaged")),
+                None => Err(Fault::permanent("the existing row of a write is damaged")),
             },
         }
     }

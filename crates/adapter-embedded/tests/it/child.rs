@@ -1,4 +1,5 @@
-//! Programs that a test starts to kill them or to starve them: this test binary again, told by a variable what to be.
+//! Programs that a test starts to kill or starve them: this test binary again, with a variable that
+//! says what to run.
 
 use core::fmt::Display;
 use std::io::Write as _;
@@ -15,7 +16,8 @@ pub(crate) fn start(name: &str, folder: &Path) -> Child {
     spawn(command, folder)
 }
 
-/// As [`start`], with no file larger than `blocks` of 512 bytes and the signal for it ignored, as on a full disk.
+/// As [`start`], with no file larger than `blocks` of 512 bytes and the signal for it ignored, as
+/// on a full disk.
 pub(crate) fn start_with_file_limit(name: &str, folder: &Path, blocks: u64) -> Child {
     let mut command = Command::new("sh");
     command.args(["-c", &format!("trap '' XFSZ; ulimit -f {blocks}; exec \"$0\" \"$@\"")]);
@@ -43,16 +45,17 @@ pub(crate) fn folder() -> Option<std::ffi::OsString> {
     std::env::var_os(FOLDER)
 }
 
-/// In a child: tells the parent, in one write, so that a line is there whole or not at all.
-pub(crate) fn tell(line: impl Display) {
+/// In a child: reports a line to the parent in one write, so that a line is written whole or not at
+/// all.
+pub(crate) fn report(line: impl Display) {
     let line = format!("@{line}\n");
     let mut out = std::io::stdout().lock();
     out.write_all(line.as_bytes()).unwrap();
     out.flush().unwrap();
 }
 
-/// In the parent: what a line of a child's stdout tells; other lines are the test harness's.
-pub(crate) fn told(line: &str) -> Option<&str> {
+/// In the parent: the content of a child's line of stdout; other lines are the test harness's.
+pub(crate) fn reported(line: &str) -> Option<&str> {
     // The harness may have begun the line with the name of the test.
     line.find('@').map(|start| &line[start + 1..])
 }

@@ -1,4 +1,4 @@
-//! A clock that only moves when a test says so.
+//! A clock that moves only when a test moves it.
 
 use async_trait::async_trait;
 use core::time::Duration;

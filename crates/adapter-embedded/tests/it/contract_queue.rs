@@ -1,4 +1,4 @@
-//! The queue suite on the embedded engine, on a clock that only moves when a case says so.
+//! The queue suite on the embedded engine, on a clock that moves only when a case moves it.
 
 use crate::clock::ManualClock;
 use adapter_embedded::{Engine, EngineOptions, QueueOptions};
@@ -19,7 +19,7 @@ struct Embedded {
 struct State {
     engine: Option<Engine>,
     queues: u32,
-    /// How the queue made last was made: its name, kind, and redrive.
+    /// How the latest queue was made: its name, kind, and redrive.
     last: Option<(String, QueueKind, Option<u32>)>,
 }
 

@@ -91,7 +91,8 @@ async fn the_same_name_gives_the_same_store() {
     assert!(first.is_ok() != second.is_ok(), "{first:?} {second:?}");
 }
 
-/// The filter that spares the search for a row to be created is filled a little with each batch after an open.
+/// The filter that avoids the search for a new row is filled a little with each batch after an
+/// open.
 #[tokio::test]
 async fn rows_of_an_earlier_run_are_not_created_again_while_the_filter_fills_and_after() {
     use ports::store::{Attributes, CommitError, Expect, Key, Write};

@@ -1,8 +1,9 @@
-//! Kill -9 at random moments: everything that was answered is there, no commit is there by half.
+//! Kill -9 at random moments: every acknowledged write is there, no commit is there by half.
 //!
-//! A child commits to a store and sends to, receives from and deletes from a queue of one folder, and tells its parent each
-//! answer after it got it. The parent kills it after a number of answers drawn from a printed seed, opens the folder, and
-//! checks it against what it was told; the next child goes on from there.
+//! A child commits to a store and sends to, receives from and deletes from a queue of one folder,
+//! and reports each answer to its parent after it got it. The parent kills it after a number of
+//! answers drawn from a printed seed, opens the folder, and checks it against the reports; the next
+//! child continues from there.
 
 use crate::child;
 use crate::clock::ManualClock;
@@ -59,9 +60,9 @@ fn commit_of(lane: u64, n: u64) -> Vec<Write> {
 #[tokio::test]
 async fn child_that_writes_until_it_is_killed() {
     let Some(folder) = child::folder() else { return };
-    child::tell("opening");
+    child::report("opening");
     let (_engine, store, queue) = open(Path::new(&folder));
-    child::tell("opened");
+    child::report("opened");
     let mut work = tokio::task::JoinSet::new();
     for lane in 0..LANES {
         let (store, queue) = (store.clone(), queue.clone());
@@ -71,7 +72,7 @@ async fn child_that_writes_until_it_is_killed() {
             loop {
                 n += 1;
                 store.commit(commit_of(lane, n)).await.unwrap();
-                child::tell(format_args!("C {lane} {n}"));
+                child::report(format_args!("C {lane} {n}"));
                 let message = Outgoing {
                     body: format!("{lane} {n}"),
                     group: Some(format!("lane{lane}")),
@@ -79,7 +80,7 @@ async fn child_that_writes_until_it_is_killed() {
                     ..Outgoing::default()
                 };
                 queue.send(vec![message]).await.unwrap().pop().unwrap().unwrap();
-                child::tell(format_args!("S {lane} {n}"));
+                child::report(format_args!("S {lane} {n}"));
             }
         });
     }
@@ -90,33 +91,33 @@ async fn child_that_writes_until_it_is_killed() {
                 let request = Receive { max: 3, wait: Duration::from_secs(20), visibility: None };
                 let messages = queue.receive(request).await.unwrap();
                 for message in &messages {
-                    child::tell(format_args!("B {}", message.body));
+                    child::report(format_args!("B {}", message.body));
                 }
                 let receipts = messages.iter().map(|message| message.receipt.clone()).collect();
                 for result in queue.delete(receipts).await.unwrap() {
                     result.unwrap();
                 }
                 for message in &messages {
-                    child::tell(format_args!("D {}", message.body));
+                    child::report(format_args!("D {}", message.body));
                 }
             }
         });
     }
-    // They never end by themselves; one that fails ends the child, which its parent notices.
+    // They never end by themselves; a failing one ends the child, which its parent notices.
     work.join_next().await.unwrap().unwrap();
 }
 
-/// What the parent was told, over all rounds.
+/// What the child reported, over all rounds.
 #[derive(Default)]
-struct Told {
+struct Reported {
     committed: BTreeMap<u64, u64>,
     sent: BTreeSet<(u64, u64)>,
     deleting: BTreeSet<(u64, u64)>,
     deleted: BTreeSet<(u64, u64)>,
 }
 
-impl Told {
-    fn hear(&mut self, line: &str) {
+impl Reported {
+    fn record(&mut self, line: &str) {
         let mut words = line.split(' ');
         let what = words.next();
         let mut number = || words.next().and_then(|word| word.parse::<u64>().ok());
@@ -140,12 +141,12 @@ impl Told {
 }
 
 #[tokio::test]
-async fn what_was_answered_survives_kills_at_random_moments() {
+async fn acknowledged_writes_survive_kills_at_random_moments() {
     let seed = u64::from(std::process::id());
     println!("seed {seed}");
     let mut dice = SplitMix64::new(seed);
     let folder = tempfile::tempdir().unwrap();
-    let mut told = Told::default();
+    let mut reported = Reported::default();
     for round in 0..ROUNDS {
         // The first rounds die while the folder is created or opened.
         let answers = if round < 4 { dice.below(3) } else { dice.below(1_500) };
@@ -154,23 +155,26 @@ async fn what_was_answered_survives_kills_at_random_moments() {
         let mut heard = 0;
         while heard < answers {
             let line = lines.next().expect("the child writes until it is killed").unwrap();
-            if let Some(line) = child::told(&line) {
-                told.hear(line);
+            if let Some(line) = child::reported(&line) {
+                reported.record(line);
                 heard += 1;
             }
         }
         child.kill().unwrap();
-        // What it had said before it died counts too.
+        // What it reported before it died counts too.
         for line in lines.map_while(Result::ok) {
-            child::told(&line).into_iter().for_each(|line| told.hear(line));
+            child::reported(&line).into_iter().for_each(|line| reported.record(line));
         }
         child.wait().unwrap();
-        check(folder.path(), &told, round).await;
+        check(folder.path(), &reported, round).await;
     }
-    assert!(told.committed.len() as u64 == LANES && !told.deleted.is_empty(), "the rounds showed nothing");
+    assert!(
+        reported.committed.len() as u64 == LANES && !reported.deleted.is_empty(),
+        "the rounds showed nothing"
+    );
 }
 
-async fn check(folder: &Path, told: &Told, round: u64) {
+async fn check(folder: &Path, reported: &Reported, round: u64) {
     let (_engine, store, queue) = open(folder);
     for lane in 0..LANES {
         let rows = store.get(&[key(lane, "head"), key(lane, "tail")]).await.unwrap();
@@ -181,7 +185,7 @@ async fn check(folder: &Path, told: &Told, round: u64) {
         });
         assert_eq!(head, tail, "round {round}: half a commit in lane {lane}");
         assert_eq!(head.0, head.1, "round {round}: versions without gaps in lane {lane}");
-        let answered = told.committed.get(&lane).copied().unwrap_or(0);
+        let answered = reported.committed.get(&lane).copied().unwrap_or(0);
         assert!(
             head.0 >= answered,
             "round {round}: lane {lane} has {} commits, {answered} were answered",
@@ -210,11 +214,11 @@ async fn check(folder: &Path, told: &Told, round: u64) {
         .collect();
     let once: BTreeSet<_> = there.iter().copied().collect();
     assert_eq!(once.len(), there.len(), "round {round}: a message is there twice");
-    for message in &told.sent {
-        let may_be_gone = told.deleting.contains(message);
+    for message in &reported.sent {
+        let may_be_gone = reported.deleting.contains(message);
         assert!(may_be_gone || once.contains(message), "round {round}: {message:?} was sent and is gone");
     }
-    for message in &told.deleted {
+    for message in &reported.deleted {
         assert!(!once.contains(message), "round {round}: {message:?} was deleted and is back");
     }
     let mut last = BTreeMap::new();

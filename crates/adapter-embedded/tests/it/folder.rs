@@ -36,7 +36,7 @@ async fn a_folder_in_use_is_refused_until_its_last_handle_is_gone() {
 }
 
 #[tokio::test]
-async fn a_folder_of_a_newer_format_is_refused_and_left_as_it_is() {
+async fn a_folder_of_a_newer_format_is_refused_and_left_unchanged() {
     let folder = tempfile::tempdir().unwrap();
     drop(open(folder.path()).unwrap());
     let newer = format!("traffic-tacos-data {} ready\n", FORMAT + 1);
@@ -74,7 +74,7 @@ async fn a_format_file_that_makes_no_sense_is_refused() {
 }
 
 #[tokio::test]
-async fn a_folder_whose_parts_are_missing_is_refused_and_not_begun_anew() {
+async fn a_folder_whose_parts_are_missing_is_refused_and_not_recreated() {
     let folder = tempfile::tempdir().unwrap();
     drop(open(folder.path()).unwrap());
     let (format, kept) = (folder.path().join("tacos.format"), folder.path().join("kept"));
@@ -93,7 +93,7 @@ async fn a_folder_whose_parts_are_missing_is_refused_and_not_begun_anew() {
 }
 
 #[tokio::test]
-async fn a_creation_that_was_interrupted_is_begun_anew() {
+async fn an_interrupted_creation_is_started_again() {
     let folder = tempfile::tempdir().unwrap();
     fs::write(folder.path().join("tacos.format"), format!("traffic-tacos-data {FORMAT} creating\n")).unwrap();
     // What a process killed early leaves: a journal without the tree's own marker.

@@ -1,7 +1,9 @@
-//! A full disk: a clear error, nothing acknowledged is lost, nothing half done appears, and a restart goes on.
+//! A full disk: a clear error, no acknowledged write is lost, no half commit appears, and a restart
+//! continues.
 //!
-//! A child works under a limit on the size of files with the signal for it ignored, so a write beyond it fails as on a
-//! full disk, without privileges. The engine must stop: after a failed write nobody knows what the file holds.
+//! A child works under a limit on the size of files with the signal for it ignored, so a write
+//! beyond it fails as on a full disk, without privileges. The engine must stop: after a failed
+//! write the content of the file is unknown.
 
 use crate::child;
 use crate::clock::ManualClock;
@@ -45,69 +47,71 @@ async fn child_that_writes_until_the_disk_is_full() {
         if queue.send(vec![message(n)]).await.is_err() {
             break;
         }
-        child::tell(format_args!("sent {n:04}"));
+        child::report(format_args!("sent {n:04}"));
         match store.commit(pair(n)).await {
-            Ok(()) => child::tell(format_args!("committed {n:04}")),
+            Ok(()) => child::report(format_args!("committed {n:04}")),
             Err(CommitError::Ambiguous(fault)) => {
-                child::tell(format_args!("ambiguous {n:04} {fault}"));
+                child::report(format_args!("ambiguous {n:04} {fault}"));
                 break;
             }
             Err(other) => {
-                child::tell(format_args!("unexpected {other:?}"));
+                child::report(format_args!("unexpected {other:?}"));
                 break;
             }
         }
     }
-    child::tell(format_args!("health {:?}", engine.health()));
+    child::report(format_args!("health {:?}", engine.health()));
     match store.commit(pair(9_999)).await {
-        Err(CommitError::Failed(fault)) => child::tell(format_args!("refused commit {fault}")),
-        other => child::tell(format_args!("unexpected {other:?}")),
+        Err(CommitError::Failed(fault)) => child::report(format_args!("refused commit {fault}")),
+        other => child::report(format_args!("unexpected {other:?}")),
     }
     match queue.send(vec![message(9_999)]).await {
-        Err(fault) => child::tell(format_args!("refused send {fault}")),
-        Ok(other) => child::tell(format_args!("unexpected {other:?}")),
+        Err(fault) => child::report(format_args!("refused send {fault}")),
+        Ok(other) => child::report(format_args!("unexpected {other:?}")),
     }
     let receive = Receive { max: 1, wait: core::time::Duration::from_secs(20), visibility: None };
     match queue.receive(receive).await {
-        Err(fault) => child::tell(format_args!("refused receive {fault}")),
-        Ok(other) => child::tell(format_args!("unexpected {other:?}")),
+        Err(fault) => child::report(format_args!("refused receive {fault}")),
+        Ok(other) => child::report(format_args!("unexpected {other:?}")),
     }
     let readable = store.list("p", None, 1_000).await.is_ok();
-    child::tell(format_args!("readable {readable}"));
+    child::report(format_args!("readable {readable}"));
 }
 
 #[tokio::test]
-async fn a_full_disk_stops_the_engine_and_loses_nothing_answered() {
+async fn a_full_disk_stops_the_engine_and_loses_no_acknowledged_write() {
     let folder = tempfile::tempdir().unwrap();
     drop(open(folder.path()));
     for round in 0..3u64 {
         let folder = folder.path();
-        // Each round has room for more, behind what the journal already holds.
+        // Each round has room for more, after what the journal already holds.
         let mut child = child::start_with_file_limit(
             "full_disk::child_that_writes_until_the_disk_is_full",
             folder,
             1_500 * (round + 1),
         );
         let lines = BufReader::new(child.stdout.take().unwrap()).lines();
-        let said: Vec<String> =
-            lines.map_while(Result::ok).filter_map(|line| child::told(&line).map(str::to_owned)).collect();
-        assert!(child.wait().unwrap().success(), "{said:#?}");
-        let of = |what: &str| -> Vec<String> {
-            said.iter().filter_map(|line| line.strip_prefix(what)).map(str::to_owned).collect()
+        let reported: Vec<String> = lines
+            .map_while(Result::ok)
+            .filter_map(|line| child::reported(&line).map(str::to_owned))
+            .collect();
+        assert!(child.wait().unwrap().success(), "{reported:#?}");
+        let after = |what: &str| -> Vec<String> {
+            reported.iter().filter_map(|line| line.strip_prefix(what)).map(str::to_owned).collect()
         };
-        assert_eq!(of("unexpected "), Vec::<String>::new());
-        let health = of("health ").concat();
+        assert_eq!(after("unexpected "), Vec::<String>::new());
+        let health = after("health ").concat();
         assert!(health.contains("too large") && health.contains("stopped"), "{health}");
         for refused in ["refused commit ", "refused send ", "refused receive "] {
-            let words = of(refused).concat();
+            let words = after(refused).concat();
             assert!(words.contains("stopped") && words.contains("too large"), "{refused}: {words}");
         }
-        assert_eq!(of("readable "), ["true"]);
+        assert_eq!(after("readable "), ["true"]);
 
         let (_engine, store, queue) = open(folder);
         let rows = store.list("p", None, 10_000).await.unwrap();
         let there: BTreeSet<String> = rows.iter().map(|row| row.key.sort.to_string()).collect();
-        for n in of("committed ") {
+        for n in after("committed ") {
             assert!(
                 there.contains(&format!("{n}-a")) && there.contains(&format!("{n}-b")),
                 "{n} was answered"
@@ -120,15 +124,15 @@ async fn a_full_disk_stops_the_engine_and_loses_nothing_answered() {
         assert_eq!(halves.count(), 0, "half a commit");
         let messages: BTreeSet<String> =
             queue.peek(None, usize::MAX).unwrap().into_iter().map(|message| message.body).collect();
-        for n in of("sent ") {
+        for n in after("sent ") {
             assert!(messages.contains(&n), "message {n} was answered");
         }
         assert!(!there.contains("9999-a") && !messages.contains("9999"));
-        // Room again: everything works, and the rows make place for the next round.
+        // Room again: everything works, and removing the rows makes room for the next round.
         for row in rows {
             store.commit(vec![Write::Delete { key: row.key, expect: Expect::Version(1) }]).await.unwrap();
         }
         queue.purge().await.unwrap();
-        assert!(!of("committed ").is_empty(), "round {round} showed nothing");
+        assert!(!after("committed ").is_empty(), "round {round} showed nothing");
     }
 }

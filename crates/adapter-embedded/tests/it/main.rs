@@ -1,5 +1,5 @@
-//! The embedded engines against the ports' suites and against what happens to machines: kills, full disks, folders of
-//! others.
+//! The embedded engines against the ports' suites and against real incidents: kills, full disks,
+//! foreign folders.
 #![allow(clippy::unwrap_used, reason = "tests")]
 
 mod child;

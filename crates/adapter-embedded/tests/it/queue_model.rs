@@ -1,7 +1,9 @@
-//! The queue against a model that is too simple to be wrong: a list of messages that is walked from the front.
+//! The queue against a model that is too simple to be wrong: a list of messages that is searched
+//! from the front.
 //!
-//! Random commands run on both; every answer must be the same: which messages came, in which order, with which counts,
-//! which receipts still worked, what the depth is, and what lies in the dead-letter queue.
+//! Random commands run on both; every answer must be the same: which messages came, in which order,
+//! with which counts, which receipts still worked, the depth, and the messages in the dead-letter
+//! queue.
 
 use crate::clock::ManualClock;
 use adapter_embedded::{EmbeddedQueue, Engine, EngineOptions, QueueOptions};
@@ -28,7 +30,7 @@ enum Command {
         max: usize,
         visibility: u64,
     },
-    /// Of the receipt handed out that many receives ago.
+    /// Deletes by the receipt handed out that many receives ago.
     Delete {
         ago: usize,
     },
@@ -91,7 +93,7 @@ impl Model {
         }
     }
 
-    /// The name of the message that stands for this one.
+    /// Returns the name of the stored message, which is an earlier one for a repetition.
     fn send(&mut self, name: u64, group: u8, dedup: u8, delay: u64) -> u64 {
         if self.fifo {
             if let Some((first, end)) = self.window.get(&dedup)
@@ -124,7 +126,8 @@ impl Model {
                 let spent = self.kept.remove(head);
                 self.buried.push(spent.name);
                 if self.fifo {
-                    // Its group goes on once it is moved: at the next receive, or in this one if it brought nothing.
+                    // Its group continues once it is moved: at the next receive, or in this one if
+                    // it returned nothing.
                     shut.push(spent.group);
                 }
                 continue;
@@ -202,7 +205,7 @@ struct Pair {
     queue: Option<Arc<EmbeddedQueue>>,
     dead: Option<Arc<EmbeddedQueue>>,
     clock: Arc<ManualClock>,
-    /// Receipts as the queue gave them, with the model's name and lease of each.
+    /// Receipts as the queue issued them, with the model's name and lease of each.
     receipts: Vec<(Receipt, u64, u64)>,
     ids: BTreeMap<u64, Arc<str>>,
     sends: u64,
@@ -250,7 +253,7 @@ impl Pair {
                     buried = self.model.buried.len();
                     expected = self.model.receive(max, visibility);
                 }
-                // A move beside messages that are handed out is not waited for by the receive.
+                // The receive does not wait for a move beside messages that it hands out.
                 let dead = self.dead.clone().unwrap();
                 while dead.stats().depth.visible < self.model.buried.len() as u64 {
                     tokio::task::yield_now().await;

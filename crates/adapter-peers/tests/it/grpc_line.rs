@@ -1,4 +1,4 @@
-//! The line itself: deadlines, traces, breaks, reconnecting, several connections.
+//! The connection itself: deadlines, traces, breaks, reconnecting, several connections.
 
 use crate::grpc_inventory::{commit, hold, release};
 use crate::stage::{
@@ -24,7 +24,7 @@ fn released() -> ReleaseHoldResponse {
     ReleaseHoldResponse { status: ReleaseStatus::Success as i32, ..Default::default() }
 }
 
-/// Trap T11: a call hung for ever.
+/// Trap T-T11: a call hung forever.
 #[tokio::test]
 async fn a_peer_that_never_answers_is_given_up_at_the_deadline() {
     let (peer, address) = Peer::serve().await;
@@ -42,19 +42,19 @@ async fn a_peer_that_never_answers_is_given_up_at_the_deadline() {
 }
 
 #[tokio::test]
-async fn the_peer_is_told_of_the_shorter_deadline() {
+async fn the_shorter_deadline_is_sent_to_the_peer() {
     let (peer, address) = Peer::serve().await;
     let client = InventoryClient::new(&address, patient(), clock()).unwrap();
-    for (asked, told) in [(None, "60000000u"), (Some(30), "30000000u"), (Some(90), "60000000u")] {
+    for (asked, sent) in [(None, "60000000u"), (Some(30), "30000000u"), (Some(90), "60000000u")] {
         peer.release.message(released());
         let cx = CallContext { timeout: asked.map(Duration::from_secs), ..CallContext::default() };
         client.release(&cx, release()).await.unwrap();
-        assert_eq!(peer.release.last().1.get("grpc-timeout").unwrap(), told);
+        assert_eq!(peer.release.last().1.get("grpc-timeout").unwrap(), sent);
     }
 }
 
 #[tokio::test]
-async fn the_trace_goes_along() {
+async fn the_trace_is_sent() {
     let (peer, address) = Peer::serve().await;
     let client = InventoryClient::new(&address, patient(), clock()).unwrap();
     peer.release.message(released());
@@ -76,7 +76,7 @@ async fn a_peer_that_is_not_there_or_breaks_off_is_unavailable() {
 }
 
 #[tokio::test]
-async fn a_client_finds_a_peer_that_comes_later_and_again_after_a_break() {
+async fn a_client_finds_a_peer_that_starts_later_and_again_after_a_break() {
     let (listener, address) = listen().await;
     drop(listener);
     let client = InventoryClient::new(&address.to_string(), patient(), clock()).unwrap();
@@ -100,7 +100,7 @@ async fn a_client_finds_a_peer_that_comes_later_and_again_after_a_break() {
                 Ok(_) => break,
                 Err(_) => tries += 1,
             }
-            assert!(tries < 100, "the client does not come back");
+            assert!(tries < 100, "the client does not reconnect");
         }
         stop.send(()).unwrap();
         server.await.unwrap();
@@ -149,8 +149,8 @@ impl InventoryService for Together {
     }
 }
 
-/// The server takes one stream a connection and answers only when three calls are with it, so one connection would wait
-/// for ever.
+/// The server accepts one stream per connection and answers only when it has three calls, so one
+/// connection would wait forever.
 #[tokio::test]
 async fn one_connections_limit_of_streams_is_not_the_limit() {
     let (listener, address) = listen().await;
@@ -184,9 +184,10 @@ fn reply(respond: &mut SendResponse<Bytes>) -> Result<(), h2::Error> {
     body.send_trailers(ok.into_iter().collect())
 }
 
-/// A server that is replaced tells its clients to go (GOAWAY) and finishes what it has. No call may fail by that.
+/// A server that is replaced sends GOAWAY to its clients and finishes its calls. No call may fail
+/// because of that.
 #[tokio::test]
-async fn a_peer_that_goes_away_in_good_order_costs_no_call() {
+async fn a_peer_that_shuts_down_in_good_order_costs_no_call() {
     let (listener, address) = listen().await;
     let (connections, seen) = tokio::sync::watch::channel(0);
     go(async move {
@@ -230,10 +231,10 @@ impl Clock for Fast {
     }
 }
 
-/// Trap T11: a machine that is gone closes no connection. The call ends long before its deadline of an hour, and the next
-/// one finds the peer that has come in its place.
+/// Trap T-T11: a machine that is gone closes no connection. The call ends long before its deadline
+/// of an hour, and the next one finds the peer that replaced it.
 #[tokio::test]
-async fn a_line_that_has_gone_silent_is_given_up() {
+async fn a_connection_that_has_gone_silent_is_given_up() {
     let (listener, address) = listen().await;
     let peer = Arc::new(Peer::default());
     peer.release.message(released());
@@ -242,7 +243,7 @@ async fn a_line_that_has_gone_silent_is_given_up() {
         let (silent, _) = listener.accept().await.unwrap();
         let mut connection = h2::server::handshake(silent).await.unwrap();
         let _call = connection.accept().await;
-        // From here on nobody looks at the connection, which stays open.
+        // From here on nothing reads the connection, which stays open.
         let incoming = TcpListenerStream::new(listener);
         Server::builder().add_service(service).serve_with_incoming(incoming).await.unwrap();
         drop(connection);
@@ -257,7 +258,8 @@ async fn a_line_that_has_gone_silent_is_given_up() {
     client.release(&cx, release()).await.expect("on a new connection");
 }
 
-/// Beyond the streams that the peer takes, calls wait on this side: one that is given up there never reaches the peer.
+/// Beyond the peer's limit of streams calls wait on this side: a call that is given up there never
+/// reaches the peer.
 #[tokio::test]
 async fn a_call_that_is_given_up_before_its_turn_is_not_sent() {
     let (listener, address) = listen().await;
@@ -272,14 +274,14 @@ async fn a_call_that_is_given_up_before_its_turn_is_not_sent() {
             if *streams.borrow() == 2 {
                 held.push(respond);
             } else {
-                // One that was reset meanwhile hears nothing.
+                // A call that was reset meanwhile gets no reply.
                 let _ = reply(&mut respond);
             }
         }
     });
     let options = PeerOptions { connections: 1, ..patient() };
     let client = Arc::new(InventoryClient::new(&address.to_string(), options, clock()).unwrap());
-    // After this the client knows that the peer takes one.
+    // After this the client knows that the peer accepts one stream.
     client.release(&CallContext::default(), release()).await.unwrap();
     let holding = Arc::clone(&client);
     let holding = go(async move { drop(holding.release(&CallContext::default(), release()).await) });
@@ -292,9 +294,9 @@ async fn a_call_that_is_given_up_before_its_turn_is_not_sent() {
     assert_eq!(*seen.borrow(), 3, "those that were given up were sent");
 }
 
-/// Trap O2: every mistake of a configuration is told at once.
+/// Trap T-O2: every mistake of a configuration is reported at once.
 #[tokio::test]
-async fn everything_wrong_with_a_peer_is_told_at_once() {
+async fn every_problem_of_a_peer_is_reported_at_once() {
     let options = PeerOptions { timeout: Duration::ZERO, connections: 0, ..PeerOptions::grpc() };
     let Err(why) = InventoryClient::new("https://inventory:8021", options, clock()) else { panic!("made") };
     assert_eq!(why.problems.len(), 3, "{why}");

@@ -19,7 +19,7 @@ fn cancel() -> CancelPayment {
 }
 
 #[tokio::test]
-async fn a_payment_is_read_in_the_words_of_the_wire() {
+async fn a_payment_is_read_from_the_wire() {
     let (peer, address) = Peer::serve().await;
     let client = PaymentsClient::new(&address, patient(), clock()).unwrap();
     let cx = CallContext::default();
@@ -45,7 +45,7 @@ async fn a_payment_is_read_in_the_words_of_the_wire() {
 }
 
 #[tokio::test]
-async fn a_cancel_is_keyed_and_its_answer_read() {
+async fn a_cancel_has_its_key_and_its_answer_is_read() {
     let (peer, address) = Peer::serve().await;
     let client = PaymentsClient::new(&address, patient(), clock()).unwrap();
     let cx = CallContext::default();

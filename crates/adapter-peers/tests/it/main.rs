@@ -1,5 +1,5 @@
-//! The clients against small servers over loopback that answer as services of any age do: with typed errors, with bare
-//! statuses, with fields nobody knows, slowly, or not at all.
+//! The clients against small servers over loopback that answer as services of any age do: with
+//! typed errors, with bare statuses, with unknown fields, slowly, or not at all.
 
 #![allow(clippy::unwrap_used, reason = "a test fails where something cannot be")]
 

@@ -42,7 +42,7 @@ fn post(timeout: Duration) -> HttpPost {
 }
 
 #[tokio::test]
-async fn a_signed_webhook_is_believed_at_the_other_end() {
+async fn a_signed_webhook_is_accepted_by_its_receiver() {
     let (seen, base) = receiver().await;
     let now = Timestamp::from_millis(1_737_626_400_000);
     let stamp = contracts::webhook::timestamp(now);
@@ -64,7 +64,7 @@ async fn a_signed_webhook_is_believed_at_the_other_end() {
 }
 
 #[tokio::test]
-async fn the_status_comes_back_whatever_it_is() {
+async fn any_status_is_returned() {
     let (seen, base) = receiver().await;
     let post = post(Duration::from_secs(60));
     for (path, status) in [("/busy", 503), ("/moved", 307), ("/nowhere", 404)] {

@@ -1,4 +1,4 @@
-//! What reservation-api's answers mean, and how it is asked.
+//! What reservation-api's answers mean, and the requests to it.
 
 use crate::stage::{TRACEPARENT, class, clock, fault, go, hasty, listen, nobody, rejection, rude, traced};
 use adapter_peers::{PeerOptions, ReservationsClient};
@@ -102,7 +102,7 @@ async fn a_reservation_of_any_age_is_read() {
 }
 
 #[tokio::test]
-async fn an_end_is_told_as_the_contract_says() {
+async fn an_end_is_sent_as_the_contract_says() {
     let (api, base) = Api::serve().await;
     let client = ReservationsClient::new(&base, None, patient(), clock()).unwrap();
     let cx = CallContext::default();
@@ -117,8 +117,8 @@ async fn an_end_is_told_as_the_contract_says() {
     });
     assert_eq!(body, expected);
     api.then(200, r#"{"reservation_id":"rsv_1","status":"CONFIRMED","order_id":"ord_1"}"#);
-    let told = client.end(&cx, confirm()).await.unwrap().reservation.unwrap();
-    assert_eq!((told.status, told.order), (Some(Status::Confirmed), OrderId::parse("ord_1").ok()));
+    let view = client.end(&cx, confirm()).await.unwrap().reservation.unwrap();
+    assert_eq!((view.status, view.order), (Some(Status::Confirmed), OrderId::parse("ord_1").ok()));
 }
 
 #[tokio::test]
@@ -193,7 +193,7 @@ async fn failures_have_their_class() {
     assert!(fault.message.contains("more than 100 bytes"), "{fault}");
 }
 
-/// Trap T11.
+/// Trap T-T11.
 #[tokio::test]
 async fn no_answer_is_an_outage() {
     let (_api, base) = Api::serve().await;
@@ -222,7 +222,7 @@ async fn broken_off() -> String {
 }
 
 #[tokio::test]
-async fn so_many_calls_at_once_and_no_more() {
+async fn the_number_of_calls_at_once_is_bounded() {
     let (now, most) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
     let gate = Arc::new(Semaphore::new(0));
     let router = Router::new().fallback({
@@ -254,9 +254,9 @@ async fn so_many_calls_at_once_and_no_more() {
     assert_eq!(most.load(Ordering::SeqCst), 3);
 }
 
-/// Trap O2.
+/// Trap T-O2.
 #[tokio::test]
-async fn everything_wrong_with_the_peer_is_told_at_once() {
+async fn every_problem_of_the_peer_is_reported_at_once() {
     let options = PeerOptions { connections: 0, ..PeerOptions::rest() };
     let Err(why) = ReservationsClient::new("reservation-api", Some("line\nbreak"), options, clock()) else {
         panic!("made")

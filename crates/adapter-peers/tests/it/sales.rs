@@ -1,4 +1,4 @@
-//! What the public edge is told of the services behind it.
+//! What the public edge learns from the services behind it.
 
 use crate::stage::{Peer, class, clock, patient, rejection};
 use adapter_peers::SalesClient;
@@ -6,10 +6,10 @@ use contracts::error::{Code, WireError};
 use contracts::payment::v1 as pay;
 use ports::{CallContext, FaultClass};
 
-/// A typed answer on what became of it at a peer of the peer is for the buyer: it may have been done. An outage of the peer
-/// itself, and what went wrong inside of it, are not.
+/// A typed answer about the outcome at a peer of the peer is for the buyer: the request may have
+/// been carried out. An outage of the peer itself, or a failure inside of it, is not.
 #[tokio::test]
-async fn what_a_peer_says_of_its_own_peers_is_told() {
+async fn a_peers_answer_about_its_own_peers_reaches_the_buyer() {
     let (peer, address) = Peer::serve().await;
     let client = SalesClient::new(&address, &address, patient(), clock()).unwrap();
     let cx = CallContext::default();
@@ -18,8 +18,8 @@ async fn what_a_peer_says_of_its_own_peers_is_told() {
         [Code::UpstreamTimeout, Code::UpstreamError, Code::ConcurrentModification, Code::InvalidArgument]
     {
         peer.get_payment.status(WireError::new(code, "the inventory did not answer in time").into());
-        let told = rejection(client.get_payment_status(&cx, ask()).await);
-        assert_eq!((told.code, told.message.as_ref()), (code, "the inventory did not answer in time"));
+        let error = rejection(client.get_payment_status(&cx, ask()).await);
+        assert_eq!((error.code, error.message.as_ref()), (code, "the inventory did not answer in time"));
     }
     for (code, expected) in [
         (Code::Unavailable, FaultClass::Unavailable),

@@ -1,4 +1,4 @@
-//! Servers that answer what a test tells them to, and what every test needs.
+//! Servers with scripted answers, and what every test needs.
 
 use adapter_peers::PeerOptions;
 use contracts::payment::v1::payment_service_server::{PaymentService, PaymentServiceServer};
@@ -23,7 +23,7 @@ pub(crate) fn clock() -> Arc<dyn Clock> {
     Arc::new(runtime::SystemClock::new())
 }
 
-/// Generous where an answer is expected.
+/// Generous, for tests that expect an answer.
 pub(crate) fn patient() -> PeerOptions {
     PeerOptions { timeout: Duration::from_secs(60), ..PeerOptions::grpc() }
 }
@@ -69,7 +69,7 @@ pub(crate) enum Answer<T> {
     Never,
 }
 
-/// Prepared answers of one method, and what came with the calls.
+/// Prepared answers of one method, and the calls that arrived.
 pub(crate) struct Script<Q, A> {
     answers: Mutex<VecDeque<Answer<A>>>,
     seen: Mutex<Vec<(Q, MetadataMap)>>,
@@ -111,7 +111,7 @@ impl<Q: Clone, A> Script<Q, A> {
     }
 }
 
-/// An inventory and a payment provider that answer as they are told.
+/// An inventory and a payment provider with scripted answers.
 #[derive(Default)]
 pub(crate) struct Peer {
     pub(crate) reserve: Script<rsv::ReserveSeatRequest, rsv::ReserveSeatResponse>,
@@ -145,12 +145,12 @@ pub(crate) async fn listen() -> (TcpListener, SocketAddr) {
     (listener, address)
 }
 
-/// An address where nobody listens.
+/// An address where nothing listens.
 pub(crate) async fn nobody() -> String {
     listen().await.1.to_string()
 }
 
-/// A server that takes connections and closes them at the first byte.
+/// A server that accepts connections and closes them at the first byte.
 pub(crate) async fn rude() -> String {
     let (listener, address) = listen().await;
     go(async move {

@@ -34,19 +34,19 @@ impl Cluster {
             node.run(&["CLUSTER", "ADDSLOTSRANGE", slots[0], slots[1]]).await;
         }
         let (first, follower) = (&nodes[0], &nodes[3]);
-        let id = first.told(&["CLUSTER", "MYID"]).await;
-        until(async || follower.told(&["CLUSTER", "NODES"]).await.contains(&id)).await;
+        let id = first.text(&["CLUSTER", "MYID"]).await;
+        until(async || follower.text(&["CLUSTER", "NODES"]).await.contains(&id)).await;
         follower.run(&["CLUSTER", "REPLICATE", &id]).await;
         for node in &nodes {
             until(async || {
-                let told = node.told(&["CLUSTER", "INFO"]).await;
-                told.contains("cluster_state:ok") && told.contains("cluster_known_nodes:4")
+                let state = node.text(&["CLUSTER", "INFO"]).await;
+                state.contains("cluster_state:ok") && state.contains("cluster_known_nodes:4")
             })
             .await;
-            // Everybody is to know who follows whom: without that nobody votes for a follower.
-            until(async || node.told(&["CLUSTER", "NODES"]).await.matches("slave").count() == 1).await;
+            // Every node must know who follows whom: without that no node votes for a follower.
+            until(async || node.text(&["CLUSTER", "NODES"]).await.matches("slave").count() == 1).await;
         }
-        until(async || follower.told(&["INFO", "replication"]).await.contains("master_link_status:up")).await;
+        until(async || follower.text(&["INFO", "replication"]).await.contains("master_link_status:up")).await;
         Self { nodes }
     }
 
@@ -64,7 +64,7 @@ impl Cluster {
         unreachable!("half of all names are there")
     }
 
-    /// Until that node has keys of that show.
+    /// Waits until that node has keys of that show.
     pub(crate) async fn holds(&self, node: usize, show: &ShowId) {
         let slot = self.slot(show.as_str()).await.to_string();
         until(async || self.nodes[node].run(&["CLUSTER", "COUNTKEYSINSLOT", &slot]).await != Value::Int(0))

@@ -1,5 +1,5 @@
-//! When something is due: as in [`Line`], to the millisecond, also where everything is at once and where there is more than one
-//! call may move.
+//! When something is due: as in [`Line`], to the millisecond, also if everything is due at once or
+//! more than one call may move.
 
 use crate::contract::Counter;
 use adapter_redis::{RedisOptions, RedisWaitingRoom};
@@ -11,7 +11,7 @@ use ports::{Clock, Entropy, PortError, WaitingRoomStore};
 use ports_contract::waiting_room::SuiteClock;
 use std::sync::Arc;
 
-/// A store and the line that it should be.
+/// A store and the line that it must equal.
 struct Pair {
     show: ShowId,
     room: RedisWaitingRoom,
@@ -42,12 +42,12 @@ impl Pair {
     }
 
     async fn tick(&mut self) -> bool {
-        let told = self.room.tick(&self.show, self.known).await.unwrap();
+        let answer = self.room.tick(&self.show, self.known).await.unwrap();
         let is_busy = self.line.tick(self.clock.now());
         let is = self.line.snapshot(self.known.map(|(_, version)| (1, version)), self.clock.now());
-        let incarnation = told.snapshot.incarnation;
-        self.known = Some((incarnation, told.snapshot.version));
-        assert_eq!((told.snapshot, told.is_busy), (Snapshot { incarnation, ..is }, is_busy));
+        let incarnation = answer.snapshot.incarnation;
+        self.known = Some((incarnation, answer.snapshot.version));
+        assert_eq!((answer.snapshot, answer.is_busy), (Snapshot { incarnation, ..is }, is_busy));
         is_busy
     }
 }
@@ -62,7 +62,7 @@ async fn it_is_due_to_the_millisecond() {
         let mut dice = SplitMix64::new(0x7AC0);
         let mut tickets = Vec::new();
         for step in 0..1_200 {
-            // Now and then everybody goes.
+            // Sometimes everybody leaves.
             for _ in 0..if step % 100 < 80 { dice.below(3) } else { 0 } {
                 tickets.push(pair.join(&dice.below(12).to_string()).await);
             }
@@ -71,12 +71,12 @@ async fn it_is_due_to_the_millisecond() {
                 let now = pair.clock.now();
                 match dice.below(4) {
                     0 => {
-                        let told = pair.room.beat(&pair.show, std::slice::from_ref(one)).await.unwrap();
-                        assert_eq!(told.answer, [pair.line.beat(one, now)]);
+                        let answer = pair.room.beat(&pair.show, std::slice::from_ref(one)).await.unwrap();
+                        assert_eq!(answer.answer, [pair.line.beat(one, now)]);
                     }
                     1 => {
-                        let told = pair.room.enter(&pair.show, one).await.unwrap().answer;
-                        assert_eq!(told, pair.line.enter(one, now));
+                        let answer = pair.room.enter(&pair.show, one).await.unwrap().answer;
+                        assert_eq!(answer, pair.line.enter(one, now));
                     }
                     _ => {}
                 }

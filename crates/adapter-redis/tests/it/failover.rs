@@ -13,7 +13,7 @@ use redis::Value;
 use std::sync::Arc;
 use std::time::Instant;
 
-/// Calls until it has to go on.
+/// Calls within which it must continue.
 const TRIES: usize = 50;
 
 fn show() -> ShowId {
@@ -30,13 +30,14 @@ async fn gateway(options: RedisOptions, shows: &[&ShowId]) -> Arc<RedisWaitingRo
     let room = RedisWaitingRoom::connect(&impatient(options), Patience::default(), Arc::new(Counter)).await;
     let room = Arc::new(room.unwrap());
     for show in shows {
-        goes_on(TRIES, async || room.open(show, Rules::at(1_000)).await).await;
+        continues(TRIES, async || room.open(show, Rules::at(1_000)).await).await;
     }
     room
 }
 
-/// Until there is an answer, of so many calls. The others failed as those do that may be made again.
-async fn goes_on<T>(tries: usize, call: impl AsyncFn() -> Result<T, Fault>) -> T {
+/// Waits for an answer, for that many calls. The others failed in the way of calls that may be
+/// repeated.
+async fn continues<T>(tries: usize, call: impl AsyncFn() -> Result<T, Fault>) -> T {
     for _ in 0..tries {
         match call().await {
             Ok(answer) => return answer,
@@ -54,7 +55,7 @@ async fn join(room: &RedisWaitingRoom, show: &ShowId, key: &str) -> Result<Ticke
     }
 }
 
-/// A primary, one that follows it and has what it has, and a gateway by an address that leads to the first.
+/// A primary, a replica with the same data, and a gateway by an address that leads to the primary.
 struct Pair {
     first: Redis,
     second: Redis,
@@ -68,28 +69,28 @@ impl Pair {
         let (first, second) = (Redis::start().await, Redis::start().await);
         let proxy = Proxy::to(first.port).await;
         let room = gateway(RedisOptions::single(proxy.url()), &[&show()]).await;
-        let ticket = goes_on(TRIES, async || join(&room, &show(), "one").await).await;
+        let ticket = continues(TRIES, async || join(&room, &show(), "one").await).await;
         second.follow(&first).await;
         Self { first, second, proxy, room, ticket }
     }
 
-    /// The second takes over, whatever the first does.
+    /// The replica takes over, whatever the primary does.
     async fn fail_over(&self) {
         self.second.run(&["REPLICAOF", "NO", "ONE"]).await;
         self.proxy.lead_to(self.second.port);
     }
 
-    /// The gateway is with the second, and everybody has the place that they had.
+    /// The gateway uses the second server, and everybody has their earlier position.
     async fn is_over(&self, tries: usize) {
-        assert_eq!(goes_on(tries, async || join(&self.room, &show(), "one").await).await, self.ticket);
-        let two = goes_on(TRIES, async || join(&self.room, &show(), "two").await).await;
+        assert_eq!(continues(tries, async || join(&self.room, &show(), "one").await).await, self.ticket);
+        let two = continues(TRIES, async || join(&self.room, &show(), "two").await).await;
         assert!(two.number > self.ticket.number);
         let people = self.second.run(&["HLEN", "wr:{show}:people"]).await;
         assert_eq!(people, Value::Int(2));
     }
 }
 
-/// It answers each call, that it may not write. The connection is fine.
+/// It answers each call that it may not write. The connection is fine.
 #[tokio::test]
 async fn a_server_that_was_demoted_is_left() {
     let pair = Pair::start().await;
@@ -98,7 +99,7 @@ async fn a_server_that_was_demoted_is_left() {
     pair.is_over(TRIES).await;
 }
 
-/// The same where the address leads to the demoted one for a while.
+/// The same if the address leads to the demoted one for a while.
 #[tokio::test]
 async fn a_server_that_was_demoted_is_asked_until_the_address_leads_to_another() {
     let pair = Pair::start().await;
@@ -117,9 +118,9 @@ async fn a_server_that_was_demoted_is_asked_until_the_address_leads_to_another()
     pair.is_over(TRIES).await;
 }
 
-/// A host that is gone says nothing, not even that.
+/// A host that is gone sends nothing, not even a refusal.
 #[tokio::test]
-async fn a_server_that_says_nothing_is_left() {
+async fn a_silent_server_is_left() {
     let pair = Pair::start().await;
     pair.first.freeze();
     let fault = join(&pair.room, &show(), "one").await.unwrap_err();
@@ -128,9 +129,9 @@ async fn a_server_that_says_nothing_is_left() {
     pair.is_over(TRIES).await;
 }
 
-/// Nobody waits as long as the store would, so no call of it ever is too late.
+/// No caller waits as long as the store would, so no call of the store is ever too late.
 #[tokio::test]
-async fn a_server_that_says_nothing_is_left_also_by_those_who_wait_for_less() {
+async fn a_silent_server_is_left_also_by_callers_that_wait_for_less() {
     let pair = Pair::start().await;
     pair.first.freeze();
     pair.fail_over().await;
@@ -144,11 +145,11 @@ async fn a_server_that_says_nothing_is_left_also_by_those_who_wait_for_less() {
     panic!("still with the first");
 }
 
-/// Nobody took over: it was only away for a while.
+/// No server took over: it was only away for a while.
 #[tokio::test]
-async fn a_server_that_goes_on_is_found_again() {
+async fn a_server_that_resumes_is_found_again() {
     let pair = Pair::start().await;
-    let last = goes_on(TRIES, async || join(&pair.room, &show(), "two").await).await;
+    let last = continues(TRIES, async || join(&pair.room, &show(), "two").await).await;
     pair.first.freeze();
     for _ in 0..3 {
         let fault = join(&pair.room, &show(), "one").await.unwrap_err();
@@ -156,19 +157,20 @@ async fn a_server_that_goes_on_is_found_again() {
     }
     pair.first.thaw();
     let back =
-        goes_on(TRIES, async || pair.room.beat(&show(), &[pair.ticket.clone(), last.clone()]).await).await;
+        continues(TRIES, async || pair.room.beat(&show(), &[pair.ticket.clone(), last.clone()]).await).await;
     assert_eq!(back.answer, vec![Standing::Waiting; 2]);
-    let three = goes_on(TRIES, async || join(&pair.room, &show(), "three").await).await;
+    let three = continues(TRIES, async || join(&pair.room, &show(), "three").await).await;
     assert_eq!(three.number, last.number + 1, "nothing was lost");
 }
 
-/// However many ask: what is on its way to a server that does not answer, and what is kept for it, has an end.
+/// However many callers there are: the calls on their way to a server that does not answer, and the
+/// memory for them, are bounded.
 #[tokio::test]
-async fn a_slow_server_is_not_buried_and_takes_no_gateway_out() {
+async fn a_slow_server_is_not_flooded_and_takes_no_gateway_down() {
     let redis = Redis::start().await;
     let proxy = Proxy::to(redis.port).await;
     let room = gateway(RedisOptions::single(proxy.url()), &[&show()]).await;
-    let ticket = goes_on(TRIES, async || join(&room, &show(), "one").await).await;
+    let ticket = continues(TRIES, async || join(&room, &show(), "one").await).await;
     proxy.hold(true);
     let before = proxy.commands();
     for round in 0..3 {
@@ -188,26 +190,26 @@ async fn a_slow_server_is_not_buried_and_takes_no_gateway_out() {
     assert!((1..=256).contains(&sent), "{commands:?} after {before:?}");
     assert!(proxy.most_open() <= 3, "{} connections", proxy.most_open());
     proxy.hold(false);
-    assert_eq!(goes_on(TRIES, async || join(&room, &show(), "one").await).await, ticket);
+    assert_eq!(continues(TRIES, async || join(&room, &show(), "one").await).await, ticket);
 }
 
-/// However well the others do. Its follower is found; where there is none, the fault is clear and the others go on. They also
-/// do for a gateway that was told of no other node.
+/// Even if the other nodes answer. Its follower is found; if there is none, the fault is clear and
+/// the others continue, also for a gateway that knew no other node.
 #[tokio::test]
-async fn a_node_of_a_cluster_that_says_nothing_is_left_for_its_follower() {
+async fn a_silent_node_of_a_cluster_is_left_for_its_follower() {
     let mut cluster = Cluster::start().await;
     let [here, there] = [cluster.show_on(0).await, cluster.show_on(1).await];
     let [here, there] = [here, there].map(|name| ShowId::parse(&name).unwrap());
     let room = gateway(RedisOptions::cluster(cluster.urls()), &[&here, &there]).await;
     let narrow = gateway(RedisOptions::cluster([cluster.nodes[0].url()]), &[&here, &there]).await;
-    let ticket = goes_on(TRIES, async || join(&room, &here, "one").await).await;
+    let ticket = continues(TRIES, async || join(&room, &here, "one").await).await;
     cluster.holds(3, &here).await;
     cluster.nodes[0].freeze();
     for _ in 0..5 {
         if let Err(fault) = join(&narrow, &here, "two").await {
             assert_eq!(fault.class, FaultClass::Unavailable, "{}", fault.chain());
         }
-        goes_on(TRIES, async || narrow.tick(&there, None).await).await;
+        continues(TRIES, async || narrow.tick(&there, None).await).await;
     }
     let others = tokio::spawn({
         let (room, there) = (Arc::clone(&room), there.clone());
@@ -218,25 +220,26 @@ async fn a_node_of_a_cluster_that_says_nothing_is_left_for_its_follower() {
             }
         }
     });
-    assert_eq!(goes_on(TRIES, async || join(&room, &here, "one").await).await, ticket);
+    assert_eq!(continues(TRIES, async || join(&room, &here, "one").await).await, ticket);
     others.abort();
     cluster.nodes[3].kill();
     let fault = join(&room, &here, "one").await.unwrap_err();
     assert_eq!(fault.class, FaultClass::Unavailable, "{}", fault.chain());
-    goes_on(TRIES, async || room.tick(&there, None).await).await;
+    continues(TRIES, async || room.tick(&there, None).await).await;
 }
 
-/// A host that is gone while nobody asks is noticed by the system: it tries idle connections.
+/// The system notices a host that went away while idle: it probes idle connections.
 #[cfg(target_os = "linux")]
 #[tokio::test]
-async fn idle_connections_are_tried() {
+async fn idle_connections_are_probed() {
     let redis = Redis::start().await;
     let _room = gateway(RedisOptions::single(redis.url()), &[&show()]).await;
     let there = format!(":{:04X}", redis.port);
-    // Of each connection: its place, from where, to where, the state (1: open), what is queued, and its timer (2: it is tried).
+    // Of each connection: its number, source, target, state (1: open), queued bytes, and timer (2:
+    // probing).
     until(async || {
-        let told = std::fs::read_to_string("/proc/net/tcp").unwrap();
-        told.lines().any(|line| {
+        let sockets = std::fs::read_to_string("/proc/net/tcp").unwrap();
+        sockets.lines().any(|line| {
             let words: Vec<_> = line.split_whitespace().collect();
             words[2].ends_with(&there) && words[3] == "01" && words[5].starts_with("02:")
         })

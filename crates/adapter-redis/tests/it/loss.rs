@@ -1,4 +1,4 @@
-//! A server that is killed, and comes back with less than it had.
+//! A server that is killed, and restarts with less data than it had.
 
 use crate::contract::Counter;
 use crate::server::Redis;
@@ -32,7 +32,7 @@ async fn join(room: &RedisWaitingRoom, key: &str) -> Ticket {
     loop {
         match room.join(&show(), key).await {
             Ok(ticket) => return ticket,
-            // The connection of before; the next call makes a new one.
+            // The old connection; the next call makes a new one.
             Err(PortError::Failed(fault)) if fault.class == FaultClass::Unavailable => {}
             Err(other) => panic!("{other:?}"),
         }
@@ -43,8 +43,8 @@ async fn snapshot(room: &RedisWaitingRoom) -> Snapshot {
     room.tick(&show(), None).await.unwrap().snapshot
 }
 
-/// Invariant W1, trap W10: what was given after the last save is lost. Whichever gateway asks first, no number is given twice, and who
-/// holds a lost ticket is ahead of who joins now.
+/// Invariant W1, trap T-W10: numbers given after the last save are lost. Whichever gateway asks
+/// first, no number is given twice, and a lost ticket is ahead of people who join now.
 #[tokio::test]
 async fn a_server_that_lost_its_last_second_gives_no_number_twice() {
     let mut redis = Redis::start().await;
@@ -59,7 +59,7 @@ async fn a_server_that_lost_its_last_second_gives_no_number_twice() {
     let change = RuleChange { rate: Some(7), ..RuleChange::default() };
     one.rule(&show(), change).await.unwrap();
     redis.crash(false).await;
-    // This one has seen nothing of what was lost, and many calls meet it at once.
+    // This gateway has seen nothing of the lost data, and many of its calls meet the loss at once.
     let one = Arc::new(one);
     let joins = (0..50).map(|who| {
         let one = Arc::clone(&one);
@@ -84,9 +84,10 @@ async fn a_server_that_lost_its_last_second_gives_no_number_twice() {
     assert!(lost.iter().all(|ticket| ticket.number < new[0].number));
 }
 
-/// The first ticket from before the loss comes just before the line would go on: entry is not held twice as long for it.
+/// The first ticket from before the loss arrives just before the line would continue: that does not
+/// hold entry twice as long.
 #[tokio::test]
-async fn after_a_loss_entry_goes_on_within_five_seconds() {
+async fn after_a_loss_entry_continues_within_five_seconds() {
     let mut redis = Redis::start().await;
     let clock = SuiteClock::new();
     let room = connect(redis.url()).await.on_clock(clock.clone());
@@ -104,7 +105,8 @@ async fn after_a_loss_entry_goes_on_within_five_seconds() {
     assert_eq!(snapshot(&room).await.totals.ready, 3);
 }
 
-/// What a replica had not heard yet is lost when it takes over, and it has never run anything of ours.
+/// Writes that a replica did not have yet are lost when it takes over, and it has never run our
+/// script.
 #[tokio::test]
 async fn a_replica_that_takes_over_gives_no_number_twice() {
     let (first, second) = (Redis::start().await, Redis::start().await);
@@ -128,7 +130,7 @@ async fn a_replica_that_takes_over_gives_no_number_twice() {
     assert!(join(&room, "two").await.number > ticket.number + 100_000);
 }
 
-/// Killed and emptied: the line begins anew behind everybody who has a ticket.
+/// Killed and emptied: the line begins anew behind everybody with a ticket.
 #[tokio::test]
 async fn a_server_that_lost_everything_takes_everybody_back() {
     let mut redis = Redis::start().await;
@@ -140,10 +142,10 @@ async fn a_server_that_lost_everything_takes_everybody_back() {
     assert_eq!(room.beat(&show(), &old).await.unwrap().answer, vec![Standing::Waiting; 2]);
     let after = snapshot(&room).await;
     assert_eq!((after.totals.waiting, after.head), (3, old[0].number));
-    assert_eq!(after.rules, Rules::at(1_000), "as the gateway was told");
+    assert_eq!(after.rules, Rules::at(1_000), "as the gateway knew them");
 }
 
-/// Invariant W2 across a restart: tokens that were kept may have been spent since.
+/// Invariant W2 across a restart: kept tokens may have been spent since.
 #[tokio::test]
 async fn a_server_that_was_restarted_keeps_no_tokens() {
     let mut redis = Redis::start().await;
@@ -163,7 +165,7 @@ async fn a_server_that_was_restarted_keeps_no_tokens() {
     }
 }
 
-/// What a sale has left behind.
+/// The keys that a sale leaves behind.
 #[tokio::test]
 async fn the_keys_of_a_line_have_an_end() {
     let redis = Redis::start().await;
@@ -171,7 +173,7 @@ async fn the_keys_of_a_line_have_an_end() {
     let room = connect(redis.url()).await.on_clock(clock.clone());
     room.open(&show(), Rules::at(10)).await.unwrap();
     join(&room, "one").await;
-    // Not a tick: nobody looks at this line any more.
+    // Not a tick: no gateway looks at this line any more.
     clock.pass(Duration::from_secs(1));
     join(&room, "two").await;
     let Value::Array(keys) = redis.run(&["KEYS", "*"]).await else { panic!("no list") };
@@ -185,10 +187,10 @@ async fn the_keys_of_a_line_have_an_end() {
     }
 }
 
-/// A server that is set up to evict when its memory is full: whatever is missing, nobody stops the line, and nobody is
-/// counted who is not there.
+/// A server that evicts when its memory is full: whichever key is missing, the line does not stop,
+/// and no absent person is counted.
 #[tokio::test]
-async fn a_line_that_lacks_some_of_its_keys_is_begun_anew() {
+async fn a_line_that_lacks_some_of_its_keys_begins_anew() {
     for key in ["line", "people", "numbers", "waiting", "seen", "blocks", "changes", "known"] {
         evicted(key).await;
     }
@@ -228,7 +230,7 @@ async fn a_gateway_that_restarts_changes_nothing() {
     assert_eq!((after.incarnation, after.last), (before.incarnation, before.last));
 }
 
-/// Each call fails by itself, with words for the operator and without the password.
+/// Each call fails by itself, with a message for the operator and without the password.
 #[tokio::test]
 async fn a_server_that_is_away_is_unavailable() {
     let redis = Redis::start().await;
@@ -243,7 +245,7 @@ async fn a_server_that_is_away_is_unavailable() {
     assert!(!fault.chain().contains("hunter2"), "{}", fault.chain());
 }
 
-/// What no retry mends.
+/// Failures that no retry can fix.
 #[tokio::test]
 async fn a_wrong_password_and_a_wrong_address_are_permanent() {
     let redis = Redis::start().await;

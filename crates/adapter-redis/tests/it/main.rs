@@ -1,4 +1,4 @@
-//! Lines on real servers: the suite of the port, and what happens to servers.
+//! Lines on real servers: the suite of the port, and failures of servers.
 #![allow(clippy::unwrap_used, clippy::disallowed_methods, reason = "tests, in real time")]
 
 mod cluster;

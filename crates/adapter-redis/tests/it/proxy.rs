@@ -8,7 +8,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
-/// Connections that were made stay with the server that they were made to.
+/// Existing connections stay with the server that they were made to.
 pub(crate) struct Proxy {
     port: u16,
     shared: Arc<Shared>,
@@ -21,7 +21,7 @@ struct Shared {
     is_holding: watch::Sender<bool>,
     open: AtomicUsize,
     most: AtomicUsize,
-    /// What was sent on each connection.
+    /// The bytes sent on each connection.
     sent: Mutex<Vec<Vec<u8>>>,
 }
 
@@ -40,12 +40,12 @@ impl Proxy {
         format!("redis://127.0.0.1:{}", self.port)
     }
 
-    /// New connections are to that one.
+    /// Leads new connections to that server.
     pub(crate) fn lead_to(&self, port: u16) {
         self.shared.leads_to.store(port, Ordering::SeqCst);
     }
 
-    /// Whether answers are kept back, of all servers.
+    /// Holds back the answers of all servers, or not.
     pub(crate) fn hold(&self, is_holding: bool) {
         self.shared.is_holding.send_replace(is_holding);
     }

@@ -1,4 +1,4 @@
-//! A server of a test's own, which it may stop and kill.
+//! A test's own server, which it may stop and kill.
 
 use redis::TlsCertificates;
 use std::net::TcpListener;
@@ -13,7 +13,7 @@ pub(crate) struct Redis {
     folder: TempDir,
     process: Child,
     arguments: Vec<String>,
-    /// Who signed its certificate, if it speaks TLS.
+    /// The CA of its certificate, if it speaks TLS.
     authorities: Option<Vec<u8>>,
 }
 
@@ -23,7 +23,7 @@ impl Redis {
         Self::start_with(&[]).await
     }
 
-    /// The same, with more to say.
+    /// The same, with more arguments.
     pub(crate) async fn start_with(arguments: &[&str]) -> Self {
         let port = free_port();
         let mut all = vec!["--port".to_owned(), port.to_string()];
@@ -70,18 +70,18 @@ impl Redis {
         command.query_async(&mut connection).await.unwrap()
     }
 
-    /// What it answers to a command, as text.
-    pub(crate) async fn told(&self, words: &[&str]) -> String {
+    /// Its answer to a command, as text.
+    pub(crate) async fn text(&self, words: &[&str]) -> String {
         redis::from_redis_value(self.run(words).await).unwrap()
     }
 
-    /// It does what that one does from now on, and no more.
+    /// Makes it a replica of the other one.
     pub(crate) async fn follow(&self, other: &Self) {
         self.run(&["REPLICAOF", "127.0.0.1", &other.port.to_string()]).await;
-        until(async || self.told(&["INFO", "replication"]).await.contains("master_link_status:up")).await;
+        until(async || self.text(&["INFO", "replication"]).await.contains("master_link_status:up")).await;
     }
 
-    /// Kills it and starts it again, on what it has saved or on nothing.
+    /// Kills it and starts it again, with its saved data or with none.
     pub(crate) async fn crash(&mut self, is_emptied: bool) {
         self.kill();
         if is_emptied {
@@ -91,25 +91,25 @@ impl Redis {
         self.wait().await;
     }
 
-    /// Ends it without a word.
+    /// Ends it at once.
     pub(crate) fn kill(&mut self) {
         self.process.kill().unwrap();
         self.process.wait().unwrap();
     }
 
-    /// It does nothing any more. Its system goes on to accept connections and what is sent on them.
+    /// Stops it. Its system continues to accept connections and data.
     pub(crate) fn freeze(&self) {
         self.signal("-STOP");
     }
 
-    /// It goes on.
+    /// Resumes it.
     pub(crate) fn thaw(&self) {
         self.signal("-CONT");
     }
 
     fn signal(&self, signal: &str) {
-        let told = Command::new("kill").args([signal, &self.process.id().to_string()]).status().unwrap();
-        assert!(told.success());
+        let status = Command::new("kill").args([signal, &self.process.id().to_string()]).status().unwrap();
+        assert!(status.success());
     }
 
     fn client(&self) -> redis::Client {
@@ -138,7 +138,7 @@ impl Drop for Redis {
     }
 }
 
-/// Until it holds, which it does soon.
+/// Waits until it holds, which is soon.
 pub(crate) async fn until(holds: impl AsyncFn() -> bool) {
     for _ in 0..3_000 {
         if holds().await {
@@ -164,7 +164,7 @@ fn spawn(arguments: &[String], folder: &Path) -> Child {
         .expect("redis-server; install it with: cargo xtask engines up")
 }
 
-/// A certificate of 127.0.0.1, and who signed it.
+/// A certificate of 127.0.0.1, and its CA.
 pub(crate) struct Certificates(TempDir);
 
 impl Certificates {
@@ -181,7 +181,7 @@ impl Certificates {
         made
     }
 
-    /// Who signed it, in PEM.
+    /// The CA, in PEM.
     pub(crate) fn authority(&self) -> Vec<u8> {
         std::fs::read(self.file("ca.pem")).unwrap()
     }

@@ -1,4 +1,4 @@
-//! Servers that are who they say.
+//! Servers with certificates.
 
 use crate::contract::Counter;
 use crate::server::{Certificates, Redis};
@@ -20,7 +20,7 @@ async fn assert_refused(options: RedisOptions, word: &str) {
 }
 
 #[tokio::test]
-async fn a_server_shows_a_certificate_of_somebody_who_is_trusted() {
+async fn a_server_shows_a_certificate_of_a_trusted_ca() {
     let certificates = Certificates::new();
     let redis = Redis::start_with_tls(&certificates, &[]).await;
     let ours = |url: String, authorities: Vec<u8>| RedisOptions {
@@ -32,18 +32,18 @@ async fn a_server_shows_a_certificate_of_somebody_who_is_trusted() {
     assert_refused(RedisOptions::single(redis.url()), "certificate").await;
     let elsewhere = redis.url().replace("127.0.0.1", "localhost");
     assert_refused(ours(elsewhere, certificates.authority()), "certificate").await;
-    // Neither goes there without TLS because somebody forgot a letter.
+    // A missing letter in the URL must not lead to a connection without TLS.
     let plain = redis.url().replace("rediss", "redis");
     assert_refused(ours(plain, certificates.authority()), "without TLS").await;
 }
 
 #[tokio::test]
-async fn so_does_each_node_of_a_cluster() {
+async fn each_node_of_a_cluster_shows_a_certificate_of_a_trusted_ca() {
     let certificates = Certificates::new();
     let redis =
         Redis::start_with_tls(&certificates, &["--cluster-enabled", "yes", "--tls-cluster", "yes"]).await;
     redis.run(&["CLUSTER", "ADDSLOTSRANGE", "0", "16383"]).await;
-    crate::server::until(async || redis.told(&["CLUSTER", "INFO"]).await.contains("cluster_state:ok")).await;
+    crate::server::until(async || redis.text(&["CLUSTER", "INFO"]).await.contains("cluster_state:ok")).await;
     let ours = |authorities: Vec<u8>| RedisOptions {
         authorities: Some(authorities),
         ..RedisOptions::cluster([redis.url()])

@@ -19,7 +19,7 @@ use std::sync::Arc;
 pub trait Harness: Send + Sync {
     /// The port under test.
     fn inventory(&self) -> Arc<dyn Inventory>;
-    /// Opens a show that nobody else uses.
+    /// Opens a show that no other case uses.
     async fn open_show(&self) -> Stage;
     /// The time of the inventory.
     fn now(&self) -> Timestamp;
@@ -27,7 +27,7 @@ pub trait Harness: Send + Sync {
     async fn pass(&self, at: Timestamp);
 }
 
-/// A show with one section of named seats and one of general admission, all of the price 10,000.
+/// A show with one section of named seats and one of general admission, all at the price 10,000.
 #[derive(Debug, Clone)]
 pub struct Stage {
     /// The show.
@@ -44,7 +44,7 @@ pub struct Stage {
 pub const PRICE: u64 = 10_000;
 
 const LONG: Duration = Duration::from_secs(3600);
-/// Long enough for a loaded machine to place the hold while it lasts, short enough to wait for.
+/// Long enough for a loaded machine to place the hold before it is due, short enough to wait for.
 const SHORT: Duration = Duration::from_secs(2);
 
 /// Runs every case.
@@ -52,10 +52,10 @@ pub async fn check(harness: &dyn Harness) {
     a_hold_takes_every_seat_or_none(harness).await;
     a_hold_again_is_the_same_hold(harness).await;
     general_admission_takes_any_places(harness).await;
-    what_cannot_be_held_is_refused_with_its_reason(harness).await;
+    an_impossible_hold_is_refused_with_its_reason(harness).await;
     a_commit_again_is_the_same_order(harness).await;
     a_committed_hold_is_not_released(harness).await;
-    a_release_again_tells_the_first_cause(harness).await;
+    a_repeated_release_answers_with_the_first_cause(harness).await;
     ends::check(harness).await;
     an_unknown_hold_is_refused(harness).await;
     a_stranger_is_refused(harness).await;
@@ -130,7 +130,7 @@ fn ids(held: &[domain::seat::SeatView]) -> Vec<SeatId> {
     held.iter().map(|seat| seat.id.clone()).collect()
 }
 
-/// Trap S1: stock that nothing held moved on commit.
+/// Trap T-S1: commit moved stock that nothing held.
 async fn a_hold_takes_every_seat_or_none(harness: &dyn Harness) {
     let stage = harness.open_show().await;
     let (first, second, third) = (
@@ -186,8 +186,8 @@ async fn general_admission_takes_any_places(harness: &dyn Harness) {
     assert!(ids(&rest.seats).iter().all(|place| !places.contains(place)));
 }
 
-/// Trap S6: seats that do not exist were sold.
-async fn what_cannot_be_held_is_refused_with_its_reason(harness: &dyn Harness) {
+/// Trap T-S6: seats that do not exist were sold.
+async fn an_impossible_hold_is_refused_with_its_reason(harness: &dyn Harness) {
     let stage = harness.open_show().await;
     let buyer = Buyer::new(harness, &stage, "odd");
     let no_show = ShowId::parse("evt_that_nobody_opened").expect("a short id");
@@ -232,11 +232,11 @@ async fn a_commit_again_is_the_same_order(harness: &dyn Harness) {
     assert_eq!(
         result(buyer.port.commit(&CallContext::default(), bare).await),
         first,
-        "who knows less asks the same"
+        "a repetition with fewer details gets the same answer"
     );
 }
 
-/// Trap S2: a late expiry gave a sold seat away.
+/// Trap T-S2: a late expiry gave a sold seat away.
 async fn a_committed_hold_is_not_released(harness: &dyn Harness) {
     let stage = harness.open_show().await;
     let buyer = Buyer::new(harness, &stage, "payer");
@@ -257,8 +257,8 @@ async fn a_committed_hold_is_not_released(harness: &dyn Harness) {
     assert_eq!(rejection, Rejection::SeatTaken(vec![stage.seats[0].clone()]));
 }
 
-async fn a_release_again_tells_the_first_cause(harness: &dyn Harness) {
-    for (first, told) in [
+async fn a_repeated_release_answers_with_the_first_cause(harness: &dyn Harness) {
+    for (first, answered) in [
         (Some(ReleaseCause::PaymentFailed), ReleaseCause::PaymentFailed),
         (Some(ReleaseCause::ByBuyer), ReleaseCause::ByBuyer),
         (None, ReleaseCause::PaymentFailed),
@@ -273,10 +273,14 @@ async fn a_release_again_tells_the_first_cause(harness: &dyn Harness) {
         expected.sort();
         assert_eq!(seats, expected);
         for again in [first, Some(ReleaseCause::ByBuyer), Some(ReleaseCause::Expired)] {
-            assert_eq!(result(buyer.release(again).await), Released::Before { cause: told, at }, "{again:?}");
+            assert_eq!(
+                result(buyer.release(again).await),
+                Released::Before { cause: answered, at },
+                "{again:?}"
+            );
         }
         next.hold(&[0, 1]).await;
-        assert_eq!(result(buyer.release(first).await), Released::Before { cause: told, at });
+        assert_eq!(result(buyer.release(first).await), Released::Before { cause: answered, at });
         assert_eq!(result(next.commit().await).order, OrderId::for_reservation(&next.reservation));
     }
 }
@@ -319,7 +323,7 @@ async fn one_of_many_gets_the_seat(harness: &dyn Harness) {
     }
 }
 
-/// Invariant I4: committed xor released.
+/// Invariant I4: a hold is committed or released, never both.
 async fn commit_and_release_agree_on_the_winner(harness: &dyn Harness) {
     let stage = harness.open_show().await;
     for at in 0..8 {

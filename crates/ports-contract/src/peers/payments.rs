@@ -14,18 +14,18 @@ use std::sync::Arc;
 pub trait Harness: Send + Sync {
     /// The port under test.
     fn payments(&self) -> Arc<dyn Payments>;
-    /// Makes a new intent for `reservation` and brings it to `status`: one of Pending, Captured and Failed.
+    /// Makes a new intent for `reservation` and brings it to `status`: Pending, Captured or Failed.
     async fn intent(&self, reservation: &ReservationId, amount: &Money, status: Status) -> PaymentIntentId;
-    /// What the provider has given back for an intent, each refund by itself.
+    /// The refunds that the provider has made for an intent, one by one.
     async fn refunds(&self, intent: &PaymentIntentId) -> Vec<u64>;
 }
 
 /// Runs every case.
 pub async fn check(harness: &dyn Harness) {
-    a_payment_is_shown_as_it_stands(harness).await;
+    a_payment_shows_its_present_state(harness).await;
     an_unknown_payment_is_refused(harness).await;
     a_captured_payment_is_refunded_once(harness).await;
-    what_was_not_taken_is_not_given_back(harness).await;
+    money_that_was_not_taken_is_not_given_back(harness).await;
     cancels_at_the_same_time_refund_once(harness).await;
 }
 
@@ -42,7 +42,7 @@ fn command(intent: &PaymentIntentId, key: &str) -> CancelPayment {
     CancelPayment { intent: intent.clone(), reason: "no seat was left".into(), idempotency_key: key.into() }
 }
 
-async fn a_payment_is_shown_as_it_stands(harness: &dyn Harness) {
+async fn a_payment_shows_its_present_state(harness: &dyn Harness) {
     for (name, status) in
         [("pending", Status::Pending), ("captured", Status::Captured), ("failed", Status::Failed)]
     {
@@ -61,7 +61,7 @@ async fn an_unknown_payment_is_refused(harness: &dyn Harness) {
     assert_eq!(refusal(port.cancel(&cx, command(&nobody, "k")).await), PaymentRejection::NoSuchPayment);
 }
 
-/// Invariants M2 and M3, trap M2.
+/// Invariants M2 and M3, trap T-M2.
 async fn a_captured_payment_is_refunded_once(harness: &dyn Harness) {
     let (port, cx) = (harness.payments(), CallContext::default());
     let (intent, _) = intent(harness, "refund", Status::Captured).await;
@@ -73,7 +73,7 @@ async fn a_captured_payment_is_refunded_once(harness: &dyn Harness) {
     assert_eq!(harness.refunds(&intent).await, [price().amount]);
 }
 
-async fn what_was_not_taken_is_not_given_back(harness: &dyn Harness) {
+async fn money_that_was_not_taken_is_not_given_back(harness: &dyn Harness) {
     let (port, cx) = (harness.payments(), CallContext::default());
     for (name, before, after) in
         [("void", Status::Pending, Status::Voided), ("declined", Status::Failed, Status::Failed)]

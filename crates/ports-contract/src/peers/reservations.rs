@@ -18,9 +18,9 @@ pub trait Harness: Send + Sync {
     fn reservations(&self) -> Arc<dyn Reservations>;
     /// Makes a new reservation of two seats, on HOLD and with its live hold in the inventory.
     async fn reserve(&self) -> Reserved;
-    /// Brings the inventory to where `end` wants it, as the worker does before it tells the reservation: a commit (also
-    /// of a hold that was released before), or a release. For an expiry the hold may be released for another cause.
-    /// Gives the order of a commit.
+    /// Brings the inventory to the state that `end` needs, as the worker does before it reports to
+    /// the reservation: a commit (also of a hold that was released before), or a release. For an
+    /// expiry the hold may be released for another cause. Returns the order of a commit.
     async fn settle_inventory(&self, reserved: &Reserved, end: &End) -> Option<OrderId>;
     /// The order to which the inventory has committed the seats, if it has.
     async fn order_in_inventory(&self, reserved: &Reserved) -> Option<OrderId>;
@@ -29,13 +29,13 @@ pub trait Harness: Send + Sync {
 /// A reservation that was made for the suite.
 #[derive(Debug, Clone)]
 pub struct Reserved {
-    /// Which.
+    /// Its id.
     pub id: ReservationId,
     /// The show.
     pub show: ShowId,
     /// The two seats.
     pub seats: Vec<SeatId>,
-    /// Who reserved.
+    /// The person who reserved.
     pub person: PersonId,
 }
 
@@ -43,12 +43,12 @@ pub struct Reserved {
 pub async fn check(harness: &dyn Harness) {
     a_new_reservation_is_on_hold(harness).await;
     an_unknown_reservation_is_refused(harness).await;
-    every_end_is_reached_once_and_told_again(harness).await;
+    every_end_is_reached_once_and_answered_again(harness).await;
     a_confirmed_reservation_stays(harness).await;
     a_late_approval_confirms_what_ended_for_want_of_money(harness).await;
     the_buyers_cancellation_is_final(harness).await;
     ends_without_money_do_not_replace_each_other(harness).await;
-    a_late_payment_given_back_is_noted(harness).await;
+    a_late_payment_given_back_is_recorded(harness).await;
     a_sender_that_did_not_settle_is_made_safe(harness).await;
 }
 
@@ -78,7 +78,7 @@ impl<'a> Case<'a> {
         result(self.port.get(&CallContext::default(), &self.reserved.id).await)
     }
 
-    async fn tell(&self, end: End, inventory_settled: bool) -> Result<Ended, PortError<EndRejection>> {
+    async fn report(&self, end: End, inventory_settled: bool) -> Result<Ended, PortError<EndRejection>> {
         let command = EndReservation { id: self.reserved.id.clone(), end, inventory_settled };
         self.port.end(&CallContext::default(), command).await
     }
@@ -87,7 +87,7 @@ impl<'a> Case<'a> {
     async fn end(&self, end: End) -> ReservationView {
         self.harness.settle_inventory(&self.reserved, &end).await;
         let status = end.status();
-        result(self.tell(end, true).await);
+        result(self.report(end, true).await);
         let view = self.get().await;
         assert_eq!(view.status, Some(status));
         view
@@ -95,7 +95,7 @@ impl<'a> Case<'a> {
 
     async fn refused(&self, end: End) -> EndRejection {
         let before = self.get().await;
-        let rejection = refusal(self.tell(end, true).await);
+        let rejection = refusal(self.report(end, true).await);
         assert_eq!(self.get().await, before, "a refused end changes nothing");
         rejection
     }
@@ -136,7 +136,7 @@ async fn an_unknown_reservation_is_refused(harness: &dyn Harness) {
     }
 }
 
-async fn every_end_is_reached_once_and_told_again(harness: &dyn Harness) {
+async fn every_end_is_reached_once_and_answered_again(harness: &dyn Harness) {
     for at in 0..4 {
         let case = Case::new(harness).await;
         let end = match at {
@@ -152,12 +152,12 @@ async fn every_end_is_reached_once_and_told_again(harness: &dyn Harness) {
                 (Some(OrderId::for_reservation(&view.id)), Some(case.intent()))
             );
         }
-        result(case.tell(end, true).await);
+        result(case.report(end, true).await);
         assert_eq!(case.get().await, view, "the same end again changes nothing");
     }
 }
 
-/// Trap M3: a late "failed" undid an "approved".
+/// Trap T-M3: a late "failed" undid an "approved".
 async fn a_confirmed_reservation_stays(harness: &dyn Harness) {
     let case = Case::new(harness).await;
     case.end(case.confirmed()).await;
@@ -204,25 +204,26 @@ async fn ends_without_money_do_not_replace_each_other(harness: &dyn Harness) {
     }
 }
 
-async fn a_late_payment_given_back_is_noted(harness: &dyn Harness) {
+async fn a_late_payment_given_back_is_recorded(harness: &dyn Harness) {
     let case = Case::new(harness).await;
     let view = case.end(expired()).await;
-    let noted = End::Expired { error_code: Some("PAID_TOO_LATE".into()) };
-    result(case.tell(noted, true).await);
+    let recorded = End::Expired { error_code: Some("PAID_TOO_LATE".into()) };
+    result(case.report(recorded, true).await);
     assert_eq!(case.get().await, view, "the status and its order stay");
 }
 
-/// Trap S3: the reservation was CONFIRMED first and the commit of the seats failed or never came.
+/// Trap T-S3: the reservation was CONFIRMED first, and the commit of the seats failed or never
+/// came.
 async fn a_sender_that_did_not_settle_is_made_safe(harness: &dyn Harness) {
     let case = Case::new(harness).await;
     let end = End::Confirmed { order: None, intent: Some(case.intent()) };
-    result(case.tell(end, false).await);
+    result(case.report(end, false).await);
     let order = harness.order_in_inventory(&case.reserved).await;
     assert!(order.is_some(), "CONFIRMED implies that the seats are sold");
     assert_eq!(case.get().await.order, order);
     let case = Case::new(harness).await;
     case.harness.settle_inventory(&case.reserved, &case.confirmed()).await;
-    let rejection = refusal(case.tell(cancelled(CancelCause::PaymentFailed), false).await);
+    let rejection = refusal(case.report(cancelled(CancelCause::PaymentFailed), false).await);
     assert!(matches!(rejection, EndRejection::Illegal { .. }), "{rejection:?}");
     assert_ne!(case.get().await.status, Some(Status::Cancelled), "the seats are sold");
 }

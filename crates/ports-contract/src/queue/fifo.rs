@@ -15,7 +15,7 @@ async fn fifo(harness: &dyn QueueHarness) -> Arc<dyn Queue> {
     harness.queue(QueueKind::Fifo).await
 }
 
-fn of(group: &str, body: &str) -> Outgoing {
+pub(super) fn entry(group: &str, body: &str) -> Outgoing {
     message(QueueKind::Fifo, group, body)
 }
 
@@ -24,7 +24,7 @@ pub async fn a_group_comes_in_the_order_it_was_sent(harness: &dyn QueueHarness) 
     let queue = fifo(harness).await;
     for batch in 0..3 {
         let entries =
-            (0..10).map(|n| of(if n % 2 == 0 { "even" } else { "odd" }, &format!("{batch}{n}"))).collect();
+            (0..10).map(|n| entry(if n % 2 == 0 { "even" } else { "odd" }, &format!("{batch}{n}"))).collect();
         sent(&*queue, entries).await;
     }
     let mut got: BTreeMap<Arc<str>, Vec<String>> = BTreeMap::new();
@@ -43,10 +43,10 @@ pub async fn a_group_comes_in_the_order_it_was_sent(harness: &dyn QueueHarness) 
     }
 }
 
-/// Until it is settled; the other groups do not wait.
+/// Until that message is settled; the other groups do not wait.
 pub async fn a_group_with_a_message_in_flight_gives_nothing_and_others_flow(harness: &dyn QueueHarness) {
     let queue = fifo(harness).await;
-    sent(&*queue, vec![of("a", "a1"), of("a", "a2"), of("b", "b1"), of("a", "a3")]).await;
+    sent(&*queue, vec![entry("a", "a1"), entry("a", "a2"), entry("b", "b1"), entry("a", "a3")]).await;
     let first = receive(harness, &*queue, 1).await;
     assert_eq!(bodies(&first), ["a1"]);
     let second = receive_all(harness, &*queue, 10).await;
@@ -58,10 +58,10 @@ pub async fn a_group_with_a_message_in_flight_gives_nothing_and_others_flow(harn
     assert_eq!(bodies(&receive(harness, &*queue, 2).await), ["a2", "a3"]);
 }
 
-/// Every one of those that are out, however it is settled.
+/// Each message in flight, however it is settled.
 pub async fn a_group_flows_again_when_its_last_message_in_flight_is_settled(harness: &dyn QueueHarness) {
     let queue = fifo(harness).await;
-    sent(&*queue, vec![of("a", "1"), of("a", "2"), of("a", "3"), of("a", "4")]).await;
+    sent(&*queue, vec![entry("a", "1"), entry("a", "2"), entry("a", "3"), entry("a", "4")]).await;
     let out = receive(harness, &*queue, 3).await;
     assert_eq!(bodies(&out), ["1", "2", "3"]);
     deleted(&*queue, &out[..1]).await;
@@ -74,25 +74,26 @@ pub async fn a_group_flows_again_when_its_last_message_in_flight_is_settled(harn
     assert_eq!(bodies(&receive(harness, &*queue, 10).await), ["2", "4"]);
 }
 
-/// As many as there are and asked for.
+/// As many as are there and were asked for.
 pub async fn one_receive_may_bring_several_of_a_group_in_order(harness: &dyn QueueHarness) {
     let queue = fifo(harness).await;
-    sent(&*queue, (0..10).map(|n| of("a", &format!("{n}"))).collect()).await;
+    sent(&*queue, (0..10).map(|n| entry("a", &format!("{n}"))).collect()).await;
     let messages = receive(harness, &*queue, 10).await;
     assert!(!messages.is_empty());
     let expected: Vec<String> = (0..messages.len()).map(|n| n.to_string()).collect();
     assert_eq!(bodies(&messages), expected);
 }
 
-/// Guards trap T3: a failed head comes before its followers again.
+/// Guards trap T-T3: a failed head is redelivered before its followers.
 pub async fn a_message_returns_to_its_old_place_in_its_group(harness: &dyn QueueHarness) {
     let queue = fifo(harness).await;
-    sent(&*queue, vec![of("a", "1"), of("a", "2"), of("a", "3")]).await;
+    sent(&*queue, vec![entry("a", "1"), entry("a", "2"), entry("a", "3")]).await;
     assert_eq!(bodies(&receive(harness, &*queue, 1).await), ["1"]);
     let_leases_end(harness).await;
     let all = receive(harness, &*queue, 3).await;
     assert_eq!(bodies(&all), ["1", "2", "3"]);
-    // Handed back in any order, they come in theirs; the head first, then nobody before it.
+    // Handed back in any order, they are redelivered in their own; the head first, then none before
+    // it.
     for place in [2, 0, 1] {
         visible_in(&*queue, &all[place], Duration::ZERO).await.expect("a lease in force is given up");
     }
@@ -109,8 +110,8 @@ pub async fn a_message_returns_to_its_old_place_in_its_group(harness: &dyn Queue
 /// An entry without them fails alone.
 pub async fn a_fifo_queue_needs_a_group_and_a_deduplication_id(harness: &dyn QueueHarness) {
     let queue = fifo(harness).await;
-    let without_group = Outgoing { group: None, ..of("a", "1") };
-    let without_dedup = Outgoing { dedup_id: None, ..of("a", "2") };
+    let without_group = Outgoing { group: None, ..entry("a", "1") };
+    let without_dedup = Outgoing { dedup_id: None, ..entry("a", "2") };
     for entry in [without_group, without_dedup] {
         let results = queue.send(vec![entry]).await;
         is_permanent(results.and_then(|mut results| results.pop().expect("one result")));
@@ -121,25 +122,25 @@ pub async fn a_fifo_queue_needs_a_group_and_a_deduplication_id(harness: &dyn Que
 /// Only whole FIFO queues can be delayed.
 pub async fn a_fifo_queue_delays_no_single_message(harness: &dyn QueueHarness) {
     let queue = fifo(harness).await;
-    let entry = Outgoing { delay: Duration::from_secs(5), ..of("a", "1") };
+    let entry = Outgoing { delay: Duration::from_secs(5), ..entry("a", "1") };
     let results = queue.send(vec![entry]).await;
     is_permanent(results.and_then(|mut results| results.pop().expect("one result")));
     is_empty(harness, &*queue).await;
 }
 
-/// Whether the first is still there or not, in another batch or the same, with whatever body and group.
+/// Whether the first is still stored or not, in another batch or the same, with any body and group.
 pub async fn a_repetition_within_the_window_is_answered_with_the_first_and_not_stored(
     harness: &dyn QueueHarness,
 ) {
     let queue = fifo(harness).await;
     let said = !harness.differences().silent_deduplication;
-    let with = |body: &str, group: &str| Outgoing { dedup_id: Some("id".to_owned()), ..of(group, body) };
-    let answers = sent(&*queue, vec![with("first", "a"), with("second", "a"), of("a", "other")]).await;
+    let with = |body: &str, group: &str| Outgoing { dedup_id: Some("id".to_owned()), ..entry(group, body) };
+    let answers = sent(&*queue, vec![with("first", "a"), with("second", "a"), entry("a", "other")]).await;
     assert_eq!(answers[0].message_id, answers[1].message_id);
     assert_ne!(answers[0].message_id, answers[2].message_id);
     if said {
-        let told: Vec<_> = answers.iter().map(|answer| answer.deduplicated).collect();
-        assert_eq!(told, [Some(false), Some(true), Some(false)]);
+        let deduplicated: Vec<_> = answers.iter().map(|answer| answer.deduplicated).collect();
+        assert_eq!(deduplicated, [Some(false), Some(true), Some(false)]);
     }
     let messages = receive_all(harness, &*queue, 3).await;
     assert_eq!(bodies(&messages), ["first", "other"]);
@@ -149,7 +150,7 @@ pub async fn a_repetition_within_the_window_is_answered_with_the_first_and_not_s
     is_empty(harness, &*queue).await;
 }
 
-/// Five minutes from the first.
+/// Five minutes after the first.
 pub async fn a_repetition_after_the_window_is_a_new_message(harness: &dyn QueueHarness) {
     if harness.differences().minutes_are_real {
         return;
@@ -165,7 +166,7 @@ pub async fn a_repetition_after_the_window_is_a_new_message(harness: &dyn QueueH
     assert_eq!(receive_one(harness, &*queue).await.body, "x");
 }
 
-/// One of them is the message, all have its id.
+/// One of them is stored, all have its id.
 pub async fn repetitions_sent_at_the_same_time_store_one_message(harness: &dyn QueueHarness) {
     let queue = fifo(harness).await;
     let senders = (0..12).map(|_| {
@@ -179,7 +180,7 @@ pub async fn repetitions_sent_at_the_same_time_store_one_message(harness: &dyn Q
     assert_eq!(bodies(&messages), ["x"]);
 }
 
-/// They are not even looked at.
+/// The queue does not even look at them.
 pub async fn a_standard_queue_ignores_deduplication_ids(harness: &dyn QueueHarness) {
     let queue = harness.queue(QueueKind::Standard).await;
     let entry = Outgoing { body: "x".to_owned(), dedup_id: Some("id".to_owned()), ..Outgoing::default() };

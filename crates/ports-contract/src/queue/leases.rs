@@ -1,4 +1,4 @@
-//! Leases: visibility, renewal, hand-back, and receipts that are too old.
+//! Leases: visibility, renewal, hand-back, and outdated receipts.
 
 use super::{
     KINDS, QueueHarness, VISIBILITY, deleted, is_empty, is_permanent, let_leases_end, message, receipts,
@@ -10,7 +10,7 @@ use core::time::Duration;
 use ports::queue::{Message, Outgoing, QueueKind, Receive};
 use std::collections::BTreeSet;
 
-/// Hidden before, back after.
+/// Hidden before the end, visible after it.
 pub async fn a_leased_message_is_hidden_until_its_lease_ends(harness: &dyn QueueHarness) {
     for kind in KINDS {
         let queue = harness.queue(kind).await;
@@ -41,7 +41,7 @@ pub async fn each_receive_has_its_own_receipt_and_counts(harness: &dyn QueueHarn
     }
 }
 
-/// Again and again.
+/// Several times.
 pub async fn a_renewed_lease_hides_longer(harness: &dyn QueueHarness) {
     for kind in KINDS {
         let queue = harness.queue(kind).await;
@@ -58,8 +58,9 @@ pub async fn a_renewed_lease_hides_longer(harness: &dyn QueueHarness) {
     }
 }
 
-/// Visibility 0; the old receipt is no good after that. Guards trap T2: what is handed back is not lost for a while.
-pub async fn a_message_handed_back_is_there_at_once(harness: &dyn QueueHarness) {
+/// Visibility 0; the old receipt is useless afterwards. Guards trap T-T2: a message that is handed
+/// back is not lost for a while.
+pub async fn a_message_handed_back_is_visible_at_once(harness: &dyn QueueHarness) {
     for kind in KINDS {
         let queue = harness.queue(kind).await;
         send_one(&*queue, "g", "a").await;
@@ -91,7 +92,8 @@ pub async fn a_receive_may_set_its_own_visibility(harness: &dyn QueueHarness) {
     assert_eq!(receive_one(harness, &*queue).await.receive_count, 3);
 }
 
-/// Neither for one that ended, nor for a message that is gone. Guards trap T6: a lost lease is not renewed.
+/// Neither when the lease has ended, nor when the message is gone. Guards trap T-T6: a lost lease
+/// is not renewed.
 pub async fn a_receipt_whose_lease_has_ended_changes_nothing(harness: &dyn QueueHarness) {
     for kind in KINDS {
         let queue = harness.queue(kind).await;
@@ -126,7 +128,7 @@ pub async fn visibility_ends_twelve_hours_after_the_receive(harness: &dyn QueueH
     deleted(&*queue, &[got]).await;
 }
 
-/// Whoever has it now.
+/// Whether the message is leased or not.
 pub async fn an_old_receipt_deletes_on_a_standard_queue(harness: &dyn QueueHarness) {
     if harness.differences().old_standard_receipt_is_refused {
         return;
@@ -135,7 +137,7 @@ pub async fn an_old_receipt_deletes_on_a_standard_queue(harness: &dyn QueueHarne
     sent(&*queue, vec![message(QueueKind::Standard, "", "a"), message(QueueKind::Standard, "", "b")]).await;
     let old = receive_all(harness, &*queue, 2).await;
     let_leases_end(harness).await;
-    // One while nobody has it, one while somebody has.
+    // One while it is visible, one while it is leased.
     deleted(&*queue, &old[..1]).await;
     let again = receive_all(harness, &*queue, 2).await;
     assert_eq!(again.len(), 1);
@@ -144,7 +146,7 @@ pub async fn an_old_receipt_deletes_on_a_standard_queue(harness: &dyn QueueHarne
     is_empty(harness, &*queue).await;
 }
 
-/// The message stays, and comes again.
+/// The message stays and is redelivered.
 pub async fn an_old_receipt_is_refused_on_a_fifo_queue(harness: &dyn QueueHarness) {
     if harness.differences().stale_fifo_receipt_deletes {
         return;

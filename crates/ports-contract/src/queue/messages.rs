@@ -8,7 +8,7 @@ use core::time::Duration;
 use ports::queue::{Outgoing, QueueKind, Receipt, Receive};
 use std::collections::BTreeSet;
 
-/// Body, group, attributes; the first receive is the first.
+/// Body, group, attributes; the first receive counts one.
 pub async fn a_sent_message_is_received_as_it_was_sent(harness: &dyn QueueHarness) {
     for kind in KINDS {
         let queue = harness.queue(kind).await;
@@ -68,7 +68,7 @@ pub async fn batches_of_none_or_more_than_ten_are_refused(harness: &dyn QueueHar
     }
 }
 
-/// And waits at most 20 s.
+/// And a wait of at most 20 s.
 pub async fn a_receive_asks_for_one_to_ten(harness: &dyn QueueHarness) {
     let queue = harness.queue(QueueKind::Standard).await;
     send_one(&*queue, "g", "b").await;
@@ -79,7 +79,7 @@ pub async fn a_receive_asks_for_one_to_ten(harness: &dyn QueueHarness) {
 }
 
 /// Quotes, other scripts, line ends, a large one.
-pub async fn a_message_is_whatever_text_it_is(harness: &dyn QueueHarness) {
+pub async fn a_message_may_be_any_text(harness: &dyn QueueHarness) {
     for kind in KINDS {
         let queue = harness.queue(kind).await;
         let large = "0123456789abcdef".repeat(12 * 1_024);
@@ -96,13 +96,13 @@ pub async fn a_message_is_whatever_text_it_is(harness: &dyn QueueHarness) {
     }
 }
 
-/// An entry that can never be sent fails for good.
+/// An entry that can never be sent fails with a Permanent fault.
 pub async fn a_message_over_the_limit_is_refused_and_the_rest_is_sent(harness: &dyn QueueHarness) {
     for kind in KINDS {
         let queue = harness.queue(kind).await;
         let mut large = message(kind, "g", &"x".repeat(1_024 * 1_024 + 1));
         large.dedup_id = large.dedup_id.map(|_| "large".to_owned());
-        // SQS refuses the whole call; either way nothing of the large one is stored.
+        // SQS refuses the whole call; either way nothing of the large entry is stored.
         match queue.send(vec![message(kind, "g", "small"), large]).await {
             Ok(results) => {
                 let mut results = results.into_iter();
@@ -118,7 +118,7 @@ pub async fn a_message_over_the_limit_is_refused_and_the_rest_is_sent(harness: &
     }
 }
 
-/// Not after its lease, not to anyone.
+/// Not after its lease, not to any receiver.
 pub async fn a_deleted_message_never_comes_again(harness: &dyn QueueHarness) {
     for kind in KINDS {
         let queue = harness.queue(kind).await;
@@ -132,7 +132,7 @@ pub async fn a_deleted_message_never_comes_again(harness: &dyn QueueHarness) {
 }
 
 /// A settlement may be repeated.
-pub async fn deleting_what_is_gone_succeeds(harness: &dyn QueueHarness) {
+pub async fn deleting_a_deleted_message_succeeds(harness: &dyn QueueHarness) {
     for kind in KINDS {
         let queue = harness.queue(kind).await;
         send_one(&*queue, "g", "a").await;
@@ -148,7 +148,7 @@ pub async fn deleting_what_is_gone_succeeds(harness: &dyn QueueHarness) {
     }
 }
 
-/// The entries beside it are deleted. Guards trap T8: each entry has its result.
+/// The entries beside it are deleted. Guards trap T-T8: each entry has its result.
 pub async fn a_malformed_receipt_fails_alone(harness: &dyn QueueHarness) {
     let queue = harness.queue(QueueKind::Standard).await;
     sent(&*queue, vec![message(QueueKind::Standard, "", "a"), message(QueueKind::Standard, "", "b")]).await;
@@ -161,7 +161,7 @@ pub async fn a_malformed_receipt_fails_alone(harness: &dyn QueueHarness) {
     is_empty(harness, &*queue).await;
 }
 
-/// Its own delay, beside messages without one; more than 15 minutes is refused.
+/// Each with its own delay, beside messages without one; more than 15 minutes is refused.
 pub async fn a_delayed_message_stays_hidden_for_its_delay(harness: &dyn QueueHarness) {
     let queue = harness.queue(QueueKind::Standard).await;
     let delayed = |body: &str, seconds| Outgoing {
@@ -183,7 +183,7 @@ pub async fn a_delayed_message_stays_hidden_for_its_delay(harness: &dyn QueueHar
 }
 
 /// The three states of a message.
-pub async fn depth_tells_visible_in_flight_and_delayed(harness: &dyn QueueHarness) {
+pub async fn depth_counts_visible_in_flight_and_delayed(harness: &dyn QueueHarness) {
     if harness.differences().depth_is_approximate {
         return;
     }

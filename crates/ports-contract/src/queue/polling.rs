@@ -1,7 +1,7 @@
-//! Long polls: who is woken, by what, and that nobody is forgotten.
+//! Long polls: which events wake them, and that no poll is forgotten.
 //!
-//! The poll is started first and polled until it waits; then the event happens. On a manual clock nothing but the event
-//! can end the poll, so a case that hangs has found a wake-up that is missing.
+//! The poll is started first and polled until it waits; then the event happens. On a manual clock
+//! only the event can end the poll, so a case that hangs has found a missing wake-up.
 
 use super::{
     QueueHarness, VISIBILITY, bodies, deleted, message, receive, receive_one, send_one, sent, visible_in,
@@ -27,7 +27,8 @@ async fn woken_by(queue: &dyn Queue, event: impl Future<Output = ()> + Send) -> 
         messages = &mut poll => panic!("a poll of an empty queue answered at once: {:?}", bodies(&messages)),
         () = core::future::ready(()) => {}
     }
-    // From here on the poll may be answered before the event has ended: a server answers both when it likes.
+    // From here on the poll may be answered before the event has ended: a server answers both
+    // whenever it likes.
     let (messages, ()) = tokio::join!(biased; poll, event);
     messages
 }
@@ -65,7 +66,7 @@ pub async fn a_long_poll_answers_when_a_delay_ends(harness: &dyn QueueHarness) {
     assert_eq!(bodies(&poll), ["a"]);
 }
 
-/// Or its lease is cut short.
+/// Or when its lease is cut short.
 pub async fn a_long_poll_answers_when_a_message_is_handed_back(harness: &dyn QueueHarness) {
     for kind in super::KINDS {
         let queue = harness.queue(kind).await;
@@ -76,7 +77,7 @@ pub async fn a_long_poll_answers_when_a_message_is_handed_back(harness: &dyn Que
         })
         .await;
         assert_eq!(bodies(&again), ["a"]);
-        // A lease that is shortened while the poll sleeps on its old end.
+        // A lease that is shortened while the poll sleeps until its old end.
         visible_in(&*queue, &again[0], Duration::from_secs(600)).await.expect("a lease in force is moved");
         let event = async {
             visible_in(&*queue, &again[0], Duration::from_secs(1)).await.expect("a lease in force is moved");
@@ -97,7 +98,7 @@ pub async fn a_long_poll_answers_when_its_group_is_free(harness: &dyn QueueHarne
     assert_eq!(bodies(&poll), ["2"]);
 }
 
-/// And brings nothing.
+/// And returns nothing.
 pub async fn a_long_poll_without_a_message_ends_with_its_wait(harness: &dyn QueueHarness) {
     let queue = harness.queue(QueueKind::Standard).await;
     let request = Receive { max: 10, wait: Duration::from_secs(2), visibility: None };
@@ -105,7 +106,7 @@ pub async fn a_long_poll_without_a_message_ends_with_its_wait(harness: &dyn Queu
     assert!(poll.expect("a receive succeeds").is_empty());
 }
 
-/// No wake-up is swallowed by a poll that needs none.
+/// A poll that needs no wake-up does not swallow one.
 pub async fn every_one_of_many_long_polls_gets_its_message(harness: &dyn QueueHarness) {
     for kind in super::KINDS {
         let queue = harness.queue(kind).await;
@@ -129,7 +130,7 @@ pub async fn every_one_of_many_long_polls_gets_its_message(harness: &dyn QueueHa
     }
 }
 
-/// The next receive gets what came, and a poll beside it is woken in its place. Guards trap T2.
+/// The next receive gets the message, and a poll beside it is woken instead. Guards trap T-T2.
 pub async fn a_dropped_long_poll_takes_nothing_along(harness: &dyn QueueHarness) {
     if harness.differences().dropped_receive_may_orphan {
         return;
@@ -145,7 +146,8 @@ pub async fn a_dropped_long_poll_takes_nothing_along(harness: &dyn QueueHarness)
                 send_one(&*queue, "g", &body).await;
             };
             tokio::pin!(sending);
-            // The dropped poll waits first, so the wake-up is its; it may or may not have run when it is dropped.
+            // The dropped poll waits first, so the wake-up is its own; it may or may not have run
+            // when it is dropped.
             tokio::select! {
                 biased;
                 messages = &mut dropped => panic!("{:?} came from nowhere", bodies(&messages)),

@@ -1,4 +1,4 @@
-//! The redrive policy: what was received too often goes to the dead-letter queue.
+//! The redrive policy: a message that is received too often moves to the dead-letter queue.
 
 use super::{
     KINDS, QueueHarness, bodies, deleted, is_empty, let_leases_end, message, receive, receive_all,
@@ -6,7 +6,8 @@ use super::{
 };
 use ports::queue::{Outgoing, QueueKind};
 
-/// Whole, and it never comes again from its queue. Guards trap T1: it is in one of the two at every moment.
+/// Unchanged, and its queue never delivers it again. Guards trap T-T1: it is in one of the two
+/// queues at every moment.
 pub async fn a_message_received_too_often_goes_to_the_dead_letter_queue(harness: &dyn QueueHarness) {
     for kind in KINDS {
         let (queue, dead) = harness.queue_with_redrive(kind, 3).await;
@@ -29,11 +30,11 @@ pub async fn a_message_received_too_often_goes_to_the_dead_letter_queue(harness:
     }
 }
 
-/// Its followers are handed out, in order, each with a count of its own.
-pub async fn a_spent_head_lets_its_group_go_on(harness: &dyn QueueHarness) {
+/// Its followers are delivered, in order, each with its own count.
+pub async fn a_spent_head_does_not_block_its_group(harness: &dyn QueueHarness) {
     let (queue, dead) = harness.queue_with_redrive(QueueKind::Fifo, 2).await;
-    let of = |body: &str| message(QueueKind::Fifo, "g", body);
-    sent(&*queue, vec![of("1"), of("2"), of("3")]).await;
+    let entry = |body: &str| message(QueueKind::Fifo, "g", body);
+    sent(&*queue, vec![entry("1"), entry("2"), entry("3")]).await;
     for _ in 0..2 {
         assert_eq!(bodies(&receive(harness, &*queue, 1).await), ["1"]);
         let_leases_end(harness).await;
@@ -47,8 +48,8 @@ pub async fn a_spent_head_lets_its_group_go_on(harness: &dyn QueueHarness) {
     assert_eq!(bodies(&receive_all(harness, &*dead, 2).await), ["1"]);
 }
 
-/// For a worker that is not told where its dead letters go.
-pub async fn the_redrive_policy_is_told(harness: &dyn QueueHarness) {
+/// A worker that does not know where its dead letters are needs it.
+pub async fn the_redrive_policy_can_be_read(harness: &dyn QueueHarness) {
     let (queue, dead) = harness.queue_with_redrive(QueueKind::Standard, 7).await;
     let policy = queue.redrive_policy().await.expect("the policy can be read").expect("there is one");
     assert_eq!(policy.max_receive_count, 7);

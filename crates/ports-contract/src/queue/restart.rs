@@ -1,4 +1,4 @@
-//! What a restart of the engine keeps. Only for engines that are ours to restart.
+//! What a restart of the engine keeps. Only for engines that we can restart.
 
 use super::{
     KINDS, QueueHarness, bodies, deleted, is_empty, let_leases_end, message, receive, receive_all,
@@ -7,8 +7,8 @@ use super::{
 use core::time::Duration;
 use ports::queue::{Outgoing, QueueKind};
 
-/// Sent stays, deleted stays deleted, and what was in flight comes again.
-pub async fn what_was_sent_and_not_deleted_survives_a_restart(harness: &dyn QueueHarness) {
+/// A sent message stays, a deleted one stays deleted, and a message in flight is redelivered.
+pub async fn messages_survive_a_restart_until_they_are_deleted(harness: &dyn QueueHarness) {
     for kind in KINDS {
         let queue = harness.queue(kind).await;
         let mut entries: Vec<Outgoing> =
@@ -39,7 +39,7 @@ pub async fn what_was_sent_and_not_deleted_survives_a_restart(harness: &dyn Queu
     }
 }
 
-/// A message that crashes its reader does not do so for ever.
+/// A message that crashes its reader does not do so forever.
 pub async fn receive_counts_survive_a_restart_and_reach_the_redrive(harness: &dyn QueueHarness) {
     let (mut queue, dead) = harness.queue_with_redrive(QueueKind::Standard, 3).await;
     drop(dead);
@@ -61,7 +61,7 @@ pub async fn receive_counts_survive_a_restart_and_reach_the_redrive(harness: &dy
     assert_eq!(depth.visible + depth.in_flight, 0);
 }
 
-/// A producer that retries over a restart still sends once.
+/// A producer that retries across a restart still sends once.
 pub async fn the_deduplication_window_survives_a_restart(harness: &dyn QueueHarness) {
     let queue = harness.queue(QueueKind::Fifo).await;
     let first = send_one(&*queue, "g", "x").await;
@@ -78,15 +78,15 @@ pub async fn the_deduplication_window_survives_a_restart(harness: &dyn QueueHarn
     assert_eq!(receive_one(harness, &*queue).await.body, "x");
 }
 
-/// Those sent before come before those sent after, and a receipt of before is of no use.
+/// Earlier messages come before later ones, and a receipt from before the restart is useless.
 pub async fn the_order_of_a_group_survives_a_restart(harness: &dyn QueueHarness) {
     let queue = harness.queue(QueueKind::Fifo).await;
-    let of = |body: &str| message(QueueKind::Fifo, "g", body);
-    sent(&*queue, vec![of("1"), of("2")]).await;
+    let entry = |body: &str| message(QueueKind::Fifo, "g", body);
+    sent(&*queue, vec![entry("1"), entry("2")]).await;
     let out = receive(harness, &*queue, 1).await;
     assert_eq!(bodies(&out), ["1"]);
     let Some(queue) = harness.reopen(queue).await else { return };
-    sent(&*queue, vec![of("3")]).await;
+    sent(&*queue, vec![entry("3")]).await;
     let_leases_end(harness).await;
     assert_eq!(bodies(&receive_all(harness, &*queue, 3).await), ["1", "2", "3"]);
 }

@@ -5,7 +5,7 @@ use ports::fault::FaultClass;
 use ports::store::{Attributes, CommitError, Expect, Key, Value, Write};
 use std::sync::Arc;
 
-/// Every kind of value comes back as it was written.
+/// Every kind of value is read as it was written.
 pub async fn a_new_row_has_version_one_and_reads_back_whole(harness: &dyn StoreHarness) {
     let store = harness.store().await;
     let key = Key::new("p", "s");
@@ -33,7 +33,7 @@ pub async fn a_new_row_has_version_one_and_reads_back_whole(harness: &dyn StoreH
     }
 }
 
-/// Attributes that are not named again are gone.
+/// Attributes that the write does not name are gone.
 pub async fn a_write_replaces_the_whole_row_and_adds_one_to_its_version(harness: &dyn StoreHarness) {
     let store = harness.store().await;
     let key = Key::new("p", "s");
@@ -70,7 +70,7 @@ pub async fn a_row_that_must_be_absent_is_refused_when_it_is_there(harness: &dyn
     assert_eq!(number(&*store, &key).await, (1, 1));
 }
 
-/// A version is never that of a row that is not there.
+/// A missing row has no version.
 pub async fn a_version_is_refused_when_there_is_no_row(harness: &dyn StoreHarness) {
     let store = harness.store().await;
     let key = Key::new("p", "s");
@@ -79,7 +79,7 @@ pub async fn a_version_is_refused_when_there_is_no_row(harness: &dyn StoreHarnes
     assert!(row(&*store, &key).await.is_none());
 }
 
-/// All or nothing, and the caller learns which write to look at.
+/// All or nothing, and the caller learns which write failed.
 pub async fn a_refused_commit_names_the_first_failing_write_and_changes_no_row(harness: &dyn StoreHarness) {
     let store = harness.store().await;
     let [a, b, c, d] = ["a", "b", "c", "d"].map(|sort| Key::new("p", sort));
@@ -95,12 +95,12 @@ pub async fn a_refused_commit_names_the_first_failing_write_and_changes_no_row(h
     assert_eq!(number(&*store, &b).await, (1, 1));
     assert_eq!(number(&*store, &c).await, (0, 0));
     assert_eq!(number(&*store, &d).await, (1, 1));
-    // The refused version is free again: nothing of the commit stayed behind.
+    // The refused version is free again: nothing of the commit remained.
     committed(&*store, vec![put(&a, Expect::Absent, 6), put(&b, Expect::Version(1), 6)]).await;
     assert_eq!(number(&*store, &b).await, (2, 6));
 }
 
-/// `Any` also when there is nothing.
+/// `Any` also holds when there is no row.
 pub async fn a_delete_needs_its_version_or_accepts_anything(harness: &dyn StoreHarness) {
     let store = harness.store().await;
     let (a, b) = (Key::new("p", "a"), Key::new("p", "b"));
@@ -111,7 +111,7 @@ pub async fn a_delete_needs_its_version_or_accepts_anything(harness: &dyn StoreH
     assert!(row(&*store, &b).await.is_none());
 }
 
-/// A row that was deleted is like one that never was.
+/// A deleted row is like a row that never existed.
 pub async fn a_deleted_row_begins_again_at_version_one(harness: &dyn StoreHarness) {
     let store = harness.store().await;
     let key = Key::new("p", "s");
@@ -123,7 +123,7 @@ pub async fn a_deleted_row_begins_again_at_version_one(harness: &dyn StoreHarnes
     assert_eq!(number(&*store, &key).await, (1, 4));
 }
 
-/// A check holds or the commit does not happen; the row it names stays as it is.
+/// A check holds or the commit does not happen; the row that it names stays unchanged.
 pub async fn a_check_guards_a_commit_and_writes_nothing(harness: &dyn StoreHarness) {
     let store = harness.store().await;
     let (guard, key) = (Key::new("p", "guard"), Key::new("p", "key"));
@@ -152,7 +152,7 @@ pub async fn a_hundred_rows_commit_at_once(harness: &dyn StoreHarness) {
     assert!(rows.into_iter().flatten().all(|row| row.version == 1));
 }
 
-/// Malformed commits fail for good, and change nothing.
+/// Malformed commits fail with a Permanent fault and change nothing.
 pub async fn a_commit_of_none_or_too_many_or_the_same_row_twice_is_refused(harness: &dyn StoreHarness) {
     let store = harness.store().await;
     let key = |n: usize| Key::new("p", format!("{n:03}"));
@@ -170,8 +170,8 @@ pub async fn a_commit_of_none_or_too_many_or_the_same_row_twice_is_refused(harne
     assert!(row(&*store, &key(0)).await.is_none());
 }
 
-/// Trying again would not help.
-pub async fn a_row_over_the_limit_is_refused_for_good(harness: &dyn StoreHarness) {
+/// A retry would not help.
+pub async fn a_row_over_the_limit_is_refused_as_permanent(harness: &dyn StoreHarness) {
     let store = harness.store().await;
     let key = Key::new("p", "large");
     let attributes = Attributes::new().with("text", "x".repeat(401 * 1_024));

@@ -7,7 +7,8 @@ use super::{
 use domain::time::Timestamp;
 use ports::store::{Entry, Expect, Key, Store, Write};
 
-/// What a row names is there, what it names no more is not; a refused commit moves nothing.
+/// Entries that a write names appear, entries that it does not name disappear; a refused commit
+/// changes none.
 pub async fn index_entries_appear_move_and_disappear_with_their_row(harness: &dyn StoreHarness) {
     let store = harness.store().await;
     let key = Key::new("p", "s");
@@ -37,7 +38,8 @@ pub async fn index_entries_appear_move_and_disappear_with_their_row(harness: &dy
     due_is(harness, &*store, "b", &[]).await;
 }
 
-/// By time, then partition, then sort key; a page goes on behind the last entry of the one before.
+/// By time, then partition, then sort key; a page continues after the last entry of the page
+/// before.
 pub async fn due_entries_come_in_order_and_page_by_page(harness: &dyn StoreHarness) {
     let store = harness.store().await;
     let mut expected = Vec::new();
@@ -81,7 +83,7 @@ pub async fn due_includes_the_time_asked_and_nothing_later(harness: &dyn StoreHa
     assert_eq!(due(&*store, "x", Some(&all[0]), at(20), 10).await, all[1..3]);
     assert_eq!(due(&*store, "x", Some(&all[2]), at(20), 10).await, []);
     assert_eq!(due(&*store, "x", Some(&all[4]), Timestamp::MAX, 10).await, []);
-    // A cursor need not be an entry that is there.
+    // A cursor need not be an existing entry.
     let between = Entry { at: at(15), key: Key::new("zzz", "zzz") };
     assert_eq!(due(&*store, "x", Some(&between), Timestamp::MAX, 10).await, all[2..]);
 }
@@ -107,7 +109,7 @@ pub async fn shards_and_indexes_are_apart(harness: &dyn StoreHarness) {
     assert_eq!(other, [found(99, &a)]);
 }
 
-/// The relay and the sweeper take from the front for ever.
+/// The relay and the sweep take from the front forever.
 pub async fn due_from_the_front_works_after_many_removals(harness: &dyn StoreHarness) {
     let store = harness.store().await;
     let keys: Vec<Key> = (0..300).map(|n| Key::new("p", format!("{n:03}"))).collect();
@@ -129,7 +131,7 @@ pub async fn due_from_the_front_works_after_many_removals(harness: &dyn StoreHar
     due_is(harness, &*store, "x", &all[290..]).await;
 }
 
-/// What comes in below everything that was there is still found from the front.
+/// An entry below all earlier ones is still found from the front.
 pub async fn a_late_entry_below_removed_ones_is_found(harness: &dyn StoreHarness) {
     let store = harness.store().await;
     let key = |n: u64| Key::new("p", format!("{n}"));

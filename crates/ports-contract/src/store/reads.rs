@@ -36,8 +36,8 @@ async fn scanned(store: &dyn Store, page: usize) -> Vec<Key> {
     }
 }
 
-/// Missing rows have their place too.
-pub async fn rows_are_read_in_the_order_of_the_keys_asked(harness: &dyn StoreHarness) {
+/// Missing rows have their position too.
+pub async fn rows_are_read_in_the_order_of_the_requested_keys(harness: &dyn StoreHarness) {
     let store = harness.store().await;
     let keys: Vec<Key> = (0..100).map(|n| Key::new(format!("p{}", n % 3), format!("{n}"))).collect();
     let there: Vec<Key> = keys.iter().step_by(2).cloned().collect();
@@ -52,7 +52,7 @@ pub async fn rows_are_read_in_the_order_of_the_keys_asked(harness: &dyn StoreHar
     assert!(store.get(&[]).await.expect("no rows can be read").is_empty());
 }
 
-/// Capital letters before small ones, digits by their bytes, whatever the page.
+/// Capital letters before small ones, digits by their bytes, with any page size.
 pub async fn a_partition_is_listed_in_the_order_of_bytes_page_by_page(harness: &dyn StoreHarness) {
     let store = harness.store().await;
     let mut sorts =
@@ -66,7 +66,7 @@ pub async fn a_partition_is_listed_in_the_order_of_bytes_page_by_page(harness: &
     assert!(listed(&*store, "nothing here", 10).await.is_empty());
 }
 
-/// No partition runs into the next.
+/// No partition runs into the next one.
 pub async fn partitions_with_similar_names_are_apart(harness: &dyn StoreHarness) {
     let store = harness.store().await;
     let partitions = ["a", "ab", "a#", "A", "a/b", "b", "aa", "a\u{1}"];
@@ -80,7 +80,7 @@ pub async fn partitions_with_similar_names_are_apart(harness: &dyn StoreHarness)
     }
 }
 
-/// Paging goes on where it stood, also when the row it stood on was removed.
+/// Paging continues after the cursor, also when the row of the cursor was removed.
 pub async fn a_cursor_may_name_a_row_that_is_gone(harness: &dyn StoreHarness) {
     let store = harness.store().await;
     let keys: Vec<Key> = (0..6).map(|n| Key::new("p", format!("{n}"))).collect();
@@ -129,7 +129,7 @@ pub async fn keys_and_texts_may_be_any_unicode(harness: &dyn StoreHarness) {
     }
 }
 
-/// Up to the limits that the port names.
+/// Up to the limits of the port.
 pub async fn long_keys_and_large_rows_are_kept(harness: &dyn StoreHarness) {
     let store = harness.store().await;
     let key = Key::new("p".repeat(1_024), "s".repeat(1_024));
@@ -141,7 +141,7 @@ pub async fn long_keys_and_large_rows_are_kept(harness: &dyn StoreHarness) {
     assert_eq!(row.attributes.text("text").map(|found| found.len()), Some(text.len()));
 }
 
-/// Whatever the page.
+/// With any page size.
 pub async fn a_scan_gives_every_row_once(harness: &dyn StoreHarness) {
     let store = harness.store().await;
     assert!(scanned(&*store, 10).await.is_empty());
@@ -154,7 +154,7 @@ pub async fn a_scan_gives_every_row_once(harness: &dyn StoreHarness) {
     }
 }
 
-/// Rows that are there all the time are seen once, whatever is written meanwhile.
+/// Rows that exist all the time are seen once, whatever is written meanwhile.
 pub async fn a_scan_during_writes_misses_no_row_that_stays(harness: &dyn StoreHarness) {
     let store = harness.store().await;
     let staying: Vec<Key> =

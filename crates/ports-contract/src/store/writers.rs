@@ -1,4 +1,4 @@
-//! Many writers at once, and what is left after a restart.
+//! Many writers at once, and what remains after a restart.
 
 use super::{
     INDEX, StoreHarness, committed, delete, due_is, entry, found, number, put, put_indexed, row, together,
@@ -7,7 +7,7 @@ use core::pin::Pin;
 use ports::fault::FaultClass;
 use ports::store::{CommitError, Expect, Key, Store, Write};
 
-/// Commits as `decide` says until it is done; a lost race is decided again on fresh rows.
+/// Commits the writes of `decide`; after a lost race it decides again on fresh rows.
 async fn until_committed<D: Future<Output = Vec<Write>>>(store: &dyn Store, decide: impl Fn() -> D) {
     for _ in 0..10_000 {
         let writes = decide().await;
@@ -21,7 +21,7 @@ async fn until_committed<D: Future<Output = Vec<Write>>>(store: &dyn Store, deci
     panic!("a writer never won");
 }
 
-/// Exactly one, whoever it is.
+/// Exactly one, whichever it is.
 pub async fn one_of_many_writers_wins_each_version(harness: &dyn StoreHarness) {
     let store = harness.store().await;
     let key = Key::new("p", "s");
@@ -100,7 +100,7 @@ pub async fn transfers_by_many_writers_keep_the_sum(harness: &dyn StoreHarness) 
     assert_eq!(sum, 1_000 * ACCOUNTS as i64);
 }
 
-/// `get` and `list`, each time, while others write.
+/// By `get` and by `list`, each time, while others write.
 pub async fn an_answered_commit_is_seen_by_every_later_read(harness: &dyn StoreHarness) {
     let store = harness.store().await;
     let writers = (0..8u64).map(|writer| {
@@ -122,7 +122,7 @@ pub async fn an_answered_commit_is_seen_by_every_later_read(harness: &dyn StoreH
     assert!(store.list("shared", None, 100).await.expect("a list can be read").is_empty());
 }
 
-/// Rows, versions, index entries; and what was removed stays removed.
+/// Rows, versions, index entries; and removed rows stay removed.
 pub async fn everything_answered_survives_a_restart(harness: &dyn StoreHarness) {
     let mut store = harness.store().await;
     let key = |n: u64| Key::new("p", format!("{n:02}"));

@@ -1,4 +1,4 @@
-//! A store and the line that it should be, asked the same.
+//! A store and the line that it must equal, asked the same questions.
 
 use super::{Harness, show};
 use domain::random::{Random, SplitMix64};
@@ -8,26 +8,27 @@ use ports::{Clock, PortError};
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-/// A store and the line that it should be, side by side.
+/// A store and the line that it must equal, side by side.
 pub(super) struct Pair<'h> {
     pub(super) harness: Harness<'h>,
     pub(super) room: Arc<dyn WaitingRoomStore>,
     pub(super) line: Line,
     pub(super) tickets: Vec<Ticket>,
     pub(super) known: [Option<(u64, u64)>; 2],
-    /// Where each stood when they were last looked at, so that a run can be seen to have been everywhere.
+    /// The standings that were seen, so that a case can check that a run reached all of them.
     pub(super) seen: BTreeSet<&'static str>,
 }
 
 impl Pair<'_> {
-    /// One that was given; now and then with the name of somebody else on it, as if its number had been given twice.
+    /// An issued ticket; sometimes with another person's name on it, as if its number had been
+    /// given twice.
     pub(super) fn ticket(&self, dice: &mut SplitMix64) -> Ticket {
         let luck = dice.below(self.tickets.len() as u64) as usize;
         let ticket = self.tickets[luck].clone();
         if dice.below(12) == 0 { Ticket { key: "somebody else".into(), ..ticket } } else { ticket }
     }
 
-    fn note(&mut self, standing: Standing) {
+    fn record(&mut self, standing: Standing) {
         self.seen.insert(match standing {
             Standing::Waiting => "waiting",
             Standing::Ready { .. } => "ready",
@@ -47,45 +48,45 @@ impl Pair<'_> {
                 }
             }
             (Err(PortError::Rejected(why)), Err(is)) => assert_eq!(why, is),
-            (told, is) => panic!("{told:?}, but the line says {is:?}"),
+            (store, line) => panic!("{store:?}, but the line says {line:?}"),
         }
     }
 
     pub(super) async fn beat(&mut self, tickets: Vec<Ticket>) {
         let now = self.harness.clock().now();
-        let told = self.room.beat(&show(), &tickets).await.expect("beats");
+        let answer = self.room.beat(&show(), &tickets).await.expect("beats");
         let is: Vec<_> = tickets.iter().map(|ticket| self.line.beat(ticket, now)).collect();
-        assert_eq!((told.at, &told.answer), (now, &is));
-        is.into_iter().for_each(|standing| self.note(standing));
+        assert_eq!((answer.at, &answer.answer), (now, &is));
+        is.into_iter().for_each(|standing| self.record(standing));
     }
 
     pub(super) async fn enter(&mut self, ticket: &Ticket) {
         let now = self.harness.clock().now();
-        let told = self.room.enter(&show(), ticket).await.expect("entered or not");
+        let answer = self.room.enter(&show(), ticket).await.expect("entered or not");
         let is = self.line.enter(ticket, now);
-        assert_eq!((told.at, told.answer), (now, is));
-        self.note(is);
+        assert_eq!((answer.at, answer.answer), (now, is));
+        self.record(is);
     }
 
     pub(super) async fn leave(&mut self, ticket: &Ticket) {
-        let told = self.room.leave(&show(), ticket).await.expect("left");
-        assert_eq!(told, self.line.leave(ticket, self.harness.clock().now()));
+        let answer = self.room.leave(&show(), ticket).await.expect("left");
+        assert_eq!(answer, self.line.leave(ticket, self.harness.clock().now()));
     }
 
-    /// One of two gateways looks.
+    /// One of two gateways ticks.
     pub(super) async fn tick(&mut self, gateway: usize) {
         let now = self.harness.clock().now();
-        let told = self.room.tick(&show(), self.known[gateway]).await.expect("ticked");
+        let answer = self.room.tick(&show(), self.known[gateway]).await.expect("ticked");
         let is_busy = self.line.tick(now);
         let line_since = self.known[gateway].map(|(_, version)| (1, version));
         let is = self.line.snapshot(line_since, now);
-        self.known[gateway] = Some((told.snapshot.incarnation, told.snapshot.version));
-        let incarnation = told.snapshot.incarnation;
-        assert_eq!((told.snapshot, told.is_busy), (Snapshot { incarnation, ..is }, is_busy));
+        self.known[gateway] = Some((answer.snapshot.incarnation, answer.snapshot.version));
+        let incarnation = answer.snapshot.incarnation;
+        assert_eq!((answer.snapshot, answer.is_busy), (Snapshot { incarnation, ..is }, is_busy));
     }
 
     pub(super) async fn rule(&mut self, change: RuleChange) {
-        let told = self.room.rule(&show(), change).await.expect("ruled");
-        assert_eq!(told, self.line.rule(change, self.harness.clock().now()));
+        let answer = self.room.rule(&show(), change).await.expect("ruled");
+        assert_eq!(answer, self.line.rule(change, self.harness.clock().now()));
     }
 }

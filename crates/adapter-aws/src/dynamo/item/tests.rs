@@ -1,11 +1,11 @@
-//! Items: every row comes back as it was, and what is no row is refused.
+//! Items: every row is read as it was written, and an item that is no row is refused.
 
 use super::*;
 use domain::time::Timestamp;
 use proptest::prelude::*;
 
 const INDEXES: &[&str] = &["due_holds", "outbox"];
-/// In order, so that a row compares with what comes back.
+/// Sorted, so that a row equals the decoded one.
 const NAMES: [&str; 5] = ["answer", "due_at", "expires_at_sec", "seat_ids", "vv"];
 
 fn values() -> impl Strategy<Value = Value> {
@@ -28,7 +28,7 @@ fn rows() -> impl Strategy<Value = Row> {
 
 proptest! {
     #[test]
-    fn a_row_comes_back_as_it_was_whatever_indexes_it_is_in(row in rows(), at: u64, indexed: bool) {
+    fn a_row_is_decoded_as_it_was_encoded_with_any_indexes(row in rows(), at: u64, indexed: bool) {
         let entry = |index| IndexEntry { index, shard: "s".into(), at: Timestamp::from_millis(at) };
         let entries: Vec<IndexEntry> =
             INDEXES.iter().filter(|_| indexed).map(|index| entry(*index)).collect();
@@ -69,7 +69,7 @@ fn attributes_have_their_own_names_and_native_types() {
 }
 
 #[test]
-fn what_is_no_row_is_refused_by_its_name() {
+fn an_item_that_is_no_row_is_refused_by_its_name() {
     let spoilt = |name: &str, value: Option<AttributeValue>| {
         let mut item = item();
         match value {

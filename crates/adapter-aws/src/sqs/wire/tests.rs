@@ -1,5 +1,5 @@
-//! Calls against a server that answers as it is told and keeps what it was sent. No local server checks signatures, so
-//! they are recomputed here from the bytes that arrived.
+//! Calls against a server that gives scripted answers and records its requests. No local server
+//! checks signatures, so they are recomputed here from the bytes that arrived.
 
 use super::*;
 use aws_credential_types::Credentials;
@@ -14,9 +14,9 @@ use tokio::net::TcpListener;
 
 const OK: &str = "HTTP/1.1 200 OK";
 
-/// A request as it came.
+/// A request as it arrived.
 struct Seen {
-    /// On which connection, counted from 1.
+    /// Its connection, counted from 1.
     connection: usize,
     headers: BTreeMap<String, String>,
     body: Vec<u8>,
@@ -122,7 +122,7 @@ fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-/// Signature version 4 of what arrived, after the description in AWS's documentation.
+/// Checks signature version 4 of the received request, after AWS's documentation.
 fn assert_is_signed(seen: &Seen, key: &str, secret: &str, region: &str) {
     let authorization = &seen.headers["authorization"];
     let (_, fields) = authorization.split_once("AWS4-HMAC-SHA256 ").expect("the algorithm");
@@ -148,7 +148,7 @@ fn assert_is_signed(seen: &Seen, key: &str, secret: &str, region: &str) {
 }
 
 #[tokio::test]
-async fn a_call_is_signed_and_says_what_it_is() {
+async fn a_call_is_signed_and_named() {
     let (endpoint, served) = server(answers([(OK, "{}")])).await;
     assert_eq!(call(&wire(&endpoint, Numbered::default())).await.unwrap(), "{}");
     let seen = served.await.unwrap();
@@ -160,7 +160,7 @@ async fn a_call_is_signed_and_says_what_it_is() {
 }
 
 #[tokio::test]
-async fn a_refusal_has_its_kind_and_its_words() {
+async fn a_refusal_has_its_kind_and_its_message() {
     let (by_header, by_body) = (
         "HTTP/1.1 400 Bad Request\r\nx-amzn-query-error: AWS.SimpleQueueService.NonExistentQueue;Sender",
         "HTTP/1.1 400 Bad Request",
@@ -193,7 +193,7 @@ async fn a_refusal_has_its_kind_and_its_words() {
     assert_eq!(failure.to_string(), "sqs:Test on q: AWS.SimpleQueueService.NonExistentQueue: gone");
 }
 
-/// What is behind a connection may be the only part of the service that is ill.
+/// Only the host behind one connection may be ill.
 #[tokio::test]
 async fn a_connection_that_answers_5xx_is_not_used_again() {
     let (refused, ill) = ("HTTP/1.1 400 Bad Request", "HTTP/1.1 503 Service Unavailable");
@@ -208,7 +208,7 @@ async fn a_connection_that_answers_5xx_is_not_used_again() {
 }
 
 #[tokio::test]
-async fn nobody_there_and_no_credentials_are_told_apart() {
+async fn no_answer_and_no_credentials_are_different_failures() {
     let closed = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let endpoint = format!("http://{}", closed.local_addr().unwrap());
     drop(closed);
@@ -228,18 +228,18 @@ async fn credentials_that_expired_are_fetched_again() {
     assert_is_signed(&served.await.unwrap()[1], "key-1", "secret", "eu-west-3");
 }
 
-/// A pod whose clock is a day off goes on with the service's.
+/// A pod whose clock is a day off continues with the service's time.
 #[tokio::test]
-async fn a_signature_from_a_wrong_clock_is_made_again_by_the_servers() {
+async fn a_signature_from_a_wrong_clock_is_renewed_with_the_servers_time() {
     let date = |ahead_secs: i64| {
         let now = real_now().duration_since(SystemTime::UNIX_EPOCH).unwrap().as_secs() as i64;
         DateTime::from_secs(now + ahead_secs)
     };
     let codes = ["InvalidSignatureException", "RequestExpired", "AuthFailure"];
     for (code, ahead) in codes.into_iter().flat_map(|code| [(code, 86_400), (code, -86_400)]) {
-        let told = date(ahead).fmt(Format::HttpDate).unwrap();
+        let server_date = date(ahead).fmt(Format::HttpDate).unwrap();
         let refused = (
-            format!("HTTP/1.1 403 Forbidden\r\ndate: {told}"),
+            format!("HTTP/1.1 403 Forbidden\r\ndate: {server_date}"),
             format!(r#"{{"__type":"{code}","message":"Signature expired"}}"#),
         );
         let (endpoint, served) = server(vec![refused, (OK.to_owned(), "{}".to_owned())]).await;
@@ -255,14 +255,14 @@ async fn a_signature_from_a_wrong_clock_is_made_again_by_the_servers() {
 }
 
 #[tokio::test]
-async fn credentials_that_no_header_can_carry_are_told() {
+async fn credentials_that_no_header_can_carry_are_refused() {
     let broken = Credentials::new("key\n", "secret", None, None, "test");
     let failure = call(&wire("http://127.0.0.1:1", broken)).await.unwrap_err();
     assert_eq!(failure.kind, Kind::Refused, "{failure}");
 }
 
 #[test]
-fn sqs_is_found_by_its_region() {
+fn the_endpoint_of_sqs_follows_from_the_region() {
     let aws = Aws::with("eu-west-3", SharedCredentialsProvider::new(Nobody));
     assert_eq!(Wire::new(&aws, None).endpoint.unwrap(), "https://sqs.eu-west-3.amazonaws.com/");
     assert_eq!(Wire::new(&aws, Some("http://127.0.0.1:1")).endpoint.unwrap(), "http://127.0.0.1:1/");

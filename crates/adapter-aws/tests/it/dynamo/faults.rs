@@ -1,4 +1,5 @@
-//! Answers that say that nothing was written: throttling, conflicts with transactions, unprocessed keys, refusals for good.
+//! Answers that say that nothing was written: throttling, conflicts with transactions, unprocessed
+//! keys, permanent refusals.
 
 use super::proxy::{FOREVER, Fate};
 use super::world::{World, client, delete, failed, key, opened, put};
@@ -31,7 +32,7 @@ async fn a_transaction_that_met_another_is_sent_again_under_its_token() {
 }
 
 #[tokio::test]
-async fn a_transaction_that_meets_others_for_ever_ends_as_a_conflict_without_a_place() {
+async fn a_transaction_that_always_meets_others_ends_as_a_conflict_without_a_position() {
     let world = World::new().await;
     world.proxy.rule("TransactWriteItems", FOREVER, || Fate::cancelled(&["None", "TransactionConflict"]));
     let fault = failed(world.store.commit(two(1)).await);
@@ -43,13 +44,13 @@ async fn a_transaction_that_meets_others_for_ever_ends_as_a_conflict_without_a_p
 }
 
 #[tokio::test]
-async fn a_failed_condition_behind_a_row_that_was_not_looked_at_is_asked_again_for_its_place() {
+async fn a_failed_condition_after_an_unchecked_row_is_asked_again_for_its_position() {
     let world = World::new().await;
     world.given(vec![put("a", Expect::Absent, 7), put("b", Expect::Absent, 7)]).await;
     world
         .proxy
         .once("TransactWriteItems", Fate::cancelled(&["TransactionConflict", "ConditionalCheckFailed"]));
-    // Both expectations are wrong; the first is the one to be named.
+    // Both expectations are wrong; the first must be named.
     let result = world.store.commit(two(1)).await;
     assert!(matches!(result, Err(CommitError::Conflict { at: 0 })), "{result:?}");
     assert_eq!(world.proxy.calls("TransactWriteItems").len(), 2);
@@ -74,7 +75,7 @@ async fn throttled_calls_of_every_kind_are_tried_again() {
 }
 
 #[tokio::test]
-async fn throttling_for_ever_ends_in_a_fault_within_two_seconds_and_writes_nothing() {
+async fn endless_throttling_ends_in_a_fault_within_two_seconds_and_writes_nothing() {
     let world = World::new().await;
     world.proxy.rule("PutItem", FOREVER, || Fate::error(400, "ProvisionedThroughputExceededException"));
     let fault = failed(world.store.commit(vec![put("a", Expect::Absent, 1)]).await);
@@ -114,7 +115,7 @@ fn unprocessed(table: &str, sorts: &[&str]) -> Fate {
 }
 
 #[tokio::test]
-async fn unprocessed_keys_are_read_again_and_not_for_ever() {
+async fn unprocessed_keys_are_read_again_and_not_forever() {
     let world = World::new().await;
     world.given(two(5)).await;
     let table = world.store.definition().name;
@@ -132,7 +133,7 @@ async fn unprocessed_keys_are_read_again_and_not_for_ever() {
 }
 
 #[tokio::test]
-async fn what_somebody_must_mend_is_refused_at_once_with_what_to_change() {
+async fn a_problem_for_the_operator_is_refused_at_once_with_what_to_change() {
     use FaultClass::{Permanent, Transient};
     for (code, class, words) in [
         ("AccessDeniedException", Permanent, "allow dynamodb:PutItem"),
@@ -156,7 +157,7 @@ async fn what_somebody_must_mend_is_refused_at_once_with_what_to_change() {
 }
 
 #[tokio::test]
-async fn a_transaction_with_a_row_that_the_service_refuses_fails_for_good() {
+async fn a_transaction_with_a_row_that_the_service_refuses_fails_permanently() {
     let world = World::new().await;
     world.proxy.once("TransactWriteItems", Fate::cancelled(&["None", "ValidationError"]));
     let fault = failed(world.store.commit(two(1)).await);
@@ -164,7 +165,7 @@ async fn a_transaction_with_a_row_that_the_service_refuses_fails_for_good() {
     assert!(fault.message.contains("ValidationError"), "{fault}");
 }
 
-/// Nothing was sent, so it is certain that nothing was written.
+/// Nothing was sent, so certainly nothing was written.
 #[tokio::test]
 async fn a_service_that_cannot_be_reached_is_unavailable_and_not_ambiguous() {
     let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();

@@ -1,4 +1,4 @@
-//! Writes whose answer is lost (trap S9): done once and reported once, or reported as what they are.
+//! Writes whose answer is lost (trap T-S9): done once and reported once, or reported as ambiguous.
 
 use super::proxy::{FOREVER, Fate, Hook};
 use super::world::{World, ambiguous, delete, put};
@@ -68,7 +68,7 @@ async fn a_put_that_never_arrived_is_sent_again() {
     assert_eq!(world.number("a").await, (1, 1));
 }
 
-/// What happens between a lost try and the next one: somebody else commits.
+/// What happens between a lost try and the next one: another writer commits.
 fn meanwhile(world: &World, writes: Vec<Write>) -> Hook {
     let direct = world.direct.clone();
     Box::new(move || Box::pin(async move { direct.commit(writes).await.unwrap() }))
@@ -81,12 +81,12 @@ async fn a_lost_put_that_another_writer_followed_is_ambiguous() {
     let follow = meanwhile(&world, vec![put("a", Expect::Version(2), 30)]);
     world.proxy.once("PutItem", Fate::ApplyThenDropAfter(follow));
     let fault = ambiguous(world.store.commit(vec![put("a", Expect::Version(1), 2)]).await);
-    assert!(fault.message.contains("no longer tells"), "{fault}");
+    assert!(fault.message.contains("does not show whether it was applied"), "{fault}");
     assert_eq!(world.number("a").await, (3, 30));
 }
 
 #[tokio::test]
-async fn a_lost_put_that_another_writer_forestalled_is_a_conflict() {
+async fn a_lost_put_that_another_writer_preceded_is_a_conflict() {
     let world = World::new().await;
     world.given(vec![put("a", Expect::Absent, 1)]).await;
     let forestall = meanwhile(&world, vec![put("a", Expect::Version(1), 20)]);
@@ -96,9 +96,9 @@ async fn a_lost_put_that_another_writer_forestalled_is_a_conflict() {
     assert_eq!(world.number("a").await, (2, 20));
 }
 
-/// The other's row may be gone again when the lost try arrives.
+/// The other row may be gone again when the lost try arrives.
 #[tokio::test]
-async fn a_lost_creation_that_another_writer_forestalled_is_ambiguous() {
+async fn a_lost_creation_that_another_writer_preceded_is_ambiguous() {
     let world = World::new().await;
     let forestall = meanwhile(&world, vec![put("a", Expect::Absent, 20)]);
     world.proxy.once("PutItem", Fate::DropAfter(forestall));
@@ -151,9 +151,9 @@ async fn a_write_that_is_never_answered_is_ambiguous_unless_its_row_can_be_read(
     }
 }
 
-/// Refused for good now, but not then.
+/// Permanently refused now, but not then.
 #[tokio::test]
-async fn a_refusal_for_good_after_a_lost_try_is_ambiguous() {
+async fn a_permanent_refusal_after_a_lost_try_is_ambiguous() {
     let world = World::new().await;
     world.proxy.once("PutItem", Fate::ApplyThenDrop);
     world.proxy.once("PutItem", Fate::error(400, "AccessDeniedException"));
@@ -170,17 +170,17 @@ async fn a_lost_delete_is_done_a_conflict_or_ambiguous() {
     world.proxy.once("DeleteItem", Fate::Drop);
     world.store.commit(vec![delete("a", Expect::Version(1))]).await.unwrap();
     assert!(world.row("a").await.is_none());
-    // It was applied: nobody can tell by whom.
+    // It was applied, but the deleted row no longer shows by which commit.
     world.proxy.once("DeleteItem", Fate::ApplyThenDrop);
     ambiguous(world.store.commit(vec![delete("b", Expect::Version(1))]).await);
     assert!(world.row("b").await.is_none());
-    // Somebody moved the row on.
+    // Another writer moved the row on.
     world.given(vec![put("c", Expect::Absent, 1)]).await;
     let forestall = meanwhile(&world, vec![put("c", Expect::Version(1), 20)]);
     world.proxy.once("DeleteItem", Fate::DropAfter(forestall));
     let result = world.store.commit(vec![delete("c", Expect::Version(1))]).await;
     assert!(matches!(result, Err(CommitError::Conflict { at: 0 })), "{result:?}");
-    // Of anything: it is gone, whoever did it.
+    // A delete with `Any`: the row is gone, whichever commit deleted it.
     world.proxy.once("DeleteItem", Fate::ApplyThenDrop);
     world.store.commit(vec![delete("c", Expect::Any)]).await.unwrap();
     assert!(world.row("c").await.is_none());

@@ -1,4 +1,4 @@
-//! Pages that the service ends early, index entries whose sort key is cut, names of the table's own.
+//! Pages that the service ends early, index entries whose sort key is cut, the table's own names.
 
 use super::world::{Local, World, failed, key, opened};
 use domain::time::Timestamp;
@@ -7,7 +7,7 @@ use ports::{FaultClass, Store};
 use ports_contract::store::INDEX;
 use std::collections::BTreeSet;
 
-/// 350 KB a row, so a page of the service ends after three of them, and a batch of 16 MB after 46.
+/// 350 KB a row, so a page of the service ends after three rows, and a batch of 16 MB after 46.
 fn large(sort: String) -> Write {
     let attributes = Attributes::new().with("text", "x".repeat(350 * 1_024));
     Write::Put { key: Key::new("p", sort), expect: Expect::Absent, attributes, indexes: Vec::new() }
@@ -37,7 +37,7 @@ async fn pages_are_full_although_the_service_ends_its_own_at_a_megabyte() {
 }
 
 #[tokio::test]
-async fn a_key_that_is_asked_twice_is_answered_twice_and_one_that_cannot_be_is_not_there() {
+async fn a_repeated_key_is_answered_twice_and_an_impossible_key_has_no_row() {
     let world = World::new().await;
     world.given(vec![super::world::put("a", Expect::Absent, 1)]).await;
     let long = "x".repeat(1_025);
@@ -51,7 +51,8 @@ async fn a_key_that_is_asked_twice_is_answered_twice_and_one_that_cannot_be_is_n
     assert!(world.store.due(INDEX, "", None, Timestamp::MAX, 9).await.unwrap().is_empty());
 }
 
-/// The sort keys of these entries are the same, so their order in the index is the service's; the port's is not.
+/// The sort keys of these entries are equal, so the service chooses their order in the index; the
+/// port's order is defined.
 #[tokio::test]
 async fn entries_with_cut_sort_keys_come_in_order_and_page_by_page() {
     let local = Local::default();
@@ -91,7 +92,7 @@ async fn entries_with_cut_sort_keys_come_in_order_and_page_by_page() {
 }
 
 #[tokio::test]
-async fn what_the_table_was_not_opened_for_is_refused_for_good() {
+async fn indexes_and_names_that_the_table_does_not_have_are_refused_as_permanent() {
     let local = Local::default();
     let store = opened(&local.client, &local.table().await);
     let fault = store.due("nobody", "x", None, Timestamp::MAX, 1).await.unwrap_err();

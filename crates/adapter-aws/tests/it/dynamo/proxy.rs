@@ -1,5 +1,5 @@
-//! A proxy in front of DynamoDB Local that gives answers which DynamoDB Local never gives: throttling, conflicts, broken
-//! connections before and after a call was applied.
+//! A proxy in front of DynamoDB Local with answers that DynamoDB Local never gives: throttling,
+//! conflicts, broken connections before and after a call was applied.
 
 use bytes::Bytes;
 use core::pin::Pin;
@@ -23,21 +23,21 @@ pub(crate) const FOREVER: usize = usize::MAX;
 /// What happens between a call and its broken connection.
 pub(crate) type Hook = Box<dyn FnOnce() -> Pin<Box<dyn Future<Output = ()> + Send>> + Send>;
 
-/// What becomes of a call.
+/// What the proxy does with a call.
 pub(crate) enum Fate {
-    /// It is not passed on; this is the answer.
+    /// Not forwarded; this is the answer.
     Answer(StatusCode, String),
-    /// It is not passed on, and the connection breaks.
+    /// Not forwarded, and the connection breaks.
     Drop,
-    /// It is applied, and the connection breaks.
+    /// Applied, and the connection breaks.
     ApplyThenDrop,
-    /// It is applied, then this happens, then the connection breaks.
+    /// Applied, then this happens, then the connection breaks.
     ApplyThenDropAfter(Hook),
-    /// It is applied, and no answer ever comes.
+    /// Applied, and no answer ever comes.
     ApplyThenHang,
-    /// It is not passed on, this happens, then the connection breaks.
+    /// Not forwarded, this happens, then the connection breaks.
     DropAfter(Hook),
-    /// It is passed on.
+    /// Forwarded.
     Pass,
 }
 
@@ -50,7 +50,7 @@ impl Fate {
         )
     }
 
-    /// A transaction that was cancelled for these reasons, one a write.
+    /// A transaction that was cancelled for these reasons, one per write.
     pub(crate) fn cancelled(codes: &[&str]) -> Self {
         let reasons: Vec<String> = codes.iter().map(|code| format!(r#"{{"Code":"{code}"}}"#)).collect();
         let reasons = reasons.join(",");
@@ -63,7 +63,7 @@ impl Fate {
     }
 }
 
-/// One call as it came.
+/// One call as it arrived.
 #[derive(Debug, Clone)]
 pub(crate) struct Call {
     /// The operation, such as `PutItem`.
@@ -84,7 +84,7 @@ struct State {
     calls: Mutex<Vec<Call>>,
 }
 
-/// The proxy. It ends with this value.
+/// The proxy. Dropping it ends it.
 pub(crate) struct Proxy {
     address: SocketAddr,
     state: Arc<State>,
@@ -114,7 +114,7 @@ impl Proxy {
                 let server = server.clone();
                 connections.spawn(async move {
                     let service = service_fn(move |request| server.clone().serve(request));
-                    // A call whose fate is a broken connection ends it with an error.
+                    // A call whose fate is a broken connection ends the connection with an error.
                     let connection = hyper::server::conn::http1::Builder::new();
                     drop(connection.serve_connection(TokioIo::new(stream), service).await);
                 });
@@ -127,7 +127,8 @@ impl Proxy {
         format!("http://{}", self.address)
     }
 
-    /// The next `times` calls of an operation have this fate; rules for one operation apply in the order of their making.
+    /// The next `times` calls of an operation have this fate; rules for one operation apply in the
+    /// order in which they were added.
     pub(crate) fn rule(
         &self,
         operation: &'static str,
@@ -150,7 +151,7 @@ impl Proxy {
         calls.iter().filter(|call| call.operation == operation).cloned().collect()
     }
 
-    /// How many rules are left over.
+    /// How many rules are left.
     pub(crate) fn rules_left(&self) -> usize {
         self.state.rules.lock().unwrap().len()
     }

@@ -1,4 +1,4 @@
-//! Tables on DynamoDB Local, stores over them, and a clock that lets nobody wait.
+//! Tables on DynamoDB Local, stores over them, and a clock whose sleeps end at once.
 
 use super::proxy::Proxy;
 use adapter_aws::dynamo::table_definition;
@@ -17,7 +17,7 @@ use std::sync::Arc;
 /// The indexes of every table here.
 pub(crate) const INDEXES: &[&str] = &[INDEX, OTHER_INDEX];
 
-/// A clock on which a rest is over at once, and counts.
+/// A clock whose sleeps end at once but count as elapsed.
 #[derive(Default)]
 pub(crate) struct FastClock(AtomicU64);
 
@@ -49,7 +49,7 @@ impl Default for Local {
 }
 
 impl Local {
-    /// Makes a table whose name nobody has.
+    /// Creates a table with a unique name.
     pub(crate) async fn table(&self) -> String {
         let name = unique_name();
         let made = table_definition(name.as_str(), INDEXES)
@@ -64,7 +64,7 @@ pub(crate) fn client(endpoint: &str) -> Client {
     Client::new(Aws::local(endpoint, "ap-northeast-2").sdk())
 }
 
-/// Engines outlive a run of the tests, so a number that begins at zero is not enough.
+/// Engines outlive a run of the tests, so a counter from zero is not enough.
 pub(crate) fn unique_name() -> String {
     use ports::Entropy;
     format!("test-{:016x}", SystemEntropy::new().next_u64())
@@ -98,7 +98,7 @@ impl World {
         Self { proxy, clock, store, direct }
     }
 
-    /// A row as it stands, read past the proxy.
+    /// The present row, read past the proxy.
     pub(crate) async fn row(&self, sort: &str) -> Option<Row> {
         self.direct.get(&[key(sort)]).await.unwrap().pop().unwrap()
     }
@@ -128,7 +128,7 @@ pub(crate) fn delete(sort: &str, expect: Expect) -> Write {
     Write::Delete { key: key(sort), expect }
 }
 
-/// The fault of a commit that surely wrote nothing.
+/// The fault of a commit that certainly wrote nothing.
 pub(crate) fn failed(result: Result<(), CommitError>) -> ports::Fault {
     match result {
         Err(CommitError::Failed(fault)) => fault,
@@ -136,7 +136,7 @@ pub(crate) fn failed(result: Result<(), CommitError>) -> ports::Fault {
     }
 }
 
-/// The fault of a commit of which nobody knows.
+/// The fault of a commit whose outcome is unknown.
 pub(crate) fn ambiguous(result: Result<(), CommitError>) -> ports::Fault {
     match result {
         Err(CommitError::Ambiguous(fault)) => fault,

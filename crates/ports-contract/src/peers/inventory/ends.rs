@@ -1,4 +1,4 @@
-//! What happens to a hold when its time is over, and when money comes late.
+//! What happens to a hold when its time is over, and when the money arrives late.
 
 use super::super::{refusal, result};
 use super::{Buyer, Harness, LONG, SHORT, ids};
@@ -15,7 +15,7 @@ pub(super) async fn check(harness: &dyn Harness) {
     a_cancelled_hold_is_not_taken_again(harness).await;
 }
 
-/// Invariant I7, trap S7.
+/// Invariant I7, trap T-S7.
 async fn a_hold_does_not_expire_before_its_time(harness: &dyn Harness) {
     let stage = harness.open_show().await;
     let buyer = Buyer::new(harness, &stage, "slow");
@@ -41,7 +41,7 @@ async fn a_due_hold_is_committed_if_nobody_took_it(harness: &dyn Harness) {
     assert_eq!(refusal(buyer.release(Some(ReleaseCause::Expired)).await), Rejection::AlreadyCommitted(order));
 }
 
-/// Trap S7: holds expired late or never.
+/// Trap T-S7: holds expired late or never.
 async fn a_due_hold_can_be_taken_by_the_next_buyer(harness: &dyn Harness) {
     let stage = harness.open_show().await;
     let (late, next) = (Buyer::new(harness, &stage, "late"), Buyer::new(harness, &stage, "next"));
@@ -56,7 +56,7 @@ async fn a_due_hold_can_be_taken_by_the_next_buyer(harness: &dyn Harness) {
     result(next.commit().await);
 }
 
-/// Trap M1: money without a seat.
+/// Trap T-M1: money without a seat.
 async fn a_late_commit_takes_free_seats_again(harness: &dyn Harness) {
     let stage = harness.open_show().await;
     let named = Buyer::new(harness, &stage, "named");
@@ -89,7 +89,7 @@ async fn a_late_commit_without_seats_stays_refused(harness: &dyn Harness) {
     assert_eq!(
         refusal(late.commit().await),
         Rejection::Expired,
-        "its payer has been told and is being refunded"
+        "its payer was refused and is being refunded"
     );
 }
 
