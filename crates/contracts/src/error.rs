@@ -8,9 +8,11 @@
 //! The message is for the caller: it has no source, no path and no secret. The internal cause is
 //! logged where it is handled.
 
+mod in_band;
 mod rpc_status;
 mod wire;
 
+pub use in_band::CarriesError;
 pub use wire::{Detail, ErrorBody, ErrorBodyInner, WireError};
 
 use core::fmt;

@@ -10,15 +10,14 @@ mod instrument;
 mod json;
 pub(crate) mod metrics;
 mod openapi;
-mod reply;
 mod serve;
 mod token;
 
+pub use crate::refusal::Reply as ErrorReply;
 pub use base::base_routes;
 pub use instrument::instrument;
 pub use json::{BODY_BYTES_MAX, Json, OptionalJson, RawBody};
 pub use openapi::{INTERNAL_TOKEN, document, openapi_route};
-pub use reply::ErrorReply;
 pub use serve::{serve, serve_many};
 pub use token::{InternalToken, InternalTokenLayer, internal_token};
 
