@@ -35,8 +35,7 @@ pub(crate) struct AwsSettings {
 
 impl AwsSettings {
     pub(crate) fn read(env: &mut Env) -> Self {
-        let region = env.or("AWS_REGION", REGION.to_owned());
-        env.document("AWS_REGION", "the region of every AWS service");
+        let region = env.or("AWS_REGION", "the region of every AWS service", REGION.to_owned());
         for (name, doc) in [
             ("AWS_PROFILE", "named profile for local use; unset on EKS (web identity, pod identity)"),
             ("AWS_ENDPOINT_URL", "another server for every AWS service: LocalStack, MiniStack"),
@@ -48,8 +47,7 @@ impl AwsSettings {
             ("AWS_SECRET_ACCESS_KEY", "with AWS_ACCESS_KEY_ID"),
             ("AWS_SESSION_TOKEN", "with STS credentials"),
         ] {
-            env.optional::<String>(name);
-            env.document(name, doc);
+            env.optional::<String>(name, doc);
         }
         Self { region }
     }

@@ -163,11 +163,11 @@ struct Ports {
 
 impl Ports {
     fn read(env: &mut Env, http: u16, grpc: u16) -> Self {
-        let this =
-            Self { ip: listen_ip(env), http: env.or("SERVER_PORT", http), grpc: env.or("GRPC_PORT", grpc) };
-        env.document("SERVER_PORT", "HTTP port; 0 takes a free one and logs it");
-        env.document("GRPC_PORT", "gRPC port; 0 takes a free one and logs it");
-        this
+        Self {
+            ip: listen_ip(env),
+            http: env.or("SERVER_PORT", "HTTP port; 0 takes a free one and logs it", http),
+            grpc: env.or("GRPC_PORT", "gRPC port; 0 takes a free one and logs it", grpc),
+        }
     }
 
     async fn bind(&self) -> Result<(TcpListener, TcpListener), Failure> {
@@ -176,9 +176,7 @@ impl Ports {
 }
 
 fn listen_ip(env: &mut Env) -> IpAddr {
-    let ip = env.or("LISTEN_IP", IpAddr::from(Ipv4Addr::LOCALHOST));
-    env.document("LISTEN_IP", "the address to listen on; 0.0.0.0 in a container");
-    ip
+    env.or("LISTEN_IP", "address to listen on; 0.0.0.0 in a container", IpAddr::from(Ipv4Addr::LOCALHOST))
 }
 
 async fn bind(ip: IpAddr, port: u16) -> Result<TcpListener, Failure> {

@@ -74,13 +74,14 @@ impl Config {
         let secrets = waiting_room_secrets(env);
         let jwt_secret = jwt_secret(env, has_keys);
         let defaults = Self::new(SecretString::from(String::new()), SecretString::from(String::new()));
-        let jwt_issuer = env.or("JWT_ISSUER", defaults.jwt_issuer);
-        env.document("JWT_ISSUER", "required value of a token's claim `iss`");
-        let jwt_audience = env.or("JWT_AUDIENCE", defaults.jwt_audience);
-        env.document("JWT_AUDIENCE", "required value, or one of the values, of a token's claim `aud`");
+        let jwt_issuer = env.or("JWT_ISSUER", "required value of a token's claim `iss`", defaults.jwt_issuer);
+        let jwt_audience = env.or(
+            "JWT_AUDIENCE",
+            "required value, or one of the values, of a token's claim `aud`",
+            defaults.jwt_audience,
+        );
         let timeout = |env: &mut Env, name: &str, doc: &str, default: Duration| {
-            let value = env.duration_or(name, default);
-            env.document(name, doc);
+            let value = env.duration_or(name, doc, default);
             if value.is_zero() || value > Duration::from_secs(30) {
                 env.problem(name, &format!("is {value:?}; it must be more than 0 and at most 30s"));
             }
@@ -112,35 +113,25 @@ impl Config {
             ),
             proxies: {
                 let doc = "networks whose X-Forwarded-For is trusted, separated by commas, such as 10.0.0.0/8; default: none";
-                let given = env.optional("TRUSTED_PROXIES");
-                env.document("TRUSTED_PROXIES", doc);
+                let given = env.optional("TRUSTED_PROXIES", doc);
                 given.unwrap_or_default()
             },
             origins: origins(env),
-            connections: {
-                let value = env.in_range("CONNECTIONS_MAX", defaults.connections, 1..=1_000_000);
-                env.document(
-                    "CONNECTIONS_MAX",
-                    "connections of the public port at a time, at most; each uses a file descriptor",
-                );
-                value
-            },
-            must_sign_in: {
-                let value = env.flag("JOIN_REQUIRES_SIGN_IN", defaults.must_sign_in);
-                env.document(
-                    "JOIN_REQUIRES_SIGN_IN",
-                    "require sign-in to join a waiting line; each person then holds one place",
-                );
-                value
-            },
-            admin_token: {
-                let token = env.secret("ADMIN_TOKEN");
-                env.document(
-                    "ADMIN_TOKEN",
-                    "token that the administration requires in the header X-Internal-Token",
-                );
-                token
-            },
+            connections: env.in_range(
+                "CONNECTIONS_MAX",
+                "connections of the public port at a time, at most; each uses a file descriptor",
+                defaults.connections,
+                1..=1_000_000,
+            ),
+            must_sign_in: env.flag(
+                "JOIN_REQUIRES_SIGN_IN",
+                "require sign-in to join a waiting line; each person then holds one place",
+                defaults.must_sign_in,
+            ),
+            admin_token: env.secret(
+                "ADMIN_TOKEN",
+                "token that the administration requires in the header X-Internal-Token",
+            ),
         };
         secrets.map(|_| config)
     }
@@ -161,8 +152,7 @@ fn waiting_room_secrets(env: &mut Env) -> Option<Vec<SecretString>> {
 
 fn jwt_secret(env: &mut Env, has_keys: bool) -> Option<SecretString> {
     let name = "JWT_SECRET";
-    let given = env.secret(name);
-    env.document(
+    let given = env.secret(
         name,
         "secret of HS256 tokens, at least 32 bytes; default: none, only keys of JWT_JWKS_URL verify tokens",
     );
@@ -182,21 +172,20 @@ fn jwt_secret(env: &mut Env, has_keys: bool) -> Option<SecretString> {
 fn rate(env: &mut Env, whose: &str, of: &str, default: Option<Rate>) -> Option<Rate> {
     let default = default.unwrap_or(Rate { per_second: 1, burst: 1 });
     let name = format!("RATE_LIMIT_{whose}");
-    let per_second = env.in_range(&name, default.per_second, 0..=1_000_000);
-    env.document(&name, &format!("requests a second from {of}; 0: no limit"));
+    let per_second = env.in_range(
+        &name,
+        &format!("requests a second from {of}; 0: no limit"),
+        default.per_second,
+        0..=1_000_000,
+    );
     let name = format!("RATE_LIMIT_{whose}_BURST");
-    let burst = env.in_range(&name, default.burst, 1..=1_000_000);
-    env.document(&name, &format!("requests at once from {of}"));
+    let burst = env.in_range(&name, &format!("requests at once from {of}"), default.burst, 1..=1_000_000);
     (per_second > 0).then_some(Rate { per_second, burst })
 }
 
 fn origins(env: &mut Env) -> Vec<HeaderValue> {
     let name = "CORS_ORIGINS";
-    let given: Option<String> = env.optional(name);
-    env.document(
-        name,
-        "other sites whose pages may call the API, separated by commas, such as https://tickets.example; default: none",
-    );
+    let given: Option<String> = env.optional(name, "other sites whose pages may call the API, separated by commas, such as https://tickets.example; default: none");
     let mut origins = Vec::new();
     for origin in given.iter().flat_map(|given| given.split(',')).map(str::trim) {
         let is_origin = origin.parse::<http::Uri>().is_ok_and(|uri| {

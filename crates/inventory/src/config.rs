@@ -44,20 +44,32 @@ impl Config {
     /// Reads the settings; the environment collects the problems.
     pub fn from_env(env: &mut Env) -> Self {
         let default = Options::default();
-        let sole_writer = env.flag("INVENTORY_SOLE_WRITER", default.sole_writer);
-        env.document("INVENTORY_SOLE_WRITER", "true only if no other process writes the same store");
-        let deadline = env.duration_or("INVENTORY_DEADLINE", default.deadline);
-        env.document(
+        let sole_writer = env.flag(
+            "INVENTORY_SOLE_WRITER",
+            "true only if no other process writes the same store",
+            default.sole_writer,
+        );
+        let deadline = env.duration_or(
             "INVENTORY_DEADLINE",
             "how long a command may take before it is answered with UNAVAILABLE",
+            default.deadline,
         );
-        let sweep_every = env.duration_or("INVENTORY_SWEEP_EVERY", default.sweep_every);
-        let sweep_grace = env.duration_or("INVENTORY_SWEEP_GRACE", default.sweep_grace);
-        env.document("INVENTORY_SWEEP_GRACE", "how long a due hold is left to its event before it is swept");
-        let hold_ttl = env.duration_or("HOLD_TTL", default.hold_ttl);
+        let sweep_every = env.duration_or(
+            "INVENTORY_SWEEP_EVERY",
+            "how often due holds that nobody released are looked for",
+            default.sweep_every,
+        );
+        let sweep_grace = env.duration_or(
+            "INVENTORY_SWEEP_GRACE",
+            "how long a due hold is left to its event before it is swept",
+            default.sweep_grace,
+        );
+        let hold_ttl =
+            env.duration_or("HOLD_TTL", "length of a hold whose caller names no end", default.hold_ttl);
         Self {
             service: Options { sole_writer, deadline, hold_ttl, sweep_every, sweep_grace },
-            internal_token: env.secret("INTERNAL_API_TOKEN"),
+            internal_token: env
+                .secret("INTERNAL_API_TOKEN", "token that /admin asks for in X-Internal-Token"),
         }
     }
 }

@@ -18,13 +18,11 @@ pub struct Config {
 impl Config {
     /// Reads the settings; problems are collected in the environment.
     pub fn from_env(env: &mut Env) -> Self {
-        let url = env.optional::<String>("PAYMENT_WEBHOOK_URL");
-        env.document(
+        let url = env.optional::<String>(
             "PAYMENT_WEBHOOK_URL",
             "where webhooks go when an intent names no URL, http://host:port/path",
         );
-        let secret = env.secret("PAYMENT_WEBHOOK_SECRET");
-        env.document("PAYMENT_WEBHOOK_SECRET", "signs webhooks; its receiver needs the same");
+        let secret = env.secret("PAYMENT_WEBHOOK_SECRET", "signs webhooks; its receiver needs the same");
         if url.is_some() && secret.is_none() {
             env.problem(
                 "PAYMENT_WEBHOOK_SECRET",
@@ -36,19 +34,28 @@ impl Config {
         {
             env.problem("PAYMENT_WEBHOOK_URL", "must begin with http://");
         }
-        let hosts = env.or("PAYMENT_WEBHOOK_HOSTS", String::new());
-        env.document(
+        let hosts = env.or(
             "PAYMENT_WEBHOOK_HOSTS",
             "hosts that an intent's webhook_url may name, separated by commas; empty = any",
+            String::new(),
         );
-        let timeout = env.duration_or("PAYMENT_WEBHOOK_TIMEOUT", Duration::from_secs(5));
-        let delay = env.duration_or("PAYMENT_DELAY", Duration::from_secs(5));
-        env.document("PAYMENT_DELAY", "how late the scenario DELAY approves");
-        let approve_percent = env.in_range("PAYMENT_RANDOM_APPROVE_PERCENT", 70, 0..=100);
-        let random_seed = env.or("PAYMENT_RANDOM_SEED", 0);
-        env.document(
+        let timeout = env.duration_or(
+            "PAYMENT_WEBHOOK_TIMEOUT",
+            "limit of one attempt to send a webhook",
+            Duration::from_secs(5),
+        );
+        let delay =
+            env.duration_or("PAYMENT_DELAY", "how late the scenario DELAY approves", Duration::from_secs(5));
+        let approve_percent = env.in_range(
+            "PAYMENT_RANDOM_APPROVE_PERCENT",
+            "share of the intents that the scenario RANDOM approves, in percent",
+            70,
+            0..=100,
+        );
+        let random_seed = env.or(
             "PAYMENT_RANDOM_SEED",
             "the scenario RANDOM decides the same intent the same way under the same seed",
+            0,
         );
         let hosts =
             hosts.split(',').map(str::trim).filter(|host| !host.is_empty()).map(str::to_owned).collect();
@@ -59,7 +66,8 @@ impl Config {
                 random_seed,
                 webhooks,
             },
-            internal_token: env.secret("INTERNAL_API_TOKEN"),
+            internal_token: env
+                .secret("INTERNAL_API_TOKEN", "token that /admin asks for in X-Internal-Token"),
         }
     }
 }

@@ -82,8 +82,8 @@ impl Config {
             grace: limit(env, "SWEEP_GRACE", "how long a due hold is left to its event", sweeper.grace, hour),
             ..sweeper
         };
-        let internal_token = env.secret("INTERNAL_API_TOKEN");
-        env.document("INTERNAL_API_TOKEN", "what /internal asks for in the header X-Internal-Token");
+        let internal_token =
+            env.secret("INTERNAL_API_TOKEN", "what /internal asks for in the header X-Internal-Token");
         secret.map(|_| Self { service, sweeper, internal_token, relay: defaults.relay })
     }
 }
@@ -93,8 +93,13 @@ impl Environment {
     pub fn from_env(env: &mut Env) -> Option<Self> {
         let config = Config::from_env(env);
         let default = |text: &str| text.parse::<Endpoint>().expect("a literal that the tests parse");
-        let inventory = env.or("INVENTORY_GRPC_ADDR", default("inventory-svc:8021"));
-        let payments = env.or("PAYMENT_GRPC_ADDR", default("payment-sim-api:8031"));
+        let inventory =
+            env.or("INVENTORY_GRPC_ADDR", "gRPC address of inventory-api", default("inventory-svc:8021"));
+        let payments = env.or(
+            "PAYMENT_GRPC_ADDR",
+            "gRPC address of the payment provider",
+            default("payment-sim-api:8031"),
+        );
         Some(Self { config: config?, inventory, payments })
     }
 }
@@ -103,8 +108,7 @@ impl Environment {
 /// and all are accepted, so that a new one can be put in front of the current one.
 fn pass_secrets(env: &mut Env) -> Vec<SecretString> {
     let name = "WAITING_ROOM_SECRET";
-    let given = env.secret(name);
-    env.document(
+    let given = env.secret(
         name,
         "what the gateway signs passes with; several with commas, the first signs; unset: no pass is valid",
     );
@@ -124,8 +128,7 @@ fn deadline(env: &mut Env, name: &str, default: Duration) -> Duration {
 
 /// A length of time above zero and up to `max`.
 fn limit(env: &mut Env, name: &str, doc: &str, default: Duration, max: Duration) -> Duration {
-    let value = env.duration_or(name, default);
-    env.document(name, doc);
+    let value = env.duration_or(name, doc, default);
     if value.is_zero() || value > max {
         env.problem(name, &format!("is {value:?}; it must be more than 0 and at most {max:?}"));
         return default;

@@ -11,7 +11,7 @@ mod units;
 
 pub use endpoint::Endpoint;
 pub use problem::{ConfigProblems, Problem};
-pub use units::{parse_bytes, parse_duration};
+pub use units::parse_duration;
 
 use core::fmt::{Debug, Display};
 use core::ops::RangeInclusive;
@@ -42,7 +42,7 @@ pub struct Described {
     pub default: Option<String>,
     /// Whether the process refuses to start without it.
     pub required: bool,
-    /// What it is, if [`Env::required`] or [`Env::document`] said so.
+    /// What it sets, in a few words.
     pub doc: String,
 }
 
@@ -74,24 +74,23 @@ impl Env {
     }
 
     /// The variable, or the default when it is not set. After a problem too the default is given, to go on reading.
-    pub fn or<T>(&mut self, name: &str, default: T) -> T
+    pub fn or<T>(&mut self, name: &str, doc: &str, default: T) -> T
     where
         T: FromStr<Err: Display> + Debug,
     {
-        self.describe(name, Some(plain(&default)), false);
+        self.describe(name, doc, Some(plain(&default)), false);
         self.parsed(name, parse_with_expectation::<T>).unwrap_or(default)
     }
 
     /// The variable, if it is set and well-formed.
-    pub fn optional<T: FromStr<Err: Display>>(&mut self, name: &str) -> Option<T> {
-        self.describe(name, None, false);
+    pub fn optional<T: FromStr<Err: Display>>(&mut self, name: &str, doc: &str) -> Option<T> {
+        self.describe(name, doc, None, false);
         self.parsed(name, parse_with_expectation::<T>)
     }
 
     /// The variable, which must be set. `what` says what it is, in words that help to set it.
     pub fn required<T: FromStr<Err: Display>>(&mut self, name: &str, what: &str) -> Option<T> {
-        self.describe(name, None, true);
-        self.document(name, what);
+        self.describe(name, what, None, true);
         if self.text(name).is_none() && !self.has_problem(name) {
             self.problem(name, &format!("is not set; set it to {what}"));
         }
@@ -99,11 +98,11 @@ impl Env {
     }
 
     /// A variable within bounds, or the default when it is not set.
-    pub fn in_range<T>(&mut self, name: &str, default: T, range: RangeInclusive<T>) -> T
+    pub fn in_range<T>(&mut self, name: &str, doc: &str, default: T, range: RangeInclusive<T>) -> T
     where
         T: FromStr<Err: Display> + PartialOrd + Debug,
     {
-        self.describe(name, Some(plain(&default)), false);
+        self.describe(name, doc, Some(plain(&default)), false);
         let within = |text: &str| {
             let value = parse_with_expectation::<T>(text)?;
             let (low, high) = (range.start(), range.end());
@@ -114,8 +113,8 @@ impl Env {
     }
 
     /// One of a closed set of words, or the default when it is not set; an unknown word is answered with the list.
-    pub fn one_of<T: Clone>(&mut self, name: &str, choices: &[(&str, T)], default: &str) -> T {
-        self.describe(name, Some(default.to_owned()), false);
+    pub fn one_of<T: Clone>(&mut self, name: &str, doc: &str, choices: &[(&str, T)], default: &str) -> T {
+        self.describe(name, doc, Some(default.to_owned()), false);
         let words = || choices.iter().map(|(word, _)| *word).collect::<Vec<_>>().join(", ");
         let find = |text: &str| choices.iter().find(|(word, _)| word.eq_ignore_ascii_case(text));
         let chosen = self.parsed(name, |text| {
@@ -126,15 +125,14 @@ impl Env {
     }
 
     /// A secret. Its value never shows in a problem or in a `Debug` print.
-    pub fn secret(&mut self, name: &str) -> Option<SecretString> {
-        self.describe(name, None, false);
+    pub fn secret(&mut self, name: &str, doc: &str) -> Option<SecretString> {
+        self.describe(name, doc, None, false);
         self.text(name).map(SecretString::from)
     }
 
     /// A secret that must be set and have at least `bytes_min` bytes.
     pub fn secret_required(&mut self, name: &str, what: &str, bytes_min: usize) -> Option<SecretString> {
-        self.describe(name, None, true);
-        self.document(name, what);
+        self.describe(name, what, None, true);
         match self.text(name) {
             None if self.has_problem(name) => {}
             None => self.problem(name, &format!("is not set; set it to {what}")),
@@ -147,20 +145,14 @@ impl Env {
     }
 
     /// A length of time such as `30s`, `500ms`, `2m` or `1h`, or the default when it is not set.
-    pub fn duration_or(&mut self, name: &str, default: Duration) -> Duration {
-        self.describe(name, Some(plain(&default)), false);
+    pub fn duration_or(&mut self, name: &str, doc: &str, default: Duration) -> Duration {
+        self.describe(name, doc, Some(plain(&default)), false);
         self.parsed(name, parse_duration).unwrap_or(default)
     }
 
-    /// A number of bytes such as `65536`, `64KiB` or `1MB`, or the default when it is not set.
-    pub fn bytes_or(&mut self, name: &str, default: u64) -> u64 {
-        self.describe(name, Some(default.to_string()), false);
-        self.parsed(name, parse_bytes).unwrap_or(default)
-    }
-
     /// `true`, `1`, `yes`, `on` or their opposites, in any case, or the default when it is not set.
-    pub fn flag(&mut self, name: &str, default: bool) -> bool {
-        self.describe(name, Some(default.to_string()), false);
+    pub fn flag(&mut self, name: &str, doc: &str, default: bool) -> bool {
+        self.describe(name, doc, Some(default.to_string()), false);
         let parse = |text: &str| match text.to_ascii_lowercase().as_str() {
             "true" | "1" | "yes" | "on" => Ok(true),
             "false" | "0" | "no" | "off" => Ok(false),
@@ -173,11 +165,6 @@ impl Env {
     /// follows the name: `must be shorter than SHUTDOWN_TIMEOUT`.
     pub fn problem(&mut self, name: &str, text: &str) {
         self.problems.push(Problem { name: name.to_owned(), text: text.to_owned() });
-    }
-
-    /// Says what a variable is, for `--help`; before or after it is read.
-    pub fn document(&mut self, name: &str, doc: &str) {
-        self.entry(name).doc = doc.to_owned();
     }
 
     /// Every variable read so far, in the order of reading.
@@ -223,8 +210,10 @@ impl Env {
         self.problems.iter().any(|problem| problem.name == name)
     }
 
-    fn describe(&mut self, name: &str, default: Option<String>, required: bool) {
+    fn describe(&mut self, name: &str, doc: &str, default: Option<String>, required: bool) {
+        debug_assert!(!doc.is_empty(), "--help must say what {name} is");
         let entry = self.entry(name);
+        doc.clone_into(&mut entry.doc);
         entry.default = default;
         entry.required |= required;
     }

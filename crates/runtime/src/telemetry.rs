@@ -70,7 +70,8 @@ impl Options {
     /// `NO_COLOR` (<https://no-color.org>). `quietest` is the level without `LOG_LEVEL`: a command shows `warn`.
     pub fn command(env: &mut Env, quietest: &str) -> Self {
         let terminal = std::io::stderr().is_terminal();
-        let colour = env.optional::<String>("NO_COLOR").is_none();
+        let colour =
+            env.optional::<String>("NO_COLOR", "set to anything: no colours on a terminal").is_none();
         let format = if terminal { Format::Human { colour } } else { Format::Json };
         let pod_name = pod_name(env);
         Self { level: level(env, quietest), format, output: Output::Stderr, pod_name }
@@ -138,13 +139,17 @@ fn level(env: &mut Env, default: &str) -> Level {
         ("error", Level::ERROR),
         ("trace", Level::TRACE),
     ];
-    env.document("LOG_LEVEL", "least important level that is logged: debug, info, warn, error");
-    env.one_of("LOG_LEVEL", &levels, default)
+    env.one_of(
+        "LOG_LEVEL",
+        "least important level that is logged: debug, info, warn, error",
+        &levels,
+        default,
+    )
 }
 
 fn pod_name(env: &mut Env) -> Option<String> {
-    env.document("POD_NAME", "told in every log line; HOSTNAME stands in for it");
-    env.optional("POD_NAME").or_else(|| env.optional("HOSTNAME"))
+    env.optional("POD_NAME", "name of this instance in every log line; default: HOSTNAME")
+        .or_else(|| env.optional("HOSTNAME", "name of the machine, used where POD_NAME is not set"))
 }
 
 /// A panic becomes a log line before the default hook, which would write several lines that are not JSON.

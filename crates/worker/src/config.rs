@@ -86,19 +86,23 @@ impl Environment {
         let queue_url =
             env.required::<String>("SQS_QUEUE_URL", "the URL of the event queue, standard or .fifo");
         let config = Config::read(env);
-        let admin: SocketAddr = env.or("ADMIN_ADDR", SocketAddr::from(([127, 0, 0, 1], 8042)));
+        let admin: SocketAddr = env.or(
+            "ADMIN_ADDR",
+            "address of the administration; beyond loopback it needs ADMIN_TOKEN",
+            SocketAddr::from(([127, 0, 0, 1], 8042)),
+        );
         if !admin.ip().is_loopback() && config.admin_token.is_none() {
             env.problem("ADMIN_ADDR", "is beyond loopback; set ADMIN_TOKEN, or listen on 127.0.0.1");
         }
         let default = |text: &str| text.parse::<Endpoint>().expect("a literal that the tests parse");
         let this = Self {
-            dead_letter_queue_url: env.optional("SQS_DLQ_URL"),
-            inventory: env.or("INVENTORY_GRPC_ADDR", default("inventory-svc:8021")),
-            reservations: env.or("RESERVATION_API_BASE", default("http://reservation-api:8010")),
-            payments: env.optional("PAYMENT_GRPC_ADDR"),
-            internal_api_token: env.secret("INTERNAL_API_TOKEN"),
-            http_port: env.or("SERVER_PORT", 8040),
-            grpc_port: env.or("GRPC_DEBUG_PORT", 8041),
+            dead_letter_queue_url: env.optional("SQS_DLQ_URL", "URL of the dead-letter queue; default: the queue's redrive policy names it"),
+            inventory: env.or("INVENTORY_GRPC_ADDR", "gRPC address of inventory-api", default("inventory-svc:8021")),
+            reservations: env.or("RESERVATION_API_BASE", "base URL of reservation-api", default("http://reservation-api:8010")),
+            payments: env.optional("PAYMENT_GRPC_ADDR", "gRPC address of the payment provider, for voids and refunds; without it a payment without a seat is dead-lettered"),
+            internal_api_token: env.secret("INTERNAL_API_TOKEN", "token sent to reservation-api in X-Internal-Token"),
+            http_port: env.or("SERVER_PORT", "HTTP port; 0 takes a free one and logs it", 8040),
+            grpc_port: env.or("GRPC_DEBUG_PORT", "gRPC port; 0 takes a free one and logs it", 8041),
             queue_url: queue_url?,
             admin,
             config,
@@ -112,31 +116,65 @@ impl Config {
     pub fn read(env: &mut Env) -> Self {
         let defaults = PipelineOptions::default();
         let mut pipeline = defaults.clone();
-        pipeline.wait = Duration::from_secs(env.in_range("SQS_WAIT_TIME", 20u64, 0..=20));
+        pipeline.wait = Duration::from_secs(env.in_range(
+            "SQS_WAIT_TIME",
+            "seconds that a receive waits for the first message",
+            20u64,
+            0..=20,
+        ));
         let default = match defaults.in_flight {
             InFlight::Fixed(limit) => limit.to_string(),
             InFlight::Auto => "auto".to_owned(),
         };
-        let in_flight: Option<Concurrency> = checked(env, "WORKER_CONCURRENCY", default);
+        let in_flight: Option<Concurrency> = checked(
+            env,
+            "WORKER_CONCURRENCY",
+            "handlers in flight, or `auto`: the worker finds the number",
+            default,
+        );
         pipeline.in_flight = in_flight.map_or(defaults.in_flight, |found| found.0);
-        pipeline.retry.max_retries = env.in_range("MAX_RETRIES", defaults.retry.max_retries, 0..=100);
-        let base = env.in_range("BACKOFF_BASE_MS", defaults.retry.base.as_millis() as u64, 1..=600_000);
+        pipeline.retry.max_retries = env.in_range(
+            "MAX_RETRIES",
+            "retries after the first run; then the message is dead-lettered",
+            defaults.retry.max_retries,
+            0..=100,
+        );
+        let base = env.in_range(
+            "BACKOFF_BASE_MS",
+            "wait before the first retry, doubled up to 16 times that",
+            defaults.retry.base.as_millis() as u64,
+            1..=600_000,
+        );
         pipeline.retry.base = Duration::from_millis(base);
-        pipeline.write_rps =
-            env.optional::<core::num::NonZeroU32>("MAX_WRITE_RPS").map(core::num::NonZero::get);
-        pipeline.shutdown_timeout = env.duration_or("SHUTDOWN_TIMEOUT", defaults.shutdown_timeout);
-        let downstream = env.in_range("DOWNSTREAM_TIMEOUT_MS", 10_000u64, 1..=120_000);
+        pipeline.write_rps = env
+            .optional::<core::num::NonZeroU32>(
+                "MAX_WRITE_RPS",
+                "most events that this process starts in a second; default: no limit",
+            )
+            .map(core::num::NonZero::get);
+        pipeline.shutdown_timeout = env.duration_or(
+            "SHUTDOWN_TIMEOUT",
+            "limit of the whole shutdown, running polls included",
+            defaults.shutdown_timeout,
+        );
+        let downstream = env.in_range(
+            "DOWNSTREAM_TIMEOUT_MS",
+            "limit of one call to a peer, in milliseconds",
+            10_000u64,
+            1..=120_000,
+        );
         Self {
             pipeline,
             downstream_timeout: Duration::from_millis(downstream),
-            admin_token: env.secret("ADMIN_TOKEN"),
+            admin_token: env
+                .secret("ADMIN_TOKEN", "token that the administration asks for in X-Internal-Token"),
         }
     }
 }
 
 /// A variable whose type says what a valid value is.
-fn checked<T: FromStr<Err = String>>(env: &mut Env, name: &str, default: String) -> Option<T> {
-    let text = env.or(name, default);
+fn checked<T: FromStr<Err = String>>(env: &mut Env, name: &str, doc: &str, default: String) -> Option<T> {
+    let text = env.or(name, doc, default);
     match text.parse() {
         Ok(value) => Some(value),
         Err(expected) => {

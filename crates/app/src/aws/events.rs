@@ -31,15 +31,7 @@ enum Target {
 impl EventsSetting {
     /// Reads both variables, of which exactly one is to be set.
     pub(crate) fn read(aws: &AwsSettings, env: &mut Env) -> Option<Self> {
-        let (queue, bus) = (env.optional::<String>(QueueSetting::EVENTS), env.optional::<String>(BUS));
-        env.document(
-            QueueSetting::EVENTS,
-            "the URL of the queue that events go to, standard or .fifo; this or EVENT_BUS_NAME",
-        );
-        env.document(
-            BUS,
-            "the bus of EventBridge that events go to, by name or ARN; a rule feeds a standard queue from it",
-        );
+        let (queue, bus) = (env.optional::<String>(QueueSetting::EVENTS, "the URL of the queue that events go to, standard or .fifo; this or EVENT_BUS_NAME"), env.optional::<String>(BUS, "the bus of EventBridge that events go to, by name or ARN; a rule feeds a standard queue from it"));
         let target = match (queue, bus) {
             (Some(url), None) => Target::Queue(aws.queue_url(env, QueueSetting::EVENTS, &url)?),
             (None, Some(bus)) => Target::Bus(bus),
@@ -61,11 +53,11 @@ impl EventsSetting {
     /// How long before it is due an expiry is handed over, by `EXPIRY_TIMER`: not at all, or as early as the queue keeps it
     /// back. `events` is what [`Self::read`] found.
     pub(crate) fn lead(events: Option<&Self>, env: &mut Env) -> Duration {
-        let lead =
-            env.one_of(TIMER, &[("relay", Duration::ZERO), ("queue", RelayOptions::LEAD_MAX)], "relay");
-        env.document(
+        let lead = env.one_of(
             TIMER,
             "who waits until a hold runs out: relay, this process; queue, by the delay of a standard queue",
+            &[("relay", Duration::ZERO), ("queue", RelayOptions::LEAD_MAX)],
+            "relay",
         );
         let is_kept = match events.map(|events| &events.target) {
             // What is wrong with the target has been told already.

@@ -15,13 +15,11 @@ const KEYS: [(&str, &str); 4] = [
 
 /// Reads the two variables; `Some` if a secret is asked for.
 pub(crate) fn describe(env: &mut Env) -> Option<String> {
-    let wanted = env.flag("USE_SECRET_MANAGER", false);
-    env.document(
-        "USE_SECRET_MANAGER",
-        "read sqs_queue_url, inventory_grpc_addr, reservation_api_base and otel_endpoint from a secret; what it holds wins",
-    );
-    let name = env.or("SECRET_NAME", "traffictacos/reservation-worker".to_owned());
-    env.document("SECRET_NAME", "the name or ARN of that secret, one flat JSON object");
+    let doc = "read sqs_queue_url, inventory_grpc_addr, reservation_api_base and otel_endpoint from a secret, \
+               which wins over the environment";
+    let wanted = env.flag("USE_SECRET_MANAGER", doc, false);
+    let doc = "name or ARN of that secret, one flat JSON object";
+    let name = env.or("SECRET_NAME", doc, "traffictacos/reservation-worker".to_owned());
     wanted.then_some(name)
 }
 

@@ -47,16 +47,15 @@ pub(crate) struct TableSetting {
 impl Table {
     /// The table, which has a default name.
     pub(crate) fn read(&'static self, env: &mut Env) -> TableSetting {
-        let name = env.or(self.variable, self.default.to_owned());
-        env.document(self.variable, "table of DynamoDB; `tacos aws create` makes it");
+        let name =
+            env.or(self.variable, "table of DynamoDB; `tacos aws create` makes it", self.default.to_owned());
         TableSetting { table: self, name }
     }
 
     /// The table, if it is named.
     pub(crate) fn read_optional(&'static self, env: &mut Env) -> Option<TableSetting> {
-        let name = env.optional(self.variable);
         let doc = "table of DynamoDB, which `tacos aws create` makes; unset: rows in DATA_DIR";
-        env.document(self.variable, doc);
+        let name = env.optional(self.variable, doc);
         Some(TableSetting { table: self, name: name? })
     }
 }

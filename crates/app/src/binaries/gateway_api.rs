@@ -44,8 +44,7 @@ impl Service for GatewayApi {
         "The public edge: the waiting room, what is on sale, reservations and payments, and the pages";
 
     fn read(env: &mut Env) -> Option<Settings> {
-        let keys: Option<KeysUrl> = env.optional("JWT_JWKS_URL");
-        env.document(
+        let keys: Option<KeysUrl> = env.optional(
             "JWT_JWKS_URL",
             "where the identity provider's keys are, for tokens with RS256 or ES256",
         );
@@ -53,9 +52,7 @@ impl Service for GatewayApi {
         let limit = config.as_ref().map_or(Duration::from_millis(500), |config| config.store_timeout);
         let lines = lines(env, limit);
         let peer = |env: &mut Env, name: &str, default: &str, doc: &str| {
-            let value = env.or(name, default.parse::<Endpoint>().expect("a literal that the tests parse"));
-            env.document(name, doc);
-            value
+            env.or(name, doc, default.parse::<Endpoint>().expect("a literal that the tests parse"))
         };
         let reservations =
             peer(env, "RESERVATION_GRPC_ADDR", "reservation-api:8011", "reservation-api's gRPC side");
@@ -67,10 +64,12 @@ impl Service for GatewayApi {
             "http://inventory-svc:8020",
             "inventory-api's HTTP side: what is on sale",
         );
-        let internal_token = env.secret("INTERNAL_API_TOKEN");
-        env.document("INTERNAL_API_TOKEN", "sent to inventory-api as X-Internal-Token");
-        let admin = env.or("ADMIN_ADDR", SocketAddr::from(([127, 0, 0, 1], 8002)));
-        env.document("ADMIN_ADDR", "where the administration listens");
+        let internal_token = env.secret("INTERNAL_API_TOKEN", "sent to inventory-api as X-Internal-Token");
+        let admin = env.or(
+            "ADMIN_ADDR",
+            "where the administration listens",
+            SocketAddr::from(([127, 0, 0, 1], 8002)),
+        );
         if !admin.ip().is_loopback() && config.as_ref().is_some_and(|config| config.admin_token.is_none()) {
             env.problem("ADMIN_ADDR", "is beyond loopback; set ADMIN_TOKEN, or listen on 127.0.0.1");
         }
@@ -155,10 +154,19 @@ impl Lines {
 fn lines(env: &mut Env, limit: Duration) -> Option<Lines> {
     let name = "WAITING_ROOM_STORE";
     #[cfg(feature = "redis")]
-    let in_memory = env.one_of(name, &[("redis", false), ("memory", true)], "redis");
+    let in_memory = env.one_of(
+        name,
+        "where the lines are: redis; or memory, for one gateway that is alone",
+        &[("redis", false), ("memory", true)],
+        "redis",
+    );
     #[cfg(not(feature = "redis"))]
-    let in_memory = env.one_of(name, &[("memory", true)], "memory");
-    env.document(name, "where the lines are: redis; or memory, for one gateway that is alone");
+    let in_memory = env.one_of(
+        name,
+        "waiting-room store: `memory`, for a single gateway (this build has no Redis)",
+        &[("memory", true)],
+        "memory",
+    );
     if in_memory {
         return Some(Lines::Memory);
     }
@@ -177,12 +185,9 @@ fn redis(env: &mut Env, limit: Duration) -> Option<adapter_redis::RedisOptions> 
     let what =
         "redis://[user:password@]host:port or rediss://… with TLS; of a cluster some nodes, with commas";
     let urls = env.secret_required("REDIS_URL", what, 1);
-    let is_cluster = env.flag("REDIS_CLUSTER", false);
-    env.document("REDIS_CLUSTER", "whether the server is a cluster");
-    let prefix = env.or("REDIS_PREFIX", "wr".to_owned());
-    env.document("REDIS_PREFIX", "with what all keys begin");
-    let authorities: Option<String> = env.optional("REDIS_CA_FILE");
-    env.document(
+    let is_cluster = env.flag("REDIS_CLUSTER", "whether the server is a cluster", false);
+    let prefix = env.or("REDIS_PREFIX", "with what all keys begin", "wr".to_owned());
+    let authorities: Option<String> = env.optional(
         "REDIS_CA_FILE",
         "who may have signed the server's certificate, in PEM; unset: whom the system trusts",
     );

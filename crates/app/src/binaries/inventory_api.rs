@@ -68,8 +68,11 @@ impl Service for InventoryApi {
 }
 
 fn place(env: &mut Env) -> Place {
-    let folder: PathBuf = env.or("DATA_DIR", PathBuf::from("./inventory-data"));
-    env.document("DATA_DIR", "folder of the rows without INVENTORY_TABLE; made if it is not there");
+    let folder: PathBuf = env.or(
+        "DATA_DIR",
+        "folder of the rows without INVENTORY_TABLE; made if it is not there",
+        PathBuf::from("./inventory-data"),
+    );
     #[cfg(feature = "aws")]
     {
         let table = crate::aws::tables::INVENTORY.read_optional(env);

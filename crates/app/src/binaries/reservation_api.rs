@@ -41,10 +41,10 @@ impl Service for ReservationApi {
         }
         let backstop = BackstopSetting::read(env);
         let default = "http://inventory-svc:8020".parse().expect("a literal that the tests parse");
-        let shows = env.or("INVENTORY_API_BASE", default);
-        env.document(
+        let shows = env.or(
             "INVENTORY_API_BASE",
             "inventory-api's HTTP side, which knows whether a show asks for a pass",
+            default,
         );
         let ports = Ports::read(env, 8010, 8011);
         Some(Settings { aws, table, events: events?, backstop, shows, ports, environment: environment? })

@@ -42,8 +42,7 @@ impl Service for ReservationWorker {
         let aws = AwsSettings::read(env);
         let environment = Environment::read(env);
         let ip = listen_ip(env);
-        let traces_to = env.optional(TRACES_TO);
-        env.document(
+        let traces_to = env.optional(
             TRACES_TO,
             "read, and not used yet: trace contexts are passed on, spans are not exported",
         );

@@ -8,9 +8,12 @@ use std::net::SocketAddr;
 fn three_mistakes_are_told_together_each_with_what_would_be_right() {
     let mut env =
         Env::from_pairs([("SQS_WAIT_TIME", "abc"), ("SHUTDOWN_TIMEOUT", "30"), ("LOG_LEVEL", "loud")]);
-    assert_eq!(env.or("SQS_WAIT_TIME", 20_u16), 20);
-    assert_eq!(env.duration_or("SHUTDOWN_TIMEOUT", Duration::from_secs(30)), Duration::from_secs(30));
-    assert_eq!(env.one_of("LOG_LEVEL", &[("info", 1), ("debug", 2)], "info"), 1);
+    assert_eq!(env.or("SQS_WAIT_TIME", "seconds to wait", 20_u16), 20);
+    assert_eq!(
+        env.duration_or("SHUTDOWN_TIMEOUT", "limit of the shutdown", Duration::from_secs(30)),
+        Duration::from_secs(30)
+    );
+    assert_eq!(env.one_of("LOG_LEVEL", "least level", &[("info", 1), ("debug", 2)], "info"), 1);
     let _: Option<String> = env.required("SQS_QUEUE_URL", "the URL of the queue");
     let text = env.finish().unwrap_err().to_string();
     let lines: Vec<_> = text.lines().collect();
@@ -28,7 +31,7 @@ fn three_mistakes_are_told_together_each_with_what_would_be_right() {
 #[test]
 fn a_secret_is_never_told() {
     let mut env = Env::from_pairs([("TOKEN", "hunter2hunter2"), ("KEY", "hunter2")]);
-    let token = env.secret("TOKEN").unwrap();
+    let token = env.secret("TOKEN", "the token").unwrap();
     assert_eq!(token.expose_secret(), "hunter2hunter2");
     assert!(env.secret_required("KEY", "the signing key", 32).is_none());
     assert!(env.secret_required("OTHER", "the other key", 32).is_none());
@@ -41,29 +44,27 @@ fn a_secret_is_never_told() {
 #[test]
 fn a_variable_set_to_nothing_is_not_set() {
     let mut env = Env::from_pairs([("A", ""), ("B", "  ")]);
-    assert_eq!(env.or("A", 7_u8), 7);
-    assert_eq!(env.optional::<u8>("B"), None);
-    assert!(env.secret("A").is_none());
+    assert_eq!(env.or("A", "a", 7_u8), 7);
+    assert_eq!(env.optional::<u8>("B", "b"), None);
+    assert!(env.secret("A", "a").is_none());
     assert!(env.finish().is_ok());
 }
 
 #[test]
 fn values_out_of_range_are_told_with_the_range() {
     let mut env = Env::from_pairs([("WAIT", "21"), ("RATE", "5")]);
-    assert_eq!(env.in_range("WAIT", 20_u32, 0..=20), 20);
-    assert_eq!(env.in_range("RATE", 1_u32, 1..=9), 5);
+    assert_eq!(env.in_range("WAIT", "a wait", 20_u32, 0..=20), 20);
+    assert_eq!(env.in_range("RATE", "a rate", 1_u32, 1..=9), 5);
     assert_eq!(env.finish().unwrap_err().to_string(), "WAIT is \"21\", which is not a value from 0 to 20");
 }
 
 #[test]
-fn flags_addresses_and_bytes_are_read_as_people_write_them() {
-    let mut env =
-        Env::from_pairs([("F", "Yes"), ("ADDR", "localhost"), ("SIZE", "1MiB"), ("PEER", "nowhere")]);
-    assert!(env.flag("F", false));
-    assert_eq!(env.bytes_or("SIZE", 1), 1 << 20);
+fn flags_and_addresses_are_read_as_people_write_them() {
+    let mut env = Env::from_pairs([("F", "Yes"), ("ADDR", "localhost"), ("PEER", "nowhere")]);
+    assert!(env.flag("F", "a flag", false));
     let fallback: SocketAddr = ([127, 0, 0, 1], 8042).into();
-    assert_eq!(env.or("ADDR", fallback), fallback);
-    assert!(env.optional::<Endpoint>("PEER").is_none());
+    assert_eq!(env.or("ADDR", "an address", fallback), fallback);
+    assert!(env.optional::<Endpoint>("PEER", "a peer").is_none());
     let text = env.finish().unwrap_err().to_string();
     assert!(text.contains("ADDR is \"localhost\", which is not an address such as 127.0.0.1:8040"), "{text}");
     assert!(text.contains("PEER is \"nowhere\", which is not usable: an address such as"), "{text}");
@@ -80,18 +81,17 @@ fn a_value_that_is_not_text_is_told_once() {
 #[test]
 fn every_variable_that_is_read_is_described() {
     let mut env = Env::from_pairs::<String, String>([]);
-    env.or("WORKER_CONCURRENCY", 20_u32);
-    env.duration_or("SHUTDOWN_TIMEOUT", Duration::from_secs(30));
-    env.or("NAME", "reservation-worker".to_owned());
-    env.document("WORKER_CONCURRENCY", "handlers in flight");
+    env.or("WORKER_CONCURRENCY", "handlers in flight", 20_u32);
+    env.duration_or("SHUTDOWN_TIMEOUT", "limit of the shutdown", Duration::from_secs(30));
+    env.or("NAME", "the name", "reservation-worker".to_owned());
     let _ = env.required::<String>("SQS_QUEUE_URL", "the URL of the queue");
     let told: Vec<_> = env.described().iter().map(|d| (&*d.name, d.default.as_deref(), &*d.doc)).collect();
     assert_eq!(
         told,
         [
             ("WORKER_CONCURRENCY", Some("20"), "handlers in flight"),
-            ("SHUTDOWN_TIMEOUT", Some("30s"), ""),
-            ("NAME", Some("reservation-worker"), ""),
+            ("SHUTDOWN_TIMEOUT", Some("30s"), "limit of the shutdown"),
+            ("NAME", Some("reservation-worker"), "the name"),
             ("SQS_QUEUE_URL", None, "the URL of the queue"),
         ]
     );

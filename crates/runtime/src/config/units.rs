@@ -1,4 +1,4 @@
-//! Lengths of time and numbers of bytes as people write them.
+//! Lengths of time as people write them.
 
 use core::time::Duration;
 
@@ -37,26 +37,6 @@ pub fn parse_duration(text: &str) -> Result<Duration, String> {
     Ok(total)
 }
 
-/// `65536`, `64KiB` (1,024), `1MB` (1,000,000), `2GiB`, in any case.
-///
-/// # Errors
-/// What would be right.
-pub fn parse_bytes(text: &str) -> Result<u64, String> {
-    let expected = || "a number of bytes such as 65536, 64KiB or 1MB".to_owned();
-    let (number, unit) = split_number(text.trim());
-    let factor: u64 = match unit.trim().to_ascii_lowercase().as_str() {
-        "" | "b" => 1,
-        "kb" => 1_000,
-        "kib" | "k" => 1 << 10,
-        "mb" => 1_000_000,
-        "mib" | "m" => 1 << 20,
-        "gb" => 1_000_000_000,
-        "gib" | "g" => 1 << 30,
-        _ => return Err(expected()),
-    };
-    number.parse::<u64>().ok().and_then(|number| number.checked_mul(factor)).ok_or_else(expected)
-}
-
 fn split_number(text: &str) -> (&str, &str) {
     text.split_at(text.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(text.len()))
 }
@@ -76,16 +56,6 @@ mod tests {
         assert_eq!(ms("0s"), Ok(0));
         for bad in ["", "30", "s", "-1s", "1w", "1s x", "1..2s", "99999999999999999999s", "1e5s", "30s5"] {
             assert!(parse_duration(bad).is_err(), "{bad}");
-        }
-    }
-
-    #[test]
-    fn bytes_are_decimal_or_binary_by_their_unit() {
-        assert_eq!(parse_bytes("65536"), Ok(65_536));
-        assert_eq!(parse_bytes("64KiB"), Ok(65_536));
-        assert_eq!(parse_bytes("1 MB"), Ok(1_000_000));
-        for bad in ["", "KiB", "-1", "1.5MB", "1TB", "99999999999999999999", "18446744073709551615GiB"] {
-            assert!(parse_bytes(bad).is_err(), "{bad}");
         }
     }
 }

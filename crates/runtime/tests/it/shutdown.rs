@@ -10,14 +10,14 @@ const CHILD: &str = "shutdown::child_that_waits_for_signals";
 #[tokio::test]
 async fn child_that_waits_for_signals() {
     let mut env = runtime::config::Env::process();
-    if !env.flag("RUNTIME_TEST_CHILD", false) {
+    if !env.flag("RUNTIME_TEST_CHILD", "this process is the child", false) {
         return;
     }
     let token = runtime::shutdown::on_signals().unwrap();
     println!("waiting");
     token.cancelled().await;
     println!("draining");
-    if env.flag("RUNTIME_TEST_HANGS", false) {
+    if env.flag("RUNTIME_TEST_HANGS", "the child hangs", false) {
         std::future::pending::<()>().await;
     }
 }

@@ -17,13 +17,8 @@ pub(crate) struct BackstopSetting {
 impl BackstopSetting {
     /// Reads both variables: `None` if neither is set, a problem if one is.
     pub(crate) fn read(env: &mut Env) -> Option<Self> {
-        let (role, target) = (env.optional::<String>(ROLE), env.optional::<String>(TARGET));
-        env.document(
-            ROLE,
-            "the role that EventBridge Scheduler sends as; with SCHEDULER_TARGET_ARN each expiry is also scheduled, \
-             60 s late",
-        );
-        env.document(TARGET, "the ARN of the standard event queue that such schedules send to");
+        let (role, target) = (env.optional::<String>(ROLE, "the role that EventBridge Scheduler sends as; with SCHEDULER_TARGET_ARN each expiry is also scheduled, \
+             60 s late"), env.optional::<String>(TARGET, "the ARN of the standard event queue that such schedules send to"));
         let (role, target) = match (role, target) {
             (Some(role), Some(target)) => (role, target),
             (None, None) => return None,
