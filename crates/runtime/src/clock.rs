@@ -1,6 +1,7 @@
 //! The machine's clock as a port.
 //!
-//! `elapsed` and `sleep` go by the async runtime's own monotonic clock, so that a test that pauses it moves both.
+//! `elapsed` and `sleep` use the async runtime's monotonic clock, so a test that pauses it
+//! moves both.
 
 use async_trait::async_trait;
 use core::time::Duration;
@@ -33,7 +34,7 @@ impl Default for SystemClock {
 impl Clock for SystemClock {
     #[allow(clippy::disallowed_methods, reason = "this is the port's real clock")]
     fn now(&self) -> Timestamp {
-        // A machine whose clock stands before 1970 is told the epoch: every due time is then still in the future.
+        // A clock before 1970 reads as the epoch: every due time is then still in the future.
         let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         Timestamp::from_millis(u64::try_from(since.as_millis()).unwrap_or(u64::MAX))
     }

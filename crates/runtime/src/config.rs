@@ -1,9 +1,11 @@
 //! Settings from the environment, read once at the start.
 //!
-//! Each reader records what is wrong instead of failing, and gives a value to go on with, so that [`Env::finish`] can tell
-//! ALL problems at once, before a port is bound (trap O2). A line names the variable, the value and what would be right;
-//! the value of a secret is never told. A variable that is set to nothing counts as not set, because that is how compose
-//! files and manifests write "not set". Every read is remembered for `--help`: [`Env::described`].
+//! Each reader records a problem instead of failing and returns a value anyway, so that
+//! [`Env::finish`] can report ALL problems at once, before a port is bound (trap T-O2). A
+//! line names the variable, its value and a correct one; the value of a secret is never
+//! printed. A variable that is set to nothing counts as not set, because compose files and
+//! manifests write "not set" that way. Every read is remembered for `--help`:
+//! [`Env::described`].
 
 mod endpoint;
 mod problem;
@@ -20,7 +22,7 @@ use core::time::Duration;
 use secrecy::SecretString;
 use std::collections::BTreeMap;
 
-/// The environment of one process, and what was found out while reading it.
+/// The environment of one process, and the problems found while reading it.
 #[derive(Default)]
 pub struct Env {
     values: BTreeMap<String, Value>,
@@ -38,7 +40,8 @@ enum Value {
 pub struct Described {
     /// Its name.
     pub name: String,
-    /// What it holds when it is not set: `None` means that it must be set or that nothing takes its place.
+    /// Its value when it is not set; `None` = it must be set, or the setting is off without
+    /// it.
     pub default: Option<String>,
     /// Whether the process refuses to start without it.
     pub required: bool,
@@ -63,17 +66,19 @@ impl Env {
         Self { values: values.collect(), ..Self::default() }
     }
 
-    /// Sets a variable that is not set, for a program that knows better than the service's own default.
+    /// Sets a variable that is not set: for a program whose default differs from the
+    /// service's.
     pub fn preset(&mut self, name: &str, value: &str) {
         self.values.entry(name.to_owned()).or_insert_with(|| Value::Text(value.to_owned()));
     }
 
-    /// Sets a variable, whatever it holds: for a source of settings that wins over the environment.
+    /// Overwrites a variable: for a source of settings that wins over the environment.
     pub fn set(&mut self, name: &str, value: &str) {
         self.values.insert(name.to_owned(), Value::Text(value.to_owned()));
     }
 
-    /// The variable, or the default when it is not set. After a problem too the default is given, to go on reading.
+    /// The variable, or the default when it is not set or malformed. `doc` says in `--help`
+    /// what it sets.
     pub fn or<T>(&mut self, name: &str, doc: &str, default: T) -> T
     where
         T: FromStr<Err: Display> + Debug,
@@ -88,7 +93,7 @@ impl Env {
         self.parsed(name, parse_with_expectation::<T>)
     }
 
-    /// The variable, which must be set. `what` says what it is, in words that help to set it.
+    /// The variable, which must be set. `what` completes the sentence "set it to …".
     pub fn required<T: FromStr<Err: Display>>(&mut self, name: &str, what: &str) -> Option<T> {
         self.describe(name, what, None, true);
         if self.text(name).is_none() && !self.has_problem(name) {
@@ -112,7 +117,8 @@ impl Env {
         self.parsed(name, within).unwrap_or(default)
     }
 
-    /// One of a closed set of words, or the default when it is not set; an unknown word is answered with the list.
+    /// One of a closed set of words, or the default when it is not set; an unknown word is
+    /// answered with the list.
     pub fn one_of<T: Clone>(&mut self, name: &str, doc: &str, choices: &[(&str, T)], default: &str) -> T {
         self.describe(name, doc, Some(default.to_owned()), false);
         let words = || choices.iter().map(|(word, _)| *word).collect::<Vec<_>>().join(", ");
@@ -144,13 +150,15 @@ impl Env {
         None
     }
 
-    /// A length of time such as `30s`, `500ms`, `2m` or `1h`, or the default when it is not set.
+    /// A length of time such as `30s`, `500ms`, `2m` or `1h`, or the default when it is not
+    /// set.
     pub fn duration_or(&mut self, name: &str, doc: &str, default: Duration) -> Duration {
         self.describe(name, doc, Some(plain(&default)), false);
         self.parsed(name, parse_duration).unwrap_or(default)
     }
 
-    /// `true`, `1`, `yes`, `on` or their opposites, in any case, or the default when it is not set.
+    /// `true`, `1`, `yes`, `on` or their opposites, in any case, or the default when it is
+    /// not set.
     pub fn flag(&mut self, name: &str, doc: &str, default: bool) -> bool {
         self.describe(name, doc, Some(default.to_string()), false);
         let parse = |text: &str| match text.to_ascii_lowercase().as_str() {
@@ -161,8 +169,9 @@ impl Env {
         self.parsed(name, parse).unwrap_or(default)
     }
 
-    /// Records a problem that only the reader's owner can see, such as two settings that exclude each other. The text
-    /// follows the name: `must be shorter than SHUTDOWN_TIMEOUT`.
+    /// Records a problem that only the reader's owner can see, such as two settings that
+    /// exclude each other. The text follows the name: `must be shorter than
+    /// SHUTDOWN_TIMEOUT`.
     pub fn problem(&mut self, name: &str, text: &str) {
         self.problems.push(Problem { name: name.to_owned(), text: text.to_owned() });
     }
@@ -175,7 +184,8 @@ impl Env {
     /// Ends the reading.
     ///
     /// # Errors
-    /// When anything was wrong: all of it. The program then exits with [`crate::Exit::Configuration`].
+    /// Every problem that was recorded. The program then exits with
+    /// [`crate::Exit::Configuration`].
     pub fn finish(&mut self) -> Result<(), ConfigProblems> {
         match std::mem::take(&mut self.problems) {
             problems if problems.is_empty() => Ok(()),

@@ -1,7 +1,8 @@
 //! The operating system's randomness as a port.
 //!
-//! Numbers come from the kernel, 4 KiB at a time and one buffer a thread: ids and trace ids must not be guessable, and a
-//! system call each would cost more than the rest of a call's bookkeeping. A buffered number is handed out once.
+//! Numbers come from the kernel, 4 KiB at a time and one buffer a thread: ids and trace ids
+//! must not be guessable, and a system call each would cost more than the rest of a call's
+//! bookkeeping. A buffered number is handed out once.
 
 use ports::Entropy;
 use std::cell::RefCell;
@@ -32,8 +33,9 @@ impl Entropy for SystemEntropy {
     fn next_u64(&self) -> u64 {
         BUFFER.with_borrow_mut(|buffer| {
             if buffer.used == BUFFER_BYTES {
-                // Linux fails here only before the kernel's pool was first seeded, and then it blocks instead; a
-                // process that cannot draw ids must not go on with guessable ones.
+                // Linux fails here only before the kernel's pool was first seeded, and then it blocks
+                // instead; a process that cannot draw ids must not continue with guessable
+                // ones.
                 getrandom::fill(&mut buffer.bytes).expect("the kernel gives random bytes once it is seeded");
                 buffer.used = 0;
             }

@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-/// The last word of a program. The numbers are the contract with scripts.
+/// The exit code of a program (docs/contracts.md#exit-codes).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[repr(u8)]
 pub enum Exit {

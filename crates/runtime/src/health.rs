@@ -1,8 +1,10 @@
-//! What this process can do now, told by whoever knows and read by `/health`, `/ready` and `grpc.health.v1`.
+//! What this process can do now: set by each concern, read by `/health`, `/ready` and
+//! `grpc.health.v1`.
 //!
-//! Each concern sets its own named check. Alive means "do not restart me", ready means "send me work". A process that
-//! drains is alive and not ready. Reading never asks a shared store: a check is set by the code that uses the store, so
-//! one slow store cannot make every probe of every process hang (trap O1).
+//! Each concern sets its own named check. Alive means "do not restart me", ready means
+//! "send me work". A process that drains is alive and not ready. Reading never asks a
+//! shared store: a check is set by the code that uses the store, so one slow store cannot
+//! make every probe of every process hang (trap T-O1).
 
 use serde::Serialize;
 use std::collections::BTreeMap;
@@ -53,17 +55,20 @@ impl Health {
         Self { shared: Arc::new(shared) }
     }
 
-    /// Sets a readiness check: whether this process can do its work as far as `name` goes, or why not.
+    /// Sets a readiness check: whether this process can do its work as far as `name` goes,
+    /// or why not.
     pub fn ready_set(&self, name: &str, state: Result<(), String>) {
         self.change(|checks| set(&mut checks.ready, name, state));
     }
 
-    /// Sets a liveness check: whether this process works at all as far as `name` goes, or why it should be restarted.
+    /// Sets a liveness check: whether this process works at all as far as `name` goes, or
+    /// why it should be restarted.
     pub fn alive_set(&self, name: &str, state: Result<(), String>) {
         self.change(|checks| set(&mut checks.alive, name, state));
     }
 
-    /// From now on not ready, whatever the checks say: the process takes no new work and ends what it has.
+    /// From now on not ready, whatever the checks say: the process takes no new work and
+    /// ends what it has.
     pub fn draining(&self) {
         self.change(|checks| checks.draining = true);
     }
@@ -89,7 +94,8 @@ impl Health {
     }
 
     fn read<T>(&self, read: impl FnOnce(&Checks) -> T) -> T {
-        // A panic while the lock was held leaves whole entries: the map is changed by single inserts.
+        // A panic while the lock was held leaves whole entries: the map is changed by single
+        // inserts.
         read(&self.shared.checks.lock().unwrap_or_else(PoisonError::into_inner))
     }
 

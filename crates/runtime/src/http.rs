@@ -1,9 +1,11 @@
-//! The HTTP edge that every process shares: the routes of probes and metrics, the one error shape, bounded requests.
+//! The HTTP edge that every process shares: the routes of probes and metrics, the one error
+//! shape, bounded requests.
 //!
-//! A service builds a router of its own routes, merges [`base_routes`], wraps the whole with [`instrument`] and hands it to
-//! [`serve`]. Handlers take [`Json`] or [`RawBody`] and return [`Json`] or [`ErrorReply`]; whatever goes wrong before or
-//! after them (no route, no method, a body that cannot be read, a panic) is answered in the same shape
-//! `{"error":{"code","message","trace_id"}}`, never with a bare text.
+//! A service builds a router of its own routes, merges [`base_routes`], wraps the whole
+//! with [`instrument`] and hands it to [`serve`]. Handlers take [`Json`] or [`RawBody`] and
+//! return [`Json`] or [`ErrorReply`]; whatever goes wrong before or after them (no route,
+//! no method, a body that cannot be read, a panic) is answered in the same shape
+//! `{"error":{"code","message"," trace_id"}}`, never with a bare text.
 
 mod base;
 mod instrument;
@@ -24,8 +26,8 @@ pub use token::{InternalToken, InternalTokenLayer, internal_token};
 use http::HeaderMap;
 use ports::Trace;
 
-/// The trace that the request belongs to: see [`crate::trace`]. Behind [`instrument`] two calls for one request agree,
-/// because it gives a request without a trace a new one.
+/// The trace that the request belongs to: see [`crate::trace`]. Behind [`instrument`] two
+/// calls for one request agree, because it gives a request without a trace a new one.
 pub fn trace_of(headers: &HeaderMap) -> Trace {
     crate::trace::of_headers(headers)
 }

@@ -1,12 +1,14 @@
-//! What every process of the platform has alike: settings from the environment, logs, metrics, health, the order of
-//! shutdown, and the two kinds of server.
+//! What every process of the platform has alike: settings from the environment, logs,
+//! metrics, health, the order of shutdown, and the two kinds of server.
 //!
-//! This crate alone reads the environment, the wall clock and the system's randomness, and alone opens listening
-//! servers; services get options structs, ports and ready listeners. It knows no service and no engine.
+//! This crate alone reads the environment, the wall clock and the system's randomness, and
+//! alone opens listening servers; services get options structs, ports and ready listeners.
+//! It knows no service and no engine.
 //!
-//! What it decides is how a server behaves at its edges: bounded headers, bodies, connections and calls; errors in the
-//! one shape of the contracts; metrics by matched route or known method, never by what a caller typed; a drain that
-//! ends every call that was admitted.
+//! It decides how a server behaves at its edges: bounded headers, bodies, connections and
+//! calls; errors in the one shape of docs/contracts.md#errors; metrics by matched route or
+//! known method, never by a caller's text; a drain that lets every admitted call end.
+//! [`serve()`] puts these together for a service, and [`Refusal`] is how a service says no.
 
 pub mod clock;
 pub mod config;

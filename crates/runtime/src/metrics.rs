@@ -1,8 +1,9 @@
 //! The numbers of one process, as Prometheus reads them.
 //!
-//! Names and labels are the contract with dashboards. Label values come from closed sets: a matched route, a known
-//! method, an enum; never from what a caller sent. The series that every server has (`http_…`, `grpc_…`) are
-//! registered once a process, however many servers it runs.
+//! Names and labels are the contract with dashboards. Label values come from closed sets: a
+//! matched route, a known method, an enum; never from a caller's bytes. The series that
+//! every server has (`http_…`, `grpc_…`) are registered once a process, however many
+//! servers it runs.
 
 use crate::grpc::metrics::GrpcMetrics;
 use crate::http::metrics::HttpMetrics;
@@ -33,8 +34,9 @@ impl Metrics {
         Self::default()
     }
 
-    /// Adds a metric under the name that dashboards use. The encoder writes `_total` behind every counter, so it is taken
-    /// off here; the same name must not be registered twice.
+    /// Adds a metric under the name that dashboards use. The encoder writes `_total` behind
+    /// every counter, so it is taken off here; the same name must not be registered
+    /// twice.
     pub fn register(&self, name: &str, help: &str, metric: impl Metric + Clone) {
         let name = name.strip_suffix("_total").unwrap_or(name);
         let help = help.strip_suffix('.').unwrap_or(help);
@@ -68,8 +70,8 @@ impl fmt::Debug for Metrics {
     }
 }
 
-/// Upper bounds in seconds for calls and handlers: 0.5 ms to 30 s, dense where the deadlines of the contracts lie
-/// (250 ms, 600 ms, 10 s).
+/// Upper bounds in seconds for calls and handlers: 0.5 ms to 30 s, dense where the
+/// deadlines of the contracts lie (250 ms, 600 ms, 10 s).
 pub fn duration_buckets() -> impl Iterator<Item = f64> {
     [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.6, 1.0, 2.5, 5.0, 10.0, 30.0].into_iter()
 }

@@ -2,16 +2,18 @@
 
 use crate::{Health, Metrics};
 
-/// Handed to every server and service of a process. Cloning gives another handle to the same metrics and health.
+/// Handed to every server and service of a process. Cloning gives another handle to the
+/// same metrics and health.
 #[derive(Debug, Clone)]
 pub struct Process {
-    /// As in the contracts: `inventory-api`, `reservation-worker`, …
+    /// One of docs/contracts.md#processes-and-ports: `inventory-api`, `reservation-worker`,
+    /// …
     pub name: &'static str,
-    /// The version that `/version` tells.
+    /// The version that `/version` answers.
     pub version: &'static str,
-    /// What `/metrics` tells.
+    /// The content of `/metrics`.
     pub metrics: Metrics,
-    /// What `/health` and `/ready` tell.
+    /// The content of `/health` and `/ready`.
     pub health: Health,
 }
 

@@ -1,8 +1,9 @@
 //! Why a request was not carried out, and how both edges answer that.
 //!
-//! A service has one enum of refusals. [`Refusal::reply`] is its one table from a refusal to what the caller gets; REST
-//! and gRPC are encoded from the same [`Reply`], here and nowhere else, so they cannot disagree. The message is for the
-//! caller and never carries what went wrong inside: that goes to the log, once, by [`Refusal::log`].
+//! A service has one enum of refusals. [`Refusal::reply`] is its one table from a refusal
+//! to the caller's answer; REST and gRPC are encoded from the same [`Reply`], here and
+//! nowhere else, so they cannot disagree. The message is for the caller and never carries
+//! what went wrong inside: that goes to the log, once, by [`Refusal::log`].
 
 use axum::response::{IntoResponse, Response};
 use contracts::error::{CarriesError, Code, WireError};
@@ -16,15 +17,18 @@ pub trait Refusal {
     /// What the caller gets.
     fn reply(&self) -> Reply;
 
-    /// Writes a failure of this service to the log. What callers did wrong is theirs to know and is not logged.
+    /// Writes a failure of this service to the log. What callers did wrong is theirs to
+    /// know and is not logged.
     fn log(&self, operation: &'static str, trace: &Trace);
 }
 
-/// A refusal on its way to a caller. Boxed, because nearly every result has one and nearly none is it.
+/// A refusal on its way to a caller. Boxed, because nearly every result has one and nearly
+/// none is it.
 ///
-/// Over REST: the status of its code unless [`Reply::with_status`] says otherwise, and the body
-/// `{"error":{"code","message","trace_id","details"?}}`. Over gRPC: in the response's field `error` with status OK
-/// ([`Reply::in_band`], business refusals), or as a gRPC status ([`Reply::status`], malformed input and outages).
+/// Over REST: the status of its code unless [`Reply::with_status`] says otherwise, and the
+/// body `{"error":{"code","message","trace_id","details"?}}`. Over gRPC: in the response's
+/// field `error` with status OK ([`Reply::in_band`], business refusals), or as a gRPC
+/// status ([`Reply::status`], malformed input and outages).
 #[derive(Debug, Clone)]
 pub struct Reply(Box<Parts>);
 
@@ -88,8 +92,8 @@ impl Reply {
         self
     }
 
-    /// The same with when to try again: `Retry-After` over REST (whole seconds, at least one), the detail
-    /// `retry_after_ms` over gRPC.
+    /// The same with when to try again: `Retry-After` over REST (whole seconds, at least
+    /// one), the detail `retry_after_ms` over gRPC.
     #[must_use]
     pub fn with_retry_after(mut self, wait: Duration) -> Self {
         self.0.retry_after = Some(wait);
@@ -103,7 +107,8 @@ impl Reply {
         self
     }
 
-    /// The same with another text for the code in the JSON body, for the codes that only REST has.
+    /// The same with another text for the code in the JSON body, for the codes that only
+    /// REST has.
     #[must_use]
     pub fn with_code_text(mut self, text: &'static str) -> Self {
         self.0.code_text = Some(text);
@@ -128,7 +133,7 @@ impl Reply {
     /// As gRPC answers it.
     ///
     /// # Errors
-    /// The gRPC status, for what is not answered in-band.
+    /// The gRPC status of a refusal that is not answered in-band.
     pub fn into_grpc<T: CarriesError>(self) -> Result<tonic::Response<T>, tonic::Status> {
         let Parts { error, is_in_band, retry_after, .. } = *self.0;
         let error = match retry_after {
@@ -169,7 +174,8 @@ fn whole_seconds(wait: Duration) -> u64 {
     wait.as_millis().div_ceil(1_000).max(1) as u64
 }
 
-/// For a REST handler: turns a refusal into its reply and logs it. `work.await.map_err(refused("cancel", &trace))`.
+/// For a REST handler: turns a refusal into its reply and logs it.
+/// `work.await.map_err(refused("cancel", &trace))`.
 pub fn refused<R: Refusal>(operation: &'static str, trace: &Trace) -> impl Fn(R) -> Reply {
     move |refusal| {
         refusal.log(operation, trace);
@@ -177,7 +183,8 @@ pub fn refused<R: Refusal>(operation: &'static str, trace: &Trace) -> impl Fn(R)
     }
 }
 
-/// For a gRPC handler: the answer, or the refusal where the contract wants it, which is logged.
+/// For a gRPC handler: the answer, or the refusal where the contract wants it, which is
+/// logged.
 ///
 /// # Errors
 /// The gRPC status of a refusal that is not answered in-band.

@@ -1,12 +1,12 @@
-//! Serving one service: its HTTP, gRPC and administration ports and what runs beside them, from the first request to a
-//! drained end. Every service ends the same way:
+//! Serving one service: its HTTP, gRPC and administration ports and what runs beside them,
+//! from the first request to a drained end. Every service ends the same way:
 //!
 //! 1. `/ready` says no, and streams that would hold a server are asked to end.
 //! 2. No new connections; calls that were begun end.
 //! 3. What runs beside the servers ends its work in flight.
 //!
-//! [`Order`] turns 2 and 3 around for the worker, whose ports show how it drains. A server that fails takes the others
-//! with it: half a service would look like a whole one.
+//! [`Order`] turns 2 and 3 around for the worker, whose ports show how it drains. A server
+//! that fails takes the others with it: half a service would look like a whole one.
 
 use crate::grpc::{Limits, Services};
 use crate::server::CONNECTIONS_MAX;
@@ -71,8 +71,9 @@ enum Port {
 }
 
 impl Edges {
-    /// The routes of a port that only services of this platform and operators reach, and its gRPC services. `routes` are
-    /// the service's own: probes, metrics and the one error shape are added here.
+    /// The routes of a port that only services of this platform and operators reach, and
+    /// its gRPC services. `routes` are the service's own: probes, metrics and the one
+    /// error shape are added here.
     pub fn internal(process: &Process, routes: Router, grpc: Services) -> Self {
         Self::new(http::instrument(routes.merge(http::base_routes(process)), &process.metrics), grpc)
     }
@@ -103,8 +104,8 @@ impl Edges {
         self
     }
 
-    /// With administration on its own address. `routes` ask for the token themselves; without one they are served on
-    /// loopback only (trap T-O3).
+    /// With administration on its own address. `routes` ask for the token themselves;
+    /// without one they are served on loopback only (trap T-O3).
     #[must_use]
     pub fn with_admin(mut self, process: &Process, routes: Router, has_token: bool) -> Self {
         let routes = http::instrument(routes.merge(http::base_routes(process)), &process.metrics);
@@ -112,7 +113,8 @@ impl Edges {
         self
     }
 
-    /// With a token that is cancelled when the drain begins: for streams, which would otherwise hold their server.
+    /// With a token that is cancelled when the drain begins: for streams, which would
+    /// otherwise hold their server.
     #[must_use]
     pub fn with_closing(mut self, closing: CancellationToken) -> Self {
         self.closing = closing;
@@ -120,8 +122,8 @@ impl Edges {
     }
 }
 
-/// Serves until `shutdown`, then drains in `order`. `background` runs beside the servers until the token that it is
-/// given is cancelled; it ends its work in flight and returns.
+/// Serves until `shutdown`, then drains in `order`. `background` runs beside the servers
+/// until the token that it is given is cancelled; it ends its work in flight and returns.
 ///
 /// # Errors
 /// When a server could not be set up. Everything is drained all the same.
@@ -134,7 +136,7 @@ pub async fn serve<B: Future<Output = ()>>(
     background: impl FnOnce(CancellationToken) -> B,
     shutdown: CancellationToken,
 ) -> Result<(), RunError> {
-    // Both end when the process is told to, and when a server fails.
+    // Cancelled on shutdown, and when a server fails.
     let drain = shutdown.child_token();
     let (servers_stop, background_stop) = match order {
         Order::ServersFirst => (drain.clone(), CancellationToken::new()),

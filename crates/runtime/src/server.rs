@@ -1,8 +1,9 @@
 //! Accepting and draining connections, the same for HTTP and gRPC.
 //!
-//! The number of connections is bounded: a permit is taken before a connection is accepted, so the rest wait in the
-//! kernel's backlog. On shutdown nothing more is accepted, every connection ends the calls it has, and what is still
-//! open after [`DRAIN_MAX`] is dropped: an idle stream of one client must not hold the process.
+//! The number of connections is bounded: a permit is taken before a connection is accepted,
+//! so the rest wait in the kernel's backlog. On shutdown nothing more is accepted, every
+//! connection ends the calls it has, and what is still open after [`DRAIN_MAX`] is dropped:
+//! an idle stream of one client must not hold the process.
 
 use core::pin::{Pin, pin};
 use core::time::Duration;
@@ -14,25 +15,28 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
-/// How long connections may take to end after the shutdown began. Less than the 30 s that a whole shutdown may take,
-/// because what a service does after its servers ended needs the rest.
+/// How long connections may take to end after the shutdown began. Less than the 30 s that a
+/// whole shutdown may take, because what a service does after its servers ended needs the
+/// rest.
 pub const DRAIN_MAX: Duration = Duration::from_secs(10);
 
-/// Connections that one server holds at a time, unless it says otherwise. Descriptors are usually limited to 65,536 or more in production and a
-/// process runs two servers.
+/// Connections that one server holds at a time, unless it says otherwise. Descriptors are
+/// usually limited to 65,536 or more in production and a process runs two servers.
 pub const CONNECTIONS_MAX: u32 = 10_000;
 
-/// How long a peer may leave unsaid that it still lives: data that it has not acknowledged for so long, or a silence that is
-/// then asked about this often, ends the connection. A phone that loses its network says no good-bye, and a stream to it
-/// would be a sign of life of somebody who is not there, for the quarter of an hour that the kernel tries on its own.
+/// How long a peer may be silent: unacknowledged data of this age, or this many unanswered
+/// keep-alives, end the connection. A phone that loses its network does not close its
+/// connections, and a stream to it would count as a heartbeat of an absent person for the
+/// quarter of an hour that the kernel retries on its own.
 const SILENCE_MAX: Duration = Duration::from_secs(30);
 const ASK_EVERY: Duration = Duration::from_secs(5);
 const ASK_TIMES: u32 = 3;
 
-/// How long accepting rests after the operating system refused (out of descriptors): nothing but time helps then.
+/// How long accepting pauses after the operating system refused (out of descriptors): only
+/// time helps then.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
-/// Who has connected: an extension of every request.
+/// The address of the connection's peer: an extension of every request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct PeerAddress(pub SocketAddr);
 
@@ -48,7 +52,8 @@ pub(crate) trait Drain: Future<Output = hyper::Result<()>> {
     fn drain(self: Pin<&mut Self>);
 }
 
-/// Serves every connection of the listener until the token is cancelled, then waits for those that are open.
+/// Serves every connection of the listener until the token is cancelled, then waits for
+/// those that are open.
 pub(crate) async fn run<C, F>(
     listener: TcpListener,
     shutdown: CancellationToken,
@@ -79,8 +84,8 @@ where
                 continue;
             }
         };
-        // A small answer must not wait for the acknowledgement of the one before it. A socket that refuses the option
-        // is already closed, which serving it will find out.
+        // A small answer must not wait for the acknowledgement of the one before it. A socket that
+        // refuses the option is already closed, which serving it will find out.
         let _ = stream.set_nodelay(true);
         let _ = notice_death(&stream);
         let connection = connect(stream);
@@ -126,7 +131,7 @@ async fn serve_one<C: Drain>(connection: C, shutdown: CancellationToken) {
         }
     };
     if let Err(error) = ended {
-        // A caller that went away or spoke nonsense is its own business: nothing here is to be put right.
+        // A caller that went away or sent nonsense: there is nothing to fix here.
         tracing::debug!(error = &error as &dyn std::error::Error, "a connection ended early");
     }
 }

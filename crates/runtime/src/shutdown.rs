@@ -1,6 +1,8 @@
-//! From a signal to a drained process: the first SIGTERM or SIGINT cancels a token, a second one ends the process.
+//! From a signal to a drained process: the first SIGTERM or SIGINT cancels a token, a
+//! second one ends the process.
 //!
-//! What is cancelled in which order is each service's own `run`; here is only who says when, and how long it may take.
+//! The order of the steps is in [`crate::serve()`] and in each service; here is only the
+//! signal and the time limit.
 
 use crate::Exit;
 use core::time::Duration;
@@ -11,8 +13,9 @@ use tokio_util::sync::CancellationToken;
 /// How long a whole shutdown may take unless `SHUTDOWN_TIMEOUT` says otherwise.
 pub const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// A token that the first SIGTERM or SIGINT cancels. A second signal ends the process at once with exit code 1, saying
-/// so on stderr: whoever presses Ctrl-C twice means it. Everything durable is written to survive that.
+/// A token that the first SIGTERM or SIGINT cancels. A second signal ends the process at
+/// once with exit code 1 and a line on stderr: a person who presses Ctrl-C twice means it.
+/// Everything durable is written to survive that.
 ///
 /// # Errors
 /// When the operating system does not let the process listen to its signals.

@@ -1,11 +1,13 @@
-//! Logs: one JSON object a line for machines, or one readable line for a person at a terminal.
+//! Logs: one JSON object a line for machines, or one readable line for a person at a
+//! terminal.
 //!
-//! The members are those of contracts 7: `ts` (RFC 3339, ms), `level`, `msg`, then the event's own fields and those of
-//! the spans around it, flat, and `pod_name`. Secrets do not get here: their type prints no value, and no code logs a
-//! request's body.
+//! The members are those of docs/contracts.md#logs: `ts` (RFC 3339, ms), `level`, `msg`,
+//! then the event's own fields and those of the spans around it, flat, and `pod_name`.
+//! Secrets do not get here: their type prints no value, and no code logs a request's body.
 //!
-//! Lines go through a bounded queue to one writing thread. A pipe that nobody reads must not stop a sale, so when the
-//! queue is full a line is dropped and counted, and the count is the first thing told when there is room again.
+//! Lines go through a bounded queue to one writing thread. A pipe that nobody reads must
+//! not stop a sale, so when the queue is full a line is dropped and counted, and the count
+//! is logged first when there is room again.
 
 mod fields;
 mod layer;
@@ -45,7 +47,7 @@ pub enum Output {
 /// How a process logs.
 #[derive(Debug, Clone)]
 pub struct Options {
-    /// The least important level that is told.
+    /// The least important level that is logged.
     pub level: Level,
     /// What a line looks like.
     pub format: Format,
@@ -66,8 +68,8 @@ impl Options {
         }
     }
 
-    /// On stderr, as a command logs: readable when stderr is a terminal, JSON in a pipe or a file. Colours follow
-    /// `NO_COLOR` (<https://no-color.org>). `quietest` is the level without `LOG_LEVEL`: a command shows `warn`.
+    /// On stderr, as a command logs: readable when stderr is a terminal, JSON in a pipe or
+    /// a file. Colours follow `NO_COLOR` (<https://no-color.org>). `quietest` is the level without `LOG_LEVEL`: a command shows `warn`.
     pub fn command(env: &mut Env, quietest: &str) -> Self {
         let terminal = std::io::stderr().is_terminal();
         let colour =
@@ -89,8 +91,8 @@ pub enum InitError {
     Thread(#[source] std::io::Error),
 }
 
-/// Sets the process's logging up and has panics told there too. What is still queued is written when the returned value is
-/// dropped, so keep it to the end of `main`.
+/// Sets up the process's logging, panics included. Queued lines are written when the
+/// returned value is dropped, so keep it to the end of `main`.
 ///
 /// # Errors
 /// When it was set up before, or when the operating system gives no thread.
@@ -120,8 +122,9 @@ pub fn with_sink<T>(options: &Options, sink: impl Write + Send + 'static, body: 
     value
 }
 
-/// Our own code from `level` up. Libraries tell their inner workings at debug and trace, which would bury ours, so they
-/// are heard from info up, and those that are chatty at info from warn up.
+/// Our own code from `level` up. Libraries log their inner workings at debug and trace,
+/// which would bury ours, so they are logged from info up, and those that are chatty at
+/// info from warn up.
 fn filter(level: Level) -> Targets {
     let quiet = LevelFilter::from_level(level.min(Level::INFO));
     let chatty = LevelFilter::from_level(level.min(Level::WARN));
@@ -152,7 +155,8 @@ fn pod_name(env: &mut Env) -> Option<String> {
         .or_else(|| env.optional("HOSTNAME", "name of the machine, used where POD_NAME is not set"))
 }
 
-/// A panic becomes a log line before the default hook, which would write several lines that are not JSON.
+/// A panic becomes a log line before the default hook, which would write several lines that
+/// are not JSON.
 fn tell_panics() {
     std::panic::set_hook(Box::new(|panic| {
         let message = panic.payload_as_str().unwrap_or("a payload that is not text");

@@ -1,8 +1,10 @@
-//! Which trace a call belongs to: a well-formed W3C `traceparent`, else `x-trace-id`, else a new one.
+//! Which trace a call belongs to: a well-formed W3C `traceparent`, else `x-trace-id`, else
+//! a new one.
 //!
-//! The same rule for HTTP headers and gRPC metadata. A `traceparent` is passed on as it came; one that is malformed is
-//! ignored, as the W3C recommendation asks. An `x-trace-id` need not be hexadecimal (contracts 2), but it must be short
-//! and printable, because it ends up in logs and in answers.
+//! The same rule for HTTP headers and gRPC metadata. A `traceparent` is passed on as it
+//! came; one that is malformed is ignored, as the W3C recommendation asks. An `x-trace-id`
+//! need not be hexadecimal, but it must be short and printable, because it ends up in logs
+//! and in answers.
 
 use crate::SystemEntropy;
 use contracts::trace::TraceParent;
@@ -34,7 +36,8 @@ pub fn named(traceparent: Option<&str>, trace_id: Option<&str>) -> Option<Trace>
     Some(Trace { trace_id: Some(id.into()), traceparent: None })
 }
 
-/// A trace nobody has yet, with a `traceparent` to pass on. Its flags say "not sampled": nothing was recorded of it.
+/// A trace nobody has yet, with a `traceparent` to pass on. Its flags say "not sampled":
+/// nothing was recorded of it.
 pub fn new(entropy: &dyn Entropy) -> Trace {
     let draw = || (entropy.next_u64().max(1), entropy.next_u64());
     let ((high, low), (span, _)) = (draw(), draw());

@@ -29,7 +29,8 @@ impl FromStr for Endpoint {
         let url: Uri = with_scheme.parse().map_err(|_| expected.to_owned())?;
         let scheme = matches!(url.scheme_str(), Some("http" | "https"));
         let host = url.host().is_some_and(|host| !host.is_empty());
-        // Without a scheme the port must be said: 80 is no port of ours, so leaving it out is a slip.
+        // Without a scheme the port must be said: 80 is no port of ours, so leaving it out is a
+        // slip.
         let port = match url.authority().map(|authority| authority.as_str()) {
             Some(authority) if authority.contains('@') => false,
             Some(authority) if authority.ends_with(':') => false,
@@ -61,11 +62,11 @@ mod tests {
 
     #[test]
     fn a_host_and_port_is_as_good_as_a_url() {
-        let told = |text: &str| text.parse::<Endpoint>().map(|endpoint| endpoint.to_string());
-        assert_eq!(told("inventory-svc:8021").as_deref(), Ok("http://inventory-svc:8021"));
-        assert_eq!(told("http://reservation-api:8010/").as_deref(), Ok("http://reservation-api:8010"));
-        assert_eq!(told("https://api.example.com/base").as_deref(), Ok("https://api.example.com/base"));
-        assert_eq!(told("[::1]:8021").as_deref(), Ok("http://[::1]:8021"));
+        let read = |text: &str| text.parse::<Endpoint>().map(|endpoint| endpoint.to_string());
+        assert_eq!(read("inventory-svc:8021").as_deref(), Ok("http://inventory-svc:8021"));
+        assert_eq!(read("http://reservation-api:8010/").as_deref(), Ok("http://reservation-api:8010"));
+        assert_eq!(read("https://api.example.com/base").as_deref(), Ok("https://api.example.com/base"));
+        assert_eq!(read("[::1]:8021").as_deref(), Ok("http://[::1]:8021"));
         for bad in [
             "",
             "host",
@@ -78,7 +79,7 @@ mod tests {
             "user:pw@host:1",
             "h:1?x=1",
         ] {
-            assert!(told(bad).is_err(), "{bad}");
+            assert!(read(bad).is_err(), "{bad}");
         }
     }
 }

@@ -1,4 +1,4 @@
-//! What is wrong with the settings, told so that it can be put right without reading code.
+//! Problems of the settings, reported so that a person can fix them without reading code.
 
 use core::fmt;
 
@@ -55,7 +55,8 @@ pub(super) fn quoted(text: &str) -> String {
     format!("{cut:?}{rest}")
 }
 
-/// What a value of this type looks like, for the types whose own parse error says too little ("invalid digit found").
+/// What a value of this type looks like, for the types whose own parse error says too
+/// little ("invalid digit found").
 pub(super) fn expected<T>() -> Option<String> {
     let name = core::any::type_name::<T>();
     let whole = |low: i128, high: u128| Some(format!("a whole number from {low} to {high}"));

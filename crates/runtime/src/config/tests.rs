@@ -1,4 +1,4 @@
-//! What a person sees who set something wrong.
+//! The report that a person gets for wrong settings.
 
 use super::*;
 use secrecy::ExposeSecret;

@@ -2,8 +2,9 @@
 
 use core::time::Duration;
 
-/// `500ms`, `30s`, `2m`, `1h`, `1d`, with parts such as `1m30s` and fractions such as `1.5s`; a number without a unit is
-/// refused, because half of the readers would take it for milliseconds.
+/// `500ms`, `30s`, `2m`, `1h`, `1d`, with parts such as `1m30s` and fractions such as
+/// `1.5s`; a number without a unit is refused, because half of the readers would take it
+/// for milliseconds.
 ///
 /// # Errors
 /// What would be right.
@@ -26,7 +27,8 @@ pub fn parse_duration(text: &str) -> Result<Duration, String> {
             _ => return Err(expected()),
         };
         let number: f64 = number.parse().map_err(|_| expected())?;
-        // Milliseconds are the finest unit anywhere, so rounding to them keeps 0.1s from becoming 99,999,999 ns.
+        // Milliseconds are the finest unit anywhere, so rounding to them keeps 0.1s from becoming
+        // 99,999,999 ns.
         let millis = (number * seconds * 1_000.0).round();
         if millis > 1e15 {
             return Err(expected());

@@ -1,4 +1,5 @@
-//! The two bodies of a call: the request's, bounded, and the response's, watched for the status in its trailers.
+//! The two bodies of a call: the request's, bounded, and the response's, watched for the
+//! status in its trailers.
 
 use super::call::Ticket;
 use bytes::Bytes;
@@ -12,8 +13,8 @@ use tonic::{Code, Status};
 /// The bytes before a message: one flag and the length, big-endian.
 const PREFIX_BYTES: usize = 5;
 
-/// A request's body that ends in RESOURCE_EXHAUSTED when it is larger than its bound, or says that it will be: the
-/// decoder makes room for what a message says of itself.
+/// A request's body that ends in RESOURCE_EXHAUSTED when it is larger than its bound, or
+/// says that it will be: the decoder allocates the length that a message announces.
 pub struct Bounded {
     inner: Incoming,
     left: usize,
@@ -67,8 +68,8 @@ impl Body for Bounded {
     }
 }
 
-/// A response's body that closes its call's ticket with the status that it ends in. A body that is dropped before its
-/// end leaves the ticket open, which counts as CANCELLED.
+/// A response's body that closes its call's ticket with the status that it ends in. A body
+/// that is dropped before its end leaves the ticket open, which counts as CANCELLED.
 pub(crate) struct Watched {
     inner: tonic::body::Body,
     ticket: Ticket,

@@ -1,4 +1,5 @@
-//! One call: admitted or refused, run to its answer, its deadline or its panic, and counted once.
+//! One call: admitted or refused, run to its answer, its deadline or its panic, and counted
+//! once.
 
 use super::Limits;
 use super::body::{Bounded, Watched, code_of};
@@ -35,7 +36,8 @@ pub(crate) struct Edge {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Kind {
     Call,
-    /// Of health and reflection, open for as long as their callers like; tonic bounds their messages one by one.
+    /// Of health and reflection, open for as long as their callers like; tonic bounds their
+    /// messages one by one.
     Stream,
     Probe,
 }
@@ -109,7 +111,8 @@ impl Service<Request<Incoming>> for Edge {
     }
 }
 
-/// A call on its way to the head of its response. Dropping it drops the handler where it stands.
+/// A call on its way to the head of its response. Dropping it drops the handler where it
+/// stands.
 pub(crate) struct Call {
     /// The handler; `None` for a call that was not admitted.
     answer: Option<Answer>,
@@ -123,8 +126,8 @@ impl Call {
         let Some(answer) = &mut self.answer else {
             return Poll::Ready(Status::unavailable("too many calls are running").into_http());
         };
-        // What a handler leaves behind when it panics is its own call's state; shared state is behind locks whose
-        // owners decide what a poisoned one means.
+        // What a handler leaves behind when it panics is its own call's state; shared state is
+        // behind locks whose owners decide what a poisoned one means.
         match catch_unwind(AssertUnwindSafe(|| answer.as_mut().poll(cx))) {
             Ok(Poll::Ready(Ok(response))) => return Poll::Ready(response),
             Ok(Poll::Ready(Err(never))) => match never {},
@@ -154,8 +157,8 @@ impl Future for Call {
         if let Some(code) = code_of(response.headers()) {
             ticket.close(code);
         }
-        // The answer of a call is there, whole; a stream's is yet to come. A caller who takes nothing may keep it from being
-        // sent for as long as they like, and nobody else is to wait for that.
+        // The answer of a unary call is complete; a stream's is yet to come. A caller that reads
+        // nothing can delay the sending for ever, and no other call may wait for that.
         if self.kind != Kind::Stream {
             ticket.leave();
         }
@@ -163,7 +166,8 @@ impl Future for Call {
     }
 }
 
-/// A call's place among those in flight. Closed with the call's status; dropped open, the caller went away: CANCELLED.
+/// A call's place among those in flight. Closed with the call's status; dropped open, the
+/// caller went away: CANCELLED.
 pub(crate) struct Ticket {
     method: Arc<Method>,
     /// `None` once the place is given back, and of a probe, which takes none.

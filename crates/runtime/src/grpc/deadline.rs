@@ -1,9 +1,11 @@
-//! The caller's deadline, as the header `grpc-timeout` says it: at most eight digits and a unit.
+//! The caller's deadline, as the header `grpc-timeout` says it: at most eight digits and a
+//! unit.
 
 use core::time::Duration;
 use http::HeaderMap;
 
-/// The time that the caller gives the call; `None` if it does not say, or not as the protocol asks.
+/// The time that the caller gives the call; `None` if it does not say, or not as the
+/// protocol asks.
 pub(crate) fn of(headers: &HeaderMap) -> Option<Duration> {
     let text = headers.get("grpc-timeout")?.to_str().ok()?;
     let (digits, unit) = text.split_at_checked(text.len().checked_sub(1)?)?;

@@ -1,5 +1,5 @@
-//! `grpc.health.v1` over [`Health`]: the overall server (`""`) and every named service are serving while the process is
-//! ready, and stop the moment it drains.
+//! `grpc.health.v1` over [`Health`]: the overall server (`""`) and every named service are
+//! serving while the process is ready, and stop the moment it drains.
 
 use crate::Health;
 use core::pin::Pin;
@@ -60,7 +60,8 @@ impl Watch {
     /// The next status, as soon as it differs from the one before.
     async fn next(mut self) -> Option<(Result<HealthCheckResponse, Status>, Self)> {
         if !self.known {
-            // Told once, and the stream stays open: that is what the protocol asks for a name that may come to be known.
+            // Told once, and the stream stays open: that is what the protocol asks for a name that may
+            // come to be known.
             if std::mem::replace(&mut self.told, true) {
                 self.shutdown.cancelled().await;
                 return None;

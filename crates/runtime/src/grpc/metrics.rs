@@ -1,7 +1,7 @@
-//! The series of gRPC servers, with what a good call needs already looked up.
+//! The series of gRPC servers; those of a successful call are looked up once.
 //!
-//! A method is known if one of the process's descriptors has it; everything else counts as `unknown`, so a caller cannot
-//! make new series.
+//! A method is known if one of the process's descriptors has it; everything else counts as
+//! `unknown`, so a caller cannot make new series.
 
 use crate::metrics::{Metrics, duration_buckets};
 use core::time::Duration;

@@ -17,28 +17,32 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio_util::sync::CancellationToken;
 use tonic_health::pb::health_server::HealthServer;
 
-/// Calls that one connection may have open; a client with more of them waits on its own side.
+/// Calls that one connection may have open; a client with more of them waits on its own
+/// side.
 const STREAMS_MAX: u32 = 2_048;
-/// Bytes that one call, and all calls of a connection, may have sent before they are read. h2 lets a connection owe half its
-/// window in small frames, 256 bytes each, and ends it as abusive beyond: the window has room for one such frame of every
-/// stream. A window that adapts starts at 64 KiB, and 128 calls at once would end the connection.
+/// Bytes that one call, and all calls of a connection, may have sent before they are read.
+/// h2 lets a connection owe half its window in small frames, 256 bytes each, and ends it as
+/// abusive beyond: the window has room for one such frame of every stream. A window that
+/// adapts starts at 64 KiB, and 128 calls at once would end the connection.
 const STREAM_WINDOW: u32 = 64 * 1024;
 const CONNECTION_WINDOW: u32 = STREAMS_MAX * 256 * 2;
 /// The most bytes of a call's headers.
 const HEAD_BYTES_MAX: u32 = 16 * 1024;
-/// How long a silent connection is left alone before it is asked whether it still lives, and how long it may take to
-/// say so: a peer whose machine died is let go within 30 s.
+/// How long a silent connection is left alone before it is asked whether it still lives,
+/// and how long it may take to say so: a peer whose machine died is let go within 30 s.
 const PING_AFTER: Duration = Duration::from_secs(20);
 const PING_WAIT: Duration = Duration::from_secs(10);
 
 const V1: &str = "grpc.reflection.v1.ServerReflection";
 const V1ALPHA: &str = "grpc.reflection.v1alpha.ServerReflection";
 
-/// Serves the services, `grpc.health.v1` for the whole server and each of them, and reflection v1 and v1alpha, until the
-/// token is cancelled; then lets every call that was begun end and returns.
+/// Serves the services, `grpc.health.v1` for the whole server and each of them, and
+/// reflection v1 and v1alpha, until the token is cancelled; then lets every call that was
+/// begun end and returns.
 ///
 /// # Errors
-/// When the descriptors that the contracts were built with cannot be read; an accept that fails is retried.
+/// When the descriptors that the contracts were built with cannot be read; an accept that
+/// fails is retried.
 pub async fn serve(
     listener: TcpListener,
     services: Services,
@@ -84,7 +88,8 @@ pub async fn serve_within(
     .await
 }
 
-/// Reflection over all messages that lists only what this server serves: grpcui offers no method that would not answer.
+/// Reflection over all messages that lists only what this server serves: grpcui offers no
+/// method that would not answer.
 fn reflection(names: &[&'static str], own: &'static str) -> tonic_reflection::server::Builder<'static> {
     let builder = tonic_reflection::server::Builder::configure()
         .register_encoded_file_descriptor_set(contracts::FILE_DESCRIPTOR_SET)
@@ -113,13 +118,15 @@ impl Drain for http2::Connection<TokioIo<TcpStream>, Edge, Spawner> {
     }
 }
 
-/// Runs every call as a task of its server, so that shutdown waits for it and a crash drops it.
+/// Runs every call as a task of its server, so that shutdown waits for it and a crash drops
+/// it.
 #[derive(Clone)]
 struct Spawner(Tasks);
 
 impl<F: Future<Output = ()> + Send + 'static> Executor<F> for Spawner {
     fn execute(&self, call: F) {
-        // Boxed, because the future is moved several times on its way into the task: 8 % of a call's CPU otherwise.
+        // Boxed, because the future is moved several times on its way into the task: 8 % of a
+        // call's CPU otherwise.
         self.0.spawn(Box::pin(call));
     }
 }

@@ -1,5 +1,6 @@
-//! The services of one server and the way from a call's path to its service: a look-up and a call, with nothing boxed on the
-//! way in. A router for arbitrary paths would do the same work twice, since tonic's services match their methods.
+//! The services of one server and the way from a call's path to its service: a look-up and
+//! a call, with nothing boxed on the way in. A router for arbitrary paths would do the same
+//! work twice, since tonic's services match their methods.
 
 use super::body::Bounded;
 use http::{Extensions, HeaderMap, Request, Response};
@@ -15,7 +16,8 @@ use tower::Service;
 /// A handler on its way to the head of its response.
 pub(crate) type Answer = Pin<Box<dyn Future<Output = Result<Response<Body>, Infallible>> + Send>>;
 
-/// Says no to a call by its head and its connection ([`crate::PeerAddress`]), before anything of it is read.
+/// Refuses a call by its head and its connection ([`crate::PeerAddress`]), before anything
+/// of it is read.
 pub type Gate = Arc<dyn Fn(&HeaderMap, &Extensions) -> Result<(), Status> + Send + Sync>;
 
 /// The services of one server, as tonic generates them.
@@ -37,7 +39,8 @@ impl Services {
         self
     }
 
-    /// Behind a gate, reflection as well. Only with one do requests say who has connected.
+    /// Behind a gate, reflection too. Only with a gate do requests carry the peer's
+    /// address.
     #[must_use]
     pub fn behind(mut self, gate: Gate) -> Self {
         self.gate = Some(gate);

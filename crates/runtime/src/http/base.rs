@@ -16,8 +16,9 @@ struct Version {
     version: &'static str,
 }
 
-/// `GET /health` and `/healthz` (alive), `/ready` and `/readyz` (can work now, with reasons), `/metrics`, `/version`.
-/// A failed probe is 503 with the same JSON as a good one.
+/// `GET /health` and `/healthz` (alive), `/ready` and `/readyz` (can work now, with
+/// reasons), `/metrics`, `/version`. A failed probe is 503 with the same JSON as a good
+/// one.
 pub fn base_routes(process: &Process) -> Router {
     Router::new()
         .route("/health", get(alive))

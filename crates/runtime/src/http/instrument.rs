@@ -1,4 +1,5 @@
-//! Around every route: a trace, metrics by matched route, panics as 500, and every failure in the one error shape.
+//! Around every route: a trace, metrics by matched route, panics as 500, and every failure
+//! in the one error shape.
 
 use super::{BODY_BYTES_MAX, ErrorReply, trace_of};
 use crate::Metrics;
@@ -15,11 +16,13 @@ use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use ports::Trace;
 use tokio::time::Instant;
 
-/// Wraps a process's whole router. To be called last: routes that are added later are not covered.
+/// Wraps a process's whole router. To be called last: routes that are added later are not
+/// covered.
 ///
-/// A request without a usable trace gets a new one in its headers, and the answer carries its id in `x-trace-id`. An
-/// answer of 400 and above that is not JSON (an extractor's own words, a missing route or method) is replaced by one in
-/// the error shape with the same status.
+/// A request without a usable trace gets a new one in its headers, and the answer carries
+/// its id in `x-trace-id`. An answer of 400 and above that is not JSON (an extractor's own
+/// words, a missing route or method) is replaced by one in the error shape with the same
+/// status.
 pub fn instrument(router: Router, metrics: &Metrics) -> Router {
     router
         .fallback(async || StatusCode::NOT_FOUND)
@@ -36,8 +39,8 @@ async fn observe(State(metrics): State<HttpMetrics>, mut request: Request, next:
     let route = request.extensions().get::<MatchedPath>().cloned();
     let route = route.as_ref().map(MatchedPath::as_str);
 
-    // What a handler leaves behind when it panics is its own request's state; shared state is behind locks whose
-    // owners decide what a poisoned one means.
+    // What a handler leaves behind when it panics is its own request's state; shared state is
+    // behind locks whose owners decide what a poisoned one means.
     let mut response = match AssertUnwindSafe(next.run(request)).catch_unwind().await {
         Ok(response) => in_error_shape(response, &trace),
         Err(_) => {
@@ -52,7 +55,8 @@ async fn observe(State(metrics): State<HttpMetrics>, mut request: Request, next:
     response
 }
 
-/// The request's trace, written back into its headers if it is new, so that the handler sees the same.
+/// The request's trace, written back into its headers if it is new, so that the handler
+/// sees the same.
 fn adopt_trace(headers: &mut HeaderMap) -> Trace {
     let text = |name| headers.get(name).and_then(|value: &HeaderValue| value.to_str().ok());
     if let Some(trace) = crate::trace::named(text(TRACEPARENT), text(TRACE_ID)) {

@@ -1,8 +1,10 @@
-//! Bodies: read with a bound on bytes and time, checked for their type, and refused in the one error shape.
+//! Bodies: read with a bound on bytes and time, checked for their type, and refused in the
+//! one error shape.
 //!
-//! 415 for another content type, 413 over [`BODY_BYTES_MAX`], 408 for a body that does not arrive, 400 for what is not
-//! JSON or not this JSON. Nesting is bounded by serde_json (128 levels). What a handler's type does not know is refused
-//! by the type itself (`deny_unknown_fields` in `contracts::rest`).
+//! 415 for another content type, 413 over [`BODY_BYTES_MAX`], 408 for a body that does not
+//! arrive, 400 for a body that is not JSON or not of this shape. Nesting is bounded by
+//! serde_json (128 levels). What a handler's type does not know is refused by the type
+//! itself (`deny_unknown_fields` in `contracts::rest`).
 
 use super::{ErrorReply, trace_of};
 use axum::body::Body;
@@ -22,8 +24,9 @@ pub const BODY_BYTES_MAX: usize = 64 * 1024;
 /// The longest time to send a body.
 const BODY_TIME_MAX: Duration = Duration::from_secs(10);
 
-/// How much of an oversized body is read and thrown away before it is refused. A server that answers and closes while
-/// the caller still writes makes the kernel reset the connection, and the caller never sees the 413.
+/// How much of an oversized body is read and thrown away before it is refused. A server
+/// that answers and closes while the caller still writes makes the kernel reset the
+/// connection, and the caller never sees the 413.
 const DISCARDED_BYTES_MAX: u64 = 16 * 1024 * 1024;
 
 /// A JSON body, of a request or of an answer.
@@ -34,7 +37,8 @@ pub struct Json<T>(pub T);
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct OptionalJson<T>(pub T);
 
-/// The bytes of a request's body, whatever their type: for what is signed over its exact bytes.
+/// The bytes of a request's body, whatever their type: for a body whose signature covers
+/// its exact bytes.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct RawBody(pub Bytes);
 
@@ -56,8 +60,9 @@ where
 }
 
 impl<T: DeserializeOwned> Json<T> {
-    /// Reads a body that was taken as [`RawBody`], for example after its signature was verified. Every body is an object:
-    /// serde would take an array for a structure, its values in the order of the fields.
+    /// Reads a body that was taken as [`RawBody`], for example after its signature was
+    /// verified. Every body is an object: serde would take an array for a structure,
+    /// its values in the order of the fields.
     ///
     /// # Errors
     /// A 400 in the error shape that says where it is wrong.
@@ -120,7 +125,8 @@ async fn read(headers: &HeaderMap, body: Body) -> Result<Bytes, ErrorReply> {
     };
     let announced =
         headers.get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse::<u64>().ok());
-    // A caller that asks first (`Expect: 100-continue`) has sent nothing yet, and reading would invite it to.
+    // A caller that asks first (`Expect: 100-continue`) has sent nothing yet, and reading would
+    // invite it to.
     let asks = headers.contains_key(header::EXPECT);
     if announced
         .is_some_and(|length| length > DISCARDED_BYTES_MAX || (asks && length > BODY_BYTES_MAX as u64))

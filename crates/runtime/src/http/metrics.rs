@@ -1,5 +1,5 @@
-//! The series of HTTP servers. Routes are the router's own patterns and methods come from a list, so a caller cannot
-//! make new series.
+//! The series of HTTP servers. Routes are the router's own patterns and methods come from a
+//! list, so a caller cannot make new series.
 
 use crate::metrics::{Metrics, duration_buckets};
 use core::time::Duration;

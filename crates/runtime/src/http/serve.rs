@@ -1,4 +1,5 @@
-//! An HTTP/1.1 server with bounds: connections, header bytes and number, time to send a head.
+//! An HTTP/1.1 server with bounds: connections, header bytes and number, time to send a
+//! head.
 
 use crate::PeerAddress;
 use crate::server::{self, CONNECTIONS_MAX, Drain};
@@ -22,15 +23,18 @@ use tower::Service as _;
 const HEAD_BYTES_MAX: usize = 16 * 1024;
 /// The most header lines of a request.
 const HEADERS_MAX: usize = 100;
-/// The longest time to send a head, waiting for the next request of a kept connection included. Longer than the time
-/// after which the clients of these services drop an idle connection, so that it is they who close and no call is lost
-/// to a connection that was being closed.
+/// The longest time to send a head, waiting for the next request of a kept connection
+/// included. Longer than the time after which the clients of these services drop an idle
+/// connection, so that it is they who close and no call is lost to a connection that was
+/// being closed.
 const HEAD_TIME_MAX: Duration = Duration::from_secs(75);
 
-/// Serves until the token is cancelled, then lets every call that was begun end and returns.
+/// Serves until the token is cancelled, then lets every call that was begun end and
+/// returns.
 ///
 /// # Errors
-/// None at present besides those of the operating system while setting up; an accept that fails is retried.
+/// None at present besides those of the operating system while setting up; an accept that
+/// fails is retried.
 pub async fn serve(
     listener: TcpListener,
     router: Router,
@@ -40,8 +44,8 @@ pub async fn serve(
     serve_many(listener, router, shutdown, tasks, CONNECTIONS_MAX).await
 }
 
-/// As [`serve`], for a server that people connect to by themselves and not through a balancer: up to `connections` at a time.
-/// Each takes a file descriptor.
+/// As [`serve`], for a server that people connect to by themselves and not through a
+/// balancer: up to `connections` at a time. Each takes a file descriptor.
 ///
 /// # Errors
 /// As [`serve`].

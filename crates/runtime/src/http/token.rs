@@ -1,7 +1,8 @@
 //! The header `X-Internal-Token` in front of `/internal` and `/admin`.
 //!
-//! Compared in constant time over the bytes, so that the time of a refusal does not tell how much of a guess was right;
-//! its length may show. Without a token every call passes: contracts 3.2 asks for it only when one is set.
+//! Compared in constant time over the bytes, so that the time of a refusal does not tell
+//! how much of a guess was right; its length may show. Without a token every call passes
+//! (docs/contracts.md#http-apis).
 
 use super::{ErrorReply, trace_of};
 use axum::body::Body;
@@ -17,8 +18,9 @@ use tower::{Layer, Service};
 
 const HEADER: &str = "x-internal-token";
 
-/// Asks for the token, if there is one: `Router::route_layer(internal_token(token))`. Without one everybody on this machine may
-/// call, but no page in a browser of theirs may make it call: the browser says so in `Origin` or `Sec-Fetch-Site`.
+/// Asks for the token, if there is one: `Router::route_layer(internal_token(token))`.
+/// Without one everybody on this machine may call, but no page in a browser of theirs may
+/// make it call: the browser says so in `Origin` or `Sec-Fetch-Site`.
 pub fn internal_token(token: Option<SecretString>) -> InternalTokenLayer {
     InternalTokenLayer { token }
 }
@@ -88,7 +90,7 @@ where
     }
 }
 
-/// An address that somebody has typed or a bookmark is `none`, and no page's doing.
+/// `none` is a typed address or a bookmark, not a page.
 fn is_of_a_page(headers: &HeaderMap) -> bool {
     headers.contains_key(http::header::ORIGIN)
         || headers.get("sec-fetch-site").is_some_and(|site| site != "none")

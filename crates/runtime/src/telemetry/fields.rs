@@ -107,8 +107,8 @@ impl Visit for Fields {
     }
 }
 
-/// `type` is a keyword, so a field of that name is written `r#type` in Rust. A field must not stand in for a member that
-/// every line has.
+/// `type` is a keyword, so a field of that name is written `r#type` in Rust. A field must
+/// not stand in for a member that every line has.
 fn own_name(name: &'static str) -> &'static str {
     match name.strip_prefix("r#").unwrap_or(name) {
         "ts" => "field_ts",

@@ -1,4 +1,4 @@
-//! What a line looks like to whoever reads it.
+//! The text of a line.
 
 use super::*;
 use serde_json::Value;
@@ -127,6 +127,6 @@ fn the_level_comes_from_log_level_and_a_wrong_one_is_a_problem() {
     assert_eq!((options.level, options.pod_name.as_deref()), (Level::DEBUG, Some("pod-1")));
     let mut env = Env::from_pairs([("LOG_LEVEL", "loud")]);
     let _ = Options::from_env(&mut env);
-    let told = env.finish().unwrap_err().to_string();
-    assert_eq!(told, "LOG_LEVEL is \"loud\", which is not one of debug, info, warn, error, trace");
+    let text = env.finish().unwrap_err().to_string();
+    assert_eq!(text, "LOG_LEVEL is \"loud\", which is not one of debug, info, warn, error, trace");
 }

@@ -12,8 +12,9 @@ pub const LINES_QUEUED_MAX: usize = 65_536;
 /// How long the end of a process waits for its last lines.
 const FLUSH_TIME_MAX: Duration = Duration::from_secs(2);
 
-/// How long the thread rests after it wrote everything, before it waits for the next line. While it rests nobody has to
-/// wake it, which would cost whoever logs more than the line does.
+/// How long the thread rests after it wrote everything, before it waits for the next line.
+/// While it rests nobody has to wake it, which would cost whoever logs more than the line
+/// does.
 const REST: Duration = Duration::from_millis(2);
 
 /// Bytes handed to the sink at a time while lines are waiting.
@@ -31,7 +32,8 @@ pub(super) struct Lines {
     dropped: Arc<AtomicU64>,
 }
 
-/// Writes what is still queued when it is dropped, waiting at most 2 s for a reader that hangs.
+/// Writes what is still queued when it is dropped, waiting at most 2 s for a reader that
+/// hangs.
 pub struct Flush {
     queue: SyncSender<Message>,
 }
@@ -61,7 +63,8 @@ impl Drop for Flush {
     fn drop(&mut self) {
         let (done, wait) = sync_channel(1);
         let mut message = Message::Flush(done);
-        // A full queue makes room within the time or not at all; then its lines are lost with the process.
+        // A full queue makes room within the time or not at all; then its lines are lost with the
+        // process.
         for _ in 0..FLUSH_TIME_MAX.as_millis() {
             match self.queue.try_send(message) {
                 Ok(()) => {
@@ -83,7 +86,7 @@ fn write_all(lines: &Receiver<Message>, mut sink: Box<dyn Write + Send>, dropped
         let message = match lines.try_recv() {
             Ok(message) => Some(message),
             Err(_) => {
-                // Nothing waits: what there is goes out before this thread sleeps.
+                // Nothing waits: the buffered lines go out before this thread sleeps.
                 if !chunk.is_empty() {
                     write(&mut *sink, &mut chunk);
                     rest();
@@ -115,12 +118,13 @@ fn write_all(lines: &Receiver<Message>, mut sink: Box<dyn Write + Send>, dropped
     reason = "the log's own thread, outside of any runtime; it waits for nothing"
 )]
 fn rest() {
-    // Not for a condition but to gather: lines that come meanwhile find no thread that they would have to wake.
+    // Not for a condition but to gather: lines that come meanwhile find no thread that they
+    // would have to wake.
     std::thread::sleep(REST);
 }
 
 fn write(sink: &mut dyn Write, chunk: &mut Vec<u8>) {
-    // A closed pipe has nobody to tell; the process goes on without a log.
+    // Nobody reads a closed pipe; the process continues without a log.
     let _ = sink.write_all(chunk).and_then(|()| sink.flush());
     chunk.clear();
 }
@@ -162,13 +166,14 @@ mod tests {
         let text = Arc::new(Mutex::new(Vec::new()));
         let sink = Gate { open: gate, text: Arc::clone(&text) };
         let (lines, flush) = start_with(Box::new(sink), 4).unwrap();
-        // The thread holds at most one chunk; ten thousand lines fit neither there nor in the queue.
+        // The thread holds at most one chunk; ten thousand lines fit neither there nor in the
+        // queue.
         for number in 0..10_000 {
             lines.push(format!("{number} {}\n", "x".repeat(100)));
         }
         drop(open);
         drop(flush);
-        let told = || String::from_utf8(text.lock().unwrap().clone()).unwrap();
-        assert!(told().contains("log lines were dropped"), "{}", told());
+        let text = || String::from_utf8(text.lock().unwrap().clone()).unwrap();
+        assert!(text().contains("log lines were dropped"), "{}", text());
     }
 }

@@ -93,9 +93,9 @@ impl Server {
         let (shutdown, tasks) = (CancellationToken::new(), Tasks::new());
         let services = Services::default().with(InventoryServiceServer::new(behaviours.clone()));
         let services = if let Some(gate) = gate { services.behind(gate) } else { services };
-        let (token, inner, told) = (shutdown.clone(), tasks.clone(), process.clone());
+        let (token, inner, received) = (shutdown.clone(), tasks.clone(), process.clone());
         tasks.spawn(async move {
-            runtime::grpc::serve_within(limits, listener, services, token, &inner, &told).await.unwrap();
+            runtime::grpc::serve_within(limits, listener, services, token, &inner, &received).await.unwrap();
         });
         Self { address, shutdown, tasks, process, behaviours }
     }
@@ -143,10 +143,10 @@ async fn the_trace_of_a_call_is_the_one_it_names_or_a_new_one() {
     let mut request = Request::new(availability());
     let parent = "00-5b8aa5a2d2c872e8321cf37308d69df2-051581bf3cb55c13-01";
     request.metadata_mut().insert("traceparent", parent.parse().unwrap());
-    let told = client.check_availability(request).await.unwrap().into_inner().unavailable_seat_ids;
-    assert_eq!(told, ["5b8aa5a2d2c872e8321cf37308d69df2"]);
-    let told = client.check_availability(availability()).await.unwrap().into_inner().unavailable_seat_ids;
-    assert_eq!(told[0].len(), 32);
+    let received = client.check_availability(request).await.unwrap().into_inner().unavailable_seat_ids;
+    assert_eq!(received, ["5b8aa5a2d2c872e8321cf37308d69df2"]);
+    let received = client.check_availability(availability()).await.unwrap().into_inner().unavailable_seat_ids;
+    assert_eq!(received[0].len(), 32);
 }
 
 #[tokio::test]
@@ -194,7 +194,7 @@ async fn a_call_over_the_limit_of_calls_is_refused_at_once_and_later_ones_are_ta
     while client.check_availability(availability()).await.is_err() {}
 }
 
-/// Whoever begins calls and does not go on with them keeps nobody out for longer than that.
+/// A caller that begins calls and abandons them keeps nobody out for longer than that.
 #[tokio::test]
 async fn a_call_ends_in_time_whatever_its_caller_allows() {
     let server = Server::within(Limits { time_max: Duration::from_millis(50), ..Limits::default() }).await;

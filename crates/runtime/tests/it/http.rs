@@ -241,7 +241,7 @@ async fn heads_are_bounded_in_size_and_number() {
     assert_eq!(server.raw(large.as_bytes()).await.status, 431);
     let many = format!("GET /health HTTP/1.1\r\nhost: x\r\n{}\r\n", "a: b\r\n".repeat(150));
     assert_eq!(server.raw(many.as_bytes()).await.status, 431);
-    // Nonsense is answered or closed, and the server goes on.
+    // Nonsense is answered or closed, and the server continues.
     let mut stream = server.connect().await;
     stream.write_all(b"\x16\x03\x01 nonsense\r\n\r\n").await.unwrap();
     let mut text = Vec::new();

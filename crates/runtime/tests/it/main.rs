@@ -1,4 +1,5 @@
-//! The two servers on real sockets: what a caller sees when it asks well, when it asks badly, and when the server drains.
+//! The two servers on real sockets: what a caller sees when it asks well, when it asks
+//! badly, and when the server drains.
 
 #![allow(
     clippy::unwrap_used,

@@ -1,4 +1,5 @@
-//! Signals, to a process of its own: the test runs itself again as a child that waits for them.
+//! Signals, to a process of its own: the test runs itself again as a child that waits for
+//! them.
 
 use std::process::Stdio;
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, BufReader};
