@@ -19,7 +19,7 @@ use core::fmt::{Debug, Display};
 use core::ops::RangeInclusive;
 use core::str::FromStr;
 use core::time::Duration;
-use secrecy::SecretString;
+use secrecy::{ExposeSecret, SecretString};
 use std::collections::BTreeMap;
 
 /// The environment of one process, and the problems found while reading it.
@@ -148,6 +148,35 @@ impl Env {
             Some(text) => return Some(text.into()),
         }
         None
+    }
+
+    /// Secrets separated by commas, so that a new one can stand in front of the current one; each
+    /// needs `bytes_min` bytes. Empty if the variable is not set, and after a problem.
+    pub fn secrets(&mut self, name: &str, doc: &str, bytes_min: usize) -> Vec<SecretString> {
+        self.describe(name, doc, None, false);
+        let whole = self.text(name);
+        whole.and_then(|whole| self.split_secrets(name, &whole, bytes_min)).unwrap_or_default()
+    }
+
+    /// [`Env::secrets`] of a variable that must be set.
+    pub fn secrets_required(
+        &mut self,
+        name: &str,
+        what: &str,
+        bytes_min: usize,
+    ) -> Option<Vec<SecretString>> {
+        let whole = self.secret_required(name, what, bytes_min)?;
+        self.split_secrets(name, whole.expose_secret(), bytes_min)
+    }
+
+    fn split_secrets(&mut self, name: &str, whole: &str, bytes_min: usize) -> Option<Vec<SecretString>> {
+        let secrets: Vec<_> = whole.split(',').map(str::trim).collect();
+        if secrets.iter().any(|secret| secret.len() < bytes_min) {
+            let text = format!("has a secret that is too short; each needs at least {bytes_min} bytes");
+            self.problem(name, &text);
+            return None;
+        }
+        Some(secrets.into_iter().map(SecretString::from).collect())
     }
 
     /// A length of time such as `30s`, `500ms`, `2m` or `1h`, or the default when it is not

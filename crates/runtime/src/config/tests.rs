@@ -96,3 +96,19 @@ fn every_variable_that_is_read_is_described() {
         ]
     );
 }
+
+#[test]
+fn secrets_are_separated_by_commas() {
+    let read = |value: &str| {
+        let mut env = Env::from_pairs([("SECRETS", value)]);
+        let secrets = env.secrets("SECRETS", "", 4);
+        let texts: Vec<_> = secrets.iter().map(|secret| secret.expose_secret().to_owned()).collect();
+        (texts, env.finish().is_ok())
+    };
+    assert_eq!(read("new-1, old-1"), (vec!["new-1".to_owned(), "old-1".to_owned()], true));
+    assert_eq!(read(""), (Vec::new(), true), "not set");
+    assert_eq!(read("new-1,old"), (Vec::new(), false), "one is too short");
+    let mut env = Env::from_pairs([("OTHER", "")]);
+    assert!(env.secrets_required("SECRETS", "a secret", 4).is_none());
+    assert!(env.finish().is_err());
+}
