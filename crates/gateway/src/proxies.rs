@@ -2,39 +2,23 @@
 
 use core::fmt;
 use core::str::FromStr;
+use ipnet::IpNet;
 use std::net::{IpAddr, Ipv6Addr};
 
 /// A network, `10.0.0.0/8`, or one address.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Network {
-    address: IpAddr,
-    bits: u8,
-}
+pub struct Network(IpNet);
 
 /// The networks whose `X-Forwarded-For` is trusted.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Proxies(pub Vec<Network>);
 
 impl Network {
-    /// Whether it contains the address.
+    /// Whether it contains the address. An IPv4 address seen through an IPv6 socket counts as the
+    /// IPv4 address.
     pub fn contains(&self, address: IpAddr) -> bool {
-        match (self.address, plain(address)) {
-            (IpAddr::V4(net), IpAddr::V4(one)) => {
-                same(net.to_bits().into(), one.to_bits().into(), self.bits, 32)
-            }
-            (IpAddr::V6(net), IpAddr::V6(one)) => same(net.to_bits(), one.to_bits(), self.bits, 128),
-            _ => false,
-        }
+        self.0.contains(&address.to_canonical())
     }
-}
-
-const fn same(a: u128, b: u128, bits: u8, of: u8) -> bool {
-    bits == 0 || (a ^ b) >> (of - bits) == 0
-}
-
-/// An IPv4 address seen through an IPv6 socket counts as the IPv4 address.
-fn plain(address: IpAddr) -> IpAddr {
-    address.to_canonical()
 }
 
 /// The text is not a network.
@@ -57,9 +41,10 @@ impl FromStr for Network {
         let (address, bits) =
             text.trim().split_once('/').map_or((text.trim(), None), |(a, bits)| (a, Some(bits)));
         let address: IpAddr = address.parse().map_err(|_| invalid())?;
-        let most = if address.is_ipv4() { 32 } else { 128 };
-        let bits = bits.map_or(Ok(most), |bits| bits.parse().map_err(|_| invalid()))?;
-        if bits > most { Err(invalid()) } else { Ok(Self { address, bits }) }
+        let Some(bits) = bits else { return Ok(Self(address.into())) };
+        // Not ipnet's own parser, which refuses a prefix length that was accepted before, `/+8`.
+        let bits = bits.parse().map_err(|_| invalid())?;
+        IpNet::new(address, bits).map(Self).map_err(|_| invalid())
     }
 }
 
@@ -76,13 +61,13 @@ impl Proxies {
     /// The sender of a request: the peer, or behind a trusted peer the last address in
     /// `X-Forwarded-For` that is not trusted. Anybody can write what stands before that one.
     pub fn sender<'h>(&self, peer: IpAddr, forwarded: impl DoubleEndedIterator<Item = &'h str>) -> IpAddr {
-        let mut sender = plain(peer);
+        let mut sender = peer.to_canonical();
         for address in forwarded.rev().flat_map(|line| line.rsplit(',')).map(str::trim) {
             if !self.0.iter().any(|network| network.contains(sender)) {
                 break;
             }
             let Some(address) = parse(address) else { break };
-            sender = plain(address);
+            sender = address.to_canonical();
         }
         sender
     }
@@ -133,13 +118,42 @@ mod tests {
     }
 
     #[test]
-    fn a_network_is_checked() {
-        for bad in ["10.0.0.0/33", "host", "", "10.0.0.0/-1", "::/129"] {
-            assert!(bad.parse::<Network>().is_err(), "{bad}");
+    fn the_accepted_and_the_refused_networks_stay() {
+        let refused = [
+            "10.0.0.0/33",
+            "host",
+            "",
+            "10.0.0.0/-1",
+            "::/129",
+            "10.0.0.0/",
+            "/8",
+            "10.0.0/8",
+            "10.0.0.0/8/8",
+            "10.0.0.0/ 8",
+            "10.0.0.0 /8",
+            "010.0.0.0/8",
+            "[::1]/128",
+            "fe80::1%eth0",
+            "10.0.0.0/256",
+        ];
+        for text in refused {
+            assert!(text.parse::<Network>().is_err(), "{text}");
         }
-        assert!("0.0.0.0/0".parse::<Network>().unwrap().contains(ip("8.8.8.8")));
-        assert!("10.0.0.1".parse::<Network>().unwrap().contains(ip("10.0.0.1")));
-        assert!(!"10.0.0.1".parse::<Network>().unwrap().contains(ip("10.0.0.2")));
+        let (inside, outside) = ("10.200.3.4", "11.0.0.1");
+        for text in ["10.0.0.0/8", " 10.0.0.0/8 ", "10.1.2.3/8", "10.0.0.0/08", "10.0.0.0/008", "10.0.0.0/+8"]
+        {
+            let network: Network = text.parse().unwrap();
+            assert!(network.contains(ip(inside)) && !network.contains(ip(outside)), "{text}");
+            assert!(network.contains(ip("::ffff:10.1.1.1")), "{text}");
+            assert!(!network.contains(ip("::a00:1")), "{text}");
+        }
+        let contains =
+            |network: &str, address: &str| network.parse::<Network>().unwrap().contains(ip(address));
+        assert!(contains("0.0.0.0/0", "8.8.8.8") && !contains("0.0.0.0/0", "2001:db8::1"));
+        assert!(contains("::/0", "2001:db8::1") && !contains("::/0", "8.8.8.8"));
+        assert!(contains("10.0.0.1", "10.0.0.1") && !contains("10.0.0.1", "10.0.0.2"));
+        assert!(contains("2001:db8::/32", "2001:db8:1::1") && !contains("2001:db8::/32", "2001:db9::1"));
+        assert!(contains("2001:db8::1", "2001:db8::1") && !contains("2001:db8::1", "2001:db8::2"));
     }
 
     #[test]
