@@ -104,7 +104,7 @@ impl Platform {
         let apart = Apart::start()?;
         let tasks = Tasks::with_apart(apart.handle());
         let shutdown = CancellationToken::new();
-        let jwt_secret = options.settings.gateway.jwt_secret.clone();
+        let jwt_secret = options.settings.gateway.jwt.secret.clone();
         let wired = wiring::wire(&engines, &clock, &tasks, &addresses, &options.settings)?;
         let (inventory, worker) = (wired.inventory.clone(), wired.worker.handle());
         if let Some(engine) = engines.folder() {

@@ -2,9 +2,9 @@
 //! inventory and one body.
 
 use crate::backends::Shows;
-use crate::fresh::Fresh;
-use crate::prepared::Prepared;
+use crate::cached_body::CachedBody;
 use crate::refusal::Refusal;
+use crate::single_flight_cache::SingleFlightCache;
 use contracts::error::Code;
 use contracts::rest::{admin, gateway as body};
 use contracts::time::rfc3339;
@@ -23,23 +23,23 @@ pub(crate) struct Catalogue {
     shows: Arc<dyn Shows>,
     clock: Arc<dyn Clock>,
     limit: Duration,
-    list: Fresh<(), Arc<Prepared>>,
-    one: Fresh<ShowId, Option<Arc<Seen>>>,
-    seats: Fresh<(ShowId, SectionId), Option<Arc<Prepared>>>,
+    list: SingleFlightCache<(), Arc<CachedBody>>,
+    one: SingleFlightCache<ShowId, Option<Arc<CachedShow>>>,
+    seats: SingleFlightCache<(ShowId, SectionId), Option<Arc<CachedBody>>>,
 }
 
 /// A show, and the body that describes it.
-struct Seen {
+struct CachedShow {
     show: admin::Show,
-    body: Arc<Prepared>,
+    body: Arc<CachedBody>,
 }
 
 impl Catalogue {
     pub(crate) fn new(shows: Arc<dyn Shows>, clock: Arc<dyn Clock>, tasks: &Tasks, limit: Duration) -> Self {
         Self {
-            list: Fresh::new(LIST_FRESH_FOR, clock.clone(), tasks.clone()),
-            one: Fresh::new(FRESH_FOR, clock.clone(), tasks.clone()),
-            seats: Fresh::new(FRESH_FOR, clock.clone(), tasks.clone()),
+            list: SingleFlightCache::new(LIST_FRESH_FOR, clock.clone(), tasks.clone()),
+            one: SingleFlightCache::new(FRESH_FOR, clock.clone(), tasks.clone()),
+            seats: SingleFlightCache::new(FRESH_FOR, clock.clone(), tasks.clone()),
             shows,
             clock,
             limit,
@@ -47,21 +47,25 @@ impl Catalogue {
     }
 
     /// Every show.
-    pub(crate) async fn list(&self, trace: &Trace) -> Result<Arc<Prepared>, Refusal> {
+    pub(crate) async fn list(&self, trace: &Trace) -> Result<Arc<CachedBody>, Refusal> {
         let fetch = || {
             let (shows, cx, at) = (self.shows.clone(), self.context(trace), rfc3339(self.clock.now()));
             async move {
                 let shows = shows.shows(&cx).await?;
                 let events = shows.iter().map(event).collect();
-                Ok(Arc::new(Prepared::json(&body::Events { events, as_of: at })))
+                Ok(Arc::new(CachedBody::json(&body::Events { events, as_of: at })))
             }
         };
         let list = self.list.get(&(), fetch).await;
-        list.map_err(|fault| Refusal::failed("shows", &fault, trace))
+        list.map_err(|fault| Refusal::failed("shows", fault))
     }
 
     /// A show, with the seats left in each section.
-    pub(crate) async fn availability(&self, show: &ShowId, trace: &Trace) -> Result<Arc<Prepared>, Refusal> {
+    pub(crate) async fn availability(
+        &self,
+        show: &ShowId,
+        trace: &Trace,
+    ) -> Result<Arc<CachedBody>, Refusal> {
         let found = self.find(show, trace).await?;
         Ok(Arc::clone(&found.body))
     }
@@ -72,7 +76,7 @@ impl Catalogue {
         show: &ShowId,
         section: &SectionId,
         trace: &Trace,
-    ) -> Result<Arc<Prepared>, Refusal> {
+    ) -> Result<Arc<CachedBody>, Refusal> {
         let found = self.find(show, trace).await?;
         let mut sections = found.show.sections.iter();
         let kind = sections.find(|one| one.id == section.as_str()).map(|section| section.kind);
@@ -90,11 +94,11 @@ impl Catalogue {
                 };
                 let (event_id, section) = (show.to_string(), section.to_string());
                 let seats = seats.into_iter().map(seat).collect();
-                Ok(Some(Arc::new(Prepared::json(&body::Seats { event_id, section, seats, as_of: at }))))
+                Ok(Some(Arc::new(CachedBody::json(&body::Seats { event_id, section, seats, as_of: at }))))
             }
         };
         let found = self.seats.get(&(show.clone(), section.clone()), fetch).await;
-        let found = found.map_err(|fault| Refusal::failed("seats", &fault, trace))?;
+        let found = found.map_err(|fault| Refusal::failed("seats", fault))?;
         found.ok_or_else(|| no_such_section(show, section))
     }
 
@@ -108,18 +112,19 @@ impl Catalogue {
         Ok(found.show.waiting_room.clone())
     }
 
-    async fn find(&self, show: &ShowId, trace: &Trace) -> Result<Arc<Seen>, Refusal> {
+    async fn find(&self, show: &ShowId, trace: &Trace) -> Result<Arc<CachedShow>, Refusal> {
         let fetch = || {
             let (shows, cx, at) = (self.shows.clone(), self.context(trace), rfc3339(self.clock.now()));
             let show = show.clone();
             async move {
                 let found = shows.show(&cx, &show).await?;
-                let seen = |show| Seen { body: Arc::new(Prepared::json(&availability(&show, at))), show };
+                let seen =
+                    |show| CachedShow { body: Arc::new(CachedBody::json(&availability(&show, at))), show };
                 Ok(found.map(|show| Arc::new(seen(show))))
             }
         };
         let found = self.one.get(show, fetch).await;
-        let found = found.map_err(|fault| Refusal::failed("show", &fault, trace))?;
+        let found = found.map_err(|fault| Refusal::failed("show", fault))?;
         found.ok_or_else(|| no_such_show(show))
     }
 

@@ -4,28 +4,31 @@ pub(crate) mod admin;
 mod caller;
 pub(crate) mod grpc;
 mod page;
-mod queue;
 pub(crate) mod rest;
 mod sales;
 mod stream;
+mod waiting_room;
 
-pub(crate) use caller::tell_limit;
 pub(crate) use stream::Streams;
 
 use crate::catalogue::Catalogue;
 use crate::limits::{Limiter, Rate};
 use crate::metrics::GatewayMetrics;
 use crate::proxies::Proxies;
-use crate::queue::Queue;
-use crate::sales::Desk;
+use crate::service::sales::SalesService;
+use crate::service::waiting_room::WaitingRoomService;
+use core::ops::Deref;
 use identity::Verifier;
 use std::net::IpAddr;
 use std::sync::Arc;
 
 /// What the handlers of the public edge share.
-pub(crate) struct Shared {
-    pub(crate) queue: Queue,
-    pub(crate) desk: Desk,
+#[derive(Clone)]
+pub(crate) struct Edge(Arc<Inner>);
+
+pub(crate) struct Inner {
+    pub(crate) waiting_room: WaitingRoomService,
+    pub(crate) sales: SalesService,
     pub(crate) catalogue: Arc<Catalogue>,
     pub(crate) verifier: Verifier,
     pub(crate) metrics: GatewayMetrics,
@@ -35,9 +38,19 @@ pub(crate) struct Shared {
     pub(crate) streams: Arc<Streams>,
 }
 
-/// A handle to the shared parts.
-#[derive(Clone)]
-pub(crate) struct Edge(pub(crate) Arc<Shared>);
+impl Edge {
+    pub(crate) fn new(inner: Inner) -> Self {
+        Self(Arc::new(inner))
+    }
+}
+
+impl Deref for Edge {
+    type Target = Inner;
+
+    fn deref(&self) -> &Inner {
+        &self.0
+    }
+}
 
 pub(crate) fn limiter<K: std::hash::Hash + Eq + Clone>(rate: Option<Rate>) -> Option<Limiter<K>> {
     rate.map(Limiter::new)

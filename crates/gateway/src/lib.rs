@@ -8,25 +8,29 @@
 //! Behind the waiting room it knows no rules: shows, reservations and payments belong to their
 //! services, which it calls in the name of the signed-in user ([`Shows`], [`Sales`]). Engines and
 //! peers come from `app`.
+//!
+//! It has two services, `service::waiting_room` and `service::sales`. It stores no rows and sweeps
+//! nothing.
 
 mod backends;
+mod cached_body;
 mod catalogue;
 mod config;
+mod deps;
 mod edge;
-mod fresh;
 mod limits;
 mod metrics;
-mod prepared;
 pub mod proxies;
-mod queue;
 mod refusal;
 mod room;
-mod run;
-mod sales;
+mod serve;
+mod service;
+mod single_flight_cache;
 pub mod token;
 
 pub use backends::{Answer, Sales, Shows};
-pub use config::{Config, ISSUER};
+pub use config::{Config, ISSUER, JwtConfig, LimitsConfig, LineConfig};
+pub use deps::Deps;
 pub use limits::Rate;
 pub use room::{Room, View};
-pub use run::{Deps, Gateway, Listeners, RunError, assemble};
+pub use serve::{Gateway, assemble};

@@ -1,34 +1,37 @@
-//! Why the gateway refuses a request, encoded for both of its edges.
+//! Why the gateway refuses a request, and the reply to each refusal.
 
-use crate::edge::tell_limit;
 use crate::limits::Verdict;
-use axum::response::{IntoResponse, Response};
 use contracts::error::{Code, WireError};
 use core::time::Duration;
 use domain::time::Timestamp;
-use http::{HeaderValue, StatusCode, header};
+use http::{HeaderName, HeaderValue, StatusCode, header};
 use ports::{Fault, FaultClass, Trace};
-use runtime::http::ErrorReply;
+use runtime::refusal::Reply;
+use std::sync::Arc;
 
 /// It is not this person's turn: the one code of the gateway that is not in the common table
 /// (docs/contracts.md#errors).
-pub(crate) const NOT_READY: &str = "NOT_READY";
+const NOT_READY: &str = "NOT_READY";
 
-/// A refusal. Boxed, because nearly every result here has this error type and few are errors.
-#[derive(Debug, Clone)]
-pub(crate) struct Refusal(Box<Parts>);
+const LIMIT: HeaderName = HeaderName::from_static("x-ratelimit-limit");
+const REMAINING: HeaderName = HeaderName::from_static("x-ratelimit-remaining");
+const RESET: HeaderName = HeaderName::from_static("x-ratelimit-reset");
 
+/// A refusal.
 #[derive(Debug, Clone)]
-struct Parts {
-    error: WireError,
-    /// Where it differs from the code's own status.
-    status: Option<StatusCode>,
-    /// How long to wait before the next try.
-    retry_after: Option<Duration>,
-    /// It is not this person's turn.
-    not_ready: bool,
-    /// The limit that was reached, and when the next request is allowed.
-    limit: Option<(Verdict, Timestamp)>,
+pub(crate) enum Refusal {
+    /// An error of the common table, with the wait before the next try if there is one.
+    Error { error: Box<WireError>, retry_after: Option<Duration> },
+    /// The state of a reservation or a payment does not allow the request: 409 over REST.
+    Conflict(Box<WireError>),
+    /// It is not this person's turn; how long until the next try.
+    NotReady(Duration),
+    /// The ticket gives no pass any more; `reason` says why.
+    Gone { reason: &'static str, message: &'static str },
+    /// A limit of requests was reached; the next request is allowed at `next_at`.
+    TooMany { verdict: Verdict, next_at: Timestamp },
+    /// A call behind the gateway failed: the log gets the fault, the caller only when to try again.
+    Failed { operation: &'static str, fault: Arc<Fault> },
 }
 
 impl Refusal {
@@ -36,109 +39,122 @@ impl Refusal {
         WireError::new(code, message).into()
     }
 
-    pub(crate) fn not_ready(after: Duration) -> Self {
-        let error = WireError::new(Code::FailedPrecondition, "it is not your turn yet");
-        let mut this =
-            Self::from(error.detail("waiting_token", NOT_READY, "")).with_status(StatusCode::FORBIDDEN);
-        this.0.not_ready = true;
-        this.after(after)
-    }
-
-    /// The ticket gives no pass any more; `reason` says why.
-    pub(crate) fn gone(reason: &str, message: &str) -> Self {
-        let error = WireError::new(Code::FailedPrecondition, message).detail("waiting_token", reason, "");
-        Self::from(error).with_status(StatusCode::GONE)
-    }
-
-    /// A call behind the gateway failed: the log gets the fault, the caller only when to try again.
-    pub(crate) fn failed(what: &'static str, fault: &Fault, trace: &Trace) -> Self {
-        let trace_id = trace.trace_id.as_deref();
-        tracing::warn!(operation = what, trace_id, error = fault.chain(), "call behind the gateway failed");
-        match fault.class {
-            FaultClass::Permanent => Self::new(Code::Internal, "internal error"),
-            _ => Self::unavailable("not available now; try again"),
-        }
+    pub(crate) fn conflict(message: impl Into<String>) -> Self {
+        Self::Conflict(Box::new(WireError::new(Code::FailedPrecondition, message)))
     }
 
     pub(crate) fn unavailable(message: &str) -> Self {
         Self::new(Code::Unavailable, message).after(Duration::from_secs(1))
     }
 
-    /// A limit was reached; the next request is allowed at `next_at`.
-    pub(crate) fn too_many(verdict: Verdict, next_at: Timestamp) -> Self {
-        let mut this = Self::new(Code::RateLimited, "too many requests").after(verdict.wait);
-        this.0.limit = Some((verdict, next_at));
-        this
+    pub(crate) fn failed(operation: &'static str, fault: impl Into<Arc<Fault>>) -> Self {
+        Self::Failed { operation, fault: fault.into() }
     }
 
-    #[must_use]
-    pub(crate) fn with_status(mut self, status: StatusCode) -> Self {
-        self.0.status = Some(status);
-        self
+    /// A refusal of a service behind the gateway. Over REST a failed precondition is 409 Conflict.
+    pub(crate) fn from_backend(error: WireError) -> Self {
+        match error.code {
+            Code::FailedPrecondition => Self::Conflict(Box::new(error)),
+            Code::ConcurrentModification
+            | Code::Unavailable
+            | Code::UpstreamTimeout
+            | Code::UpstreamError => Self::from(error).after(Duration::from_secs(1)),
+            _ => error.into(),
+        }
     }
 
+    /// The same with the wait before the next try; only an error of the common table takes one.
     #[must_use]
     pub(crate) fn after(mut self, wait: Duration) -> Self {
-        self.0.retry_after = Some(wait);
+        if let Self::Error { retry_after, .. } = &mut self {
+            *retry_after = Some(wait);
+        }
         self
     }
 
     pub(crate) fn code(&self) -> Code {
-        self.0.error.code
-    }
-
-    /// Whether it only says that it is not this person's turn.
-    pub(crate) fn is_not_ready(&self) -> bool {
-        self.0.not_ready
-    }
-
-    pub(crate) fn is_gone(&self) -> bool {
-        self.0.status == Some(StatusCode::GONE)
-    }
-
-    /// As a gRPC error, with the wait in its details.
-    pub(crate) fn into_error(self, trace: &Trace) -> WireError {
-        let Parts { error, retry_after, .. } = *self.0;
-        let error = match retry_after {
-            Some(wait) => error.detail("retry_after_ms", "RETRY", wait.as_millis().to_string()),
-            None => error,
-        };
-        error.traced(trace.trace_id.clone())
-    }
-
-    /// As an HTTP response.
-    pub(crate) fn reply(self, trace: &Trace) -> Response {
-        let Parts { error, status, retry_after, not_ready, limit } = *self.0;
-        let status = status.unwrap_or_else(|| error.code.http_status());
-        let error = error.traced(trace.trace_id.clone());
-        let mut response = if not_ready {
-            let mut body = error.to_json();
-            NOT_READY.clone_into(&mut body.error.code);
-            (status, axum::Json(body)).into_response()
-        } else {
-            ErrorReply::from(error).with_status(status).into_response()
-        };
-        let headers = response.headers_mut();
-        if status == StatusCode::UNAUTHORIZED {
-            headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+        match self {
+            Self::Error { error, .. } | Self::Conflict(error) => error.code,
+            Self::NotReady(_) | Self::Gone { .. } => Code::FailedPrecondition,
+            Self::TooMany { .. } => Code::RateLimited,
+            Self::Failed { fault, .. } if fault.class == FaultClass::Permanent => Code::Internal,
+            Self::Failed { .. } => Code::Unavailable,
         }
-        if let Some(wait) = retry_after {
-            headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds(wait)));
+    }
+
+    fn error(&self) -> WireError {
+        let code = self.code();
+        match self {
+            Self::Error { error, .. } | Self::Conflict(error) => (**error).clone(),
+            Self::NotReady(_) => {
+                WireError::new(code, "it is not your turn yet").detail("waiting_token", NOT_READY, "")
+            }
+            Self::Gone { reason, message } => {
+                WireError::new(code, *message).detail("waiting_token", *reason, "")
+            }
+            Self::TooMany { .. } => WireError::new(code, "too many requests"),
+            Self::Failed { .. } if code == Code::Internal => WireError::new(code, "internal error"),
+            Self::Failed { .. } => WireError::new(code, "not available now; try again"),
         }
-        if let Some((verdict, next_at)) = limit {
-            tell_limit(verdict, next_at, headers);
+    }
+
+    fn retry_after(&self) -> Option<Duration> {
+        match self {
+            Self::Error { retry_after, .. } => *retry_after,
+            Self::NotReady(wait) => Some(*wait),
+            Self::TooMany { verdict, .. } => Some(verdict.wait),
+            Self::Failed { .. } => (self.code() == Code::Unavailable).then_some(Duration::from_secs(1)),
+            Self::Conflict(_) | Self::Gone { .. } => None,
         }
-        response
     }
 }
 
-/// Whole seconds, at least one, for `Retry-After`.
-fn seconds(wait: Duration) -> u64 {
-    wait.as_millis().div_ceil(1_000).max(1) as u64
+impl runtime::refusal::Refusal for Refusal {
+    fn reply(&self) -> Reply {
+        let error = self.error();
+        let mut reply = match error.code {
+            Code::InvalidArgument
+            | Code::Unauthenticated
+            | Code::RateLimited
+            | Code::Unavailable
+            | Code::Timeout
+            | Code::Internal => Reply::status(error),
+            _ => Reply::in_band(error),
+        };
+        if let Some(wait) = self.retry_after() {
+            reply = reply.with_retry_after(wait);
+        }
+        match self {
+            Self::Conflict(_) => reply.with_status(StatusCode::CONFLICT),
+            Self::NotReady(_) => reply.with_status(StatusCode::FORBIDDEN).with_code_text(NOT_READY),
+            Self::Gone { .. } => reply.with_status(StatusCode::GONE),
+            Self::TooMany { verdict, next_at } => with_limit(reply, *verdict, *next_at),
+            Self::Error { error, .. } if error.code == Code::Unauthenticated => {
+                reply.with_header(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"))
+            }
+            Self::Error { .. } | Self::Failed { .. } => reply,
+        }
+    }
+
+    fn log(&self, _: &'static str, trace: &Trace) {
+        if let Self::Failed { operation, fault } = self {
+            let (trace_id, error) = (trace.trace_id.as_deref(), fault.chain());
+            tracing::warn!(operation, trace_id, error, "call behind the gateway failed");
+        }
+    }
+}
+
+/// The reset is when the next request is allowed, in whole seconds since 1970, as in earlier
+/// gateways.
+fn with_limit(reply: Reply, verdict: Verdict, next_at: Timestamp) -> Reply {
+    reply
+        .with_header(LIMIT, verdict.limit.into())
+        .with_header(REMAINING, verdict.remaining.into())
+        .with_header(RESET, next_at.as_millis().div_ceil(1_000).into())
 }
 
 impl From<WireError> for Refusal {
     fn from(error: WireError) -> Self {
-        Self(Box::new(Parts { error, status: None, retry_after: None, not_ready: false, limit: None }))
+        Self::Error { error: Box::new(error), retry_after: None }
     }
 }

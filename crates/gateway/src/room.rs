@@ -50,41 +50,55 @@ const CLOCK_WITHIN: Duration = Duration::from_millis(100);
 
 /// The store of the lines, with the limit and the metrics of its calls.
 #[derive(Clone)]
-pub(crate) struct Keep {
-    pub(crate) store: Arc<dyn WaitingRoomStore>,
+pub(crate) struct LineStore {
+    pub(crate) port: Arc<dyn WaitingRoomStore>,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) metrics: StoreMetrics,
-    pub(crate) lines: LineMetrics,
+    pub(crate) line_metrics: LineMetrics,
     /// Time limit of one call to the store.
     pub(crate) limit: Duration,
 }
 
-impl Keep {
+impl LineStore {
     /// Makes one call to the store, with the time limit, and counts it.
-    pub(crate) async fn call<T, R>(
+    async fn call<T, E: CallError>(
         &self,
         operation: &'static str,
-        call: impl Future<Output = Result<T, PortError<R>>>,
-    ) -> Result<T, PortError<R>> {
+        call: impl Future<Output = Result<T, E>>,
+    ) -> Result<T, E> {
         let start = self.clock.elapsed();
         let limit = if planted(Plant::StoreAwaited) { Duration::MAX / 4 } else { self.limit };
         let answer = timeout(&*self.clock, limit, call).await.unwrap_or_else(|_| {
             let limit = self.limit;
             Err(Fault::unavailable(format!("waiting room {operation}: no answer within {limit:?}")).into())
         });
-        self.metrics.called(
-            operation,
-            !matches!(answer, Err(PortError::Failed(_))),
-            self.clock.elapsed() - start,
-        );
+        let is_answered = !answer.as_ref().is_err_and(E::is_fault);
+        self.metrics.called(operation, is_answered, self.clock.elapsed() - start);
         answer
+    }
+}
+
+/// The error of a call to the store: a fault, or a refusal of the line.
+trait CallError: From<Fault> {
+    fn is_fault(&self) -> bool;
+}
+
+impl CallError for Fault {
+    fn is_fault(&self) -> bool {
+        true
+    }
+}
+
+impl<R> CallError for PortError<R> {
+    fn is_fault(&self) -> bool {
+        matches!(self, Self::Failed(_))
     }
 }
 
 /// A line.
 pub struct Room {
     show: ShowId,
-    keep: Keep,
+    store: LineStore,
     beats: Beats,
     view: watch::Sender<Arc<View>>,
     /// How many milliseconds the store's clock is ahead of this process's running time. Running
@@ -98,32 +112,32 @@ impl Room {
     pub(crate) async fn open(
         show: ShowId,
         wanted: Option<Rules>,
-        keep: Keep,
+        store: LineStore,
         tasks: &Tasks,
         shutdown: &CancellationToken,
     ) -> Result<Arc<Self>, Fault> {
         let rules = match wanted {
             Some(rules) => rules,
             None => {
-                let found = plain(keep.call("find", port(keep.store.find(&show))).await)?;
+                let found = store.call("find", store.port.find(&show)).await?;
                 found.ok_or_else(|| Fault::unavailable(format!("there is no line of show {show} yet")))?
             }
         };
-        plain(keep.call("open", port(keep.store.open(&show, rules))).await)?;
-        let notice = plain(keep.call("notice", port(keep.store.notice(&show))).await)?;
+        store.call("open", store.port.open(&show, rules)).await?;
+        let notice = store.call("notice", store.port.notice(&show)).await?;
         let mut viewer = Viewer::default();
         let view = loop {
-            let ticked = plain(keep.call("tick", port(keep.store.tick(&show, viewer.since()))).await)?;
-            viewer.take(ticked.snapshot, keep.clock.elapsed());
-            if let Some(view) = viewer.view(keep.clock.elapsed(), notice.as_deref().map(Into::into)) {
+            let ticked = store.call("tick", store.port.tick(&show, viewer.since())).await?;
+            viewer.take(ticked.snapshot, store.clock.elapsed());
+            if let Some(view) = viewer.view(store.clock.elapsed(), notice.as_deref().map(Into::into)) {
                 break view;
             }
             // The snapshot has more parts, or the store lost the line meanwhile.
-            keep.clock.sleep(TICK_EVERY_MIN).await;
+            store.clock.sleep(TICK_EVERY_MIN).await;
         };
-        let ahead_ms = AtomicI64::new(ahead(view.snapshot.at, keep.clock.elapsed()));
+        let ahead_ms = AtomicI64::new(ahead(view.snapshot.at, store.clock.elapsed()));
         let view = watch::Sender::new(Arc::new(view));
-        let room = Arc::new(Self { show, keep, beats: Beats::default(), view, ahead_ms });
+        let room = Arc::new(Self { show, store, beats: Beats::default(), view, ahead_ms });
         let mut viewer = Some(viewer);
         room.supervise("tick", tasks, shutdown, move |room| {
             let viewer = viewer.take().unwrap_or_else(|| Viewer::from_view(&room.view()));
@@ -150,7 +164,7 @@ impl Room {
             } {
                 let (show_id, panicked) = (&room.show, ended.is_err());
                 tracing::error!(%show_id, task, panicked, "line task ended; restarting it");
-                room.keep.clock.sleep(REST).await;
+                room.store.clock.sleep(REST).await;
             }
         });
     }
@@ -173,14 +187,14 @@ impl Room {
     /// Now, by the store's clock, which times turns and passes.
     pub(crate) fn store_now(&self) -> Timestamp {
         let ahead = self.ahead_ms.load(Ordering::Relaxed);
-        let elapsed = self.keep.clock.elapsed().as_millis() as u64;
+        let elapsed = self.store.clock.elapsed().as_millis() as u64;
         Timestamp::from_millis(elapsed.saturating_add_signed(ahead))
     }
 
     /// Takes the next number, or finds the place that the person already has.
     pub(crate) async fn join(&self, key: &str) -> Result<Ticket, PortError<Refusal>> {
-        let ticket = self.keep.call("join", self.keep.store.join(&self.show, key)).await?;
-        self.beats.joined(&ticket, self.keep.clock.elapsed());
+        let ticket = self.store.call("join", self.store.port.join(&self.show, key)).await?;
+        self.beats.joined(&ticket, self.store.clock.elapsed());
         Ok(ticket)
     }
 
@@ -189,10 +203,10 @@ impl Room {
     /// does not answer, the answer is the last known standing.
     pub(crate) async fn standing(&self, ticket: &Ticket) -> Standing {
         let asks = self.had_turn(ticket) && !planted(Plant::CountsBelieved);
-        match self.beats.record(ticket, asks, self.keep.clock.elapsed()) {
+        match self.beats.record(ticket, asks, self.store.clock.elapsed()) {
             Heard::InLine => Standing::Waiting,
             Heard::Ended(standing) => standing,
-            Heard::Asked(answer) => match timeout(&*self.keep.clock, ANSWER_WITHIN, answer).await {
+            Heard::Asked(answer) => match timeout(&*self.store.clock, ANSWER_WITHIN, answer).await {
                 Ok(Ok(standing)) => standing,
                 Ok(Err(_)) | Err(_) => self.known(ticket).unwrap_or(Standing::Waiting),
             },
@@ -222,36 +236,36 @@ impl Room {
         {
             return Ok((Dated { at: self.store_now(), answer: standing }, false));
         }
-        let entered = plain(self.keep.call("enter", port(self.keep.store.enter(&self.show, ticket))).await)?;
-        self.beats.record_standing(ticket, entered.answer, self.keep.clock.elapsed());
+        let entered = self.store.call("enter", self.store.port.enter(&self.show, ticket)).await?;
+        self.beats.record_standing(ticket, entered.answer, self.store.clock.elapsed());
         Ok((entered, true))
     }
 
     /// Leaves the line for good.
     pub(crate) async fn leave(&self, ticket: &Ticket) -> Result<Standing, Fault> {
-        let left = plain(self.keep.call("leave", port(self.keep.store.leave(&self.show, ticket))).await)?;
-        self.beats.record_standing(ticket, left, self.keep.clock.elapsed());
+        let left = self.store.call("leave", self.store.port.leave(&self.show, ticket)).await?;
+        self.beats.record_standing(ticket, left, self.store.clock.elapsed());
         Ok(left)
     }
 
     /// Changes the rules and returns the new ones.
     pub(crate) async fn rule(&self, change: RuleChange) -> Result<Rules, Fault> {
-        plain(self.keep.call("rule", port(self.keep.store.rule(&self.show, change))).await)
+        self.store.call("rule", self.store.port.rule(&self.show, change)).await
     }
 
     /// Sets the message to the people who wait, or removes it.
     pub(crate) async fn announce(&self, notice: Option<&str>) -> Result<(), Fault> {
-        plain(self.keep.call("announce", port(self.keep.store.announce(&self.show, notice))).await)
+        self.store.call("announce", self.store.port.announce(&self.show, notice)).await
     }
 
     /// Advances time in the line and fetches the snapshot, for ever.
     async fn tick(&self, mut viewer: Viewer) {
-        let Keep { store, clock, .. } = &self.keep;
+        let LineStore { port, clock, .. } = &self.store;
         let mut failed = false;
         let (mut notice, mut notice_at) = (self.view().notice.clone(), clock.elapsed());
         loop {
             let asked_at = clock.elapsed();
-            let ticked = plain(self.keep.call("tick", port(store.tick(&self.show, viewer.since()))).await);
+            let ticked = self.store.call("tick", port.tick(&self.show, viewer.since())).await;
             let now = clock.elapsed();
             self.beats.forget(now);
             let rest = match ticked {
@@ -265,7 +279,7 @@ impl Room {
                     if now.saturating_sub(notice_at) >= NOTICE_EVERY {
                         notice_at = now;
                         // Without an answer the old message stays.
-                        let asked = plain(self.keep.call("notice", port(store.notice(&self.show))).await);
+                        let asked = self.store.call("notice", port.notice(&self.show)).await;
                         notice = asked.map_or(notice, |new| new.map(Into::into));
                     }
                     self.take(&mut viewer, ticked, notice.clone())
@@ -288,10 +302,10 @@ impl Room {
 
     /// Takes in a snapshot and returns the time until the next.
     fn take(&self, viewer: &mut Viewer, ticked: Ticked, notice: Option<Arc<str>>) -> Duration {
-        let now = self.keep.clock.elapsed();
+        let now = self.store.clock.elapsed();
         let more = ticked.is_busy || ticked.snapshot.more;
         let Snapshot { at, rules, totals, last, .. } = ticked.snapshot;
-        self.keep.lines.record(&self.show, at, totals);
+        self.store.line_metrics.record(&self.show, at, totals);
         if viewer.take(ticked.snapshot, now) {
             tracing::warn!(show_id = %self.show, "waiting-room store lost data; sending it the waiting people again");
             if !planted(Plant::BeatsForgotten) {
@@ -312,7 +326,7 @@ impl Room {
 
     /// Sends signs of life, for ever.
     async fn beat(&self) {
-        let Keep { store, clock, .. } = &self.keep;
+        let LineStore { port, clock, .. } = &self.store;
         loop {
             let mut haste = self.beats.work().await;
             if haste == Haste::None {
@@ -329,7 +343,7 @@ impl Room {
             if tickets.is_empty() {
                 continue;
             }
-            match plain(self.keep.call("beat", port(store.beat(&self.show, &tickets))).await) {
+            match self.store.call("beat", port.beat(&self.show, &tickets)).await {
                 Ok(standings) => self.beats.answered(&tickets, &standings.answer),
                 Err(fault) => {
                     // A permanent fault is not retried; all others are logged by the other task.
@@ -356,18 +370,4 @@ fn ahead(theirs: Timestamp, elapsed: Duration) -> i64 {
 fn tick_every(rules: Rules) -> Duration {
     let fills = Duration::from_secs_f64(f64::from(rules.burst) / f64::from(rules.rate.max(1)));
     (fills / 2).clamp(TICK_EVERY_MIN, TICK_EVERY)
-}
-
-/// The refusal of a call that cannot be refused.
-enum Never {}
-
-async fn port<T>(call: impl Future<Output = Result<T, Fault>>) -> Result<T, PortError<Never>> {
-    call.await.map_err(PortError::Failed)
-}
-
-fn plain<T>(answer: Result<T, PortError<Never>>) -> Result<T, Fault> {
-    answer.map_err(|error| match error {
-        PortError::Failed(fault) => fault,
-        PortError::Rejected(never) => match never {},
-    })
 }

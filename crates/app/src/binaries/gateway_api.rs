@@ -49,7 +49,7 @@ impl Service for GatewayApi {
             "where the identity provider's keys are, for tokens with RS256 or ES256",
         );
         let config = gateway::Config::from_env(env, keys.is_some());
-        let limit = config.as_ref().map_or(Duration::from_millis(500), |config| config.store_timeout);
+        let limit = config.as_ref().map_or(Duration::from_millis(500), |config| config.line.store_timeout);
         let lines = lines(env, limit);
         let peer = |env: &mut Env, name: &str, default: &str, doc: &str| {
             env.or(name, doc, default.parse::<Endpoint>().expect("a literal that the tests parse"))
@@ -133,7 +133,7 @@ impl Service for GatewayApi {
         );
         let gateway = gateway::assemble(config, deps)
             .map_err(|error| Failure::configuration(format!("JWT_SECRET {error}")))?;
-        let listeners = gateway::Listeners { http, grpc, admin: Some(admin) };
+        let listeners = runtime::Listeners { http, grpc, admin: Some(admin) };
         gateway.run(listeners, stop).await.map_err(|error| Failure::service("go on", error))
     }
 }

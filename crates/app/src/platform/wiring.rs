@@ -152,7 +152,7 @@ impl Wired {
 
         let (gateway_stop, gateway_sockets) = (
             worker_stop.child_token(),
-            gateway::Listeners { http: sockets.gateway.http, grpc: sockets.gateway.grpc, admin: None },
+            runtime::Listeners { http: sockets.gateway.http, grpc: sockets.gateway.grpc, admin: None },
         );
         let gateway = async {
             let ended = self.gateway.run(gateway_sockets, gateway_stop).await;

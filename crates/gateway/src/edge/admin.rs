@@ -11,9 +11,9 @@
 //! | POST /admin/queues/{id}/drain, …/open | the new rules: nobody new can join, or people can again |
 //! | PUT /admin/queues/{id}/message `{text}`, DELETE | sets or removes the message to those who wait |
 
-use crate::queue::Queue;
 use crate::refusal::Refusal;
 use crate::room::Room;
+use crate::service::waiting_room::WaitingRoomService;
 use axum::Router;
 use axum::extract::{Path, State};
 use axum::response::{IntoResponse, Response};
@@ -24,16 +24,13 @@ use contracts::vocabulary::required;
 use domain::id::ShowId;
 use domain::waiting_room::{BURST_MAX, CAPACITY_MAX, RATE_MAX, RuleChange, Rules};
 use http::{HeaderMap, StatusCode};
+use ports::Trace;
 use ports::waiting_room::NOTICE_BYTES_MAX;
-use ports::{Tasks, Trace};
-use runtime::Process;
-use runtime::http::{Json, instrument, internal_token, trace_of};
+use runtime::http::{Json, internal_token, trace_of};
+use runtime::refusal::{Reply, refused};
 use secrecy::SecretString;
 use serde::{Deserialize, Deserializer, Serialize};
-use std::io;
 use std::sync::Arc;
-use tokio::net::TcpListener;
-use tokio_util::sync::CancellationToken;
 
 #[derive(Serialize)]
 struct Figures {
@@ -89,21 +86,8 @@ struct Message {
     text: String,
 }
 
-pub(crate) async fn serve(
-    listener: Option<TcpListener>,
-    queue: Queue,
-    token: Option<SecretString>,
-    process: &Process,
-    shutdown: CancellationToken,
-    tasks: &Tasks,
-) -> Result<(), io::Error> {
-    let Some(listener) = listener else { return Ok(()) };
-    let router = instrument(routes(queue, token), &process.metrics);
-    runtime::http::serve(listener, router, shutdown, tasks).await
-}
-
 /// The routes of the administration, for a process that serves more on the same address.
-pub(crate) fn routes(queue: Queue, token: Option<SecretString>) -> Router {
+pub(crate) fn routes(service: WaitingRoomService, token: Option<SecretString>) -> Router {
     Router::new()
         .route("/admin/queues", get(all))
         .route("/admin/queues/{id}", get(one).patch(change))
@@ -113,33 +97,35 @@ pub(crate) fn routes(queue: Queue, token: Option<SecretString>) -> Router {
         .route("/admin/queues/{id}/open", post(open))
         .route("/admin/queues/{id}/message", put(say).delete(say_nothing))
         .route_layer(internal_token(token))
-        .with_state(queue)
+        .with_state(service)
 }
 
-async fn all(State(queue): State<Queue>) -> Response {
-    let figures: Vec<_> = queue.rooms().iter().map(|(show, room)| figures(show, room)).collect();
+async fn all(State(service): State<WaitingRoomService>) -> Response {
+    let figures: Vec<_> = service.rooms().iter().map(|(show, room)| figures(show, room)).collect();
     Json(serde_json::json!({ "queues": figures })).into_response()
 }
 
-async fn one(State(queue): State<Queue>, Path(id): Path<String>, headers: HeaderMap) -> Response {
+async fn one(
+    State(service): State<WaitingRoomService>,
+    Path(id): Path<String>,
+    headers: HeaderMap,
+) -> Result<Response, Reply> {
     let trace = trace_of(&headers);
     let found = async {
         let show = show(&id)?;
-        let room = queue.room(&show, &trace).await?;
+        let room = service.room(&show, &trace).await?;
         Ok::<_, Refusal>(figures(&show, &room))
     };
-    match found.await {
-        Ok(figures) => Json(figures).into_response(),
-        Err(no) => no.reply(&trace),
-    }
+    let figures = found.await.map_err(refused("figures", &trace))?;
+    Ok(Json(figures).into_response())
 }
 
 async fn change(
-    State(queue): State<Queue>,
+    State(service): State<WaitingRoomService>,
     Path(id): Path<String>,
     headers: HeaderMap,
     Json(change): Json<Change>,
-) -> Response {
+) -> Result<Response, Reply> {
     let trace = trace_of(&headers);
     let within = |name: &str, value: Option<u64>, least: u64, most: u64| match value {
         Some(value) if !(least..=most).contains(&value) => {
@@ -151,66 +137,92 @@ async fn change(
     let checked = within("rate_per_sec", change.rate_per_sec.map(Into::into), 1, RATE_MAX.into())
         .and_then(|()| within("burst", change.burst.map(Into::into), 1, BURST_MAX.into()))
         .and_then(|()| within("capacity", capacity, 0, CAPACITY_MAX));
-    if let Err(error) = checked {
-        return Refusal::from(error).reply(&trace);
-    }
+    checked.map_err(Refusal::from).map_err(refused("rule", &trace))?;
     let Change { rate_per_sec, burst, paused, closed, .. } = change;
-    rule(&queue, &id, RuleChange { rate: rate_per_sec, burst, paused, closed, capacity }, &trace).await
+    rule(&service, &id, RuleChange { rate: rate_per_sec, burst, paused, closed, capacity }, &trace).await
 }
 
-async fn pause(State(queue): State<Queue>, Path(id): Path<String>, headers: HeaderMap) -> Response {
-    rule(&queue, &id, RuleChange { paused: Some(true), ..RuleChange::default() }, &trace_of(&headers)).await
+async fn pause(
+    State(service): State<WaitingRoomService>,
+    Path(id): Path<String>,
+    headers: HeaderMap,
+) -> Result<Response, Reply> {
+    rule(&service, &id, RuleChange { paused: Some(true), ..RuleChange::default() }, &trace_of(&headers)).await
 }
 
-async fn resume(State(queue): State<Queue>, Path(id): Path<String>, headers: HeaderMap) -> Response {
-    rule(&queue, &id, RuleChange { paused: Some(false), ..RuleChange::default() }, &trace_of(&headers)).await
+async fn resume(
+    State(service): State<WaitingRoomService>,
+    Path(id): Path<String>,
+    headers: HeaderMap,
+) -> Result<Response, Reply> {
+    rule(&service, &id, RuleChange { paused: Some(false), ..RuleChange::default() }, &trace_of(&headers))
+        .await
 }
 
-async fn drain(State(queue): State<Queue>, Path(id): Path<String>, headers: HeaderMap) -> Response {
-    rule(&queue, &id, RuleChange { closed: Some(true), ..RuleChange::default() }, &trace_of(&headers)).await
+async fn drain(
+    State(service): State<WaitingRoomService>,
+    Path(id): Path<String>,
+    headers: HeaderMap,
+) -> Result<Response, Reply> {
+    rule(&service, &id, RuleChange { closed: Some(true), ..RuleChange::default() }, &trace_of(&headers)).await
 }
 
-async fn open(State(queue): State<Queue>, Path(id): Path<String>, headers: HeaderMap) -> Response {
-    rule(&queue, &id, RuleChange { closed: Some(false), ..RuleChange::default() }, &trace_of(&headers)).await
+async fn open(
+    State(service): State<WaitingRoomService>,
+    Path(id): Path<String>,
+    headers: HeaderMap,
+) -> Result<Response, Reply> {
+    rule(&service, &id, RuleChange { closed: Some(false), ..RuleChange::default() }, &trace_of(&headers))
+        .await
 }
 
 async fn say(
-    State(queue): State<Queue>,
+    State(service): State<WaitingRoomService>,
     Path(id): Path<String>,
     headers: HeaderMap,
     Json(message): Json<Message>,
-) -> Response {
+) -> Result<Response, Reply> {
     let trace = trace_of(&headers);
     if message.text.is_empty() || message.text.len() > NOTICE_BYTES_MAX {
-        let words = format!("text must be 1 to {NOTICE_BYTES_MAX} bytes");
-        return Refusal::from(WireError::invalid("text", words)).reply(&trace);
+        let message = format!("text must be 1 to {NOTICE_BYTES_MAX} bytes");
+        return Err(refused("announce", &trace)(Refusal::from(WireError::invalid("text", message))));
     }
-    announce(&queue, &id, Some(&message.text), &trace).await
+    announce(&service, &id, Some(&message.text), &trace).await
 }
 
-async fn say_nothing(State(queue): State<Queue>, Path(id): Path<String>, headers: HeaderMap) -> Response {
-    announce(&queue, &id, None, &trace_of(&headers)).await
+async fn say_nothing(
+    State(service): State<WaitingRoomService>,
+    Path(id): Path<String>,
+    headers: HeaderMap,
+) -> Result<Response, Reply> {
+    announce(&service, &id, None, &trace_of(&headers)).await
 }
 
-async fn rule(queue: &Queue, id: &str, change: RuleChange, trace: &Trace) -> Response {
+async fn rule(
+    service: &WaitingRoomService,
+    id: &str,
+    change: RuleChange,
+    trace: &Trace,
+) -> Result<Response, Reply> {
     let ruled = async {
         let show = show(id)?;
-        let rules = queue.rule(&show, change, trace).await?;
+        let rules = service.rule(&show, change, trace).await?;
         tracing::info!(show_id = %show, ?rules, trace_id = trace.trace_id.as_deref(), "line rules changed");
         Ok::<_, Refusal>(rules)
     };
-    match ruled.await {
-        Ok(rules) => Json(rules_body(rules)).into_response(),
-        Err(no) => no.reply(trace),
-    }
+    let rules = ruled.await.map_err(refused("rule", trace))?;
+    Ok(Json(rules_body(rules)).into_response())
 }
 
-async fn announce(queue: &Queue, id: &str, notice: Option<&str>, trace: &Trace) -> Response {
-    let said = async { queue.announce(&show(id)?, notice, trace).await };
-    match said.await {
-        Ok(()) => StatusCode::NO_CONTENT.into_response(),
-        Err(no) => no.reply(trace),
-    }
+async fn announce(
+    service: &WaitingRoomService,
+    id: &str,
+    notice: Option<&str>,
+    trace: &Trace,
+) -> Result<Response, Reply> {
+    let said = async { service.announce(&show(id)?, notice, trace).await };
+    said.await.map_err(refused("announce", trace))?;
+    Ok(StatusCode::NO_CONTENT.into_response())
 }
 
 fn show(id: &str) -> Result<ShowId, WireError> {

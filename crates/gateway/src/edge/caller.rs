@@ -9,19 +9,16 @@ use axum::middleware::Next;
 use axum::response::Response;
 use contracts::error::Code;
 use domain::id::PersonId;
-use domain::time::Timestamp;
-use http::{Extensions, HeaderMap, HeaderName, HeaderValue, header};
+use http::{Extensions, HeaderMap, HeaderValue, header};
 use identity::Rejected;
 use ports::Trace;
 use runtime::PeerAddress;
 use runtime::http::trace_of;
+use runtime::refusal::{Reply, refused};
 use std::net::IpAddr;
 use std::sync::Arc;
 
 const FORWARDED: &str = "x-forwarded-for";
-const LIMIT: HeaderName = HeaderName::from_static("x-ratelimit-limit");
-const REMAINING: HeaderName = HeaderName::from_static("x-ratelimit-remaining");
-const RESET: HeaderName = HeaderName::from_static("x-ratelimit-reset");
 
 impl Edge {
     /// The signed-in user; `None` without the header. An invalid token is refused.
@@ -32,13 +29,13 @@ impl Edge {
     ) -> Result<Option<PersonId>, Refusal> {
         let Some(given) = headers.get(header::AUTHORIZATION) else { return Ok(None) };
         let verified = match bearer(given) {
-            Some(token) => self.0.verifier.authenticate(token).await,
+            Some(token) => self.verifier.authenticate(token).await,
             None => Err(Rejected::Missing),
         };
         match verified {
             Ok(person) => Ok(Some(person.id)),
             Err(why) => {
-                self.0.metrics.rejected(why.as_str());
+                self.metrics.rejected(why.as_str());
                 tracing::info!(reason = why.as_str(), trace_id = trace.trace_id.as_deref(), "token rejected");
                 // The exact reason would help to forge the next token; only the expiry helps its
                 // owner.
@@ -54,15 +51,15 @@ impl Edge {
 
     /// The refusal of a request that names another person than the signed-in user.
     pub(super) fn foreign_name(&self, trace: &Trace) -> Refusal {
-        let no = Refusal::new(Code::Forbidden, "user_id is not the signed-in user; leave it out");
-        self.0.queue.record_foreign("name_foreign", &no, trace);
-        no
+        let refusal = Refusal::new(Code::Forbidden, "user_id is not the signed-in user; leave it out");
+        self.waiting_room.record_foreign("name_foreign", &refusal, trace);
+        refusal
     }
 
     /// The signed-in user, within their limit; without one the request is refused.
     pub(super) async fn person(&self, headers: &HeaderMap, trace: &Trace) -> Result<PersonId, Refusal> {
         let person = self.signed_in(headers, trace).await?.ok_or_else(|| {
-            self.0.metrics.rejected(Rejected::Missing.as_str());
+            self.metrics.rejected(Rejected::Missing.as_str());
             Refusal::new(Code::Unauthenticated, "sign in: send a token as Authorization: Bearer")
         })?;
         self.within_limit(&key_of(&person))?;
@@ -76,17 +73,17 @@ impl Edge {
         // before them.
         let lines = headers.get_all(FORWARDED).iter().map(|line| String::from_utf8_lossy(line.as_bytes()));
         let forwarded: Vec<_> = lines.collect();
-        Some(subject(self.0.proxies.sender(peer.ip(), forwarded.iter().map(|line| &**line))))
+        Some(subject(self.proxies.sender(peer.ip(), forwarded.iter().map(|line| &**line))))
     }
 
     /// Counts one request of a person.
     pub(super) fn within_limit(&self, who: &Arc<str>) -> Result<(), Refusal> {
-        let Some(limiter) = &self.0.per_person else { return Ok(()) };
-        let verdict = limiter.take(who, self.0.queue.clock().elapsed());
+        let Some(limiter) = &self.per_person else { return Ok(()) };
+        let verdict = limiter.take(who, self.waiting_room.clock().elapsed());
         if verdict.is_allowed {
             return Ok(());
         }
-        self.0.metrics.dropped("person");
+        self.metrics.dropped("person");
         Err(self.too_many(verdict))
     }
 
@@ -97,19 +94,19 @@ impl Edge {
         headers: &HeaderMap,
         extensions: &Extensions,
     ) -> Result<(), Refusal> {
-        let Some(limiter) = &self.0.per_address else { return Ok(()) };
+        let Some(limiter) = &self.per_address else { return Ok(()) };
         let Some(sender) = self.sender(headers, extensions) else { return Ok(()) };
-        let verdict = limiter.take(&sender, self.0.queue.clock().elapsed());
+        let verdict = limiter.take(&sender, self.waiting_room.clock().elapsed());
         if verdict.is_allowed {
             return Ok(());
         }
-        self.0.metrics.dropped("address");
+        self.metrics.dropped("address");
         Err(self.too_many(verdict))
     }
 
     fn too_many(&self, verdict: Verdict) -> Refusal {
-        let next_at = self.0.queue.clock().now().plus(verdict.wait);
-        Refusal::too_many(verdict, next_at)
+        let next_at = self.waiting_room.clock().now().plus(verdict.wait);
+        Refusal::TooMany { verdict, next_at }
     }
 }
 
@@ -124,17 +121,12 @@ fn bearer(given: &HeaderValue) -> Option<&str> {
 }
 
 /// Counts every request against its address's limit.
-pub(super) async fn limit_address(State(edge): State<Edge>, request: Request, next: Next) -> Response {
-    match edge.within_address_limit(request.headers(), request.extensions()) {
-        Ok(()) => next.run(request).await,
-        Err(refusal) => refusal.reply(&trace_of(request.headers())),
-    }
-}
-
-/// Writes the headers of an answer to a caller over the limit. The reset is when the next request
-/// is allowed, in whole seconds since 1970, as in earlier gateways.
-pub(crate) fn tell_limit(verdict: Verdict, next_at: Timestamp, headers: &mut HeaderMap) {
-    headers.insert(LIMIT, verdict.limit.into());
-    headers.insert(REMAINING, verdict.remaining.into());
-    headers.insert(RESET, next_at.as_millis().div_ceil(1_000).into());
+pub(super) async fn limit_address(
+    State(edge): State<Edge>,
+    request: Request,
+    next: Next,
+) -> Result<Response, Reply> {
+    let allowed = edge.within_address_limit(request.headers(), request.extensions());
+    allowed.map_err(|refusal| refused("limit", &trace_of(request.headers()))(refusal))?;
+    Ok(next.run(request).await)
 }

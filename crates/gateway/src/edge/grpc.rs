@@ -2,9 +2,9 @@
 //! are statuses.
 
 use super::Edge;
-use crate::queue::Joiner;
 use crate::refusal::Refusal;
-use contracts::common::v1 as common;
+use crate::service::waiting_room::{HeldTicket, Joiner};
+
 use contracts::error::{Code, WireError};
 use contracts::gateway::v1 as proto;
 use contracts::gateway::v1::queue_service_server::{QueueService, QueueServiceServer};
@@ -16,6 +16,7 @@ use domain::id::{PersonId, ShowId};
 use ports::Trace;
 use runtime::grpc::{Gate, Services, trace_of_metadata};
 use runtime::http::trace_of;
+use runtime::refusal::{Refusal as _, answer};
 use std::sync::Arc;
 use tonic::metadata::MetadataMap;
 use tonic::{Request, Response, Status};
@@ -25,10 +26,12 @@ const UNKNOWN: i32 = -1;
 
 pub(crate) fn services(edge: Edge) -> Services {
     // The limit of the address; over REST a layer in front of the whole API applies it.
-    let gate_edge = edge.clone();
+    let limiter = edge.clone();
     let gate: Gate = Arc::new(move |headers, extensions| {
-        let allowed = gate_edge.within_address_limit(headers, extensions);
-        allowed.map_err(|no| no.into_error(&trace_of(headers)).into())
+        let allowed = limiter.within_address_limit(headers, extensions);
+        // A limit is always a status, whatever the response.
+        let answer = allowed.map(|()| proto::GetQueueStatsResponse::default());
+        runtime::refusal::answer("limit", &trace_of(headers), answer).map(drop)
     });
     Services::default().with(QueueServiceServer::new(Grpc(edge))).behind(gate)
 }
@@ -36,46 +39,6 @@ pub(crate) fn services(edge: Edge) -> Services {
 struct Grpc(Edge);
 
 type Answer<T> = Result<Response<T>, Status>;
-
-/// A response that can carry a refusal.
-trait Refusable: Default {
-    fn refused(error: common::Error) -> Self;
-}
-
-macro_rules! refusable {
-    ($($response:ident $($field:ident = $value:expr)?),+ $(,)?) => {
-        $(impl Refusable for proto::$response {
-            fn refused(error: common::Error) -> Self {
-                Self { error: Some(error), $($field: $value,)? ..Default::default() }
-            }
-        })+
-    };
-}
-
-refusable!(
-    JoinQueueResponse status = proto::QueueStatus::Error.into(),
-    GetQueueStatusResponse status = proto::QueueStatus::Error.into(),
-    RequestAdmissionResponse admission = proto::AdmissionStatus::Denied.into(),
-    LeaveQueueResponse,
-    GetQueueStatsResponse,
-);
-
-fn encode<T: Refusable>(trace: &Trace, answer: Result<T, Refusal>) -> Answer<T> {
-    let refusal = match answer {
-        Ok(answer) => return Ok(Response::new(answer)),
-        Err(refusal) => refusal,
-    };
-    let error = refusal.into_error(trace);
-    match error.code {
-        Code::InvalidArgument
-        | Code::Unauthenticated
-        | Code::RateLimited
-        | Code::Unavailable
-        | Code::Timeout
-        | Code::Internal => Err(error.into()),
-        _ => Ok(Response::new(T::refused(error.to_proto()))),
-    }
-}
 
 impl Grpc {
     /// The signed-in user, by the same token as over REST.
@@ -123,8 +86,8 @@ impl QueueService for Grpc {
                     session.map_or(Joiner::Anybody, |session| Joiner::Keyed(session.to_string(), None))
                 }
             };
-            let joined = self.0.0.queue.join(&show, &joiner, &trace).await?;
-            Ok(proto::JoinQueueResponse {
+            let joined = self.0.waiting_room.join(&show, &joiner, &trace).await?;
+            Ok::<_, Refusal>(proto::JoinQueueResponse {
                 waiting_token: joined.waiting_token,
                 position_hint: count(joined.position_hint),
                 eta_seconds: eta(joined.eta_sec),
@@ -132,7 +95,7 @@ impl QueueService for Grpc {
                 ..Default::default()
             })
         };
-        encode(&trace, joined.await)
+        answer("join", &trace, joined.await)
     }
 
     async fn get_queue_status(
@@ -141,12 +104,12 @@ impl QueueService for Grpc {
     ) -> Answer<proto::GetQueueStatusResponse> {
         let trace = trace_of_metadata(request.metadata());
         let status = async {
-            let held = super::queue::held(&self.0, &request.get_ref().waiting_token, &trace).await?;
-            let status = self.0.0.queue.status(&held).await;
-            let now = self.0.0.queue.clock().now();
+            let held = super::waiting_room::accept(&self.0, &request.get_ref().waiting_token, &trace).await?;
+            let status = self.0.waiting_room.status(&held).await;
+            let now = self.0.waiting_room.clock().now();
             let until =
                 status.ready_for_sec.map(|seconds| time::to_proto(now.plus(Duration::from_secs(seconds))));
-            Ok(proto::GetQueueStatusResponse {
+            Ok::<_, Refusal>(proto::GetQueueStatusResponse {
                 status: status_to_proto(status.status).into(),
                 position: count(status.position),
                 eta_seconds: eta(status.eta_sec),
@@ -155,7 +118,7 @@ impl QueueService for Grpc {
                 error: None,
             })
         };
-        encode(&trace, status.await)
+        answer("status", &trace, status.await)
     }
 
     async fn request_admission(
@@ -166,11 +129,12 @@ impl QueueService for Grpc {
         let entered = async {
             let signed_in = self.signed_in(request.metadata(), &trace).await?;
             let request = request.get_ref();
-            let held = super::queue::held(&self.0, &request.waiting_token, &trace).await?;
-            held.is_of(&request.event_id, &request.user_id)
-                .inspect_err(|no| self.0.0.queue.record_foreign("ticket_foreign", no, &trace))?;
-            let entered = self.0.0.queue.enter(&held, signed_in.as_ref(), &trace).await?;
-            let until = self.0.0.queue.clock().now().plus(Duration::from_secs(entered.ttl_sec));
+            let held = super::waiting_room::accept(&self.0, &request.waiting_token, &trace).await?;
+            held.is_of(&request.event_id, &request.user_id).inspect_err(|refusal| {
+                self.0.waiting_room.record_foreign("ticket_foreign", refusal, &trace)
+            })?;
+            let entered = self.0.waiting_room.enter(&held, signed_in.as_ref(), &trace).await?;
+            let until = self.0.waiting_room.clock().now().plus(Duration::from_secs(entered.ttl_sec));
             Ok::<_, Refusal>(proto::RequestAdmissionResponse {
                 admission: proto::AdmissionStatus::Granted.into(),
                 reservation_token: entered.reservation_token,
@@ -180,14 +144,14 @@ impl QueueService for Grpc {
             })
         };
         let entered = match entered.await {
-            Err(no) if no.is_gone() => Ok(proto::RequestAdmissionResponse {
+            Err(refusal @ Refusal::Gone { .. }) => Ok(proto::RequestAdmissionResponse {
                 admission: proto::AdmissionStatus::Expired.into(),
-                error: Some(no.into_error(&trace).to_proto()),
+                error: Some(refusal.reply().traced(&trace).error().to_proto()),
                 ..Default::default()
             }),
             entered => entered,
         };
-        encode(&trace, entered)
+        answer("enter", &trace, entered)
     }
 
     async fn leave_queue(
@@ -196,12 +160,16 @@ impl QueueService for Grpc {
     ) -> Answer<proto::LeaveQueueResponse> {
         let trace = trace_of_metadata(request.metadata());
         let left = async {
-            let held = super::queue::held(&self.0, &request.get_ref().waiting_token, &trace).await?;
-            self.0.0.queue.leave(&held, &trace).await?;
-            let now = self.0.0.queue.clock().now();
-            Ok(proto::LeaveQueueResponse { success: true, left_at: Some(time::to_proto(now)), error: None })
+            let held = super::waiting_room::accept(&self.0, &request.get_ref().waiting_token, &trace).await?;
+            self.0.waiting_room.leave(&held).await?;
+            let now = self.0.waiting_room.clock().now();
+            Ok::<_, Refusal>(proto::LeaveQueueResponse {
+                success: true,
+                left_at: Some(time::to_proto(now)),
+                error: None,
+            })
         };
-        encode(&trace, left.await)
+        answer("leave", &trace, left.await)
     }
 
     /// The lines that are open at this gateway, or the requested one.
@@ -211,11 +179,11 @@ impl QueueService for Grpc {
     ) -> Answer<proto::GetQueueStatsResponse> {
         let trace = trace_of_metadata(request.metadata());
         let stats = async {
-            let queue = &self.0.0.queue;
+            let waiting_room = &self.0.waiting_room;
             let asked = optional(ShowId::parse, "event_id", &request.get_ref().event_id)?;
             let rooms = match asked {
-                Some(show) => vec![(show.clone(), queue.room(&show, &trace).await?)],
-                None => queue.rooms(),
+                Some(show) => vec![(show.clone(), waiting_room.room(&show, &trace).await?)],
+                None => waiting_room.rooms(),
             };
             let mut system = proto::SystemQueueStats::default();
             let (mut used, mut capacity, mut newest) = (0.0_f64, 0.0_f64, None);
@@ -246,13 +214,13 @@ impl QueueService for Grpc {
             system.system_capacity_percentage =
                 if capacity > 0.0 { (used / capacity * 100.0) as i32 } else { 0 };
             system.last_updated = newest.map(time::to_proto);
-            Ok(proto::GetQueueStatsResponse { events, system: Some(system), error: None })
+            Ok::<_, Refusal>(proto::GetQueueStatsResponse { events, system: Some(system), error: None })
         };
-        encode(&trace, stats.await)
+        answer("stats", &trace, stats.await)
     }
 }
 
-impl crate::queue::Held {
+impl HeldTicket {
     /// Checks the show and the person that the caller names besides the ticket; an empty one is not
     /// checked.
     fn is_of(&self, show: &str, person: &str) -> Result<(), Refusal> {

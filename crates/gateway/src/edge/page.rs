@@ -1,7 +1,7 @@
 //! The pages: the sale at `/`, the API's description at `/docs`. They are compiled into the program
 //! and load nothing from another host.
 
-use crate::prepared::Prepared;
+use crate::cached_body::CachedBody;
 use axum::Router;
 use axum::http::{HeaderMap, HeaderValue, header};
 use axum::response::Response;
@@ -62,7 +62,7 @@ const FILES: &[File] = files![
 /// The routes of all files, for a router with any state.
 pub(super) fn routes<S: Clone + Send + Sync + 'static>() -> Router<S> {
     let add = |routes: Router<S>, file: &'static File| {
-        let body = Arc::new(Prepared::new(file.kind, file.bytes, true));
+        let body = Arc::new(CachedBody::new(file.kind, file.bytes, true));
         routes.route(file.path, get(async move |headers: HeaderMap| answer(&body, &headers)))
     };
     FILES.iter().fold(Router::new(), add)
@@ -70,7 +70,7 @@ pub(super) fn routes<S: Clone + Send + Sync + 'static>() -> Router<S> {
 
 /// A browser revalidates each time: it sees a new version at once, and an unchanged one costs no
 /// bytes.
-fn answer(body: &Prepared, headers: &HeaderMap) -> Response {
+fn answer(body: &CachedBody, headers: &HeaderMap) -> Response {
     let mut response = body.answer(headers);
     let headers = response.headers_mut();
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-cache"));

@@ -1,7 +1,6 @@
 //! The public routes (docs/contracts.md#gateway-api), with the headers that every answer has.
 
-use super::queue as line;
-use super::{Edge, caller, page, sales};
+use super::{Edge, caller, page, sales, waiting_room};
 use axum::Router;
 use axum::middleware::from_fn_with_state;
 use axum::routing::{delete, get, post};
@@ -18,11 +17,11 @@ const CORS_FOR: core::time::Duration = core::time::Duration::from_secs(600);
 /// Every route of the public port. `origins`: the other sites whose pages may call it.
 pub(crate) fn router(edge: &Edge, origins: &[HeaderValue], process: &Process) -> Router {
     let queue = Router::new()
-        .route("/queue/join", post(line::join))
-        .route("/queue/status", get(line::status))
-        .route("/queue/enter", post(line::enter))
-        .route("/queue/leave", delete(line::leave).post(line::leave))
-        .route("/queue/stream", get(line::stream))
+        .route("/queue/join", post(waiting_room::join))
+        .route("/queue/status", get(waiting_room::status))
+        .route("/queue/enter", post(waiting_room::enter))
+        .route("/queue/leave", delete(waiting_room::leave).post(waiting_room::leave))
+        .route("/queue/stream", get(waiting_room::stream))
         .route("/reservations", post(sales::reserve))
         .route("/reservations/{id}", get(sales::reservation).delete(sales::cancel))
         .route("/reservations/{id}/confirm", post(sales::confirm))

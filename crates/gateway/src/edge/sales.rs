@@ -1,10 +1,10 @@
 //! REST of shows, reservations and payments.
 
 use super::Edge;
-use super::queue::KEY_HEADER;
-use crate::prepared::Prepared;
+use super::waiting_room::KEY_HEADER;
+use crate::cached_body::CachedBody;
 use crate::refusal::Refusal;
-use crate::sales::{Desk, key};
+use crate::service::sales::{SalesService, key};
 use axum::extract::{Path, Query, State};
 use axum::response::{IntoResponse, Response};
 use contracts::error::{Code, WireError};
@@ -15,8 +15,8 @@ use domain::id::{PersonId, SectionId, ShowId};
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, Uri, header};
 use ports::Trace;
 use runtime::http::{Json, OptionalJson, trace_of};
+use runtime::refusal::{Reply, refused};
 use serde::{Deserialize, Serialize};
-use std::sync::Arc;
 
 const CACHED: HeaderName = HeaderName::from_static(contracts::wire::RECORDED);
 
@@ -28,38 +28,35 @@ struct OfSection {
 }
 
 /// Answers with a shared body. The caller may cache it and must revalidate it.
-fn prepared(answer: Result<Arc<Prepared>, Refusal>, headers: &HeaderMap, trace: &Trace) -> Response {
-    match answer {
-        Ok(body) => {
-            let mut response = body.answer(headers);
-            response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-cache"));
-            response
-        }
-        Err(no) => no.reply(trace),
-    }
+fn cached(body: &CachedBody, headers: &HeaderMap) -> Response {
+    let mut response = body.answer(headers);
+    response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-cache"));
+    response
 }
 
-pub(super) async fn events(State(edge): State<Edge>, headers: HeaderMap) -> Response {
+pub(super) async fn events(State(edge): State<Edge>, headers: HeaderMap) -> Result<Response, Reply> {
     let trace = trace_of(&headers);
     let answer = async {
         edge.signed_in(&headers, &trace).await?;
-        edge.0.catalogue.list(&trace).await
+        edge.catalogue.list(&trace).await
     };
-    prepared(answer.await, &headers, &trace)
+    let body = answer.await.map_err(refused("events", &trace))?;
+    Ok(cached(&body, &headers))
 }
 
 pub(super) async fn availability(
     State(edge): State<Edge>,
     Path(id): Path<String>,
     headers: HeaderMap,
-) -> Response {
+) -> Result<Response, Reply> {
     let trace = trace_of(&headers);
     let answer = async {
         edge.signed_in(&headers, &trace).await?;
         let show = required(ShowId::parse, "event_id", &id)?;
-        edge.0.catalogue.availability(&show, &trace).await
+        edge.catalogue.availability(&show, &trace).await
     };
-    prepared(answer.await, &headers, &trace)
+    let body = answer.await.map_err(refused("availability", &trace))?;
+    Ok(cached(&body, &headers))
 }
 
 pub(super) async fn seats(
@@ -67,7 +64,7 @@ pub(super) async fn seats(
     Path(id): Path<String>,
     headers: HeaderMap,
     uri: Uri,
-) -> Response {
+) -> Result<Response, Reply> {
     let trace = trace_of(&headers);
     let answer = async {
         edge.signed_in(&headers, &trace).await?;
@@ -76,65 +73,64 @@ pub(super) async fn seats(
         let query =
             query.map_err(|_| WireError::invalid("section", "the query must be section= and its id"))?;
         let section = required(SectionId::parse, "section", &query.section)?;
-        edge.0.catalogue.seats(&show, &section, &trace).await
+        edge.catalogue.seats(&show, &section, &trace).await
     };
-    prepared(answer.await, &headers, &trace)
+    let body = answer.await.map_err(refused("seats", &trace))?;
+    Ok(cached(&body, &headers))
 }
 
 pub(super) async fn reserve(
     State(edge): State<Edge>,
     headers: HeaderMap,
     Json(request): Json<body::Reserve>,
-) -> Response {
+) -> Result<Response, Reply> {
     let trace = trace_of(&headers);
     let reserved = async {
         let person = edge.person(&headers, &trace).await?;
         let key = key(headers.get(KEY_HEADER).filter(|key| !key.is_empty()))?.ok_or_else(|| {
-            let words = "send the header Idempotency-Key with a key of your choice, the same at every retry";
-            Refusal::new(Code::IdempotencyRequired, words)
+            let message =
+                "send the header Idempotency-Key with a key of your choice, the same at every retry";
+            Refusal::new(Code::IdempotencyRequired, message)
         })?;
-        edge.0.desk.reserve(&person, key, request, &trace).await
+        edge.sales.reserve(&person, key, request, &trace).await
     };
-    keyed(StatusCode::CREATED, reserved.await, &trace)
+    Ok(keyed(StatusCode::CREATED, reserved.await.map_err(refused("reserve", &trace))?))
 }
 
 /// Answers a request under a key; the flag says whether an earlier request has the answer.
-fn keyed<T: Serialize>(status: StatusCode, made: Result<(T, bool), Refusal>, trace: &Trace) -> Response {
-    match made {
-        Ok((made, recorded)) => {
-            let mut response = (status, Json(made)).into_response();
-            if recorded {
-                response.headers_mut().insert(CACHED, HeaderValue::from_static("true"));
-            }
-            response
-        }
-        Err(no) => no.reply(trace),
+fn keyed<T: Serialize>(status: StatusCode, (made, recorded): (T, bool)) -> Response {
+    let mut response = (status, Json(made)).into_response();
+    if recorded {
+        response.headers_mut().insert(CACHED, HeaderValue::from_static("true"));
     }
+    response
 }
 
 /// Answers in the name of the signed-in user; without one the answer is 401.
 async fn as_person<T: Serialize>(
+    operation: &'static str,
     edge: &Edge,
     headers: &HeaderMap,
-    ask: impl AsyncFnOnce(&Desk, &PersonId, &Trace) -> Result<T, Refusal>,
-) -> Response {
+    ask: impl AsyncFnOnce(&SalesService, &PersonId, &Trace) -> Result<T, Refusal>,
+) -> Result<Response, Reply> {
     let trace = trace_of(headers);
     let answer = async {
         let person = edge.person(headers, &trace).await?;
-        ask(&edge.0.desk, &person, &trace).await
+        ask(&edge.sales, &person, &trace).await
     };
-    match answer.await {
-        Ok(answer) => Json(answer).into_response(),
-        Err(no) => no.reply(&trace),
-    }
+    let answer = answer.await.map_err(refused(operation, &trace))?;
+    Ok(Json(answer).into_response())
 }
 
 pub(super) async fn reservation(
     State(edge): State<Edge>,
     Path(id): Path<String>,
     headers: HeaderMap,
-) -> Response {
-    as_person(&edge, &headers, async |desk, person, trace| desk.reservation(person, &id, trace).await).await
+) -> Result<Response, Reply> {
+    as_person("reservation", &edge, &headers, async |sales, person, trace| {
+        sales.reservation(person, &id, trace).await
+    })
+    .await
 }
 
 pub(super) async fn confirm(
@@ -142,10 +138,12 @@ pub(super) async fn confirm(
     Path(id): Path<String>,
     headers: HeaderMap,
     OptionalJson(request): OptionalJson<Confirm>,
-) -> Response {
+) -> Result<Response, Reply> {
     let intent = request.payment_intent_id;
-    as_person(&edge, &headers, async |desk, person, trace| desk.confirm(person, &id, intent, trace).await)
-        .await
+    as_person("confirm", &edge, &headers, async |sales, person, trace| {
+        sales.confirm(person, &id, intent, trace).await
+    })
+    .await
 }
 
 pub(super) async fn cancel(
@@ -153,9 +151,9 @@ pub(super) async fn cancel(
     Path(id): Path<String>,
     headers: HeaderMap,
     OptionalJson(request): OptionalJson<Cancel>,
-) -> Response {
-    as_person(&edge, &headers, async |desk, person, trace| {
-        desk.cancel(person, &id, request.reason, trace).await
+) -> Result<Response, Reply> {
+    as_person("cancel", &edge, &headers, async |sales, person, trace| {
+        sales.cancel(person, &id, request.reason, trace).await
     })
     .await
 }
@@ -164,27 +162,33 @@ pub(super) async fn intent(
     State(edge): State<Edge>,
     headers: HeaderMap,
     Json(request): Json<body::Intent>,
-) -> Response {
+) -> Result<Response, Reply> {
     let trace = trace_of(&headers);
     let made = async {
         let person = edge.person(&headers, &trace).await?;
-        edge.0.desk.intent(&person, key(headers.get(KEY_HEADER))?, request, &trace).await
+        edge.sales.intent(&person, key(headers.get(KEY_HEADER))?, request, &trace).await
     };
-    keyed(StatusCode::OK, made.await, &trace)
+    Ok(keyed(StatusCode::OK, made.await.map_err(refused("intent", &trace))?))
 }
 
 pub(super) async fn process(
     State(edge): State<Edge>,
     headers: HeaderMap,
     Json(request): Json<body::Process>,
-) -> Response {
-    as_person(&edge, &headers, async |desk, person, trace| desk.process(person, &request, trace).await).await
+) -> Result<Response, Reply> {
+    as_person("process", &edge, &headers, async |sales, person, trace| {
+        sales.process(person, &request, trace).await
+    })
+    .await
 }
 
 pub(super) async fn payment(
     State(edge): State<Edge>,
     Path(id): Path<String>,
     headers: HeaderMap,
-) -> Response {
-    as_person(&edge, &headers, async |desk, person, trace| desk.payment(person, &id, trace).await).await
+) -> Result<Response, Reply> {
+    as_person("payment", &edge, &headers, async |sales, person, trace| {
+        sales.payment(person, &id, trace).await
+    })
+    .await
 }

@@ -2,8 +2,8 @@
 //! one.
 
 use super::Edge;
-use crate::queue::Held;
 use crate::refusal::Refusal;
+use crate::service::waiting_room::HeldTicket;
 use axum::response::sse::{Event, Sse};
 use axum::response::{IntoResponse, Response};
 use contracts::rest::gateway::{QueueStatus, Status};
@@ -76,16 +76,16 @@ impl Drop for Place {
 
 struct Watching {
     edge: Edge,
-    held: Held,
+    held: HeldTicket,
     last: Option<Status>,
     silent: u32,
     is_over: bool,
     place: Place,
 }
 
-pub(super) fn open(edge: &Edge, held: Held, address: Option<IpAddr>) -> Result<Response, Refusal> {
+pub(super) fn open(edge: &Edge, held: HeldTicket, address: Option<IpAddr>) -> Result<Response, Refusal> {
     let too_many = || Refusal::unavailable("too many streams are open; ask for the status instead");
-    let place = edge.0.streams.enter(address).ok_or_else(too_many)?;
+    let place = edge.streams.enter(address).ok_or_else(too_many)?;
     let watching = Watching { edge: edge.clone(), held, last: None, silent: 0, is_over: false, place };
     let events = stream::unfold(watching, async |mut watching| {
         let event = watching.next().await?;
@@ -109,9 +109,9 @@ impl Watching {
                 return None;
             }
             if self.last.is_some() {
-                self.edge.0.queue.clock().sleep(LOOK_EVERY).await;
+                self.edge.waiting_room.clock().sleep(LOOK_EVERY).await;
             }
-            let status = self.edge.0.queue.status(&self.held).await;
+            let status = self.edge.waiting_room.status(&self.held).await;
             self.is_over = matches!(status.status, QueueStatus::Expired | QueueStatus::Left);
             if self.last.as_ref().is_none_or(|last| is_news(last, &status)) {
                 let event = Event::default().event("status").json_data(&status);

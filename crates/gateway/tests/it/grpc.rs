@@ -197,8 +197,8 @@ async fn an_address_has_one_limit_for_both_ports() {
     let stage = Stage::new();
     let (door, served) = stage
         .serve(|config| {
-            config.per_address = Some(Rate { per_second: 1, burst: 3 });
-            config.proxies = "127.0.0.0/8".parse().unwrap();
+            config.limits.per_address = Some(Rate { per_second: 1, burst: 3 });
+            config.limits.proxies = "127.0.0.0/8".parse().unwrap();
         })
         .await;
     let client = client(&served).await;

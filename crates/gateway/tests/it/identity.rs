@@ -74,7 +74,7 @@ async fn a_ticket_with_a_foreign_signature_is_rejected() {
     let stage = Stage::new();
     let (door, other) = (
         stage.door(),
-        stage.door_with(|config| config.secrets = vec!["another secret of another house".into()]),
+        stage.door_with(|config| config.line.secrets = vec!["another secret of another house".into()]),
     );
     let ticket = stage.join(&door, "kim").await;
     assert_eq!(stage.status(&other, &ticket).await.status, StatusCode::UNAUTHORIZED);
@@ -95,6 +95,7 @@ async fn a_ticket_with_a_foreign_signature_is_rejected() {
     }
     assert!(door.process.metrics.render().contains("ticket_"));
     // The secret is rotated while people wait.
-    let turned = stage.door_with(|config| config.secrets.insert(0, "the new secret of this house".into()));
+    let turned =
+        stage.door_with(|config| config.line.secrets.insert(0, "the new secret of this house".into()));
     assert_eq!(stage.status(&turned, &ticket).await.status, StatusCode::OK);
 }

@@ -8,7 +8,7 @@ use http::StatusCode;
 #[tokio::test]
 async fn a_person_has_a_limit_of_their_own() {
     let stage = Stage::new();
-    let door = stage.door_with(|config| config.per_person = Some(Rate { per_second: 1, burst: 3 }));
+    let door = stage.door_with(|config| config.limits.per_person = Some(Rate { per_second: 1, burst: 3 }));
     let (kim, lee) = (stage.join(&door, "kim").await, stage.join(&door, "lee").await);
     for _ in 0..3 {
         assert_eq!(stage.status(&door, &kim).await.status, StatusCode::OK);

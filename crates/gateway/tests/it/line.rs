@@ -250,7 +250,7 @@ async fn a_newcomer_after_a_loss_gets_an_honest_place() {
 #[tokio::test]
 async fn a_required_sign_in_is_enforced_at_the_join() {
     let stage = Stage::new();
-    let door = stage.door_with(|config| config.must_sign_in = true);
+    let door = stage.door_with(|config| config.line.must_sign_in = true);
     for body in [json!({"event_id": SHOW}), json!({"event_id": SHOW, "user_id": "kim"})] {
         assert_eq!(
             stage.answered(door.post("/queue/join", &[], &body)).await.status,

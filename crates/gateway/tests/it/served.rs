@@ -1,7 +1,8 @@
 //! A gateway with its servers, on free ports.
 
-use gateway::{Gateway, Listeners, RunError};
+use gateway::Gateway;
 use http::StatusCode;
+use runtime::{Listeners, RunError};
 use std::net::{Ipv4Addr, SocketAddr};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};

@@ -347,7 +347,7 @@ impl Stage {
 
     fn gateway(&self, change: impl FnOnce(&mut Config)) -> (Door, Gateway) {
         let mut config = Config::new(ROOM_SECRET.into(), JWT_SECRET.into());
-        (config.per_person, config.per_address) = (None, None);
+        (config.limits.per_person, config.limits.per_address) = (None, None);
         change(&mut config);
         let process = Process::new("gateway-api");
         let deps = gateway::Deps {

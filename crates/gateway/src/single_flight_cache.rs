@@ -25,7 +25,7 @@ const REST: Duration = Duration::from_millis(250);
 type Fetched<V> = Result<V, Arc<Fault>>;
 
 /// Answers by key.
-pub(crate) struct Fresh<K, V> {
+pub(crate) struct SingleFlightCache<K, V> {
     kept_for: Duration,
     slots: Arc<Mutex<HashMap<K, Slot<V>>>>,
     clock: Arc<dyn Clock>,
@@ -45,7 +45,7 @@ impl<V> Default for Slot<V> {
     }
 }
 
-impl<K: Hash + Eq + Clone + Send + 'static, V: Clone + Send + Sync + 'static> Fresh<K, V> {
+impl<K: Hash + Eq + Clone + Send + 'static, V: Clone + Send + Sync + 'static> SingleFlightCache<K, V> {
     /// A cache whose answers are fresh for `kept_for`.
     pub(crate) fn new(kept_for: Duration, clock: Arc<dyn Clock>, tasks: Tasks) -> Self {
         Self { kept_for, slots: Arc::default(), clock, tasks }
@@ -173,10 +173,10 @@ mod tests {
         }
     }
 
-    fn fresh() -> (Arc<Hand>, Arc<Fresh<u32, u32>>) {
+    fn cache() -> (Arc<Hand>, Arc<SingleFlightCache<u32, u32>>) {
         let clock = Arc::new(Hand::default());
-        let fresh = Fresh::new(Duration::from_millis(250), clock.clone(), Tasks::new());
-        (clock, Arc::new(fresh))
+        let cache = SingleFlightCache::new(Duration::from_millis(250), clock.clone(), Tasks::new());
+        (clock, Arc::new(cache))
     }
 
     fn at(clock: &Hand, ms: u64) {
@@ -189,7 +189,7 @@ mod tests {
 
     #[tokio::test]
     async fn one_of_many_fetches() {
-        let (clock, fresh) = fresh();
+        let (clock, cache) = cache();
         let fetched = Arc::new(AtomicU32::new(0));
         let fetch = || {
             let fetched = fetched.clone();
@@ -199,12 +199,12 @@ mod tests {
                 Ok(7)
             }
         };
-        let all = futures_util::future::join_all((0..50).map(|_| fresh.get(&1, fetch))).await;
+        let all = futures_util::future::join_all((0..50).map(|_| cache.get(&1, fetch))).await;
         assert!(all.iter().all(|value| value.as_ref().is_ok_and(|value| *value == 7)));
         assert_eq!(fetched.load(Ordering::Relaxed), 1);
         for (ms, times) in [(249, 1), (250, 2)] {
             at(&clock, ms);
-            fresh.get(&1, fetch).await.unwrap();
+            cache.get(&1, fetch).await.unwrap();
             assert_eq!(fetched.load(Ordering::Relaxed), times);
         }
     }
@@ -213,7 +213,7 @@ mod tests {
     /// reaches all of them at once.
     #[tokio::test]
     async fn nobody_waits_longer_than_one_fetch_takes() {
-        let (_, fresh) = fresh();
+        let (_, cache) = cache();
         let (go, begun) = (Arc::new(Notify::new()), Arc::new(AtomicU32::new(0)));
         let hang = || {
             let (go, begun) = (go.clone(), begun.clone());
@@ -224,10 +224,10 @@ mod tests {
             }
         };
         {
-            let mut first = Box::pin(fresh.get(&1, hang));
+            let mut first = Box::pin(cache.get(&1, hang));
             assert!(futures_util::poll!(&mut first).is_pending());
         }
-        let mut rest: Vec<_> = (0..100).map(|_| Box::pin(fresh.get(&1, hang))).collect();
+        let mut rest: Vec<_> = (0..100).map(|_| Box::pin(cache.get(&1, hang))).collect();
         for one in &mut rest {
             assert!(futures_util::poll!(one).is_pending());
         }
@@ -237,30 +237,30 @@ mod tests {
             assert!(one.await.is_err());
         }
         assert_eq!(begun.load(Ordering::Relaxed), 1);
-        assert!(fresh.get(&1, hang).await.is_err(), "no new fetch so soon after a failed one");
+        assert!(cache.get(&1, hang).await.is_err(), "no new fetch so soon after a failed one");
         assert_eq!(begun.load(Ordering::Relaxed), 1);
     }
 
     #[tokio::test]
     async fn a_stale_answer_is_served_for_a_while_without_a_new_one() {
-        let (clock, fresh) = fresh();
-        fresh.get(&1, || async { Ok(7) }).await.unwrap();
+        let (clock, cache) = cache();
+        cache.get(&1, || async { Ok(7) }).await.unwrap();
         at(&clock, 29_999);
-        assert_eq!(fresh.get(&1, failed).await.unwrap(), 7);
+        assert_eq!(cache.get(&1, failed).await.unwrap(), 7);
         at(&clock, 30_000);
-        assert!(fresh.get(&1, failed).await.is_err());
+        assert!(cache.get(&1, failed).await.is_err());
     }
 
     #[tokio::test]
     async fn stale_answers_make_room() {
-        let (clock, fresh) = fresh();
+        let (clock, cache) = cache();
         for key in 0..KEPT_MAX as u32 {
-            fresh.get(&key, || async { Ok(1) }).await.unwrap();
+            cache.get(&key, || async { Ok(1) }).await.unwrap();
         }
         at(&clock, 200);
-        fresh.get(&0, || async { Ok(1) }).await.unwrap();
+        cache.get(&0, || async { Ok(1) }).await.unwrap();
         at(&clock, 251);
-        fresh.get(&7_000_000, || async { Ok(1) }).await.unwrap();
-        assert_eq!(fresh.lock().len(), 1);
+        cache.get(&7_000_000, || async { Ok(1) }).await.unwrap();
+        assert_eq!(cache.lock().len(), 1);
     }
 }

@@ -14,20 +14,20 @@ use std::io::Write;
 const COMPRESSED_FROM: usize = 1_000;
 
 /// A body, plain and compressed.
-pub(crate) struct Prepared {
+pub(crate) struct CachedBody {
     kind: HeaderValue,
     plain: Bytes,
     gzip: Option<Bytes>,
     tag: HeaderValue,
 }
 
-impl fmt::Debug for Prepared {
+impl fmt::Debug for CachedBody {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Prepared").field("bytes", &self.plain.len()).finish_non_exhaustive()
+        f.debug_struct("CachedBody").field("bytes", &self.plain.len()).finish_non_exhaustive()
     }
 }
 
-impl Prepared {
+impl CachedBody {
     /// A body of content type `kind`. `is_lasting`: it lives as long as the process, so it gets the
     /// best compression.
     pub(crate) fn new(kind: &'static str, plain: impl Into<Bytes>, is_lasting: bool) -> Self {
@@ -96,7 +96,7 @@ mod tests {
 
     #[test]
     fn a_long_body_is_compressed_for_callers_that_accept_gzip() {
-        let long = Prepared::new("text/plain", "x".repeat(5_000), true);
+        let long = CachedBody::new("text/plain", "x".repeat(5_000), true);
         for (takes, is) in [
             ("gzip, br", true),
             ("br;q=1, gzip;q=0.5", true),
@@ -107,19 +107,19 @@ mod tests {
             let answer = long.answer(&headers(header::ACCEPT_ENCODING, takes));
             assert_eq!(answer.headers().contains_key(header::CONTENT_ENCODING), is, "{takes}");
         }
-        let short = Prepared::new("text/plain", "x", true);
+        let short = CachedBody::new("text/plain", "x", true);
         let answer = short.answer(&headers(header::ACCEPT_ENCODING, "gzip"));
         assert!(!answer.headers().contains_key(header::CONTENT_ENCODING));
     }
 
     #[test]
     fn a_body_that_the_caller_has_is_not_sent_again() {
-        let body = Prepared::json(&[1, 2, 3]);
+        let body = CachedBody::json(&[1, 2, 3]);
         let tag = body.answer(&HeaderMap::new()).headers()[header::ETAG].clone();
         let mut known = HeaderMap::new();
         known.insert(header::IF_NONE_MATCH, tag);
         assert_eq!(body.answer(&known).status(), StatusCode::NOT_MODIFIED);
-        let other = Prepared::json(&[1, 2, 4]);
+        let other = CachedBody::json(&[1, 2, 4]);
         assert_eq!(other.answer(&known).status(), StatusCode::OK);
     }
 }

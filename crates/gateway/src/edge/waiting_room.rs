@@ -2,9 +2,9 @@
 
 use super::Edge;
 use super::caller::key_of;
-use crate::queue::{Held, Joiner};
 use crate::refusal::Refusal;
-use crate::sales::key;
+use crate::service::sales::key;
+use crate::service::waiting_room::{HeldTicket, Joiner};
 use axum::extract::{Query, State};
 use axum::response::{IntoResponse, Response};
 use contracts::error::WireError;
@@ -14,6 +14,7 @@ use domain::id::{PersonId, ShowId};
 use http::{Extensions, HeaderMap, StatusCode, Uri};
 use ports::Trace;
 use runtime::http::{Json, trace_of};
+use runtime::refusal::{Reply, refused};
 use serde::Deserialize;
 use std::borrow::Cow;
 
@@ -32,7 +33,7 @@ pub(super) async fn join(
     headers: HeaderMap,
     extensions: Extensions,
     Json(request): Json<body::Join>,
-) -> Response {
+) -> Result<Response, Reply> {
     let trace = trace_of(&headers);
     let joined = async {
         let show = required(ShowId::parse, "event_id", &request.event_id)?;
@@ -51,17 +52,15 @@ pub(super) async fn join(
                 None => Joiner::Anybody,
             },
         };
-        edge.0.queue.join(&show, &joiner, &trace).await
+        edge.waiting_room.join(&show, &joiner, &trace).await
     };
-    match joined.await {
-        Ok(joined) => (StatusCode::ACCEPTED, Json(joined)).into_response(),
-        Err(no) => no.reply(&trace),
-    }
+    let joined = joined.await.map_err(refused("join", &trace))?;
+    Ok((StatusCode::ACCEPTED, Json(joined)).into_response())
 }
 
 /// Verifies the ticket and counts the request against its owner's limit.
-pub(super) async fn held(edge: &Edge, token: &str, trace: &Trace) -> Result<Held, Refusal> {
-    let held = edge.0.queue.held(token, trace).await?;
+pub(super) async fn accept(edge: &Edge, token: &str, trace: &Trace) -> Result<HeldTicket, Refusal> {
+    let held = edge.waiting_room.accept(token, trace).await?;
     edge.within_limit(held.key())?;
     Ok(held)
 }
@@ -80,17 +79,19 @@ fn token(uri: &Uri) -> Result<Cow<'_, str>, Refusal> {
     Ok(read.0.token.into())
 }
 
-pub(super) async fn status(State(edge): State<Edge>, headers: HeaderMap, uri: Uri) -> Response {
+pub(super) async fn status(
+    State(edge): State<Edge>,
+    headers: HeaderMap,
+    uri: Uri,
+) -> Result<Response, Reply> {
     let trace = trace_of(&headers);
     let status = async {
         edge.signed_in(&headers, &trace).await?;
-        let held = held(&edge, &token(&uri)?, &trace).await?;
-        Ok::<_, Refusal>(edge.0.queue.status(&held).await)
+        let held = accept(&edge, &token(&uri)?, &trace).await?;
+        Ok::<_, Refusal>(edge.waiting_room.status(&held).await)
     };
-    match status.await {
-        Ok(status) => Json(status).into_response(),
-        Err(no) => no.reply(&trace),
-    }
+    let status = status.await.map_err(refused("status", &trace))?;
+    Ok(Json(status).into_response())
 }
 
 pub(super) async fn stream(
@@ -98,47 +99,38 @@ pub(super) async fn stream(
     headers: HeaderMap,
     extensions: Extensions,
     uri: Uri,
-) -> Response {
+) -> Result<Response, Reply> {
     let trace = trace_of(&headers);
-    let held = async {
+    let stream = async {
         edge.signed_in(&headers, &trace).await?;
-        held(&edge, &token(&uri)?, &trace).await
+        let held = accept(&edge, &token(&uri)?, &trace).await?;
+        super::stream::open(&edge, held, edge.sender(&headers, &extensions))
     };
-    match held.await {
-        Ok(held) => match super::stream::open(&edge, held, edge.sender(&headers, &extensions)) {
-            Ok(stream) => stream,
-            Err(no) => no.reply(&trace),
-        },
-        Err(no) => no.reply(&trace),
-    }
+    stream.await.map_err(refused("stream", &trace))
 }
 
 pub(super) async fn enter(
     State(edge): State<Edge>,
     headers: HeaderMap,
     Json(request): Json<body::Enter>,
-) -> Response {
+) -> Result<Response, Reply> {
     let trace = trace_of(&headers);
     let entered = async {
         let person = edge.signed_in(&headers, &trace).await?;
-        let held = held(&edge, &request.waiting_token, &trace).await?;
-        edge.0.queue.enter(&held, person.as_ref(), &trace).await
+        let held = accept(&edge, &request.waiting_token, &trace).await?;
+        edge.waiting_room.enter(&held, person.as_ref(), &trace).await
     };
-    match entered.await {
-        Ok(entered) => Json(entered).into_response(),
-        Err(no) => no.reply(&trace),
-    }
+    let entered = entered.await.map_err(refused("enter", &trace))?;
+    Ok(Json(entered).into_response())
 }
 
-pub(super) async fn leave(State(edge): State<Edge>, headers: HeaderMap, uri: Uri) -> Response {
+pub(super) async fn leave(State(edge): State<Edge>, headers: HeaderMap, uri: Uri) -> Result<Response, Reply> {
     let trace = trace_of(&headers);
     let left = async {
         edge.signed_in(&headers, &trace).await?;
-        let held = held(&edge, &token(&uri)?, &trace).await?;
-        edge.0.queue.leave(&held, &trace).await
+        let held = accept(&edge, &token(&uri)?, &trace).await?;
+        edge.waiting_room.leave(&held).await
     };
-    match left.await {
-        Ok(status) => Json(body::Left { status }).into_response(),
-        Err(no) => no.reply(&trace),
-    }
+    let status = left.await.map_err(refused("leave", &trace))?;
+    Ok(Json(body::Left { status }).into_response())
 }
