@@ -101,7 +101,7 @@ fn every_variable_that_is_read_is_described() {
 fn secrets_are_separated_by_commas() {
     let read = |value: &str| {
         let mut env = Env::from_pairs([("SECRETS", value)]);
-        let secrets = env.secrets("SECRETS", "", 4);
+        let secrets = env.secrets("SECRETS", "some secrets", 4);
         let texts: Vec<_> = secrets.iter().map(|secret| secret.expose_secret().to_owned()).collect();
         (texts, env.finish().is_ok())
     };
