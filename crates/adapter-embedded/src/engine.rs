@@ -1,18 +1,24 @@
-//! The engine: one data folder with two trees, each with one writer, and the stores and queues in
-//! them.
+//! Below the stores and queues: one data folder with two trees, each with one writer, and what the
+//! writer must know of a store.
 //!
 //! The folder stays locked until the last handle (the engine, a store, a queue) is dropped; then
-//! the writers finish their accepted requests and the files are closed. After a write error the
-//! engine has stopped: [`Engine::health`] gives the reason, every write is refused, and the process
-//! should be restarted once the cause is gone.
+//! the writers finish their accepted requests and the files are closed. Nothing here knows a store
+//! or a queue; they are made by [`crate::Engine`].
 
-mod error;
+pub(crate) mod error;
+mod filter;
+mod floors;
 mod folder;
+pub(crate) mod head;
+mod heads;
 pub(crate) mod inbox;
+mod inner;
+pub(crate) mod keys;
 mod memtables;
 pub(crate) mod names;
 pub(crate) mod request;
 pub(crate) mod shared;
+pub(crate) mod table;
 mod tree;
 pub(crate) mod versions;
 pub(crate) mod writer;
@@ -20,23 +26,7 @@ pub(crate) mod writer;
 pub use error::OpenError;
 pub use folder::FORMAT;
 
-use crate::queue::core::QueueCore;
-use crate::queue::{EmbeddedQueue, QueueOptions};
-use crate::store::EmbeddedStore;
-use crate::store::table::Table;
-use fjall::PersistMode;
-use folder::{Folder, FolderLock, Part};
-use names::Names;
-use ports::Clock;
-use shared::Stopped;
-use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
-use tree::{Delivery, Tree};
-
-/// Longest name of a store or queue, in bytes.
-const NAME_BYTES_MAX: usize = 128;
-const EPOCH_KEY: &str = "epoch";
+pub(crate) use inner::Inner;
 
 /// How much memory and disk the engine may use for speed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -71,158 +61,4 @@ impl Default for EngineOptions {
             background_threads: 4,
         }
     }
-}
-
-/// A handle to the open folder. Cloning gives another handle.
-#[derive(Clone)]
-pub struct Engine {
-    inner: Arc<Inner>,
-}
-
-/// What handles of every kind keep alive.
-pub(crate) struct Inner {
-    pub(crate) names: Names,
-    pub(crate) clock: Arc<dyn Clock>,
-    pub(crate) stores: Tree,
-    pub(crate) queues: Tree,
-    /// Grows with each open, so that what one process handed out differs from what another did.
-    pub(crate) epoch: u64,
-    stopped: Arc<Stopped>,
-    folder: PathBuf,
-    opened: Mutex<Opened>,
-    /// Last, so that the folder is unlocked only after everything above is dropped.
-    _lock: FolderLock,
-}
-
-/// Tables and queues stay known until the engine closes: the state that the writer and the
-/// completions of writes keep of them must not be split over two incarnations.
-#[derive(Default)]
-struct Opened {
-    tables: BTreeMap<String, Arc<Table>>,
-    queues: BTreeMap<String, Arc<QueueCore>>,
-}
-
-impl Engine {
-    /// Opens a data folder, creating it if it does not exist. Blocks while it replays the journal.
-    ///
-    /// Inside a tokio runtime a task of that runtime delivers the answers, else the writer thread
-    /// does.
-    pub fn open(
-        path: impl AsRef<Path>,
-        options: EngineOptions,
-        clock: Arc<dyn Clock>,
-    ) -> Result<Self, OpenError> {
-        let root = path.as_ref();
-        let folder = Folder::prepare(root)?;
-        let stopped = Arc::new(Stopped::default());
-        let for_queues = options.cache_bytes / 8;
-        let open = |part: Part, cache_bytes, delivery| {
-            let options = EngineOptions { cache_bytes, ..options };
-            Tree::open(root, &folder.part(part), part.name(), options, delivery, stopped.clone())
-        };
-        let stores = open(Part::Stores, options.cache_bytes - for_queues, Delivery::Runtime)?;
-        let queues = open(Part::Queues, for_queues, Delivery::Writer)?;
-        let epoch = next_epoch(&queues, root)?;
-        folder.mark_ready()?;
-        let names = Names::load(stores.meta.clone(), stores.shared.inbox.clone())
-            .map_err(|why| OpenError::corrupt(root, why))?;
-        let inner = Inner {
-            names,
-            clock,
-            stores,
-            queues,
-            epoch,
-            stopped,
-            folder: root.to_path_buf(),
-            opened: Mutex::default(),
-            _lock: folder.lock,
-        };
-        Ok(Self { inner: Arc::new(inner) })
-    }
-
-    /// The store of that name, created if it does not exist. Every caller gets the same rows.
-    pub fn store(&self, name: &str) -> Result<Arc<EmbeddedStore>, OpenError> {
-        check_name(name)?;
-        let mut opened = self.inner.opened.lock().unwrap_or_else(PoisonError::into_inner);
-        let table = match opened.tables.get(name) {
-            Some(table) => table.clone(),
-            None => {
-                let rows = self.inner.stores.table(&self.inner.folder, &format!("{name}.rows"))?;
-                let index = self.inner.stores.table(&self.inner.folder, &format!("{name}.index"))?;
-                let table = Arc::new(Table::new(opened.tables.len() as u32, rows, index));
-                opened.tables.insert(name.to_owned(), table.clone());
-                table
-            }
-        };
-        Ok(Arc::new(EmbeddedStore::new(table, self.inner.clone())))
-    }
-
-    /// The queue of that name, created if it does not exist. Every caller gets the same messages
-    /// and leases; the options of the first call apply. Opening reads every message once, to build
-    /// the index in memory.
-    pub fn queue(&self, name: &str, options: QueueOptions) -> Result<Arc<EmbeddedQueue>, OpenError> {
-        check_name(name)?;
-        let mut opened = self.inner.opened.lock().unwrap_or_else(PoisonError::into_inner);
-        let core = match opened.queues.get(name) {
-            Some(core) => core.clone(),
-            None => {
-                let messages = self.inner.queues.table(&self.inner.folder, &format!("queue.{name}"))?;
-                let core = Arc::new(QueueCore::open(name, messages, options, &self.inner)?);
-                opened.queues.insert(name.to_owned(), core.clone());
-                core
-            }
-        };
-        Ok(Arc::new(EmbeddedQueue::new(core, self.inner.clone())))
-    }
-
-    /// `Err` with the reason once the engine has stopped. For readiness: a stopped engine answers
-    /// reads but no writes.
-    pub fn health(&self) -> Result<(), String> {
-        self.inner.stopped.get().map_or(Ok(()), |why| Err(why.to_string()))
-    }
-
-    /// Waits until the engine has stopped and returns the reason, for liveness: only a fresh open
-    /// helps. It does not keep the engine open, and waits forever if the engine is closed instead.
-    pub fn stopped(&self) -> impl Future<Output = String> + Send + use<> {
-        let stopped = self.inner.stopped.clone();
-        async move { stopped.wait().await.to_string() }
-    }
-
-    /// The data folder.
-    pub fn folder(&self) -> &Path {
-        &self.inner.folder
-    }
-
-    /// Bytes on disk.
-    pub fn disk_bytes(&self) -> u64 {
-        [&self.inner.stores, &self.inner.queues].iter().filter_map(|tree| tree.db.disk_space().ok()).sum()
-    }
-}
-
-impl Inner {
-    /// The data folder, for error texts.
-    pub(crate) fn folder(&self) -> &Path {
-        &self.folder
-    }
-}
-
-fn next_epoch(queues: &Tree, root: &Path) -> Result<u64, OpenError> {
-    let tree = |e| OpenError::tree(root, "count the opens", e);
-    let last = match queues.meta.get(EPOCH_KEY).map_err(tree)? {
-        None => 0,
-        Some(value) => crate::codec::be64(&value)
-            .ok_or_else(|| OpenError::corrupt(root, "the count of opens is unreadable"))?,
-    };
-    let mut batch = queues.db.batch().durability(Some(PersistMode::SyncAll));
-    batch.insert(&queues.meta, EPOCH_KEY, (last + 1).to_be_bytes());
-    batch.commit().map_err(tree)?;
-    Ok(last + 1)
-}
-
-fn check_name(name: &str) -> Result<(), OpenError> {
-    if name.is_empty() || name.len() > NAME_BYTES_MAX {
-        let why = format!("a name has 1 to {NAME_BYTES_MAX} bytes");
-        return Err(OpenError::Mismatch { name: name.to_owned(), why });
-    }
-    Ok(())
 }

@@ -16,8 +16,10 @@ pub mod store;
 pub mod waiting_room;
 
 mod codec;
+mod handle;
 
-pub use engine::{Engine, EngineOptions, OpenError};
+pub use engine::{EngineOptions, OpenError};
+pub use handle::Engine;
 pub use queue::{Browsed, EmbeddedQueue, QueueOptions, QueueStats, Redrive};
 pub use store::EmbeddedStore;
 pub use waiting_room::MemoryWaitingRoom;

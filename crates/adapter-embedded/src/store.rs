@@ -5,27 +5,24 @@
 //! they asked. Index entries are written in the batch of their row, so this index is never behind;
 //! callers still read the row again, as the port demands.
 
-mod filter;
-mod floors;
-pub(crate) mod heads;
-mod keys;
 mod row;
-pub(crate) mod table;
 
 use crate::engine::Inner;
+use crate::engine::error::read_fault;
+use crate::engine::head::head;
+use crate::engine::keys::{
+    KEY_PART_BYTES_MAX, entry_of, index_key, partition_prefix, row_key, shard_prefix, split_row_key,
+};
 use crate::engine::request::Request;
-use crate::engine::versions::Known;
-use crate::engine::writer::read_fault;
+use crate::engine::table::{Change, Planned, Table};
+use crate::engine::versions::{Known, Seen};
 use async_trait::async_trait;
 use domain::time::Timestamp;
 use fjall::{Iter, Readable as _, Slice};
-use heads::Seen;
-use keys::{KEY_BYTES_MAX, entry_of, index_key, partition_prefix, row_key, shard_prefix, split_row_key};
 use ports::store::{CommitError, Entry, Expect, Key, Row, Write};
 use ports::{Fault, Store};
 use std::collections::BTreeSet;
 use std::sync::Arc;
-use table::{Change, Planned, Table};
 use tokio::sync::oneshot;
 
 const WRITES_MAX: usize = 100;
@@ -44,9 +41,9 @@ impl EmbeddedStore {
 
     fn plan(&self, write: &Write) -> Result<Planned, Fault> {
         let key = write.key();
-        if key.partition.len() > KEY_BYTES_MAX || key.sort.len() > KEY_BYTES_MAX {
+        if key.partition.len() > KEY_PART_BYTES_MAX || key.sort.len() > KEY_PART_BYTES_MAX {
             return Err(Fault::permanent(format!(
-                "a partition or sort key has at most {KEY_BYTES_MAX} bytes"
+                "a partition or sort key has at most {KEY_PART_BYTES_MAX} bytes"
             )));
         }
         let row_key: Slice = row_key(key).into();
@@ -139,8 +136,7 @@ impl Store for EmbeddedStore {
                 continue;
             };
             found.push(Some(row::decode(&self.engine.names, key.clone(), &bytes)?));
-            if let Some((version, index_keys)) = row::head(&row_key, &bytes) {
-                let known = Known { version, index_keys };
+            if let Some(known) = head(&row_key, &bytes) {
                 self.table.heads.put(row_key, Seen { as_of, known });
             }
         }
@@ -148,7 +144,7 @@ impl Store for EmbeddedStore {
     }
 
     async fn list(&self, partition: &str, after: Option<&str>, limit: usize) -> Result<Vec<Row>, Fault> {
-        if partition.len() > KEY_BYTES_MAX {
+        if partition.len() > KEY_PART_BYTES_MAX {
             return Ok(Vec::new());
         }
         let prefix = partition_prefix(partition);

@@ -6,10 +6,11 @@ use async_trait::async_trait;
 use domain::id::ShowId;
 use domain::time::Timestamp;
 use domain::waiting_room::{Line, Patience, Refusal, RuleChange, Rules, Standing, Ticket};
+use parking_lot::Mutex;
 use ports::waiting_room::{BEATS_MAX, Dated, KEY_BYTES_MAX, Ticked};
 use ports::{Clock, Entropy, Fault, PortError, WaitingRoomStore};
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 /// The lines of all shows.
 pub struct MemoryWaitingRoom {
@@ -27,7 +28,7 @@ impl MemoryWaitingRoom {
     }
 
     fn with<T>(&self, show: &ShowId, act: impl FnOnce(&mut Line, Timestamp) -> T) -> Result<T, Fault> {
-        let mut lines = self.lines.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut lines = self.lines.lock();
         let line = lines.get_mut(show);
         let line = line.ok_or_else(|| Fault::permanent(format!("the line of show {show} was not opened")))?;
         // Read under the lock, so that time does not go back in any line.
@@ -38,13 +39,13 @@ impl MemoryWaitingRoom {
 #[async_trait]
 impl WaitingRoomStore for MemoryWaitingRoom {
     async fn open(&self, show: &ShowId, rules: Rules) -> Result<Rules, Fault> {
-        let mut lines = self.lines.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut lines = self.lines.lock();
         let new = || Line::new(self.entropy.next_u64(), rules, self.patience, self.clock.now());
         Ok(lines.entry(show.clone()).or_insert_with(new).rules())
     }
 
     async fn find(&self, show: &ShowId) -> Result<Option<Rules>, Fault> {
-        let lines = self.lines.lock().unwrap_or_else(PoisonError::into_inner);
+        let lines = self.lines.lock();
         Ok(lines.get(show).map(Line::rules))
     }
 
@@ -92,7 +93,7 @@ impl WaitingRoomStore for MemoryWaitingRoom {
     }
 
     async fn announce(&self, show: &ShowId, notice: Option<&str>) -> Result<(), Fault> {
-        let mut notices = self.notices.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut notices = self.notices.lock();
         match notice {
             Some(notice) => notices.insert(show.clone(), notice.to_owned()),
             None => notices.remove(show),
@@ -101,6 +102,6 @@ impl WaitingRoomStore for MemoryWaitingRoom {
     }
 
     async fn notice(&self, show: &ShowId) -> Result<Option<String>, Fault> {
-        Ok(self.notices.lock().unwrap_or_else(PoisonError::into_inner).get(show).cloned())
+        Ok(self.notices.lock().get(show).cloned())
     }
 }

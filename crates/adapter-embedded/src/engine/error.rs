@@ -1,5 +1,7 @@
-//! Why a folder, a store or a queue could not be opened, for the operator.
+//! Errors of the folder and its trees: why something could not be opened, for the operator, and
+//! why the tree could not be read, for callers.
 
+use ports::Fault;
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -77,5 +79,21 @@ impl OpenError {
             fjall::Error::Locked => Self::InUse { folder: folder.to_path_buf() },
             other => Self::corrupt(folder, format!("cannot {doing}: {other:?}")),
         }
+    }
+}
+
+/// A failure to read from the tree, as callers see it.
+pub(crate) fn read_fault(doing: &str, error: &fjall::Error) -> Fault {
+    Fault::transient(format!("cannot {doing}: {}", describe(error)))
+}
+
+/// An error of the tree library as a text.
+pub(crate) fn describe(error: &fjall::Error) -> String {
+    match error {
+        fjall::Error::Io(io) | fjall::Error::Storage(fjall::LsmError::Io(io)) => io.to_string(),
+        fjall::Error::Poisoned => {
+            "background work on the data files failed, most likely a full disk".to_owned()
+        }
+        other => format!("{other:?}"),
     }
 }

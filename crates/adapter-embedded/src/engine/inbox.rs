@@ -5,8 +5,8 @@
 //! before its answer) is pushed after it.
 
 use super::request::Request;
+use parking_lot::{Condvar, Mutex, MutexGuard};
 use std::collections::VecDeque;
-use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 
 #[derive(Default)]
 pub(crate) struct Inbox {
@@ -46,7 +46,7 @@ impl Inbox {
                 return false;
             }
             state.writer_sleeps = true;
-            state = self.wake.wait(state).unwrap_or_else(PoisonError::into_inner);
+            self.wake.wait(&mut state);
         }
         let count = limit.min(state.requests.len());
         batch.extend(state.requests.drain(..count));
@@ -60,6 +60,6 @@ impl Inbox {
     }
 
     fn locked(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        self.state.lock()
     }
 }

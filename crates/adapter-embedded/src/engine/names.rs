@@ -2,7 +2,7 @@
 //! str`.
 //!
 //! A name is recorded in the folder before the first row that uses it: its write enters the
-//! writer's inbox ahead of that row's commit. The table is bounded, so that names made from data
+//! writer's inbox ahead of that row's commit. Their number is bounded, so that names made from data
 //! are refused instead of filling memory. Names read from a folder are leaked once per process and
 //! name, within the same bound.
 
@@ -10,10 +10,11 @@ use super::inbox::Inbox;
 use super::request::{RawWrite, Request};
 use core::hash::BuildHasherDefault;
 use fjall::Keyspace;
+use parking_lot::{Mutex, RwLock};
 use ports::Fault;
 use std::collections::{BTreeSet, HashMap};
 use std::hash::DefaultHasher;
-use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::sync::Arc;
 
 /// Distinct names a folder may have; a product has a few dozen.
 const NAMES_MAX: usize = 4_096;
@@ -23,13 +24,14 @@ const PREFIX: u8 = b'n';
 static LEAKED: Mutex<BTreeSet<&'static str>> = Mutex::new(BTreeSet::new());
 
 pub(crate) struct Names {
-    table: RwLock<Table>,
+    assigned: RwLock<Assigned>,
     meta: Keyspace,
     inbox: Arc<Inbox>,
 }
 
+/// The names that have a number.
 #[derive(Default)]
-struct Table {
+struct Assigned {
     by_name: HashMap<&'static str, u16, BuildHasherDefault<DefaultHasher>>,
     by_number: Vec<&'static str>,
 }
@@ -37,7 +39,7 @@ struct Table {
 impl Names {
     /// Reads the names that the folder knows.
     pub(crate) fn load(meta: Keyspace, inbox: Arc<Inbox>) -> Result<Self, String> {
-        let mut table = Table::default();
+        let mut assigned = Assigned::default();
         for guard in meta.prefix([PREFIX]) {
             let (key, value) = guard.into_inner().map_err(|e| format!("cannot read names: {e:?}"))?;
             let number = key.get(1..).and_then(|n| n.first_chunk()).map(|n| u16::from_be_bytes(*n));
@@ -45,19 +47,19 @@ impl Names {
             let (Some(number), Some(name)) = (number, name) else {
                 return Err("a name is unreadable".to_owned());
             };
-            if usize::from(number) != table.by_number.len() || table.by_number.len() >= NAMES_MAX {
+            if usize::from(number) != assigned.by_number.len() || assigned.by_number.len() >= NAMES_MAX {
                 return Err(format!("name number {number} is out of place"));
             }
             let name = leak(name);
-            table.by_name.insert(name, number);
-            table.by_number.push(name);
+            assigned.by_name.insert(name, number);
+            assigned.by_number.push(name);
         }
-        Ok(Self { table: RwLock::new(table), meta, inbox })
+        Ok(Self { assigned: RwLock::new(assigned), meta, inbox })
     }
 
     /// The number of a name, if the folder has seen it.
     pub(crate) fn find(&self, name: &str) -> Option<u16> {
-        self.table.read().unwrap_or_else(PoisonError::into_inner).by_name.get(name).copied()
+        self.assigned.read().by_name.get(name).copied()
     }
 
     /// The number of a name, a new one if needed.
@@ -65,11 +67,11 @@ impl Names {
         if let Some(number) = self.find(name) {
             return Ok(number);
         }
-        let mut table = self.table.write().unwrap_or_else(PoisonError::into_inner);
-        if let Some(number) = table.by_name.get(name) {
+        let mut assigned = self.assigned.write();
+        if let Some(number) = assigned.by_name.get(name) {
             return Ok(*number);
         }
-        let number = table.by_number.len();
+        let number = assigned.by_number.len();
         if number >= NAMES_MAX {
             return Err(Fault::permanent(format!(
                 "more than {NAMES_MAX} attribute and index names; {name} is one more"
@@ -83,19 +85,19 @@ impl Names {
         self.inbox
             .push(Request::Raw { writes: vec![write], durable: true, done: None })
             .map_err(|_| Fault::unavailable("the data engine is closed"))?;
-        table.by_name.insert(name, number);
-        table.by_number.push(name);
+        assigned.by_name.insert(name, number);
+        assigned.by_number.push(name);
         Ok(number)
     }
 
     /// The name of a number.
     pub(crate) fn name(&self, number: u16) -> Option<&'static str> {
-        self.table.read().unwrap_or_else(PoisonError::into_inner).by_number.get(usize::from(number)).copied()
+        self.assigned.read().by_number.get(usize::from(number)).copied()
     }
 }
 
 fn leak(name: &str) -> &'static str {
-    let mut leaked = LEAKED.lock().unwrap_or_else(PoisonError::into_inner);
+    let mut leaked = LEAKED.lock();
     if let Some(known) = leaked.get(name) {
         return known;
     }

@@ -4,7 +4,7 @@
 //! writer itself, for queues and if no runtime is left. So an index in memory learns of a durable
 //! write even if the caller is gone.
 
-use crate::store::table::{Planned, Table};
+use super::table::{Planned, Table};
 use fjall::{Keyspace, Slice};
 use ports::Fault;
 use ports::store::CommitError;

@@ -10,7 +10,6 @@
 //! within a batch only this memory knows the writes accepted a moment ago. Between batches
 //! everything it knows is also in the tree, so forgetting is free.
 
-use crate::store::heads::Seen;
 use core::hash::BuildHasherDefault;
 use fjall::Slice;
 use std::collections::HashMap;
@@ -22,6 +21,14 @@ use std::hash::DefaultHasher;
 pub(crate) struct Known {
     pub(crate) version: u64,
     pub(crate) index_keys: Vec<Slice>,
+}
+
+/// A row as a caller saw it in the tree.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Seen {
+    /// Every batch up to this one was visible, and perhaps later ones.
+    pub(crate) as_of: u64,
+    pub(crate) known: Known,
 }
 
 type Generation = HashMap<Slice, Known, BuildHasherDefault<DefaultHasher>>;

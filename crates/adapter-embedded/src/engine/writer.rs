@@ -10,14 +10,14 @@
 //! answered as ambiguous and later requests as failed. Only a fresh open, which replays what is
 //! really on disk and drops a half-written batch, continues.
 
+use super::error::describe;
 use super::memtables::Memtables;
 use super::request::{Answer, Answers, RawWrite, Request, WriteError};
 use super::shared::Shared;
+use super::table::{Change, Planned, Table, holds};
 use super::versions::{Known, Versions};
-use crate::store::table::{Change, Planned, Table, holds};
 use core::time::Duration;
 use fjall::{AbstractTree as _, Database, Keyspace, OwnedWriteBatch, PersistMode};
-use ports::Fault;
 use ports::store::CommitError;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -247,16 +247,6 @@ fn refuse(request: Request, error: &WriteError, answers: &mut Vec<Answer>) {
     }
 }
 
-fn describe(error: &fjall::Error) -> String {
-    match error {
-        fjall::Error::Io(io) | fjall::Error::Storage(fjall::LsmError::Io(io)) => io.to_string(),
-        fjall::Error::Poisoned => {
-            "background work on the data files failed, most likely a full disk".to_owned()
-        }
-        other => format!("{other:?}"),
-    }
-}
-
 /// Stops the engine if the writer unwinds, so that callers get an error instead of waiting.
 struct StopOnPanic(Arc<Shared>);
 
@@ -269,9 +259,4 @@ impl Drop for StopOnPanic {
             while self.0.inbox.take(usize::MAX, &mut left) {}
         }
     }
-}
-
-/// A failure to read from the tree, as callers see it.
-pub(crate) fn read_fault(doing: &str, error: &fjall::Error) -> Fault {
-    Fault::transient(format!("cannot {doing}: {}", describe(error)))
 }

@@ -6,11 +6,11 @@
 //! records are dropped when the bounds are reached.
 
 use super::record::{self, MESSAGE, place_of};
-use crate::engine::writer::read_fault;
+use crate::engine::error::read_fault;
 use fjall::{Keyspace, Slice};
+use parking_lot::Mutex;
 use ports::Fault;
 use std::collections::BTreeMap;
-use std::sync::{Mutex, PoisonError};
 
 /// The number of visible messages from which reading ahead pays.
 pub(crate) const WORTH_IT: u64 = 256;
@@ -34,7 +34,7 @@ impl Ahead {
     /// The record at a place, from an earlier scan or a new one. Receives of neighbours wait for
     /// the scan and find theirs.
     pub(crate) fn read(&self, messages: &Keyspace, place: u64) -> Result<Option<Slice>, Fault> {
-        let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut kept = self.kept.lock();
         if let Some(record) = kept.records.remove(&place) {
             kept.bytes -= record.len();
             return Ok(Some(record));

@@ -20,10 +20,11 @@ use crate::engine::shared::Shared;
 use crate::engine::{Inner, OpenError};
 use core::time::Duration;
 use fjall::{Keyspace, Slice};
+use parking_lot::{Mutex, MutexGuard};
 use ports::queue::{Depth, QueueKind};
 use ports::{Clock, Fault};
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::sync::{Arc, Weak};
 use tokio::sync::{Notify, oneshot};
 
 /// Places reserved on disk at a time; a restart skips the unused ones.
@@ -119,7 +120,7 @@ impl QueueCore {
     }
 
     pub(crate) fn state(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        self.state.lock()
     }
 
     /// The monotonic clock in microseconds.

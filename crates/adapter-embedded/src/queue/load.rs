@@ -29,8 +29,8 @@ pub(crate) fn load(
 ) -> Result<QueueCore, OpenError> {
     let number = identify(name, &messages, &options, engine)?;
     let damaged =
-        |what: &str| OpenError::corrupt(engine.folder(), format!("queue {name}: {what} is unreadable"));
-    let tree = |e| OpenError::tree(engine.folder(), "read a queue", e);
+        |what: &str| OpenError::corrupt(&engine.folder, format!("queue {name}: {what} is unreadable"));
+    let tree = |e| OpenError::tree(&engine.folder, "read a queue", e);
     let (now_ms, now) = (engine.clock.now().as_millis(), micros(engine.clock.elapsed()));
 
     let mut receives: BTreeMap<u64, (u32, u64)> = BTreeMap::new();
@@ -92,7 +92,7 @@ fn identify(
     options: &QueueOptions,
     engine: &Inner,
 ) -> Result<u64, OpenError> {
-    let tree = |e| OpenError::tree(engine.folder(), "set up a queue", e);
+    let tree = |e| OpenError::tree(&engine.folder, "set up a queue", e);
     let mismatch = |why: &str| OpenError::Mismatch { name: name.to_owned(), why: why.to_owned() };
     if let Some(redrive) = &options.redrive
         && redrive.dead_letter.core().options.kind != options.kind
@@ -109,7 +109,7 @@ fn identify(
         return match (there, be64(&number)) {
             (Some(there), Some(number)) if there.as_ref() == kind => Ok(number),
             (Some(_), Some(_)) => Err(mismatch("it is a queue of the other kind")),
-            _ => Err(OpenError::corrupt(engine.folder(), format!("queue {name}: its number is unreadable"))),
+            _ => Err(OpenError::corrupt(&engine.folder, format!("queue {name}: its number is unreadable"))),
         };
     }
     let last = engine.queues.meta.get(QUEUES).map_err(tree)?.and_then(|n| be64(&n)).unwrap_or(0);

@@ -3,10 +3,10 @@
 //! The row carries its index entries so that the next write, which names only the new ones, can
 //! remove the old ones in the same batch without a second record.
 
-use super::keys::{SHARD_BYTES_MAX, index_key, split_row_key};
 use crate::codec::{Reader, put_bytes, put_number, put_signed};
+use crate::engine::head::index_entry;
+use crate::engine::keys::{SHARD_BYTES_MAX, index_key};
 use crate::engine::names::Names;
-use domain::time::Timestamp;
 use fjall::Slice;
 use ports::Fault;
 use ports::store::{Attributes, IndexEntry, Key, Row, Value};
@@ -64,20 +64,6 @@ pub(crate) fn encode(
     Ok((out.into(), index_keys))
 }
 
-/// What the next write must know of a row: its version and the keys of its index entries.
-pub(crate) fn head(row_key: &[u8], bytes: &[u8]) -> Option<(u64, Vec<Slice>)> {
-    let (partition, sort) = split_row_key(row_key)?;
-    let mut reader = Reader::new(bytes);
-    let version = reader.number()?;
-    let count = reader.number()?;
-    let mut index_keys = Vec::new();
-    for _ in 0..count {
-        let (index, shard, at) = index_entry(&mut reader)?;
-        index_keys.push(index_key(index, shard, at, partition, sort).into());
-    }
-    Some((version, index_keys))
-}
-
 /// Decodes a row.
 pub(crate) fn decode(names: &Names, key: Key, bytes: &[u8]) -> Result<Row, Fault> {
     let read = || -> Option<(u64, Attributes)> {
@@ -98,12 +84,6 @@ pub(crate) fn decode(names: &Names, key: Key, bytes: &[u8]) -> Result<Row, Fault
         Some((version, attributes)) => Ok(Row { key, version, attributes }),
         None => Err(Fault::permanent(format!("{} is damaged", place_of(&key)))),
     }
-}
-
-fn index_entry<'a>(reader: &mut Reader<'a>) -> Option<(u16, &'a str, Timestamp)> {
-    let index = u16::try_from(reader.number()?).ok()?;
-    let shard = reader.text()?;
-    Some((index, shard, Timestamp::from_millis(reader.number()?)))
 }
 
 fn put_value(out: &mut Vec<u8>, value: &Value) {

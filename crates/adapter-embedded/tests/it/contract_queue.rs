@@ -4,10 +4,11 @@ use crate::clock::ManualClock;
 use adapter_embedded::{Engine, EngineOptions, QueueOptions};
 use async_trait::async_trait;
 use core::time::Duration;
+use parking_lot::Mutex;
 use ports::Queue;
 use ports::queue::QueueKind;
 use ports_contract::queue::{QueueHarness, VISIBILITY};
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use tempfile::TempDir;
 
 struct Embedded {
@@ -32,7 +33,7 @@ impl Embedded {
     }
 
     fn make(&self, kind: QueueKind, redrive: Option<u32>) -> (Arc<dyn Queue>, Option<Arc<dyn Queue>>) {
-        let mut state = self.state.lock().unwrap();
+        let mut state = self.state.lock();
         state.queues += 1;
         let name = format!("q{}", state.queues);
         state.last = Some((name.clone(), kind, redrive));
@@ -78,7 +79,7 @@ impl QueueHarness for Embedded {
 
     async fn reopen(&self, queue: Arc<dyn Queue>) -> Option<Arc<dyn Queue>> {
         drop(queue);
-        let mut state = self.state.lock().unwrap();
+        let mut state = self.state.lock();
         state.engine = None;
         let engine = Engine::open(self.folder.path(), EngineOptions::default(), self.clock.clone()).unwrap();
         let (name, kind, redrive) = state.last.clone().unwrap();

@@ -3,9 +3,10 @@
 use crate::clock::ManualClock;
 use adapter_embedded::{Engine, EngineOptions};
 use async_trait::async_trait;
+use parking_lot::Mutex;
 use ports::Store;
 use ports_contract::store::StoreHarness;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use tempfile::TempDir;
 
 struct Embedded {
@@ -30,12 +31,12 @@ fn open(folder: &TempDir) -> Engine {
 #[async_trait]
 impl StoreHarness for Embedded {
     async fn store(&self) -> Arc<dyn Store> {
-        self.engine.lock().unwrap().as_ref().unwrap().store("rows").unwrap()
+        self.engine.lock().as_ref().unwrap().store("rows").unwrap()
     }
 
     async fn reopen(&self, store: Arc<dyn Store>) -> Option<Arc<dyn Store>> {
         drop(store);
-        let mut engine = self.engine.lock().unwrap();
+        let mut engine = self.engine.lock();
         *engine = None;
         let reopened = open(&self.folder);
         let store = reopened.store("rows").unwrap();
@@ -51,7 +52,7 @@ async fn two_stores_in_one_folder_have_their_own_rows() {
     use ports::store::{Attributes, Expect, IndexEntry, Key, Write};
     use ports_contract::store::INDEX;
     let harness = Embedded::new();
-    let engine = harness.engine.lock().unwrap().clone().unwrap();
+    let engine = harness.engine.lock().clone().unwrap();
     let (a, b) = (engine.store("a").unwrap(), engine.store("b").unwrap());
     let key = Key::new("p", "s");
     let write = |number: u64| Write::Put {
@@ -79,7 +80,7 @@ async fn two_stores_in_one_folder_have_their_own_rows() {
 async fn the_same_name_gives_the_same_store() {
     use ports::store::{Attributes, Expect, Key, Write};
     let harness = Embedded::new();
-    let engine = harness.engine.lock().unwrap().clone().unwrap();
+    let engine = harness.engine.lock().clone().unwrap();
     let (one, two) = (engine.store("a").unwrap(), engine.store("a").unwrap());
     let put = || Write::Put {
         key: Key::new("p", "s"),

@@ -1,11 +1,11 @@
 //! The part of a store that the writer sees: its two tables in the tree and the plan of each write.
 
+use super::error::read_fault;
 use super::filter::Filter;
 use super::floors::Floors;
-use super::heads::{Heads, Seen};
-use super::row;
-use crate::engine::versions::Known;
-use crate::engine::writer::read_fault;
+use super::head::head;
+use super::heads::Heads;
+use super::versions::{Known, Seen};
 use fjall::{Keyspace, Slice};
 use ports::Fault;
 use ports::store::Expect;
@@ -55,8 +55,8 @@ impl Table {
     pub(crate) fn known(&self, key: &Slice) -> Result<Known, Fault> {
         match self.rows.get(key).map_err(|e| read_fault("read a row", &e))? {
             None => Ok(Known::default()),
-            Some(bytes) => match row::head(key, &bytes) {
-                Some((version, index_keys)) => Ok(Known { version, index_keys }),
+            Some(bytes) => match head(key, &bytes) {
+                Some(known) => Ok(known),
                 None => Err(Fault::permanent("the existing row of a write is damaged")),
             },
         }

@@ -11,9 +11,9 @@
 use super::keys::shard_prefix_len;
 use core::hash::BuildHasherDefault;
 use fjall::Slice;
+use parking_lot::{Mutex, MutexGuard};
 use std::collections::{HashMap, VecDeque};
 use std::hash::DefaultHasher;
-use std::sync::{Mutex, MutexGuard, PoisonError};
 
 /// Shards remembered; beyond that all are forgotten at once.
 const SHARDS_MAX: usize = 65_536;
@@ -105,7 +105,7 @@ impl Floors {
     }
 
     fn locked(&self) -> MutexGuard<'_, HashMap<Slice, Floor, BuildHasherDefault<DefaultHasher>>> {
-        self.shards.lock().unwrap_or_else(PoisonError::into_inner)
+        self.shards.lock()
     }
 }
 

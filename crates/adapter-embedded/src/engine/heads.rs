@@ -8,22 +8,14 @@
 //! One slot per hash, the latest wins: memory is bounded, and a replaced head costs a look-up in
 //! the tree.
 
-use crate::engine::versions::Known;
+use super::versions::Seen;
 use core::hash::{BuildHasher, BuildHasherDefault};
 use fjall::Slice;
+use parking_lot::{Mutex, MutexGuard};
 use std::hash::DefaultHasher;
-use std::sync::{Mutex, MutexGuard, PoisonError};
 
 /// More than all callers together have between a read and the write that follows.
 const SLOTS: usize = 4_096;
-
-/// A row as it was in the tree.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Seen {
-    /// Every batch up to this one was visible, and perhaps later ones.
-    pub(crate) as_of: u64,
-    pub(crate) known: Known,
-}
 
 /// The row seen last of those that share the slot.
 type Slot = Option<(Slice, Seen)>;
@@ -52,12 +44,13 @@ impl Heads {
 
     fn slot(&self, key: &Slice) -> MutexGuard<'_, Slot> {
         let hash = BuildHasherDefault::<DefaultHasher>::default().hash_one(key);
-        self.slots[hash as usize % SLOTS].lock().unwrap_or_else(PoisonError::into_inner)
+        self.slots[hash as usize % SLOTS].lock()
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use super::super::versions::Known;
     use super::*;
 
     #[test]

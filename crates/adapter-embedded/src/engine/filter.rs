@@ -14,8 +14,8 @@
 use core::hash::{Hash, Hasher};
 use core::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use fjall::{Keyspace, Slice};
+use parking_lot::Mutex;
 use std::hash::DefaultHasher;
-use std::sync::{Mutex, PoisonError};
 
 const WORDS_PER_BLOCK: usize = 8;
 const BITS_PER_KEY: u32 = 6;
@@ -66,7 +66,7 @@ impl Filter {
         if self.complete.load(Ordering::Relaxed) {
             return Ok(());
         }
-        let mut cursor = self.cursor.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut cursor = self.cursor.lock();
         let start = cursor.as_ref().map_or_else(Vec::new, |last| [last, &[0][..]].concat());
         let mut learned = 0;
         for guard in rows.range(start..).take(LEARNED_AT_ONCE) {

@@ -13,7 +13,7 @@ use domain::time::Timestamp;
 use ports::store::{Entry, Key};
 
 /// Longest partition or sort key, in bytes.
-pub(crate) const KEY_BYTES_MAX: usize = 1_024;
+pub(crate) const KEY_PART_BYTES_MAX: usize = 1_024;
 /// Longest shard of an index, in bytes.
 pub(crate) const SHARD_BYTES_MAX: usize = 1_024;
 
