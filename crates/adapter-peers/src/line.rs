@@ -16,10 +16,11 @@ use http::uri::{Authority, Scheme};
 use http::{Request, Response, Uri};
 use http_body::Frame;
 use http_body_util::BodyExt;
+use parking_lot::{Mutex, MutexGuard};
 use ports::Clock;
 use ports::clock::timeout;
 use std::error::Error;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use tokio::net::TcpStream;
 use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
 use tonic::body::Body;
@@ -107,7 +108,7 @@ impl Turns {
     }
 
     fn given(&self) -> MutexGuard<'_, usize> {
-        self.given.lock().unwrap_or_else(PoisonError::into_inner)
+        self.given.lock()
     }
 
     async fn take(&self, streams: usize) -> OwnedSemaphorePermit {
@@ -134,7 +135,7 @@ impl Line {
 
 impl Shared {
     fn state(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        self.state.lock()
     }
 
     fn open(&self) -> Option<Open> {

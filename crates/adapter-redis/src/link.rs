@@ -13,6 +13,7 @@
 use crate::fault::{fault, leads_elsewhere};
 use crate::options::RedisOptions;
 use core::time::Duration;
+use parking_lot::{Mutex, MutexGuard};
 use ports::Fault;
 use redis::aio::MultiplexedConnection;
 use redis::cluster::ClusterClient;
@@ -25,7 +26,7 @@ use redis::{
 };
 use std::collections::HashMap;
 use std::io;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use tokio::sync::{Semaphore, watch};
 use tokio::time::{Instant, timeout_at};
 
@@ -103,7 +104,7 @@ impl Link {
     }
 
     fn current(&self) -> MutexGuard<'_, Option<Arc<Way>>> {
-        self.way.lock().unwrap_or_else(PoisonError::into_inner)
+        self.way.lock()
     }
 
     /// The way that everybody goes. One that could not be made is made again.
@@ -189,7 +190,7 @@ impl Way {
     }
 
     fn owed(&self) -> MutexGuard<'_, HashMap<String, Instant>> {
-        self.owed.lock().unwrap_or_else(PoisonError::into_inner)
+        self.owed.lock()
     }
 
     fn asks(&self, part: &str) {

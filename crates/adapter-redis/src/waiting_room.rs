@@ -11,11 +11,12 @@ use domain::waiting_room::{
     BLOCK, BLOCKS_MAX, COST, HOLD, JUMP, MISSED_MAX, Patience, Refusal, RuleChange, Rules, STALL, STEPS_MAX,
     Snapshot, Standing, Ticket, Totals,
 };
+use parking_lot::{Mutex, MutexGuard};
 use ports::waiting_room::{BEATS_MAX, Dated, KEY_BYTES_MAX, Ticked};
 use ports::{Clock, Entropy, Fault, PortError, WaitingRoomStore};
 use redis::{ErrorKind, Script, ServerErrorKind, Value};
 use std::collections::HashMap;
-use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, LazyLock};
 
 /// The code that runs on the server: the rules' numbers, and the script that uses them.
 static LINE: LazyLock<String> = LazyLock::new(|| {
@@ -99,7 +100,7 @@ impl RedisWaitingRoom {
     }
 
     fn shows(&self) -> MutexGuard<'_, HashMap<ShowId, Opened>> {
-        self.shows.lock().unwrap_or_else(PoisonError::into_inner)
+        self.shows.lock()
     }
 
     fn notice_key(&self, show: &ShowId) -> String {

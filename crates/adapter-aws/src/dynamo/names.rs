@@ -4,9 +4,9 @@
 //! Each distinct name is kept forever, once per process. Their number is bounded, so that another
 //! program's table cannot fill the memory.
 
+use parking_lot::RwLock;
 use ports::Fault;
 use std::collections::BTreeSet;
-use std::sync::{PoisonError, RwLock};
 
 /// Partition key.
 pub(crate) const PARTITION: &str = "pk";
@@ -47,10 +47,10 @@ pub(crate) fn is_reserved(name: &str, indexes: &[&str]) -> bool {
 
 /// The same name as `&'static str`.
 pub(crate) fn keep(name: &str) -> Result<&'static str, Fault> {
-    if let Some(known) = KNOWN.read().unwrap_or_else(PoisonError::into_inner).get(name) {
+    if let Some(known) = KNOWN.read().get(name) {
         return Ok(known);
     }
-    let mut known = KNOWN.write().unwrap_or_else(PoisonError::into_inner);
+    let mut known = KNOWN.write();
     if let Some(known) = known.get(name) {
         return Ok(known);
     }

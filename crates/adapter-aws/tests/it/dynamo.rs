@@ -11,9 +11,10 @@ mod world;
 
 use adapter_aws::DynamoStore;
 use async_trait::async_trait;
+use parking_lot::Mutex;
 use ports::Store;
 use ports_contract::store::StoreHarness;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use world::{Local, opened};
 
 /// A table for each store.
@@ -27,7 +28,7 @@ struct Tables {
 impl StoreHarness for Tables {
     async fn store(&self) -> Arc<dyn Store> {
         let table = self.local.table().await;
-        self.last.lock().unwrap().clone_from(&table);
+        self.last.lock().clone_from(&table);
         Arc::new(opened(&self.local.client, &table))
     }
 
@@ -35,7 +36,7 @@ impl StoreHarness for Tables {
     /// state may live in the store.
     async fn reopen(&self, store: Arc<dyn Store>) -> Option<Arc<dyn Store>> {
         drop(store);
-        let table = self.last.lock().unwrap().clone();
+        let table = self.last.lock().clone();
         Some(Arc::new(opened(&self.local.client, &table)))
     }
 }

@@ -9,8 +9,9 @@ use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Redirect};
 use core::time::Duration;
 use domain::time::Timestamp;
+use parking_lot::Mutex;
 use ports::FaultClass;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
 const SECRET: &[u8] = b"whsec_test";
 const BODY: &str = r#"{"type":"payment.approved"}"#;
@@ -20,7 +21,7 @@ type Seen = Arc<Mutex<Vec<(HeaderMap, Bytes)>>>;
 async fn receiver() -> (Seen, String) {
     let seen = Seen::default();
     let take = |State(seen): State<Seen>, headers: HeaderMap, body: Bytes| async move {
-        seen.lock().unwrap().push((headers, body));
+        seen.lock().push((headers, body));
         r#"{"received":true}"#
     };
     let router = Router::new()
@@ -56,7 +57,7 @@ async fn a_signed_webhook_is_accepted_by_its_receiver() {
     let status =
         post(Duration::from_secs(60)).post(&format!("{base}/hook?a=1"), &headers, BODY).await.unwrap();
     assert_eq!(status, StatusCode::OK);
-    let (headers, body) = seen.lock().unwrap().pop().unwrap();
+    let (headers, body) = seen.lock().pop().unwrap();
     let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
     assert_eq!(text("x-webhook-id"), Some("whk_1"));
     let (stamp, signature) = (text("x-webhook-timestamp"), text("x-webhook-signature"));
@@ -70,7 +71,7 @@ async fn any_status_is_returned() {
     for (path, status) in [("/busy", 503), ("/moved", 307), ("/nowhere", 404)] {
         assert_eq!(post.post(&format!("{base}{path}"), &[], BODY).await.unwrap().as_u16(), status, "{path}");
     }
-    assert!(seen.lock().unwrap().is_empty(), "a redirect is not followed");
+    assert!(seen.lock().is_empty(), "a redirect is not followed");
 }
 
 #[tokio::test]

@@ -10,11 +10,12 @@ use axum::response::{IntoResponse, Response};
 use core::time::Duration;
 use domain::id::{OrderId, PaymentIntentId, ReservationId};
 use domain::reservation::{End, Status};
+use parking_lot::Mutex;
 use ports::reservations::{EndRejection, EndReservation, NoSuchReservation, Reservations};
 use ports::{CallContext, FaultClass};
 use std::collections::VecDeque;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex};
 use tokio::sync::Semaphore;
 
 #[derive(Clone)]
@@ -49,8 +50,8 @@ impl Api {
         headers: HeaderMap,
         body: Bytes,
     ) -> Response {
-        api.seen.lock().unwrap().push(Seen { method, id, headers, body });
-        let answer = api.answers.lock().unwrap().pop_front();
+        api.seen.lock().push(Seen { method, id, headers, body });
+        let answer = api.answers.lock().pop_front();
         match answer {
             Some((status, body)) => (StatusCode::from_u16(status).unwrap(), body).into_response(),
             None => std::future::pending().await,
@@ -58,11 +59,11 @@ impl Api {
     }
 
     fn then(&self, status: u16, body: &str) {
-        self.answers.lock().unwrap().push_back((status, body.to_owned()));
+        self.answers.lock().push_back((status, body.to_owned()));
     }
 
     fn last(&self) -> Seen {
-        self.seen.lock().unwrap().last().expect("a call was made").clone()
+        self.seen.lock().last().expect("a call was made").clone()
     }
 }
 

@@ -6,11 +6,12 @@ use contracts::reservation::v1::inventory_service_server::{InventoryService, Inv
 use contracts::{payment::v1 as pay, reservation::v1 as rsv};
 use core::fmt::Debug;
 use core::time::Duration;
+use parking_lot::Mutex;
 use ports::{CallContext, Clock, Fault, FaultClass, PortError, Trace};
 use std::collections::VecDeque;
 use std::future::pending;
 use std::net::SocketAddr;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use tokio::net::TcpListener;
 use tokio_stream::wrappers::TcpListenerStream;
 use tonic::metadata::MetadataMap;
@@ -83,7 +84,7 @@ impl<Q, A> Default for Script<Q, A> {
 
 impl<Q: Clone, A> Script<Q, A> {
     pub(crate) fn then(&self, answer: Answer<A>) {
-        self.answers.lock().unwrap().push_back(answer);
+        self.answers.lock().push_back(answer);
     }
 
     pub(crate) fn message(&self, message: A) {
@@ -95,13 +96,13 @@ impl<Q: Clone, A> Script<Q, A> {
     }
 
     pub(crate) fn last(&self) -> (Q, MetadataMap) {
-        self.seen.lock().unwrap().last().expect("a call was made").clone()
+        self.seen.lock().last().expect("a call was made").clone()
     }
 
     async fn play(&self, request: Request<Q>) -> Result<Response<A>, Status> {
         let metadata = request.metadata().clone();
-        self.seen.lock().unwrap().push((request.into_inner(), metadata));
-        let answer = self.answers.lock().unwrap().pop_front();
+        self.seen.lock().push((request.into_inner(), metadata));
+        let answer = self.answers.lock().pop_front();
         match answer {
             Some(Answer::Message(message)) => Ok(Response::new(message)),
             Some(Answer::Status(status)) => Err(status),

@@ -1,7 +1,8 @@
 //! An address that leads to one server, and then to another.
 
+use parking_lot::Mutex;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU16, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::net::{TcpListener, TcpStream};
@@ -57,7 +58,7 @@ impl Proxy {
 
     /// How many commands of a line were sent on each connection so far.
     pub(crate) fn commands(&self) -> Vec<usize> {
-        let sent = self.shared.sent.lock().unwrap();
+        let sent = self.shared.sent.lock();
         let commands = |bytes: &Vec<u8>| bytes.windows(7).filter(|word| word == b"EVALSHA").count();
         sent.iter().map(commands).collect()
     }
@@ -92,13 +93,13 @@ async fn serve(listener: TcpListener, shared: Arc<Shared>) {
 
 async fn ask(mut from: OwnedReadHalf, mut to: OwnedWriteHalf, shared: &Shared) {
     let index = {
-        let mut sent = shared.sent.lock().unwrap();
+        let mut sent = shared.sent.lock();
         sent.push(Vec::new());
         sent.len() - 1
     };
     let mut bytes = vec![0; 65_536];
     while let Ok(count @ 1..) = from.read(&mut bytes).await {
-        shared.sent.lock().unwrap()[index].extend(&bytes[..count]);
+        shared.sent.lock()[index].extend(&bytes[..count]);
         if to.write_all(&bytes[..count]).await.is_err() {
             break;
         }

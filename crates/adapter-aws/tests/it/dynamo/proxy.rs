@@ -11,10 +11,11 @@ use hyper::{Request, Response, StatusCode};
 use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::{TokioExecutor, TokioIo};
+use parking_lot::Mutex;
 use ports::Tasks;
 use std::collections::VecDeque;
 use std::net::SocketAddr;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use tokio::net::TcpListener;
 
 /// For a rule that never ends.
@@ -136,7 +137,7 @@ impl Proxy {
         make: impl FnMut() -> Fate + Send + 'static,
     ) {
         let rule = Rule { operation, make: Box::new(make), left: times };
-        self.state.rules.lock().unwrap().push_back(rule);
+        self.state.rules.lock().push_back(rule);
     }
 
     /// The next call of an operation has this fate.
@@ -147,13 +148,13 @@ impl Proxy {
 
     /// Every call of an operation so far.
     pub(crate) fn calls(&self, operation: &str) -> Vec<Call> {
-        let calls = self.state.calls.lock().unwrap();
+        let calls = self.state.calls.lock();
         calls.iter().filter(|call| call.operation == operation).cloned().collect()
     }
 
     /// How many rules are left.
     pub(crate) fn rules_left(&self) -> usize {
-        self.state.rules.lock().unwrap().len()
+        self.state.rules.lock().len()
     }
 }
 
@@ -182,7 +183,7 @@ impl Server {
         let target = head.headers.get("x-amz-target").and_then(|target| target.to_str().ok());
         let operation = target.and_then(|target| target.rsplit('.').next()).unwrap_or_default().to_owned();
         let fate = self.fate_of(&operation);
-        self.state.calls.lock().unwrap().push(Call { operation, body: body.clone() });
+        self.state.calls.lock().push(Call { operation, body: body.clone() });
         match fate {
             Fate::Pass => Ok(self.pass(head, body).await),
             Fate::Answer(status, answer) => Ok(Response::builder()
@@ -212,7 +213,7 @@ impl Server {
     }
 
     fn fate_of(&self, operation: &str) -> Fate {
-        let mut rules = self.state.rules.lock().unwrap();
+        let mut rules = self.state.rules.lock();
         let Some(at) = rules.iter().position(|rule| rule.operation == operation) else { return Fate::Pass };
         let rule = &mut rules[at];
         let fate = (rule.make)();
