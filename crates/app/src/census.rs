@@ -176,7 +176,7 @@ fn damaged(name: &str, row: &Row) -> Option<Write> {
         }
         // A captured payment is for a reservation that it does not confirm.
         _ => {
-            let Some(Ok(payment::rows::AnyRow::Payment(stored))) = payment::rows::AnyRow::read(row) else {
+            let Ok(Some(payment::rows::AnyRow::Payment(stored))) = payment::rows::AnyRow::read(row) else {
                 return None;
             };
             if stored.payment.status != domain::payment::Status::Captured {

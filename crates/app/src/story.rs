@@ -96,18 +96,18 @@ async fn payments(lines: &mut Vec<Line>, store: &dyn Store, id: &ReservationId) 
     for entry in entries {
         for row in store.list(&entry.key.partition, None, 100).await? {
             match payment::rows::AnyRow::read(&row) {
-                Some(Ok(payment::rows::AnyRow::Payment(stored))) => {
+                Ok(Some(payment::rows::AnyRow::Payment(stored))) => {
                     let payment = &stored.payment;
                     let asked = format!("{} asks for {:?}", payment.intent, payment.amount);
                     lines.push(line(payment.created_at, "payment", asked));
                     let is = format!("{} is {:?}", payment.intent, payment.status).to_lowercase();
                     lines.push(line(payment.updated_at, "payment", is));
                 }
-                Some(Ok(payment::rows::AnyRow::Refund(refund))) => {
+                Ok(Some(payment::rows::AnyRow::Refund(refund))) => {
                     let what = format!("{} gave back {:?}: {}", refund.intent, refund.amount, refund.reason);
                     lines.push(line(refund.at, "payment", what));
                 }
-                Some(Ok(payment::rows::AnyRow::Webhook(webhook))) => {
+                Ok(Some(payment::rows::AnyRow::Webhook(webhook))) => {
                     let what = format!(
                         "webhook {} is {:?} after {} attempts",
                         webhook.id, webhook.delivery, webhook.attempts

@@ -196,8 +196,7 @@ impl Census {
 
     fn set_payment(&mut self, row: &Row) -> Result<(), ReadError> {
         use payment::rows::AnyRow;
-        let read = AnyRow::read(row).transpose();
-        match read.map_err(|error| unreadable(Table::Payment, row, error))? {
+        match AnyRow::read(row).map_err(|error| unreadable(Table::Payment, row, error))? {
             Some(AnyRow::Payment(stored)) => {
                 self.payments.set(&mut self.world.payments, &row.key, stored.payment);
             }

@@ -5,25 +5,31 @@
 //! commit writes all three, so they cannot disagree (trap T-M4). Delays and webhooks are rows, so
 //! they survive a crash. [`Service`] is the provider without sockets; [`run`] serves it.
 //!
+//! `scheduled.rs` takes the place of other services' `sweep.rs`: it runs due outcomes and webhooks,
+//! and finds those that nobody announced.
+//!
 //! Others send HTTP ([`WebhookPost`] is passed in), provide the engines, and decide what a payment
 //! means for seats and reservations.
 
 pub mod config;
+mod deps;
 mod edge;
-mod errands;
+mod error_text;
 mod metrics;
 mod refusal;
 pub mod rows;
+mod schedule;
+mod scheduled;
 mod serve;
 mod service;
-mod words;
 
-pub use config::Config;
+pub use config::{Config, ServiceOptions, WebhookOptions};
+pub use deps::Deps;
 pub use edge::rest::openapi;
 pub use metrics::PaymentMetrics;
-pub use refusal::{Refusal, Told};
-pub use serve::{Background, Deps, Listeners, assemble, run};
+pub use refusal::Refusal;
+pub use serve::{Background, assemble, run};
 pub use service::{
-    Cancellation, CreateIntent, ListPayments, Page, Service, ServiceOptions, SimulateWebhook, Simulated,
-    WebhookOptions, WebhookPost, WebhookRequest,
+    Cancellation, CreateIntent, ListPayments, Page, Service, SimulateWebhook, Simulated, WebhookPost,
+    WebhookRequest,
 };

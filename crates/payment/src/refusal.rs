@@ -1,10 +1,12 @@
 //! Why the service refuses a request, and the one table that encodes each refusal.
 
 use contracts::error::{Code, WireError};
+use contracts::payment_wire::rejection_to_error;
 use domain::id::PaymentIntentId;
 use domain::payment::Rejection;
 use ports::payments::PaymentRejection;
-use ports::{Fault, FaultClass, PortError};
+use ports::{Fault, FaultClass, PortError, Trace};
+use runtime::Reply;
 
 /// The reason for a request that was not carried out.
 #[derive(Debug)]
@@ -21,51 +23,49 @@ pub enum Refusal {
     Failed(Fault),
 }
 
-/// The form of a refusal over gRPC.
-#[derive(Debug)]
-pub enum Told {
-    /// Status OK with `error` set.
-    InBand(WireError),
-    /// A gRPC status: malformed input and outages.
-    Status(WireError),
-}
-
 impl Refusal {
     /// A request with an invalid field.
-    pub fn invalid(field: &str, words: impl Into<String>) -> Self {
-        Self::Invalid(WireError::invalid(field, words))
+    pub fn invalid(field: &str, message: impl Into<String>) -> Self {
+        Self::Invalid(WireError::invalid(field, message))
+    }
+}
+
+const OTHER_REQUEST: &str = "the idempotency_key was used for another request";
+
+impl runtime::Refusal for Refusal {
+    fn reply(&self) -> Reply {
+        let rejected = |intent: &PaymentIntentId, rejection: PaymentRejection| {
+            Reply::in_band(rejection_to_error(intent, &rejection))
+        };
+        match self {
+            Self::Invalid(error) => Reply::status(error.clone()),
+            Self::NoSuchPayment(intent) => rejected(intent, PaymentRejection::NoSuchPayment),
+            Self::Rejected(intent, rejection) => {
+                rejected(intent, PaymentRejection::Refused(rejection.to_string()))
+            }
+            Self::OtherRequest => {
+                Reply::in_band(WireError::new(Code::IdempotencyConflict, OTHER_REQUEST).detail(
+                    "idempotency_key",
+                    "OTHER_REQUEST",
+                    "",
+                ))
+            }
+            Self::Failed(fault) => Reply::status(match fault.class {
+                FaultClass::Unavailable | FaultClass::Transient => {
+                    WireError::new(Code::Unavailable, "payments cannot be stored now; try again")
+                }
+                FaultClass::Conflict => {
+                    WireError::new(Code::ConcurrentModification, "the payment is being changed; try again")
+                }
+                FaultClass::Permanent => WireError::new(Code::Internal, "an internal error"),
+            }),
+        }
     }
 
-    /// The answer to the caller. Its message never carries the internal cause; that goes to the
-    /// log.
-    pub fn told(self) -> Told {
-        match self {
-            Self::Invalid(error) => Told::Status(error),
-            Self::NoSuchPayment(intent) => {
-                let rejection = PaymentRejection::NoSuchPayment;
-                Told::InBand(contracts::payment_wire::rejection_to_error(&intent, &rejection))
-            }
-            Self::Rejected(intent, rejection) => {
-                let rejection = PaymentRejection::Refused(rejection.to_string());
-                Told::InBand(contracts::payment_wire::rejection_to_error(&intent, &rejection))
-            }
-            Self::OtherRequest => Told::InBand(
-                WireError::new(Code::IdempotencyConflict, "the idempotency_key was used for another request")
-                    .detail("idempotency_key", "OTHER_REQUEST", ""),
-            ),
-            Self::Failed(fault) => {
-                tracing::error!(error = fault.chain(), "a payment request failed");
-                Told::Status(match fault.class {
-                    FaultClass::Unavailable | FaultClass::Transient => {
-                        WireError::new(Code::Unavailable, "payments cannot be stored now; try again")
-                    }
-                    FaultClass::Conflict => WireError::new(
-                        Code::ConcurrentModification,
-                        "the payment is being changed; try again",
-                    ),
-                    FaultClass::Permanent => WireError::new(Code::Internal, "an internal error"),
-                })
-            }
+    fn log(&self, operation: &'static str, trace: &Trace) {
+        if let Self::Failed(fault) = self {
+            let trace_id = trace.trace_id.as_deref();
+            tracing::error!(operation, trace_id, error = fault.chain(), "payment request failed");
         }
     }
 }
@@ -84,15 +84,12 @@ impl From<WireError> for Refusal {
 
 impl From<Refusal> for PortError<PaymentRejection> {
     fn from(refusal: Refusal) -> Self {
+        let refused = |message: String| Self::Rejected(PaymentRejection::Refused(message));
         match refusal {
             Refusal::NoSuchPayment(_) => Self::Rejected(PaymentRejection::NoSuchPayment),
-            Refusal::Rejected(_, rejection) => {
-                Self::Rejected(PaymentRejection::Refused(rejection.to_string()))
-            }
-            Refusal::Invalid(error) => Self::Rejected(PaymentRejection::Refused(error.message)),
-            Refusal::OtherRequest => Self::Rejected(PaymentRejection::Refused(
-                "the idempotency_key was used for another request".to_owned(),
-            )),
+            Refusal::Rejected(_, rejection) => refused(rejection.to_string()),
+            Refusal::Invalid(error) => refused(error.message),
+            Refusal::OtherRequest => refused(OTHER_REQUEST.to_owned()),
             Refusal::Failed(fault) => Self::Failed(fault),
         }
     }

@@ -127,13 +127,16 @@ impl AnyRow {
     ///
     /// # Errors
     /// If it is one of this service and cannot be read.
-    pub fn read(row: &Row) -> Option<Result<Self, Unreadable>> {
-        row.key.partition.strip_prefix(PARTITION_PREFIX)?;
-        match &*row.key.sort {
-            PAYMENT_SORT => Some(PaymentRow::read(row).map(Self::Payment)),
-            REFUND_SORT => Some(RefundRow::read(row).map(Self::Refund)),
-            sort => webhook::is_webhook(sort).then(|| WebhookRow::read(row).map(Self::Webhook)),
+    pub fn read(row: &Row) -> Result<Option<Self>, Unreadable> {
+        if !row.key.partition.starts_with(PARTITION_PREFIX) {
+            return Ok(None);
         }
+        Ok(match &*row.key.sort {
+            PAYMENT_SORT => Some(Self::Payment(PaymentRow::read(row)?)),
+            REFUND_SORT => Some(Self::Refund(RefundRow::read(row)?)),
+            sort if webhook::is_webhook(sort) => Some(Self::Webhook(WebhookRow::read(row)?)),
+            _ => None,
+        })
     }
 }
 

@@ -8,19 +8,21 @@
 //!
 //! Card numbers and security codes never get here: the edge drops them.
 
-use crate::errands::ErrandsHandle;
+use crate::config::ServiceOptions;
+use crate::deps::Deps;
 use crate::metrics::PaymentMetrics;
 use crate::refusal::Refusal;
-use crate::rows::{PaymentRow, WebhookRow, payment_key};
+use crate::rows::{AnyRow, PaymentRow, WebhookRow, payment_key};
+use crate::schedule::Schedule;
 use domain::event::{Event, Fact, SeatsHint};
 use domain::id::PaymentIntentId;
 use domain::limits::CONFLICT_RETRIES_MAX;
-use domain::payment::{Outcome, Payment, ScenarioRules, Status};
+use domain::payment::{Outcome, Payment, Status};
 use domain::time::Timestamp;
 use outbox::RelayHandle;
-use ports::plant::{Plant, planted};
-use ports::store::{CommitError, Key, Write};
-use ports::{Clock, Entropy, Fault, Store, Trace};
+use ports::store::{CommitError, Key, Row, Write};
+use ports::table::{Decision, Tries, UpdateError};
+use ports::{Clock, Entropy, Fault, FaultClass, Table, Trace};
 use std::sync::Arc;
 
 mod cancel;
@@ -39,44 +41,20 @@ pub use webhook::{WebhookPost, WebhookRequest};
 /// The service's name in events.
 const SOURCE: &str = "payment-sim-api";
 
-/// The options of the service.
-#[derive(Clone)]
-pub struct ServiceOptions {
-    /// The parameters of the scenarios.
-    pub scenarios: ScenarioRules,
-    /// Seeds the scenario RANDOM, together with the intent.
-    pub random_seed: u64,
-    /// Where webhooks go and how they are signed.
-    pub webhooks: WebhookOptions,
-}
-
-/// Where webhooks go and how they are signed.
-#[derive(Clone)]
-pub struct WebhookOptions {
-    /// Used when an intent names no URL.
-    pub default_url: Option<Arc<str>>,
-    /// Signs every webhook; without it there are none.
-    pub secret: Option<secrecy::SecretString>,
-    /// Hosts that an intent may name; empty = any.
-    pub hosts: Vec<String>,
-    /// The longest one attempt may take.
-    pub timeout: core::time::Duration,
-}
-
 /// The payment provider. Cloning gives another handle to the same.
 #[derive(Clone)]
 pub struct Service {
-    shared: Arc<Shared>,
+    inner: Arc<Inner>,
 }
 
-pub(crate) struct Shared {
-    store: Arc<dyn Store>,
+struct Inner {
+    table: Table,
     clock: Arc<dyn Clock>,
     entropy: Arc<dyn Entropy>,
     post: Arc<dyn WebhookPost>,
     options: ServiceOptions,
     relay: RelayHandle,
-    errands: ErrandsHandle,
+    schedule: Schedule,
     metrics: PaymentMetrics,
 }
 
@@ -89,21 +67,36 @@ pub(crate) struct Change {
     /// The event that it makes due.
     event: Option<Event>,
     /// The later work that it schedules.
-    errands: Vec<(Timestamp, Key)>,
+    scheduled: Vec<(Timestamp, Key)>,
+}
+
+impl Change {
+    /// A change of the payment's row alone.
+    const fn of_row(row: PaymentRow) -> Self {
+        Self { row, writes: Vec::new(), event: None, scheduled: Vec::new() }
+    }
+
+    /// Every row of the commit: a payment, its event and its webhook are one (trap T-M4).
+    fn all_writes(&self) -> Vec<Write> {
+        let mut writes = self.writes.clone();
+        writes.push(self.row.write());
+        writes
+    }
 }
 
 impl Service {
     pub(crate) fn new(
-        store: Arc<dyn Store>,
-        clock: Arc<dyn Clock>,
-        entropy: Arc<dyn Entropy>,
-        post: Arc<dyn WebhookPost>,
         options: ServiceOptions,
+        deps: &Deps,
         relay: RelayHandle,
-        errands: ErrandsHandle,
+        schedule: Schedule,
         metrics: PaymentMetrics,
     ) -> Self {
-        Self { shared: Arc::new(Shared { store, clock, entropy, post, options, relay, errands, metrics }) }
+        let Deps { store, webhook: post, clock, entropy, .. } = deps.clone();
+        // Callers have deadlines of their own; a commit must not be given up before them.
+        let table = Table::new(store, Arc::clone(&clock), None);
+        let inner = Inner { table, clock, entropy, post, options, relay, schedule, metrics };
+        Self { inner: Arc::new(inner) }
     }
 
     /// Reads a payment.
@@ -118,31 +111,21 @@ impl Service {
     ///
     /// # Errors
     /// A failure of the store. Unreadable rows are skipped and logged.
-    pub async fn history(&self, intent: &PaymentIntentId) -> Result<Vec<crate::rows::AnyRow>, Refusal> {
+    pub async fn history(&self, intent: &PaymentIntentId) -> Result<Vec<AnyRow>, Refusal> {
         const PAGE: usize = 100;
-        let partition = payment_key(intent).partition;
-        let (mut all, mut after): (Vec<_>, Option<Arc<str>>) = (Vec::new(), None);
-        loop {
-            let rows = self.shared.store.list(&partition, after.as_deref(), PAGE).await?;
-            let Some(last) = rows.last() else { return Ok(all) };
-            after = Some(last.key.sort.clone());
-            for row in &rows {
-                match crate::rows::AnyRow::read(row) {
-                    Some(Ok(read)) => all.push(read),
-                    Some(Err(why)) => tracing::error!(key = ?row.key, error = %why, "a row cannot be read"),
-                    None => {}
-                }
-            }
-        }
+        let rows = self.inner.table.list_all(&payment_key(intent).partition, PAGE).await?;
+        let read = |row: &Row| {
+            AnyRow::read(row).unwrap_or_else(|why| {
+                tracing::error!(key = ?row.key, error = %why, "unreadable row");
+                None
+            })
+        };
+        Ok(rows.iter().filter_map(read).collect())
     }
 
     async fn load(&self, intent: &PaymentIntentId) -> Result<Option<PaymentRow>, Fault> {
-        let key = payment_key(intent);
-        let rows = self.shared.store.get(std::slice::from_ref(&key)).await?;
-        let row = rows.into_iter().next().flatten();
-        row.map(|row| PaymentRow::read(&row)).transpose().map_err(|why| {
-            Fault::permanent(format!("the row of payment {intent} cannot be read")).because(why)
-        })
+        let [row] = self.inner.table.get([payment_key(intent)]).await?;
+        row.map(|row| read(intent, &row)).transpose()
     }
 
     /// Loads a payment, lets `decide` choose a change, and commits it. `None` changes nothing.
@@ -151,52 +134,63 @@ impl Service {
         intent: &PaymentIntentId,
         mut decide: impl FnMut(&PaymentRow, Timestamp) -> Result<Option<Change>, Refusal> + Send,
     ) -> Result<PaymentRow, Refusal> {
-        for _ in 0..=CONFLICT_RETRIES_MAX {
-            let row = self.get(intent).await?;
-            let Some(change) = decide(&row, self.shared.clock.now())? else { return Ok(row) };
-            match self.commit(&change).await {
-                Ok(()) => {
-                    let mut row = change.row;
-                    row.version += 1;
-                    return Ok(row);
-                }
-                Err(CommitError::Failed(fault)) => return Err(fault.into()),
-                // Load again: another writer was faster, or our commit was written, or it was not.
-                Err(CommitError::Conflict { .. } | CommitError::Ambiguous(_)) => {}
+        let tries = Tries { commits_max: CONFLICT_RETRIES_MAX + 1, unanswered_max: u32::MAX };
+        let updated = self
+            .inner
+            .table
+            .update(
+                &payment_key(intent),
+                None,
+                tries,
+                |row| match row {
+                    Some(row) => Ok(read(intent, &row)?),
+                    None => Err(Refusal::NoSuchPayment(intent.clone())),
+                },
+                |row| {
+                    Ok(match decide(row, self.inner.clock.now())? {
+                        Some(mut change) => {
+                            let writes = change.all_writes();
+                            change.row.version += 1;
+                            Decision::Write(writes, change)
+                        }
+                        None => Decision::Keep(Change::of_row(row.clone())),
+                    })
+                },
+                |change, result| self.committed(change, result),
+            )
+            .await;
+        match updated {
+            Ok(change) => Ok(change.row),
+            Err(UpdateError::Refused(refusal)) => Err(refusal),
+            Err(UpdateError::Failed(fault)) => Err(fault.into()),
+            Err(UpdateError::Contended) => {
+                let message = format!("other writers keep changing payment {intent}");
+                Err(Fault::new(FaultClass::Conflict, message).into())
             }
         }
-        let words = format!("payment {intent} is changed by others all the time");
-        Err(Fault::new(ports::FaultClass::Conflict, words).into())
     }
 
-    /// Commits a change and announces the work that became due. If nothing was written after all,
-    /// the announcement only costs a read.
     async fn commit(&self, change: &Change) -> Result<(), CommitError> {
-        let shared = &self.shared;
-        let committed = self.commit_whole(change).await;
-        if matches!(committed, Ok(()) | Err(CommitError::Ambiguous(_))) {
-            if let Some(event) = &change.event {
-                shared.relay.notify(event.at, &event.id);
-            }
-            for (at, key) in &change.errands {
-                shared.errands.notify(*at, key.clone());
-            }
-        }
-        if committed.is_ok() && change.event.is_some() {
-            shared.metrics.decided(change.row.payment.status);
-        }
-        committed
+        let result = self.inner.table.commit(change.all_writes()).await;
+        self.committed(change, &result);
+        result
     }
 
-    /// A payment, its event and its webhook are one commit (trap T-M4).
-    async fn commit_whole(&self, change: &Change) -> Result<(), CommitError> {
-        let (store, mut writes) = (&self.shared.store, change.writes.clone());
-        if planted(Plant::EventApart) && change.event.is_some() {
-            store.commit(vec![change.row.write()]).await?;
-            return store.commit(writes).await;
+    /// Announces the work that became due with a commit. If nothing was written after all, the
+    /// announcement only costs a read.
+    fn committed(&self, change: &Change, result: &Result<(), CommitError>) {
+        let inner = &self.inner;
+        if matches!(result, Ok(()) | Err(CommitError::Ambiguous(_))) {
+            if let Some(event) = &change.event {
+                inner.relay.notify(event.at, &event.id);
+            }
+            for (at, key) in &change.scheduled {
+                inner.schedule.notify(*at, key.clone());
+            }
         }
-        writes.push(change.row.write());
-        store.commit(writes).await
+        if result.is_ok() && change.event.is_some() {
+            inner.metrics.decided(change.row.payment.status);
+        }
     }
 
     /// The change that brings a payment to its outcome, with its event, and with its webhook if
@@ -211,12 +205,12 @@ impl Service {
         };
         let event = event_of(&row, now);
         let mut writes = vec![outbox::row_write_traced(&event, now, crate::rows::SHARDS, trace)];
-        let mut errands = Vec::new();
+        let mut scheduled = Vec::new();
         if let Some(webhook) = self.next_webhook(&mut row, now, now) {
-            errands.push((webhook.due_at, webhook.key()));
+            scheduled.push((webhook.due_at, webhook.key()));
             writes.push(webhook.write());
         }
-        Change { row, writes, event: Some(event), errands }
+        Change { row, writes, event: Some(event), scheduled }
     }
 
     fn next_webhook(&self, row: &mut PaymentRow, due_at: Timestamp, now: Timestamp) -> Option<WebhookRow> {
@@ -226,8 +220,13 @@ impl Service {
 
     /// The present target of a payment's webhooks.
     fn webhook_target(&self, row: &PaymentRow) -> Option<Arc<str>> {
-        row.webhook_url.clone().or_else(|| self.shared.options.webhooks.default_url.clone())
+        row.webhook_url.clone().or_else(|| self.inner.options.webhooks.default_url.clone())
     }
+}
+
+fn read(intent: &PaymentIntentId, row: &Row) -> Result<PaymentRow, Fault> {
+    PaymentRow::read(row)
+        .map_err(|why| Fault::permanent(format!("the row of payment {intent} cannot be read")).because(why))
 }
 
 /// The event of an outcome. Its id is derived from the intent and the outcome, so the same fact
@@ -238,7 +237,7 @@ fn event_of(row: &PaymentRow, at: Timestamp) -> Event {
     let fact = match outcome_of(payment) {
         Outcome::Approved => Fact::PaymentApproved { intent, amount },
         Outcome::Failed { error_code } => {
-            let error_message = Some(crate::words::of_error(&error_code).into());
+            let error_message = Some(crate::error_text::message(&error_code).into());
             Fact::PaymentFailed { intent, amount, error_code: Some(error_code), error_message }
         }
     };
@@ -258,7 +257,7 @@ fn event_of(row: &PaymentRow, at: Timestamp) -> Event {
 pub(crate) fn outcome_of(payment: &Payment) -> Outcome {
     match payment.status {
         Status::Failed => Outcome::Failed {
-            error_code: payment.error_code.clone().unwrap_or_else(|| crate::words::UNKNOWN_ERROR.into()),
+            error_code: payment.error_code.clone().unwrap_or_else(|| crate::error_text::UNKNOWN_ERROR.into()),
         },
         _ => Outcome::Approved,
     }

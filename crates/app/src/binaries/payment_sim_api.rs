@@ -7,8 +7,8 @@ use crate::aws::tables::{self, TableSetting};
 use crate::cli::Failure;
 use crate::platform::doors::Post;
 use adapter_peers::{HttpPost, PeerOptions};
-use runtime::Process;
 use runtime::config::Env;
+use runtime::{Listeners, Process};
 use std::sync::Arc;
 
 pub(super) struct PaymentSimApi;
@@ -33,7 +33,7 @@ impl Service for PaymentSimApi {
         let aws = AwsSettings::read(env);
         let events = EventsSetting::read(&aws, env);
         let ports = Ports::read(env, 8030, 8031);
-        Some(Settings { aws, config, table, events: events?, ports })
+        Some(Settings { aws, config: config?, table, events: events?, ports })
     }
 
     async fn run(settings: Settings, base: Base) -> Result<(), Failure> {
@@ -55,7 +55,7 @@ impl Service for PaymentSimApi {
             events = %events,
             "payment-sim-api listens"
         );
-        let ran = payment::run(config, deps, payment::Listeners { http, grpc }, stop).await;
+        let ran = payment::run(config, deps, Listeners { http, grpc, admin: None }, stop).await;
         ran.map_err(|error| Failure::service("go on", error))
     }
 }

@@ -53,6 +53,7 @@ impl Settings {
         reservation.service.hold_ttl = hold;
         let gateway = gateway.unwrap_or_else(|| gateway::Config::new(draw().into(), draw().into()));
         let internal_token = reservation.internal_token.clone();
+        let payment = payment.expect("its settings had no problem");
         let mut inventory = inventory;
         inventory.service.hold_ttl = hold;
         // The folder is locked, so there is no other writer.

@@ -146,7 +146,8 @@ impl Wired {
             inventory::Listeners { http: sockets.inventory.http, grpc: sockets.inventory.grpc };
         let reservation_sockets =
             reservation::Listeners { http: sockets.reservation.http, grpc: sockets.reservation.grpc };
-        let payment_sockets = payment::Listeners { http: sockets.payment.http, grpc: sockets.payment.grpc };
+        let payment_sockets =
+            runtime::Listeners { http: sockets.payment.http, grpc: sockets.payment.grpc, admin: None };
         let worker_sockets =
             worker::Listeners { http: sockets.worker.http, grpc: sockets.worker.grpc, admin: None };
 

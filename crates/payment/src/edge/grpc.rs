@@ -3,9 +3,9 @@
 //! The provider's refusals are status OK with `error` set; malformed input and outages are gRPC
 //! statuses. A decline is neither: it is a payment with status FAILED.
 
-use crate::refusal::{Refusal, Told};
+use crate::refusal::Refusal;
 use crate::service::{CreateIntent, ListPayments, Service, SimulateWebhook};
-use contracts::error::WireError;
+use contracts::error::{CarriesError, WireError};
 use contracts::payment::v1 as proto;
 use contracts::payment::v1::payment_service_server::{PaymentService, PaymentServiceServer};
 use contracts::payment_wire as wire;
@@ -15,7 +15,7 @@ use core::time::Duration;
 use domain::id::{PaymentIntentId, PersonId, ReservationId};
 use domain::payment::{Outcome, Scenario, Status as PaymentStatus};
 use ports::Trace;
-use runtime::grpc::Services;
+use runtime::grpc::{Services, trace_of_metadata};
 use std::sync::Arc;
 use tonic::metadata::MetadataValue;
 use tonic::{Request, Response, Status};
@@ -30,19 +30,8 @@ struct Edge(Service);
 
 type Answer<T> = Result<Response<T>, Status>;
 
-/// The answer; the table of [`Refusal`] encodes a refusal.
-fn tell<T>(
-    trace: &Trace,
-    result: Result<T, Refusal>,
-    in_band: impl FnOnce(common::v1::Error) -> T,
-) -> Answer<T> {
-    match result.map_err(Refusal::told) {
-        Ok(answer) => Ok(Response::new(answer)),
-        Err(Told::InBand(error)) => {
-            Ok(Response::new(in_band(error.traced(trace.trace_id.clone()).to_proto())))
-        }
-        Err(Told::Status(error)) => Err(error.traced(trace.trace_id.clone()).into()),
-    }
+fn answer<T: CarriesError>(operation: &'static str, trace: &Trace, result: Result<T, Refusal>) -> Answer<T> {
+    runtime::refusal::answer(operation, trace, result)
 }
 
 #[tonic::async_trait]
@@ -51,7 +40,7 @@ impl PaymentService for Edge {
         &self,
         request: Request<proto::CreatePaymentIntentRequest>,
     ) -> Answer<proto::CreatePaymentIntentResponse> {
-        let trace = runtime::grpc::trace_of_metadata(request.metadata());
+        let trace = trace_of_metadata(request.metadata());
         let mut is_recorded = false;
         let result = async {
             let (row, recorded) = self.0.create(create_from_proto(request.into_inner())?, &trace).await?;
@@ -62,38 +51,32 @@ impl PaymentService for Edge {
                 ..Default::default()
             })
         };
-        let mut told = tell(&trace, result.await, |error| proto::CreatePaymentIntentResponse {
-            error: Some(error),
-            ..Default::default()
-        })?;
+        let mut response = answer("create_payment_intent", &trace, result.await)?;
         if is_recorded {
-            told.metadata_mut().insert(contracts::wire::RECORDED, MetadataValue::from_static("true"));
+            response.metadata_mut().insert(contracts::wire::RECORDED, MetadataValue::from_static("true"));
         }
-        Ok(told)
+        Ok(response)
     }
 
     async fn process_payment(
         &self,
         request: Request<proto::ProcessPaymentRequest>,
     ) -> Answer<proto::ProcessPaymentResponse> {
-        let trace = runtime::grpc::trace_of_metadata(request.metadata());
+        let trace = trace_of_metadata(request.metadata());
         let result = async {
             // `payment_details` is dropped here: the scenario decides, and card data must not be
             // kept.
             let intent = intent(&request.get_ref().payment_intent_id)?;
             Ok(view::processed(&self.0.process(&intent, &trace).await?))
         };
-        tell(&trace, result.await, |error| proto::ProcessPaymentResponse {
-            error: Some(error),
-            ..Default::default()
-        })
+        answer("process_payment", &trace, result.await)
     }
 
     async fn get_payment_status(
         &self,
         request: Request<proto::GetPaymentStatusRequest>,
     ) -> Answer<proto::GetPaymentStatusResponse> {
-        let trace = runtime::grpc::trace_of_metadata(request.metadata());
+        let trace = trace_of_metadata(request.metadata());
         let result = async {
             let (intent, person) = wire::get_from_proto(request.get_ref())?;
             let row = self.0.get(&intent).await?;
@@ -104,33 +87,27 @@ impl PaymentService for Edge {
             }
             Ok(proto::GetPaymentStatusResponse { payment: Some(view::payment(&row)), error: None })
         };
-        tell(&trace, result.await, |error| proto::GetPaymentStatusResponse {
-            payment: None,
-            error: Some(error),
-        })
+        answer("get_payment_status", &trace, result.await)
     }
 
     async fn cancel_payment(
         &self,
         request: Request<proto::CancelPaymentRequest>,
     ) -> Answer<proto::CancelPaymentResponse> {
-        let trace = runtime::grpc::trace_of_metadata(request.metadata());
+        let trace = trace_of_metadata(request.metadata());
         let result = async {
             let (command, amount) = wire::cancel_from_proto(request.get_ref())?;
             let done = self.0.cancel_payment(&command, amount.as_ref()).await?;
             Ok(wire::cancel_response(&command.intent, Ok((&done.cancelled, &done.price.currency, done.at))))
         };
-        tell(&trace, result.await, |error| proto::CancelPaymentResponse {
-            error: Some(error),
-            ..Default::default()
-        })
+        answer("cancel_payment", &trace, result.await)
     }
 
     async fn list_payments(
         &self,
         request: Request<proto::ListPaymentsRequest>,
     ) -> Answer<proto::ListPaymentsResponse> {
-        let trace = runtime::grpc::trace_of_metadata(request.metadata());
+        let trace = trace_of_metadata(request.metadata());
         let result = async {
             let request = list_from_proto(request.into_inner())?;
             let page = self.0.list(&request).await?;
@@ -147,17 +124,14 @@ impl PaymentService for Edge {
                 error: None,
             })
         };
-        tell(&trace, result.await, |error| proto::ListPaymentsResponse {
-            error: Some(error),
-            ..Default::default()
-        })
+        answer("list_payments", &trace, result.await)
     }
 
     async fn simulate_webhook(
         &self,
         request: Request<proto::SimulateWebhookRequest>,
     ) -> Answer<proto::SimulateWebhookResponse> {
-        let trace = runtime::grpc::trace_of_metadata(request.metadata());
+        let trace = trace_of_metadata(request.metadata());
         let result = async {
             let done = self.0.simulate(&simulate_from_proto(request.get_ref())?, &trace).await?;
             Ok(proto::SimulateWebhookResponse {
@@ -167,10 +141,7 @@ impl PaymentService for Edge {
                 error: None,
             })
         };
-        tell(&trace, result.await, |error| proto::SimulateWebhookResponse {
-            error: Some(error),
-            ..Default::default()
-        })
+        answer("simulate_webhook", &trace, result.await)
     }
 }
 

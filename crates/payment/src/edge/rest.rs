@@ -1,6 +1,6 @@
 //! HTTP: probes, metrics, and the operator's view of a payment (`tacos trace`).
 
-use crate::refusal::{Refusal, Told};
+use crate::refusal::Refusal;
 use crate::rows::{AnyRow, PaymentRow, RefundRow, WebhookRow};
 use crate::service::{ListPayments, Service};
 use axum::Router;
@@ -10,10 +10,9 @@ use contracts::time::rfc3339;
 use domain::id::{PaymentIntentId, ReservationId};
 use domain::payment::Outcome;
 use http::HeaderMap;
-use runtime::Process;
-use runtime::http::{
-    ErrorReply, Json, base_routes, document, instrument, internal_token, openapi_route, trace_of,
-};
+use runtime::Reply;
+use runtime::http::{Json, document, internal_token, openapi_route, trace_of};
+use runtime::refusal::refused;
 use secrecy::SecretString;
 use utoipa::openapi::OpenApi;
 use utoipa_axum::router::OpenApiRouter;
@@ -28,12 +27,10 @@ pub fn openapi() -> OpenApi {
     )
 }
 
-/// The router of the HTTP port. With a configured token `/admin/…` requires `X-Internal-Token`.
-pub(crate) fn router(service: Service, process: &Process, token: Option<SecretString>) -> Router {
+/// The service's own routes. With a configured token `/admin/…` requires `X-Internal-Token`.
+pub(crate) fn router(service: Service, token: Option<SecretString>) -> Router {
     let (admin, _) = routes().split_for_parts();
-    let admin = admin.layer(internal_token(token)).with_state(service);
-    let routes = base_routes(process).merge(admin).merge(openapi_route(&openapi()));
-    instrument(routes, &process.metrics)
+    admin.layer(internal_token(token)).with_state(service).merge(openapi_route(&openapi()))
 }
 
 fn routes() -> OpenApiRouter<Service> {
@@ -52,12 +49,8 @@ async fn payments(
     State(service): State<Service>,
     Path(id): Path<String>,
     headers: HeaderMap,
-) -> Result<Json<body::Payments>, ErrorReply> {
-    let trace = trace_of(&headers);
-    found(&service, &id).await.map(Json).map_err(|refusal| {
-        let (Told::InBand(error) | Told::Status(error)) = refusal.told();
-        error.traced(trace.trace_id).into()
-    })
+) -> Result<Json<body::Payments>, Reply> {
+    found(&service, &id).await.map(Json).map_err(refused("payments", &trace_of(&headers)))
 }
 
 async fn found(service: &Service, id: &str) -> Result<body::Payments, Refusal> {

@@ -64,7 +64,7 @@ impl Service {
                     row,
                     writes: refund.into_iter().collect(),
                     event: None,
-                    errands: Vec::new(),
+                    scheduled: Vec::new(),
                 }))
             })
             .await?;

@@ -51,7 +51,7 @@ impl Service {
             None => self.random_intent(),
         };
         let row = self.opened(&command, intent.clone(), trace);
-        let change = Change { row, writes: Vec::new(), event: None, errands: Vec::new() };
+        let change = Change { row, writes: Vec::new(), event: None, scheduled: Vec::new() };
         for _ in 0..=CONFLICT_RETRIES_MAX {
             match self.commit(&change).await {
                 Ok(()) => return Ok((PaymentRow { version: 1, ..change.row }, false)),
@@ -96,7 +96,7 @@ impl Service {
     /// Webhooks use plain HTTP: this simulator runs beside the services that it calls.
     fn check_url(&self, url: &str) -> Result<(), Refusal> {
         let refused = |words: &str| Err(Refusal::invalid("webhook_url", format!("webhook_url {words}")));
-        let options = &self.shared.options.webhooks;
+        let options = &self.inner.options.webhooks;
         if options.secret.is_none() {
             return refused("cannot be served: this provider has no secret to sign webhooks with");
         }
@@ -118,7 +118,7 @@ impl Service {
     }
 
     fn opened(&self, command: &CreateIntent, intent: PaymentIntentId, trace: &Trace) -> PaymentRow {
-        let now = self.shared.clock.now();
+        let now = self.inner.clock.now();
         PaymentRow {
             payment: Payment {
                 intent,
@@ -143,7 +143,7 @@ impl Service {
     }
 
     fn random_intent(&self) -> PaymentIntentId {
-        let entropy = &self.shared.entropy;
+        let entropy = &self.inner.entropy;
         let text = format!("pay_{:016x}{:016x}", entropy.next_u64(), entropy.next_u64());
         PaymentIntentId::parse(&text).expect("pay_ and 32 hexadecimal digits are an identifier")
     }

@@ -63,12 +63,12 @@ impl Service {
         let mut payments = Vec::new();
         loop {
             let entries =
-                self.shared.store.due(index, shard, after.as_ref(), Timestamp::MAX, PAGE_MAX).await?;
+                self.inner.table.due(index, shard, after.as_ref(), Timestamp::MAX, PAGE_MAX).await?;
             if entries.is_empty() {
                 return Ok(Page { payments, next: None });
             }
             let keys: Vec<_> = entries.iter().map(|entry| entry.key.clone()).collect();
-            let rows = self.shared.store.get(&keys).await?;
+            let rows = self.inner.table.rows(&keys).await?;
             for (entry, row) in entries.into_iter().zip(rows) {
                 if payments.len() == size {
                     let next = after.as_ref().map(write_cursor);

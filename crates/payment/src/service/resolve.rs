@@ -5,6 +5,7 @@ use super::{Change, Service, outcome_of};
 use crate::refusal::Refusal;
 use crate::rows::{PaymentRow, Scheduled, payment_key};
 use core::time::Duration;
+use domain::hash::fnv1a;
 use domain::id::PaymentIntentId;
 use domain::payment::{Answer, Command, Decision, Outcome, Payment, Rejection, Status, decide};
 use domain::random::SplitMix64;
@@ -53,7 +54,7 @@ impl Service {
         self.update(intent, |row, now| match row.payment.status {
             Status::Captured | Status::Failed | Status::Authorized | Status::Refunded => Ok(None),
             Status::Pending => {
-                match row.scenario.answer(&self.shared.options.scenarios, &mut self.dice(intent)) {
+                match row.scenario.answer(&self.inner.options.scenarios, &mut self.dice(intent)) {
                     Answer::Now(outcome) => self.resolved(row, outcome, trace, now),
                     Answer::Later(delay, outcome) => {
                         let decision = self.decided(row, &Command::Authorize, now)?;
@@ -79,7 +80,7 @@ impl Service {
             let words = format!("delay_seconds must be 0 to {}", DELAY_MAX.as_secs());
             return Err(Refusal::invalid("delay_seconds", words));
         }
-        let mut simulated = Simulated { webhook: None, at: self.shared.clock.now(), effect: false };
+        let mut simulated = Simulated { webhook: None, at: self.inner.clock.now(), effect: false };
         // What an earlier attempt of this call tried: if the answer of its commit was lost, its
         // effect is ours.
         let (mut resolved, mut forced) = (false, None::<u32>);
@@ -104,9 +105,9 @@ impl Service {
                 forced = Some(row.webhooks);
                 let mut row = row.clone();
                 let webhook = self.next_webhook(&mut row, at, now);
-                let errands = webhook.iter().map(|webhook| (webhook.due_at, webhook.key())).collect();
+                let scheduled = webhook.iter().map(|webhook| (webhook.due_at, webhook.key())).collect();
                 let writes = webhook.iter().map(crate::rows::WebhookRow::write).collect();
-                Ok(Some(Change { row, writes, event: None, errands }))
+                Ok(Some(Change { row, writes, event: None, scheduled }))
             })
             .await?;
         let sent = simulated.effect && row.payment.status.is_decided() && row.webhooks > 0;
@@ -166,7 +167,7 @@ impl Service {
     /// The dice of one intent: the same seed and intent give the same result, in any order of
     /// intents.
     fn dice(&self, intent: &PaymentIntentId) -> SplitMix64 {
-        SplitMix64::new(self.shared.options.random_seed ^ domain::hash::fnv1a(intent.as_str().as_bytes()))
+        SplitMix64::new(self.inner.options.random_seed ^ fnv1a(intent.as_str().as_bytes()))
     }
 }
 
@@ -196,6 +197,6 @@ fn fails_late(payment: &Payment, outcome: &Outcome) -> bool {
 /// The change that schedules an outcome.
 fn scheduled(mut row: PaymentRow, at: Timestamp, outcome: Outcome) -> Change {
     row.scheduled = Some(Scheduled { at, outcome });
-    let errands = vec![(at, payment_key(&row.payment.intent))];
-    Change { row, writes: Vec::new(), event: None, errands }
+    let scheduled = vec![(at, payment_key(&row.payment.intent))];
+    Change { row, writes: Vec::new(), event: None, scheduled }
 }

@@ -21,7 +21,7 @@ use std::sync::Arc;
 
 /// The rest after each failed attempt (`docs/contracts.md#payment-sim-api`). After the attempt that
 /// follows the last rest the webhook is given up.
-const RESTS: [Duration; 4] =
+const RETRY_RESTS: [Duration; 4] =
     [Duration::from_secs(1), Duration::from_secs(2), Duration::from_secs(4), Duration::from_secs(8)];
 /// The rest after a failure of the store.
 const STORE_REST: Duration = Duration::from_secs(1);
@@ -95,19 +95,19 @@ pub(super) fn next(
 impl Service {
     /// Makes one attempt at a due webhook. Returns when to retry if there will be another attempt.
     pub(crate) async fn deliver(&self, key: &Key) -> Result<Option<Timestamp>, Fault> {
-        let shared = &self.shared;
-        let rows = shared.store.get(std::slice::from_ref(key)).await?;
-        let Some(row) = rows.into_iter().next().flatten() else { return Ok(None) };
+        let inner = &self.inner;
+        let [row] = inner.table.get([key.clone()]).await?;
+        let Some(row) = row else { return Ok(None) };
         let mut webhook = WebhookRow::read(&row)
-            .map_err(|why| Fault::permanent("a webhook cannot be read").because(why))?;
+            .map_err(|why| Fault::permanent("the row of a webhook cannot be read").because(why))?;
         if webhook.delivery != Delivery::Pending {
             return Ok(None);
         }
-        if webhook.due_at > shared.clock.now() {
+        if webhook.due_at > inner.clock.now() {
             return Ok(Some(webhook.due_at));
         }
         let sent = self.attempt(&webhook).await;
-        let now = shared.clock.now();
+        let now = inner.clock.now();
         webhook.attempts = webhook.attempts.saturating_add(1);
         webhook.due_at = now;
         match sent {
@@ -117,17 +117,17 @@ impl Service {
                     webhook_id = &*webhook.id,
                     attempt = webhook.attempts,
                     error = why,
-                    "webhook not taken"
+                    "webhook attempt failed"
                 );
                 webhook.last_error = Some(why.chars().take(ERROR_CHARS_MAX).collect::<String>().into());
-                match RESTS.get(webhook.attempts as usize - 1) {
+                match RETRY_RESTS.get(webhook.attempts as usize - 1) {
                     Some(rest) => webhook.due_at = now.plus(*rest),
                     None => webhook.delivery = Delivery::GivenUp,
                 }
             }
         }
-        shared.metrics.webhook(webhook.delivery);
-        match shared.store.commit(vec![webhook.write()]).await {
+        inner.metrics.webhook(webhook.delivery);
+        match inner.table.commit(vec![webhook.write()]).await {
             Ok(()) => Ok((webhook.delivery == Delivery::Pending).then_some(webhook.due_at)),
             // Another instance was faster, or the answer was lost: read the row again.
             Err(CommitError::Conflict { .. } | CommitError::Ambiguous(_)) => Ok(Some(now)),
@@ -136,7 +136,7 @@ impl Service {
                 tracing::warn!(
                     webhook_id = &*webhook.id,
                     error = fault.chain(),
-                    "an attempt could not be recorded"
+                    "failed to record a webhook attempt"
                 );
                 Ok(Some(now.plus(STORE_REST)))
             }
@@ -144,12 +144,12 @@ impl Service {
     }
 
     async fn attempt(&self, webhook: &WebhookRow) -> Result<(), String> {
-        let shared = &self.shared;
-        let options = &shared.options.webhooks;
+        let inner = &self.inner;
+        let options = &inner.options.webhooks;
         let Some(secret) = &options.secret else {
-            return Err("there is no secret to sign it with".to_owned());
+            return Err("no secret to sign it with: set PAYMENT_WEBHOOK_SECRET".to_owned());
         };
-        let timestamp = contracts::webhook::timestamp(shared.clock.now());
+        let timestamp = contracts::webhook::timestamp(inner.clock.now());
         let secret = secret.expose_secret().as_bytes();
         let signature = contracts::webhook::sign(secret, &timestamp, webhook.body.as_bytes());
         let mut headers = vec![
@@ -160,7 +160,7 @@ impl Service {
         ];
         headers.extend(webhook.traceparent.iter().map(|text| ("traceparent", text.to_string())));
         let request = WebhookRequest { url: webhook.url.clone(), headers, body: webhook.body.clone() };
-        match clock::timeout(&*shared.clock, options.timeout, shared.post.post(request)).await {
+        match clock::timeout(&*inner.clock, options.timeout, inner.post.post(request)).await {
             Ok(Ok(status)) if (200..300).contains(&status) => Ok(()),
             Ok(Ok(status)) => Err(format!("the receiver answered {status}")),
             Ok(Err(fault)) => Err(fault.chain()),

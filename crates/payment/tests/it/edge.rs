@@ -4,9 +4,10 @@ use crate::world::World;
 use contracts::common::v1::{ErrorCode, Money, Pagination};
 use contracts::payment::v1 as proto;
 use contracts::payment::v1::payment_service_client::PaymentServiceClient;
-use payment::{Config, Listeners};
+use payment::Config;
 use ports::Tasks;
 use proto::{PaymentScenario, PaymentStatus};
+use runtime::Listeners;
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
@@ -19,12 +20,12 @@ struct Served {
     client: Client,
     http: String,
     shutdown: CancellationToken,
-    running: JoinHandle<std::io::Result<()>>,
+    running: JoinHandle<Result<(), runtime::RunError>>,
 }
 
 async fn serve(world: &World, token: Option<&str>) -> Served {
     let bind = || TcpListener::bind("127.0.0.1:0");
-    let listeners = Listeners { http: bind().await.unwrap(), grpc: bind().await.unwrap() };
+    let listeners = Listeners { http: bind().await.unwrap(), grpc: bind().await.unwrap(), admin: None };
     let grpc = format!("http://{}", listeners.grpc.local_addr().unwrap());
     let http = listeners.http.local_addr().unwrap().to_string();
     let config = Config { service: world.options(), internal_token: token.map(Into::into) };

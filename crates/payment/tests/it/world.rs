@@ -98,7 +98,7 @@ impl World {
             let page = self.store.inner().scan(after.as_ref(), 500).await.unwrap();
             let Some(last) = page.last() else { return rows };
             after = Some(last.key.clone());
-            rows.extend(page.iter().filter_map(AnyRow::read).map(Result::unwrap));
+            rows.extend(page.iter().filter_map(|row| AnyRow::read(row).unwrap()));
         }
     }
 

@@ -46,7 +46,7 @@ pub(super) fn history(table: Table, change: &Change<'_>) -> Result<(), (&'static
         }
         Table::Payment => {
             let read = |row| match payment::rows::AnyRow::read(row) {
-                Some(Ok(payment::rows::AnyRow::Payment(stored))) => Some(stored.payment),
+                Ok(Some(payment::rows::AnyRow::Payment(stored))) => Some(stored.payment),
                 _ => None,
             };
             let Some(was) = read(before) else { return Ok(()) };

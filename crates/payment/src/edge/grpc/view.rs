@@ -45,7 +45,7 @@ fn result(row: &PaymentRow) -> Option<proto::PaymentResult> {
     }
     let success = matches!(row.payment.status, Status::Captured | Status::Refunded);
     let code = row.payment.error_code.as_deref();
-    let failure_reason = code.map(|code| format!("{code}: {}", crate::words::of_error(code)));
+    let failure_reason = code.map(|code| format!("{code}: {}", crate::error_text::message(code)));
     Some(proto::PaymentResult {
         success,
         failure_reason: failure_reason.unwrap_or_default(),

@@ -7,6 +7,7 @@
 
 use crate::refusal::Refusal;
 use crate::rows::{self, DUE, SHARDS};
+use crate::schedule::Schedule;
 use crate::service::Service;
 use core::time::Duration;
 use domain::id::PaymentIntentId;
@@ -24,29 +25,13 @@ use tokio_util::sync::CancellationToken;
 /// the delayed outcomes.
 const RUNNING_MAX: usize = 256;
 /// Rest before failed work is retried.
-const FAILURE_REST: Duration = Duration::from_secs(1);
+const RETRY_REST: Duration = Duration::from_secs(1);
 /// The longest that a shutdown waits for running work.
 const DRAIN_MAX: Duration = Duration::from_secs(10);
 const SLEEP_MAX: Duration = Duration::from_secs(1);
 
-/// Announces work. Cloning gives another handle.
-#[derive(Clone)]
-pub(crate) struct ErrandsHandle {
-    inbox: Arc<Inbox<Key>>,
-}
-
-impl ErrandsHandle {
-    pub(crate) fn new() -> Self {
-        Self { inbox: Arc::default() }
-    }
-
-    pub(crate) fn notify(&self, at: Timestamp, key: Key) {
-        self.inbox.push(at.as_millis(), key);
-    }
-}
-
 /// Runs due work.
-pub(crate) struct Errands {
+pub(crate) struct ScheduledWork {
     service: Service,
     clock: Arc<dyn Clock>,
     inbox: Arc<Inbox<Key>>,
@@ -56,10 +41,10 @@ pub(crate) struct Errands {
     rescans: FuturesUnordered<BoxFuture<'static, Found>>,
 }
 
-impl Errands {
+impl ScheduledWork {
     pub(crate) fn new(
         service: Service,
-        handle: ErrandsHandle,
+        schedule: Schedule,
         store: Arc<dyn Store>,
         clock: Arc<dyn Clock>,
         entropy: Arc<dyn Entropy>,
@@ -68,7 +53,7 @@ impl Errands {
         Self {
             service,
             clock,
-            inbox: handle.inbox,
+            inbox: schedule.inbox,
             agenda: Agenda::default(),
             rescan: Rescan::new(reader, RescanOptions::default()),
             running: FuturesUnordered::new(),
@@ -108,7 +93,7 @@ impl Errands {
         tokio::select! {
             biased;
             () = async { while self.running.next().await.is_some() {} } => {}
-            () = self.clock.sleep(DRAIN_MAX) => tracing::warn!("delayed work did not end and is left to the next start"),
+            () = self.clock.sleep(DRAIN_MAX) => tracing::warn!("scheduled work did not end in time; the next start continues it"),
         }
     }
 
@@ -116,7 +101,7 @@ impl Errands {
         let began = self.clock.now();
         let take = |entry: &ports::store::Entry| Some((entry.at.as_millis(), entry.key.clone()));
         let all = self.rescan.reader().all(take, |_| {}).await;
-        tracing::info!(errands = all.len(), "delayed outcomes and webhooks are read");
+        tracing::info!(errands = all.len(), "read scheduled outcomes and webhooks");
         self.agenda.add_all(all);
         self.rescan.set_all_read(began);
     }
@@ -129,8 +114,8 @@ impl Errands {
                 let again = match run(&service, &key).await {
                     Ok(again) => again,
                     Err(fault) => {
-                        tracing::warn!(key = ?key, error = fault.chain(), "an errand failed; it is tried again");
-                        Some(clock.now().plus(FAILURE_REST))
+                        tracing::warn!(key = ?key, error = fault.chain(), "scheduled work failed; retrying");
+                        Some(clock.now().plus(RETRY_REST))
                     }
                 };
                 (key, again)

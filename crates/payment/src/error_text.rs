@@ -4,7 +4,7 @@
 pub(crate) const UNKNOWN_ERROR: &str = "PAYMENT_DECLINED";
 
 /// The provider's message for one of its codes.
-pub(crate) fn of_error(code: &str) -> &'static str {
+pub(crate) fn message(code: &str) -> &'static str {
     match code {
         "CARD_DECLINED" => "the card was declined",
         "INSUFFICIENT_FUNDS" => "there is not enough money on the account",
