@@ -1,6 +1,7 @@
 //! Responses that carry a refusal while the gRPC status is OK.
 //!
-//! Callers of every generation look into `error` of the response; only malformed input and outages are gRPC statuses.
+//! Callers of every generation look into `error` of the response; only malformed input and outages
+//! are gRPC statuses.
 
 use crate::common::v1::Error;
 use crate::{gateway, payment, reservation};

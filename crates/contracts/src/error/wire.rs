@@ -1,4 +1,4 @@
-//! A refusal as it travels: in-band, as a gRPC status, or as a JSON body.
+//! A refusal on the wire: in-band, as a gRPC status, or as a JSON body.
 
 use super::{Code, rpc_status};
 use crate::common::v1 as common;
@@ -6,11 +6,11 @@ use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 use utoipa::ToSchema;
 
-/// A refusal or failure with everything its receiver may know.
+/// A refusal or failure with everything that its receiver may know.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{code}: {message}")]
 pub struct WireError {
-    /// What programs decide by.
+    /// Programs decide by it.
     pub code: Code,
     /// For people; never a source, a path or a secret.
     pub message: String,
@@ -23,7 +23,7 @@ pub struct WireError {
 /// One typed particular of an error.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Detail {
-    /// What it is about, such as `seat_ids`.
+    /// The field of the request, such as `seat_ids`.
     #[serde(default)]
     pub field: String,
     /// Upper-case word, such as `NOT_DUE`.
@@ -41,7 +41,7 @@ pub struct ErrorBody {
     pub error: ErrorBodyInner,
 }
 
-/// What stands under `error`.
+/// The member `error` of an [`ErrorBody`].
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct ErrorBodyInner {
     /// [`Code::as_str`].
@@ -71,7 +71,7 @@ impl WireError {
         Self { code, message: message.into(), trace_id: None, details: Vec::new() }
     }
 
-    /// A request that makes no sense; `field` says where.
+    /// An invalid request; `field` names the invalid field.
     pub fn invalid(field: &str, message: impl Into<String>) -> Self {
         Self::new(Code::InvalidArgument, message).detail(field, "INVALID", "")
     }
@@ -118,7 +118,7 @@ impl WireError {
         }
     }
 
-    /// Reads the in-band form. `None` for an error without a code that this program knows.
+    /// Reads the in-band form. `None` if this program does not know the code.
     pub fn from_proto(error: common::Error) -> Option<Self> {
         Some(Self {
             code: Code::from_proto(error.code)?,
@@ -140,15 +140,15 @@ impl WireError {
         }
     }
 
-    /// Reads the JSON body. `None` for a code that this program does not know.
+    /// Reads the JSON body. `None` if this program does not know the code.
     pub fn from_json(body: ErrorBody) -> Option<Self> {
         let ErrorBodyInner { code, message, trace_id, details } = body.error;
         let trace_id = (!trace_id.is_empty()).then(|| trace_id.into());
         Some(Self { code: Code::parse(&code)?, message, trace_id, details })
     }
 
-    /// Reads the typed error that [`tonic::Status`] of ours carries in its details; `None` for a
-    /// status of another make.
+    /// Reads the typed error in the details of a [`tonic::Status`]; `None` if no service of ours
+    /// made the status.
     pub fn from_status(status: &tonic::Status) -> Option<Self> {
         rpc_status::decode(status.details()).and_then(Self::from_proto)
     }
@@ -170,7 +170,7 @@ mod tests {
     use crate::error::TABLE;
 
     #[test]
-    fn an_error_is_the_same_after_every_way_of_travelling() {
+    fn an_error_round_trips_in_every_form() {
         for row in TABLE {
             for trace_id in [None, Some(Arc::from("5b8aa5a2d2c872e8321cf37308d69df2"))] {
                 let error = WireError::new(row.code, "좌석 A-1 is taken")
@@ -187,7 +187,7 @@ mod tests {
     }
 
     #[test]
-    fn the_json_body_has_the_shape_of_the_contract() {
+    fn the_json_body_has_the_documented_shape() {
         let body = WireError::new(Code::NotFound, "no such reservation").traced(Some("abc".into())).to_json();
         let text = serde_json::to_string(&body).unwrap();
         assert_eq!(
@@ -197,7 +197,7 @@ mod tests {
     }
 
     #[test]
-    fn a_status_of_another_make_is_not_ours() {
+    fn a_foreign_status_has_no_typed_error() {
         assert_eq!(WireError::from_status(&tonic::Status::not_found("x")), None);
         let odd = tonic::Status::with_details(tonic::Code::Internal, "x", vec![0xff, 0x00, 0x12].into());
         assert_eq!(WireError::from_status(&odd), None);
