@@ -4,7 +4,7 @@
 //! of the last fetch. The task fetches every [`FETCH_EVERY`], and sooner when a token names an
 //! unknown key, because providers sign with a new key as soon as they have published it. Anybody
 //! can name an unknown key, so such a request triggers at most one fetch per [`FETCH_GAP`]. The
-//! request waits for the fetch but does not run it: otherwise a caller who asks and hangs up would
+//! request waits for the fetch but does not run it: otherwise a caller that hangs up would
 //! cancel every fetch halfway, and a new key would never become known.
 //!
 //! A successful fetch replaces all keys, so a withdrawn key is refused from then on. A failed fetch

@@ -1,4 +1,4 @@
-//! A queue behind faults that a test chooses, and a record of what was sent.
+//! A queue behind faults that a test chooses, and a record of every send.
 
 use async_trait::async_trait;
 use core::time::Duration;
