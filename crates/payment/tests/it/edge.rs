@@ -304,6 +304,19 @@ async fn an_operator_reads_a_payment_with_the_token_only() {
     served.stop().await;
 }
 
+#[tokio::test]
+async fn the_http_port_describes_itself_without_a_token() {
+    let world = World::new().await;
+    let served = serve(&world, Some("secret")).await;
+    let (status, document) = served.get("/openapi.json", "").await;
+    assert_eq!(status, 200);
+    let operation = &document["paths"]["/admin/payments/{id}"]["get"];
+    assert_eq!(operation["security"][0]["internal_token"], serde_json::json!([]));
+    let schema = &operation["responses"]["200"]["content"]["application/json"]["schema"];
+    assert_eq!(schema["$ref"], "#/components/schemas/Payments");
+    served.stop().await;
+}
+
 /// The event and the webhook of an answered call are still sent, or stay in the outbox.
 #[tokio::test]
 async fn a_shutdown_ends_and_a_restart_continues() {
