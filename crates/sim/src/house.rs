@@ -295,7 +295,7 @@ impl House {
             tasks: instance.tasks.clone(),
             process: Process::new("reservation-worker"),
         };
-        let worker = worker::Worker::new(config, deps);
+        let worker = worker::assemble(config, deps);
         lock(&self.core.checker).started(instance.id, Some(worker.handle()));
         instance.tasks.spawn(worker.consume(instance.stop.clone()));
     }

@@ -5,7 +5,7 @@
 //! to the next. The table is bounded: beyond [`REMEMBERED_MAX`] messages it forgets the one that
 //! failed longest ago, which then starts at 0 again, as it would in another process.
 
-use crate::handlers::Downstream;
+use crate::service::Downstream;
 use domain::time::Timestamp;
 use std::collections::BTreeMap;
 use std::sync::Arc;

@@ -5,7 +5,7 @@
 //! that came too late, or twice), so its breaker holds back only the messages whose own last run it
 //! did not answer.
 
-use crate::handlers::{Downstream, Touch, Touched};
+use crate::service::{Downstream, Touch, Touched};
 use core::time::Duration;
 use domain::breaker::{Admission, Breaker, Policy};
 

@@ -82,10 +82,10 @@ impl FromStr for Concurrency {
 impl Environment {
     /// Reads every variable that is not an engine's own. Problems are recorded in `env`; `None` if
     /// something required is missing. The caller finishes with [`Env::finish`].
-    pub fn read(env: &mut Env) -> Option<Self> {
+    pub fn from_env(env: &mut Env) -> Option<Self> {
         let queue_url =
             env.required::<String>("SQS_QUEUE_URL", "the URL of the event queue, standard or .fifo");
-        let config = Config::read(env);
+        let config = Config::from_env(env);
         let admin: SocketAddr = env.or(
             "ADMIN_ADDR",
             "address of the administration; beyond loopback it needs ADMIN_TOKEN",
@@ -113,7 +113,7 @@ impl Environment {
 
 impl Config {
     /// Reads what the worker itself needs; problems are recorded in `env`.
-    pub fn read(env: &mut Env) -> Self {
+    pub fn from_env(env: &mut Env) -> Self {
         let defaults = PipelineOptions::default();
         let mut pipeline = defaults.clone();
         pipeline.wait = Duration::from_secs(env.in_range(
@@ -191,7 +191,7 @@ mod tests {
     #[test]
     fn the_defaults_are_those_of_the_contract() {
         let mut env = Env::from_pairs([("SQS_QUEUE_URL", "http://localhost/q.fifo")]);
-        let read = Environment::read(&mut env).expect("the queue is set");
+        let read = Environment::from_env(&mut env).expect("the queue is set");
         env.finish().expect("no problem");
         assert_eq!(read.config.pipeline, PipelineOptions::default());
         assert_eq!(read.config.pipeline.in_flight, InFlight::Fixed(20));
@@ -208,7 +208,7 @@ mod tests {
             ("WORKER_CONCURRENCY", "auto"),
             ("MAX_WRITE_RPS", "30"),
         ]);
-        let read = Environment::read(&mut env).expect("the queue is set");
+        let read = Environment::from_env(&mut env).expect("the queue is set");
         env.finish().expect("no problem");
         assert_eq!(read.config.pipeline.in_flight, InFlight::Auto);
         assert_eq!(read.config.pipeline.write_rps, Some(30));
@@ -224,7 +224,7 @@ mod tests {
             ("MAX_WRITE_RPS", "0"),
             ("ADMIN_ADDR", "0.0.0.0:8042"),
         ]);
-        assert!(Environment::read(&mut env).is_none());
+        assert!(Environment::from_env(&mut env).is_none());
         let text = env.finish().expect_err("six problems").to_string();
         for name in [
             "SQS_QUEUE_URL",

@@ -3,4 +3,4 @@
 
 pub(crate) mod admin;
 pub(crate) mod grpc;
-pub(crate) mod http;
+pub(crate) mod rest;

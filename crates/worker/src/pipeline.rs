@@ -36,13 +36,13 @@
 
 use crate::attempts::Attempts;
 use crate::breakers::Breakers;
-use crate::handlers::{Downstream, Handlers};
 use crate::journal::{Entry, Journal, Step};
+use crate::metrics::{WorkerMetrics, type_label};
 use crate::observer::{Observations, Observer};
 use crate::options::{InFlight, PipelineOptions};
 use crate::polls::Polls;
+use crate::service::{Downstream, Handlers};
 use crate::status::Status;
-use crate::telemetry::{Telemetry, type_label};
 use batch::Batch;
 use core::pin::Pin;
 use core::time::Duration;
@@ -85,7 +85,7 @@ pub(crate) struct PipelineDeps {
     pub(crate) entropy: Arc<dyn Entropy>,
     pub(crate) tasks: Tasks,
     pub(crate) process: Process,
-    pub(crate) telemetry: Arc<Telemetry>,
+    pub(crate) metrics: Arc<WorkerMetrics>,
     pub(crate) status: Status,
     pub(crate) journal: Journal,
     pub(crate) observations: Observations,
@@ -339,7 +339,7 @@ impl Pipeline {
     }
 
     fn breaker_changed(&self, downstream: Downstream, open: bool) {
-        self.deps.telemetry.breaker(downstream, open);
+        self.deps.metrics.breaker(downstream, open);
         self.deps.status.breaker(downstream.index(), open);
         let name = downstream.as_str();
         let state = if open { Err("no answer; one message at a time probes it".to_owned()) } else { Ok(()) };

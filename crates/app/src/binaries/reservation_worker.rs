@@ -6,8 +6,8 @@ use crate::cli::Failure;
 use adapter_aws::{Aws, QueueUrl, SqsQueue, Unusable};
 use adapter_peers::{InventoryClient, PaymentsClient, PeerOptions, ReservationsClient};
 use ports::{Clock, Queue};
-use runtime::Process;
 use runtime::config::Env;
+use runtime::{Listeners, Process};
 use secrecy::ExposeSecret;
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -40,7 +40,7 @@ impl Service for ReservationWorker {
     fn read(env: &mut Env) -> Option<Settings> {
         secret::describe(env);
         let aws = AwsSettings::read(env);
-        let environment = Environment::read(env);
+        let environment = Environment::from_env(env);
         let ip = listen_ip(env);
         let traces_to = env.optional(
             TRACES_TO,
@@ -67,7 +67,7 @@ impl Service for ReservationWorker {
         }
         let aws = aws.connect().await;
         let (queue, letters) = queues(&aws, &queue, dead_letter_queue.as_ref(), &base).await?;
-        let listeners = worker::Listeners {
+        let listeners = Listeners {
             http: bind(ip, environment.http_port).await?,
             grpc: bind(ip, environment.grpc_port).await?,
             admin: Some(bind(environment.admin.ip(), environment.admin.port()).await?),

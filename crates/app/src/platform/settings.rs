@@ -46,7 +46,7 @@ impl Settings {
         let inventory = inventory::Config::from_env(env);
         let reservation = reservation::Config::from_env(env);
         let payment = payment::Config::from_env(env);
-        let worker = worker::Config::read(env);
+        let worker = worker::Config::from_env(env);
         env.finish()?;
         let mut reservation =
             reservation.unwrap_or_else(|| reservation::Config::new(SecretString::from(secret)));

@@ -105,7 +105,7 @@ pub(super) fn wire(
     ]
     .map(|process| process.health.clone())
     .to_vec();
-    let worker = worker::Worker::new(
+    let worker = worker::assemble(
         settings.worker,
         worker::Deps {
             queue: engines.events.clone(),
@@ -149,7 +149,7 @@ impl Wired {
         let payment_sockets =
             runtime::Listeners { http: sockets.payment.http, grpc: sockets.payment.grpc, admin: None };
         let worker_sockets =
-            worker::Listeners { http: sockets.worker.http, grpc: sockets.worker.grpc, admin: None };
+            runtime::Listeners { http: sockets.worker.http, grpc: sockets.worker.grpc, admin: None };
 
         let (gateway_stop, gateway_sockets) = (
             worker_stop.child_token(),

@@ -15,22 +15,21 @@
 
 use crate::dead_letter::DeadLetter;
 use crate::redrive::{self, DeadLetters, RedriveOptions, Report, Selection};
+use crate::refusal::Refusal;
 use crate::{Handle, journal};
 use axum::Router;
 use axum::extract::{Path, Query, State};
 use axum::routing::{get, post};
-use contracts::error::{Code, WireError};
+use contracts::error::WireError;
 use contracts::time::rfc3339;
 use http::HeaderMap;
-use ports::{Fault, Tasks};
-use runtime::http::{ErrorReply, Json, instrument, internal_token, trace_of};
+use runtime::Reply;
+use runtime::http::{Json, internal_token, trace_of};
+use runtime::refusal::refused;
 use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
-use std::io;
 use std::sync::Arc;
-use tokio::net::TcpListener;
-use tokio_util::sync::CancellationToken;
 
 /// Dead letters in one answer, at most.
 const PAGE_MAX: usize = 1_000;
@@ -38,27 +37,6 @@ const PAGE_MAX: usize = 1_000;
 const REDRIVE_DEFAULT: usize = 100_000;
 /// Redriven messages per second, unless the request names a rate.
 const RATE_DEFAULT: u32 = 50;
-
-pub(crate) async fn serve(
-    listener: Option<TcpListener>,
-    handle: Handle,
-    token: Option<SecretString>,
-    shutdown: CancellationToken,
-    tasks: &Tasks,
-) -> Result<(), io::Error> {
-    let Some(listener) = listener else { return Ok(()) };
-    if token.is_none() && !listener.local_addr()?.ip().is_loopback() {
-        tracing::error!("administration is not served: set ADMIN_TOKEN, or listen on loopback");
-        return Ok(());
-    }
-    runtime::http::serve(
-        listener,
-        instrument(routes(handle.clone(), token), &handle.process.metrics),
-        shutdown,
-        tasks,
-    )
-    .await
-}
 
 /// The routes of administration, for a process that serves more on the same address.
 pub fn routes(handle: Handle, token: Option<SecretString>) -> Router {
@@ -130,11 +108,12 @@ async fn list(
     State(handle): State<Handle>,
     headers: HeaderMap,
     Query(page): Query<Page>,
-) -> Result<Json<ListBody>, ErrorReply> {
-    let letters = letters(&handle, &headers)?;
+) -> Result<Json<ListBody>, Reply> {
     let limit = page.limit.unwrap_or(100).clamp(1, PAGE_MAX);
-    let messages =
-        letters.browse(page.after.as_deref(), limit).await.map_err(|fault| failed(&fault, &headers))?;
+    let messages = async {
+        letters(&handle)?.browse(page.after.as_deref(), limit).await.map_err(Refusal::LettersFailed)
+    };
+    let messages = messages.await.map_err(refused("list", &trace_of(&headers)))?;
     let next = if messages.len() == limit { messages.last().map(|last| last.id.to_string()) } else { None };
     Ok(Json(ListBody { entries: messages.iter().map(DeadLetter::read).collect(), next }))
 }
@@ -151,12 +130,12 @@ async fn show(
     State(handle): State<Handle>,
     headers: HeaderMap,
     Path(id): Path<String>,
-) -> Result<Json<ShowBody>, ErrorReply> {
-    let letters = letters(&handle, &headers)?;
-    let found = letters.find(&id).await.map_err(|fault| failed(&fault, &headers))?;
-    let Some(message) = found else {
-        return Err(reply(WireError::new(Code::NotFound, "no such dead letter"), &headers));
+) -> Result<Json<ShowBody>, Reply> {
+    let found = async {
+        let found = letters(&handle)?.find(&id).await.map_err(Refusal::LettersFailed)?;
+        found.ok_or(Refusal::NoSuchLetter)
     };
+    let message = found.await.map_err(refused("show", &trace_of(&headers)))?;
     let letter = DeadLetter::read(&message);
     Ok(Json(ShowBody { letter, body: message.body, attributes: message.attributes.into_iter().collect() }))
 }
@@ -175,16 +154,19 @@ async fn redrive_some(
     State(handle): State<Handle>,
     headers: HeaderMap,
     Json(body): Json<RedriveBody>,
-) -> Result<Json<Report>, ErrorReply> {
-    let letters = letters(&handle, &headers)?;
+) -> Result<Json<Report>, Reply> {
     let options = RedriveOptions {
         selection: body.ids.map_or(Selection::All, Selection::Ids),
         limit: body.limit.unwrap_or(REDRIVE_DEFAULT),
         rate: body.rate.unwrap_or(RATE_DEFAULT),
         dry_run: body.dry_run,
     };
-    let report = redrive::redrive(&*letters, &*handle.queue, &*handle.clock, &options).await;
-    report.map(Json).map_err(|fault| failed(&fault, &headers))
+    let report = async {
+        let letters = letters(&handle)?;
+        let report = redrive::redrive(&*letters, &*handle.queue, &*handle.clock, &options).await;
+        report.map_err(Refusal::LettersFailed)
+    };
+    report.await.map(Json).map_err(refused("redrive", &trace_of(&headers)))
 }
 
 #[derive(Deserialize)]
@@ -201,27 +183,19 @@ async fn purge_some(
     State(handle): State<Handle>,
     headers: HeaderMap,
     Json(body): Json<PurgeBody>,
-) -> Result<Json<Report>, ErrorReply> {
-    let letters = letters(&handle, &headers)?;
-    let selection = match (body.ids, body.all) {
-        (Some(ids), false) => Selection::Ids(ids),
-        (None, true) => Selection::All,
-        _ => return Err(reply(WireError::invalid("ids", "give either ids or all: true"), &headers)),
+) -> Result<Json<Report>, Reply> {
+    let report = async {
+        let letters = letters(&handle)?;
+        let selection = match (body.ids, body.all) {
+            (Some(ids), false) => Selection::Ids(ids),
+            (None, true) => Selection::All,
+            _ => return Err(WireError::invalid("ids", "give either ids or all: true").into()),
+        };
+        redrive::purge(&*letters, &selection, body.dry_run).await.map_err(Refusal::LettersFailed)
     };
-    let report = redrive::purge(&*letters, &selection, body.dry_run).await;
-    report.map(Json).map_err(|fault| failed(&fault, &headers))
+    report.await.map(Json).map_err(refused("purge", &trace_of(&headers)))
 }
 
-fn letters(handle: &Handle, headers: &HeaderMap) -> Result<Arc<dyn DeadLetters>, ErrorReply> {
-    let none = || WireError::new(Code::FailedPrecondition, "this worker cannot read a dead-letter queue");
-    handle.letters.clone().ok_or_else(|| reply(none(), headers))
-}
-
-fn failed(fault: &Fault, headers: &HeaderMap) -> ErrorReply {
-    tracing::error!(error = fault.chain(), "dead-letter queue failed");
-    reply(WireError::new(Code::Unavailable, "the dead-letter queue does not answer"), headers)
-}
-
-fn reply(error: WireError, headers: &HeaderMap) -> ErrorReply {
-    error.traced(trace_of(headers).trace_id).into()
+fn letters(handle: &Handle) -> Result<Arc<dyn DeadLetters>, Refusal> {
+    handle.letters.clone().ok_or(Refusal::NoDeadLetters)
 }

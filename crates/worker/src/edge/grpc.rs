@@ -5,8 +5,9 @@
 //! the same reservation, and nothing here settles a message. The answer is the pipeline's verdict:
 //! SUCCESS, SKIPPED (nothing to do), RETRY, DLQ.
 
-use crate::handlers::{Done, Handled, Stop};
-use crate::telemetry::Telemetry;
+use crate::metrics::WorkerMetrics;
+use crate::refusal::Refusal;
+use crate::service::{Done, Handled, Stop};
 use crate::{Handle, operator_event};
 use contracts::error::{Code, WireError};
 use contracts::reservation::v1::worker_service_server::{WorkerService, WorkerServiceServer};
@@ -24,29 +25,24 @@ use core::time::Duration;
 use domain::event::{Fact, Kind};
 use domain::id::PaymentIntentId;
 use domain::time::Timestamp;
-use ports::{Tasks, Trace};
-use runtime::grpc::{Limits, Services, trace_of_metadata};
-use std::io;
+use ports::Trace;
+use runtime::grpc::{Limits, trace_of_metadata};
+use runtime::refusal::answer;
 use std::sync::Arc;
-use tokio::net::TcpListener;
-use tokio_util::sync::CancellationToken;
 use tonic::{Request, Response, Status, async_trait};
 
-pub(crate) async fn serve(
-    listener: TcpListener,
-    handle: Handle,
-    shutdown: CancellationToken,
-    tasks: &Tasks,
-) -> Result<(), io::Error> {
-    let process = handle.process.clone();
-    // A run by hand is never cut short, like a run from the queue; then it is answered.
-    let time_max = handle.handlers.run_max() + Duration::from_secs(5);
-    let services = Services::default().with(WorkerServiceServer::new(Edge(handle)));
-    let limits = Limits { time_max, ..Limits::DEFAULT };
-    runtime::grpc::serve_within(limits, listener, services, shutdown, tasks, &process).await
+/// The service of the port.
+pub(crate) fn service(handle: &Handle) -> WorkerServiceServer<Edge> {
+    WorkerServiceServer::new(Edge(handle.clone()))
 }
 
-struct Edge(Handle);
+/// The limits of the port. A run by hand is never cut short, like a run from the queue; then it is
+/// answered.
+pub(crate) fn limits(handle: &Handle) -> Limits {
+    Limits { time_max: handle.handlers.run_max() + Duration::from_secs(5), ..Limits::DEFAULT }
+}
+
+pub(crate) struct Edge(Handle);
 
 /// The result of a run by hand, as the response reports it.
 struct RunAnswer {
@@ -95,20 +91,8 @@ impl WorkerService for Edge {
         request: Request<ProcessReservationExpiryRequest>,
     ) -> Result<Response<ProcessReservationExpiryResponse>, Status> {
         let trace = trace_of_metadata(request.metadata());
-        let r = request.into_inner();
-        let expired_at = r.expired_at.as_ref().and_then(contracts::time::from_proto);
-        let fact = Fact::ReservationExpired { expired_at };
-        let hint = operator_event::hint(&r.event_id, &r.seat_ids, r.quantity)?;
-        let event = operator_event::event(&r.reservation_id, fact, hint, self.0.clock.now())?;
-        let handled = self.0.handlers.handle(&event, &trace).await;
-        let answer = RunAnswer::new(&handled, &trace);
-        Ok(Response::new(ProcessReservationExpiryResponse {
-            status: answer.status.into(),
-            released_seats: handled.seats.iter().map(seat_id_to_proto).collect(),
-            processed_at: Some(to_proto(self.0.clock.now())),
-            next_action: answer.next_action,
-            error: answer.error,
-        }))
+        let result = self.expire(request.into_inner(), &trace).await;
+        answer("process_reservation_expiry", &trace, result)
     }
 
     async fn process_payment_result(
@@ -116,42 +100,8 @@ impl WorkerService for Edge {
         request: Request<ProcessPaymentResultRequest>,
     ) -> Result<Response<ProcessPaymentResultResponse>, Status> {
         let trace = trace_of_metadata(request.metadata());
-        let r = request.into_inner();
-        let intent = intent(&r.payment_intent_id)?;
-        let data = r.event_data.unwrap_or_default();
-        let amount = data.amount.as_ref().and_then(vocabulary::money_from_proto);
-        let text = Some(data.gateway_response).filter(|text| !text.is_empty());
-        let fact = match PaymentResultType::try_from(r.result_type) {
-            Ok(PaymentResultType::Approved) => Fact::PaymentApproved { intent, amount },
-            Ok(PaymentResultType::Failed | PaymentResultType::Cancelled) => {
-                Fact::PaymentFailed { intent, amount, error_code: text.map(Into::into), error_message: None }
-            }
-            // A timeout does not say whether money moved, and a refund is no event of a
-            // reservation.
-            _ => {
-                return Err(WireError::invalid("result_type", "must be APPROVED, FAILED or CANCELLED").into());
-            }
-        };
-        let event = operator_event::event(
-            &r.reservation_id,
-            fact,
-            operator_event::hint("", &[], 0)?,
-            self.0.clock.now(),
-        )?;
-        let handled = self.0.handlers.handle(&event, &trace).await;
-        let answer = RunAnswer::new(&handled, &trace);
-        let order_id = match &handled.ending {
-            Ok(Done::Confirmed(order)) => order.to_string(),
-            _ => String::new(),
-        };
-        Ok(Response::new(ProcessPaymentResultResponse {
-            status: answer.status.into(),
-            order_id,
-            affected_seats: handled.seats.iter().map(seat_id_to_proto).collect(),
-            processed_at: Some(to_proto(self.0.clock.now())),
-            next_action: answer.next_action,
-            error: answer.error,
-        }))
+        let result = self.apply_payment_result(request.into_inner(), &trace).await;
+        answer("process_payment_result", &trace, result)
     }
 
     async fn process_compensation(
@@ -159,48 +109,8 @@ impl WorkerService for Edge {
         request: Request<ProcessCompensationRequest>,
     ) -> Result<Response<ProcessCompensationResponse>, Status> {
         let trace = trace_of_metadata(request.metadata());
-        let r = request.into_inner();
-        let paid_by = r.context.get("payment_intent_id").map(|id| intent(id)).transpose()?;
-        let (handled, action, target) = match CompensationType::try_from(r.compensation_type) {
-            Ok(CompensationType::RefundPayment) => {
-                let missing =
-                    || WireError::invalid("context", "REFUND_PAYMENT needs context[payment_intent_id]");
-                let handled = self.0.handlers.give_back(&paid_by.ok_or_else(missing)?, &trace).await;
-                (handled, CompensationActionType::PaymentRefund, "payment-sim-api")
-            }
-            Ok(kind @ (CompensationType::ReleaseSeats | CompensationType::CancelReservation)) => {
-                let handled = self.undo(&r, paid_by, &trace).await?;
-                let action = match kind {
-                    CompensationType::ReleaseSeats => CompensationActionType::InventoryRelease,
-                    _ => CompensationActionType::ReservationCancel,
-                };
-                (handled, action, "inventory-api")
-            }
-            Ok(CompensationType::CleanupOrphaned) => {
-                let handled = self.undo(&r, None, &trace).await?;
-                (handled, CompensationActionType::InventoryRelease, "inventory-api")
-            }
-            _ => return Err(WireError::invalid("compensation_type", "must be one of the enum").into()),
-        };
-        let answer = RunAnswer::new(&handled, &trace);
-        let now = self.0.clock.now();
-        let description = match &handled.ending {
-            Ok(done) => done.as_str().to_owned(),
-            Err(stop) => stop.to_string(),
-        };
-        Ok(Response::new(ProcessCompensationResponse {
-            status: answer.status.into(),
-            actions_taken: vec![CompensationAction {
-                action_type: action.into(),
-                target_service: target.to_owned(),
-                action_description: description,
-                success: handled.ending.is_ok(),
-                executed_at: Some(to_proto(now)),
-            }],
-            processed_at: Some(to_proto(now)),
-            requires_manual_intervention: matches!(handled.ending, Err(Stop::Hopeless { .. })),
-            error: answer.error,
-        }))
+        let result = self.compensate(request.into_inner(), &trace).await;
+        answer("process_compensation", &trace, result)
     }
 
     async fn health_check(
@@ -239,8 +149,7 @@ impl WorkerService for Edge {
             let named = |text: &str| text.is_empty() || text == kind.label() || text == kind.wire();
             named(&r.job_id) && named(&r.event_type)
         };
-        let jobs =
-            Kind::ALL.into_iter().filter(asked).map(|kind| self.job(kind, &self.0.telemetry)).collect();
+        let jobs = Kind::ALL.into_iter().filter(asked).map(|kind| self.job(kind, &self.0.metrics)).collect();
         let runs = (snapshot.succeeded + snapshot.retried + snapshot.buried).max(1);
         Ok(Response::new(GetJobStatusResponse {
             jobs,
@@ -259,6 +168,116 @@ impl WorkerService for Edge {
 }
 
 impl Edge {
+    async fn expire(
+        &self,
+        r: ProcessReservationExpiryRequest,
+        trace: &Trace,
+    ) -> Result<ProcessReservationExpiryResponse, Refusal> {
+        let expired_at = r.expired_at.as_ref().and_then(contracts::time::from_proto);
+        let fact = Fact::ReservationExpired { expired_at };
+        let hint = operator_event::hint(&r.event_id, &r.seat_ids, r.quantity)?;
+        let event = operator_event::event(&r.reservation_id, fact, hint, self.0.clock.now())?;
+        let handled = self.0.handlers.handle(&event, trace).await;
+        let verdict = RunAnswer::new(&handled, trace);
+        Ok(ProcessReservationExpiryResponse {
+            status: verdict.status.into(),
+            released_seats: handled.seats.iter().map(seat_id_to_proto).collect(),
+            processed_at: Some(to_proto(self.0.clock.now())),
+            next_action: verdict.next_action,
+            error: verdict.error,
+        })
+    }
+
+    async fn apply_payment_result(
+        &self,
+        r: ProcessPaymentResultRequest,
+        trace: &Trace,
+    ) -> Result<ProcessPaymentResultResponse, Refusal> {
+        let intent = intent(&r.payment_intent_id)?;
+        let data = r.event_data.unwrap_or_default();
+        let amount = data.amount.as_ref().and_then(vocabulary::money_from_proto);
+        let text = Some(data.gateway_response).filter(|text| !text.is_empty());
+        let fact = match PaymentResultType::try_from(r.result_type) {
+            Ok(PaymentResultType::Approved) => Fact::PaymentApproved { intent, amount },
+            Ok(PaymentResultType::Failed | PaymentResultType::Cancelled) => {
+                Fact::PaymentFailed { intent, amount, error_code: text.map(Into::into), error_message: None }
+            }
+            // A timeout does not say whether money moved, and a refund is no event of a
+            // reservation.
+            _ => {
+                return Err(WireError::invalid("result_type", "must be APPROVED, FAILED or CANCELLED").into());
+            }
+        };
+        let event = operator_event::event(
+            &r.reservation_id,
+            fact,
+            operator_event::hint("", &[], 0)?,
+            self.0.clock.now(),
+        )?;
+        let handled = self.0.handlers.handle(&event, trace).await;
+        let verdict = RunAnswer::new(&handled, trace);
+        let order_id = match &handled.ending {
+            Ok(Done::Confirmed(order)) => order.to_string(),
+            _ => String::new(),
+        };
+        Ok(ProcessPaymentResultResponse {
+            status: verdict.status.into(),
+            order_id,
+            affected_seats: handled.seats.iter().map(seat_id_to_proto).collect(),
+            processed_at: Some(to_proto(self.0.clock.now())),
+            next_action: verdict.next_action,
+            error: verdict.error,
+        })
+    }
+
+    async fn compensate(
+        &self,
+        r: ProcessCompensationRequest,
+        trace: &Trace,
+    ) -> Result<ProcessCompensationResponse, Refusal> {
+        let paid_by = r.context.get("payment_intent_id").map(|id| intent(id)).transpose()?;
+        let (handled, action, target) = match CompensationType::try_from(r.compensation_type) {
+            Ok(CompensationType::RefundPayment) => {
+                let missing =
+                    || WireError::invalid("context", "REFUND_PAYMENT needs context[payment_intent_id]");
+                let handled = self.0.handlers.give_back(&paid_by.ok_or_else(missing)?, trace).await;
+                (handled, CompensationActionType::PaymentRefund, "payment-sim-api")
+            }
+            Ok(kind @ (CompensationType::ReleaseSeats | CompensationType::CancelReservation)) => {
+                let handled = self.undo(&r, paid_by, trace).await?;
+                let action = match kind {
+                    CompensationType::ReleaseSeats => CompensationActionType::InventoryRelease,
+                    _ => CompensationActionType::ReservationCancel,
+                };
+                (handled, action, "inventory-api")
+            }
+            Ok(CompensationType::CleanupOrphaned) => {
+                let handled = self.undo(&r, None, trace).await?;
+                (handled, CompensationActionType::InventoryRelease, "inventory-api")
+            }
+            _ => return Err(WireError::invalid("compensation_type", "must be one of the enum").into()),
+        };
+        let verdict = RunAnswer::new(&handled, trace);
+        let now = self.0.clock.now();
+        let description = match &handled.ending {
+            Ok(done) => done.as_str().to_owned(),
+            Err(stop) => stop.to_string(),
+        };
+        Ok(ProcessCompensationResponse {
+            status: verdict.status.into(),
+            actions_taken: vec![CompensationAction {
+                action_type: action.into(),
+                target_service: target.to_owned(),
+                action_description: description,
+                success: handled.ending.is_ok(),
+                executed_at: Some(to_proto(now)),
+            }],
+            processed_at: Some(to_proto(now)),
+            requires_manual_intervention: matches!(handled.ending, Err(Stop::Hopeless { .. })),
+            error: verdict.error,
+        })
+    }
+
     /// Releases the seats and ends the reservation: as after a failed payment if one is named,
     /// otherwise as after the expiry, which the inventory refuses before its time.
     async fn undo(
@@ -266,7 +285,7 @@ impl Edge {
         r: &ProcessCompensationRequest,
         paid_by: Option<PaymentIntentId>,
         trace: &Trace,
-    ) -> Result<Handled, Status> {
+    ) -> Result<Handled, Refusal> {
         let fact = match paid_by {
             Some(intent) => {
                 let error_code =
@@ -284,8 +303,8 @@ impl Edge {
         Ok(self.0.handlers.handle(&event, trace).await)
     }
 
-    fn job(&self, kind: Kind, telemetry: &Telemetry) -> JobInstance {
-        let (succeeded, failed) = telemetry.ended(kind);
+    fn job(&self, kind: Kind, metrics: &WorkerMetrics) -> JobInstance {
+        let (succeeded, failed) = metrics.ended(kind);
         JobInstance {
             job_id: kind.label().to_owned(),
             worker_id: self.0.process.name.to_owned(),
@@ -298,7 +317,7 @@ impl Edge {
     }
 }
 
-fn intent(text: &str) -> Result<PaymentIntentId, Status> {
+fn intent(text: &str) -> Result<PaymentIntentId, Refusal> {
     PaymentIntentId::parse(text)
         .map_err(|why| WireError::invalid("payment_intent_id", format!("payment_intent_id {why}")).into())
 }

@@ -5,7 +5,7 @@ use super::deliveries::{DeliveryId, DeliveryState, Run};
 use super::signal::RunGuard;
 use super::{Limit, Phase, Pipeline, Step};
 use crate::breakers::Probes;
-use crate::handlers::{Downstream, Handled, Stop};
+use crate::service::{Downstream, Handled, Stop};
 use crate::work::{Content, Work};
 use core::time::Duration;
 use domain::breaker::Admission;

@@ -10,8 +10,8 @@ use super::settle::{again_after, is_denied};
 use super::signal::{Answers, Signal, per_entry};
 use super::{Pipeline, Step};
 use crate::dead_letter::{self, Burial};
+use crate::metrics::{Operation, Outcome, type_label};
 use crate::status::Ended;
-use crate::telemetry::{Operation, Outcome, type_label};
 use core::time::Duration;
 use domain::limits::MESSAGE_BYTES_MAX;
 use domain::retry::{Reason, wait};
@@ -39,7 +39,7 @@ impl Pipeline {
             self.records.observer.exhausted(&delivery.message.id, attempts, self.options.retry.max_retries);
         }
         if reason == Reason::Undecodable {
-            self.deps.telemetry.event(delivery.kind(), Outcome::InvalidPayload);
+            self.deps.metrics.event(delivery.kind(), Outcome::InvalidPayload);
             tracing::info!(
                 event_type = type_label(delivery.kind()),
                 message_id = &*delivery.message.id,
@@ -97,7 +97,7 @@ impl Pipeline {
 
     fn send_copy_batch(&mut self, batch: Vec<(DeliveryId, Outgoing)>) {
         let Some(queue) = self.deps.dead_letters.clone() else { return };
-        self.deps.telemetry.called(Operation::SendDeadLetter, batch.len());
+        self.deps.metrics.called(Operation::SendDeadLetter, batch.len());
         let (ids, copies): (Vec<DeliveryId>, Vec<Outgoing>) = batch.into_iter().unzip();
         let call = self.limited(async move { queue.send(copies).await });
         let signals = self.signals.clone();

@@ -96,13 +96,13 @@ impl Pipeline {
         let settling = self.deliveries.len().saturating_sub(running + waiting);
         let (limit, polls) = (self.limit(), self.polls.in_air());
         self.deps.status.turn(running, waiting, settling, limit, polls);
-        let telemetry = &self.deps.telemetry;
-        telemetry.running.set(running as i64);
-        telemetry.waiting.set(waiting as i64);
-        telemetry.limit.set(limit as i64);
-        telemetry.polls.set(polls as i64);
+        let metrics = &self.deps.metrics;
+        metrics.running.set(running as i64);
+        metrics.waiting.set(waiting as i64);
+        metrics.limit.set(limit as i64);
+        metrics.polls.set(polls as i64);
         let visible = i64::try_from(self.housekeeping.visible).unwrap_or(i64::MAX);
-        telemetry.work.set(visible.saturating_add(running as i64));
+        metrics.work.set(visible.saturating_add(running as i64));
         self.deps.journal.append(&mut self.records.entries);
     }
 }

@@ -9,7 +9,7 @@
 use super::deliveries::{Action, Cut, DeliveryId, DeliveryState, Settling};
 use super::signal::{Answers, Signal, per_entry};
 use super::{Pipeline, Step};
-use crate::telemetry::Operation;
+use crate::metrics::Operation;
 use core::time::Duration;
 use domain::limits::QUEUE_BATCH_MAX;
 use ports::plant::{Plant, planted};
@@ -151,7 +151,7 @@ impl Pipeline {
                 entries.push((id, delivery.message.receipt.clone()));
                 self.deliveries.look_at(id, lease_until);
             }
-            self.deps.telemetry.called(Operation::ChangeVisibility, entries.len());
+            self.deps.metrics.called(Operation::ChangeVisibility, entries.len());
             let visibility = self.options.visibility;
             let changes = entries.iter().map(|(_, receipt)| (receipt.clone(), visibility)).collect();
             let queue = self.deps.queue.clone();

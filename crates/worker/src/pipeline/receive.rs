@@ -6,8 +6,8 @@
 use super::deliveries::{Action, Delivery, DeliveryId, DeliveryState, Settling, Then};
 use super::signal::{Arrival, Signal};
 use super::{Phase, Pipeline, Step};
+use crate::metrics::Operation;
 use crate::polls::{Demand, Poll};
-use crate::telemetry::Operation;
 use crate::work::Content;
 use core::time::Duration;
 use domain::breaker::Admission;
@@ -74,14 +74,14 @@ impl Pipeline {
         match result {
             Ok(arrivals) => {
                 self.polls.brought(poll, arrivals.len(), now);
-                self.deps.telemetry.called(Operation::Receive, arrivals.len());
+                self.deps.metrics.called(Operation::Receive, arrivals.len());
                 for arrival in arrivals {
                     self.arrive(arrival, now);
                 }
             }
             Err(fault) => {
                 let failures = self.polls.failed(poll, now);
-                self.deps.telemetry.poll_errors.inc();
+                self.deps.metrics.poll_errors.inc();
                 tracing::warn!(failures, error = fault.chain(), "poll failed");
             }
         }

@@ -8,7 +8,7 @@
 use super::deliveries::{Action, DeliveryId, DeliveryState, Settling, Then};
 use super::signal::{Answers, Signal, per_entry};
 use super::{Pipeline, Step};
-use crate::telemetry::Operation;
+use crate::metrics::Operation;
 use core::time::Duration;
 use domain::id::ReservationId;
 use ports::plant::{Plant, planted};
@@ -98,7 +98,7 @@ impl Pipeline {
         if entries.is_empty() {
             return;
         }
-        self.deps.telemetry.called(operation, entries.len());
+        self.deps.metrics.called(operation, entries.len());
         let entries = entries.into_iter().map(|(id, receipt, _)| (id, receipt)).collect();
         let call = self.limited(call);
         let signals = self.signals.clone();
@@ -178,13 +178,13 @@ impl Pipeline {
         let DeliveryState::Settling(settling) = &delivery.state else { return };
         let (action, then, lane) = (settling.action, settling.then, delivery.lane.clone());
         if confirmed {
-            self.deps.telemetry.settled(delivery.kind(), now.saturating_sub(delivery.arrived_at));
+            self.deps.metrics.settled(delivery.kind(), now.saturating_sub(delivery.arrived_at));
             self.records.observer.settled(id.0);
         }
         match (action, confirmed) {
             (Action::Delete, true) => self.record(id, Step::Settled),
             (Action::Delete, false) => {
-                self.deps.telemetry.acks_lost.inc();
+                self.deps.metrics.acks_lost.inc();
                 self.record(id, Step::SettlementLost);
             }
             (Action::Hide(_), false) => {

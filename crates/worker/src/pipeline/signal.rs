@@ -2,8 +2,8 @@
 //! loop alone acts.
 
 use super::deliveries::DeliveryId;
-use crate::handlers::{Handled, Stop};
-use crate::telemetry::Operation;
+use crate::metrics::Operation;
+use crate::service::{Handled, Stop};
 use crate::work::Content;
 use core::time::Duration;
 use ports::Fault;

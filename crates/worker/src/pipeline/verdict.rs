@@ -4,9 +4,9 @@
 use super::deliveries::{Action, Cut, DeliveryId, DeliveryState, Then};
 use super::{FailedLane, Limit, Pipeline, Step};
 use crate::attempts::Tried;
-use crate::handlers::{Done, Handled, Stop};
+use crate::metrics::Outcome;
+use crate::service::{Done, Handled, Stop};
 use crate::status::Ended;
-use crate::telemetry::Outcome;
 use crate::work::{Content, Work};
 use core::time::Duration;
 use domain::retry::{Settlement, verdict};
@@ -79,7 +79,7 @@ impl Pipeline {
     /// The lease ended under the run: its newer receive settles the message. The attempt does not
     /// count (trap T-T5), and the lane is handed back with its head (trap T-T6).
     fn lease_lost(&mut self, id: DeliveryId, run: &EndedRun, handled: &Handled, now: Duration) {
-        self.deps.telemetry.leases_lost.inc();
+        self.deps.metrics.leases_lost.inc();
         self.remember(id, run.attempt - 1, handled);
         self.record_run(id, run, &Handled::stopped(Stop::Interrupted), Settlement::HandBack);
         self.record(id, Step::LeaseLost);
@@ -126,12 +126,7 @@ impl Pipeline {
         self.remember_count(id, count, Self::blocked_on(handled));
     }
 
-    fn remember_count(
-        &mut self,
-        id: DeliveryId,
-        count: u32,
-        blocked_on: Option<crate::handlers::Downstream>,
-    ) {
+    fn remember_count(&mut self, id: DeliveryId, count: u32, blocked_on: Option<crate::service::Downstream>) {
         if let Some(delivery) = self.deliveries.get(id) {
             let first_seen = self.first_seen(id);
             self.attempts.remember(&delivery.message.id, Tried { count, first_seen, blocked_on });
@@ -155,8 +150,8 @@ impl Pipeline {
             (Err(Stop::Silent { .. }), _) => Outcome::DownstreamError,
             (Err(_), _) => Outcome::Retried,
         };
-        self.deps.telemetry.event(kind.into(), outcome);
-        self.deps.telemetry.processed(kind, outcome, run.took);
+        self.deps.metrics.event(kind.into(), outcome);
+        self.deps.metrics.processed(kind, outcome, run.took);
         let ended = if outcome == Outcome::Success { Ended::Succeeded } else { Ended::Retried };
         if outcome != Outcome::Failed {
             self.deps.status.ended(ended, run.took.as_micros() as u64, self.deps.clock.now());

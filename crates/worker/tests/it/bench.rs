@@ -7,24 +7,14 @@ use domain::event::{Event, Fact, SeatsHint};
 use domain::id::{EventId, PaymentIntentId, ReservationId, SeatId, ShowId};
 use domain::time::Timestamp;
 use ports::queue::{Outgoing, QueueKind};
-use ports::{Clock, Entropy, Tasks};
+use ports::{Clock, Tasks};
 use runtime::{Process, SystemClock};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
+use testkit::SeededEntropy;
 use tokio_util::sync::CancellationToken;
-use worker::{Config, Deps, Handle, PipelineOptions, Worker};
-
-/// Seeded, so that a run can be repeated.
-#[derive(Default)]
-pub(crate) struct Seeded(AtomicU64);
-
-impl Entropy for Seeded {
-    fn next_u64(&self) -> u64 {
-        let n = self.0.fetch_add(1, Ordering::Relaxed);
-        domain::random::Random::next_u64(&mut domain::random::SplitMix64::new(n))
-    }
-}
+use worker::{Config, Deps, Handle, PipelineOptions, Worker, assemble};
 
 pub(crate) struct Bench {
     pub(crate) clock: Arc<SystemClock>,
@@ -89,11 +79,11 @@ impl Bench {
             dead_letters: Some(self.letters.clone()),
             peers: self.world.peers(),
             clock: self.clock.clone(),
-            entropy: Arc::new(Seeded::default()),
+            entropy: Arc::new(SeededEntropy::default()),
             tasks: self.tasks.clone(),
             process: self.process.clone(),
         };
-        Worker::new(self.config.clone(), deps)
+        assemble(self.config.clone(), deps)
     }
 
     /// Starts consuming.

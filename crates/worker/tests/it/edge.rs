@@ -9,6 +9,7 @@ use contracts::reservation::v1::{
 use domain::hold::Rejection;
 use domain::reservation::Status;
 use ports::{Clock, PortError};
+use runtime::Listeners;
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -17,7 +18,6 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio_util::sync::CancellationToken;
 use tonic::Code;
 use tonic::transport::{Channel, Endpoint};
-use worker::Listeners;
 
 struct Served {
     bench: Bench,

@@ -1,16 +1,17 @@
 //! The same worker on the embedded engine, in real time: it works off a queue on disk, across a
 //! crash.
 
-use crate::bench::{Seeded, approved, assert_invariants, expired, outgoing, raw, rsv};
+use crate::bench::{approved, assert_invariants, expired, outgoing, raw, rsv};
 use crate::world::World;
 use adapter_embedded::{Engine, EngineOptions, QueueOptions};
 use ports::{Clock, Queue, Tasks};
 use runtime::{Process, SystemClock};
 use std::sync::Arc;
 use std::time::Duration;
+use testkit::SeededEntropy;
 use tokio_util::sync::CancellationToken;
 use worker::dead_letter::DeadLetter;
-use worker::{Config, Deps, Handle, InFlight, Worker};
+use worker::{Config, Deps, Handle, InFlight, assemble};
 
 struct Instance {
     handle: Handle,
@@ -36,11 +37,11 @@ fn start(
         dead_letters: None,
         peers: world.peers(),
         clock,
-        entropy: Arc::new(Seeded::default()),
+        entropy: Arc::new(SeededEntropy::default()),
         tasks: tasks.clone(),
         process: Process::new("reservation-worker"),
     };
-    let worker = Worker::new(config, deps);
+    let worker = assemble(config, deps);
     let (handle, shutdown) = (worker.handle(), CancellationToken::new());
     let stop = shutdown.clone();
     tasks.spawn(async move { worker.consume(stop).await });

@@ -13,7 +13,7 @@ use ports::{Fault, PortError, Trace};
 use runtime::SystemClock;
 use std::sync::Arc;
 use std::time::Duration;
-use worker::handlers::{Done, Downstream, Handled, Touch};
+use worker::service::{Done, Downstream, Handled, Touch};
 use worker::{Handlers, Peers};
 
 async fn run_with(

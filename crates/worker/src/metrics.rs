@@ -3,7 +3,7 @@
 //! Every series is resolved once, at the start; an event costs additions to atomics. Labels are
 //! closed sets: an unknown type counts as `unknown` (trap T-T12).
 
-use crate::handlers::Downstream;
+use crate::service::Downstream;
 use core::sync::atomic::{AtomicI64, AtomicU64};
 use core::time::Duration;
 use domain::event::Kind;
@@ -117,7 +117,7 @@ impl Operation {
 
 /// The resolved handles of every series.
 #[derive(Debug)]
-pub(crate) struct Telemetry {
+pub(crate) struct WorkerMetrics {
     events: [[Counter; 6]; 4],
     latency: [Histogram; 4],
     processing: [[Histogram; 6]; 3],
@@ -137,7 +137,7 @@ pub(crate) struct Telemetry {
 type AtomicGauge = Gauge<i64, AtomicI64>;
 type AtomicCounter = Counter<u64, AtomicU64>;
 
-impl Telemetry {
+impl WorkerMetrics {
     pub(crate) fn register(metrics: &Metrics) -> Self {
         let events = Family::<EventLabels, AtomicCounter>::default();
         let latency = Family::<TypeLabel, Histogram>::new_with_constructor(histogram);
