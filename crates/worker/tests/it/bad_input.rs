@@ -7,8 +7,8 @@ use std::time::Duration;
 
 async fn buried(body: String) -> (Bench, Vec<(String, String)>) {
     let bench = Bench::fifo();
-    bench.queue.put(raw(body, "rsv_1", "dedup")).await;
-    bench.put(&expired("rsv_1")).await;
+    bench.queue.put(raw(body, "rsv_1", "dedup"));
+    bench.put(&expired("rsv_1"));
     let handle = bench.start();
     bench.until("the queue is empty", || bench.queue.len() == 0).await;
     assert_eq!(bench.letters.len(), 1);
@@ -83,8 +83,8 @@ async fn a_bad_payload_of_a_known_type_counts_under_that_type() {
 async fn without_a_dead_letter_queue_it_is_left_to_the_redrive_policy() {
     let mut bench = Bench::fifo();
     bench.with_letters = false;
-    bench.queue.put(raw("not json", "rsv_1", "dedup")).await;
-    bench.put(&expired("rsv_1")).await;
+    bench.queue.put(raw("not json", "rsv_1", "dedup"));
+    bench.put(&expired("rsv_1"));
     let handle = bench.start();
     bench.pass(Duration::from_secs(600)).await;
     assert_eq!(bench.queue.len(), 2, "nothing is deleted, and the follower stays behind");

@@ -128,8 +128,8 @@ impl Bench {
         self.until("the worker ends", || self.has_ended()).await;
     }
 
-    pub(crate) async fn put(&self, event: &Event) {
-        self.queue.put(outgoing(event)).await;
+    pub(crate) fn put(&self, event: &Event) {
+        self.queue.put(outgoing(event));
     }
 
     pub(crate) fn metric(&self, line: &str) -> u64 {

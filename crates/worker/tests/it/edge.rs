@@ -162,7 +162,7 @@ async fn a_refund_by_hand_uses_the_handlers_own_key() {
 #[tokio::test]
 async fn health_and_jobs_report_the_handled_events() {
     let mut served = serve(None).await;
-    served.bench.put(&expired("rsv_1")).await;
+    served.bench.put(&expired("rsv_1"));
     served.bench.until("it is done", || served.bench.queue.len() == 0).await;
     let health =
         served.client.health_check(HealthCheckRequest::default()).await.expect("an answer").into_inner();
@@ -194,7 +194,7 @@ async fn probes_answer_and_tell_the_drain() {
         assert!(metrics.contains(name), "{name}");
     }
     served.bench.world.slow(Duration::from_millis(800));
-    served.bench.put(&expired("rsv_1")).await;
+    served.bench.put(&expired("rsv_1"));
     served.bench.until("it runs", || served.bench.world.busy() == 1).await;
     served.shutdown.cancel();
     served.bench.until("it drains", || !served.bench.process.health.is_ready()).await;
@@ -224,7 +224,7 @@ async fn administration_asks_for_its_token() {
 async fn administration_lists_shows_redrives_and_purges() {
     let served = serve(None).await;
     for n in 0..3 {
-        served.bench.queue.put(raw("not json", "rsv_1", &format!("d{n}"))).await;
+        served.bench.queue.put(raw("not json", "rsv_1", &format!("d{n}")));
     }
     served.bench.until("they are buried", || served.bench.letters.len() == 3).await;
     let (_, body) = call(served.admin, "GET", "/admin/dlq?limit=2", "", "").await;
@@ -261,7 +261,7 @@ async fn administration_lists_shows_redrives_and_purges() {
 #[tokio::test]
 async fn administration_serves_the_numbers_and_the_journal() {
     let served = serve(None).await;
-    served.bench.put(&expired("rsv_1")).await;
+    served.bench.put(&expired("rsv_1"));
     served.bench.until("it is done", || served.bench.queue.len() == 0).await;
     let deadline = served.bench.clock.elapsed() + Duration::from_secs(10);
     let journal = loop {

@@ -28,7 +28,7 @@ async fn every_event_has_its_effect_and_is_deleted_after_it() {
     bench.world.slow(Duration::from_millis(20));
     let handle = bench.start();
     for n in 0..300 {
-        bench.put(&expired(&rsv(n))).await;
+        bench.put(&expired(&rsv(n)));
     }
     bench.until("the queue is empty", || bench.queue.len() == 0).await;
     assert_eq!(bench.world.ended_count(), 300);
@@ -45,9 +45,9 @@ async fn events_of_a_reservation_run_in_order_and_one_at_a_time() {
     let bench = Bench::fifo();
     bench.world.slow(Duration::from_millis(20));
     for n in 0..20 {
-        bench.put(&failed(&rsv(n), &format!("pay_a{n}"))).await;
-        bench.put(&approved(&rsv(n), &format!("pay_b{n}"))).await;
-        bench.put(&expired(&rsv(n))).await;
+        bench.put(&failed(&rsv(n), &format!("pay_a{n}")));
+        bench.put(&approved(&rsv(n), &format!("pay_b{n}")));
+        bench.put(&expired(&rsv(n)));
     }
     let handle = bench.start();
     bench.until("the queue is empty", || bench.queue.len() == 0).await;
@@ -69,9 +69,9 @@ async fn events_of_a_reservation_run_in_order_and_one_at_a_time() {
 async fn a_failed_head_keeps_its_followers_behind_it() {
     let bench = Bench::fifo();
     bench.world.fail("rsv_1", 2);
-    bench.put(&failed("rsv_1", "pay_a")).await;
-    bench.put(&approved("rsv_1", "pay_b")).await;
-    bench.put(&expired("rsv_1")).await;
+    bench.put(&failed("rsv_1", "pay_a"));
+    bench.put(&approved("rsv_1", "pay_b"));
+    bench.put(&expired("rsv_1"));
     let handle = bench.start();
     bench.until("the queue is empty", || bench.queue.len() == 0).await;
     let (f, a, e) = ("failed rsv_1", "approved rsv_1", "expired rsv_1");
@@ -97,8 +97,8 @@ async fn followers_go_back_only_after_the_head_is_settled() {
         refusals -= i32::from(refused);
         refused.then(|| ports::Fault::transient("internal error"))
     });
-    bench.put(&failed("rsv_1", "pay_a")).await;
-    bench.put(&expired("rsv_1")).await;
+    bench.put(&failed("rsv_1", "pay_a"));
+    bench.put(&expired("rsv_1"));
     bench.start();
     bench.until("the queue is empty", || bench.queue.len() == 0).await;
     let ids: Vec<String> = hidden(&bench).into_iter().map(|(id, _)| id).collect();
@@ -114,8 +114,8 @@ async fn a_redelivered_follower_does_not_overtake_a_refused_head() {
     let bench = Bench::fifo();
     bench.world.slow(Duration::from_secs(5));
     bench.world.fail("rsv_1", 1);
-    bench.put(&failed("rsv_1", "pay_a")).await;
-    bench.put(&expired("rsv_1")).await;
+    bench.put(&failed("rsv_1", "pay_a"));
+    bench.put(&expired("rsv_1"));
     let handle = bench.start();
     bench.until("the head runs and its follower waits", || handle.status().waiting == 1).await;
     // Until the run ends nothing is received, or the head's newer lease would be recognised.
@@ -136,8 +136,8 @@ async fn a_redelivered_follower_does_not_overtake_a_refused_head() {
 #[tokio::test(start_paused = true)]
 async fn an_undecodable_head_is_buried_before_its_followers_run() {
     let bench = Bench::fifo();
-    bench.queue.put(raw("{ not json", "rsv_1", "broken")).await;
-    bench.put(&expired("rsv_1")).await;
+    bench.queue.put(raw("{ not json", "rsv_1", "broken"));
+    bench.put(&expired("rsv_1"));
     let mut refusals = 3;
     bench.letters.on_send(move |_| {
         refusals -= 1;
@@ -163,9 +163,9 @@ async fn an_undecodable_head_is_buried_before_its_followers_run() {
 async fn a_retry_waits_in_the_queue_and_not_in_a_slot() {
     let bench = Bench::fifo().with(|o| o.in_flight = worker::InFlight::Fixed(1));
     bench.world.fail("rsv_1", 3);
-    bench.put(&expired("rsv_1")).await;
+    bench.put(&expired("rsv_1"));
     for n in 10..30 {
-        bench.put(&expired(&rsv(n))).await;
+        bench.put(&expired(&rsv(n)));
     }
     bench.start();
     bench.until("the others are done", || bench.world.ended_count() == 20).await;
@@ -179,8 +179,8 @@ async fn on_a_standard_queue_no_two_events_of_a_reservation_race() {
     let bench = Bench::standard();
     bench.world.slow(Duration::from_millis(50));
     for n in 0..40 {
-        bench.put(&approved(&rsv(n % 4), &format!("pay_{n}"))).await;
-        bench.put(&expired(&rsv(n % 4))).await;
+        bench.put(&approved(&rsv(n % 4), &format!("pay_{n}")));
+        bench.put(&expired(&rsv(n % 4)));
     }
     let handle = bench.start();
     bench.until("the queue is empty", || bench.queue.len() == 0).await;
@@ -196,7 +196,7 @@ async fn a_lane_that_is_full_hands_back_in_order() {
     let bench = Bench::fifo().with(|o| o.lane_depth_max = 2);
     bench.world.slow(Duration::from_millis(10));
     for n in 0..30 {
-        bench.put(&approved("rsv_hot", &format!("pay_{n:02}"))).await;
+        bench.put(&approved("rsv_hot", &format!("pay_{n:02}")));
     }
     let handle = bench.start();
     bench.until("the queue is empty", || bench.queue.len() == 0).await;
@@ -217,7 +217,7 @@ async fn a_lane_that_is_full_hands_back_in_order() {
 async fn no_second_starts_more_than_the_write_rate() {
     let bench = Bench::standard().with(|o| o.write_rps = Some(30));
     for n in 0..200 {
-        bench.put(&expired(&rsv(n))).await;
+        bench.put(&expired(&rsv(n)));
     }
     bench.start();
     bench.until("the queue is empty", || bench.queue.len() == 0).await;
@@ -236,7 +236,7 @@ async fn auto_finds_a_concurrency_that_empties_the_queue_faster() {
         let bench = Bench::standard().with(|o| o.in_flight = in_flight);
         bench.world.slow(Duration::from_millis(100));
         for n in 0..5_000 {
-            bench.put(&expired(&rsv(n))).await;
+            bench.put(&expired(&rsv(n)));
         }
         let handle = bench.start();
         bench.until("the queue is empty", || bench.queue.len() == 0).await;

@@ -28,7 +28,7 @@ async fn a_long_run_keeps_its_lease_and_runs_once() {
     bench.config.downstream_timeout = Duration::from_secs(300);
     bench.world.slow(Duration::from_secs(200));
     for n in 0..20 {
-        bench.put(&expired(&rsv(n))).await;
+        bench.put(&expired(&rsv(n)));
     }
     let handle = bench.start();
     bench.until("the queue is empty", || bench.queue.len() == 0).await;
@@ -44,7 +44,7 @@ async fn a_long_run_keeps_its_lease_and_runs_once() {
 async fn a_settling_lease_is_never_renewed() {
     let bench = Bench::fifo();
     bench.queue.on_delete(|_| Some(ports::Fault::transient("internal error")));
-    bench.put(&expired("rsv_1")).await;
+    bench.put(&expired("rsv_1"));
     bench.start();
     bench.until("the lease of the first receive ends", || bench.queue.receive_count(0) > 1).await;
     assert!(renewals(&bench).is_empty());
@@ -57,7 +57,7 @@ async fn a_run_has_a_limit() {
     let mut bench = Bench::fifo();
     bench.config.downstream_timeout = Duration::from_secs(1);
     bench.world.slow(Duration::from_secs(86_400));
-    bench.put(&expired("rsv_1")).await;
+    bench.put(&expired("rsv_1"));
     bench.start();
     bench.until("it is run again", || bench.world.run_count() >= 2).await;
     assert_eq!(bench.world.overlaps(), 0);
@@ -71,7 +71,7 @@ async fn a_waiting_message_is_handed_back_before_its_lease_ends() {
     bench.config.downstream_timeout = Duration::from_secs(300);
     bench.world.slow(Duration::from_secs(57));
     for n in 0..3 {
-        bench.put(&expired(&rsv(n))).await;
+        bench.put(&expired(&rsv(n)));
     }
     let handle = bench.start();
     bench.until("one waits", || handle.status().waiting > 0).await;
@@ -94,8 +94,8 @@ async fn a_lost_lease_cancels_its_run_and_its_lane() {
     let mut bench = Bench::fifo();
     bench.config.downstream_timeout = Duration::from_secs(300);
     bench.world.slow(Duration::from_secs(100));
-    bench.put(&failed("rsv_1", "pay_1")).await;
-    bench.put(&expired("rsv_1")).await;
+    bench.put(&failed("rsv_1", "pay_1"));
+    bench.put(&expired("rsv_1"));
     let handle = bench.start();
     bench.until("the head runs", || bench.world.busy() == 1).await;
     bench.queue.steal(Duration::from_secs(60));
@@ -115,7 +115,7 @@ async fn a_lost_lease_cancels_its_run_and_its_lane() {
 async fn a_message_received_again_while_it_runs_is_run_once() {
     let bench = Bench::fifo();
     bench.world.slow(Duration::from_secs(5));
-    bench.put(&expired("rsv_1")).await;
+    bench.put(&expired("rsv_1"));
     let handle = bench.start();
     bench.until("it runs", || bench.world.busy() == 1).await;
     bench.queue.end_leases();
@@ -133,7 +133,7 @@ async fn a_message_received_again_before_its_hand_back_is_confirmed_is_handled()
     let bench = Bench::fifo().with(|o| o.retry.base = Duration::from_millis(1));
     bench.queue.slow_answers(Duration::from_millis(50));
     bench.world.fail("rsv_1", 3);
-    bench.put(&expired("rsv_1")).await;
+    bench.put(&expired("rsv_1"));
     let handle = bench.start();
     bench.until("the queue is empty", || bench.queue.len() == 0).await;
     assert_eq!(bench.world.run_count(), 4);
@@ -150,7 +150,7 @@ async fn a_retry_waits_for_the_renewal_that_is_on_its_way() {
     bench.queue.slow_renewals(Duration::from_secs(5));
     bench.world.slow(Duration::from_secs(31));
     bench.world.fail("rsv_1", 1);
-    bench.put(&expired("rsv_1")).await;
+    bench.put(&expired("rsv_1"));
     let handle = bench.start();
     bench.until("it is run again", || bench.world.run_count() == 2).await;
     let runs = bench.world.runs();
@@ -164,9 +164,9 @@ async fn a_retry_waits_for_the_renewal_that_is_on_its_way() {
 async fn followers_are_not_dead_lettered_for_receives() {
     let bench = Bench::fifo();
     bench.world.fail("rsv_1", 5);
-    bench.put(&failed("rsv_1", "pay_a")).await;
+    bench.put(&failed("rsv_1", "pay_a"));
     for n in 0..5 {
-        bench.put(&failed("rsv_1", &format!("pay_{n}"))).await;
+        bench.put(&failed("rsv_1", &format!("pay_{n}")));
     }
     let handle = bench.start();
     bench.until("the queue is empty", || bench.queue.len() == 0).await;
@@ -181,7 +181,7 @@ async fn a_lost_lease_counts_as_no_attempt() {
     let mut bench = Bench::fifo().with(|o| o.retry.max_retries = 1);
     bench.config.downstream_timeout = Duration::from_secs(300);
     bench.world.slow(Duration::from_secs(100));
-    bench.put(&expired("rsv_1")).await;
+    bench.put(&expired("rsv_1"));
     let handle = bench.start();
     for n in 1..=5u64 {
         bench.until("it runs", || bench.world.busy() == 1 && bench.world.run_count() as u64 == n).await;
@@ -201,7 +201,7 @@ async fn a_lost_lease_counts_as_no_attempt() {
 async fn a_panic_in_a_handler_is_retried() {
     let bench = Bench::fifo().with(|o| o.in_flight = worker::InFlight::Fixed(1));
     bench.world.panic(2);
-    bench.put(&expired("rsv_1")).await;
+    bench.put(&expired("rsv_1"));
     let handle = bench.start();
     bench.until("the queue is empty", || bench.queue.len() == 0).await;
     assert_eq!(bench.world.run_count(), 3);

@@ -17,12 +17,12 @@ async fn four_letters() -> Bench {
     let bench = Bench::fifo().with(|o| o.retry.max_retries = 0);
     bench.world.fail("rsv_1", 3);
     bench.world.fail("rsv_2", 1);
-    bench.put(&approved("rsv_1", "pay_1")).await;
-    bench.put(&approved("rsv_1", "pay_2")).await;
-    bench.put(&expired("rsv_1")).await;
+    bench.put(&approved("rsv_1", "pay_1"));
+    bench.put(&approved("rsv_1", "pay_2"));
+    bench.put(&expired("rsv_1"));
     bench.start();
     bench.until("three are buried", || bench.letters.len() == 3).await;
-    bench.put(&expired("rsv_2")).await;
+    bench.put(&expired("rsv_2"));
     bench.until("four are buried", || bench.letters.len() == 4).await;
     bench.until("the queue is empty", || bench.queue.len() == 0).await;
     bench
@@ -139,7 +139,7 @@ async fn a_purge_removes_the_selected_letters() {
 #[tokio::test(start_paused = true)]
 async fn a_copy_that_is_made_again_is_stored_once() {
     let bench = Bench::fifo();
-    bench.queue.put(raw("not json", "rsv_1", "dedup")).await;
+    bench.queue.put(raw("not json", "rsv_1", "dedup"));
     bench.queue.on_delete(|_| Some(ports::Fault::transient("internal error")));
     bench.start();
     bench.until("it was copied", || bench.letters.len() == 1).await;
@@ -157,8 +157,8 @@ async fn a_copy_that_is_made_again_is_stored_once() {
 async fn the_journal_has_each_step_of_an_event() {
     let bench = Bench::fifo();
     bench.world.fail("rsv_1", 1);
-    bench.put(&expired("rsv_1")).await;
-    bench.put(&expired(&rsv(7))).await;
+    bench.put(&expired("rsv_1"));
+    bench.put(&expired(&rsv(7)));
     let handle = bench.start();
     bench.until("the queue is empty", || bench.queue.len() == 0).await;
     bench.shut_down().await;

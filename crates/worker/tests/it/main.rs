@@ -13,6 +13,7 @@ mod leases;
 mod letters;
 mod outage;
 mod queue;
+mod queue_contract;
 mod settlement;
 mod shutdown;
 mod table;

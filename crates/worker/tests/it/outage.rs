@@ -12,7 +12,7 @@ async fn an_outage_buries_nothing_and_stops_polling() {
     let bench = Bench::fifo();
     bench.world.inventory_silent(true);
     for n in 0..200 {
-        bench.put(&expired(&rsv(n))).await;
+        bench.put(&expired(&rsv(n)));
     }
     let handle = bench.start();
     bench
@@ -42,7 +42,7 @@ async fn while_the_breaker_is_open_one_message_runs_at_a_time() {
     bench.world.inventory_silent(true);
     bench.world.slow(Duration::from_millis(500));
     for n in 0..100 {
-        bench.put(&expired(&rsv(n))).await;
+        bench.put(&expired(&rsv(n)));
     }
     let handle = bench.start();
     bench
@@ -63,10 +63,10 @@ async fn while_the_breaker_is_open_one_message_runs_at_a_time() {
 async fn a_message_that_keeps_failing_is_buried_after_its_own_attempts() {
     let bench = Bench::fifo();
     bench.world.fail("rsv_1", 1_000);
-    bench.put(&expired("rsv_1")).await;
-    bench.put(&approved("rsv_1", "pay_1")).await;
+    bench.put(&expired("rsv_1"));
+    bench.put(&approved("rsv_1", "pay_1"));
     for n in 10..20 {
-        bench.put(&expired(&rsv(n))).await;
+        bench.put(&expired(&rsv(n)));
     }
     let handle = bench.start();
     bench.until("both are buried", || bench.letters.len() == 2).await;
@@ -92,14 +92,14 @@ async fn an_outage_of_payments_holds_back_only_the_messages_that_need_them() {
         }
     });
     for n in 0..5 {
-        bench.put(&approved(&rsv(n), &format!("pay_{n}"))).await;
+        bench.put(&approved(&rsv(n), &format!("pay_{n}")));
     }
     let handle = bench.start();
     bench
         .until("the breaker opens", || bench.metric("worker_breaker_open{downstream=\"payments\"} ") == 1)
         .await;
     for n in 100..150 {
-        bench.put(&expired(&rsv(n))).await;
+        bench.put(&expired(&rsv(n)));
     }
     bench.until("the others are done", || bench.world.ended_count() == 50).await;
     bench.pass(Duration::from_secs(1_800)).await;

@@ -1,14 +1,21 @@
-//! A queue with the semantics of SQS, in memory and on any clock, that can be made to fail.
+//! A queue with the semantics of SQS, in memory and on any clock, that can be made to fail. It runs
+//! the contract suite of the port (`queue_contract`), like every other implementation.
 
 use async_trait::async_trait;
+use parking_lot::{Mutex, MutexGuard};
 use ports::queue::{Depth, Message, Outgoing, Queue, QueueKind, Receipt, Receive, RedrivePolicy, Sent};
 use ports::{Clock, Fault};
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::{Arc, Mutex, MutexGuard};
+use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::Notify;
 
 const DEDUP_WINDOW: Duration = Duration::from_secs(300);
+const BODY_BYTES_MAX: usize = 1_024 * 1_024;
+const DELAY_MAX: Duration = Duration::from_secs(15 * 60);
+const WAIT_MAX: Duration = Duration::from_secs(20);
+/// A lease ends this long after its receive, however often it is renewed.
+const LEASE_MAX: Duration = Duration::from_secs(12 * 3_600);
 
 /// The calls to the queue, in order.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -44,6 +51,7 @@ struct Stored {
     visible_at: Duration,
     lease: Option<u64>,
     count: u32,
+    received_at: Duration,
     sent_at: domain::time::Timestamp,
     first: Option<domain::time::Timestamp>,
 }
@@ -51,17 +59,31 @@ struct Stored {
 pub(crate) struct MemoryQueue {
     kind: QueueKind,
     clock: Arc<dyn Clock>,
+    /// The lease of a receive that names none.
+    visibility: Duration,
+    /// The dead-letter queue, and the number of receives after which a message is moved there.
+    redrive: Option<(Arc<Self>, u32)>,
     state: Mutex<State>,
     changed: Notify,
 }
 
 impl MemoryQueue {
     pub(crate) fn new(kind: QueueKind, clock: Arc<dyn Clock>) -> Arc<Self> {
-        Arc::new(Self { kind, clock, state: Mutex::default(), changed: Notify::new() })
+        Self::with_options(kind, clock, Duration::from_secs(30), None)
+    }
+
+    pub(crate) fn with_options(
+        kind: QueueKind,
+        clock: Arc<dyn Clock>,
+        visibility: Duration,
+        redrive: Option<(Arc<Self>, u32)>,
+    ) -> Arc<Self> {
+        let (state, changed) = (Mutex::default(), Notify::new());
+        Arc::new(Self { kind, clock, visibility, redrive, state, changed })
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
-        self.state.lock().expect("no panic under the lock")
+        self.state.lock()
     }
 
     pub(crate) fn on_delete(&self, hook: impl FnMut(&str) -> Option<Fault> + Send + 'static) {
@@ -155,16 +177,16 @@ impl MemoryQueue {
         }
     }
 
-    pub(crate) async fn put(&self, outgoing: Outgoing) -> Arc<str> {
-        let mut sent = self.send(vec![outgoing]).await.expect("the fixture takes it");
-        sent.remove(0).expect("the fixture takes it").message_id
+    pub(crate) fn put(&self, outgoing: Outgoing) -> Arc<str> {
+        let id = self.store(outgoing).message_id;
+        self.changed.notify_waiters();
+        id
     }
 
     fn store(&self, outgoing: Outgoing) -> Sent {
         let now = self.clock.elapsed();
         let mut state = self.state();
         if self.kind == QueueKind::Fifo {
-            assert!(outgoing.group.is_some() && outgoing.dedup_id.is_some(), "FIFO needs group and dedup id");
             let dedup = outgoing.dedup_id.clone().unwrap_or_default();
             if let Some((at, id)) = state.dedup.get(&dedup)
                 && now < *at + DEDUP_WINDOW
@@ -182,7 +204,16 @@ impl MemoryQueue {
         let sent_at = self.clock.now();
         state.messages.insert(
             n,
-            Stored { id: id.clone(), outgoing, visible_at, lease: None, count: 0, sent_at, first: None },
+            Stored {
+                id: id.clone(),
+                outgoing,
+                visible_at,
+                lease: None,
+                count: 0,
+                received_at: now,
+                sent_at,
+                first: None,
+            },
         );
         Sent { message_id: id, deduplicated: Some(false) }
     }
@@ -196,7 +227,8 @@ impl MemoryQueue {
         let group_of = |m: &Stored| m.outgoing.group.clone().filter(|_| fifo);
         let mut blocked: BTreeSet<String> =
             state.messages.values().filter(|m| in_flight(m)).filter_map(group_of).collect();
-        let mut taken = Vec::new();
+        let (mut taken, mut spent) = (Vec::new(), Vec::new());
+        let receives_max = self.redrive.as_ref().map_or(u32::MAX, |(_, max)| *max);
         let State { messages, .. } = &mut *state;
         for (n, m) in messages.iter_mut() {
             if taken.len() == request.max {
@@ -210,9 +242,14 @@ impl MemoryQueue {
                 blocked.extend(group);
                 continue;
             }
+            if m.count >= receives_max {
+                spent.push(*n);
+                continue;
+            }
             m.count += 1;
             m.lease = Some(u64::from(m.count));
-            m.visible_at = now + request.visibility.unwrap_or(Duration::from_secs(30));
+            m.received_at = now;
+            m.visible_at = now + request.visibility.unwrap_or(self.visibility);
             m.first.get_or_insert(wall);
             taken.push(Message {
                 id: m.id.clone(),
@@ -224,6 +261,12 @@ impl MemoryQueue {
                 first_received_at: m.first.unwrap_or(wall),
                 attributes: m.outgoing.attributes.clone(),
             });
+        }
+        if let Some((letters, _)) = &self.redrive {
+            for message in spent.into_iter().filter_map(|n| messages.remove(&n)) {
+                letters.store(message.outgoing);
+                letters.changed.notify_waiters();
+            }
         }
         if !taken.is_empty() {
             let ids = taken.iter().map(|m| m.id.to_string()).collect();
@@ -237,13 +280,36 @@ impl MemoryQueue {
         self.state().messages.values().map(|m| m.visible_at).filter(|at| *at > now).min()
     }
 
-    fn parse(receipt: &Receipt) -> (u64, u64) {
-        let (n, count) = receipt.0.split_once('/').expect("a receipt of ours");
-        (n.parse().expect("a number"), count.parse().expect("a number"))
+    /// The message's number and its lease.
+    fn parse(receipt: &Receipt) -> Result<(u64, u64), Fault> {
+        let parts =
+            receipt.0.split_once('/').and_then(|(n, lease)| Some((n.parse().ok()?, lease.parse().ok()?)));
+        parts.ok_or_else(|| Fault::permanent("not a receipt"))
+    }
+
+    fn id_of(receipt: &Receipt) -> String {
+        Self::parse(receipt).map_or_else(|_| receipt.0.to_string(), |(n, _)| format!("msg-{n}"))
+    }
+
+    /// What SQS refuses of a message.
+    fn check(&self, outgoing: &Outgoing) -> Result<(), Fault> {
+        assert!(outgoing.attributes.len() <= 10, "SQS takes ten attributes");
+        assert!(outgoing.attributes.iter().all(|(_, value)| !value.is_empty()), "SQS takes no empty value");
+        let fifo = self.kind == QueueKind::Fifo;
+        if outgoing.body.len() > BODY_BYTES_MAX {
+            return Err(Fault::permanent("the message is too long"));
+        }
+        if fifo && (outgoing.group.is_none() || outgoing.dedup_id.is_none()) {
+            return Err(Fault::permanent("a FIFO queue requires a group and a deduplication id"));
+        }
+        if outgoing.delay > DELAY_MAX || (fifo && !outgoing.delay.is_zero()) {
+            return Err(Fault::permanent("the delay is not allowed"));
+        }
+        Ok(())
     }
 
     fn delete_one(&self, receipt: &Receipt) -> Result<(), Fault> {
-        let (n, lease) = Self::parse(receipt);
+        let (n, lease) = Self::parse(receipt)?;
         let now = self.clock.elapsed();
         let mut state = self.state();
         if let Some(fault) = state.on_delete.as_mut().and_then(|hook| hook(&format!("msg-{n}"))) {
@@ -259,13 +325,16 @@ impl MemoryQueue {
     }
 
     fn hide_one(&self, receipt: &Receipt, delay: Duration) -> Result<(), Fault> {
-        let (n, lease) = Self::parse(receipt);
+        let (n, lease) = Self::parse(receipt)?;
         let now = self.clock.elapsed();
         let mut state = self.state();
         if let Some(fault) = state.on_hide.as_mut().and_then(|hook| hook(&format!("msg-{n}"))) {
             return Err(fault);
         }
         match state.messages.get_mut(&n) {
+            Some(stored) if now + delay > stored.received_at + LEASE_MAX => {
+                Err(Fault::permanent("beyond twelve hours after the receive"))
+            }
             Some(stored) if stored.lease == Some(lease) && stored.visible_at > now => {
                 stored.visible_at = now + delay;
                 if delay.is_zero() {
@@ -296,23 +365,22 @@ impl Queue for MemoryQueue {
     }
 
     async fn send(&self, entries: Vec<Outgoing>) -> Result<Vec<Result<Sent, Fault>>, Fault> {
-        assert!((1..=10).contains(&entries.len()));
+        batch(entries.len())?;
         let mut results = Vec::new();
         for outgoing in entries {
-            assert!(outgoing.attributes.len() <= 10, "SQS takes ten attributes");
-            assert!(
-                outgoing.attributes.iter().all(|(_, value)| !value.is_empty()),
-                "SQS takes no empty value"
-            );
             let fault = self.state().on_send.as_mut().and_then(|hook| hook(&outgoing.body));
-            results.push(fault.map_or_else(|| Ok(self.store(outgoing)), Err));
+            let checked = fault.map_or_else(|| self.check(&outgoing), Err);
+            results.push(checked.map(|()| self.store(outgoing)));
         }
         self.changed.notify_waiters();
         Ok(results)
     }
 
     async fn receive(&self, request: Receive) -> Result<Vec<Message>, Fault> {
-        assert!((1..=10).contains(&request.max));
+        batch(request.max)?;
+        if request.wait > WAIT_MAX {
+            return Err(Fault::permanent("a receive waits at most 20 s"));
+        }
         self.state().receives_running += 1;
         let mut running = Running(self, false);
         let deadline = self.clock.elapsed() + request.wait;
@@ -343,9 +411,9 @@ impl Queue for MemoryQueue {
     }
 
     async fn delete(&self, receipts: Vec<Receipt>) -> Result<Vec<Result<(), Fault>>, Fault> {
-        assert!((1..=10).contains(&receipts.len()));
+        batch(receipts.len())?;
         self.clock.sleep(Duration::from_millis(1)).await;
-        let ids = receipts.iter().map(|r| format!("msg-{}", Self::parse(r).0)).collect();
+        let ids = receipts.iter().map(Self::id_of).collect();
         let now = self.clock.elapsed();
         self.state().asked.push((now, Asked::Deleted { ids }));
         let results = receipts.iter().map(|receipt| self.delete_one(receipt)).collect();
@@ -357,13 +425,13 @@ impl Queue for MemoryQueue {
         &self,
         entries: Vec<(Receipt, Duration)>,
     ) -> Result<Vec<Result<(), Fault>>, Fault> {
-        assert!((1..=10).contains(&entries.len()));
+        batch(entries.len())?;
         self.clock.sleep(Duration::from_millis(1)).await;
         if entries.iter().all(|(_, delay)| *delay == Duration::from_secs(60)) {
             let way = self.state().renewals_take;
             self.clock.sleep(way).await;
         }
-        let shown = entries.iter().map(|(r, delay)| (format!("msg-{}", Self::parse(r).0), *delay)).collect();
+        let shown = entries.iter().map(|(r, delay)| (Self::id_of(r), *delay)).collect();
         let now = self.clock.elapsed();
         self.state().asked.push((now, Asked::Hidden { entries: shown }));
         let results = entries.iter().map(|(receipt, delay)| self.hide_one(receipt, *delay)).collect();
@@ -374,13 +442,31 @@ impl Queue for MemoryQueue {
     }
 
     async fn depth(&self) -> Result<Depth, Fault> {
-        let visible = self.visible() as u64;
-        Ok(Depth { visible, in_flight: self.len() as u64 - visible, delayed: 0 })
+        let now = self.clock.elapsed();
+        let mut depth = Depth { visible: 0, in_flight: 0, delayed: 0 };
+        for stored in self.state().messages.values() {
+            let count = match stored.lease {
+                _ if stored.visible_at <= now => &mut depth.visible,
+                Some(_) => &mut depth.in_flight,
+                None => &mut depth.delayed,
+            };
+            *count += 1;
+        }
+        Ok(depth)
     }
 
     async fn redrive_policy(&self) -> Result<Option<RedrivePolicy>, Fault> {
-        Ok(None)
+        let policy = |(_, max): &(_, u32)| RedrivePolicy {
+            dead_letter_queue: "letters".into(),
+            max_receive_count: *max,
+        };
+        Ok(self.redrive.as_ref().map(policy))
     }
+}
+
+/// A batch has one to ten entries.
+fn batch(entries: usize) -> Result<(), Fault> {
+    if (1..=10).contains(&entries) { Ok(()) } else { Err(Fault::permanent("a batch has 1 to 10 entries")) }
 }
 
 #[async_trait]

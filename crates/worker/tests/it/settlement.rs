@@ -19,7 +19,7 @@ async fn failed_entries_of_a_batch_are_sent_again() {
         (odd && *tries <= 4).then(|| Fault::transient("internal error"))
     });
     for n in 0..50 {
-        bench.put(&expired(&rsv(n))).await;
+        bench.put(&expired(&rsv(n)));
     }
     let handle = bench.start();
     bench.until("the queue is empty", || bench.queue.len() == 0).await;
@@ -46,7 +46,7 @@ async fn an_acknowledgement_that_is_lost_is_counted_and_the_event_is_idempotent(
     bench.queue.on_delete(move |_| {
         failing.load(std::sync::atomic::Ordering::SeqCst).then(|| Fault::transient("internal error"))
     });
-    bench.put(&expired("rsv_1")).await;
+    bench.put(&expired("rsv_1"));
     let handle = bench.start();
     bench.until("the acknowledgement is lost", || bench.metric("worker_acks_lost_total ") == 1).await;
     until.store(false, std::sync::atomic::Ordering::SeqCst);
@@ -60,7 +60,7 @@ async fn deletes_go_in_batches_of_ten_and_alone_when_nothing_is_in_flight() {
     let bench = Bench::standard();
     bench.world.slow(Duration::from_millis(3));
     for n in 0..500 {
-        bench.put(&expired(&rsv(n))).await;
+        bench.put(&expired(&rsv(n)));
     }
     bench.start();
     bench.until("the queue is empty", || bench.queue.len() == 0).await;
@@ -73,7 +73,7 @@ async fn deletes_go_in_batches_of_ten_and_alone_when_nothing_is_in_flight() {
     assert!(sizes.len() <= 75, "{} calls for 500 deletes", sizes.len());
 
     let before = bench.queue.asked().len();
-    bench.put(&expired("rsv_alone")).await;
+    bench.put(&expired("rsv_alone"));
     bench.until("the queue is empty", || bench.queue.len() == 0).await;
     assert!(
         bench.queue.asked()[before..]
@@ -88,7 +88,7 @@ async fn receives_are_full_under_load_and_long_when_idle() {
     let bench = Bench::standard();
     bench.world.slow(Duration::from_millis(5));
     for n in 0..1_000 {
-        bench.put(&expired(&rsv(n))).await;
+        bench.put(&expired(&rsv(n)));
     }
     bench.start();
     bench.until("the queue is empty", || bench.queue.len() == 0).await;
@@ -122,7 +122,7 @@ async fn polls_that_fail_are_counted_and_make_the_worker_unready_until_one_succe
         failures -= 1;
         (failures >= 0).then(|| Fault::unavailable("no route to host"))
     });
-    bench.put(&expired("rsv_1")).await;
+    bench.put(&expired("rsv_1"));
     bench.start();
     bench.until("not ready", || !bench.process.health.is_ready()).await;
     assert!(bench.process.health.alive().is_ok());
@@ -138,7 +138,7 @@ async fn without_the_permission_to_hide_a_message_is_redelivered_by_its_own_time
     let bench = Bench::fifo();
     bench.world.fail("rsv_1", 1);
     bench.queue.on_hide(|_| Some(Fault::permanent("AccessDenied: sqs:ChangeMessageVisibility")));
-    bench.put(&expired("rsv_1")).await;
+    bench.put(&expired("rsv_1"));
     let handle = bench.start();
     bench.until("the queue is empty", || bench.queue.len() == 0).await;
     assert_eq!(bench.world.run_count(), 2);
@@ -153,7 +153,7 @@ async fn work_is_visible_messages_and_running_handlers() {
     let bench = Bench::fifo().with(|o| o.in_flight = worker::InFlight::Fixed(2));
     bench.world.slow(Duration::from_secs(8));
     for n in 0..40 {
-        bench.put(&expired(&rsv(n))).await;
+        bench.put(&expired(&rsv(n)));
     }
     bench.start();
     bench.until("two run", || bench.metric("worker_active_goroutines ") == 2).await;

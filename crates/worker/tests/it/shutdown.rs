@@ -14,7 +14,7 @@ async fn the_shutdown_waits_for_a_poll_in_the_air_and_hands_its_messages_back() 
     bench.begin_shutdown();
     bench.until("it drains", || handle.status().draining).await;
     assert!(!bench.process.health.is_ready());
-    bench.put(&expired("rsv_1")).await;
+    bench.put(&expired("rsv_1"));
     bench.until("the worker ends", || bench.has_ended()).await;
     assert_eq!(bench.queue.receives_dropped(), 0);
     assert_eq!(bench.world.run_count(), 0, "nothing starts any more");
@@ -29,7 +29,7 @@ async fn runs_finish_and_the_rest_is_handed_back() {
     let bench = Bench::fifo().with(|o| o.in_flight = worker::InFlight::Fixed(3));
     bench.world.slow(Duration::from_secs(5));
     for n in 0..30 {
-        bench.put(&expired(&rsv(n))).await;
+        bench.put(&expired(&rsv(n)));
     }
     let handle = bench.start();
     bench.until("three run and others wait", || bench.world.busy() == 3 && handle.status().waiting > 0).await;
@@ -56,7 +56,7 @@ async fn a_run_that_does_not_end_in_time_is_cut_off_and_its_message_handed_back(
     let mut bench = Bench::fifo().with(|o| o.wait = Duration::from_secs(1));
     bench.config.downstream_timeout = Duration::from_secs(3_600);
     bench.world.slow(Duration::from_secs(3_600));
-    bench.put(&expired("rsv_1")).await;
+    bench.put(&expired("rsv_1"));
     let handle = bench.start();
     bench.until("it runs", || bench.world.busy() == 1).await;
     let begun = bench.clock.elapsed();
@@ -76,7 +76,7 @@ async fn leases_are_renewed_during_the_shutdown() {
     });
     bench.config.downstream_timeout = Duration::from_secs(60);
     bench.world.slow(Duration::from_secs(22));
-    bench.put(&expired("rsv_1")).await;
+    bench.put(&expired("rsv_1"));
     let handle = bench.start();
     bench.until("it runs", || bench.world.busy() == 1).await;
     bench.shut_down().await;
@@ -106,7 +106,7 @@ async fn a_crash_at_any_moment_loses_nothing() {
         let bench = Bench::fifo();
         bench.world.slow(Duration::from_millis(20));
         for n in 0..60 {
-            bench.put(&expired(&rsv(n))).await;
+            bench.put(&expired(&rsv(n)));
         }
         bench.start();
         bench.pass(Duration::from_millis(crash_after)).await;

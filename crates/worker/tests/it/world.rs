@@ -7,6 +7,7 @@ use domain::id::{OrderId, PaymentIntentId, ReservationId, ShowId};
 use domain::money::Currency;
 use domain::reservation::{End, Status};
 use domain::time::Timestamp;
+use parking_lot::{Mutex, MutexGuard};
 use ports::inventory::{CommitSeats, Committed, Held, HoldSeats, Inventory, ReleaseSeats};
 use ports::payments::{CancelPayment, Cancelled, PaymentRejection, PaymentView, Payments};
 use ports::reservations::{
@@ -14,7 +15,7 @@ use ports::reservations::{
 };
 use ports::{CallContext, Clock, Fault, PortError};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
-use std::sync::{Arc, Mutex, MutexGuard};
+use std::sync::Arc;
 use std::time::Duration;
 use worker::Peers;
 
@@ -67,7 +68,7 @@ impl World {
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+        self.state.lock()
     }
 
     pub(crate) fn script(&self, write: impl FnOnce(&mut Script)) {
