@@ -5,7 +5,7 @@ use runtime::config::Env;
 use secrecy::SecretString;
 
 /// The settings of inventory-api.
-#[derive(Clone)]
+#[derive(Clone, Default)]
 pub struct Config {
     /// The settings of the handlers.
     pub service: Options,
@@ -42,7 +42,7 @@ impl Default for Options {
 
 impl Config {
     /// Reads the settings; the environment collects the problems.
-    pub fn from_env(env: &mut Env) -> Self {
+    pub fn from_env(env: &mut Env) -> Option<Self> {
         let default = Options::default();
         let sole_writer = env.flag(
             "INVENTORY_SOLE_WRITER",
@@ -56,20 +56,20 @@ impl Config {
         );
         let sweep_every = env.duration_or(
             "INVENTORY_SWEEP_EVERY",
-            "how often due holds that nobody released are looked for",
+            "time between two sweeps for overdue holds",
             default.sweep_every,
         );
         let sweep_grace = env.duration_or(
             "INVENTORY_SWEEP_GRACE",
-            "how long a due hold is left to its event before it is swept",
+            "how long a due hold waits for its event before the sweep releases it",
             default.sweep_grace,
         );
         let hold_ttl =
             env.duration_or("HOLD_TTL", "length of a hold whose caller names no end", default.hold_ttl);
-        Self {
+        Some(Self {
             service: Options { sole_writer, deadline, hold_ttl, sweep_every, sweep_grace },
             internal_token: env
-                .secret("INTERNAL_API_TOKEN", "token that /admin asks for in X-Internal-Token"),
-        }
+                .secret("INTERNAL_API_TOKEN", "token that /admin requires in X-Internal-Token"),
+        })
     }
 }

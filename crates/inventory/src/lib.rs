@@ -6,17 +6,23 @@
 //! The rules are in `domain::hold`; this crate reads, decides, commits and answers.
 //!
 //! [`Service`] is the inventory without sockets and implements [`ports::Inventory`]; [`run`] serves
-//! it. Others decide when a hold is released, who may hold, and what is paid.
+//! it. Others decide when a hold is released, who may hold, and what is paid. It publishes no events
+//! and calls no peers.
 
-pub mod config;
+mod config;
+mod deps;
 mod edge;
 mod metrics;
+mod refusal;
 pub mod rows;
 mod seat_map;
 mod serve;
 mod service;
+mod sweep;
 
 pub use config::{Config, Options};
+pub use deps::Deps;
+pub use edge::rest::openapi;
 pub use metrics::InventoryMetrics;
-pub use serve::{Deps, Listeners, assemble, run};
+pub use serve::{assemble, run, serve};
 pub use service::{CreateShowError, Created, SeatChange, Service, ShowStatus};

@@ -9,8 +9,8 @@
 //! refusals may come from them. Without it, rows are read again before anything is refused or
 //! reported.
 
-mod admin;
 mod commit;
+mod create_show;
 mod hold;
 mod load;
 mod look;
@@ -18,10 +18,11 @@ mod pending_change;
 mod port;
 mod release;
 mod retake;
+mod set_blocked;
 mod status;
-mod sweep;
 
-pub use admin::{CreateShowError, Created, SeatChange};
+pub use create_show::{CreateShowError, Created};
+pub use set_blocked::SeatChange;
 pub use status::ShowStatus;
 
 use crate::config::Options;
@@ -35,7 +36,7 @@ use domain::seat::Seat;
 use domain::show::{Place, Show};
 use parking_lot::{Mutex, MutexGuard};
 use ports::store::{CommitError, Key, Row, Write};
-use ports::{Clock, Dice, Entropy, Fault, PortError, Store};
+use ports::{Clock, Dice, Entropy, Fault, PortError, Store, Table};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -45,14 +46,14 @@ const PAGE: usize = 1_000;
 /// The inventory. Cheap to clone; every clone is the same inventory.
 #[derive(Clone)]
 pub struct Service {
-    inner: Arc<Inner>,
+    pub(crate) inner: Arc<Inner>,
 }
 
-struct Inner {
-    store: Arc<dyn Store>,
-    clock: Arc<dyn Clock>,
+pub(crate) struct Inner {
+    pub(crate) table: Table,
+    pub(crate) clock: Arc<dyn Clock>,
     dice: Dice,
-    options: Options,
+    pub(crate) options: Options,
     metrics: InventoryMetrics,
     shows: Mutex<BTreeMap<ShowId, Arc<load::Entry>>>,
 }
@@ -105,15 +106,17 @@ impl Service {
         options: Options,
         metrics: InventoryMetrics,
     ) -> Self {
+        // Each command has its own deadline, so the calls of the store need none.
+        let table = Table::new(store, clock.clone(), None);
         let shows = Mutex::default();
-        Self { inner: Arc::new(Inner { store, clock, dice: Dice(entropy), options, metrics, shows }) }
+        Self { inner: Arc::new(Inner { table, clock, dice: Dice(entropy), options, metrics, shows }) }
     }
 
     /// Reads some seats again.
     async fn refresh(&self, loaded: &LoadedShow, places: &[Place]) -> Result<(), Fault> {
         for places in places.chunks(ROWS_PER_COMMIT_MAX) {
             let keys: Vec<Key> = places.iter().map(|place| loaded.key(*place)).collect();
-            let found = self.inner.store.get(&keys).await?;
+            let found = self.inner.table.rows(&keys).await?;
             let seats = found
                 .iter()
                 .map(|row| {
@@ -131,14 +134,12 @@ impl Service {
     /// The stored hold of a reservation and its re-take.
     async fn holds(&self, reservation: &ReservationId) -> Result<(Option<Stored>, Option<Stored>), Fault> {
         let keys = [HoldKey::First, HoldKey::Retake].map(|key| rows::hold_key(reservation, key));
-        let found = self.inner.store.get(&keys).await?;
-        let mut holds = found.iter().map(|row| match row {
-            Some(row) => Ok(Some(Stored { hold: rows::read_hold(row)?, version: row.version })),
-            None => Ok(None),
-        });
-        let first = holds.next().transpose()?.flatten();
-        let retake = holds.next().transpose()?.flatten();
-        Ok((first, retake))
+        let [first, retake] = self.inner.table.get(keys).await?;
+        let stored = |row: Option<Row>| -> Result<Option<Stored>, Fault> {
+            let read = |row: Row| Ok(Stored { hold: rows::read_hold(&row)?, version: row.version });
+            row.map(read).transpose()
+        };
+        Ok((stored(first)?, stored(retake)?))
     }
 
     /// For `tacos trace`: the hold of a reservation and its re-take.
@@ -148,25 +149,16 @@ impl Service {
     }
 
     async fn get_one(&self, key: Key) -> Result<Option<Row>, Fault> {
-        let found = self.inner.store.get(std::slice::from_ref(&key)).await?;
-        Ok(found.into_iter().next().flatten())
+        let [row] = self.inner.table.get([key]).await?;
+        Ok(row)
     }
 
     async fn list_all(&self, partition: &str) -> Result<Vec<Row>, Fault> {
-        let mut rows: Vec<Row> = Vec::new();
-        loop {
-            let after = rows.last().map(|row| row.key.sort.clone());
-            let page = self.inner.store.list(partition, after.as_deref(), PAGE).await?;
-            let last = page.len() < PAGE;
-            rows.extend(page);
-            if last {
-                return Ok(rows);
-            }
-        }
+        self.inner.table.list_all(partition, PAGE).await
     }
 
     async fn commit_rows(&self, writes: Vec<Write>) -> Result<(), CommitError> {
-        self.inner.store.commit(writes).await
+        self.inner.table.commit(writes).await
     }
 
     /// Waits a moment before the next decision, a little longer each time, so that rivals separate.

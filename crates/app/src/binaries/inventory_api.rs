@@ -4,8 +4,8 @@ use super::{Base, Ports, Service, address};
 use crate::cli::Failure;
 use crate::{census, platform, up};
 use ports::Store;
-use runtime::Process;
 use runtime::config::Env;
+use runtime::{Listeners, Process};
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -34,11 +34,11 @@ impl Service for InventoryApi {
         let config = inventory::Config::from_env(env);
         let place = place(env);
         let ports = Ports::read(env, 8020, 8021);
-        Some(Settings { config, place, ports })
+        Some(Settings { config: config?, place, ports })
     }
 
     async fn run(settings: Settings, base: Base) -> Result<(), Failure> {
-        let Settings { config, place, ports } = settings;
+        let Settings { mut config, place, ports } = settings;
         let process = Process::new(InventoryApi::NAME);
         let (store, sole_writer, told): (Arc<dyn Store>, bool, String) = match place {
             Place::Folder(folder) => {
@@ -57,12 +57,11 @@ impl Service for InventoryApi {
         };
         let (http, grpc) = ports.bind().await?;
         tracing::info!(http = address(&http), grpc = address(&grpc), data = told, "inventory-api listens");
-        let listeners = inventory::Listeners { http, grpc };
+        let listeners = Listeners { http, grpc, admin: None };
         let Base { clock, entropy, tasks, stop } = base;
         let deps = inventory::Deps { store, clock, entropy, tasks, process };
-        let options = inventory::Options { sole_writer, ..config.service.clone() };
-        let service = inventory::assemble(options, &deps);
-        let served = inventory::run(service, config, deps, listeners, stop).await;
+        config.service.sole_writer = sole_writer;
+        let served = inventory::run(config, deps, listeners, stop).await;
         served.map_err(|error| Failure::service("go on", error))
     }
 }

@@ -54,7 +54,7 @@ impl Settings {
         let gateway = gateway.unwrap_or_else(|| gateway::Config::new(draw().into(), draw().into()));
         let internal_token = reservation.internal_token.clone();
         let payment = payment.expect("its settings had no problem");
-        let mut inventory = inventory;
+        let mut inventory = inventory.unwrap_or_default();
         inventory.service.hold_ttl = hold;
         // The folder is locked, so there is no other writer.
         inventory.service.sole_writer = true;

@@ -143,7 +143,7 @@ impl Wired {
         let worker_stop = shutdown.child_token();
         let (publishers_stop, inventory_stop) = (CancellationToken::new(), CancellationToken::new());
         let inventory_sockets =
-            inventory::Listeners { http: sockets.inventory.http, grpc: sockets.inventory.grpc };
+            runtime::Listeners { http: sockets.inventory.http, grpc: sockets.inventory.grpc, admin: None };
         let reservation_sockets =
             reservation::Listeners { http: sockets.reservation.http, grpc: sockets.reservation.grpc };
         let payment_sockets =
@@ -184,7 +184,7 @@ impl Wired {
             ended.0.and(ended.1)
         };
         let inventory = async {
-            let run = inventory::run(
+            let run = inventory::serve(
                 self.inventory,
                 self.inventory_config,
                 self.inventory_deps,

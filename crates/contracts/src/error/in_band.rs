@@ -24,6 +24,9 @@ macro_rules! carries_error {
 
 carries_error! {
     reservation:
+        ReserveSeatResponse,
+        CommitReservationResponse { status: reservation::v1::CommitStatus::FailedConflict },
+        ReleaseHoldResponse { status: reservation::v1::ReleaseStatus::Failed },
         CheckAvailabilityResponse,
         GetInventoryStatusResponse,
         CreateReservationResponse,

@@ -1,7 +1,7 @@
 //! `reservation.v1.InventoryService`. A refusal has status OK and `error` set; malformed input and
 //! outages are statuses.
 
-use super::failure;
+use crate::refusal::Refusal;
 use crate::service::{Service, ShowStatus};
 use contracts::common::v1 as common;
 use contracts::error::WireError;
@@ -13,8 +13,9 @@ use domain::hold::Rejection;
 use domain::id::{SectionId, ShowId};
 use domain::invariant::Counts;
 use domain::seat::SeatStatus;
-use ports::{CallContext, Clock, Inventory, PortError, Trace};
+use ports::{CallContext, Clock, Inventory, PortError};
 use runtime::grpc::Services;
+use runtime::refusal::answer;
 use std::sync::Arc;
 use std::time::Duration;
 use tonic::{Request, Response, Status};
@@ -39,20 +40,13 @@ fn context<T>(request: &Request<T>) -> CallContext {
     CallContext { trace: runtime::grpc::trace_of_metadata(request.metadata()), timeout: None }
 }
 
-/// Turns a fault into a status; results and rejections become responses.
-fn answered<T>(
-    trace: &Trace,
-    result: Result<T, PortError<Rejection>>,
-) -> Result<Result<T, Rejection>, Status> {
+/// Separates a decision of the service, which the response carries, from a fault.
+fn decided<T>(result: Result<T, PortError<Rejection>>) -> Result<Result<T, Rejection>, Refusal> {
     match result {
         Ok(value) => Ok(Ok(value)),
         Err(PortError::Rejected(rejection)) => Ok(Err(rejection)),
-        Err(PortError::Failed(fault)) => Err(failure(&fault).traced(trace.trace_id.clone()).into()),
+        Err(PortError::Failed(fault)) => Err(fault.into()),
     }
-}
-
-fn malformed(trace: &Trace, error: WireError) -> Status {
-    error.traced(trace.trace_id.clone()).into()
 }
 
 #[tonic::async_trait]
@@ -62,11 +56,7 @@ impl InventoryService for Edge {
         request: Request<proto::ReserveSeatRequest>,
     ) -> Answer<proto::ReserveSeatResponse> {
         let cx = context(&request);
-        let until = self.clock.now().plus(self.hold_ttl);
-        let command = wire::hold_from_proto(request.get_ref(), until).map_err(|e| malformed(&cx.trace, e))?;
-        let answer = answered(&cx.trace, self.service.hold(&cx, command.clone()).await)?;
-        let response = wire::hold_response(&command, answer.as_ref(), cx.trace.trace_id.as_ref());
-        response.map(Response::new).map_err(|e| malformed(&cx.trace, e))
+        answer("ReserveSeat", &cx.trace, self.hold(&cx, request.get_ref()).await)
     }
 
     async fn commit_reservation(
@@ -74,10 +64,7 @@ impl InventoryService for Edge {
         request: Request<proto::CommitReservationRequest>,
     ) -> Answer<proto::CommitReservationResponse> {
         let cx = context(&request);
-        let command = wire::commit_from_proto(request.get_ref()).map_err(|e| malformed(&cx.trace, e))?;
-        let answer = answered(&cx.trace, self.service.commit(&cx, command.clone()).await)?;
-        let response = wire::commit_response(&command, answer.as_ref(), cx.trace.trace_id.as_ref());
-        response.map(Response::new).map_err(|e| malformed(&cx.trace, e))
+        answer("CommitReservation", &cx.trace, self.commit(&cx, request.get_ref()).await)
     }
 
     async fn release_hold(
@@ -85,54 +72,24 @@ impl InventoryService for Edge {
         request: Request<proto::ReleaseHoldRequest>,
     ) -> Answer<proto::ReleaseHoldResponse> {
         let cx = context(&request);
-        let command = wire::release_from_proto(request.get_ref()).map_err(|e| malformed(&cx.trace, e))?;
-        let answer = answered(&cx.trace, self.service.release(&cx, command.clone()).await)?;
-        let response = wire::release_response(&command, answer.as_ref(), cx.trace.trace_id.as_ref());
-        response.map(Response::new).map_err(|e| malformed(&cx.trace, e))
+        answer("ReleaseHold", &cx.trace, self.release(&cx, request.get_ref()).await)
     }
 
     async fn check_availability(
         &self,
         request: Request<proto::CheckAvailabilityRequest>,
     ) -> Answer<proto::CheckAvailabilityResponse> {
-        let trace = runtime::grpc::trace_of_metadata(request.metadata());
-        let query = availability_query(request.get_ref()).map_err(|e| malformed(&trace, e))?;
-        let result = answered(&trace, self.availability(&query).await)?;
-        Ok(Response::new(result.unwrap_or_else(|rejection| proto::CheckAvailabilityResponse {
-            error: Some(refusal(&query.show, query.section.as_ref(), &rejection, &trace)),
-            ..Default::default()
-        })))
+        let trace = context(&request).trace;
+        answer("CheckAvailability", &trace, self.availability(request.get_ref()).await)
     }
 
     async fn get_inventory_status(
         &self,
         request: Request<proto::GetInventoryStatusRequest>,
     ) -> Answer<proto::GetInventoryStatusResponse> {
-        let trace = runtime::grpc::trace_of_metadata(request.metadata());
-        let query = request.into_inner();
-        let show = vocabulary::required(ShowId::parse, "event_id", &query.event_id)
-            .map_err(|e| malformed(&trace, e))?;
-        let section = vocabulary::optional(SectionId::parse, "section", &query.section)
-            .map_err(|e| malformed(&trace, e))?;
-        let result = answered(&trace, self.service.status(&show, section.as_ref()).await)?;
-        Ok(Response::new(match result {
-            Ok(status) => self.status_response(&status, section.as_ref()),
-            Err(rejection) => proto::GetInventoryStatusResponse {
-                error: Some(refusal(&show, section.as_ref(), &rejection, &trace)),
-                ..Default::default()
-            },
-        }))
+        let trace = context(&request).trace;
+        answer("GetInventoryStatus", &trace, self.status(request.get_ref()).await)
     }
-}
-
-fn refusal(
-    show: &ShowId,
-    section: Option<&SectionId>,
-    rejection: &Rejection,
-    trace: &Trace,
-) -> common::Error {
-    let subject = Subject { reservation: None, show: Some(show), section, seats: &[] };
-    wire::rejection_to_error(subject, rejection).traced(trace.trace_id.clone()).to_proto()
 }
 
 struct AvailabilityQuery {
@@ -151,11 +108,70 @@ fn availability_query(request: &proto::CheckAvailabilityRequest) -> Result<Avail
     })
 }
 
+/// The refusal of a call about a show, or about a section of it.
+fn about<'a>(
+    show: &'a ShowId,
+    section: Option<&'a SectionId>,
+) -> impl Fn(PortError<Rejection>) -> Refusal + 'a {
+    Refusal::about(Subject { reservation: None, show: Some(show), section, seats: &[] })
+}
+
 impl Edge {
+    async fn hold(
+        &self,
+        cx: &CallContext,
+        request: &proto::ReserveSeatRequest,
+    ) -> Result<proto::ReserveSeatResponse, Refusal> {
+        let until = self.clock.now().plus(self.hold_ttl);
+        let command = wire::hold_from_proto(request, until)?;
+        let answer = decided(self.service.hold(cx, command.clone()).await)?;
+        Ok(wire::hold_response(&command, answer.as_ref(), cx.trace.trace_id.as_ref())?)
+    }
+
+    async fn commit(
+        &self,
+        cx: &CallContext,
+        request: &proto::CommitReservationRequest,
+    ) -> Result<proto::CommitReservationResponse, Refusal> {
+        let command = wire::commit_from_proto(request)?;
+        let answer = decided(self.service.commit(cx, command.clone()).await)?;
+        Ok(wire::commit_response(&command, answer.as_ref(), cx.trace.trace_id.as_ref())?)
+    }
+
+    async fn release(
+        &self,
+        cx: &CallContext,
+        request: &proto::ReleaseHoldRequest,
+    ) -> Result<proto::ReleaseHoldResponse, Refusal> {
+        let command = wire::release_from_proto(request)?;
+        let answer = decided(self.service.release(cx, command.clone()).await)?;
+        Ok(wire::release_response(&command, answer.as_ref(), cx.trace.trace_id.as_ref())?)
+    }
+
     /// With seats: which of them are free, and whether all are. Without seats: the free seats of a
     /// section, and whether at least `quantity` are free. The first [`LISTED_MAX`] are listed; the
     /// count is of all.
     async fn availability(
+        &self,
+        request: &proto::CheckAvailabilityRequest,
+    ) -> Result<proto::CheckAvailabilityResponse, Refusal> {
+        let query = availability_query(request)?;
+        let answer = self.free_seats(&query).await;
+        answer.map_err(about(&query.show, query.section.as_ref()))
+    }
+
+    async fn status(
+        &self,
+        request: &proto::GetInventoryStatusRequest,
+    ) -> Result<proto::GetInventoryStatusResponse, Refusal> {
+        let show = vocabulary::required(ShowId::parse, "event_id", &request.event_id)?;
+        let section = vocabulary::optional(SectionId::parse, "section", &request.section)?;
+        let status = self.service.status(&show, section.as_ref()).await;
+        let status = status.map_err(about(&show, section.as_ref()))?;
+        Ok(self.status_response(&status, section.as_ref()))
+    }
+
+    async fn free_seats(
         &self,
         query: &AvailabilityQuery,
     ) -> Result<proto::CheckAvailabilityResponse, PortError<Rejection>> {

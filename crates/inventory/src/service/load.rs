@@ -114,7 +114,7 @@ impl Service {
     async fn read_block(&self, show: &Show, section: usize, block: u32) -> Result<Vec<(Place, Seat)>, Fault> {
         let definition = &show.sections[section];
         let partition = rows::block_partition(&show.id, &definition.id, block);
-        let found = self.inner.store.list(&partition, None, SEATS_PER_BLOCK as usize).await?;
+        let found = self.inner.table.list(&partition, None, SEATS_PER_BLOCK as usize).await?;
         let read = |row: &Row| {
             let seat = rows::read_seat(row)?;
             let index = rows::seat_index(&row.key).filter(|index| *index < definition.capacity());

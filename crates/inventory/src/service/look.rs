@@ -125,7 +125,7 @@ impl Service {
     }
 
     /// Releases a due hold; `false` if this call did not release it.
-    pub(super) async fn release_due(&self, reservation: &ReservationId) -> Result<bool, Fault> {
+    pub(crate) async fn release_due(&self, reservation: &ReservationId) -> Result<bool, Fault> {
         let command = ports::inventory::ReleaseSeats {
             reservation: reservation.clone(),
             show: None,

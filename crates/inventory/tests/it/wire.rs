@@ -2,9 +2,9 @@
 //! on the wire.
 
 use crate::world::{Counter, World};
-use inventory::{Config, Deps, Listeners, assemble, run};
+use inventory::{Config, Deps, run};
 use ports::Tasks;
-use runtime::Process;
+use runtime::{Listeners, Process};
 use secrecy::SecretString;
 use serde_json::Value;
 use std::net::SocketAddr;
@@ -62,12 +62,11 @@ impl Server {
             service: inventory::Options::default(),
             internal_token: Some(SecretString::from(TOKEN)),
         };
-        let service = assemble(config.service.clone(), &deps);
         let (shutdown, running) = (CancellationToken::new(), Tasks::new());
-        let listeners = Listeners { http: http_listener, grpc: grpc_listener };
+        let listeners = Listeners { http: http_listener, grpc: grpc_listener, admin: None };
         let stop = shutdown.clone();
         running.spawn(async move {
-            run(service, config, deps, listeners, stop).await.expect("it serves until shutdown");
+            run(config, deps, listeners, stop).await.expect("it serves until shutdown");
         });
         Self { world, http, grpc, shutdown, running }
     }

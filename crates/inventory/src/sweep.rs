@@ -2,8 +2,8 @@
 //! before its reservation was written. It finds rows by the index and reads them again before it
 //! acts.
 
-use super::Service;
 use crate::rows;
+use crate::service::Service;
 use domain::id::ReservationId;
 use ports::{Fault, FaultClass};
 use tokio_util::sync::CancellationToken;
@@ -46,7 +46,7 @@ impl Service {
             loop {
                 let page = self
                     .inner
-                    .store
+                    .table
                     .due(rows::DUE_HOLDS, &shard.to_string(), after.as_ref(), until, PAGE)
                     .await?;
                 for entry in &page {
