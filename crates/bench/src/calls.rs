@@ -1,7 +1,9 @@
-//! Unary gRPC calls at the least cost to the generator, which shares the cores with what it measures.
+//! Unary gRPC calls at the least cost to the generator, which shares the cores with the
+//! measured server.
 //!
-//! One HTTP/2 connection, no queue in front of it, no reconnecting, one message each way, and the status read from the
-//! trailers. Everything that a service's client is for is left out; the server cannot tell the difference.
+//! One HTTP/2 connection, no queue in front of it, no reconnecting, one message each way, and
+//! the status read from the trailers. Everything that a service's client is for is left out;
+//! the server cannot tell the difference.
 
 use anyhow::{Context, Result, ensure};
 use bytes::{Buf, BufMut, Bytes, BytesMut};
@@ -35,7 +37,8 @@ impl Path {
 }
 
 impl Calls {
-    /// Connects. The connection is served by a task of the current runtime until the last handle is dropped.
+    /// Connects. The connection is served by a task of the current runtime until the last
+    /// handle is dropped.
     #[allow(clippy::disallowed_methods, reason = "a benchmark uses its own runtime")]
     pub async fn connect(address: &str) -> Result<Self> {
         let stream = TcpStream::connect(address).await?;

@@ -1,9 +1,10 @@
-//! What people are told of their wait, against how long they waited: sales in virtual time, by the rules of the line itself.
+//! Estimated waits against real waits: sales in virtual time, by the rules of the line itself.
 //!
-//! There is no clock and no socket: [`Line`](domain::waiting_room::Line) runs as the store runs it, a gateway keeps its copy as
-//! every gateway does, and a crowd joins, polls, vanishes, comes back and leaves turns unused. Each wait that was told is
-//! kept until its person is told that it is their turn, and is compared with the time that this took. A sale whose rules
-//! change has two rows: what was told before the change, which nobody could know, and what was told after.
+//! There is no clock and no socket: [`Line`](domain::waiting_room::Line) runs as the store runs
+//! it, a gateway keeps its copy as every gateway does, and a crowd joins, polls, vanishes,
+//! returns and leaves turns unused. Each estimate is kept until its person has a turn, and is
+//! compared with the time that this took. A sale whose rules change has two rows: estimates
+//! from before the change, which could not know it, and estimates from after.
 
 mod crowd;
 mod figures;
@@ -29,9 +30,9 @@ pub struct Sale {
     pub tail: (u32, Duration),
     /// What the operator changes, in order.
     pub changes: Vec<(Duration, RuleChange)>,
-    /// Share of people who fall silent while they wait; half of them come back.
+    /// Share of people who fall silent while they wait; half of them return.
     pub vanish: f64,
-    /// Share of people who do not use their turn; a third of them come back.
+    /// Share of people who do not use their turn; a third of them return.
     pub no_show: f64,
 }
 

@@ -1,8 +1,9 @@
 //! A gateway under load: joins, polls and enters at a rate, from a process of their own.
 //!
-//! The generator ([`load`]) is one thread over plain sockets, because it shares the machine's cores with the gateway and its
-//! store. What it costs itself is among its figures. Everything else here starts gateways and what they need, reads what
-//! they cost from the kernel's accounting, and counts their calls of the store from their metrics.
+//! The generator ([`load`]) is one thread over plain sockets, because it shares the machine's
+//! cores with the gateway and its store. What it costs itself is among its figures. Everything
+//! else here starts gateways and what they need, reads what they cost from the kernel's
+//! accounting, and counts their calls of the store from their metrics.
 
 pub mod figures;
 pub mod load;
@@ -19,7 +20,7 @@ use serde::{Deserialize, Serialize};
 use std::net::SocketAddr;
 use std::time::Duration;
 
-/// What the generator is to do, as it is told to its process.
+/// The generator's options, as its process gets them.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Plan {
     /// Gateways; connections are spread over them.
@@ -57,6 +58,7 @@ pub struct Mix {
     pub joins: f64,
     /// People who ask how they stand.
     pub polls: f64,
-    /// People who ask to enter although it is not their turn. Those whose turn it is come on top.
+    /// People who ask to enter although it is not their turn. Those whose turn it is come on
+    /// top.
     pub early: f64,
 }

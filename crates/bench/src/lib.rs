@@ -1,7 +1,9 @@
-//! What the load generators share: a platform in a process of its own, its CPU time, and how results are printed.
+//! What the load generators share: a platform in a process of its own, its CPU time, and how
+//! results are printed.
 //!
-//! Every figure in the documents comes from one of the binaries here, through `cargo xtask bench NAME`. The platform under
-//! load is the shipped `tacos` binary; the generator runs beside it on the same cores and says so.
+//! Every figure in the documents comes from one of the binaries here, through `cargo xtask
+//! bench NAME`. The platform under load is the shipped `tacos` binary; the generator runs
+//! beside it on the same cores and says so.
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "these are command-line tools")]
 
 pub mod calls;
@@ -103,7 +105,7 @@ pub fn cores() -> usize {
     std::thread::available_parallelism().map_or(1, std::num::NonZero::get)
 }
 
-/// What the benches that sell shows out are told on the command line.
+/// Command-line options of the benches that sell out shows.
 #[derive(Debug, clap::Args)]
 pub struct Load {
     /// Print one JSON object.
@@ -120,8 +122,8 @@ pub struct Load {
     pub seed: u64,
 }
 
-/// One run of a benchmark: how many operations took how long, as their callers saw it, and the processor time of whoever
-/// served them. Latencies are in microseconds.
+/// One run of a benchmark: how many operations took how long, as their callers saw it, and the
+/// processor time of whoever served them. Latencies are in microseconds.
 pub fn summary(name: &str, latency: &Histogram<u64>, took: Duration, cpu: Duration) -> Value {
     let count = latency.len() as f64;
     let ms = |quantile: f64| (latency.value_at_quantile(quantile) as f64 / 10.0).round() / 100.0;
@@ -162,7 +164,8 @@ pub fn print(command: &str, runs: &[Value], json: bool) {
     }
 }
 
-/// One line a figure, one column a run: the figures of `first` in its order, then the others by name.
+/// One line a figure, one column a run: the figures of `first` in its order, then the others by
+/// name.
 pub fn columns(runs: &[Value], first: &[&str]) -> String {
     let mut names: Vec<&String> = Vec::new();
     for name in runs.iter().filter_map(Value::as_object).flat_map(|run| run.keys()) {
@@ -190,7 +193,7 @@ pub fn columns(runs: &[Value], first: &[&str]) -> String {
     text
 }
 
-/// Says what is going on, on a terminal only.
+/// Shows progress, on a terminal only.
 pub fn say(what: &str) {
     if std::io::stderr().is_terminal() {
         eprintln!("{what}");

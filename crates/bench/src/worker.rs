@@ -1,8 +1,10 @@
-//! The load rig of reservation-worker: the shipped binary in a process of its own, against stand-ins in this one.
+//! The load rig of reservation-worker: the shipped binary in a process of its own, against
+//! stand-ins in this one.
 //!
-//! The stand-ins and the generator share one thread, so they cost little and never contend with each other; what the
-//! worker costs is read from the kernel's accounting of its own process. Latencies are those that the queue sees, from
-//! the answer of a receive to the call that deletes.
+//! The stand-ins and the generator share one thread, so they cost little and never contend with
+//! each other; what the worker costs is read from the kernel's accounting of its own process.
+//! Latencies are those that the queue sees, from the answer of a receive to the call that
+//! deletes.
 
 pub mod burst;
 pub mod figures;
@@ -28,7 +30,8 @@ pub struct Conditions {
     pub measured: Duration,
     /// How long the load runs before that: connections open, and `auto` finds its concurrency.
     pub warm_up: Duration,
-    /// Events that arrive in a second, whatever is settled; `None`: as many as it takes for the queue never to be empty.
+    /// Events that arrive in a second, whatever is settled; `None`: as many as it takes for the
+    /// queue never to be empty.
     pub arrivals: Option<u32>,
     /// Events of one reservation, one after the other.
     pub per_group: u64,

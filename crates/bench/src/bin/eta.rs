@@ -1,8 +1,8 @@
-//! How well people are told how long they will wait: simulated sales by the rules of the line, in virtual time.
+//! How good the estimated waits are: simulated sales by the rules of the line, in virtual time.
 //!
-//! Per sale: the median and the 90th percentile of the error, in seconds and of the real wait, the share of times that somebody
-//! was told too little (by more than 5 s and more than a tenth), and how often a wait that was told rose though the line had not
-//! become slower.
+//! Per sale: the median and the 90th percentile of the error, in seconds and as a share of the
+//! real wait; the share of estimates that were too short (by more than 5 s and more than a
+//! tenth); and how often an estimate rose though the line had not become slower.
 
 use anyhow::{Result, ensure};
 use bench::eta;
@@ -11,7 +11,7 @@ use clap::Parser;
 use serde_json::json;
 
 #[derive(Debug, Parser)]
-#[command(about = "What people are told of their wait, against how long they waited, in simulated sales")]
+#[command(about = "Estimated waits against real waits, in simulated sales")]
 struct Options {
     /// Print one JSON object.
     #[arg(long)]
@@ -37,7 +37,7 @@ fn main() -> Result<()> {
     if options.json {
         println!("{}", json!({"command": "bench eta", "cores": cores(), "runs": rows}));
     } else {
-        println!("bench eta: waits told against waits, in virtual time, seed {}", options.seed);
+        println!("bench eta: estimated against real waits, in virtual time, seed {}", options.seed);
         println!();
         print!("{}", eta::table(&rows));
     }

@@ -1,8 +1,9 @@
 //! Expiry at scale: a million open holds, five thousand of them falling due each second.
 //!
-//! The folder is prepared first: 5 shows, a hold, a reservation and an outbox row for each of the seats, due one after
-//! another. Then the shipped `tacos up` is started on it, and the time to its ready line is taken. While holds fall due the
-//! relay's own histogram tells the lag from due to the queue's answer; afterwards the rows of the holds tell when each
+//! The folder is prepared first: 5 shows, a hold, a reservation and an outbox row for each of
+//! the seats, due one after another. Then the shipped `tacos up` is started on it, and the time
+//! to its ready line is taken. While holds fall due the relay's own histogram tells the lag
+//! from due to the queue's answer; afterwards the rows of the holds tell when each
 //! was released.
 
 use adapter_embedded::{Engine, EngineOptions};
@@ -46,7 +47,8 @@ struct Options {
     /// Seconds of falling due that are measured.
     #[arg(long, default_value_t = 60)]
     seconds: u64,
-    /// Seconds that preparing the folder and starting on it may take; the first hold is due after them.
+    /// Seconds that preparing the folder and starting on it may take; the first hold is due
+    /// after them.
     #[arg(long, default_value_t = 150)]
     prepare: u64,
 }

@@ -1,9 +1,10 @@
-//! gateway-api under an open loop of joins, polls and enters: how many a second, how late, at what cost, and whether the
-//! line lets in what it should.
+//! gateway-api under an open loop of joins, polls and enters: how many a second, how late, at
+//! what cost, and whether the line lets in what it should.
 //!
-//! Gateways run in processes of their own, with their lines in memory or on a Redis that is started for them; the generator
-//! runs in another one, on the same cores. `--find-max` searches for the highest rate at which 99 % of the answers come
-//! within the limit and none is an error. `--target` measures a gateway that runs already, whoever made it.
+//! Gateways run in processes of their own, with their lines in memory or on a Redis that is
+//! started for them; the generator runs in another one, on the same cores. `--find-max`
+//! searches for the highest rate at which 99 % of the answers come within the limit and none is
+//! an error. `--target` measures a gateway that runs already, whoever made it.
 
 use anyhow::{Context, Result, bail, ensure};
 use bench::gateway::run::{GENERATOR, Limit, measure, search};
@@ -23,13 +24,15 @@ const WHOLE_MAX: Duration = Duration::from_secs(8 * 60);
 /// A search may take so long, and its steps are so short.
 const SEARCH_MAX: Duration = Duration::from_secs(130);
 const SEARCH_STEP: Duration = Duration::from_secs(6);
-/// Start and end of a run, with the people who are in line before it.
+/// Start and end of a run, with the people in line before it.
 const OVERHEAD: Duration = Duration::from_secs(12);
-/// Shares of the requests: people who join, who ask, and who ask to enter before their turn. Those whose turn it is come on
-/// top, at the rate at which the line lets them in, so that all who enter are 2 %.
+/// Shares of the requests: people who join, who ask, and who ask to enter before their turn.
+/// Those whose turn it is come on top, at the rate at which the line lets them in, so that all
+/// who enter are 2 %.
 const MIX: Mix = Mix { joins: 0.10, polls: 0.88, early: 0.005 };
 const ENTERS: f64 = 0.015;
-/// In the runs that count admissions hardly anybody joins, so that polls are enough for all to be heard of.
+/// In the runs that count admissions hardly anybody joins, so that polls are enough for all to
+/// be heard of.
 const ADMISSION_MIX: Mix = Mix { joins: 0.08, polls: 0.915, early: 0.005 };
 const ADMISSION_LOAD: u32 = 8_000;
 const RUNS: [&str; 6] = ["memory", "redis", "admission", "admission-no-shows", "memory-max", "redis-max"];
@@ -61,7 +64,8 @@ struct Options {
     /// Requests under way on a connection, at most.
     #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..))]
     pipeline: u32,
-    /// Only the runs of these names: memory, redis, admission, admission-no-shows, memory-max, redis-max.
+    /// Only the runs of these names: memory, redis, admission, admission-no-shows, memory-max,
+    /// redis-max.
     #[arg(long, value_delimiter = ',')]
     only: Vec<String>,
     /// Gateways on one Redis, in the runs that count admissions.
@@ -82,7 +86,8 @@ struct Options {
     /// A line of the head of every request, "name: value"; may be given more than once.
     #[arg(long, value_name = "HEADER")]
     header: Vec<String>,
-    /// Another program to start as the gateway, which reads the same variables; left out: gateway-api.
+    /// Another program to start as the gateway, which reads the same variables; left out:
+    /// gateway-api.
     #[arg(long)]
     binary: Option<PathBuf>,
     /// A variable of the gateway's environment, NAME=VALUE; may be given more than once.
@@ -220,7 +225,7 @@ async fn admission(options: &Options, rig: &Rig, shows: &Shows, name: &str, limi
     let mut figures = measure(rig, name, &plan, limit).await?;
     let admitted = figures["admitted_per_second"].as_f64().unwrap_or_default();
     let densest = figures["admitted_in_densest_second"].as_u64().unwrap_or_default();
-    // Who comes early for a pass waits for it, and that is what a rate is for.
+    // A person who comes early for a pass waits for it, which is the purpose of the rate.
     figures.as_object_mut().context("an object")?.remove("holds");
     figures["gateways"] = rig.addresses().len().into();
     figures["admission_rate"] = rate.into();

@@ -1,7 +1,9 @@
-//! Durable two-seat holds on one hot show of 200,000 seats, through gRPC, the client on the same machine.
+//! Durable two-seat holds on one hot show of 200,000 seats, through gRPC, the client on the
+//! same machine.
 //!
-//! Each run sells out a fresh show in holds of two seats, drawn without repetition in random order, with a fixed number
-//! of calls in the air. Printed are holds a second, latency as the client sees it, and the CPU time of the server a hold.
+//! Each run sells out a fresh show in holds of two seats, drawn without repetition in random
+//! order, with a fixed number of calls in the air. Printed are holds a second, latency as the
+//! client sees it, and the CPU time of the server a hold.
 
 use anyhow::{Context, Result, ensure};
 use bench::calls::{Calls, Path};
@@ -63,7 +65,8 @@ async fn measure(options: &Options) -> Result<Vec<Value>> {
     Ok(runs)
 }
 
-/// As many calls that do nothing (`grpc.health.v1`), the same way: what a hold costs before it is one.
+/// As many calls that do nothing (`grpc.health.v1`), the same way: what a hold costs before it
+/// is one.
 async fn empty(platform: &Platform, connections: &[Calls], options: &Options) -> Result<Value> {
     let left = Arc::new(AtomicUsize::new(SEATS / 2));
     let (cpu, started) = (platform.cpu()?, now());

@@ -1,9 +1,11 @@
-//! Whether a queue costs the same when it is short and when it is long: the rate of receive and delete, ten messages at a
-//! time, at `--short` and at `--long` messages queued, and their ratio.
+//! Whether a queue costs the same when it is short and when it is long: the rate of receive and
+//! delete, ten messages at a time, at `--short` and at `--long` messages queued, and their
+//! ratio.
 //!
-//! The queue is kept at its length: each round also sends ten. Both lengths are measured in short turns, on queues of
-//! their own in one folder, and the medians are compared, so that the machine's mood hits both. `cpu_ratio` compares
-//! processor time a message, which other programs on the machine disturb less. At the end the folder is opened again, to
+//! The queue is kept at its length: each round also sends ten. Both lengths are measured in
+//! short turns, on queues of their own in one folder, and the medians are compared, so that the
+//! machine's mood hits both. `cpu_ratio` compares processor time a message, which other
+//! programs on the machine disturb less. At the end the folder is opened again, to
 //! tell how long the index of the long queue takes to build.
 
 use adapter_embedded::{EmbeddedQueue, Engine, EngineOptions, QueueOptions};

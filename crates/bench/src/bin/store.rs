@@ -1,8 +1,10 @@
-//! What the embedded store alone can do: the rows of a two-seat hold in one durable commit, many tasks at once, without
-//! a service or a socket in between. Beside `bench hold` it tells which part of a hold is the engine's.
+//! What the embedded store alone can do: the rows of a two-seat hold in one durable commit,
+//! many tasks at once, without a service or a socket in between. Beside `bench hold` it tells
+//! which part of a hold is the engine's.
 //!
-//! Each run writes every seat of a show once, in pairs drawn without repetition in random order: two seats, the hold, and
-//! the hold's entry in the index of due times. No row was there before.
+//! Each run writes every seat of a show once, in pairs drawn without repetition in random
+//! order: two seats, the hold, and the hold's entry in the index of due times. No row was there
+//! before.
 
 use adapter_embedded::{EmbeddedStore, Engine, EngineOptions};
 use anyhow::{Context, Result};

@@ -1,8 +1,10 @@
-//! The unmodified `reservation-worker` under load: events a second, what each costs, and how long each takes.
+//! The unmodified `reservation-worker` under load: events a second, what each costs, and how
+//! long each takes.
 //!
-//! The worker runs in a process of its own against stand-ins for SQS, the inventory and reservation-api in this one, on the
-//! same cores. Each run starts a fresh worker on a fresh queue, lets it run warm, and then measures. `--binary` measures
-//! another program in its place, so that both are seen on the same machine in the same hour.
+//! The worker runs in a process of its own against stand-ins for SQS, the inventory and
+//! reservation-api in this one, on the same cores. Each run starts a fresh worker on a fresh
+//! queue, lets it run warm, and then measures. `--binary` measures another program in its
+//! place, so that both are seen on the same machine in the same hour.
 
 use anyhow::{Context, Result, bail, ensure};
 use bench::worker::process::Program;
@@ -28,7 +30,8 @@ struct Options {
     /// Write throughput over time as an SVG to this file.
     #[arg(long)]
     svg: Option<PathBuf>,
-    /// Another program to measure, which reads the same variables (peers/go/worker is one); left out: reservation-worker.
+    /// Another program to measure, which reads the same variables (peers/go/worker is one);
+    /// left out: reservation-worker.
     #[arg(long)]
     binary: Option<PathBuf>,
     /// A variable of the worker's environment, NAME=VALUE; may be given more than once.
@@ -37,10 +40,12 @@ struct Options {
     /// Values of WORKER_CONCURRENCY, a run for each on either kind of queue.
     #[arg(long, value_delimiter = ',', default_values = ["20", "auto"])]
     concurrency: Vec<String>,
-    /// Only the runs of these names: standard-20, standard-auto, fifo-20, fifo-auto, burst-1000.
+    /// Only the runs of these names: standard-20, standard-auto, fifo-20, fifo-auto,
+    /// burst-1000.
     #[arg(long, value_delimiter = ',')]
     only: Vec<String>,
-    /// Latency of the inventory and of reservation-api: constant:20ms, exp:20ms or bimodal:5ms,200ms,0.05.
+    /// Latency of the inventory and of reservation-api: constant:20ms, exp:20ms or
+    /// bimodal:5ms,200ms,0.05.
     #[arg(long, default_value = "constant:20ms")]
     latency: Latency,
     /// Added to every call to the queue, in milliseconds.
@@ -52,7 +57,8 @@ struct Options {
     /// Seconds of load before that.
     #[arg(long, default_value_t = 5)]
     warm_up: u64,
-    /// Events that arrive a second, whatever is settled (an open loop); left out: the queue is never empty.
+    /// Events that arrive a second, whatever is settled (an open loop); left out: the queue is
+    /// never empty.
     #[arg(long)]
     rate: Option<u32>,
     /// Events of one reservation.

@@ -1,4 +1,5 @@
-//! The people: when they join, when they fall silent, whether they use their turn, and what each was told.
+//! The people: when they join, when they fall silent, whether they use their turn, and the
+//! estimates that each got.
 
 use super::{OPENING, Sale};
 use domain::random::{Random, SplitMix64};
@@ -7,22 +8,22 @@ use std::time::Duration;
 
 /// Those who fall silent do so within this.
 const VANISH_WITHIN_MS: u64 = 120_000;
-/// Those who come back do so after this, from and to.
+/// People return after a time between these two.
 const AWAY_MS: (u64, u64) = (20_000, 150_000);
 
 /// One of them. Times are in milliseconds.
 pub(super) struct Person {
     /// Their ticket, once they have joined.
     pub(super) ticket: Option<Ticket>,
-    /// When they fall silent, and whether they come back.
+    /// When they fall silent, and whether they return.
     pub(super) silent_at: Option<(u64, bool)>,
-    /// Whether they leave their turn unused, and whether they come back then.
+    /// Whether they leave their turn unused, and whether they return then.
     pub(super) unused: Option<bool>,
-    /// When they were told what, until it is known how long it took.
+    /// Estimates with their times, until the real wait is known.
     pub(super) told: Vec<(u32, u32)>,
-    /// The last that they were told.
+    /// The last estimate.
     pub(super) last: Option<u32>,
-    /// Whether the first of `told` is what they were told when they joined.
+    /// Whether the first estimate is from the join.
     pub(super) is_fresh: bool,
 }
 
@@ -41,7 +42,7 @@ impl Person {
     }
 }
 
-/// How long somebody who comes back was away.
+/// How long a returning person was away.
 pub(super) fn away(dice: &mut SplitMix64) -> u64 {
     AWAY_MS.0 + dice.below(AWAY_MS.1 - AWAY_MS.0)
 }

@@ -1,28 +1,30 @@
-//! What was told, against what came: counts while a sale runs, figures at its end, and the table of all.
+//! Estimates against real waits: counts while a sale runs, figures at its end, and the table of
+//! all sales.
 
 use crate::round;
 use serde_json::{Value, json};
 
-/// Less than this share too short is not too short, and neither are so many seconds.
+/// An estimate is too short only beyond this share and beyond this many seconds.
 const SLACK: (f64, f64) = (0.1, 5.0);
 
-/// What was told before the rules changed, or after.
+/// Estimates from before the rules changed, or from after.
 #[derive(Debug, Default)]
 pub(super) struct Told {
-    /// People who were told something and had their turn.
+    /// People who got an estimate and had their turn.
     pub(super) people: u64,
     /// How often nobody could say.
     pub(super) unknown: u64,
-    /// How often somebody was told a longer wait than before, though the line was as fast.
+    /// How often an estimate rose though the line was as fast.
     pub(super) rises: u64,
-    /// Seconds told and seconds that it took.
+    /// Estimated and real seconds.
     waits: Vec<(f32, f32)>,
-    /// The same of what was told to those who joined.
+    /// The same for estimates at the join.
     joins: Vec<(f32, f32)>,
 }
 
 impl Told {
-    /// Somebody was told `told` seconds and waited `real` seconds; `first`: when they joined.
+    /// An estimate of `told` seconds for a wait of `real` seconds; `first`: it was given at the
+    /// join.
     pub(super) fn add(&mut self, told: f32, real: f32, first: bool) {
         self.waits.push((told, real));
         if first {

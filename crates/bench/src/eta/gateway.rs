@@ -41,13 +41,14 @@ impl Gateway {
         Some(wait.as_secs_f64().ceil() as u32)
     }
 
-    /// People ahead of a number. Those who joined since the last look are not in the counts, but have had their numbers.
+    /// People ahead of a number. Those who joined since the last look are not in the counts,
+    /// but have had their numbers.
     fn ahead_of(&self, number: u64) -> u64 {
         let next = self.snapshot.as_ref().map_or(number, |known| known.last + 1);
         self.places.ahead_of(number.min(next)) + number.saturating_sub(next)
     }
 
-    /// When to poll again after this was told.
+    /// When to poll again after this answer.
     pub(super) fn poll_after(eta: Option<u32>) -> Duration {
         let (least, most) = POLL;
         eta.map_or(most, |eta| (Duration::from_secs(eta.into()) / 10).clamp(least, most))

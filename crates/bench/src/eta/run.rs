@@ -17,7 +17,7 @@ const STEP_MS: u64 = 50;
 const OVER_MS: u64 = 2 * 3_600_000;
 /// The line is open for so long before the sale begins.
 const OPEN_MS: u64 = 60_000;
-/// What somebody is told counts once in so long, so that those count alike who poll often and who do not.
+/// One estimate of a person counts in this time, so that frequent and rare pollers count alike.
 const COUNTED_MS: u64 = 5_000;
 /// Within so long after the line became slower, a longer wait is news and no mistake.
 const NEWS_MS: u64 = 10_000;
@@ -120,7 +120,7 @@ impl World {
         }
     }
 
-    /// Tells somebody who waits how long that will be.
+    /// Gives a waiting person an estimate.
     fn tell(&mut self, who: usize) {
         let person = &mut self.people[who];
         let Some(ticket) = &person.ticket else { return };
@@ -163,13 +163,13 @@ impl World {
         match person.unused.take() {
             Some(back) => self.go_away(who, back),
             None => {
-                let ticket = person.ticket.clone().expect("who has a turn has a ticket");
+                let ticket = person.ticket.clone().expect("a person with a turn has a ticket");
                 self.line.enter(&ticket, self.now());
             }
         }
     }
 
-    /// What they were told until now is not what they wait for from here on.
+    /// Estimates from before the change do not count for the wait after it.
     fn go_away(&mut self, who: usize, back: bool) {
         let person = &mut self.people[who];
         person.told = Vec::new();

@@ -1,4 +1,4 @@
-//! What an answer means: who polls again, whose turn it is, what is counted, and what is an error.
+//! The meaning of an answer: poll again, a turn, a count, or an error.
 
 use super::Plan;
 use super::link::{Ended, Sent};
@@ -11,7 +11,7 @@ use std::collections::VecDeque;
 /// A turn that is used later than this, in nanoseconds, may be over.
 const TURN: u64 = 8_000_000_000;
 
-/// A request that is to be sent.
+/// A request to send.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Due {
     pub(super) at: u64,
@@ -67,14 +67,15 @@ impl World<'_> {
         }
     }
 
-    /// Whose poll came to nothing polls again. Everybody else does anyway, or has had their turn.
+    /// Whose poll came to nothing polls again. Everybody else does anyway, or has had their
+    /// turn.
     fn again(&mut self, sent: &Sent) {
         if let (Operation::Status, Some(who)) = (sent.operation, sent.who) {
             self.people.wait(who, None, self.now);
         }
     }
 
-    /// Whether the answer is one of those that are to be expected.
+    /// Whether the answer is an expected one.
     fn answered(&mut self, sent: &Sent, answer: &Answer<'_>) -> bool {
         let body = answer.body;
         match (sent.operation, answer.status, sent.who) {

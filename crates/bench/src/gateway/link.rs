@@ -61,7 +61,8 @@ impl Link {
         taken
     }
 
-    /// Takes what has come, and tells what each request came to. `false`: the connection is of no further use.
+    /// Takes what has come, and tells what each request came to. `false`: the connection is of
+    /// no further use.
     pub(super) fn receive(&mut self, buffer: &mut Vec<u8>, mut ended: impl FnMut(Ended<'_>)) -> bool {
         buffer.resize(READ_BYTES, 0);
         let kept = self.partial.len();

@@ -1,14 +1,16 @@
 //! The load: an open loop of joins, polls and enters on one thread.
 //!
-//! Requests are due at random times of a given rate, whatever became of those before, and their latency counts from then on:
-//! a gateway that stalls is charged for every request that was to be sent meanwhile. Who has joined polls when the gateway
-//! said so; who is told that it is their turn enters at once, unless they are among those who never come; and a share of the
-//! requests are enters of people whose turn it is not, who are told so (403), which is no error and is counted apart.
+//! Requests are due at random times of a given rate, whatever happened to earlier ones, and
+//! their latency counts from their due time: a gateway that stalls is charged for every request
+//! that was due meanwhile. People who have joined poll when the gateway asks them to. A person
+//! with a turn enters at once, except for a share that never comes. Another share of the
+//! requests are enters without a turn; their 403 is no error and is counted separately.
 //!
-//! An enter is answered when its pass's time has come. So those who have a turn ask on connections of their own, as many as it
-//! takes, and nobody else waits behind them.
+//! An enter is answered when its pass becomes valid. So people with a turn use connections of
+//! their own, as many as needed, and nobody waits behind them.
 //!
-//! One thread, one epoll, no runtime: at 30,000 requests a second a microsecond a request is 3 % of a core.
+//! One thread, one epoll, no runtime: at 30,000 requests a second a microsecond a request is 3
+//! % of a core.
 
 use super::Plan;
 use super::answers::{Due, What, World};
@@ -26,7 +28,8 @@ use std::collections::VecDeque;
 use std::os::fd::OwnedFd;
 
 const SECOND: u64 = 1_000_000_000;
-/// Who waits for a request to be due sleeps so long at least: a wake-up for each request would cost more than the request.
+/// The shortest sleep until a request is due: a wake-up for each request would cost more than
+/// the request.
 const NAP: u64 = 200_000;
 /// A request without an answer for so long has none.
 const ANSWER_WITHIN: u64 = 10 * SECOND;
@@ -34,10 +37,11 @@ const ANSWER_WITHIN: u64 = 10 * SECOND;
 const DRAIN: u64 = 3 * SECOND;
 /// Requests of a prefilled line that are under way at once.
 const PREFILL_AT_ONCE: usize = 64;
-/// Connections of those who have a turn, at most.
+/// Most connections of people with a turn.
 const ASIDE_MAX: usize = 2_000;
 
-/// Runs the plan; `begin` is called when the measured window begins. The figures are those of contracts 8, and more.
+/// Runs the plan; `begin` is called when the measured window begins. The figures are those of
+/// contracts 8, and more.
 pub fn run(plan: &Plan, begin: impl FnOnce()) -> Result<Value> {
     let mut load = Load::new(plan)?;
     load.prefill(plan.prefill)?;
@@ -94,9 +98,9 @@ struct Load<'a> {
     links: Vec<Link>,
     /// Links that have room for a request, the one that has rested longest first.
     idle: VecDeque<usize>,
-    /// The same of those who have a turn.
+    /// The same for people with a turn.
     aside: VecDeque<usize>,
-    /// Requests that are due, and those of people who have a turn.
+    /// Due requests, and those of people with a turn.
     due: VecDeque<Due>,
     urgent: VecDeque<Due>,
     next_at: u64,
@@ -181,7 +185,8 @@ impl<'a> Load<'a> {
         }
     }
 
-    /// Waits for the answers to what is under way; how many requests were due and not sent.
+    /// Waits for the answers to requests in flight; returns how many requests were due and not
+    /// sent.
     fn drain(&mut self) -> Result<usize> {
         let now = clock();
         let unsent: Vec<_> = self.urgent.drain(..).chain(self.due.drain(..)).collect();
@@ -284,7 +289,7 @@ impl<'a> Load<'a> {
         resting.push_back(at);
     }
 
-    /// Takes the answers that there are, or waits for some until then.
+    /// Takes the answers that have arrived, or waits for some until then.
     fn wait(&mut self, until: u64) -> Result<()> {
         let left = until.saturating_sub(clock());
         let timeout = Timespec { tv_sec: (left / SECOND) as i64, tv_nsec: (left % SECOND) as i64 };
@@ -339,7 +344,8 @@ impl<'a> Load<'a> {
         }
     }
 
-    /// A gateway that takes no connections any more fails the next request on this one, which comes back here.
+    /// A gateway that no longer accepts connections fails the next request on this one, which
+    /// returns here.
     fn reopen(&mut self, at: usize) {
         self.reopened += 1;
         let link = &mut self.links[at];
@@ -360,7 +366,8 @@ mod tests {
     use std::net::{SocketAddr, TcpListener, TcpStream};
     use std::time::Duration;
 
-    /// Answers everybody: their turn comes at once, and what `answer` says of a request line may come instead.
+    /// Answers everybody: their turn comes at once, and what `answer` says of a request line
+    /// may come instead.
     fn gateway(answer: fn(&str) -> Option<&'static str>) -> SocketAddr {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();

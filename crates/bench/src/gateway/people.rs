@@ -1,4 +1,4 @@
-//! Who has joined, who polls next, whose turn it is.
+//! The people in line: joined, due to poll, with a turn.
 
 use domain::random::{Random, SplitMix64};
 use std::cmp::Reverse;
@@ -6,7 +6,8 @@ use std::collections::BinaryHeap;
 
 /// When a gateway does not say when to poll again.
 const POLL_AFTER: u64 = 1_000_000_000;
-/// While polls are late by this, whoever joins is not heard of again: there are more people than the rate has polls for.
+/// While polls are late by this, new people never poll: there are more people than the rate has
+/// polls for.
 const LATE_MAX: u64 = 1_000_000_000;
 
 /// Somebody in line, by the order of joining.
@@ -44,7 +45,7 @@ impl People {
         Self { people: Vec::with_capacity(people), due: BinaryHeap::with_capacity(people), forgotten: 0 }
     }
 
-    /// Somebody has joined; they poll as they were told.
+    /// Adds a person who has joined and polls when the gateway asked.
     pub(super) fn joined(&mut self, token: &[u8], poll_after_ms: Option<u64>, now: u64) {
         if self.late(now) > LATE_MAX {
             self.forgotten += 1;
@@ -55,7 +56,7 @@ impl People {
         self.wait(who, poll_after_ms, now);
     }
 
-    /// Waits, and polls as told.
+    /// Waits, and polls when the gateway asked.
     pub(super) fn wait(&mut self, who: Who, poll_after_ms: Option<u64>, now: u64) {
         if self.people[who as usize].state == State::Waiting {
             let after = poll_after_ms.map_or(POLL_AFTER, |millis| millis * 1_000_000);
@@ -63,7 +64,8 @@ impl People {
         }
     }
 
-    /// Who is to poll next; they have to be told to [`wait`](Self::wait) again, or whatever became of them.
+    /// The next person to poll; afterwards call [`wait`](Self::wait) again, or whatever fits
+    /// the answer.
     pub(super) fn next(&mut self) -> Option<Who> {
         while let Some(Reverse((_, who))) = self.due.pop() {
             if self.people[who as usize].state == State::Waiting {
@@ -78,7 +80,7 @@ impl People {
         self.due.peek().is_some_and(|Reverse((due, _))| *due <= now)
     }
 
-    /// Somebody who waits, if a few tries find one.
+    /// A waiting person, if a few tries find one.
     pub(super) fn anybody(&self, dice: &mut SplitMix64) -> Option<Who> {
         let mut tries = (0..8).map(|_| dice.below(self.people.len() as u64) as Who);
         tries.find(|who| self.people.get(*who as usize).is_some_and(|person| person.state == State::Waiting))

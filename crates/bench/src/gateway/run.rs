@@ -1,4 +1,5 @@
-//! One measurement: a show of its own, the generator in its process, and what everybody spent meanwhile.
+//! One measurement: a show of its own, the generator in its process, and what everybody spent
+//! meanwhile.
 
 use super::Plan;
 use super::server::Rig;
@@ -12,12 +13,14 @@ use tokio::process::{ChildStdout, Command};
 
 /// The argument that makes a process the generator.
 pub const GENERATOR: &str = "generator";
-/// Steps of a search are so close at the end: the last that holds is within this of the first that does not.
+/// Steps of a search are so close at the end: the last that holds is within this of the first
+/// that does not.
 const CLOSE: f64 = 1.05;
 /// By how much a rate is raised that holds, and lowered that does not, before both are known.
 const STEP: f64 = 1.3;
 const RATE_MIN: f64 = 500.0;
-/// A step that does not hold while other programs take more of the cores than this is tried again, so often.
+/// A step that does not hold while other programs take more of the cores than this is tried
+/// again, so often.
 const QUIET: f64 = 0.25;
 const TRIES: u32 = 3;
 
@@ -77,7 +80,7 @@ pub async fn measure(rig: &Rig, name: &str, plan: &Plan, limit: Limit) -> Result
         figures["gateway_cores"] = share(gateways).into();
         figures["rss_max_mb"] = round(after.rss_max_mb).into();
     }
-    // A machine that is busy with something else tells nothing of what a gateway can do.
+    // A machine that is busy with something else cannot show what a gateway can do.
     let own = Duration::from_secs_f64(figures["generator_cores"].as_f64().unwrap_or_default() * seconds);
     let others = (after.machine - before.machine).saturating_sub(gateways + store + own);
     figures["cores_of_other_programs"] = share(others).into();
@@ -94,7 +97,8 @@ async fn next(lines: &mut Lines<BufReader<ChildStdout>>) -> Result<Value> {
     Ok(serde_json::from_str(&line)?)
 }
 
-/// The highest rate that holds, searched from that of `plan` until `until`. `show` opens another show for a rate.
+/// The highest rate that holds, searched from that of `plan` until `until`. `show` opens
+/// another show for a rate.
 pub async fn search(
     rig: &Rig,
     name: &str,

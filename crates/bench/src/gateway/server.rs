@@ -41,7 +41,7 @@ pub enum Store {
     Redis,
 }
 
-/// Gateways that are to be measured.
+/// The gateways to measure.
 pub struct Rig {
     servers: Vec<Server>,
     redis: Option<Redis>,

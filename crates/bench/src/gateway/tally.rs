@@ -1,4 +1,4 @@
-//! What was counted in the window that is measured.
+//! Counts of the measured window.
 
 use super::wire::Operation;
 use base64::Engine;
@@ -7,7 +7,7 @@ use hdrhistogram::Histogram;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 
-/// Longer than any answer is waited for, in microseconds.
+/// Longer than the wait for any answer, in microseconds.
 const LATENCY_MAX_US: u64 = 120_000_000;
 /// How long a pass is good for (`PASS_TTL` of the gateway), where it says only when it ends.
 const PASS_MS: u64 = 30_000;
@@ -21,9 +21,9 @@ pub(super) struct Tally {
     answers: [Histogram<u64>; 3],
     answered: u64,
     errors: BTreeMap<String, u64>,
-    /// Who asked to enter before their turn and was told so.
+    /// Enters before their turn, refused as expected.
     pub(super) not_ready: u64,
-    /// Who polled and was told that it is too late.
+    /// Polls that were answered `expired`.
     pub(super) lapsed: u64,
     /// Whose turn came and who did not use it.
     pub(super) no_shows: u64,
@@ -116,7 +116,8 @@ impl Tally {
         figures
     }
 
-    /// When each pass was given, in milliseconds and in order: as the passes say, or when they came if one does not say it.
+    /// When each pass was given, in milliseconds and in order: as the passes say, or when they
+    /// came if one does not say it.
     fn admitted_at(&self) -> (Vec<u64>, bool) {
         let told: Option<Vec<u64>> = self.passes.iter().map(|(pass, _)| given_at(pass)).collect();
         let by_pass = told.is_some();
@@ -177,7 +178,7 @@ mod tests {
         assert_eq!((&figures["answered"], &figures["errors"]), (&1.into(), &1.into()));
     }
 
-    /// A gateway that stands still is charged for those who had to wait and were never asked.
+    /// A stalled gateway is charged for the people whose requests were never sent.
     #[test]
     fn what_was_not_sent_has_taken_until_the_end() {
         let mut tally = Tally::new();

@@ -1,14 +1,16 @@
-//! Requests as bytes, and answers out of bytes: HTTP/1.1 over connections that are kept alive, as little of it as possible.
+//! Requests as bytes, and answers out of bytes: HTTP/1.1 over connections that are kept alive,
+//! as little of it as possible.
 //!
-//! The generator shares its cores with what it measures. So the head of a request is made once, an answer is looked at where
-//! it lies in the buffer, and of its JSON nothing is read but the fields that decide what is done next.
+//! The generator shares its cores with the measured gateway. So the head of a request is made
+//! once, an answer is read in place in the buffer, and only the fields of its JSON that decide
+//! the next step are read.
 
 use std::io::Write;
 
 /// Headers of an answer, at most.
 const HEADERS_MAX: usize = 64;
 
-/// What is asked of a gateway.
+/// A request to a gateway.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Operation {
     Join,
@@ -46,7 +48,8 @@ pub(super) struct Requests {
 const BASE: &str = "/api/v1/queue";
 
 impl Requests {
-    /// For a show on a gateway; `headers` are more lines of every request's head, each with its line end.
+    /// For a show on a gateway; `headers` are more lines of every request's head, each with its
+    /// line end.
     pub(super) fn new(host: &str, event: &str, headers: &str) -> Self {
         let after = format!("host: {host}\r\n{headers}");
         let post = format!(" HTTP/1.1\r\n{after}content-type: application/json\r\ncontent-length: ");
@@ -54,7 +57,7 @@ impl Requests {
         Self { status_after: status.into_bytes(), post_after: post.into_bytes(), event: event.to_owned() }
     }
 
-    /// Somebody joins, who is known by these two numbers.
+    /// A join of the person with these two numbers.
     pub(super) fn join(&self, into: &mut Vec<u8>, crowd: u64, person: u64) {
         let user = format!("{crowd:x}-{person}");
         let bytes = r#"{"event_id":"","user_id":""}"#.len() + self.event.len() + user.len();
@@ -93,7 +96,8 @@ pub(super) struct Answer<'a> {
     pub(super) close: bool,
 }
 
-/// `None`: not all of it is there yet; an error: it is no answer, or one of a kind that no gateway needs here.
+/// `None`: not all of it is there yet; an error: it is no answer, or one of a kind that no
+/// gateway needs here.
 pub(super) fn answer(input: &[u8]) -> Result<Option<Answer<'_>>, &'static str> {
     let mut headers = [httparse::EMPTY_HEADER; HEADERS_MAX];
     let mut head = httparse::Response::new(&mut headers);
@@ -129,7 +133,8 @@ pub(super) fn answer(input: &[u8]) -> Result<Option<Answer<'_>>, &'static str> {
     Ok(body.map(|body| Answer { status, body, bytes: from + length, close }))
 }
 
-/// A body that came in one chunk, or none, and the bytes of both. An answer that is this short comes in one.
+/// A body that came in one chunk, or none, and the bytes of both. An answer that is this short
+/// comes in one.
 fn one_chunk(input: &[u8]) -> Option<(&[u8], usize)> {
     let end = input.windows(2).position(|two| two == b"\r\n")?;
     let size = usize::from_str_radix(std::str::from_utf8(&input[..end]).ok()?, 16).ok()?;
@@ -138,8 +143,9 @@ fn one_chunk(input: &[u8]) -> Option<(&[u8], usize)> {
     (input.len() >= bytes).then_some((body, bytes))
 }
 
-/// What stands behind a name in a JSON object, up to the end of the value: a text without its quotes, a number, `true`.
-/// The values that are asked for have nothing in them that is escaped.
+/// What stands behind a name in a JSON object, up to the end of the value: a text without its
+/// quotes, a number, `true`. The values that are asked for have nothing in them that is
+/// escaped.
 pub(super) fn field<'a>(json: &'a [u8], name: &str) -> Option<&'a [u8]> {
     let name = name.as_bytes();
     let at = json.windows(name.len() + 2).position(|window| {

@@ -11,7 +11,8 @@ use std::time::Duration;
 const EVENTS: usize = 1_000;
 const BURST_MAX: Duration = Duration::from_secs(60);
 
-/// Measures it twice: on a worker that has just started and has no connection yet, and again on the same one.
+/// Measures it twice: on a worker that has just started and has no connection yet, and again on
+/// the same one.
 pub async fn run(kind: Kind, program: &Program, concurrency: &str, conditions: &Conditions) -> Result<Value> {
     let mut rig = Rig::start(kind, conditions).await?;
     let worker = Worker::start(&rig, program, concurrency).await?;

@@ -5,7 +5,8 @@ use crate::{columns, round};
 use serde_json::{Value, json};
 use std::time::Duration;
 
-/// The figures of a run. Those that contracts 8 name come first; the others say what the run was bounded by.
+/// The figures of a run. Those that contracts 8 name come first; the others say what the run
+/// was bounded by.
 pub fn of(seen: &Seen) -> Value {
     let window = &seen.window;
     let settled = window.settled.max(1) as f64;

@@ -1,4 +1,5 @@
-//! The events: approved payments, expired holds and failed payments as they come in a sale, with all their details.
+//! The events: approved payments, expired holds and failed payments as they come in a sale,
+//! with all their details.
 
 use super::Kind;
 use anyhow::Result;
@@ -11,11 +12,13 @@ use domain::time::Timestamp;
 use standin::Push;
 use std::sync::Arc;
 
-/// Of a hundred events, so many are approved payments, and so many of the rest expired holds; the others failed payments.
+/// Of a hundred events, so many are approved payments, and so many of the rest expired holds;
+/// the others failed payments.
 const APPROVED: u64 = 60;
 const EXPIRED: u64 = 30;
 
-/// An endless supply of events, each with an id, a trace and, unless told otherwise, a reservation of its own.
+/// An endless supply of events, each with an id, a trace and, by default, a reservation of its
+/// own.
 pub struct Load {
     kind: Kind,
     per_group: u64,

@@ -32,7 +32,8 @@ pub struct Worker {
 }
 
 impl Worker {
-    /// Starts it on the rig's queue and waits for its first poll. Its log goes to a file that nobody else sees.
+    /// Starts it on the rig's queue and waits for its first poll. Its log goes to a file that
+    /// nobody else sees.
     pub async fn start(rig: &Rig, program: &Program, concurrency: &str) -> Result<Self> {
         let binary = program.binary.clone().map_or_else(|| sibling("reservation-worker"), Ok)?;
         let log = tempfile::tempfile()?;

@@ -7,7 +7,8 @@ use standin::{Action, Inventory, Journal, PeerFaults, QueueSpec, Reservations, S
 use std::sync::Arc;
 use std::time::Duration;
 
-/// The queue of a real deployment: a lease of a minute, and a redrive that the worker is always faster than.
+/// The queue of a real deployment: a lease of a minute, and a redrive that the worker is always
+/// faster than.
 const VISIBILITY: Duration = Duration::from_secs(60);
 const MAX_RECEIVE_COUNT: u32 = 100;
 
