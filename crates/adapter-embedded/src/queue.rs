@@ -10,6 +10,7 @@ mod ahead;
 pub(crate) mod core;
 mod dedup;
 mod index;
+mod letters;
 mod load;
 mod options;
 mod receipt;
@@ -118,24 +119,6 @@ impl EmbeddedQueue {
             });
         }
         Ok(browsed)
-    }
-
-    /// Deletes one message by its id, also under a lease. `false` if no message has that id.
-    pub async fn remove(&self, id: &str) -> Result<bool, Fault> {
-        let receiver = {
-            let mut state = self.core.state();
-            let number = u64::from_str_radix(id, 16).ok();
-            let place = number.and_then(|n| self.core.place_of(n).or_else(|| state.foreign.get(&n).copied()));
-            let Some(place) = place else { return Ok(false) };
-            let there = state.index.from(place).next().filter(|(found, _)| *found == place);
-            if there.is_none_or(|(_, entry)| entry.state == State::Leaving) {
-                return Ok(false);
-            }
-            state.index.leave(place);
-            self.core.submit_removal(vec![place], |_, _| {}).map_err(|error| error.fault())?
-        };
-        answered(receiver).await?;
-        Ok(true)
     }
 
     /// Deletes every message that is in the queue now, also those under a lease. Returns how many.

@@ -13,6 +13,7 @@
 //! Clients must be made inside of a tokio runtime, because their connections live on it.
 
 mod address;
+mod admissions;
 mod fault;
 mod frame;
 mod grpc;
@@ -27,6 +28,7 @@ mod rest;
 mod sales;
 mod shows;
 
+pub use admissions::AdmissionsClient;
 pub use inventory::InventoryClient;
 pub use options::{InvalidPeer, PeerOptions};
 pub use payments::PaymentsClient;

@@ -1,11 +1,12 @@
-//! A plain HTTP POST, for webhooks.
+//! The port [`ports::WebhookPost`]: a plain HTTP POST.
 
 use crate::address;
 use crate::options::{InvalidPeer, PeerOptions};
 use crate::rest::{Call, Http};
+use async_trait::async_trait;
 use bytes::Bytes;
-use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri};
-use ports::{Clock, Fault};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Uri};
+use ports::{Clock, Fault, WebhookPost, WebhookRequest};
 use std::sync::Arc;
 
 /// Posts to URLs that are not known beforehand. Redirects are not followed. The answer's body is
@@ -28,28 +29,27 @@ impl HttpPost {
     pub fn check(url: &str) -> Result<(), String> {
         target(url).map(drop)
     }
+}
 
-    /// Posts `body` with `headers`, and returns the status of the answer, whatever it is. An
-    /// impossible URL or header is a permanent fault; no answer within the client's timeout is an
-    /// unavailable one.
-    pub async fn post(
-        &self,
-        url: &str,
-        headers: &[(&str, &str)],
-        body: impl Into<Bytes> + Send,
-    ) -> Result<StatusCode, Fault> {
-        let url = target(url).map_err(|why| Fault::permanent(format!("webhook POST: {why}")))?;
+/// A URL or a header that cannot be sent is a permanent fault; no response within the client's timeout
+/// is an unavailable one.
+#[async_trait]
+impl WebhookPost for HttpPost {
+    async fn post(&self, request: WebhookRequest) -> Result<u16, Fault> {
+        let url = target(&request.url).map_err(|why| Fault::permanent(format!("webhook POST: {why}")))?;
         let what = format!("webhook POST to {}", url.authority().map_or("", |authority| authority.as_str()));
-        let headers = headers
+        let headers = request
+            .headers
             .iter()
             .map(|(name, value)| {
-                let odd = || Fault::permanent(format!("{what}: {name} is no header"));
+                let odd = || Fault::permanent(format!("{what}: {name} is not a valid header"));
                 let name = HeaderName::from_bytes(name.as_bytes()).map_err(|_| odd())?;
                 Ok((name, HeaderValue::from_str(value).map_err(|_| odd())?))
             })
             .collect::<Result<HeaderMap, Fault>>()?;
-        let call = Call { method: Method::POST, url, headers, body: body.into() };
-        self.http.send_for_status(&what, self.options.timeout, call).await
+        let body = Bytes::from(request.body.as_bytes().to_vec());
+        let call = Call { method: Method::POST, url, headers, body };
+        Ok(self.http.send_for_status(&what, self.options.timeout, call).await?.as_u16())
     }
 }
 

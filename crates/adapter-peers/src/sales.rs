@@ -7,6 +7,8 @@
 use crate::fault::class_of_status;
 use crate::grpc::Pool;
 use crate::options::{InvalidPeer, PeerOptions};
+use async_trait::async_trait;
+use contracts::backends::{Answer, Sales};
 use contracts::common::v1 as common;
 use contracts::error::{Code, WireError};
 use contracts::payment::v1 as payment;
@@ -24,9 +26,6 @@ pub struct SalesClient {
     payments: Pool,
 }
 
-/// The answer, or the peer's typed refusal.
-type Answer<T> = Result<T, PortError<WireError>>;
-
 impl SalesClient {
     /// A client of reservation-api and payment-sim-api at these addresses (`host:port` or a URL).
     pub fn new(
@@ -42,39 +41,28 @@ impl SalesClient {
     }
 }
 
-macro_rules! creations {
-    ($($pool:ident $client:ident $method:ident $name:literal: $request:ty => $response:ty;)+) => {
-        impl SalesClient {
+/// One method of [`Sales`] a line: the service, its generated client, and the method's name on the wire.
+macro_rules! sales {
+    (
+        creations { $($c_pool:ident $c_client:ident $c_method:ident $c_name:literal: $c_request:ty => $c_response:ty;)+ }
+        calls { $($pool:ident $client:ident $method:ident $name:literal: $request:ty => $response:ty;)+ }
+    ) => {
+        #[async_trait]
+        impl Sales for SalesClient {
             $(
-                #[doc = concat!("`", $name, "`, and whether the answer was recorded before.")]
-                pub async fn $method(&self, cx: &CallContext, message: $request) -> Answer<($response, bool)> {
-                    let called = self.$pool.call(cx, $name, message, async |line, request| {
-                        let response = $client::new(line).$method(request).await?;
+                async fn $c_method(&self, cx: &CallContext, message: $c_request) -> Answer<($c_response, bool)> {
+                    let called = self.$c_pool.call(cx, $c_name, message, async |line, request| {
+                        let response = $c_client::new(line).$c_method(request).await?;
                         let recorded = response.metadata().contains_key(RECORDED);
                         Ok(Response::new((response.into_inner(), recorded)))
                     });
-                    let (mut answer, recorded) = self.$pool.answered($name, called.await?)?;
+                    let (mut answer, recorded) = self.$c_pool.answered($c_name, called.await?)?;
                     let error = answer.error.take();
-                    self.$pool.accepted($name, (answer, recorded), error)
+                    self.$c_pool.accepted($c_name, (answer, recorded), error)
                 }
             )+
-        }
-    };
-}
-
-creations! {
-    reservations ReservationServiceClient create_reservation "CreateReservation":
-        reservation::CreateReservationRequest => reservation::CreateReservationResponse;
-    payments PaymentServiceClient create_payment_intent "CreatePaymentIntent":
-        payment::CreatePaymentIntentRequest => payment::CreatePaymentIntentResponse;
-}
-
-macro_rules! calls {
-    ($($pool:ident $client:ident $method:ident $name:literal: $request:ty => $response:ty;)+) => {
-        impl SalesClient {
             $(
-                #[doc = concat!("`", $name, "`.")]
-                pub async fn $method(&self, cx: &CallContext, message: $request) -> Answer<$response> {
+                async fn $method(&self, cx: &CallContext, message: $request) -> Answer<$response> {
                     let called = self.$pool.call(cx, $name, message, async |line, request| {
                         $client::new(line).$method(request).await
                     });
@@ -87,17 +75,25 @@ macro_rules! calls {
     };
 }
 
-calls! {
-    reservations ReservationServiceClient get_reservation "GetReservation":
-        reservation::GetReservationRequest => reservation::GetReservationResponse;
-    reservations ReservationServiceClient confirm_reservation "ConfirmReservation":
-        reservation::ConfirmReservationRequest => reservation::ConfirmReservationResponse;
-    reservations ReservationServiceClient cancel_reservation "CancelReservation":
-        reservation::CancelReservationRequest => reservation::CancelReservationResponse;
-    payments PaymentServiceClient get_payment_status "GetPaymentStatus":
-        payment::GetPaymentStatusRequest => payment::GetPaymentStatusResponse;
-    payments PaymentServiceClient simulate_webhook "SimulateWebhook":
-        payment::SimulateWebhookRequest => payment::SimulateWebhookResponse;
+sales! {
+    creations {
+        reservations ReservationServiceClient create_reservation "CreateReservation":
+            reservation::CreateReservationRequest => reservation::CreateReservationResponse;
+        payments PaymentServiceClient create_payment_intent "CreatePaymentIntent":
+            payment::CreatePaymentIntentRequest => payment::CreatePaymentIntentResponse;
+    }
+    calls {
+        reservations ReservationServiceClient get_reservation "GetReservation":
+            reservation::GetReservationRequest => reservation::GetReservationResponse;
+        reservations ReservationServiceClient confirm_reservation "ConfirmReservation":
+            reservation::ConfirmReservationRequest => reservation::ConfirmReservationResponse;
+        reservations ReservationServiceClient cancel_reservation "CancelReservation":
+            reservation::CancelReservationRequest => reservation::CancelReservationResponse;
+        payments PaymentServiceClient get_payment_status "GetPaymentStatus":
+            payment::GetPaymentStatusRequest => payment::GetPaymentStatusResponse;
+        payments PaymentServiceClient simulate_webhook "SimulateWebhook":
+            payment::SimulateWebhookRequest => payment::SimulateWebhookResponse;
+    }
 }
 
 impl Pool {

@@ -4,7 +4,9 @@ use crate::address;
 use crate::fault::class_of_code;
 use crate::internal::Internal;
 use crate::options::{InvalidPeer, PeerOptions};
+use async_trait::async_trait;
 use bytes::Bytes;
+use contracts::backends::Shows;
 use contracts::reservation_wire::code_of_status;
 use contracts::rest::admin;
 use domain::id::{SectionId, ShowId};
@@ -28,52 +30,6 @@ impl ShowsClient {
         Internal::new("inventory administration", base, token, options, clock).map(Self)
     }
 
-    /// Whether a reservation of this show needs a pass of the waiting room; `None` if there is no
-    /// such show.
-    ///
-    /// # Errors
-    ///
-    /// When there is no usable answer.
-    pub async fn requires_pass(&self, cx: &CallContext, show: &ShowId) -> Result<Option<bool>, Fault> {
-        let show = self.show(cx, show).await?;
-        Ok(show.map(|show| show.waiting_room.is_some_and(|room| room.required)))
-    }
-
-    /// A show with its counts; `None` if there is no such show.
-    ///
-    /// # Errors
-    ///
-    /// When there is no usable answer.
-    pub async fn show(&self, cx: &CallContext, show: &ShowId) -> Result<Option<admin::Show>, Fault> {
-        self.read(cx, "inventory GET show", &format!("/{}", address::segment(show.as_str()))).await
-    }
-
-    /// Every show with its counts.
-    ///
-    /// # Errors
-    ///
-    /// When there is no usable answer.
-    pub async fn shows(&self, cx: &CallContext) -> Result<Vec<admin::Show>, Fault> {
-        let what = "inventory GET shows";
-        let shows: Option<admin::Shows> = self.read(cx, what, "").await?;
-        shows.map(|all| all.shows).ok_or_else(|| Fault::permanent(format!("{what}: status 404")))
-    }
-
-    /// The seats of a section in their order; `None` if there is no such show or section.
-    ///
-    /// # Errors
-    ///
-    /// When there is no usable answer.
-    pub async fn seats(
-        &self,
-        cx: &CallContext,
-        show: &ShowId,
-        section: &SectionId,
-    ) -> Result<Option<admin::Seats>, Fault> {
-        let (show, section) = (address::segment(show.as_str()), address::segment(section.as_str()));
-        self.read(cx, "inventory GET seats", &format!("/{show}/seats?section={section}")).await
-    }
-
     async fn read<T: DeserializeOwned>(
         &self,
         cx: &CallContext,
@@ -92,5 +48,28 @@ impl ShowsClient {
                 Err(Fault::new(class, format!("{what}: status {}", status.as_u16())))
             }
         }
+    }
+}
+
+#[async_trait]
+impl Shows for ShowsClient {
+    async fn shows(&self, cx: &CallContext) -> Result<Vec<admin::Show>, Fault> {
+        let what = "inventory GET shows";
+        let shows: Option<admin::Shows> = self.read(cx, what, "").await?;
+        shows.map(|all| all.shows).ok_or_else(|| Fault::permanent(format!("{what}: status 404")))
+    }
+
+    async fn show(&self, cx: &CallContext, show: &ShowId) -> Result<Option<admin::Show>, Fault> {
+        self.read(cx, "inventory GET show", &format!("/{}", address::segment(show.as_str()))).await
+    }
+
+    async fn seats(
+        &self,
+        cx: &CallContext,
+        show: &ShowId,
+        section: &SectionId,
+    ) -> Result<Option<admin::Seats>, Fault> {
+        let (show, section) = (address::segment(show.as_str()), address::segment(section.as_str()));
+        self.read(cx, "inventory GET seats", &format!("/{show}/seats?section={section}")).await
     }
 }

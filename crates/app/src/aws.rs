@@ -7,7 +7,6 @@ use ports::Clock;
 use runtime::config::Env;
 
 pub(crate) mod events;
-pub(crate) mod letters;
 pub(crate) mod platform;
 pub(crate) mod secret;
 pub(crate) mod tables;

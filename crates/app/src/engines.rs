@@ -1,15 +1,13 @@
 //! What a platform stands on: three tables, the event queue and its dead-letter queue, on whichever engines.
 
 use crate::census::{EVENTS, INVENTORY, LETTERS, PAYMENT, RESERVATION};
-use crate::platform::EmbeddedLetters;
 use adapter_embedded::{EmbeddedQueue, Engine, MemoryWaitingRoom, QueueOptions};
 use anyhow::Result;
 use domain::id::ReservationId;
 use domain::time::Timestamp;
 use domain::waiting_room::Patience;
-use ports::{Fault, Queue, Store, WaitingRoomStore};
+use ports::{DeadLetters, Fault, Queue, Store, WaitingRoomStore};
 use std::sync::Arc;
-use worker::DeadLetters;
 
 #[cfg(feature = "aws")]
 mod tally;
@@ -93,7 +91,7 @@ impl Engines {
             payment: engine.store(PAYMENT)?,
             events: events.clone(),
             letters: letters.clone(),
-            dead_letters: Arc::new(EmbeddedLetters::new(letters.clone())),
+            dead_letters: letters.clone(),
             waiting_room: waiting_room(),
             kind: Kind::Embedded { engine: engine.clone(), events, letters },
         })

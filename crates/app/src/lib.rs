@@ -4,7 +4,6 @@
 
 #[cfg(feature = "aws")]
 mod aws;
-mod behind;
 pub mod binaries;
 pub mod census;
 mod check;

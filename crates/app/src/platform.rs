@@ -21,13 +21,10 @@ use tokio::sync::oneshot;
 use tokio_util::sync::CancellationToken;
 
 mod admin;
-pub(crate) mod doors;
-mod letters;
 mod settings;
 mod sockets;
 mod wiring;
 
-pub use letters::EmbeddedLetters;
 pub use settings::Settings;
 pub use sockets::Addresses;
 

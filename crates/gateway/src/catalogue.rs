@@ -1,10 +1,10 @@
 //! The shows on sale, as of a moment ago: thousands of requests at once cost one call to the
 //! inventory and one body.
 
-use crate::backends::Shows;
 use crate::cached_body::CachedBody;
 use crate::refusal::Refusal;
 use crate::single_flight_cache::SingleFlightCache;
+use contracts::backends::Shows;
 use contracts::error::Code;
 use contracts::rest::{admin, gateway as body};
 use contracts::time::rfc3339;

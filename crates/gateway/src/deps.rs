@@ -1,6 +1,6 @@
 //! The ports that gateway-api is given.
 
-use crate::backends::{Sales, Shows};
+use contracts::backends::{Sales, Shows};
 use identity::KeySource;
 use ports::{Clock, Entropy, Tasks, WaitingRoomStore};
 use runtime::Process;

@@ -6,13 +6,12 @@
 //! a snapshot of it in memory ([`Room`]). So a gateway can start, stop and crash at any time.
 //!
 //! Behind the waiting room it knows no rules: shows, reservations and payments belong to their
-//! services, which it calls in the name of the signed-in user ([`Shows`], [`Sales`]). Engines and
+//! services, which it calls in the name of the signed-in user ([`contracts::backends`]). Engines and
 //! peers come from `app`.
 //!
 //! It has two services, `service::waiting_room` and `service::sales`. It stores no rows and sweeps
 //! nothing.
 
-mod backends;
 mod cached_body;
 mod catalogue;
 mod config;
@@ -28,7 +27,6 @@ mod service;
 mod single_flight_cache;
 pub mod token;
 
-pub use backends::{Answer, Sales, Shows};
 pub use config::{Config, ISSUER, JwtConfig, LimitsConfig, LineConfig};
 pub use deps::Deps;
 pub use limits::Rate;

@@ -9,6 +9,7 @@
 //! refusals may come from them. Without it, rows are read again before anything is refused or
 //! reported.
 
+mod admissions;
 mod commit;
 mod create_show;
 mod hold;

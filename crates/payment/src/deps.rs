@@ -1,7 +1,6 @@
 //! The ports that the service needs.
 
-use crate::service::WebhookPost;
-use ports::{Clock, Entropy, Publisher, Store, Tasks};
+use ports::{Clock, Entropy, Publisher, Store, Tasks, WebhookPost};
 use runtime::Process;
 use std::sync::Arc;
 

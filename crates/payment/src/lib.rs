@@ -8,7 +8,7 @@
 //! `scheduled.rs` takes the place of other services' `sweep.rs`: it runs due outcomes and webhooks,
 //! and finds those that nobody announced.
 //!
-//! Others send HTTP ([`WebhookPost`] is passed in), provide the engines, and decide what a payment
+//! Others send HTTP ([`ports::WebhookPost`] is passed in), provide the engines, and decide what a payment
 //! means for seats and reservations.
 
 pub mod config;
@@ -29,7 +29,4 @@ pub use edge::rest::openapi;
 pub use metrics::PaymentMetrics;
 pub use refusal::Refusal;
 pub use serve::{Background, assemble, run};
-pub use service::{
-    Cancellation, CreateIntent, ListPayments, Page, Service, SimulateWebhook, Simulated, WebhookPost,
-    WebhookRequest,
-};
+pub use service::{Cancellation, CreateIntent, ListPayments, Page, Service, SimulateWebhook, Simulated};

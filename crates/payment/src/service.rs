@@ -22,7 +22,7 @@ use domain::time::Timestamp;
 use outbox::RelayHandle;
 use ports::store::{CommitError, Key, Row, Write};
 use ports::table::{Decision, Tries, UpdateError};
-use ports::{Clock, Entropy, Fault, FaultClass, Table, Trace};
+use ports::{Clock, Entropy, Fault, FaultClass, Table, Trace, WebhookPost};
 use std::sync::Arc;
 
 mod cancel;
@@ -36,7 +36,6 @@ pub use cancel::Cancellation;
 pub use create::CreateIntent;
 pub use list::{ListPayments, Page};
 pub use resolve::{SimulateWebhook, Simulated};
-pub use webhook::{WebhookPost, WebhookRequest};
 
 /// The service's name in events.
 const SOURCE: &str = "payment-sim-api";

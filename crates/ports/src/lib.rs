@@ -7,8 +7,10 @@
 //! for the simulator and cost nothing without it: [`probe`] counts the decisions that the services
 //! acted on, and [`plant`] holds known bugs that the simulator must find.
 
+pub mod admissions;
 pub mod backstop;
 pub mod clock;
+pub mod dead_letters;
 pub mod entropy;
 pub mod fault;
 pub mod inventory;
@@ -23,9 +25,12 @@ pub mod table;
 pub mod tasks;
 pub mod trace;
 pub mod waiting_room;
+pub mod webhook;
 
+pub use admissions::Admissions;
 pub use backstop::{Alarm, Backstop};
 pub use clock::Clock;
+pub use dead_letters::DeadLetters;
 pub use entropy::{Dice, Entropy};
 pub use fault::{Fault, FaultClass, PortError};
 pub use inventory::Inventory;
@@ -38,3 +43,4 @@ pub use table::Table;
 pub use tasks::Tasks;
 pub use trace::{CallContext, Trace};
 pub use waiting_room::WaitingRoomStore;
+pub use webhook::{WebhookPost, WebhookRequest};

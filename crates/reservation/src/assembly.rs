@@ -1,13 +1,12 @@
 //! The service and its background: the relay that publishes events when they are due, the sweeper,
 //! and the readiness that follows from them.
 
-use crate::admissions::Admissions;
 use crate::config::Config;
 use crate::metrics::ServiceMetrics;
 use crate::service::{Service, ServicePorts};
 use crate::sweeper::Sweeper;
 use outbox::{AlarmOptions, Alarms, Relay, RelayState};
-use ports::{Backstop, Clock, Entropy, Inventory, Payments, Publisher, Store, Tasks};
+use ports::{Admissions, Backstop, Clock, Entropy, Inventory, Payments, Publisher, Store, Tasks};
 use runtime::{Health, Metrics, Process};
 use std::sync::Arc;
 use tokio::sync::{oneshot, watch};

@@ -22,7 +22,6 @@ mod service;
 mod sweeper;
 mod table;
 
-pub use admissions::{Admissions, NoSuchShow};
 pub use assembly::{Background, Deps, assemble};
 pub use config::{Config, Environment};
 pub use metrics::ServiceMetrics;

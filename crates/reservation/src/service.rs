@@ -10,7 +10,6 @@
 //! - Any handler may be dropped at any await. What it did so far stands, and doing it again ends
 //!   the same way.
 
-use crate::admissions::Admissions;
 use crate::metrics::ServiceMetrics;
 use crate::refusal::{Peer, Refusal};
 use crate::rows::{Stored, reservation_key};
@@ -19,7 +18,9 @@ use core::time::Duration;
 use domain::id::{PersonId, ReservationId};
 use domain::limits;
 use outbox::{AlarmsHandle, RelayHandle};
-use ports::{CallContext, Clock, Entropy, Fault, Inventory, Payments, PortError, Store, Trace, clock};
+use ports::{
+    Admissions, CallContext, Clock, Entropy, Fault, Inventory, Payments, PortError, Store, Trace, clock,
+};
 use secrecy::SecretString;
 use std::sync::Arc;
 

@@ -13,12 +13,13 @@ use core::sync::atomic::{AtomicUsize, Ordering};
 use core::time::Duration;
 use domain::hold::{Rejection, Released};
 use domain::id::{PaymentIntentId, ReservationId, ShowId};
-use payment::{WebhookPost, WebhookRequest};
+use ports::admissions::NoSuchShow;
 use ports::inventory::{CommitSeats, Committed, Held, HoldSeats, ReleaseSeats};
 use ports::payments::{CancelPayment, Cancelled, PaymentRejection, PaymentView};
 use ports::reservations::{EndRejection, EndReservation, Ended, NoSuchReservation, ReservationView};
-use ports::{CallContext, Fault, Inventory, Payments, PortError, Reservations, Trace};
-use reservation::{Admissions, NoSuchShow, WebhookCall};
+use ports::{Admissions, CallContext, Fault, Inventory, Payments, PortError, Reservations, Trace};
+use ports::{WebhookPost, WebhookRequest};
+use reservation::WebhookCall;
 use std::sync::{Arc, Mutex};
 use tokio::sync::oneshot;
 

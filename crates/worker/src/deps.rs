@@ -1,8 +1,7 @@
 //! The ports that the worker is given; `app` and the simulator choose what is behind them.
 
-use crate::redrive::DeadLetters;
 use crate::service::Peers;
-use ports::{Clock, Entropy, Queue, Tasks};
+use ports::{Clock, DeadLetters, Entropy, Queue, Tasks};
 use runtime::Process;
 use std::sync::Arc;
 

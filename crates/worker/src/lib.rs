@@ -34,6 +34,5 @@ pub use edge::admin::routes as admin_routes;
 pub use journal::Journal;
 pub use observer::Observation;
 pub use options::{InFlight, PipelineOptions};
-pub use redrive::DeadLetters;
 pub use serve::{Handle, Worker, assemble, run};
 pub use service::{Handlers, Peers};

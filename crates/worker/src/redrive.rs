@@ -8,32 +8,16 @@
 //! and must not overtake it.
 
 use crate::dead_letter::{DeadLetter, attribute};
-use async_trait::async_trait;
 use core::time::Duration;
 use domain::valve::Valve;
 use ports::plant::{Plant, planted};
 use ports::queue::{Message, Outgoing, QueueKind};
-use ports::{Clock, Fault, Queue};
+use ports::{Clock, DeadLetters, Fault, Queue};
 use serde::Serialize;
 use std::sync::Arc;
 
 /// Dead letters that are read at a time.
 const PAGE: usize = 100;
-
-/// Reads a dead-letter queue without receiving from it, which the [`Queue`] port cannot do.
-///
-/// A dead-letter queue has no consumer, so listed messages stay until they are removed here.
-/// Messages come in the order of their burial, and browsing changes nothing about them.
-#[async_trait]
-pub trait DeadLetters: Send + Sync + 'static {
-    /// Up to `limit` messages after the one with the id `after`, which may have been removed
-    /// meanwhile; from the oldest on without it.
-    async fn browse(&self, after: Option<&str>, limit: usize) -> Result<Vec<Message>, Fault>;
-    /// One message.
-    async fn find(&self, id: &str) -> Result<Option<Message>, Fault>;
-    /// Removes a message. `false` if it was not there.
-    async fn remove(&self, id: &str) -> Result<bool, Fault>;
-}
 
 /// Which dead letters are selected.
 #[derive(Debug, Clone, PartialEq, Eq)]

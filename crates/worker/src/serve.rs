@@ -5,11 +5,10 @@
 use crate::edge::{admin, grpc, rest};
 use crate::metrics::WorkerMetrics;
 use crate::pipeline::{Pipeline, PipelineDeps};
-use crate::redrive::DeadLetters;
 use crate::{Config, Deps, Handlers, Journal, Observation, observer, status};
 use domain::invariant::Name;
 use domain::time::Timestamp;
-use ports::{Clock, Queue, Tasks};
+use ports::{Clock, DeadLetters, Queue, Tasks};
 use runtime::grpc::Services;
 use runtime::{Edges, Listeners, Order, Process, RunError};
 use std::collections::BTreeMap;

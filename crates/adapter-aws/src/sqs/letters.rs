@@ -8,10 +8,11 @@
 
 use super::wire::{self, ReceivedMessages};
 use super::{SYSTEM_ATTRIBUTES, SqsQueue, incoming};
+use async_trait::async_trait;
 use core::time::Duration;
 use domain::limits::QUEUE_BATCH_MAX;
 use ports::queue::{Message, Receive};
-use ports::{Clock, Fault, FaultClass, Queue};
+use ports::{Clock, DeadLetters, Fault, FaultClass, Queue};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use tokio::sync::Mutex;
@@ -52,62 +53,6 @@ impl LetterBox {
     /// Reads the dead-letter queue `queue`.
     pub fn new(queue: SqsQueue, clock: Arc<dyn Clock>) -> Self {
         Self { queue, clock, seen: Mutex::default() }
-    }
-
-    /// Up to `limit` messages after the one with the id `after`; from the first if `after` is
-    /// `None`.
-    ///
-    /// # Errors
-    ///
-    /// When the queue does not answer or refuses a receive.
-    pub async fn browse(&self, after: Option<&str>, limit: usize) -> Result<Vec<Message>, Fault> {
-        let mut seen = self.seen.lock().await;
-        let behind = after.and_then(|id| seen.places.get(id).cloned());
-        if self.page(&seen, behind.as_ref(), limit).len() < limit {
-            self.sweep(&mut seen).await?;
-        }
-        Ok(self.page(&seen, behind.as_ref(), limit))
-    }
-
-    /// One message.
-    ///
-    /// # Errors
-    ///
-    /// As [`browse`](Self::browse).
-    pub async fn find(&self, id: &str) -> Result<Option<Message>, Fault> {
-        let mut seen = self.seen.lock().await;
-        if let Some(letter) = self.held(&seen, id) {
-            return Ok(Some(letter.clone()));
-        }
-        self.sweep(&mut seen).await?;
-        Ok(self.held(&seen, id).cloned())
-    }
-
-    /// Removes a message. `false` if it is not there.
-    ///
-    /// # Errors
-    ///
-    /// As [`browse`](Self::browse).
-    pub async fn remove(&self, id: &str) -> Result<bool, Fault> {
-        let mut seen = self.seen.lock().await;
-        if self.held(&seen, id).is_none() {
-            self.sweep(&mut seen).await?;
-        }
-        let Some(message) = self.held(&seen, id) else { return Ok(false) };
-        let mut results = self.queue.delete(vec![message.receipt.clone()]).await?;
-        match results.pop() {
-            Some(Ok(())) => {}
-            // The lease was lost in between: nothing is deleted, and the caller may ask again.
-            Some(Err(fault)) if fault.class == FaultClass::Permanent => {
-                return Err(Fault::transient("the dead letter's lease ended").because(fault));
-            }
-            Some(Err(fault)) => return Err(fault),
-            None => return Err(Fault::transient("the queue's answer leaves the entry out")),
-        }
-        if let Some(place) = seen.places.get(id).cloned() {
-            seen.letters.remove(&place);
-        }
-        Ok(true)
     }
 
     fn held<'s>(&self, seen: &'s Seen, id: &str) -> Option<&'s Message> {
@@ -151,5 +96,48 @@ impl LetterBox {
         let now = self.clock.elapsed();
         seen.letters.retain(|_, letter| letter.lease_until > now);
         Ok(())
+    }
+}
+
+#[async_trait]
+impl DeadLetters for LetterBox {
+    async fn browse(&self, after: Option<&str>, limit: usize) -> Result<Vec<Message>, Fault> {
+        let mut seen = self.seen.lock().await;
+        let behind = after.and_then(|id| seen.places.get(id).cloned());
+        if self.page(&seen, behind.as_ref(), limit).len() < limit {
+            self.sweep(&mut seen).await?;
+        }
+        Ok(self.page(&seen, behind.as_ref(), limit))
+    }
+
+    async fn find(&self, id: &str) -> Result<Option<Message>, Fault> {
+        let mut seen = self.seen.lock().await;
+        if let Some(letter) = self.held(&seen, id) {
+            return Ok(Some(letter.clone()));
+        }
+        self.sweep(&mut seen).await?;
+        Ok(self.held(&seen, id).cloned())
+    }
+
+    async fn remove(&self, id: &str) -> Result<bool, Fault> {
+        let mut seen = self.seen.lock().await;
+        if self.held(&seen, id).is_none() {
+            self.sweep(&mut seen).await?;
+        }
+        let Some(message) = self.held(&seen, id) else { return Ok(false) };
+        let mut results = self.queue.delete(vec![message.receipt.clone()]).await?;
+        match results.pop() {
+            Some(Ok(())) => {}
+            // The lease was lost in between: nothing is deleted, and the caller may ask again.
+            Some(Err(fault)) if fault.class == FaultClass::Permanent => {
+                return Err(Fault::transient("the dead letter's lease ended").because(fault));
+            }
+            Some(Err(fault)) => return Err(fault),
+            None => return Err(Fault::transient("the queue's answer leaves the entry out")),
+        }
+        if let Some(place) = seen.places.get(id).cloned() {
+            seen.letters.remove(&place);
+        }
+        Ok(true)
     }
 }

@@ -10,7 +10,7 @@ use axum::response::{IntoResponse, Redirect};
 use core::time::Duration;
 use domain::time::Timestamp;
 use parking_lot::Mutex;
-use ports::FaultClass;
+use ports::{FaultClass, WebhookPost, WebhookRequest};
 use std::sync::Arc;
 
 const SECRET: &[u8] = b"whsec_test";
@@ -42,21 +42,24 @@ fn post(timeout: Duration) -> HttpPost {
     HttpPost::new(PeerOptions { timeout, ..PeerOptions::rest() }, clock()).unwrap()
 }
 
+fn to(url: &str) -> WebhookRequest {
+    WebhookRequest { url: url.into(), headers: Vec::new(), body: BODY.into() }
+}
+
 #[tokio::test]
 async fn a_signed_webhook_is_accepted_by_its_receiver() {
     let (seen, base) = receiver().await;
     let now = Timestamp::from_millis(1_737_626_400_000);
     let stamp = contracts::webhook::timestamp(now);
     let signature = contracts::webhook::sign(SECRET, &stamp, BODY.as_bytes());
-    let headers = [
-        ("content-type", "application/json"),
-        ("X-Webhook-Id", "whk_1"),
-        ("X-Webhook-Timestamp", &stamp),
-        ("X-Webhook-Signature", &signature),
+    let headers = vec![
+        ("content-type", "application/json".to_owned()),
+        ("X-Webhook-Id", "whk_1".to_owned()),
+        ("X-Webhook-Timestamp", stamp),
+        ("X-Webhook-Signature", signature),
     ];
-    let status =
-        post(Duration::from_secs(60)).post(&format!("{base}/hook?a=1"), &headers, BODY).await.unwrap();
-    assert_eq!(status, StatusCode::OK);
+    let request = WebhookRequest { headers, ..to(&format!("{base}/hook?a=1")) };
+    assert_eq!(post(Duration::from_secs(60)).post(request).await.unwrap(), 200);
     let (headers, body) = seen.lock().pop().unwrap();
     let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
     assert_eq!(text("x-webhook-id"), Some("whk_1"));
@@ -69,7 +72,7 @@ async fn any_status_is_returned() {
     let (seen, base) = receiver().await;
     let post = post(Duration::from_secs(60));
     for (path, status) in [("/busy", 503), ("/moved", 307), ("/nowhere", 404)] {
-        assert_eq!(post.post(&format!("{base}{path}"), &[], BODY).await.unwrap().as_u16(), status, "{path}");
+        assert_eq!(post.post(to(&format!("{base}{path}"))).await.unwrap(), status, "{path}");
     }
     assert!(seen.lock().is_empty(), "a redirect is not followed");
 }
@@ -78,13 +81,14 @@ async fn any_status_is_returned() {
 async fn no_answer_is_unavailable_and_an_impossible_target_permanent() {
     let (_seen, base) = receiver().await;
     let hasty = post(Duration::from_millis(100));
-    let class = async |url: String| hasty.post(&url, &[], BODY).await.unwrap_err().class;
+    let class = async |url: String| hasty.post(to(&url)).await.unwrap_err().class;
     assert_eq!(class(format!("{base}/never")).await, FaultClass::Unavailable);
     assert_eq!(class(format!("http://{}/", nobody().await)).await, FaultClass::Unavailable);
     assert_eq!(class(format!("http://{}/", rude().await)).await, FaultClass::Unavailable);
     for bad in ["", "https://example.com/hook", "ftp://x:1/"] {
         assert_eq!(class(bad.to_owned()).await, FaultClass::Permanent, "{bad}");
     }
-    let odd = hasty.post(&format!("{base}/hook"), &[("X-Odd", "line\nbreak")], BODY).await.unwrap_err();
-    assert_eq!(odd.class, FaultClass::Permanent);
+    let headers = vec![("X-Odd", "line\nbreak".to_owned())];
+    let odd = WebhookRequest { headers, ..to(&format!("{base}/hook")) };
+    assert_eq!(hasty.post(odd).await.unwrap_err().class, FaultClass::Permanent);
 }

@@ -2,6 +2,7 @@
 
 use crate::stage::{Peer, class, clock, patient, rejection};
 use adapter_peers::SalesClient;
+use contracts::backends::Sales;
 use contracts::error::{Code, WireError};
 use contracts::payment::v1 as pay;
 use ports::{CallContext, FaultClass};

@@ -1,13 +1,12 @@
 //! What a whole platform has on AWS: three tables, an event queue and its dead-letter queue, by one prefix.
 
-use super::letters::SqsLetters;
 use super::tables::{INVENTORY, PAYMENT, RESERVATION, Table};
 use super::{AwsSettings, failure};
 use crate::cli::Failure;
 use crate::engines::{Engines, RECEIVES_MAX, Tally};
 use adapter_aws::dynamo::table_definition;
 use adapter_aws::setup::{self, Done, Mode, Queue, QueueDefinition};
-use adapter_aws::{Aws, SqsQueue, Unusable};
+use adapter_aws::{Aws, LetterBox, SqsQueue, Unusable};
 use core::time::Duration;
 use ports::queue::QueueKind;
 use ports::{Clock, Entropy, Store};
@@ -116,7 +115,7 @@ impl OwnEngines {
         });
         let events = Tally::new(Arc::new(SqsQueue::new(&aws, &events.url)));
         let letters = SqsQueue::new(&aws, &letters.url);
-        let look = Arc::new(SqsLetters::new(letters.clone(), clock.clone()));
+        let look = Arc::new(LetterBox::new(letters.clone(), clock.clone()));
         let engines = Engines::aws(tables, events, Arc::new(letters), look);
         Ok((Self { aws, blueprint }, engines))
     }

@@ -1,7 +1,6 @@
 //! `gateway-api`: the public edge, with its lines on Redis or in memory.
 
 use super::{Base, Ports, Service, address, bind};
-use crate::behind::{Inventory, Services};
 use crate::cli::Failure;
 use crate::keys::{HttpKeys, KeysUrl};
 use adapter_embedded::MemoryWaitingRoom;
@@ -114,8 +113,8 @@ impl Service for GatewayApi {
         };
         let deps = gateway::Deps {
             waiting_room,
-            shows: Arc::new(Inventory(shows.map_err(bad)?)),
-            sales: Arc::new(Services(sales.map_err(bad)?)),
+            shows: Arc::new(shows.map_err(bad)?),
+            sales: Arc::new(sales.map_err(bad)?),
             keys,
             clock,
             entropy,

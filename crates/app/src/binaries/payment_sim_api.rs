@@ -5,7 +5,6 @@ use crate::aws::AwsSettings;
 use crate::aws::events::EventsSetting;
 use crate::aws::tables::{self, TableSetting};
 use crate::cli::Failure;
-use crate::platform::doors::Post;
 use adapter_peers::{HttpPost, PeerOptions};
 use runtime::config::Env;
 use runtime::{Listeners, Process};
@@ -45,7 +44,7 @@ impl Service for PaymentSimApi {
         let post = HttpPost::new(PeerOptions::rest(), clock.clone());
         let post = post.map_err(|error| Failure::configuration(error.to_string()))?;
         let process = Process::new(PaymentSimApi::NAME);
-        let webhook = Arc::new(Post::new(post));
+        let webhook = Arc::new(post);
         let deps = payment::Deps { store, events: publisher, webhook, clock, entropy, tasks, process };
         let (http, grpc) = ports.bind().await?;
         tracing::info!(

@@ -5,8 +5,9 @@ use crate::aws::AwsSettings;
 use crate::aws::events::{BackstopSetting, EventsSetting};
 use crate::aws::tables::{self, TableSetting};
 use crate::cli::Failure;
-use crate::platform::doors::RemoteDoor;
-use adapter_peers::{InvalidPeer, InventoryClient, PaymentsClient, PeerOptions, ShowsClient};
+use adapter_peers::{
+    AdmissionsClient, InvalidPeer, InventoryClient, PaymentsClient, PeerOptions, ShowsClient,
+};
 use runtime::Process;
 use runtime::config::{Endpoint, Env};
 use secrecy::ExposeSecret;
@@ -72,7 +73,7 @@ impl Service for ReservationApi {
             payments: Arc::new(
                 PaymentsClient::new(&payments, PeerOptions::grpc(), clock.clone()).map_err(bad)?,
             ),
-            admissions: Arc::new(RemoteDoor::new(shows.map_err(bad)?)),
+            admissions: Arc::new(AdmissionsClient::new(shows.map_err(bad)?)),
             clock,
             entropy,
             tasks,

@@ -1,17 +1,17 @@
 //! `reservation-worker`: events from SQS to their final state, at the original's configuration (contracts section 5).
 
 use super::{Base, Service, address, bind, listen_ip};
-use crate::aws::{AwsSettings, QueueSetting, letters::SqsLetters, reach, secret};
+use crate::aws::{AwsSettings, QueueSetting, reach, secret};
 use crate::cli::Failure;
-use adapter_aws::{Aws, QueueUrl, SqsQueue, Unusable};
+use adapter_aws::{Aws, LetterBox, QueueUrl, SqsQueue, Unusable};
 use adapter_peers::{InventoryClient, PaymentsClient, PeerOptions, ReservationsClient};
-use ports::{Clock, Queue};
+use ports::{Clock, DeadLetters, Queue};
 use runtime::config::Env;
 use runtime::{Listeners, Process};
 use secrecy::ExposeSecret;
 use std::net::IpAddr;
 use std::sync::Arc;
-use worker::{DeadLetters, Environment, InFlight};
+use worker::{Environment, InFlight};
 
 /// Where spans would go.
 const TRACES_TO: &str = "OTEL_EXPORTER_OTLP_ENDPOINT";
@@ -84,7 +84,7 @@ impl Service for ReservationWorker {
         );
         let dead_letters = letters
             .clone()
-            .map(|letters| Arc::new(SqsLetters::new(letters, base.clock.clone())) as Arc<dyn DeadLetters>);
+            .map(|letters| Arc::new(LetterBox::new(letters, base.clock.clone())) as Arc<dyn DeadLetters>);
         let tasks = base.tasks.clone();
         let deps = worker::Deps {
             queue: Arc::new(queue),

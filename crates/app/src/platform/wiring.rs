@@ -1,11 +1,9 @@
 //! Which service stands on what: the one place that sees services, adapters and engines together.
 
 use super::admin::Admin;
-use super::doors::{Door, Post};
 use super::settings::Settings;
 use super::sockets::{Addresses, Sockets};
 use super::url;
-use crate::behind::{Inventory, Services};
 use crate::engines::Engines;
 use adapter_peers::{
     HttpPost, InventoryClient, PaymentsClient, PeerOptions, ReservationsClient, SalesClient, ShowsClient,
@@ -60,7 +58,7 @@ pub(super) fn wire(
         backstop: None,
         inventory: Arc::new(peers.inventory()?),
         payments: Arc::new(peers.payments()?),
-        admissions: Arc::new(Door::new(inventory.clone())),
+        admissions: Arc::new(inventory.clone()),
         clock: clock.clone(),
         entropy: entropy.clone(),
         tasks: tasks.clone(),
@@ -88,7 +86,7 @@ pub(super) fn wire(
     let payment_deps = payment::Deps {
         store: engines.payment.clone(),
         events: Arc::new(engines.events.clone()),
-        webhook: Arc::new(Post::new(HttpPost::new(PeerOptions::rest(), clock.clone())?)),
+        webhook: Arc::new(HttpPost::new(PeerOptions::rest(), clock.clone())?),
         clock: clock.clone(),
         entropy: entropy.clone(),
         tasks: tasks.clone(),
@@ -220,17 +218,17 @@ impl Peers<'_> {
         Ok(PaymentsClient::new(&address, PeerOptions::grpc(), self.clock.clone())?)
     }
 
-    fn shows(&self, limit: Duration) -> Result<Inventory> {
+    fn shows(&self, limit: Duration) -> Result<ShowsClient> {
         let options = PeerOptions { timeout: limit, answer_bytes_max: 64 << 20, ..PeerOptions::rest() };
         let address = url(self.addresses.inventory_http);
-        Ok(Inventory(ShowsClient::new(&address, self.token, options, self.clock.clone())?))
+        Ok(ShowsClient::new(&address, self.token, options, self.clock.clone())?)
     }
 
-    fn sales(&self, limit: Duration) -> Result<Services> {
+    fn sales(&self, limit: Duration) -> Result<SalesClient> {
         let options = PeerOptions { timeout: limit, ..PeerOptions::grpc() };
         let (reservations, payments) =
             (url(self.addresses.reservation_grpc), url(self.addresses.payment_grpc));
-        Ok(Services(SalesClient::new(&reservations, &payments, options, self.clock.clone())?))
+        Ok(SalesClient::new(&reservations, &payments, options, self.clock.clone())?)
     }
 
     fn reservations(&self) -> Result<ReservationsClient> {

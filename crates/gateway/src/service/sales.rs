@@ -5,9 +5,9 @@ mod payments;
 mod reservations;
 mod translate;
 
-use crate::backends::{Answer, Sales};
 use crate::metrics::GatewayMetrics;
 use crate::refusal::Refusal;
+use contracts::backends::{Answer, Sales};
 use contracts::error::{Code, WireError};
 use core::time::Duration;
 use domain::id::PersonId;

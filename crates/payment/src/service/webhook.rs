@@ -7,7 +7,6 @@
 
 use super::{Service, outcome_of};
 use crate::rows::{Delivery, PaymentRow, WebhookRow};
-use async_trait::async_trait;
 use contracts::rest::webhook::{ID_HEADER, Moment, PaymentWebhook, SIGNATURE_HEADER, TIMESTAMP_HEADER};
 use core::time::Duration;
 use domain::event::Kind;
@@ -15,7 +14,7 @@ use domain::id::PaymentIntentId;
 use domain::payment::Outcome;
 use domain::time::Timestamp;
 use ports::store::{CommitError, Key};
-use ports::{Fault, clock};
+use ports::{Fault, WebhookRequest, clock};
 use secrecy::ExposeSecret;
 use std::sync::Arc;
 
@@ -26,27 +25,6 @@ const RETRY_RESTS: [Duration; 4] =
 /// The rest after a failure of the store.
 const STORE_REST: Duration = Duration::from_secs(1);
 const ERROR_CHARS_MAX: usize = 200;
-
-/// Sends a webhook over HTTP.
-#[async_trait]
-pub trait WebhookPost: Send + Sync + 'static {
-    /// Posts the body and returns the status of the response, whatever it is.
-    ///
-    /// A fault means that nobody answered; the receiver may still have the webhook. The caller
-    /// limits the time by dropping the call.
-    async fn post(&self, request: WebhookRequest) -> Result<u16, Fault>;
-}
-
-/// One attempt at a webhook.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct WebhookRequest {
-    /// The target: `http://…`.
-    pub url: Arc<str>,
-    /// Names in lower case, `content-type` among them.
-    pub headers: Vec<(&'static str, String)>,
-    /// JSON.
-    pub body: Arc<str>,
-}
 
 /// The id of the `number`-th webhook of an intent, counted from 1.
 pub(super) fn id(intent: &PaymentIntentId, number: u32) -> Arc<str> {

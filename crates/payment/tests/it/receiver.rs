@@ -12,8 +12,7 @@ use http_body_util::Full;
 use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
-use payment::{WebhookPost, WebhookRequest};
-use ports::{Clock, Fault};
+use ports::{Clock, Fault, WebhookPost, WebhookRequest};
 use std::sync::{Arc, Mutex};
 use testkit::ManualClock;
 

@@ -17,7 +17,7 @@
 //! when the seats are free again. A hold whose reservation was never stored runs out by itself.
 
 use super::{Service, unreadable};
-use crate::admissions::{NoSuchShow, valid_pass};
+use crate::admissions::valid_pass;
 use crate::refusal::{NoPass, Peer, Refusal};
 use crate::request::{Create, Fingerprint, Origin, reservation_id};
 use crate::rows::{IdempotencyRow, PassRow, Placed, Stored, reservation_key};
@@ -30,6 +30,7 @@ use domain::id::{ReservationId, SectionId};
 use domain::limits::CONFLICT_RETRIES_MAX;
 use domain::reservation::{Reservation, Status};
 use domain::time::Timestamp;
+use ports::admissions::NoSuchShow;
 use ports::inventory::{Held, HeldState, HoldSeats};
 use ports::plant::{Plant, planted};
 use ports::store::{CommitError, Write};

@@ -4,9 +4,9 @@ use crate::fuse::Fuse;
 use async_trait::async_trait;
 use domain::id::{PaymentIntentId, ReservationId, ShowId};
 use domain::payment::Status;
+use ports::admissions::NoSuchShow;
 use ports::payments::{CancelPayment, Cancelled, PaymentRejection, PaymentView};
-use ports::{CallContext, Fault, Payments, PortError};
-use reservation::{Admissions, NoSuchShow};
+use ports::{Admissions, CallContext, Fault, Payments, PortError};
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 

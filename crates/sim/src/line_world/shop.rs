@@ -1,11 +1,11 @@
 //! What is behind the gateways here: shows that are on sale, and nobody to reserve with.
 
 use async_trait::async_trait;
+use contracts::backends::{Answer, Sales, Shows};
 use contracts::payment::v1 as payment;
 use contracts::reservation::v1 as reservation;
 use contracts::rest::admin;
 use domain::id::{SectionId, ShowId};
-use gateway::{Answer, Sales, Shows};
 use ports::{CallContext, Fault};
 
 /// The shows, each behind a waiting room of this rate and burst.

@@ -3,10 +3,9 @@
 use super::{Held, SimQueue};
 use crate::exec::lock;
 use async_trait::async_trait;
-use ports::Fault;
 use ports::queue::{Message, Receipt};
+use ports::{DeadLetters, Fault};
 use std::sync::Arc;
-use worker::DeadLetters;
 
 /// The dead letters as operators look at them.
 pub struct SimLetters(pub Arc<SimQueue>);

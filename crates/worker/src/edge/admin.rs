@@ -14,7 +14,7 @@
 //! | POST /admin/dlq/purge `{ids?, all?, dry_run?}` | the removed letters; all need `all: true` |
 
 use crate::dead_letter::DeadLetter;
-use crate::redrive::{self, DeadLetters, RedriveOptions, Report, Selection};
+use crate::redrive::{self, RedriveOptions, Report, Selection};
 use crate::refusal::Refusal;
 use crate::{Handle, journal};
 use axum::Router;
@@ -23,6 +23,7 @@ use axum::routing::{get, post};
 use contracts::error::WireError;
 use contracts::time::rfc3339;
 use http::HeaderMap;
+use ports::DeadLetters;
 use runtime::Reply;
 use runtime::http::{Json, internal_token, trace_of};
 use runtime::refusal::refused;

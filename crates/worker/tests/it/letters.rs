@@ -2,9 +2,8 @@
 
 use crate::bench::{Bench, approved, assert_invariants, expired, raw, rsv};
 use domain::reservation::Status;
-use ports::Clock;
+use ports::{Clock, DeadLetters};
 use std::time::Duration;
-use worker::DeadLetters;
 use worker::dead_letter::DeadLetter;
 use worker::redrive::{RedriveOptions, Selection, purge, redrive};
 

@@ -470,7 +470,7 @@ fn batch(entries: usize) -> Result<(), Fault> {
 }
 
 #[async_trait]
-impl worker::DeadLetters for MemoryQueue {
+impl ports::DeadLetters for MemoryQueue {
     async fn browse(&self, after: Option<&str>, limit: usize) -> Result<Vec<Message>, Fault> {
         let number = |id: &str| id.trim_start_matches("msg-").parse::<u64>().expect("an id of ours");
         let from = after.map_or(0, |id| number(id) + 1);

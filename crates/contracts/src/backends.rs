@@ -1,10 +1,12 @@
-//! The services behind the gateway. `app` says where they are.
+//! The services behind the gateway, as traits over the messages on the wire.
+//!
+//! They are here and not in `ports`, because the gateway passes the messages on as they are.
 
+use crate::error::WireError;
+use crate::payment::v1 as payment;
+use crate::reservation::v1 as reservation;
+use crate::rest::admin;
 use async_trait::async_trait;
-use contracts::error::WireError;
-use contracts::payment::v1 as payment;
-use contracts::reservation::v1 as reservation;
-use contracts::rest::admin;
 use domain::id::{SectionId, ShowId};
 use ports::{CallContext, Fault, PortError};
 
