@@ -1,4 +1,5 @@
-//! What every process that stands on AWS reads and does: region, credentials, queues, and reaching them at the start.
+//! The settings of every process on AWS: region, credentials and queues; and the check at the start
+//! that they can be reached.
 
 use crate::cli::Failure;
 use adapter_aws::{Aws, QueueUrl, Unusable};
@@ -11,11 +12,11 @@ pub(crate) mod platform;
 pub(crate) mod secret;
 pub(crate) mod tables;
 
-/// The region unless AWS_REGION says otherwise (contracts section 5).
+/// The default region, as in earlier versions (docs/contracts.md#configuration).
 const REGION: &str = "ap-northeast-2";
-/// How often a service that does not answer at the start is asked before the process gives up.
+/// At the start, a silent service is asked this often before the process gives up.
 const TRIES: u32 = 5;
-/// Between two tries.
+/// The rest between two tries.
 const REST: Duration = Duration::from_secs(1);
 
 /// The variables that name queues.
@@ -26,7 +27,7 @@ impl QueueSetting {
     pub(crate) const LETTERS: &'static str = "SQS_DLQ_URL";
 }
 
-/// Where AWS is. Credentials and endpoints are the SDK's own business; they are named here for `--help`.
+/// The region. The SDK itself reads credentials and endpoints; they are named here for `--help`.
 #[derive(Debug, Clone)]
 pub(crate) struct AwsSettings {
     region: String,
@@ -34,24 +35,24 @@ pub(crate) struct AwsSettings {
 
 impl AwsSettings {
     pub(crate) fn read(env: &mut Env) -> Self {
-        let region = env.or("AWS_REGION", "the region of every AWS service", REGION.to_owned());
+        let region = env.or("AWS_REGION", "region of every AWS service", REGION.to_owned());
         for (name, doc) in [
-            ("AWS_PROFILE", "named profile for local use; unset on EKS (web identity, pod identity)"),
-            ("AWS_ENDPOINT_URL", "another server for every AWS service: LocalStack, MiniStack"),
+            ("AWS_PROFILE", "named profile, for local use; unset on EKS (web identity, pod identity)"),
+            ("AWS_ENDPOINT_URL", "URL of another server for all AWS services: LocalStack, MiniStack"),
             (
                 "AWS_ENDPOINT_URL_SQS",
-                "another server for SQS: ElasticMQ; _DYNAMODB, _EVENTBRIDGE, … likewise",
+                "URL of another server for SQS: ElasticMQ; _DYNAMODB, _EVENTBRIDGE, … likewise",
             ),
-            ("AWS_ACCESS_KEY_ID", "static or STS credentials; unset: the SDK's default chain"),
-            ("AWS_SECRET_ACCESS_KEY", "with AWS_ACCESS_KEY_ID"),
-            ("AWS_SESSION_TOKEN", "with STS credentials"),
+            ("AWS_ACCESS_KEY_ID", "static or STS credentials; default: the SDK's credential chain"),
+            ("AWS_SECRET_ACCESS_KEY", "secret that belongs to AWS_ACCESS_KEY_ID"),
+            ("AWS_SESSION_TOKEN", "session token of STS credentials"),
         ] {
             env.optional::<String>(name, doc);
         }
         Self { region }
     }
 
-    /// Reads the URL of a queue and checks that it lies in our region.
+    /// Reads the URL of a queue and checks that it is in our region.
     pub(crate) fn queue_url(&self, env: &mut Env, name: &str, text: &str) -> Option<QueueUrl> {
         let url: QueueUrl = match text.parse() {
             Ok(url) => url,
@@ -62,7 +63,7 @@ impl AwsSettings {
         };
         if let Some(region) = url.region().filter(|region| *region != self.region) {
             let own = &self.region;
-            env.problem("AWS_REGION", &format!("is {own}, but {name} is in {region}; set one of them right"));
+            env.problem("AWS_REGION", &format!("is {own}, but {name} is in {region}; correct one of them"));
         }
         Some(url)
     }
@@ -72,7 +73,8 @@ impl AwsSettings {
     }
 }
 
-/// Asks until there is an answer, a few times: whoever starts a platform does not start its parts in order.
+/// Repeats the check a few times until it answers, because the parts of a platform start in any
+/// order.
 pub(crate) async fn reach<F>(clock: &dyn Clock, mut check: impl FnMut() -> F) -> Result<(), Failure>
 where
     F: Future<Output = Result<(), Unusable>>,
@@ -81,7 +83,7 @@ where
         match check().await {
             Ok(()) => break,
             Err(Unusable::Silent(why)) if attempt < TRIES => {
-                tracing::warn!(attempt, why, "not reached yet");
+                tracing::warn!(attempt, why, "waiting for a service at the start");
                 clock.sleep(REST).await;
             }
             Err(unusable) => return Err(failure(unusable)),
@@ -90,10 +92,10 @@ where
     Ok(())
 }
 
-/// The last words of a process that cannot use an engine.
+/// The error of a process that cannot use an engine.
 pub(crate) fn failure(unusable: Unusable) -> Failure {
     match unusable {
-        Unusable::Setting(words) | Unusable::Denied(words) => Failure::configuration(words),
-        Unusable::Silent(words) => Failure::unavailable(words),
+        Unusable::Setting(why) | Unusable::Denied(why) => Failure::configuration(why),
+        Unusable::Silent(why) => Failure::unavailable(why),
     }
 }

@@ -1,7 +1,8 @@
-//! The services as processes of their own.
+//! The services as separate processes.
 //!
-//! Each reads its environment, tells every problem at once (exit code 64, no port is bound), and runs until SIGTERM.
-//! `--check-config` stops after the reading, `--help` lists every variable with its default.
+//! Each reads its environment, reports every problem at once (exit code 64, before it binds a
+//! port), and runs until SIGTERM. `--check-config` stops after the reading; `--help` lists every
+//! variable with its default.
 
 use crate::cli::{Exit, Failure};
 use clap::{Arg, ArgAction, Command};
@@ -21,28 +22,29 @@ mod payment_sim_api;
 mod reservation_api;
 mod reservation_worker;
 
-/// One service as a process.
+/// One service as a separate process.
 trait Service {
-    /// What its environment says.
+    /// The settings from its environment.
     type Settings: Send;
-    /// As in the contracts.
+    /// Name of the process.
     const NAME: &'static str;
     /// For `--help`.
     const ABOUT: &'static str;
 
-    /// Puts settings from elsewhere into the environment before it is read.
+    /// Adds settings from other sources to the environment before it is read.
     fn prepare(_env: &mut Env) -> impl Future<Output = Result<(), Failure>> + Send {
         async { Ok(()) }
     }
 
-    /// Reads every variable, whatever the values: `--help` tells what was read. `None` if something required is missing.
+    /// Reads every variable, whatever the values: `--help` lists the variables that were read.
+    /// `None` if a required one is missing.
     fn read(env: &mut Env) -> Option<Self::Settings>;
 
     /// Runs until `stop`.
     fn run(settings: Self::Settings, base: Base) -> impl Future<Output = Result<(), Failure>> + Send;
 }
 
-/// What every process has.
+/// The parts that every process has.
 struct Base {
     clock: Arc<dyn Clock>,
     entropy: Arc<dyn Entropy>,
@@ -84,21 +86,22 @@ fn process<S: Service + 'static>() -> ExitCode {
             Arg::new("check-config")
                 .long("check-config")
                 .action(ArgAction::SetTrue)
-                .help("Read the settings, tell every problem, and end without starting anything"),
+                .help("Read the settings, report every problem, and exit without starting anything"),
         )
         .get_matches();
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => return Failure::service("start the runtime", error).report(),
     };
-    // As a task: what the runtime polls in this thread would be woken across threads for every message.
+    // As a task: a future that this thread polls would be woken from another thread for every
+    // message.
     let running = runtime.spawn(start::<S>(arguments.get_flag("check-config")));
     match runtime.block_on(running) {
         Ok(Ok(())) => Exit::Done.into(),
         Ok(Err(failure)) => failure.report(),
         Err(gone) => match gone.try_into_panic() {
             Ok(panic) => std::panic::resume_unwind(panic),
-            Err(gone) => Failure::service("go on", gone).report(),
+            Err(gone) => Failure::stopped(gone).report(),
         },
     }
 }
@@ -109,9 +112,9 @@ async fn start<S: Service + 'static>(only_check: bool) -> Result<(), Failure> {
     S::prepare(&mut env).await?;
     let settings = S::read(&mut env);
     env.finish().map_err(|problems| Failure::configuration(problems.to_string()))?;
-    let settings = settings.ok_or_else(|| Failure::configuration("a setting that is required is missing"))?;
+    let settings = settings.ok_or_else(|| Failure::configuration("a required setting is missing"))?;
     if only_check {
-        crate::cli::output::print("the settings are good");
+        crate::cli::output::print("the settings are valid");
         return Ok(());
     }
     let _flush = telemetry::init(logs).map_err(|error| Failure::service("set up logging", error))?;
@@ -125,7 +128,7 @@ async fn start<S: Service + 'static>(only_check: bool) -> Result<(), Failure> {
     };
     let tasks = base.tasks.clone();
     let ran = S::run(settings, base).await;
-    // After a failure nobody has said so, and what runs beside the service would go on for ever.
+    // After a failure `stop` is not cancelled yet, and the other tasks would run forever.
     stop.cancel();
     tasks.finished().await;
     ran
@@ -149,7 +152,7 @@ fn variables<S: Service>() -> String {
         }
     }
     text.push_str(
-        "\nExit codes: 0 drained · 2 usage · 64 configuration · 69 a needed service did not answer",
+        "\nExit codes: 0 drained · 2 usage · 64 configuration · 69 a required service did not answer",
     );
     text
 }
@@ -165,8 +168,8 @@ impl Ports {
     fn read(env: &mut Env, http: u16, grpc: u16) -> Self {
         Self {
             ip: listen_ip(env),
-            http: env.or("SERVER_PORT", "HTTP port; 0 takes a free one and logs it", http),
-            grpc: env.or("GRPC_PORT", "gRPC port; 0 takes a free one and logs it", grpc),
+            http: env.or("SERVER_PORT", "HTTP port; 0: a free one, which is logged", http),
+            grpc: env.or("GRPC_PORT", "gRPC port; 0: a free one, which is logged", grpc),
         }
     }
 
@@ -180,9 +183,11 @@ fn listen_ip(env: &mut Env) -> IpAddr {
 }
 
 async fn bind(ip: IpAddr, port: u16) -> Result<TcpListener, Failure> {
-    TcpListener::bind((ip, port))
-        .await
-        .map_err(|error| Failure::configuration(format!("cannot listen on {ip}:{port}: {error}")))
+    TcpListener::bind((ip, port)).await.map_err(|error| {
+        Failure::configuration(format!(
+            "cannot listen on {ip}:{port}: {error}; set another port, or stop the process that uses it"
+        ))
+    })
 }
 
 fn address(listener: &TcpListener) -> String {

@@ -1,7 +1,8 @@
-//! Reads everything that a data folder holds, in the words of the domain, so that the invariants can be checked on it.
+//! Reads everything that the engines of a platform store into a [`World`], on which the invariants
+//! are checked.
 //!
-//! What rows mean is said by [`::census`], which the simulator reads by, too; here they are taken from an engine, along
-//! with what its queues hold. A row that cannot be read is an error, not a row less.
+//! [`::census`] interprets the rows, here and in the simulator; this module reads them from the
+//! engines, along with the queues. An unreadable row is an error; it is never skipped.
 
 use crate::engines::Engines;
 use crate::platform::Reported;
@@ -37,7 +38,7 @@ pub async fn open(folder: &Path, clock: Arc<dyn Clock>) -> Result<Engine, OpenEr
     Engine::open(folder, EngineOptions::default(), clock)
 }
 
-/// Everything that is stored. `reported` is what inventory-api said of its stock, if it was asked.
+/// Everything that is stored. `reported` is the stock as inventory-api reported it, or empty.
 pub async fn take(engines: &Engines, reported: &Reported) -> Result<World> {
     let mut census = Census::new();
     let stores = [
@@ -68,9 +69,9 @@ pub async fn take(engines: &Engines, reported: &Reported) -> Result<World> {
     }
 }
 
-/// What is still on its way, in words; `None` when everything is at rest: no live hold, no timer, no unpublished event, no webhook,
-/// nothing in the queue.
-pub async fn unrest(engines: &Engines) -> Result<Option<String>> {
+/// Describes the work that is still pending; `None` when everything is at rest: no live hold, no
+/// timer, no unpublished event, no webhook, nothing in the queue.
+pub async fn pending_work(engines: &Engines) -> Result<Option<String>> {
     let reservation_shards = outbox::RelayOptions::default().shards;
     let places: [(&str, &dyn Store, &'static str, u32); 4] = [
         (
@@ -79,16 +80,21 @@ pub async fn unrest(engines: &Engines) -> Result<Option<String>> {
             inventory::rows::DUE_HOLDS,
             inventory::rows::DUE_SHARDS,
         ),
-        ("errands of the payment provider", &*engines.payment, payment::rows::DUE, payment::rows::SHARDS),
+        (
+            "scheduled work of the payment provider",
+            &*engines.payment,
+            payment::rows::DUE,
+            payment::rows::SHARDS,
+        ),
         ("events of payments", &*engines.payment, outbox::INDEX, payment::rows::SHARDS),
         ("events of reservations", &*engines.reservation, outbox::INDEX, reservation_shards),
     ];
     for (what, store, index, shards) in places {
         if !is_empty(store, index, shards).await? {
-            return Ok(Some(format!("{what} are open")));
+            return Ok(Some(format!("{what} are pending")));
         }
     }
-    // The queue is looked at last: what leaves an outbox is in the queue before it is gone from the outbox.
+    // The queue is checked last: an event is in the queue before it leaves the outbox.
     let depth = engines.events.depth().await?;
     Ok((depth != ports::queue::Depth::default()).then(|| {
         format!(
@@ -107,7 +113,7 @@ async fn is_empty(store: &dyn Store, index: &'static str, shards: u32) -> Result
     Ok(true)
 }
 
-/// What `GET /admin/shows/{id}` said, for some shows.
+/// The stock in these answers of `GET /admin/shows/{id}`.
 pub fn reported(shows: &[serde_json::Value]) -> Result<Reported> {
     let mut reported = Reported::new();
     for show in shows {
@@ -137,20 +143,20 @@ async fn scan(store: &dyn Store) -> Result<Vec<Row>> {
     }
 }
 
-/// Damages the data so that one invariant fails, for the test that wants to see it fail.
+/// Damages the data so that one invariant fails, for the test that expects the failure.
 pub async fn damage(engines: &Engines, name: &str) -> Result<()> {
     let (store, rows) = match name {
         "I1" | "X1" => (&engines.inventory, scan(&*engines.inventory).await?),
         "M1" => (&engines.payment, scan(&*engines.payment).await?),
-        _ => bail!("no way is known to damage {name}; known are I1, X1 and M1"),
+        _ => bail!("cannot damage {name}; use I1, X1 or M1"),
     };
-    let write = rows.iter().find_map(|row| damaged(name, row)).context("nothing to damage")?;
+    let write = rows.iter().find_map(|row| damaged(name, row)).context("no row to damage")?;
     store.commit(vec![write]).await.map_err(|error| anyhow::anyhow!("{error:?}"))
 }
 
 fn damaged(name: &str, row: &Row) -> Option<Write> {
     match name {
-        // A sold seat belongs to an order that nobody placed.
+        // A sold seat belongs to an order that does not exist.
         "I1" => {
             let seat = inventory::rows::read_seat(row)
                 .ok()
@@ -167,14 +173,14 @@ fn damaged(name: &str, row: &Row) -> Option<Write> {
             );
             Some(put)
         }
-        // The hold of a confirmed reservation went back.
+        // The hold of a confirmed reservation is released.
         "X1" => {
             let hold = inventory::rows::read_hold(row).ok().filter(Hold::is_committed)?;
             let at = hold.until;
             let state = HoldState::Released { cause: ReleaseCause::Expired, at };
             Some(inventory::rows::hold_put(&Hold { state, ..hold }, row.version))
         }
-        // A captured payment is for a reservation that it does not confirm.
+        // A captured payment belongs to a reservation that it does not confirm.
         _ => {
             let Ok(Some(payment::rows::AnyRow::Payment(stored))) = payment::rows::AnyRow::read(row) else {
                 return None;

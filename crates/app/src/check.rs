@@ -1,4 +1,4 @@
-//! `tacos check`: every invariant of a folder that no process has open.
+//! `tacos check`: checks every invariant of a data folder that no process has open.
 
 use crate::census;
 use crate::cli::{CheckArgs, Exit, Failure, output};
@@ -11,7 +11,7 @@ use std::sync::Arc;
 /// Runs the command.
 pub(crate) async fn run(args: CheckArgs) -> Result<Exit, Failure> {
     if !args.data.is_dir() {
-        return Err(Failure::not_found(format!("there is no data folder {}", args.data.display())));
+        return Err(Failure::not_found(format!("data folder {} does not exist", args.data.display())));
     }
     let clock = Arc::new(runtime::SystemClock::new());
     let engine = census::open(&args.data, clock).await.map_err(crate::up::unusable)?;

@@ -1,4 +1,4 @@
-//! The command line of `tacos`: what each command takes, and what it teaches.
+//! The command line of `tacos`: the commands and their help texts.
 
 use clap::{Args, Parser, Subcommand};
 use std::path::PathBuf;
@@ -16,19 +16,20 @@ mod trace;
 pub use exit::{Exit, Failure};
 pub use seed::read_show;
 
-/// Where `tacos up` answers administration unless told otherwise.
+/// The default administration address of `tacos up`.
 const ADMIN_ADDR: &str = "127.0.0.1:8042";
-/// Where `tacos up` keeps its data unless told otherwise.
+/// The default data folder of `tacos up`.
 const DATA: &str = "tacos-data";
 
 /// The ticket-reservation platform that stays standing when the sale opens.
 ///
-/// One process, embedded engines, no account and nothing to install. Start with `tacos demo` to watch a crowd buy
-/// out a hall and every invariant checked, or `tacos up` to run the platform and talk to it with curl and grpcurl.
+/// One process, embedded engines, no account and nothing to install. Start with `tacos demo`: a
+/// crowd buys out a hall, and every invariant is checked. Or run the platform with `tacos up` and
+/// talk to it with curl and grpcurl.
 #[derive(Debug, Parser)]
 #[command(name = "tacos", version, propagate_version = true, arg_required_else_help = true)]
 #[command(
-    after_help = "Exit codes: 0 done · 1 the thing asked about failed · 2 usage · 64 configuration · 69 a needed service did not answer"
+    after_help = "Exit codes: 0 done · 1 failed or not found · 2 usage · 64 configuration · 69 a required service did not answer"
 )]
 pub struct Cli {
     #[command(subcommand)]
@@ -39,49 +40,51 @@ pub struct Cli {
 enum Command {
     /// Run the whole platform in this process, on data in a folder.
     ///
-    /// Binds 127.0.0.1 only. When every port answers, prints one line of JSON on stdout with the addresses; logs go to
-    /// stderr. SIGTERM or Ctrl-C drains and ends with 0. A kill -9 loses nothing that was acknowledged: start it
-    /// again on the same folder.
+    /// Binds 127.0.0.1 only. When every port answers, it prints one line of JSON with the addresses
+    /// on stdout; logs go to stderr. SIGTERM or Ctrl-C drains it and ends it with exit code 0. A
+    /// kill -9 loses nothing that was acknowledged: start it again on the same folder.
     Up(UpArgs),
-    /// Let a crowd buy out a hall, then check every invariant from the stores.
+    /// Let a crowd buy out a hall, then check every invariant on the stored rows.
     ///
-    /// Runs on a temporary folder and free ports. The buyers pay, fail, walk away, pay late, pay twice, cancel and repeat
-    /// requests, over the real APIs. Ends with 0 only if every invariant held and no event was lost.
+    /// Runs on a temporary folder and free ports. The buyers pay, fail, walk away, pay late, pay
+    /// twice, cancel and repeat requests, over the real APIs. The exit code is 0 only if every
+    /// invariant held and no event was lost.
     Demo(DemoArgs),
-    /// Check every invariant of a data folder that no process has open.
+    /// Check every invariant of a data folder. No process may have the folder open.
     Check(CheckArgs),
     /// Put a show on sale.
     ///
-    /// FILE holds the JSON body of `POST /admin/shows`; `-` reads standard input.
+    /// FILE is the JSON body of `POST /admin/shows`; `-` reads standard input.
     Seed(seed::SeedArgs),
-    /// Tell the story of one reservation across every layer, in the order of time.
+    /// Print the timeline of one reservation across every service, queue and store.
     Trace(trace::TraceArgs),
-    /// Look at, send back or throw away what the worker gave up on.
+    /// List, show, redrive or purge dead letters: the messages that the worker gave up on.
     #[command(subcommand)]
     Dlq(dlq::DlqCommand),
-    /// Set up what the platform needs on AWS.
+    /// Create the tables and queues of the platform on AWS.
     #[cfg(feature = "aws")]
     #[command(subcommand)]
     Aws(aws::AwsCommand),
-    /// Make a signed token of a person, for local use.
+    /// Make a signed token for a person, for local use.
     ///
-    /// Signs with HS256 and the secret in JWT_SECRET, or with the one of the data folder, which is made at first use.
+    /// Signs with HS256 and the secret in JWT_SECRET. Without it, signs with the secret of the data
+    /// folder, which is created at the first use.
     Token(token::TokenArgs),
 }
 
 /// `tacos up`.
 #[derive(Debug, Clone, Args)]
 pub struct UpArgs {
-    /// Folder of the data; made if it is not there.
+    /// Data folder; created if missing.
     #[arg(long, value_name = "DIR", default_value = DATA)]
     pub data: PathBuf,
     /// Bind free ports instead of 8000 to 8042.
     #[arg(long)]
     pub free_ports: bool,
-    /// How long seats are held for a buyer.
+    /// How long seats are held for a buyer, for example 60s, 1m30s or 500ms.
     #[arg(long, value_name = "TIME", default_value = "60s", value_parser = duration)]
     pub hold: Duration,
-    /// A show to put on sale at the start: the JSON body of `POST /admin/shows`.
+    /// Show to put on sale at the start: the JSON body of `POST /admin/shows`.
     #[arg(long, value_name = "FILE")]
     pub seed_show: Option<PathBuf>,
 }
@@ -89,32 +92,32 @@ pub struct UpArgs {
 /// `tacos demo`.
 #[derive(Debug, Clone, Args)]
 pub struct DemoArgs {
-    /// Seats of the hall.
+    /// Number of seats.
     #[arg(long, value_name = "N", default_value_t = 10_000, value_parser = clap::value_parser!(u64).range(1..=1_000_000))]
     pub seats: u64,
-    /// Buyers who come.
+    /// Number of buyers.
     #[arg(long, value_name = "N", default_value_t = 20_000, value_parser = clap::value_parser!(u64).range(1..=1_000_000))]
     pub buyers: u64,
     /// How long seats are held, in seconds or as `1500ms`.
     #[arg(long, value_name = "S", default_value = "5", value_parser = duration)]
     pub hold: Duration,
-    /// All choices of the crowd follow from it; drawn if it is not given, and printed.
+    /// Seed of every choice that the crowd makes; default: a random one, which is printed.
     #[arg(long, value_name = "N")]
     pub seed: Option<u64>,
-    /// What the platform stands on: a temporary folder, or tables and queues of its own on AWS, which are made under a
-    /// prefix that nobody has and removed at the end. AWS is where the SDK's variables say: AWS_ENDPOINT_URL_SQS, …
+    /// Engines: a temporary folder, or tables and queues on AWS, which are created under a unique
+    /// prefix and removed at the end. The SDK's variables say where AWS is: AWS_ENDPOINT_URL_SQS, …
     #[cfg(feature = "aws")]
     #[arg(long, value_name = "ENGINES", default_value = "embedded")]
     pub engines: EngineKind,
     /// Print one JSON object instead of the tables.
     #[arg(long)]
     pub json: bool,
-    /// Damage the data before the check, so that the test suite can see the named invariant fail.
+    /// Damage the data before the check, so that the test suite sees the named invariant fail.
     #[arg(long, hide = true, value_name = "NAME")]
     pub break_invariant: Option<String>,
 }
 
-/// What a demo stands on.
+/// The engines of a demo.
 #[cfg(feature = "aws")]
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 pub enum EngineKind {
@@ -127,10 +130,10 @@ pub enum EngineKind {
 /// `tacos check`.
 #[derive(Debug, Clone, Args)]
 pub struct CheckArgs {
-    /// Folder of the data.
+    /// Data folder.
     #[arg(long, value_name = "DIR", default_value = DATA)]
     pub data: PathBuf,
-    /// Also demand that everything has reached its end: no open hold, nothing queued.
+    /// Also require that nothing is pending: no open hold, no queued message.
     #[arg(long)]
     pub at_rest: bool,
     /// Print one JSON object instead of the table.
@@ -138,16 +141,16 @@ pub struct CheckArgs {
     pub json: bool,
 }
 
-/// Where a command finds the platform.
+/// Address or folder of the platform that a command works on.
 #[derive(Debug, Clone, Args)]
 pub struct Where {
     /// Administration address of a running platform.
     #[arg(long, value_name = "HOST:PORT", default_value = ADMIN_ADDR, conflicts_with = "data")]
     addr: String,
-    /// Or the data folder of one that is not running.
+    /// Data folder of a platform that is not running; used instead of --addr.
     #[arg(long, value_name = "DIR")]
     data: Option<PathBuf>,
-    /// The token of the administration, if it has one.
+    /// Administration token, if the platform has one.
     #[arg(long, env = "ADMIN_TOKEN", hide_env_values = true, value_name = "TOKEN")]
     token: Option<String>,
 }
@@ -168,7 +171,7 @@ fn duration(text: &str) -> Result<Duration, String> {
     if duration.is_zero() { Err("must be longer than 0".to_owned()) } else { Ok(duration) }
 }
 
-/// Parses the command line, runs the command and gives the exit code.
+/// Parses the command line, runs the command and returns the exit code.
 pub fn main() -> std::process::ExitCode {
     let cli = Cli::parse();
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {

@@ -1,4 +1,5 @@
-//! A small JSON-over-HTTP client for the command line and the crowd: one pooled connection set, one deadline a call.
+//! A small JSON-over-HTTP client for the command line and the crowd: pooled connections, one
+//! deadline a call.
 
 use anyhow::{Context, Result};
 use bytes::Bytes;
@@ -12,7 +13,7 @@ use serde_json::Value;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// How long one call may take before it counts as unanswered.
+/// The limit of one call.
 const DEADLINE: Duration = Duration::from_secs(15);
 
 /// A pooled HTTP/1 client that speaks JSON.
@@ -39,12 +40,12 @@ impl Answer {
         self.body["error"]["code"].as_str().unwrap_or_default()
     }
 
-    /// The words of an error body, or its status.
+    /// The message of an error body, or the status.
     pub fn message(&self) -> String {
         self.body["error"]["message"].as_str().map_or_else(|| self.status.to_string(), str::to_owned)
     }
 
-    /// The text under a name, or `""`.
+    /// The text of a field, or `""`.
     pub fn text(&self, name: &str) -> &str {
         self.body[name].as_str().unwrap_or_default()
     }
@@ -58,7 +59,7 @@ impl Http {
         Self { client: Client::builder(TokioExecutor::new()).build(connector), clock }
     }
 
-    /// One call. An error means that there was no usable answer, not that the answer was no.
+    /// One call. An error means that no usable answer arrived; a refusal is an answer.
     pub async fn call(
         &self,
         method: Method,
@@ -82,7 +83,7 @@ impl Http {
             let response =
                 self.client.request(request).await.with_context(|| format!("no answer from {url}"))?;
             let (status, headers) = (response.status(), response.headers().clone());
-            let bytes = response.into_body().collect().await.context("the answer broke off")?.to_bytes();
+            let bytes = response.into_body().collect().await.context("the answer was cut off")?.to_bytes();
             let body = if bytes.is_empty() {
                 Value::Null
             } else {

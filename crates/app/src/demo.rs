@@ -1,7 +1,8 @@
 //! `tacos demo`: a crowd buys out a hall, and every invariant is checked from the stores.
 //!
-//! The platform runs whole, on a temporary folder or on tables and queues of its own, and the buyers talk to it over its real APIs. The verdict is computed
-//! from what is stored after the platform has stopped; what the buyers were told is held against it.
+//! The whole platform runs, on a temporary folder or on its own tables and queues, and the buyers
+//! use its real APIs. The verdict comes from the stored rows after the platform has stopped; the
+//! answers that buyers received are compared with them.
 
 use crate::census;
 use crate::cli::{DemoArgs, Exit, Failure};
@@ -26,17 +27,17 @@ mod report;
 
 /// The show of the demo.
 const SHOW: &str = "tacos-live";
-/// Buyers who are in line or busy at the same time; the others have not come yet.
+/// Buyers in line or busy at the same time; the others arrive later.
 const AT_ONCE: usize = 512;
-/// The same where a local server stands in for DynamoDB, which does some hundred transactions a second.
+/// The same for a local server in place of DynamoDB, which does some hundred transactions a second.
 #[cfg(feature = "aws")]
 const AT_ONCE_ON_AWS: usize = 16;
-/// How long the platform may take to come to rest after the last hold ran out.
+/// How long the platform may take to come to rest after the last hold expired.
 const REST_LIMIT: Duration = Duration::from_secs(180);
-/// How long a buyer goes on asking a platform that does not answer. A machine that has other things to do is slow, not wrong.
+/// How long a buyer repeats a call that is not answered. A busy machine is slow, not wrong.
 const PATIENCE: Duration = Duration::from_secs(180);
 
-/// What the demo saw.
+/// The result of a demo.
 pub(crate) struct Outcome {
     seats: u64,
     buyers: u64,
@@ -173,7 +174,7 @@ fn crowd(
 async fn open_the_sale(platform: &Platform, hall: &Hall, clock: Arc<dyn Clock>) -> Result<()> {
     let url = format!("http://{}/admin/shows", platform.addresses().inventory_http);
     let answer = Http::new(clock).post(&url, &[], &hall.definition(SHOW)).await?;
-    ensure!(answer.status.is_success(), "the show does not go on sale: {}", answer.message());
+    ensure!(answer.status.is_success(), "cannot put the show on sale: {}", answer.message());
     Ok(())
 }
 

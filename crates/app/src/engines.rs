@@ -1,4 +1,4 @@
-//! What a platform stands on: three tables, the event queue and its dead-letter queue, on whichever engines.
+//! The engines of a platform: three tables, the event queue and its dead-letter queue.
 
 use crate::census::{EVENTS, INVENTORY, LETTERS, PAYMENT, RESERVATION};
 use adapter_embedded::{EmbeddedQueue, Engine, MemoryWaitingRoom, QueueOptions};
@@ -15,12 +15,13 @@ mod tally;
 #[cfg(feature = "aws")]
 pub(crate) use tally::Tally;
 
-/// The queue's own backstop; the worker counts attempts itself (contracts section 5).
+/// Receives before the queue's own redrive. The worker counts attempts itself and buries earlier.
 pub(crate) const RECEIVES_MAX: u32 = 100;
-/// Messages of a queue that are looked through for one reservation.
+/// Messages of a queue that are searched for one reservation.
 const PEEKED_MAX: usize = 10_000;
 
-/// The lines of one process are in memory: their places are in the tickets, so a restart loses nobody's.
+/// The waiting room of one process is in memory: tickets carry the positions, so a restart loses
+/// none.
 fn waiting_room() -> Arc<dyn WaitingRoomStore> {
     let (clock, entropy) = (Arc::new(runtime::SystemClock::new()), Arc::new(runtime::SystemEntropy::new()));
     Arc::new(MemoryWaitingRoom::new(Patience::default(), clock, entropy))
@@ -39,9 +40,9 @@ pub struct Engines {
     pub events: Arc<dyn Queue>,
     /// Its dead-letter queue.
     pub letters: Arc<dyn Queue>,
-    /// A look into that.
+    /// The same queue, to browse.
     pub dead_letters: Arc<dyn DeadLetters>,
-    /// The lines of people.
+    /// The waiting rooms.
     pub waiting_room: Arc<dyn WaitingRoomStore>,
     kind: Kind,
 }
@@ -59,18 +60,18 @@ enum Kind {
     },
 }
 
-/// Messages that went through the event queue since the platform started.
+/// Counts of the event queue since the platform started.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(crate) struct Passed {
-    /// Different messages that it accepted.
+    /// Different messages that the queue accepted.
     pub(crate) sent: u64,
-    /// Messages that were deleted from it.
+    /// Messages that were deleted.
     pub(crate) deleted: u64,
-    /// Messages that its redrive policy moved to the dead-letter queue.
+    /// Messages that the redrive policy moved to the dead-letter queue.
     pub(crate) redriven: u64,
 }
 
-/// A message that lies in a queue.
+/// A message in a queue.
 pub(crate) struct Lying {
     pub(crate) layer: &'static str,
     pub(crate) id: Arc<str>,
@@ -97,7 +98,7 @@ impl Engines {
         })
     }
 
-    /// The engines on AWS. The queue's messages are counted by `tally`.
+    /// The engines on AWS. `tally` counts the messages of the queue.
     #[cfg(feature = "aws")]
     pub(crate) fn aws(
         tables: [Arc<dyn Store>; 3],
@@ -119,7 +120,7 @@ impl Engines {
         }
     }
 
-    /// What went through the event queue.
+    /// The counts of the event queue.
     pub(crate) fn passed(&self) -> Passed {
         match &self.kind {
             Kind::Embedded { events, .. } => {
@@ -131,7 +132,7 @@ impl Engines {
         }
     }
 
-    /// The embedded engine, if that is what this stands on.
+    /// The embedded engine, if this platform uses it.
     pub(crate) const fn folder(&self) -> Option<&Engine> {
         match &self.kind {
             Kind::Embedded { engine, .. } => Some(engine),
@@ -140,8 +141,8 @@ impl Engines {
         }
     }
 
-    /// The messages of a reservation that lie in the queues, as far as the engine lets us look without receiving: SQS does
-    /// not.
+    /// The messages of a reservation in the queues. Empty on SQS, which cannot list messages
+    /// without receiving them.
     pub(crate) fn messages_of(&self, id: &ReservationId) -> Result<Vec<Lying>, Fault> {
         let Kind::Embedded { events, letters, .. } = &self.kind else { return Ok(Vec::new()) };
         let mut found = Vec::new();

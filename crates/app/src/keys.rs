@@ -1,8 +1,9 @@
 //! The identity provider's keys, over HTTPS.
 //!
-//! Whoever answers here decides whose tokens are believed, so the answer must come over TLS, from a server whose certificate
-//! the system's roots vouch for. Plain HTTP is for a provider on the same machine only. A redirect is not followed: it would
-//! lead to where the configuration does not.
+//! The server that answers decides which tokens are accepted. So the answer must come over TLS, and
+//! the system's roots must trust the server's certificate. Plain HTTP is allowed only to a provider
+//! on the same machine. Redirects are not followed, because they lead away from the configured
+//! server.
 
 use anyhow::Context;
 use async_trait::async_trait;
@@ -24,11 +25,11 @@ use rustls::{ClientConfig, ConfigBuilder, RootCertStore, WantsVerifier};
 use std::sync::Arc;
 use std::time::Duration;
 
-/// How long a fetch may take, from the name's resolution to the last byte. Less than what [`identity::FETCH_LIMIT`] allows, so
-/// that the words on what went wrong are these.
+/// The limit of a fetch, from name resolution to the last byte. It is below
+/// [`identity::FETCH_LIMIT`], so that the error message is the one made here.
 const LIMIT: Duration = Duration::from_secs(5);
 
-/// Where a provider publishes its keys: an `https://` URL, or `http://` to this machine.
+/// The URL of a provider's keys: `https://`, or `http://` to this machine.
 #[derive(Clone, PartialEq, Eq)]
 pub struct KeysUrl(Uri);
 
@@ -48,7 +49,7 @@ impl FromStr for KeysUrl {
             _ => false,
         };
         let port = authority == host || url.port_u16().is_some_and(|port| port > 0);
-        // A name and a password would end up in the log.
+        // Credentials in the URL would be logged.
         if scheme && port && !authority.contains('@') { Ok(Self(url)) } else { Err(expected()) }
     }
 }
@@ -72,7 +73,7 @@ fn is_loopback(host: &str) -> bool {
         || bare.parse::<Ipv6Addr>().is_ok_and(|address| address.is_loopback())
 }
 
-/// The keys that a URL answers with.
+/// Fetches the keys from a URL.
 pub struct HttpKeys {
     url: KeysUrl,
     client: Client<HttpsConnector<HttpConnector>, Empty<Bytes>>,
@@ -80,14 +81,18 @@ pub struct HttpKeys {
 }
 
 impl HttpKeys {
-    /// A source that has asked nobody yet, and believes the certificates that the system does.
+    /// A source that trusts the system's certificates. It does not connect yet.
     ///
     /// # Errors
     /// When the URL needs roots of trust and the system has none.
     pub fn new(url: KeysUrl, clock: Arc<dyn Clock>) -> anyhow::Result<Self> {
         let tls = tls()?;
         let tls = if url.0.scheme_str() == Some("https") {
-            let missing = || format!("{url} needs the certificates of authorities, and this system has none");
+            let missing = || {
+                format!(
+                    "{url} needs CA certificates, and this system has none; install them (package ca-certificates)"
+                )
+            };
             tls.with_native_roots().with_context(missing)?
         } else {
             tls.with_root_certificates(RootCertStore::empty())
@@ -96,10 +101,10 @@ impl HttpKeys {
     }
 
     fn trusting(tls: ClientConfig, url: KeysUrl, clock: Arc<dyn Clock>) -> Self {
-        // Plain HTTP is possible here; the URL says where it is allowed.
+        // Plain HTTP is possible here; `KeysUrl` limits it to this machine.
         let connector =
             HttpsConnectorBuilder::new().with_tls_config(tls).https_or_http().enable_http1().build();
-        // Minutes pass between two fetches; a connection that is kept would be a dead one.
+        // Fetches are minutes apart; a pooled connection would be dead by then.
         let client = Client::builder(TokioExecutor::new()).pool_max_idle_per_host(0).build(connector);
         Self { url, client, clock }
     }
@@ -110,7 +115,7 @@ impl HttpKeys {
             .header(ACCEPT, "application/jwk-set+json, application/json")
             .header(USER_AGENT, "traffic-tacos")
             .body(Empty::new())
-            .map_err(|error| Fault::permanent(format!("{url} cannot be asked")).because(error))?;
+            .map_err(|error| Fault::permanent(format!("cannot request {url}")).because(error))?;
         let response = self
             .client
             .request(request)
@@ -118,17 +123,17 @@ impl HttpKeys {
             .map_err(|error| Fault::unavailable(format!("no answer from {url}")).because(error))?;
         let status = response.status();
         if status != StatusCode::OK {
-            let told = match response.headers().get(LOCATION) {
+            let message = match response.headers().get(LOCATION) {
                 Some(_) if status.is_redirection() => {
-                    format!("{url} answered {status}, which is not followed")
+                    format!("{url} answered {status}; redirects are not followed, set the final URL")
                 }
                 _ => format!("{url} answered {status}"),
             };
-            // What is wrong with the request may be mended at the provider while this process runs.
+            // Not permanent: the provider may correct it while this process runs.
             return Err(if status.is_server_error() {
-                Fault::unavailable(told)
+                Fault::unavailable(message)
             } else {
-                Fault::transient(told)
+                Fault::transient(message)
             });
         }
         match Limited::new(response.into_body(), KEY_SET_BYTES_MAX).collect().await {
@@ -136,15 +141,15 @@ impl HttpKeys {
             Err(error) if error.is::<LengthLimitError>() => {
                 Err(Fault::transient(format!("{url} answered with more than {KEY_SET_BYTES_MAX} bytes")))
             }
-            Err(error) => Err(Fault::unavailable(format!("the answer of {url} broke off")).because(error)),
+            Err(error) => Err(Fault::unavailable(format!("the answer of {url} was cut off")).because(error)),
         }
     }
 }
 
-/// TLS on the one cryptography that this process has for connections.
+/// TLS on ring, the one cryptography library that this process uses for connections.
 fn tls() -> anyhow::Result<ConfigBuilder<ClientConfig, WantsVerifier>> {
     let provider = Arc::new(rustls::crypto::ring::default_provider());
-    ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions().context("set TLS up")
+    ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions().context("set up TLS")
 }
 
 #[async_trait]

@@ -1,6 +1,8 @@
-//! Where services meet engines: the wiring of the platform, the commands of `tacos`, and what tests and benches drive.
+//! Connects services and engines: the wiring of the platform, the commands of `tacos`, and the
+//! parts that tests and benches drive.
 //!
-//! This is the only crate that sees services and adapters at once. It holds no rule of seats, reservations or money.
+//! This is the only crate that sees services and adapters at once. It has no rule of seats,
+//! reservations or money.
 
 #[cfg(feature = "aws")]
 mod aws;

@@ -1,8 +1,10 @@
-//! The whole platform in one process: every service on whichever engines, real gRPC and REST over loopback between them.
+//! The whole platform in one process: every service on the same engines, with real gRPC and REST
+//! over loopback between them.
 //!
-//! Each service is assembled as its own process would be, with its own metrics and health; only the engines are
-//! shared. Shutdown follows the events: first the worker drains (its peers still answer), then the two that publish, then
-//! the inventory, then the folder closes. Everything durable survives a kill at any point of that.
+//! Each service is assembled as in its own process, with its own metrics and health; only the
+//! engines are shared. Shutdown follows the events: first the worker drains while its peers still
+//! answer, then the two publishers, then the inventory; then the folder closes. A kill at any point
+//! of that loses nothing durable.
 
 use crate::engines::Engines;
 use adapter_embedded::Engine;
@@ -31,9 +33,9 @@ pub use sockets::Addresses;
 /// How to run the platform.
 #[derive(Debug, Clone)]
 pub struct PlatformOptions {
-    /// Free ports instead of those of the contracts.
+    /// Free ports instead of the usual ones.
     pub free_ports: bool,
-    /// What the environment and the command line say.
+    /// Settings from the environment and the command line.
     pub settings: Settings,
 }
 
@@ -45,24 +47,24 @@ impl PlatformOptions {
     }
 }
 
-/// How many events went which way, since the start of the platform.
+/// Counts of events since the start of the platform.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct EventCounts {
     /// Different events that the queue accepted.
     pub published: u64,
-    /// Events that ended in their effect.
+    /// Events that had their effect.
     pub settled: u64,
     /// Events that went to the dead-letter queue.
     pub buried: u64,
-    /// Events that are nowhere.
+    /// Events that were published and are in no queue, settled or buried.
     pub lost: u64,
 }
 
 /// The stock that inventory-api reports, by show and section.
 pub type Reported = BTreeMap<(String, String), Counts>;
 
-/// Tells in every probe that the engine has stopped, until `shutdown`: such a process answers reads and nothing else, and
-/// whoever runs it should restart it when the cause is gone.
+/// Fails the liveness of these services when the engine stops. Such a process answers reads only;
+/// restart it when the cause is removed. Ends at `shutdown`.
 pub(crate) fn watch_engine(
     engine: &Engine,
     healths: Vec<Health>,
@@ -89,7 +91,7 @@ pub struct Platform {
     tasks: Tasks,
     shutdown: CancellationToken,
     ended: oneshot::Receiver<Result<()>>,
-    /// Last: its tasks have ended when it goes.
+    /// The last field: its tasks have ended when it is dropped.
     _apart: Apart,
 }
 
@@ -107,11 +109,11 @@ impl Platform {
         if let Some(engine) = engines.folder() {
             tasks.spawn(watch_engine(engine, wired.healths.clone(), shutdown.clone()));
         }
-        let (told, ended) = oneshot::channel();
+        let (end, ended) = oneshot::channel();
         let running = Box::pin(wired.run(sockets, shutdown.clone()));
         tasks.spawn(async move {
-            // Nobody waits for it if the platform itself was dropped.
-            let _ = told.send(running.await);
+            // If the platform was dropped, nobody receives this.
+            let _ = end.send(running.await);
         });
         let platform = Self {
             engines,
@@ -125,22 +127,22 @@ impl Platform {
             ended,
             _apart: apart,
         };
-        platform.answers().await?;
+        platform.wait_until_ready().await?;
         Ok(platform)
     }
 
-    /// Where everything answers.
+    /// The addresses of the services.
     pub const fn addresses(&self) -> &Addresses {
         &self.addresses
     }
 
-    /// What tokens of people are signed with.
+    /// The secret that signs people's tokens.
     pub fn jwt_secret(&self) -> Result<Secret> {
-        Ok(Secret::new(self.jwt_secret.clone().context("the platform has no secret of tokens")?)?)
+        Ok(Secret::new(self.jwt_secret.clone().context("the platform has no JWT_SECRET")?)?)
     }
 
-    /// Waits until every service says that it is ready.
-    async fn answers(&self) -> Result<()> {
+    /// Waits until every service reports ready.
+    async fn wait_until_ready(&self) -> Result<()> {
         let http = crate::client::Http::new(self.clock.clone());
         let give_up = self.clock.elapsed() + Duration::from_secs(60);
         for (name, address) in self.addresses.http() {
@@ -158,13 +160,14 @@ impl Platform {
         Ok(())
     }
 
-    /// Waits until nothing is on its way: no timer, no unpublished event, no webhook, nothing in the queue.
+    /// Waits until no work is pending: no timer, no unpublished event, no webhook, nothing in the
+    /// queue.
     pub async fn at_rest(&self, limit: Duration) -> Result<()> {
         let give_up = self.clock.elapsed() + limit;
-        while let Some(unrest) = crate::census::unrest(&self.engines).await? {
+        while let Some(pending) = crate::census::pending_work(&self.engines).await? {
             ensure!(
                 self.clock.elapsed() < give_up,
-                "the platform did not come to rest within {limit:?}: {unrest}; {:?}",
+                "the platform did not come to rest within {limit:?}: {pending}; {:?}",
                 self.worker.status()
             );
             self.clock.sleep(Duration::from_millis(50)).await;
@@ -172,7 +175,7 @@ impl Platform {
         Ok(())
     }
 
-    /// What the worker's observer saw of Q2 to Q6: name, checks, violations.
+    /// The results of the worker's observer for Q2 to Q6: name, checks, violations.
     pub fn observations(&self) -> Vec<(Name, u64, u64)> {
         self.worker
             .observations()
@@ -181,7 +184,7 @@ impl Platform {
             .collect()
     }
 
-    /// How many events went which way.
+    /// Counts of events since the start.
     pub async fn event_counts(&self) -> Result<EventCounts> {
         let passed = self.engines.passed();
         let depth = self.engines.events.depth().await?;
@@ -207,12 +210,12 @@ impl Platform {
         Ok(sections.collect())
     }
 
-    /// Runs until a token is cancelled or a service cannot go on, then drains.
+    /// Runs until `stop` is cancelled or a service fails, then drains.
     pub async fn run_until(mut self, stop: CancellationToken) -> Result<()> {
         tokio::select! {
             biased;
             ended = &mut self.ended => {
-                // The services have ended; what only watches them ends by this.
+                // The services have ended; this ends the tasks that watch them.
                 self.shutdown.cancel();
                 self.tasks.finished().await;
                 return ended.unwrap_or_else(|_| Err(anyhow::anyhow!("the platform was dropped")));
@@ -222,7 +225,7 @@ impl Platform {
         self.stop().await.map(drop)
     }
 
-    /// Drains, and hands the engines back.
+    /// Drains, and returns the engines.
     pub async fn stop(self) -> Result<Engines> {
         self.shutdown.cancel();
         let ended = self.ended.await.context("the platform was dropped")?;
@@ -232,16 +235,17 @@ impl Platform {
     }
 }
 
-/// One thread for the relays. All services share the others, where an event that falls due would wait behind every
-/// request that is being handled: at full load 50 ms and more instead of 2 (`cargo xtask bench expiry`).
+/// One thread for the relays. On the threads that all services share, a due event would wait behind
+/// every request in progress: 50 ms and more at full load, instead of 2 (`cargo xtask bench
+/// expiry`).
 struct Apart(Option<Runtime>);
 
 impl Apart {
     fn start() -> Result<Self> {
         let mut builder = tokio::runtime::Builder::new_multi_thread();
         builder.worker_threads(1).thread_name("tacos-relay").enable_all();
-        // What is due is published in time or late; everything else here only takes longer. Granted with CAP_SYS_NICE;
-        // where it is not, the thread is as important as the others.
+        // Delay makes due events late, and other work only slower. This needs CAP_SYS_NICE; without
+        // it, the thread has the priority of the others.
         builder.on_thread_start(|| {
             let _ = rustix::process::nice(-10);
         });
@@ -250,13 +254,13 @@ impl Apart {
     }
 
     fn handle(&self) -> Handle {
-        self.0.as_ref().expect("it is taken when it is dropped").handle().clone()
+        self.0.as_ref().expect("only drop takes the runtime").handle().clone()
     }
 }
 
 impl Drop for Apart {
     fn drop(&mut self) {
-        // A runtime that is dropped waits for its thread, which async code must not.
+        // Dropping a runtime waits for its thread, which async code must not do.
         if let Some(runtime) = self.0.take() {
             runtime.shutdown_background();
         }

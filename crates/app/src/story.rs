@@ -1,7 +1,8 @@
-//! The story of one reservation across every layer, in the order of time: what `tacos trace` tells.
+//! The timeline of one reservation across every layer, oldest first, for `tacos trace`.
 //!
-//! It is read from the stores and, where the engine lets one look without receiving, from the queues, so it can be told of a
-//! folder that no process has open; a running worker adds what it remembers of each event.
+//! It is read from the stores and, if the engine can list messages without receiving them, from the
+//! queues. So it also works on a folder that no process has open; a running worker adds its
+//! journal.
 
 use crate::engines::Engines;
 use anyhow::Result;
@@ -13,16 +14,17 @@ use ports::Store;
 use ports::store::Key;
 use serde::{Deserialize, Serialize};
 
-/// One thing that happened.
+/// One entry of a timeline.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Line {
-    /// When, RFC 3339.
+    /// The time, RFC 3339.
     pub(crate) at: String,
-    /// When, in milliseconds since the Unix epoch; the lines are in this order.
+    /// The time in milliseconds since the Unix epoch; the entries are in this order.
     pub(crate) at_ms: u64,
-    /// Where: `inventory`, `reservation`, `payment`, `outbox`, `queue`, `dead-letter queue` or `worker`.
+    /// The layer: `inventory`, `reservation`, `payment`, `outbox`, `queue`, `dead-letter queue` or
+    /// `worker`.
     pub(crate) layer: String,
-    /// What.
+    /// What happened.
     pub(crate) what: String,
 }
 
@@ -30,7 +32,7 @@ fn line(at: Timestamp, layer: &str, what: impl Into<String>) -> Line {
     Line { at: rfc3339(at), at_ms: at.as_millis(), layer: layer.to_owned(), what: what.into() }
 }
 
-/// Collects what is known of a reservation. Empty if nothing is.
+/// Collects the timeline of a reservation. Empty if the reservation is unknown.
 pub(crate) async fn of(
     engines: &Engines,
     id: &ReservationId,
@@ -42,8 +44,8 @@ pub(crate) async fn of(
     payments(&mut lines, &*engines.payment, id).await?;
     messages(&mut lines, engines, id)?;
     for entry in journal.map(|journal| journal.entries(id.as_str())).unwrap_or_default() {
-        let told = entry.body(String::new());
-        let what = format!("{} {} {}", told.event_type, told.what, told.detail);
+        let record = entry.body(String::new());
+        let what = format!("{} {} {}", record.event_type, record.what, record.detail);
         lines.push(line(entry.at, "worker", what.trim_end()));
     }
     lines.sort_by_key(|line| line.at_ms);
@@ -124,7 +126,7 @@ async fn payments(lines: &mut Vec<Line>, store: &dyn Store, id: &ReservationId) 
 fn messages(lines: &mut Vec<Line>, engines: &Engines, id: &ReservationId) -> Result<()> {
     for message in engines.messages_of(id)? {
         let why = message.reason.map(|reason| format!(" because of {reason}")).unwrap_or_default();
-        let what = format!("message {} is here{why}, received {} times", message.id, message.receive_count);
+        let what = format!("message {} is queued{why}, received {} times", message.id, message.receive_count);
         lines.push(line(message.sent_at, message.layer, what));
     }
     Ok(())

@@ -1,4 +1,4 @@
-//! `tacos up`: the platform on a folder until it is told to stop.
+//! `tacos up`: runs the platform on a data folder until a signal stops it.
 
 use crate::cli::token::{room_secret_of, secret_of};
 use crate::cli::{Exit, Failure, UpArgs, output, read_show};
@@ -15,7 +15,7 @@ use std::sync::Arc;
 /// Runs the command.
 pub(crate) async fn run(args: UpArgs) -> Result<Exit, Failure> {
     let mut env = Env::process();
-    // Kept with the data: tokens and tickets of before a restart are good after it.
+    // The secrets are stored with the data, so tokens and tickets stay valid after a restart.
     for (name, secret) in
         [("JWT_SECRET", secret_of(&args.data)), ("WAITING_ROOM_SECRET", room_secret_of(&args.data))]
     {
@@ -45,14 +45,14 @@ pub(crate) async fn run(args: UpArgs) -> Result<Exit, Failure> {
         "data": engine.folder().display().to_string(),
         "addresses": platform.addresses().to_json(),
     }));
-    platform.run_until(stop).await.map_err(|error| Failure::service("go on", error))?;
+    platform.run_until(stop).await.map_err(|error| Failure::stopped(error))?;
     Ok(Exit::Done)
 }
 
-/// Why a folder cannot be used, in words that say what to change.
+/// The error for a data folder that cannot be used; it says what to change.
 pub(crate) fn unusable(error: OpenError) -> Failure {
     let words = match &error {
-        OpenError::InUse { .. } => format!("{error}; end it, or give another --data"),
+        OpenError::InUse { .. } => format!("{error}; stop that process, or use another --data"),
         OpenError::NewerFormat { .. } | OpenError::Corrupt { .. } => format!("{error}; nothing was changed"),
         _ => error.to_string(),
     };

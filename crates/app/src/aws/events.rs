@@ -1,4 +1,5 @@
-//! Where a producer's events go: to a queue of SQS, or to a bus of EventBridge whose rules feed one.
+//! Where a producer sends its events: to an SQS queue, or to an EventBridge bus whose rules send to
+//! one.
 
 use super::{AwsSettings, QueueSetting, reach};
 use crate::cli::Failure;
@@ -18,7 +19,7 @@ pub(crate) use backstop::BackstopSetting;
 const BUS: &str = "EVENT_BUS_NAME";
 const TIMER: &str = "EXPIRY_TIMER";
 
-/// The queue or the bus that events are sent to.
+/// The queue or the bus that receives the events.
 pub(crate) struct EventsSetting {
     target: Target,
 }
@@ -29,20 +30,20 @@ enum Target {
 }
 
 impl EventsSetting {
-    /// Reads both variables, of which exactly one is to be set.
+    /// Reads both variables, of which exactly one must be set.
     pub(crate) fn read(aws: &AwsSettings, env: &mut Env) -> Option<Self> {
-        let (queue, bus) = (env.optional::<String>(QueueSetting::EVENTS, "the URL of the queue that events go to, standard or .fifo; this or EVENT_BUS_NAME"), env.optional::<String>(BUS, "the bus of EventBridge that events go to, by name or ARN; a rule feeds a standard queue from it"));
+        let (queue, bus) = (env.optional::<String>(QueueSetting::EVENTS, "URL of the event queue, standard or .fifo; set this or EVENT_BUS_NAME"), env.optional::<String>(BUS, "name or ARN of the EventBridge bus for events, whose rule sends to a standard queue; set this or SQS_QUEUE_URL"));
         let target = match (queue, bus) {
             (Some(url), None) => Target::Queue(aws.queue_url(env, QueueSetting::EVENTS, &url)?),
             (None, Some(bus)) => Target::Bus(bus),
             (None, None) => {
-                let text = "is not set, and neither is EVENT_BUS_NAME; set one of them, to the queue or the bus that \
-                            events go to";
+                let text = "is not set, and neither is EVENT_BUS_NAME; set one of them, to the queue or the bus for \
+                            events";
                 env.problem(QueueSetting::EVENTS, text);
                 return None;
             }
             (Some(_), Some(_)) => {
-                let text = "is set, and so is SQS_QUEUE_URL; events go one way: set one of them";
+                let text = "is set, and so is SQS_QUEUE_URL; set only one of them";
                 env.problem(BUS, text);
                 return None;
             }
@@ -50,30 +51,31 @@ impl EventsSetting {
         Some(Self { target })
     }
 
-    /// How long before it is due an expiry is handed over, by `EXPIRY_TIMER`: not at all, or as early as the queue keeps it
-    /// back. `events` is what [`Self::read`] found.
+    /// Reads `EXPIRY_TIMER`: how long before it is due an expiry is published. Zero with the
+    /// relay's timer; the longest delay of a queue with the queue's. `events` is the result of
+    /// [`Self::read`].
     pub(crate) fn lead(events: Option<&Self>, env: &mut Env) -> Duration {
         let lead = env.one_of(
             TIMER,
-            "who waits until a hold runs out: relay, this process; queue, by the delay of a standard queue",
+            "timer of the holds: relay (this process), or queue (the delay of a standard SQS queue)",
             &[("relay", Duration::ZERO), ("queue", RelayOptions::LEAD_MAX)],
             "relay",
         );
-        let is_kept = match events.map(|events| &events.target) {
-            // What is wrong with the target has been told already.
+        let can_delay = match events.map(|events| &events.target) {
+            // `read` has reported the problem already.
             None => true,
             Some(Target::Queue(url)) => url.kind() == QueueKind::Standard,
             Some(Target::Bus(_)) => false,
         };
-        if !lead.is_zero() && !is_kept {
-            let text = "is queue, which needs a standard queue in SQS_QUEUE_URL: FIFO queues and buses delay no \
-                        message; set it to relay, or SQS_QUEUE_URL to a queue without .fifo";
+        if !lead.is_zero() && !can_delay {
+            let text = "is queue, which needs a standard queue in SQS_QUEUE_URL: FIFO queues and buses cannot delay single \
+                        messages; set it to relay, or SQS_QUEUE_URL to a queue without .fifo";
             env.problem(TIMER, text);
         }
         lead
     }
 
-    /// Reaches it, and hands out the way there.
+    /// Checks that the target can be reached, and returns its publisher.
     pub(crate) async fn open(&self, aws: &Aws, clock: &dyn Clock) -> Result<Arc<dyn Publisher>, Failure> {
         match &self.target {
             Target::Queue(url) => {
@@ -118,22 +120,22 @@ mod tests {
     }
 
     #[test]
-    fn events_go_exactly_one_way() {
+    fn events_have_exactly_one_target() {
         for good in [STANDARD, FIFO, BUS] {
             assert_eq!(read(&[good]), (String::new(), Duration::ZERO), "{good:?}");
         }
         for bad in [&[][..], &[STANDARD, BUS]] {
-            let told = read(bad).0;
-            assert!(told.contains("SQS_QUEUE_URL") && told.contains("EVENT_BUS_NAME"), "{told}");
+            let problems = read(bad).0;
+            assert!(problems.contains("SQS_QUEUE_URL") && problems.contains("EVENT_BUS_NAME"), "{problems}");
         }
     }
 
     #[test]
-    fn only_a_standard_queue_is_a_timer() {
+    fn only_a_standard_queue_can_be_the_timer() {
         assert_eq!(read(&[STANDARD, QUEUE_TIMER]), (String::new(), Duration::from_secs(900)));
         for target in [FIFO, BUS] {
-            let told = read(&[target, QUEUE_TIMER]).0;
-            assert!(told.contains("EXPIRY_TIMER") && told.contains("SQS_QUEUE_URL"), "{told}");
+            let problems = read(&[target, QUEUE_TIMER]).0;
+            assert!(problems.contains("EXPIRY_TIMER") && problems.contains("SQS_QUEUE_URL"), "{problems}");
         }
         assert!(read(&[STANDARD, ("EXPIRY_TIMER", "sundial")]).0.contains("relay, queue"));
     }

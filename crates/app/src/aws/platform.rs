@@ -1,4 +1,5 @@
-//! What a whole platform has on AWS: three tables, an event queue and its dead-letter queue, by one prefix.
+//! The resources of a platform on AWS: three tables, an event queue and its dead-letter queue,
+//! under one prefix.
 
 use super::tables::{INVENTORY, PAYMENT, RESERVATION, Table};
 use super::{AwsSettings, failure};
@@ -12,19 +13,19 @@ use ports::queue::QueueKind;
 use ports::{Clock, Entropy, Store};
 use std::sync::Arc;
 
-/// How long a message is hidden after its receive; the worker asks for the same.
+/// The lease of a received message; the worker requests the same.
 const VISIBILITY: Duration = Duration::from_secs(60);
 
-/// The names of a platform.
+/// The prefix of all names, and the kind of the queues.
 #[derive(Debug, Clone)]
 pub(crate) struct Blueprint {
     pub(crate) prefix: String,
     pub(crate) kind: QueueKind,
 }
 
-/// Everything of a blueprint that there is, and what became of each: its kind, its name.
+/// The existing resources of a blueprint. `resources` has the kind, name and outcome of each.
 pub(crate) struct Built {
-    pub(crate) told: Vec<(&'static str, String, Done)>,
+    pub(crate) resources: Vec<(&'static str, String, Done)>,
     pub(crate) events: Option<Queue>,
     pub(crate) letters: Option<Queue>,
 }
@@ -50,7 +51,7 @@ impl Blueprint {
         }
     }
 
-    /// Makes what is missing, or only says so.
+    /// Creates the missing resources, or only lists them.
     pub(crate) async fn build(
         &self,
         aws: &Aws,
@@ -58,27 +59,27 @@ impl Blueprint {
         clock: &dyn Clock,
         entropy: &dyn Entropy,
     ) -> Result<Built, Unusable> {
-        let mut told = Vec::new();
+        let mut resources = Vec::new();
         for (table, name) in self.tables() {
             let definition = table_definition(name.as_str(), table.indexes);
             let done = setup::table(aws, &definition, mode, clock, entropy).await?;
-            told.push(("table", name, done));
+            resources.push(("table", name, done));
         }
         let definition = self.letters();
         let (done, letters) = definition.ensure(aws, mode).await?;
-        told.push(("dead-letter queue", definition.name(), done));
+        resources.push(("dead-letter queue", definition.name(), done));
         let arn = letters.as_ref().map_or("", |queue| &queue.arn);
         let definition = self.events(arn);
         let (done, events) = match (&letters, mode) {
-            // Without its dead-letter queue there is nothing to compare it by.
+            // Its settings name the dead-letter queue, so without that there is nothing to compare.
             (None, Mode::DryRun) => (Done::Missing, None),
             _ => definition.ensure(aws, mode).await?,
         };
-        told.push(("queue", definition.name(), done));
-        Ok(Built { told, events, letters })
+        resources.push(("queue", definition.name(), done));
+        Ok(Built { resources, events, letters })
     }
 
-    /// Removes all of it, with everything that is stored there.
+    /// Removes all resources, with the stored data.
     pub(crate) async fn remove(&self, aws: &Aws) -> Result<(), Unusable> {
         self.events("").remove(aws).await?;
         self.letters().remove(aws).await?;
@@ -89,14 +90,14 @@ impl Blueprint {
     }
 }
 
-/// A platform's engines on AWS, made for it and removed after it.
+/// Engines on AWS that are created for one platform and removed after it.
 pub(crate) struct OwnEngines {
     aws: Aws,
     blueprint: Blueprint,
 }
 
 impl OwnEngines {
-    /// Makes tables and queues under a prefix that nobody has, wherever the SDK's variables say that AWS is.
+    /// Creates tables and queues under a unique prefix. The SDK's variables say where AWS is.
     pub(crate) async fn make(
         prefix: String,
         clock: &Arc<dyn Clock>,
@@ -107,7 +108,9 @@ impl OwnEngines {
         let blueprint = Blueprint { prefix, kind: QueueKind::Fifo };
         let built = blueprint.build(&aws, Mode::Make, &**clock, &**entropy).await.map_err(failure)?;
         let (Some(events), Some(letters)) = (built.events, built.letters) else {
-            return Err(Failure::unavailable("the queues were made and are not there"));
+            return Err(Failure::unavailable(
+                "the queues were created, but AWS does not list them; run the command again",
+            ));
         };
         let tables = blueprint.tables().map(|(table, name)| {
             let store = aws.table(&name, table.indexes, clock.clone(), entropy.clone());
@@ -120,7 +123,7 @@ impl OwnEngines {
         Ok((Self { aws, blueprint }, engines))
     }
 
-    /// Removes them.
+    /// Removes the tables and queues.
     pub(crate) async fn remove(self) -> Result<(), Failure> {
         self.blueprint.remove(&self.aws).await.map_err(failure)
     }

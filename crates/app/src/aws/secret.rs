@@ -1,11 +1,12 @@
-//! Settings from Secrets Manager, if they are asked for (contracts section 5): `USE_SECRET_MANAGER` and `SECRET_NAME`.
+//! Settings from Secrets Manager, with `USE_SECRET_MANAGER` and `SECRET_NAME`
+//! (docs/contracts.md#configuration).
 
 use super::{AwsSettings, failure};
 use crate::cli::Failure;
 use adapter_aws::Secret;
 use runtime::config::Env;
 
-/// The keys of the secret and the variables that they are.
+/// The keys of the secret, and the variable that each one sets.
 const KEYS: [(&str, &str); 4] = [
     ("sqs_queue_url", "SQS_QUEUE_URL"),
     ("inventory_grpc_addr", "INVENTORY_GRPC_ADDR"),
@@ -13,18 +14,18 @@ const KEYS: [(&str, &str); 4] = [
     ("otel_endpoint", "OTEL_EXPORTER_OTLP_ENDPOINT"),
 ];
 
-/// Reads the two variables; `Some` if a secret is asked for.
+/// Reads the two variables; `Some` if a secret must be read.
 pub(crate) fn describe(env: &mut Env) -> Option<String> {
-    let doc = "read sqs_queue_url, inventory_grpc_addr, reservation_api_base and otel_endpoint from a secret, \
-               which wins over the environment";
+    let doc = "read sqs_queue_url, inventory_grpc_addr, reservation_api_base and otel_endpoint from a secret; \
+               its values override variables";
     let wanted = env.flag("USE_SECRET_MANAGER", doc, false);
     let doc = "name or ARN of that secret, one flat JSON object";
     let name = env.or("SECRET_NAME", doc, "traffictacos/reservation-worker".to_owned());
     wanted.then_some(name)
 }
 
-/// Puts what the secret holds into the environment. A secret that is asked for and cannot be read ends the process: what
-/// it would have said is not guessed (trap O2).
+/// Copies the values of the secret into the environment. If the secret cannot be read, the process
+/// ends: its values are never guessed (trap T-O2).
 pub(crate) async fn prepare(env: &mut Env) -> Result<(), Failure> {
     let Some(name) = describe(env) else { return Ok(()) };
     let aws = AwsSettings::read(env).connect().await;

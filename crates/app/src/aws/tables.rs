@@ -1,4 +1,4 @@
-//! The tables of DynamoDB: one for each service, named by a variable of its own.
+//! The DynamoDB tables: one for each service, named by its own variable.
 
 use super::reach;
 use crate::cli::Failure;
@@ -8,7 +8,7 @@ use ports::{Clock, Entropy, Store};
 use runtime::config::Env;
 use std::sync::Arc;
 
-/// A service's table: its service, the variable that names it, its default, and the indexes that the service uses.
+/// The table of a service: the variable that names it, its default name, and the indexes in use.
 pub(crate) struct Table {
     pub(crate) service: &'static str,
     pub(crate) variable: &'static str,
@@ -38,30 +38,30 @@ pub(crate) const PAYMENT: Table = Table {
     indexes: payment::rows::INDEXES,
 };
 
-/// A table as the environment names it.
+/// A table and its name from the environment.
 pub(crate) struct TableSetting {
     table: &'static Table,
     name: String,
 }
 
 impl Table {
-    /// The table, which has a default name.
+    /// Reads the table's name, which has a default.
     pub(crate) fn read(&'static self, env: &mut Env) -> TableSetting {
         let name =
-            env.or(self.variable, "table of DynamoDB; `tacos aws create` makes it", self.default.to_owned());
+            env.or(self.variable, "DynamoDB table; `tacos aws create` creates it", self.default.to_owned());
         TableSetting { table: self, name }
     }
 
-    /// The table, if it is named.
+    /// Reads the table's name, if it is set.
     pub(crate) fn read_optional(&'static self, env: &mut Env) -> Option<TableSetting> {
-        let doc = "table of DynamoDB, which `tacos aws create` makes; unset: rows in DATA_DIR";
+        let doc = "DynamoDB table; `tacos aws create` creates it; unset: the rows are in DATA_DIR";
         let name = env.optional(self.variable, doc);
         Some(TableSetting { table: self, name: name? })
     }
 }
 
 impl TableSetting {
-    /// The store on this table, which is there and as it should be.
+    /// Checks that the table exists with the right keys and indexes, and opens its store.
     pub(crate) async fn open(
         &self,
         aws: &Aws,

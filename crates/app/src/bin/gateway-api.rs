@@ -1,4 +1,4 @@
-//! `gateway-api` as a process of its own.
+//! `gateway-api` as a separate process.
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;

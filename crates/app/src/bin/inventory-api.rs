@@ -1,4 +1,4 @@
-//! `inventory-api` as a process of its own.
+//! `inventory-api` as a separate process.
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;

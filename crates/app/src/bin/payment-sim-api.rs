@@ -1,4 +1,4 @@
-//! `payment-sim-api` as a process of its own.
+//! `payment-sim-api` as a separate process.
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;

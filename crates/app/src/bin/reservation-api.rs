@@ -1,4 +1,4 @@
-//! `reservation-api` as a process of its own.
+//! `reservation-api` as a separate process.
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;

@@ -1,4 +1,4 @@
-//! `reservation-worker` as a process of its own.
+//! `reservation-worker` as a separate process.
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;

@@ -1,4 +1,4 @@
-//! `gateway-api`: the public edge, with its lines on Redis or in memory.
+//! `gateway-api`: the public edge, with its waiting room on Redis or in memory.
 
 use super::{Base, Ports, Service, address, bind};
 use crate::cli::Failure;
@@ -29,7 +29,7 @@ pub(super) struct Settings {
     ports: Ports,
 }
 
-/// Where the lines are.
+/// The store of the waiting room.
 enum Lines {
     Memory,
     #[cfg(feature = "redis")]
@@ -45,7 +45,7 @@ impl Service for GatewayApi {
     fn read(env: &mut Env) -> Option<Settings> {
         let keys: Option<KeysUrl> = env.optional(
             "JWT_JWKS_URL",
-            "where the identity provider's keys are, for tokens with RS256 or ES256",
+            "URL of the identity provider's key set (JWKS), for tokens signed with RS256 or ES256",
         );
         let config = gateway::Config::from_env(env, keys.is_some());
         let limit = config.as_ref().map_or(Duration::from_millis(500), |config| config.line.store_timeout);
@@ -54,23 +54,21 @@ impl Service for GatewayApi {
             env.or(name, doc, default.parse::<Endpoint>().expect("a literal that the tests parse"))
         };
         let reservations =
-            peer(env, "RESERVATION_GRPC_ADDR", "reservation-api:8011", "reservation-api's gRPC side");
+            peer(env, "RESERVATION_GRPC_ADDR", "reservation-api:8011", "gRPC address of reservation-api");
         let payments =
-            peer(env, "PAYMENT_GRPC_ADDR", "payment-sim-api:8031", "the payment provider's gRPC side");
+            peer(env, "PAYMENT_GRPC_ADDR", "payment-sim-api:8031", "gRPC address of payment-sim-api");
         let shows = peer(
             env,
             "INVENTORY_API_BASE",
             "http://inventory-svc:8020",
-            "inventory-api's HTTP side: what is on sale",
+            "HTTP address of inventory-api, which lists the shows on sale",
         );
-        let internal_token = env.secret("INTERNAL_API_TOKEN", "sent to inventory-api as X-Internal-Token");
-        let admin = env.or(
-            "ADMIN_ADDR",
-            "where the administration listens",
-            SocketAddr::from(([127, 0, 0, 1], 8002)),
-        );
+        let internal_token =
+            env.secret("INTERNAL_API_TOKEN", "token sent to inventory-api as X-Internal-Token");
+        let admin =
+            env.or("ADMIN_ADDR", "address of the administration", SocketAddr::from(([127, 0, 0, 1], 8002)));
         if !admin.ip().is_loopback() && config.as_ref().is_some_and(|config| config.admin_token.is_none()) {
-            env.problem("ADMIN_ADDR", "is beyond loopback; set ADMIN_TOKEN, or listen on 127.0.0.1");
+            env.problem("ADMIN_ADDR", "is not a loopback address; set ADMIN_TOKEN, or listen on 127.0.0.1");
         }
         let ports = Ports::read(env, 8000, 8001);
         let (config, lines) = (config?, lines?);
@@ -127,18 +125,18 @@ impl Service for GatewayApi {
             http = address(&http),
             grpc = address(&grpc),
             admin = address(&admin),
-            lines = lines.told(),
+            lines = lines.describe(),
             "gateway-api listens"
         );
         let gateway = gateway::assemble(config, deps)
             .map_err(|error| Failure::configuration(format!("JWT_SECRET {error}")))?;
         let listeners = runtime::Listeners { http, grpc, admin: Some(admin) };
-        gateway.run(listeners, stop).await.map_err(|error| Failure::service("go on", error))
+        gateway.run(listeners, stop).await.map_err(|error| Failure::stopped(error))
     }
 }
 
 impl Lines {
-    const fn told(&self) -> &'static str {
+    const fn describe(&self) -> &'static str {
         match self {
             Self::Memory => "in memory",
             #[cfg(feature = "redis")]
@@ -149,13 +147,14 @@ impl Lines {
     }
 }
 
-/// `WAITING_ROOM_STORE`, and what it needs. Nothing falls back to memory by itself: two gateways would keep two lines.
+/// Reads `WAITING_ROOM_STORE` and the settings of that store. There is no fallback to memory: two
+/// gateways would keep two lines.
 fn lines(env: &mut Env, limit: Duration) -> Option<Lines> {
     let name = "WAITING_ROOM_STORE";
     #[cfg(feature = "redis")]
     let in_memory = env.one_of(
         name,
-        "where the lines are: redis; or memory, for one gateway that is alone",
+        "waiting-room store: redis, or memory for a single gateway",
         &[("redis", false), ("memory", true)],
         "redis",
     );
@@ -181,15 +180,12 @@ fn lines(env: &mut Env, limit: Duration) -> Option<Lines> {
 fn redis(env: &mut Env, limit: Duration) -> Option<adapter_redis::RedisOptions> {
     use adapter_redis::RedisOptions;
     // A secret, because a URL may have a password.
-    let what =
-        "redis://[user:password@]host:port or rediss://… with TLS; of a cluster some nodes, with commas";
+    let what = "redis://[user:password@]host:port, or rediss://… for TLS; for a cluster some of its nodes, separated by commas";
     let urls = env.secret_required("REDIS_URL", what, 1);
-    let is_cluster = env.flag("REDIS_CLUSTER", "whether the server is a cluster", false);
-    let prefix = env.or("REDIS_PREFIX", "with what all keys begin", "wr".to_owned());
-    let authorities: Option<String> = env.optional(
-        "REDIS_CA_FILE",
-        "who may have signed the server's certificate, in PEM; unset: whom the system trusts",
-    );
+    let is_cluster = env.flag("REDIS_CLUSTER", "true if the server is a cluster", false);
+    let prefix = env.or("REDIS_PREFIX", "prefix of every Redis key", "wr".to_owned());
+    let authorities: Option<String> =
+        env.optional("REDIS_CA_FILE", "PEM file of trusted CAs; default: the system's");
     let authorities = authorities.and_then(|file| match std::fs::read(&file) {
         Ok(bytes) => Some(bytes),
         Err(error) => {

@@ -1,4 +1,4 @@
-//! `inventory-api`: the keeper of the seats, on DynamoDB or on a folder of its own.
+//! `inventory-api`: the only writer of seats, on DynamoDB or on a data folder.
 
 use super::{Base, Ports, Service, address};
 use crate::cli::Failure;
@@ -17,7 +17,7 @@ pub(super) struct Settings {
     ports: Ports,
 }
 
-/// Where the rows are.
+/// Where the rows are stored.
 enum Place {
     Folder(PathBuf),
     #[cfg(feature = "aws")]
@@ -40,7 +40,7 @@ impl Service for InventoryApi {
     async fn run(settings: Settings, base: Base) -> Result<(), Failure> {
         let Settings { mut config, place, ports } = settings;
         let process = Process::new(InventoryApi::NAME);
-        let (store, sole_writer, told): (Arc<dyn Store>, bool, String) = match place {
+        let (store, sole_writer, data): (Arc<dyn Store>, bool, String) = match place {
             Place::Folder(folder) => {
                 let engine = census::open(&folder, base.clock.clone()).await.map_err(up::unusable)?;
                 let healths = vec![process.health.clone()];
@@ -56,20 +56,20 @@ impl Service for InventoryApi {
             }
         };
         let (http, grpc) = ports.bind().await?;
-        tracing::info!(http = address(&http), grpc = address(&grpc), data = told, "inventory-api listens");
+        tracing::info!(http = address(&http), grpc = address(&grpc), data, "inventory-api listens");
         let listeners = Listeners { http, grpc, admin: None };
         let Base { clock, entropy, tasks, stop } = base;
         let deps = inventory::Deps { store, clock, entropy, tasks, process };
         config.service.sole_writer = sole_writer;
         let served = inventory::run(config, deps, listeners, stop).await;
-        served.map_err(|error| Failure::service("go on", error))
+        served.map_err(Failure::stopped)
     }
 }
 
 fn place(env: &mut Env) -> Place {
     let folder: PathBuf = env.or(
         "DATA_DIR",
-        "folder of the rows without INVENTORY_TABLE; made if it is not there",
+        "data folder, used without INVENTORY_TABLE; created if missing",
         PathBuf::from("./inventory-data"),
     );
     #[cfg(feature = "aws")]

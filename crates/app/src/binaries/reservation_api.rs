@@ -44,7 +44,7 @@ impl Service for ReservationApi {
         let default = "http://inventory-svc:8020".parse().expect("a literal that the tests parse");
         let shows = env.or(
             "INVENTORY_API_BASE",
-            "inventory-api's HTTP side, which knows whether a show asks for a pass",
+            "HTTP address of inventory-api, which knows whether a show requires a pass",
             default,
         );
         let ports = Ports::read(env, 8010, 8011);
@@ -89,6 +89,6 @@ impl Service for ReservationApi {
         );
         let listeners = reservation::Listeners { http, grpc };
         let ran = reservation::run(environment.config, deps, listeners, stop).await;
-        ran.map_err(|error| Failure::service("go on", error))
+        ran.map_err(|error| Failure::stopped(error))
     }
 }

@@ -1,4 +1,5 @@
-//! `reservation-worker`: events from SQS to their final state, at the original's configuration (contracts section 5).
+//! `reservation-worker`: brings events from SQS to their final state. Its configuration is that of
+//! its earlier versions (docs/contracts.md#configuration).
 
 use super::{Base, Service, address, bind, listen_ip};
 use crate::aws::{AwsSettings, QueueSetting, reach, secret};
@@ -13,7 +14,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use worker::{Environment, InFlight};
 
-/// Where spans would go.
+/// The receiver of spans, which are not exported yet.
 const TRACES_TO: &str = "OTEL_EXPORTER_OTLP_ENDPOINT";
 
 pub(super) struct ReservationWorker;
@@ -42,10 +43,8 @@ impl Service for ReservationWorker {
         let aws = AwsSettings::read(env);
         let environment = Environment::from_env(env);
         let ip = listen_ip(env);
-        let traces_to = env.optional(
-            TRACES_TO,
-            "read, and not used yet: trace contexts are passed on, spans are not exported",
-        );
+        let traces_to =
+            env.optional(TRACES_TO, "not used yet: trace contexts are passed on, spans are not exported");
         let environment = environment?;
         let queue = aws.queue_url(env, "SQS_QUEUE_URL", &environment.queue_url);
         let dead = environment.dead_letter_queue_url.clone();
@@ -54,7 +53,7 @@ impl Service for ReservationWorker {
         if let Some(dead) = &dead_letter_queue
             && dead.kind() != queue.kind()
         {
-            let text = "must be a FIFO queue exactly if SQS_QUEUE_URL is one: SQS moves messages between queues of one kind only";
+            let text = "must be a FIFO queue if SQS_QUEUE_URL is one, and a standard queue if not: SQS moves messages only between queues of the same kind";
             env.problem("SQS_DLQ_URL", text);
         }
         Some(Settings { aws, queue, dead_letter_queue, ip, environment, traces_to })
@@ -97,14 +96,14 @@ impl Service for ReservationWorker {
             process: Process::new(ReservationWorker::NAME),
         };
         let ran = worker::run(environment.config, deps, listeners, base.stop).await;
-        // The worker has waited for its polls as long as SHUTDOWN_TIMEOUT allows. One that is still in the air would keep the
-        // process for the rest of its wait; what it brings could not be handed back any more.
+        // The worker has waited for its polls as long as SHUTDOWN_TIMEOUT allows. A poll that still
+        // runs would keep the process alive, and its messages could not be returned any more.
         tasks.abort_all();
-        ran.map_err(|error| Failure::service("go on", error))
+        ran.map_err(|error| Failure::stopped(error))
     }
 }
 
-/// The queue and its dead-letter queue, which is asked of the queue's redrive policy if no variable names it.
+/// The queue and its dead-letter queue. If no variable names that, the queue's redrive policy does.
 async fn queues(
     aws: &Aws,
     url: &QueueUrl,
@@ -117,10 +116,13 @@ async fn queues(
         let letters = SqsQueue::new(aws, dead);
         match letters.check(QueueSetting::LETTERS).await {
             Ok(()) => {}
-            // What is denied here is told when it is needed: a copy that cannot be sent leaves the message to the queue's own
-            // redrive policy (contracts section 5).
+            // A missing permission is reported when it matters: a message whose copy cannot be sent
+            // is left to the queue's own redrive policy (docs/contracts.md#configuration).
             Err(Unusable::Denied(why) | Unusable::Silent(why)) => {
-                tracing::warn!(why, "the dead-letter queue could not be looked at");
+                tracing::warn!(
+                    why,
+                    "cannot check the dead-letter queue; check the permissions on SQS_DLQ_URL"
+                );
             }
             Err(Unusable::Setting(why)) => return Err(Failure::configuration(why)),
         }
@@ -129,7 +131,10 @@ async fn queues(
     let policy = match queue.redrive_policy().await {
         Ok(policy) => policy,
         Err(fault) => {
-            tracing::warn!(error = fault.chain(), "the queue's redrive policy is not known");
+            tracing::warn!(
+                error = fault.chain(),
+                "cannot read the queue's redrive policy; set SQS_DLQ_URL or allow sqs:GetQueueAttributes"
+            );
             None
         }
     };
@@ -141,7 +146,7 @@ fn peers(environment: &Environment, clock: &Arc<dyn Clock>) -> Result<worker::Pe
     let bad = |error: adapter_peers::InvalidPeer| Failure::configuration(error.to_string());
     let timeout = environment.config.downstream_timeout;
     let grpc = PeerOptions { timeout, ..PeerOptions::grpc() };
-    // A call in flight has a connection of its own.
+    // Each call in flight uses its own connection.
     let connections = match environment.config.pipeline.in_flight {
         InFlight::Fixed(limit) => limit.min(PeerOptions::CONNECTIONS_MAX),
         InFlight::Auto => PeerOptions::CONNECTIONS_MAX,

@@ -1,4 +1,5 @@
-//! `tacos aws create`: tables, queues, rule and roles' documents, idempotently.
+//! `tacos aws create`: creates tables, queues and the rule, and writes the roles' policies;
+//! idempotent.
 
 use super::{Exit, Failure, output};
 use crate::aws::platform::{Blueprint, Built};
@@ -13,41 +14,42 @@ use std::path::PathBuf;
 
 #[derive(Debug, Subcommand)]
 pub(super) enum AwsCommand {
-    /// Make tables, queues and the rule where they are missing; compare what is there and never change it.
+    /// Create missing tables, queues and rules; compare existing ones and never change them.
     ///
-    /// Region, credentials and endpoints come from the SDK's own variables (AWS_REGION, AWS_PROFILE, AWS_ENDPOINT_URL, …).
-    /// May be stopped anywhere and run again.
+    /// Region, credentials and endpoints come from the SDK's own variables (AWS_REGION,
+    /// AWS_PROFILE, AWS_ENDPOINT_URL, …). The command may be interrupted at any time and run again.
     Create(CreateArgs),
 }
 
 #[derive(Debug, Args)]
 pub(super) struct CreateArgs {
-    /// Names begin with it.
+    /// Prefix of every name.
     #[arg(long, value_name = "NAME", default_value = "traffic-tacos", value_parser = prefix)]
     prefix: String,
-    /// A standard event queue instead of a FIFO one.
+    /// Create a standard event queue instead of a FIFO one.
     #[arg(long)]
     standard: bool,
-    /// Also a rule on this bus of EventBridge that feeds the queue, which must be a standard one.
+    /// Also create a rule on this EventBridge bus that sends to the queue, which must be a standard
+    /// one.
     #[arg(long, value_name = "BUS", requires = "standard")]
     event_bus: Option<String>,
-    /// Write the policy document of each service's role into this folder.
+    /// Folder to write the policy document of each service's role to.
     #[arg(long, value_name = "DIR")]
     policies: Option<PathBuf>,
-    /// Only say what is there and what would be made.
+    /// Print what exists and what would be created, and create nothing.
     #[arg(long)]
     dry_run: bool,
-    /// Print one JSON object.
+    /// Print one JSON object instead of the table.
     #[arg(long)]
     json: bool,
 }
 
-/// SQS and DynamoDB both take letters, digits, `-` and `_`; names are at most 80 long.
+/// SQS and DynamoDB both allow letters, digits, `-` and `_`; names have at most 80 characters.
 fn prefix(text: &str) -> Result<String, String> {
     let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_');
     match text.len() {
         1..=40 if text.chars().all(plain) => Ok(text.to_owned()),
-        _ => Err("1 to 40 letters, digits, - and _".to_owned()),
+        _ => Err("must be 1 to 40 letters, digits, - or _".to_owned()),
     }
 }
 
@@ -67,17 +69,17 @@ pub(super) async fn run(command: AwsCommand) -> Result<Exit, Failure> {
         let types = types.chain([contracts::envelope::EXPIRED_ALIAS.to_owned()]).collect();
         let rule = RuleDefinition { bus: bus.clone(), name: format!("{}-events", args.prefix), types };
         let done = rule.ensure(&aws, built.events.as_ref(), mode).await.map_err(failure)?;
-        built.told.push(("rule", format!("{bus}/{}", rule.name), done));
+        built.resources.push(("rule", format!("{bus}/{}", rule.name), done));
     }
     let policies = match (&built.events, &built.letters) {
         (Some(events), Some(letters)) => policies(&args, &blueprint, events, letters)?,
         _ => Vec::new(),
     };
-    tell(&args, &blueprint, &built, &policies);
+    print_report(&args, &blueprint, &built, &policies);
     Ok(Exit::Done)
 }
 
-/// The documents of the roles, each with the name of its file.
+/// The policy documents of the roles, each with the name of its file.
 fn policies(
     args: &CreateArgs,
     blueprint: &Blueprint,
@@ -94,16 +96,16 @@ fn policies(
         .event_bus
         .as_ref()
         .map(|bus| format!("arn:{partition}:events:{region}:{account}:event-bus/{bus}"));
-    let of = |role, table: &str| {
+    let document = |role, table: &str| {
         let table = format!("arn:{partition}:dynamodb:{region}:{account}:table/{table}");
         policy(role, &events.arn, &letters.arn, &table, bus.as_deref())
     };
     let [(_, inventory), (_, reservation), (_, payment)] = blueprint.tables();
     let policies = vec![
-        ("reservation-worker.json".to_owned(), of(Role::Worker, "")),
-        ("reservation-api.json".to_owned(), of(Role::Producer, &reservation)),
-        ("payment-sim-api.json".to_owned(), of(Role::Producer, &payment)),
-        ("inventory-api.json".to_owned(), of(Role::Inventory, &inventory)),
+        ("reservation-worker.json".to_owned(), document(Role::Worker, "")),
+        ("reservation-api.json".to_owned(), document(Role::Producer, &reservation)),
+        ("payment-sim-api.json".to_owned(), document(Role::Producer, &payment)),
+        ("inventory-api.json".to_owned(), document(Role::Inventory, &inventory)),
     ];
     if let Some(folder) = args.policies.as_ref().filter(|_| !args.dry_run) {
         let failed = |error| Failure::usage(format!("--policies {}: {error}", folder.display()));
@@ -115,7 +117,7 @@ fn policies(
     Ok(policies)
 }
 
-/// The variables by which the services find what was built.
+/// The variables that tell the services the names of the tables and queues.
 fn variables(blueprint: &Blueprint, built: &Built) -> Vec<(&'static str, String)> {
     let tables = blueprint.tables().map(|(table, name)| (table.variable, name));
     let queues = [("SQS_QUEUE_URL", &built.events), ("SQS_DLQ_URL", &built.letters)];
@@ -123,37 +125,37 @@ fn variables(blueprint: &Blueprint, built: &Built) -> Vec<(&'static str, String)
     tables.into_iter().chain(queues).collect()
 }
 
-fn tell(args: &CreateArgs, blueprint: &Blueprint, built: &Built, policies: &[(String, Value)]) {
+fn print_report(args: &CreateArgs, blueprint: &Blueprint, built: &Built, policies: &[(String, Value)]) {
     let variables = variables(blueprint, built);
     if args.json {
-        let told = built.told.iter().map(|(what, name, done)| {
+        let resources = built.resources.iter().map(|(what, name, done)| {
             json!({"what": what, "name": name, "made": *done == Done::Made, "missing": *done == Done::Missing})
         });
         output::print(json!({
             "dry_run": args.dry_run,
-            "resources": told.collect::<Vec<_>>(),
+            "resources": resources.collect::<Vec<_>>(),
             "environment": variables.into_iter().collect::<std::collections::BTreeMap<_, _>>(),
             "policies": policies.iter().cloned().collect::<serde_json::Map<_, _>>(),
         }));
         return;
     }
     let mut table = output::table(&["what", "name", ""]);
-    for (what, name, done) in &built.told {
+    for (what, name, done) in &built.resources {
         table.add_row([(*what).to_owned(), name.clone(), done.to_string()]);
     }
     output::print(table);
-    output::print("\nThe services find it by:");
+    output::print("\nEnvironment of the services:");
     for (name, value) in variables {
         output::print(format!("  {name}={value}"));
     }
     if let Some(bus) = &args.event_bus {
         output::print(format!(
-            "and reservation-api and payment-sim-api, instead of SQS_QUEUE_URL, by:\n  EVENT_BUS_NAME={bus}"
+            "For reservation-api and payment-sim-api, instead of SQS_QUEUE_URL:\n  EVENT_BUS_NAME={bus}"
         ));
     }
     match &args.policies {
         Some(folder) if !args.dry_run => {
-            output::print(format!("\nThe roles' policy documents are in {}.", folder.display()));
+            output::print(format!("\nThe policy documents of the roles are in {}.", folder.display()));
         }
         _ => output::print("\n--policies DIR writes the policy document of each service's role."),
     }

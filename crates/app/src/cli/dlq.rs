@@ -1,4 +1,4 @@
-//! `tacos dlq`: the dead letters, of a running platform or of a folder.
+//! `tacos dlq`: works on the dead letters of a running platform or of a data folder.
 
 use super::{Exit, Failure, Where, output};
 use clap::{Args, Subcommand};
@@ -10,18 +10,19 @@ use worker::dead_letter::DeadLetter;
 use worker::redrive;
 use worker::redrive::{RedriveOptions, Report, Selection};
 
-/// Dead letters in one listing, at most.
+/// The largest number of dead letters in one listing.
 const LISTED_MAX: usize = 1_000;
-/// Redriven messages a second unless `--rate` says otherwise.
+/// The default rate of a redrive, in messages a second.
 const RATE: u32 = 50;
 
 #[derive(Debug, Subcommand)]
 pub(super) enum DlqCommand {
     /// List the dead letters, oldest first.
     List(ListArgs),
-    /// Show one dead letter with its error chain and its body.
+    /// Show one dead letter with its body and the error that buried it.
     Show(ShowArgs),
-    /// Send dead letters back to the event queue, each group in its order, under new deduplication ids.
+    /// Send dead letters back to the event queue, in order within each group, with new
+    /// deduplication ids.
     Redrive(RedriveArgs),
     /// Remove dead letters for good.
     Purge(PurgeArgs),
@@ -38,46 +39,46 @@ pub(super) struct ListArgs {
 
 #[derive(Debug, Args)]
 pub(super) struct ShowArgs {
-    /// Its id, as `list` shows it.
+    /// Id of the dead letter, as `list` prints it.
     id: String,
     #[command(flatten)]
     place: Where,
-    /// Print JSON.
+    /// Print JSON instead of text.
     #[arg(long)]
     json: bool,
 }
 
 #[derive(Debug, Args)]
 pub(super) struct RedriveArgs {
-    /// Only these; all if none is named.
+    /// Ids of the dead letters to redrive; default: all.
     ids: Vec<String>,
     #[command(flatten)]
     place: Where,
-    /// Only say what would be sent back.
+    /// Print what would be sent back, and send nothing.
     #[arg(long)]
     dry_run: bool,
-    /// Messages a second, at most.
+    /// Highest number of messages a second.
     #[arg(long, value_name = "N", default_value_t = RATE, value_parser = clap::value_parser!(u32).range(1..))]
     rate: u32,
-    /// Print JSON.
+    /// Print JSON instead of text.
     #[arg(long)]
     json: bool,
 }
 
 #[derive(Debug, Args)]
 pub(super) struct PurgeArgs {
-    /// These.
+    /// Ids of the dead letters to remove.
     #[arg(required_unless_present = "all")]
     ids: Vec<String>,
-    /// All of them.
+    /// Remove all dead letters.
     #[arg(long, conflicts_with = "ids")]
     all: bool,
     #[command(flatten)]
     place: Where,
-    /// Only say what would be removed.
+    /// Print what would be removed, and remove nothing.
     #[arg(long)]
     dry_run: bool,
-    /// Print JSON.
+    /// Print JSON instead of text.
     #[arg(long)]
     json: bool,
 }
@@ -107,12 +108,12 @@ async fn list(args: ListArgs) -> Result<Exit, Failure> {
             args.place.call(Method::GET, &path, None).await?.body["entries"].take()
         }
     };
-    tell(&entries, args.json, "No dead letters.");
+    print_entries(&entries, args.json);
     Ok(Exit::Done)
 }
 
 async fn show(args: ShowArgs) -> Result<Exit, Failure> {
-    let missing = || Failure::not_found(format!("there is no dead letter {}", args.id));
+    let missing = || Failure::not_found(format!("dead letter {} does not exist", args.id));
     let found: Value = match &args.place.data {
         Some(folder) => {
             let letters = args.place.open(folder).await?.dead_letters;
@@ -186,12 +187,12 @@ async fn purge(args: PurgeArgs) -> Result<Exit, Failure> {
     Ok(done(&report, args.json, &args.ids, if args.dry_run { "would be removed" } else { "removed" }))
 }
 
-/// Prints what was done. Asked for by id and nothing found: the thing asked about is not there.
+/// Prints the report. Exit code 1 if the command stopped early, or if none of the given ids exists.
 fn done(report: &Value, as_json: bool, ids: &[String], verb: &str) -> Exit {
     if as_json {
         output::print(report);
     } else {
-        tell(&report["entries"], false, "No dead letters.");
+        print_entries(&report["entries"], false);
         output::print(format!("{} {verb}.", report["entries"].as_array().map_or(0, Vec::len)));
         if let Some(why) = report["stopped"].as_str() {
             output::print(format!("Stopped early: {why}"));
@@ -201,14 +202,14 @@ fn done(report: &Value, as_json: bool, ids: &[String], verb: &str) -> Exit {
     if report["stopped"].is_string() || (found == 0 && !ids.is_empty()) { Exit::Failed } else { Exit::Done }
 }
 
-fn tell(entries: &Value, as_json: bool, none: &str) {
+fn print_entries(entries: &Value, as_json: bool) {
     if as_json {
         output::print(entries);
         return;
     }
     let entries = entries.as_array().map(Vec::as_slice).unwrap_or_default();
     if entries.is_empty() {
-        output::print(none);
+        output::print("No dead letters.");
         return;
     }
     let columns = ["id", "type", "reservation_id", "reason", "attempts", "last_seen", "error"];

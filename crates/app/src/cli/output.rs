@@ -1,4 +1,4 @@
-//! What commands print: aligned tables, in colour on a terminal and plain in a pipe.
+//! The output of commands: aligned tables, in colour on a terminal and plain in a pipe.
 
 use comfy_table::{Attribute, Cell, Color, ContentArrangement, Table, TableComponent, presets};
 use std::io::{IsTerminal, Write};
@@ -17,12 +17,13 @@ pub fn table(header: &[&str]) -> Table {
     table
 }
 
-/// A cell that says whether something is as it should be.
+/// A cell in green if `good`, else in red.
 pub fn verdict(good: bool, text: impl ToString) -> Cell {
     Cell::new(text).fg(if good { Color::Green } else { Color::Red })
 }
 
-/// Writes one piece of output and a line end. A reader that went away (`tacos … | head`) is not an error.
+/// Writes the text and a line end. A reader that closed the pipe (`tacos … | head`) is not an
+/// error.
 pub fn print(text: impl std::fmt::Display) {
     let _ = writeln!(std::io::stdout().lock(), "{text}");
 }

@@ -1,4 +1,4 @@
-//! `tacos seed`: puts a show on sale at a running platform.
+//! `tacos seed`: puts a show on sale on a running platform.
 
 use super::{Exit, Failure, output};
 use crate::client::Http;
@@ -10,13 +10,13 @@ use std::sync::Arc;
 /// `tacos seed`.
 #[derive(Debug, Args)]
 pub(super) struct SeedArgs {
-    /// The show: the JSON body of `POST /admin/shows`.
+    /// The show: the JSON body of `POST /admin/shows`; `-` reads standard input.
     #[arg(long, value_name = "FILE")]
     show: PathBuf,
     /// Address of inventory-api.
     #[arg(long, value_name = "HOST:PORT", default_value = "127.0.0.1:8020")]
     inventory: String,
-    /// Sent as X-Internal-Token.
+    /// Internal token, sent as X-Internal-Token.
     #[arg(long, env = "INTERNAL_API_TOKEN", hide_env_values = true, value_name = "TOKEN")]
     token: Option<String>,
 }

@@ -1,4 +1,4 @@
-//! `tacos token`: a signed token of a person, for local use.
+//! `tacos token`: makes a signed token for a person, for local use.
 
 use super::{DATA, Exit, Failure, duration, output};
 use clap::Args;
@@ -18,13 +18,13 @@ pub(super) struct TokenArgs {
     /// The person: the claim `sub`.
     #[arg(long, value_name = "USER")]
     sub: String,
-    /// How long it is valid.
+    /// How long the token is valid, for example 1h or 30m.
     #[arg(long, value_name = "TIME", default_value = "1h", value_parser = duration)]
     ttl: Duration,
-    /// The data folder whose secret signs, unless JWT_SECRET is set.
+    /// Data folder with the signing secret, unless JWT_SECRET is set.
     #[arg(long, value_name = "DIR", default_value = DATA)]
     data: PathBuf,
-    /// The secret, at least 32 bytes.
+    /// The signing secret, at least 32 bytes.
     #[arg(long, env = "JWT_SECRET", hide_env_values = true, hide = true)]
     secret: Option<String>,
 }
@@ -33,7 +33,8 @@ pub(super) fn run(args: TokenArgs) -> Result<Exit, Failure> {
     let person = PersonId::parse(&args.sub).map_err(|error| Failure::usage(format!("--sub {error}")))?;
     let secret = match args.secret {
         Some(secret) => secret,
-        None => secret_of(&args.data).map_err(|error| Failure::service("keep the signing secret", error))?,
+        None => secret_of(&args.data)
+            .map_err(|error| Failure::service("read or create the signing secret", error))?,
     };
     let secret = Secret::new(secret).map_err(|weak| Failure::configuration(format!("JWT_SECRET {weak}")))?;
     let now = runtime::SystemClock::new().now();
@@ -42,12 +43,13 @@ pub(super) fn run(args: TokenArgs) -> Result<Exit, Failure> {
     Ok(Exit::Done)
 }
 
-/// The secret of a data folder, made at first use and readable by its owner only.
+/// The secret of a data folder that signs tokens. It is created at the first use and readable by
+/// its owner only.
 pub(crate) fn secret_of(data: &Path) -> anyhow::Result<String> {
     kept(data, SECRET_FILE)
 }
 
-/// The secret of a data folder that tickets and passes of the waiting room are signed with.
+/// The secret of a data folder that signs tickets and passes of the waiting room.
 pub(crate) fn room_secret_of(data: &Path) -> anyhow::Result<String> {
     kept(data, ROOM_SECRET_FILE)
 }
@@ -59,14 +61,17 @@ fn kept(data: &Path, name: &str) -> anyhow::Result<String> {
     let path = data.join(name);
     match fs::read_to_string(&path) {
         Ok(secret) if secret.len() >= SECRET_BYTES_MIN => return Ok(secret),
-        Ok(_) => anyhow::bail!("{} is damaged; remove it to get a new one", path.display()),
+        Ok(_) => anyhow::bail!(
+            "{} is damaged; delete it and run the command again to create a new one",
+            path.display()
+        ),
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
         Err(error) => return Err(error).with_context(|| format!("read {}", path.display())),
     }
     fs::create_dir_all(data).with_context(|| format!("make {}", data.display()))?;
     let entropy = runtime::SystemEntropy::new();
     let secret: String = (0..4).map(|_| format!("{:016x}", entropy.next_u64())).collect();
-    // A half written file must never pass for a secret: it gets its name when it is whole.
+    // A half-written file must never be read as a secret, so the draft is named only when complete.
     let draft = data.join(format!("{name}.{:x}", entropy.next_u64()));
     let mut file = fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(&draft)?;
     file.write_all(secret.as_bytes())?;
@@ -86,7 +91,7 @@ mod tests {
 
     #[test]
     fn the_secret_of_a_folder_is_made_once() {
-        let folder = tempfile::tempdir().expect("a folder");
+        let folder = tempfile::tempdir().expect("a temporary folder");
         let first = secret_of(folder.path()).expect("a secret");
         assert_eq!(first.len(), 64);
         assert_eq!(secret_of(folder.path()).expect("the same"), first);

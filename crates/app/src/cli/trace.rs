@@ -1,4 +1,4 @@
-//! `tacos trace`: the story of one reservation.
+//! `tacos trace`: prints the timeline of one reservation.
 
 use super::{Exit, Failure, Where, output};
 use crate::census;
@@ -13,7 +13,7 @@ use std::sync::Arc;
 /// `tacos trace`.
 #[derive(Debug, Args)]
 pub(super) struct TraceArgs {
-    /// The reservation.
+    /// Id of the reservation.
     reservation: String,
     #[command(flatten)]
     place: Where,
@@ -33,7 +33,7 @@ pub(super) async fn run(args: TraceArgs) -> Result<Exit, Failure> {
         None => ask(&args.place, &id).await?,
     };
     if lines.is_empty() {
-        return Err(Failure::not_found(format!("nothing is known of {id}")));
+        return Err(Failure::not_found(format!("reservation {id} is unknown")));
     }
     if args.json {
         output::print(serde_json::json!(lines));
@@ -52,22 +52,22 @@ async fn ask(place: &Where, id: &ReservationId) -> Result<Vec<Line>, Failure> {
     match answer.status {
         StatusCode::NOT_FOUND => Ok(Vec::new()),
         _ => serde_json::from_value(answer.body)
-            .map_err(|error| Failure::service("understand the platform", error)),
+            .map_err(|error| Failure::service("read the platform's answer", error)),
     }
 }
 
 impl Where {
-    /// Opens the folder of a platform that does not run.
+    /// Opens the data folder of a platform that is not running.
     pub(super) async fn open(&self, folder: &std::path::Path) -> Result<Engines, Failure> {
         if !folder.is_dir() {
-            return Err(Failure::not_found(format!("there is no data folder {}", folder.display())));
+            return Err(Failure::not_found(format!("data folder {} does not exist", folder.display())));
         }
         let engine = census::open(folder, Arc::new(runtime::SystemClock::new())).await;
         Engines::embedded(&engine.map_err(crate::up::unusable)?)
             .map_err(|error| Failure::service("open the data", error))
     }
 
-    /// One call to the administration of a running platform. What it refuses as unknown is left to the caller.
+    /// One call to the administration of a running platform. The caller handles 404.
     pub(super) async fn call(
         &self,
         method: http::Method,
@@ -82,9 +82,11 @@ impl Where {
             Failure::service(&format!("reach a running platform at {}", self.addr), error)
         })?;
         match answer.status {
-            StatusCode::UNAUTHORIZED => Err(Failure::usage("the platform wants a token: set ADMIN_TOKEN")),
+            StatusCode::UNAUTHORIZED => {
+                Err(Failure::usage("the platform requires an administration token: set ADMIN_TOKEN"))
+            }
             status if status.is_server_error() => {
-                Err(Failure::service("have the platform answer", anyhow::anyhow!(answer.message())))
+                Err(Failure::service("get an answer from the platform", anyhow::anyhow!(answer.message())))
             }
             _ => Ok(answer),
         }

@@ -1,4 +1,4 @@
-//! What a demo stands on: made before it, removed after it.
+//! The engines of a demo: created before it, removed after it.
 
 use crate::census;
 use crate::cli::DemoArgs;
@@ -42,7 +42,7 @@ impl Ground {
         Ok(Self { engines, kind: Kind::Aws(Box::new(own)) })
     }
 
-    /// Removes what was made. After a failure it is tried too, so that nothing is left behind.
+    /// Removes the engines. It is called after a failure too, so that nothing is left behind.
     pub(super) async fn remove(self) -> Result<()> {
         match self.kind {
             Kind::Folder(folder) => {

@@ -1,4 +1,4 @@
-//! How the demo tells what it saw: tables for people, one JSON object for scripts.
+//! The report of a demo: tables for people, one JSON object for scripts.
 
 use super::Outcome;
 use crate::cli::output::{print, table};
@@ -6,10 +6,10 @@ use crate::crowd::{Behaviour, Promise};
 use domain::reservation::Status;
 use serde_json::json;
 
-/// Broken promises that are shown; the others are counted.
+/// Broken promises that are listed; the others are only counted.
 const SHOWN_MAX: usize = 20;
 
-/// The object that contracts section 8 describes. What went wrong is told to the log.
+/// One JSON object (docs/contracts.md#commands). Problems are logged.
 pub(super) fn json(outcome: &Outcome) {
     for problem in problems(outcome) {
         tracing::error!(problem, "the demo failed");
@@ -73,24 +73,24 @@ fn problems(outcome: &Outcome) -> impl Iterator<Item = String> {
 }
 
 fn buyers(outcome: &Outcome) -> comfy_table::Table {
-    let mut table = table(&["buyers who", "came", "got seats", "told confirmed"]);
+    let mut table = table(&["buyers who", "came", "got seats", "confirmed"]);
     for (behaviour, _) in Behaviour::SHARES {
         let crowd: Vec<_> =
             outcome.receipts.iter().filter(|receipt| receipt.behaviour == behaviour).collect();
-        let told = |kind: fn(&Promise) -> bool| {
+        let promised = |kind: fn(&Promise) -> bool| {
             crowd.iter().filter(|receipt| receipt.promises.iter().any(kind)).count().to_string()
         };
         table.add_row(vec![
-            words(behaviour).to_owned(),
+            describe(behaviour).to_owned(),
             crowd.len().to_string(),
-            told(|promise| matches!(promise, Promise::Held { .. })),
-            told(|promise| matches!(promise, Promise::Confirmed { .. })),
+            promised(|promise| matches!(promise, Promise::Held { .. })),
+            promised(|promise| matches!(promise, Promise::Confirmed { .. })),
         ]);
     }
     table
 }
 
-const fn words(behaviour: Behaviour) -> &'static str {
+const fn describe(behaviour: Behaviour) -> &'static str {
     match behaviour {
         Behaviour::PaysAndConfirms => "pay and ask for the order",
         Behaviour::PaysAndLeaves => "pay and leave",

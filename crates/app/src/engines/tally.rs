@@ -1,4 +1,4 @@
-//! A queue whose messages are counted by id, where the engine itself does not tell: SQS says only about how many there are.
+//! A queue that counts its messages by id. SQS itself reports only approximate counts.
 
 use super::Passed;
 use async_trait::async_trait;
@@ -8,7 +8,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-/// Counts what passes through this process. For a demo, whose events fit into memory.
+/// Counts the messages that this process sends and deletes. For a demo, whose events fit into
+/// memory.
 pub(crate) struct Tally {
     queue: Arc<dyn Queue>,
     seen: Mutex<Seen>,
@@ -18,7 +19,7 @@ pub(crate) struct Tally {
 struct Seen {
     sent: BTreeSet<Arc<str>>,
     deleted: BTreeSet<Arc<str>>,
-    /// Whose receipt it is.
+    /// The message of each receipt.
     receipts: BTreeMap<Arc<str>, Arc<str>>,
 }
 

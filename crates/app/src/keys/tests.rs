@@ -12,7 +12,8 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpListener;
 use tokio::sync::Notify;
 
-/// A certificate of `localhost` by itself, from 2000 to 2199, and its key, which opens nothing: only this file trusts it.
+/// A certificate of `localhost` by itself, from 2000 to 2199, and its key, which opens nothing:
+/// only this file trusts it.
 const CERTIFICATE: &str = "\
 -----BEGIN CERTIFICATE-----
 MIIBPjCB5aADAgECAgEBMAoGCCqGSM49BAMCMBQxEjAQBgNVBAMMCWxvY2FsaG9z
@@ -32,7 +33,8 @@ amVYghW5dlRkT2DHzA0qRjkfzNQuEEb1deAJZUwuReczq+rd7oSh4NnT
 -----END PRIVATE KEY-----
 ";
 
-/// Answers every connection with these bytes, once it has read a request, and remembers the last request.
+/// Answers every connection with these bytes, once it has read a request, and remembers the last
+/// request.
 struct Server {
     address: SocketAddr,
     request: Arc<Mutex<String>>,
@@ -53,14 +55,14 @@ impl Server {
         let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
         let (answer, address) = (answer.into(), listener.local_addr().unwrap());
         let (request, asked) = (Arc::new(Mutex::new(String::new())), Arc::new(Notify::new()));
-        let (seen, told, tasks) = (request.clone(), asked.clone(), Tasks::new());
+        let (seen, parsed, tasks) = (request.clone(), asked.clone(), Tasks::new());
         tasks.spawn(async move {
             loop {
                 let (mut socket, _) = listener.accept().await.unwrap();
                 // A client that does not like the start hangs up.
                 let Ok(read) = read_request(&mut socket).await else { continue };
                 *seen.lock().unwrap() = read;
-                told.notify_one();
+                parsed.notify_one();
                 if answer.is_empty() {
                     core::future::pending::<()>().await;
                 }
@@ -109,22 +111,22 @@ async fn an_answer_other_than_keys_is_told() {
         "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n{0:x}\r\n{full}\r\n1\r\nx\r\n0\r\n\r\n",
         full.len()
     );
-    for (answer, told) in [
+    for (answer, parsed) in [
         (response("404 Not Found", "no"), "answered 404"),
         (response("503 Service Unavailable", "no"), "answered 503"),
         (response("204 No Content", ""), "answered 204"),
         (
             "HTTP/1.1 302 Found\r\nlocation: http://127.0.0.1:1/\r\ncontent-length: 0\r\n\r\n".to_owned(),
-            "answered 302 Found, which is not followed",
+            "answered 302 Found; redirects are not followed",
         ),
         (response("200 OK", &format!("{full}x")), "more than 262144 bytes"),
         (chunked, "more than 262144 bytes"),
-        ("HTTP/1.1 200 OK\r\ncontent-length: 10\r\n\r\n{".to_owned(), "broke off"),
+        ("HTTP/1.1 200 OK\r\ncontent-length: 10\r\n\r\n{".to_owned(), "was cut off"),
         ("SSH-2.0-OpenSSH\r\n".to_owned(), "no answer from"),
     ] {
         let server = Server::answering(answer).await;
         let fault = server.fetched().await.unwrap_err();
-        assert!(fault.chain().contains(told), "{}", fault.chain());
+        assert!(fault.chain().contains(parsed), "{}", fault.chain());
         assert!(fault.chain().contains(&server.url().to_string()), "{}", fault.chain());
     }
     let server = Server::answering(response("200 OK", &full)).await;
@@ -250,7 +252,7 @@ fn a_url_is_https_or_of_this_machine() {
         "file:///etc/keys",
         "https://id example/keys",
     ] {
-        let told = text.parse::<KeysUrl>().map(|url| url.to_string());
-        assert!(told.as_ref().is_err_and(|words| words.contains("a URL such as")), "{text}: {told:?}");
+        let parsed = text.parse::<KeysUrl>().map(|url| url.to_string());
+        assert!(parsed.as_ref().is_err_and(|words| words.contains("a URL such as")), "{text}: {parsed:?}");
     }
 }

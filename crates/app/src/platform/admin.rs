@@ -1,9 +1,10 @@
-//! Administration of the whole process on one loopback address: the worker's, the waiting room's, and what spans the services.
+//! Administration of the whole process on one loopback address: of the worker, of the waiting room,
+//! and of the platform:
 //!
 //! | method path | answer |
 //! |---|---|
-//! | GET /admin/trace/{reservation} | the story of a reservation, oldest first; 404 if nothing is known |
-//! | GET /admin/rest | `{"at_rest": bool, "unrest"?}`: whether nothing is on its way, and what is |
+//! | GET /admin/trace/{reservation} | the timeline of a reservation, oldest first; 404 if it is unknown |
+//! | GET /admin/rest | `{"at_rest": bool, "unrest"?}`: whether no work is pending; `unrest` describes the pending work |
 
 use crate::engines::Engines;
 use anyhow::Result;
@@ -71,15 +72,15 @@ async fn trace(State(admin): State<Admin>, Path(id): Path<String>) -> Result<Jso
     let id = ReservationId::parse(&id).map_err(|why| {
         ErrorReply::from(WireError::invalid("reservation_id", format!("reservation_id {why}")))
     })?;
-    let story =
+    let timeline =
         crate::story::of(&admin.engines, &id, Some(admin.worker.journal())).await.map_err(|e| failed(&e))?;
-    if story.is_empty() {
-        return Err(WireError::new(Code::NotFound, format!("nothing is known of {id}")).into());
+    if timeline.is_empty() {
+        return Err(WireError::new(Code::NotFound, format!("reservation {id} is unknown")).into());
     }
-    Ok(Json(json!(story)))
+    Ok(Json(json!(timeline)))
 }
 
 async fn rest(State(admin): State<Admin>) -> Result<Json<Value>, ErrorReply> {
-    let unrest = crate::census::unrest(&admin.engines).await.map_err(|e| failed(&e))?;
-    Ok(Json(json!({"at_rest": unrest.is_none(), "unrest": unrest})))
+    let pending = crate::census::pending_work(&admin.engines).await.map_err(|e| failed(&e))?;
+    Ok(Json(json!({"at_rest": pending.is_none(), "unrest": pending})))
 }

@@ -1,4 +1,5 @@
-//! The settings of all services, read from one environment so that every problem is told together.
+//! The settings of all services, read from one environment, so that all problems are reported at
+//! once.
 
 use anyhow::Result;
 use ports::Entropy;
@@ -24,8 +25,8 @@ impl std::fmt::Debug for Settings {
 }
 
 impl Settings {
-    /// Reads the settings. `hold` is what the command line says; where the environment says HOLD_TTL, that is overruled.
-    /// Secrets that are not set are drawn: the services of one process share them.
+    /// Reads the settings. `hold` comes from the command line and overrides HOLD_TTL. Unset secrets
+    /// are drawn at random: the services of one process share them.
     pub fn read(env: &mut Env, hold: Duration) -> Result<Self, ConfigProblems> {
         let entropy = runtime::SystemEntropy::new();
         let draw = || format!("{:016x}{:016x}", entropy.next_u64(), entropy.next_u64());
@@ -33,14 +34,15 @@ impl Settings {
         env.preset("PAYMENT_WEBHOOK_SECRET", &secret);
         env.preset("WAITING_ROOM_SECRET", &draw());
         env.preset("JWT_SECRET", &draw());
-        // Everybody comes from this machine, so all would share the limit of one address.
+        // All requests come from this machine, so everybody would share the limit of one address.
         env.preset("RATE_LIMIT_ADDRESS", "0");
-        // A poll of the embedded queue costs nothing to repeat, and shutdown waits for the polls in the air.
+        // A poll of the embedded queue is cheap to repeat, and shutdown waits for running polls.
         env.preset("SQS_WAIT_TIME", "1");
-        // In one process an event is milliseconds away, so a hold that is seconds overdue has none.
+        // In one process events arrive within milliseconds, so a hold that is overdue by seconds
+        // has lost its event.
         env.preset("INVENTORY_SWEEP_GRACE", "5s");
         env.preset("INVENTORY_SWEEP_EVERY", "1s");
-        // What the databases of this machine can take nobody knows beforehand.
+        // The throughput of this machine's database is not known beforehand.
         env.preset("WORKER_CONCURRENCY", "auto");
         let gateway = gateway::Config::from_env(env, false);
         let inventory = inventory::Config::from_env(env);

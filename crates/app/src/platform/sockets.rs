@@ -1,4 +1,5 @@
-//! The sockets of the platform: loopback only, on the ports of contracts section 1 or on free ones.
+//! The sockets of the platform: loopback only, on the usual ports
+//! (docs/contracts.md#processes-and-ports) or on free ones.
 
 use anyhow::{Context, Result};
 use serde_json::{Value, json};
@@ -21,9 +22,9 @@ pub(super) struct Pair {
     pub(super) grpc: TcpListener,
 }
 
-/// Where everything answers.
+/// The addresses of the services.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[allow(missing_docs, reason = "the names say it: service and protocol")]
+#[allow(missing_docs, reason = "each name is the service and the protocol")]
 pub struct Addresses {
     pub gateway_http: SocketAddr,
     pub gateway_grpc: SocketAddr,
@@ -50,7 +51,7 @@ impl Addresses {
         ]
     }
 
-    /// As the ready line tells them.
+    /// The addresses as the ready line prints them.
     pub fn to_json(self) -> Value {
         json!({
             "gateway_http": self.gateway_http.to_string(),
@@ -103,6 +104,6 @@ async fn pair(port: u16, free: bool) -> Result<Pair> {
 
 async fn one(port: u16, free: bool) -> Result<TcpListener> {
     let address = SocketAddr::from((Ipv4Addr::LOCALHOST, if free { 0 } else { port }));
-    let hint = || format!("cannot listen on {address}; end what uses it, or give --free-ports");
+    let hint = || format!("cannot listen on {address}; stop the process that uses it, or add --free-ports");
     TcpListener::bind(address).await.with_context(hint)
 }

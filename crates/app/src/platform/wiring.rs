@@ -1,4 +1,4 @@
-//! Which service stands on what: the one place that sees services, adapters and engines together.
+//! Connects services, adapters and engines: the one place that sees all three.
 
 use super::admin::Admin;
 use super::settings::Settings;
@@ -16,7 +16,7 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 
-/// Every service, put together and not yet running.
+/// Every service, assembled and not yet running.
 pub(super) struct Wired {
     gateway: gateway::Gateway,
     pub(super) inventory: inventory::Service,
@@ -27,7 +27,7 @@ pub(super) struct Wired {
     payment: (payment::Config, payment::Deps),
     admin: Admin,
     tasks: Tasks,
-    /// What each service says of itself.
+    /// The health of each service.
     pub(super) healths: Vec<Health>,
 }
 
@@ -136,7 +136,8 @@ pub(super) fn wire(
 }
 
 impl Wired {
-    /// Runs every service until `shutdown`, or until one of them cannot go on; then drains in the order of the events.
+    /// Runs every service until `shutdown` or until one of them fails; then drains in the order of
+    /// the events.
     pub(super) async fn run(self, sockets: Sockets, shutdown: CancellationToken) -> Result<()> {
         let worker_stop = shutdown.child_token();
         let (publishers_stop, inventory_stop) = (CancellationToken::new(), CancellationToken::new());

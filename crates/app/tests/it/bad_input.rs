@@ -1,4 +1,4 @@
-//! Bad input over real sockets: a clear error in the one shape, and nothing changed.
+//! Bad input over real sockets gets a clear error in the one format and changes nothing.
 
 use crate::running::Running;
 use anyhow::{Context, Result, ensure};
@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use std::process::Stdio;
 use tokio::process::Command;
 
-/// One request in raw bytes, since a JSON client cannot send what is not JSON.
+/// One request in raw bytes, because a JSON client cannot send invalid JSON.
 async fn raw(
     address: &str,
     method: Method,
@@ -35,7 +35,7 @@ async fn raw(
     Ok((status, json))
 }
 
-/// What is sent and the status that answers it.
+/// A request, and the expected status.
 type Case = (&'static str, Vec<(&'static str, &'static str)>, Bytes, u16);
 
 const JSON: (&str, &str) = ("content-type", "application/json");
@@ -151,7 +151,8 @@ async fn bytes_that_are_no_request_are_refused_in_the_same_shape() -> Result<()>
     untouched(&platform).await
 }
 
-/// What fits into a request of the gateway may be too long for the next hop; that is the sender's mistake and nobody's outage.
+/// A request that fits the gateway may be too long for the next service. That is the sender's
+/// mistake and not an outage.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_is_too_long_for_the_next_hop_is_refused_by_the_gateway() -> Result<()> {
     let (_folder, platform) = platform().await?;
@@ -216,7 +217,7 @@ async fn an_unknown_reservation_and_an_illegal_move_are_refused() -> Result<()> 
         let answer = platform.http.call(Method::PATCH, &internal, &[], Some(&body)).await?;
         ensure!(answer.status == StatusCode::BAD_REQUEST, "{body}: {answer:?}");
     }
-    // An expiry before its time: the inventory refuses, so the reservation does not move.
+    // An expiry before its time: the inventory refuses it, so the reservation does not change.
     let early =
         platform.http.call(Method::PATCH, &internal, &[], Some(&json!({"status": "EXPIRED"}))).await?;
     ensure!(early.status == StatusCode::CONFLICT, "{early:?}");
@@ -279,7 +280,7 @@ async fn a_folder_in_use_and_a_folder_of_a_newer_format_are_refused_in_words() -
     let (folder, platform) = platform().await?;
     let (code, words) = refused(folder.path()).await?;
     ensure!(code == Some(64) && words.contains("in use"), "{code:?}: {words}");
-    ensure!(platform.terminate().await? == 0, "the first goes on");
+    ensure!(platform.terminate().await? == 0, "the first platform still runs");
 
     let format = folder.path().join("tacos.format");
     let before = std::fs::read_to_string(&format)?;

@@ -1,4 +1,4 @@
-//! The services as processes of their own: what they ask of the environment, and what one of them does alone.
+//! The services as separate processes: their environment, and inventory-api alone.
 
 use anyhow::{Context, Result, ensure};
 use app::client::Http;
@@ -15,7 +15,7 @@ const RESERVATION_API: &str = env!("CARGO_BIN_EXE_reservation-api");
 const PAYMENT_SIM_API: &str = env!("CARGO_BIN_EXE_payment-sim-api");
 const RESERVATION_WORKER: &str = env!("CARGO_BIN_EXE_reservation-worker");
 
-/// Runs a binary to its end; gives its exit code and what it said on stderr.
+/// Runs a binary to its end; returns its exit code and its stderr.
 async fn ended(binary: &str, env: &[(&str, &str)]) -> Result<(Option<i32>, String)> {
     let output =
         Command::new(binary).env_clear().envs(env.iter().copied()).stdin(Stdio::null()).output().await?;
@@ -47,7 +47,7 @@ async fn every_binary_tells_all_its_configuration_mistakes_at_once() -> Result<(
         let (code, said) = ended(binary, &env).await?;
         ensure!(code == Some(64), "{binary}: {code:?} {said}");
         for (name, _) in env {
-            ensure!(said.contains(name), "{binary} does not tell of {name}: {said}");
+            ensure!(said.contains(name), "{binary} does not report {name}: {said}");
         }
     }
     Ok(())
@@ -70,7 +70,7 @@ async fn a_binary_that_needs_a_queue_says_which_setting_names_it() -> Result<()>
     Ok(())
 }
 
-/// Starts inventory-api on a folder and free ports; gives its process and the URL of its HTTP side.
+/// Starts inventory-api on a folder and free ports; returns its process and its HTTP URL.
 async fn inventory_api(data: &Path) -> Result<(Child, String)> {
     let mut child = Command::new(INVENTORY_API)
         .env_clear()
@@ -105,7 +105,12 @@ async fn inventory_api_keeps_its_shows_over_a_restart() -> Result<()> {
 
     let (mut second, url) = inventory_api(folder.path()).await?;
     let again = http.post(&format!("{url}/admin/shows"), &[], &show).await?;
-    ensure!(again.status == 200, "the same show again is no error: {} {}", again.status, again.body);
+    ensure!(
+        again.status == 200,
+        "posting the same show again is not an error: {} {}",
+        again.status,
+        again.body
+    );
     second.kill().await?;
     Ok(())
 }

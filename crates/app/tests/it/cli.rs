@@ -1,4 +1,4 @@
-//! What a script may rely on: exit codes, JSON alone on stdout, and commands that answer.
+//! The interface for scripts: exit codes, only JSON on stdout, and commands that answer.
 
 use crate::running::Running;
 use anyhow::{Context, Result, ensure};
@@ -28,7 +28,7 @@ async fn usage_mistakes_end_with_2_and_missing_services_with_69() -> Result<()> 
         let (code, out, err) = tacos(args).await?;
         ensure!(code == Some(2) && out.is_empty() && !err.is_empty(), "{args:?}: {code:?} {out} {err}");
     }
-    // Port 9 of the loopback is discard; nothing listens there.
+    // Port 9 is the discard service; nothing listens there.
     let (code, _, err) = tacos(&["dlq", "list", "--addr", "127.0.0.1:9"]).await?;
     ensure!(code == Some(69) && err.contains("127.0.0.1:9"), "{code:?} {err}");
     Ok(())

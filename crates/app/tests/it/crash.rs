@@ -1,6 +1,7 @@
-//! kill -9 under load, again and again, on one folder: what a buyer was told is still true.
+//! Repeated kill -9 under load on one folder: every answer that a buyer received stays true.
 //!
-//! `TACOS_CRASH_ROUNDS` sets the number of kills (default 5; `cargo xtask soak` asks for 50), `TACOS_SEED` repeats a run.
+//! `TACOS_CRASH_ROUNDS` sets the number of kills (default 5; `cargo xtask soak` sets 50),
+//! `TACOS_SEED` repeats a run.
 
 use crate::running::{JWT_SECRET, Running};
 use anyhow::{Context, Result, ensure};
@@ -26,7 +27,8 @@ fn setting(name: &str) -> Option<u64> {
         .map(|text| text.parse().unwrap_or_else(|_| panic!("{name}={text} is not a number")))
 }
 
-/// Traps T1, T14, S9, M1 and M2 on the real engine: whatever the moment, nothing acknowledged is lost, nothing is half done.
+/// Traps T-T1, T-T14, T-S9, T-M1 and T-M2 on the real engine: at whatever moment the kill comes,
+/// nothing acknowledged is lost and nothing is half done.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_a_buyer_was_told_survives_every_kill() -> Result<()> {
     let rounds = setting("TACOS_CRASH_ROUNDS").unwrap_or(5);
@@ -51,14 +53,14 @@ async fn what_a_buyer_was_told_survives_every_kill() -> Result<()> {
         patience: Duration::from_secs(120),
     };
     let crowd = Crowd::new(options, hall, watching, clock.clone());
-    let (told, receipts) = tokio::sync::oneshot::channel();
+    let (finished, receipts) = tokio::sync::oneshot::channel();
     let tasks = ports::Tasks::new();
     let buyers = crowd.clone();
     tasks.spawn(async move {
-        let _ = told.send(buyers.run().await);
+        let _ = finished.send(buyers.run().await);
     });
     for round in 0..rounds {
-        // The moment of the kill is drawn as a number of buyers, and then as some loops of the scheduler.
+        // The moment of the kill is random: a number of buyers, then some turns of the scheduler.
         let until = round * BUYERS_PER_ROUND + dice.below(BUYERS_PER_ROUND * 3 / 4);
         while crowd.done() < until {
             clock.sleep(Duration::from_millis(1)).await;

@@ -20,7 +20,7 @@ async fn a_crowd_buys_out_a_hall_and_every_invariant_holds() -> Result<()> {
     every_invariant_holds(&demo(&["--json"]).await?, 200)
 }
 
-/// Trap S8: the same on tables and queues of servers that other people wrote.
+/// Trap T-S8: the same on tables and queues of independent implementations.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_crowd_buys_out_a_hall_on_sqs_and_dynamodb() -> Result<()> {
     let mut tacos = Command::new(env!("CARGO_BIN_EXE_tacos"));
@@ -45,8 +45,8 @@ async fn a_crowd_buys_out_a_hall_on_sqs_and_dynamodb() -> Result<()> {
 fn every_invariant_holds(output: &Output, sold_min: u64) -> Result<()> {
     let said = String::from_utf8_lossy(&output.stdout);
     let result: Value = serde_json::from_str(&said).with_context(|| format!("not JSON alone: {said}"))?;
-    let told = String::from_utf8_lossy(&output.stderr);
-    ensure!(output.status.code() == Some(0), "{:?}: {result}\n{told}", output.status);
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    ensure!(output.status.code() == Some(0), "{:?}: {result}\n{stderr}", output.status);
     ensure!(
         result["oversold"] == 0 && result["non_terminal"] == 0 && result["events"]["lost"] == 0,
         "{result}"
@@ -60,11 +60,14 @@ fn every_invariant_holds(output: &Output, sold_min: u64) -> Result<()> {
         ensure!(verdict["violations"] == 0, "{name}: {result}");
         ensure!(
             verdict["checked"].as_u64().is_some_and(|checked| checked > 0),
-            "{name} looked at nothing: {result}"
+            "{name} checked nothing: {result}"
         );
     }
     for end in ["confirmed", "expired", "cancelled", "refunded"] {
-        ensure!(result[end].as_u64().is_some_and(|count| count > 0), "nobody ended as {end}: {result}");
+        ensure!(
+            result[end].as_u64().is_some_and(|count| count > 0),
+            "no reservation ended as {end}: {result}"
+        );
     }
     Ok(())
 }

@@ -1,5 +1,5 @@
-//! A full disk under the whole platform: buyers hear a clear refusal, every probe tells the reason, what was acknowledged
-//! is there after a restart with room, and every invariant holds.
+//! A full disk under the whole platform: buyers get a clear refusal, and every probe reports the
+//! reason. After a restart with room, everything acknowledged is there, and every invariant holds.
 
 use crate::running::Running;
 use anyhow::{Result, ensure};
@@ -17,7 +17,7 @@ const BLOCKS: u64 = 512;
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_full_disk_is_told_and_loses_nothing_that_was_acknowledged() -> Result<()> {
     let folder = tempfile::tempdir()?;
-    // The files of a new folder are made with room, as on a disk that fills up later.
+    // The files of a new folder are created with room, as on a disk that fills up later.
     ensure!(Running::start(folder.path(), "2s").await?.terminate().await? == 0, "an empty folder");
     let platform = Running::start_on_a_small_disk(folder.path(), "2s", BLOCKS).await?;
     let show =
@@ -40,17 +40,18 @@ async fn a_full_disk_is_told_and_loses_nothing_that_was_acknowledged() -> Result
     };
     println!("refused after {} reservations: {refused:?}", acknowledged.len());
     ensure!(!acknowledged.is_empty(), "{refused:?}");
-    // Whose write was the first to fail decides between the two.
-    let told = [StatusCode::SERVICE_UNAVAILABLE, StatusCode::GATEWAY_TIMEOUT].contains(&refused.status);
-    ensure!(told && refused.message().contains("try again"), "{refused:?}");
+    // The service whose write fails first decides which of the two codes is returned.
+    let is_expected =
+        [StatusCode::SERVICE_UNAVAILABLE, StatusCode::GATEWAY_TIMEOUT].contains(&refused.status);
+    ensure!(is_expected && refused.message().contains("try again"), "{refused:?}");
 
     for service in ["inventory_http", "reservation_http", "payment_http", "worker_http"] {
         for probe in ["/health", "/ready"] {
             platform
-                .until(&format!("{service} tells of the disk"), async || {
+                .until(&format!("{service} reports the full disk"), async || {
                     let answer = platform.get(service, probe).await?;
-                    let told = answer.body["reasons"].to_string();
-                    Ok(answer.status == StatusCode::SERVICE_UNAVAILABLE && told.contains("free the disk"))
+                    let reasons = answer.body["reasons"].to_string();
+                    Ok(answer.status == StatusCode::SERVICE_UNAVAILABLE && reasons.contains("free the disk"))
                 })
                 .await?;
         }
@@ -60,7 +61,7 @@ async fn a_full_disk_is_told_and_loses_nothing_that_was_acknowledged() -> Result
     ensure!(read.status == StatusCode::OK, "reads still work: {read:?}");
     platform.kill().await?;
 
-    // With room again everything goes on where it stood.
+    // With room again, everything continues where it stopped.
     let platform = Running::start(folder.path(), "2s").await?;
     for id in &acknowledged {
         let answer = platform.get("reservation_http", &format!("/v1/reservations/{id}")).await?;

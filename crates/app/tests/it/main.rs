@@ -1,4 +1,4 @@
-//! The one integration binary: the whole platform, as a user starts it, over real sockets.
+//! Tests of the whole platform, started as a user starts it, over real sockets.
 #![allow(missing_docs, clippy::print_stdout, reason = "a test binary")]
 
 mod bad_input;

@@ -1,5 +1,5 @@
-//! A platform of its own for a test: `tacos up` on a folder, or every service as a process on SQS and DynamoDB; on free ports,
-//! ended by its id.
+//! A platform for one test: `tacos up` on a folder, or each service as a process on SQS and
+//! DynamoDB. It uses free ports, and its processes are ended by their ids.
 
 use adapter_aws::SqsQueue;
 use anyhow::{Context, Result, ensure};
@@ -20,19 +20,19 @@ use tokio::process::{Child, Command};
 
 mod processes;
 
-/// How long a start, a stop or a condition may take before the test gives up; no test waits this long when it passes.
+/// The limit of a start, a stop or a condition. A passing test never waits this long.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(90);
 
-/// What passes of the waiting room are signed with.
+/// The secret that signs passes of the waiting room.
 const ROOM_SECRET: &str = "the waiting room of this test";
 
-/// What tokens of people are signed with.
+/// The secret that signs tokens of people.
 pub(crate) const JWT_SECRET: &str = "who the people of this test are, signed";
 
-/// A platform in a process of its own, or in several.
+/// A platform in one process or in several.
 pub(crate) struct Running {
     child: Child,
-    /// The other services, where each is a process.
+    /// The other services, if each is a process.
     others: Vec<Child>,
     queue: Option<SqsQueue>,
     ready: Value,
@@ -41,7 +41,7 @@ pub(crate) struct Running {
 }
 
 impl Running {
-    /// Starts `tacos up` and waits for the line that says where it answers.
+    /// Starts `tacos up` and waits for the ready line with the addresses.
     pub(crate) async fn start(data: &Path, hold: &str) -> Result<Self> {
         Self::start_with(data, hold, &[]).await
     }
@@ -51,7 +51,8 @@ impl Running {
         Self::start_as(Command::new(env!("CARGO_BIN_EXE_tacos")), data, hold, env).await
     }
 
-    /// As [`Self::start`], with no file larger than `blocks` of 512 bytes and the signal for it ignored, as on a full disk.
+    /// As [`Self::start`], with files limited to `blocks` of 512 bytes and the signal for that
+    /// ignored, as on a full disk.
     pub(crate) async fn start_on_a_small_disk(data: &Path, hold: &str, blocks: u64) -> Result<Self> {
         let mut command = Command::new("sh");
         command.args(["-c", &format!("trap '' XFSZ; ulimit -f {blocks}; exec \"$0\" \"$@\"")]);
@@ -83,7 +84,7 @@ impl Running {
         Ok(Self { child, others: Vec::new(), queue: None, ready, http: Http::new(clock.clone()), clock })
     }
 
-    /// Starts every service as a process of its own, on ElasticMQ and DynamoDB Local.
+    /// Starts each service as a process, on ElasticMQ and DynamoDB Local.
     pub(crate) async fn start_on_aws(hold: &str) -> Result<Self> {
         let clock: Arc<dyn Clock> = Arc::new(runtime::SystemClock::new());
         let processes = processes::start(hold, &*clock).await?;
@@ -94,7 +95,7 @@ impl Running {
         Ok(Self { child, others: children, queue: Some(queue), ready, http, clock })
     }
 
-    /// A pass of the waiting room, good for half a minute.
+    /// A pass of the waiting room, valid for half a minute.
     pub(crate) fn pass(&self, id: &str, show: &str, person: &str) -> Result<String> {
         let expires_at = self.clock.now().plus(Duration::from_secs(30));
         let (show, person) = (ShowId::parse(show)?, PersonId::parse(person)?);
@@ -102,7 +103,7 @@ impl Running {
         Ok(contracts::pass::sign(ROOM_SECRET.as_bytes(), &pass))
     }
 
-    /// The header of somebody who is signed in.
+    /// The Authorization header of a signed-in person.
     pub(crate) fn bearer(&self, person: &str) -> Result<String> {
         let now = self.clock.now();
         let hour = Duration::from_secs(3_600);
@@ -110,7 +111,7 @@ impl Running {
         Ok(format!("Bearer {}", mint(&Secret::new(JWT_SECRET)?, &claims)))
     }
 
-    /// The line that it printed.
+    /// The ready line.
     pub(crate) const fn ready(&self) -> &Value {
         &self.ready
     }
@@ -122,7 +123,7 @@ impl Running {
             .unwrap_or_else(|| panic!("no address {name} in {}", self.ready))
     }
 
-    /// Where the crowd finds it.
+    /// The addresses for the crowd.
     pub(crate) fn endpoints(&self) -> Endpoints {
         Endpoints {
             gateway_http: self.address("gateway_http").to_owned(),
@@ -130,12 +131,12 @@ impl Running {
         }
     }
 
-    /// A GET at one of its sockets.
+    /// A GET to one of its sockets.
     pub(crate) async fn get(&self, name: &str, path: &str) -> Result<Answer> {
         self.http.get(&format!("http://{}{path}", self.address(name))).await
     }
 
-    /// A POST at one of its sockets.
+    /// A POST to one of its sockets.
     pub(crate) async fn post(
         &self,
         name: &str,
@@ -146,7 +147,7 @@ impl Running {
         self.http.post(&format!("http://{}{path}", self.address(name)), headers, body).await
     }
 
-    /// Waits until nothing is on its way: no timer, no unpublished event, nothing in the queue.
+    /// Waits until no work is pending: no timer, no unpublished event, nothing in the queue.
     pub(crate) async fn at_rest(&self) -> Result<()> {
         self.until("everything is at rest", async || {
             if let Some(queue) = &self.queue {
@@ -158,7 +159,7 @@ impl Running {
         .await
     }
 
-    /// Asks again until a condition holds.
+    /// Repeats until a condition holds.
     pub(crate) async fn until(&self, what: &str, holds: impl AsyncFn() -> Result<bool>) -> Result<()> {
         let give_up = self.clock.elapsed() + PATIENCE;
         while !holds().await.with_context(|| format!("while waiting until {what}"))? {
@@ -170,18 +171,18 @@ impl Running {
 
     /// kill -9.
     pub(crate) async fn kill(mut self) -> Result<()> {
-        ensure!(self.others.is_empty(), "one of several processes is not the platform");
+        ensure!(self.others.is_empty(), "kill works only on a platform in one process");
         self.child.kill().await.context("kill tacos")
     }
 
-    /// SIGTERM, and the exit code.
+    /// Sends SIGTERM; returns the exit code.
     pub(crate) async fn terminate(mut self) -> Result<i32> {
         let id = self.child.id().context("it runs")?.to_string();
         let sent = Command::new("kill").args(["-TERM", &id]).status().await?;
         ensure!(sent.success(), "kill -TERM {id}");
         let status = ports::clock::timeout(&*self.clock, PATIENCE, self.child.wait())
             .await
-            .map_err(|_| anyhow::anyhow!("it did not end within {PATIENCE:?} of SIGTERM"))??;
+            .map_err(|_| anyhow::anyhow!("the platform did not end within {PATIENCE:?} of SIGTERM"))??;
         status.code().context("ended by a signal")
     }
 }

@@ -1,4 +1,4 @@
-//! Gateways as processes of their own, on one Redis that dies under them.
+//! Gateways as separate processes on one Redis, which dies while they run.
 
 use anyhow::{Context, Result, ensure};
 use app::client::{Answer, Http};
@@ -17,7 +17,7 @@ use ports::Clock;
 const SHOW: &str = "opening";
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// A process that has said where it listens.
+/// A process that has logged its addresses.
 struct Process {
     child: Child,
     http: String,
@@ -42,8 +42,11 @@ impl Process {
             if line["msg"].as_str().is_some_and(|text| text.ends_with(" listens")) {
                 let text = |name: &str| line[name].as_str().unwrap_or_default().to_owned();
                 let (http, admin) = (text("http"), text("admin"));
-                // Somebody has to read what it says.
-                #[allow(clippy::disallowed_methods, reason = "it ends with the process that it reads from")]
+                // The pipe must be drained, or the process would block on its log.
+                #[allow(
+                    clippy::disallowed_methods,
+                    reason = "the task ends with the process whose log it reads"
+                )]
                 tokio::spawn(async move { while let Ok(Some(_)) = lines.next_line().await {} });
                 return Ok(Self { child, http, admin });
             }
@@ -51,7 +54,7 @@ impl Process {
     }
 }
 
-/// A Redis of the test's own.
+/// A Redis server for one test.
 struct Redis {
     port: u16,
     child: Option<Child>,
@@ -66,7 +69,7 @@ impl Redis {
         Ok(redis)
     }
 
-    /// On nothing that was there before.
+    /// Starts it empty.
     async fn begin(&mut self) -> Result<()> {
         let child = Command::new("redis-server")
             .args(["--bind", "127.0.0.1", "--save", "", "--port", &self.port.to_string(), "--dir"])
@@ -101,7 +104,7 @@ struct Stage {
 }
 
 impl Stage {
-    /// Two gateways on one Redis, before a show behind a waiting room of that rate.
+    /// Two gateways on one Redis, and a show with a waiting room of that rate.
     async fn new(rate: u32) -> Result<Self> {
         let clock: Arc<dyn Clock> = Arc::new(runtime::SystemClock::new());
         let (redis, folder) = (Redis::start().await?, tempfile::tempdir()?);
@@ -141,12 +144,13 @@ impl Stage {
     }
 
     async fn status(&self, gateway: usize, ticket: &str) -> Result<Answer> {
-        let told = self.http.get(&self.url(gateway, &format!("/queue/status?token={ticket}"))).await?;
-        ensure!(told.status == StatusCode::OK, "{told:?}");
-        Ok(told)
+        let status = self.http.get(&self.url(gateway, &format!("/queue/status?token={ticket}"))).await?;
+        ensure!(status.status == StatusCode::OK, "{status:?}");
+        Ok(status)
     }
 
-    /// Everybody asks at one gateway or the other and enters when it is their turn, until all are in: the order of their passes.
+    /// All people poll either gateway and enter at their turn. Returns the order of their passes,
+    /// once all are in.
     async fn all_enter(&self, tickets: &[String]) -> Result<Vec<usize>> {
         let give_up = self.clock.elapsed() + PATIENCE;
         let (mut order, mut round) = (Vec::new(), 0);
@@ -156,7 +160,7 @@ impl Stage {
                 if !order.contains(&n) && self.status(n + round, ticket).await?.text("status") == "ready" {
                     let body = json!({"waiting_token": ticket});
                     let entered = self.http.post(&self.url(n, "/queue/enter"), &[], &body).await?;
-                    ensure!(entered.status == StatusCode::OK, "ready, and then not: {entered:?}");
+                    ensure!(entered.status == StatusCode::OK, "reported ready, but refused: {entered:?}");
                     order.push(n);
                 }
             }
@@ -167,8 +171,8 @@ impl Stage {
     }
 }
 
-/// Trap W10: everything in Redis is lost. Nobody joins again, all get in by the order in which they came, and who comes after the
-/// loss is last.
+/// Trap T-W10: Redis loses all data. Nobody has to join again, all get in by their order of
+/// arrival, and newcomers after the loss are last.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn people_keep_their_order_when_redis_is_killed_and_emptied() -> Result<()> {
     let mut stage = Stage::new(4).await?;
@@ -180,9 +184,9 @@ async fn people_keep_their_order_when_redis_is_killed_and_emptied() -> Result<()
         stage.status(n, ticket).await?;
     }
     stage.redis.kill().await?;
-    // Places are told while it is away, and nobody can join.
-    let told = stage.status(0, &tickets[15]).await?;
-    ensure!(told.text("status") == "waiting", "{told:?}");
+    // While Redis is away, positions are still answered, and joins are refused.
+    let status = stage.status(0, &tickets[15]).await?;
+    ensure!(status.text("status") == "waiting", "{status:?}");
     let body = json!({"event_id": SHOW});
     let refused = stage.http.post(&stage.url(0, "/queue/join"), &[], &body).await?;
     ensure!(
@@ -198,18 +202,18 @@ async fn people_keep_their_order_when_redis_is_killed_and_emptied() -> Result<()
         }
         stage.clock.sleep(Duration::from_millis(50)).await;
     };
-    // Nobody's yet: they sign in to enter. Their place is what is looked at.
+    // This place has no owner yet, because people sign in to enter. Only its position matters here.
     let ahead = stage.status(1, &newcomer).await?;
     let order = stage.all_enter(&tickets).await?;
     println!("order {order:?}, the newcomer was {} in line", ahead.body["position"]);
-    // Two gateways have told the store of their people one after the other, so neighbours may change places and no more.
+    // The two gateways report their people one after the other, so only neighbours may swap places.
     let overtaken = order.iter().enumerate().filter(|(at, n)| n.abs_diff(*at) > 3).count();
     ensure!(overtaken == 0, "{order:?}");
     ensure!(stage.status(0, &newcomer).await?.text("status") != "expired");
     Ok(())
 }
 
-/// A Redis that answers nothing for a while takes no gateway out, and nothing is lost by it.
+/// A Redis that does not answer for a while stops no gateway and loses nothing.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_frozen_redis_takes_no_gateway_out() -> Result<()> {
     let stage = Stage::new(20).await?;

@@ -1,5 +1,5 @@
-//! The three walks of ARCHITECTURE.md, over real sockets: a buyer gets a seat, a hold expires, money comes too late. Each on
-//! `tacos up`, and on one process a service with SQS and DynamoDB.
+//! The walks of ARCHITECTURE.md over real sockets: a buyer gets a seat, a hold expires, a payment
+//! is late. Each on `tacos up`, and on one process per service with SQS and DynamoDB.
 
 use crate::running::Running;
 use anyhow::{Result, ensure};
@@ -14,7 +14,7 @@ use http::{Method, StatusCode};
 use serde_json::{Value, json};
 use tonic::transport::{Channel, Endpoint};
 
-/// What the platform of a walk stands on.
+/// The engines of a walk's platform.
 #[derive(Clone, Copy)]
 enum On {
     Folder,
@@ -147,7 +147,7 @@ async fn a_declined_payment_gives_the_seats_back_and_a_second_card_takes_them_ag
     Ok(())
 }
 
-/// Trap M1: the money of a late payment becomes the seats again, if they are free.
+/// Trap T-M1: a late payment gets its seats again, if they are free.
 async fn a_late_payment_takes_the_seats_again_if_they_are_free(on: On) -> Result<()> {
     let mut stage = stage(on, on.short_hold()).await?;
     let held = stage.reserve("late", &["A-1-1"]).await?;
@@ -158,7 +158,7 @@ async fn a_late_payment_takes_the_seats_again_if_they_are_free(on: On) -> Result
     Ok(())
 }
 
-/// Trap M1: and it is given back if they are gone.
+/// Trap T-M1: a late payment is refunded, if its seats are taken.
 async fn a_late_payment_for_seats_that_are_gone_is_given_back_once(on: On) -> Result<()> {
     let mut stage = stage(on, on.short_hold()).await?;
     let late = stage.reserve("late", &["A-1-1"]).await?;
@@ -174,7 +174,7 @@ async fn a_late_payment_for_seats_that_are_gone_is_given_back_once(on: On) -> Re
     Ok(())
 }
 
-/// Trap M1: of two payments for the same seats one is given back.
+/// Trap T-M1: of two payments for the same seats, one is refunded.
 async fn who_pays_twice_gets_one_payment_back(on: On) -> Result<()> {
     let mut stage = stage(on, "60s").await?;
     let held = stage.reserve("twice", &["A-1-1"]).await?;
@@ -185,14 +185,14 @@ async fn who_pays_twice_gets_one_payment_back(on: On) -> Result<()> {
         let statuses = [stage.payment(&first).await?, stage.payment(&second).await?];
         Ok(statuses.contains(&PaymentStatus::Refunded))
     };
-    stage.platform.until("one payment is given back", one_is_back).await?;
+    stage.platform.until("one payment is refunded", one_is_back).await?;
     stage.platform.at_rest().await?;
     let statuses = [stage.payment(&first).await?, stage.payment(&second).await?];
     ensure!(statuses.contains(&PaymentStatus::Completed), "{statuses:?}");
     Ok(())
 }
 
-/// Trap W1: a show behind a waiting room sells nothing without a pass, and one pass buys once.
+/// Trap T-W1: a show with a waiting room sells nothing without a pass, and one pass buys once.
 async fn a_show_behind_a_waiting_room_is_entered_once_with_a_pass(on: On) -> Result<()> {
     let stage = stage(on, "60s").await?;
     let show = json!({"event_id": "w", "name": "W", "sections": [{"id": "A", "price": 1, "capacity": 5}],
@@ -216,8 +216,8 @@ async fn a_show_behind_a_waiting_room_is_entered_once_with_a_pass(on: On) -> Res
     ] {
         let answer = reserve("k", token).await?;
         ensure!(answer.status == StatusCode::FORBIDDEN, "{answer:?}");
-        let told = answer.body["error"]["message"].as_str().unwrap_or_default();
-        ensure!(told.contains(words), "{answer:?}");
+        let message = answer.body["error"]["message"].as_str().unwrap_or_default();
+        ensure!(message.contains(words), "{answer:?}");
     }
     let placed = reserve("k", &pass).await?;
     ensure!(placed.status == StatusCode::CREATED, "{placed:?}");
@@ -225,13 +225,13 @@ async fn a_show_behind_a_waiting_room_is_entered_once_with_a_pass(on: On) -> Res
     ensure!(again.status == StatusCode::CREATED && again.body == placed.body, "{again:?}");
     let spent = reserve("another", &pass).await?;
     ensure!(spent.status == StatusCode::FORBIDDEN, "{spent:?}");
-    let told = spent.body["error"]["message"].as_str().unwrap_or_default();
-    ensure!(told.contains("used for another reservation"), "{spent:?}");
+    let message = spent.body["error"]["message"].as_str().unwrap_or_default();
+    ensure!(message.contains("used for another reservation"), "{spent:?}");
     Ok(())
 }
 
-/// The whole line as the page walks it: in line, in, held, paid, sold; everything over the gateway and by who is signed in. Trap W1
-/// to W8 have their own tests; here the parts meet.
+/// The whole way of the page: in line, in, held, paid, sold; all over the gateway by a signed-in
+/// person. Traps T-W1 to T-W8 have their own tests; this one joins the parts.
 async fn a_ticket_is_bought_over_the_gateway(on: On) -> Result<()> {
     let stage = stage(on, "60s").await?;
     let show = json!({"event_id": "g", "name": "G", "sections": [{"id": "A", "price": 70, "rows": [{"row": "1", "from": 1, "to": 4}]}],
@@ -313,7 +313,8 @@ async fn a_ticket_is_bought_over_the_gateway(on: On) -> Result<()> {
 }
 
 impl On {
-    /// A hold that runs out soon, and not before a buyer has been answered: DynamoDB Local takes its time.
+    /// A hold that runs out soon, and not before a buyer has been answered: DynamoDB Local takes
+    /// its time.
     const fn short_hold(self) -> &'static str {
         match self {
             Self::Folder => "1s",

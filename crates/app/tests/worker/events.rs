@@ -1,8 +1,10 @@
-//! The events of a test: each with an id, a trace and a deduplication id of its own, several to a reservation if wanted.
+//! The events of a test: each with its own id, trace and deduplication id; one or several to a
+//! reservation.
 //!
-//! The events of one reservation follow from one another as in a sale: a payment that is approved comes first, and what
-//! comes after it finds the seats sold; where none is approved the seats go back once and stay so. So each call downstream
-//! changes a reservation at most once if the events are handled in their order, and the ledger sees a call that did not.
+//! The events of one reservation follow each other as in a sale: an approved payment comes first,
+//! and later events find the seats sold; without one, the seats are released once. So each call
+//! downstream changes a reservation at most once if the events are handled in order, and the ledger
+//! shows a call out of order.
 
 use anyhow::{Context, Result};
 use contracts::envelope;
@@ -12,10 +14,10 @@ use domain::random::{Random, SplitMix64};
 use domain::time::Timestamp;
 use standin::Push;
 
-/// Reservations whose events are sent in turn, so that a receive does not bring one reservation only.
+/// Reservations whose events are interleaved, so that one receive returns several reservations.
 const IN_TURN: u64 = 50;
 
-/// An endless supply.
+/// An endless supply of events.
 pub(crate) struct Events {
     fifo: bool,
     per_reservation: u64,
@@ -32,7 +34,7 @@ impl Events {
         Self { fifo, per_reservation, reservations: 0, sent: 0, dice: SplitMix64::new(seed), at }
     }
 
-    /// At least `count` events, of whole reservations.
+    /// At least `count` events, always of complete reservations.
     pub(crate) fn take(&mut self, count: u64) -> Result<Vec<Push>> {
         let mut messages = Vec::new();
         while (messages.len() as u64) < count {
@@ -64,7 +66,7 @@ impl Events {
             id: EventId::parse(&format!("evt_{number:012}"))?,
             source: "worker-tests".into(),
             at: self.at,
-            // Never all zero, which would be no trace id.
+            // Never all zero, which is not a valid trace id.
             trace_id: Some(format!("{:032x}", number + 1).into()),
             reservation: ReservationId::parse(&name(reservation))?,
             seats: SeatsHint {
@@ -84,7 +86,7 @@ impl Events {
     }
 }
 
-/// The id of the reservation of this number.
+/// The id of reservation number `n`.
 fn name(reservation: u64) -> String {
     format!("rsv_{reservation:012}")
 }

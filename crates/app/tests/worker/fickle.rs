@@ -1,5 +1,6 @@
-//! Errors that the stand-ins have no switch for, put in front of them: in-band errors of the inventory (gRPC status OK and
-//! `error` set) and 500 of reservation-api. What is not failed is passed on, with its trace.
+//! A proxy in front of the stand-ins for errors that those cannot produce: in-band errors of the
+//! inventory (gRPC status OK and `error` set) and status 500 of reservation-api. Other calls pass,
+//! with their trace.
 
 use anyhow::Result;
 use async_trait::async_trait;
@@ -26,7 +27,7 @@ use tokio::net::TcpListener;
 use tonic::transport::server::TcpIncoming;
 use tonic::transport::{Channel, Endpoint, Server};
 
-/// How often the next call is failed, 0.0 to 1.0; may be changed at any time.
+/// The share of calls that fail, 0.0 to 1.0; it may change at any time.
 #[derive(Clone)]
 pub(crate) struct Share(Arc<Mutex<(f64, SplitMix64)>>);
 
@@ -36,17 +37,17 @@ impl Share {
     }
 
     pub(crate) fn set(&self, share: f64) {
-        self.0.lock().expect("nobody panics with it").0 = share;
+        self.0.lock().expect("no holder of the lock panics").0 = share;
     }
 
     fn strikes(&self) -> bool {
-        let mut guard = self.0.lock().expect("nobody panics with it");
+        let mut guard = self.0.lock().expect("no holder of the lock panics");
         let luck = guard.1.unit();
         luck < guard.0
     }
 }
 
-/// The two fronts; they end with the tasks.
+/// The two proxies; they end with the tasks.
 pub(crate) struct Fronts {
     /// `INVENTORY_GRPC_ADDR`.
     pub(crate) inventory: String,
@@ -95,7 +96,7 @@ struct Inventory {
 type Answer<T> = Result<tonic::Response<T>, tonic::Status>;
 
 fn in_band() -> Option<contracts::common::v1::Error> {
-    Some(WireError::new(Code::Internal, "in-band, as it was told").to_proto())
+    Some(WireError::new(Code::Internal, "in-band, as configured").to_proto())
 }
 
 #[async_trait]
@@ -125,18 +126,18 @@ impl InventoryService for Inventory {
         &self,
         _: tonic::Request<CheckAvailabilityRequest>,
     ) -> Answer<CheckAvailabilityResponse> {
-        Err(tonic::Status::unimplemented("the worker does not ask"))
+        Err(tonic::Status::unimplemented("the worker never calls this"))
     }
 
     async fn reserve_seat(&self, _: tonic::Request<ReserveSeatRequest>) -> Answer<ReserveSeatResponse> {
-        Err(tonic::Status::unimplemented("the worker does not ask"))
+        Err(tonic::Status::unimplemented("the worker never calls this"))
     }
 
     async fn get_inventory_status(
         &self,
         _: tonic::Request<GetInventoryStatusRequest>,
     ) -> Answer<GetInventoryStatusResponse> {
-        Err(tonic::Status::unimplemented("the worker does not ask"))
+        Err(tonic::Status::unimplemented("the worker never calls this"))
     }
 }
 
@@ -150,14 +151,14 @@ struct Behind {
 async fn pass_on(State(behind): State<Behind>, mut request: Request) -> Response {
     use axum::http::StatusCode;
     if behind.share.strikes() {
-        return (StatusCode::INTERNAL_SERVER_ERROR, "no body of the contract's").into_response();
+        return (StatusCode::INTERNAL_SERVER_ERROR, "not an error body of the contract").into_response();
     }
     let path = request.uri().path_and_query().map_or("/", |path| path.as_str());
     let Ok(uri) = format!("{}{path}", behind.base).parse() else {
         return StatusCode::BAD_REQUEST.into_response();
     };
     *request.uri_mut() = uri;
-    // The body goes on whole, with the length that the stand-in wants.
+    // The whole body is passed on, with the length that the stand-in requires.
     let (head, body) = request.into_parts();
     let Ok(body) = body.collect().await else { return StatusCode::BAD_REQUEST.into_response() };
     let request = Request::from_parts(head, axum::body::Body::from(body.to_bytes()));

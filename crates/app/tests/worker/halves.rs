@@ -1,5 +1,5 @@
-//! Half of all calls downstream fail, some of them after they were done, in every manner there is: UNAVAILABLE, in-band
-//! errors, 500 and 503. Every event ends in its effect.
+//! Half of all calls downstream fail, some of them after their effect, in every way: UNAVAILABLE,
+//! in-band errors, 500 and 503. Every event still has its effect.
 
 use crate::fickle::{Fronts, Share};
 use crate::process::Worker;
@@ -8,7 +8,7 @@ use anyhow::{Result, ensure};
 use standin::{Entry, Outcome, PeerFaults, Step};
 
 const EVENTS: u64 = 90;
-/// So that half of the calls fail: 0.25 at the front, and a third of those that pass it.
+/// Together half of the calls fail: 0.25 in the proxy, and a third of those that pass it.
 const IN_BAND: f64 = 0.25;
 const FAILING: f64 = 0.2;
 const LOSING: f64 = 0.134;
@@ -23,7 +23,7 @@ async fn every_event_is_settled_by_its_effect_on_a_fifo_queue() -> Result<()> {
     halves(Kind::Fifo).await
 }
 
-/// The limits on retries and receives are out of the way: what is shown is that nothing but an effect settles an event.
+/// The limits on retries and receives are far away: only an effect may settle an event.
 async fn halves(kind: Kind) -> Result<()> {
     let seed = seed("half of all calls fail");
     let mut stage = Stage::new(Setting { receives_max: 1_000, ..Setting::of(kind, seed) }).await?;
@@ -48,7 +48,7 @@ async fn halves(kind: Kind) -> Result<()> {
         stage.journal.read(|entries| entries.iter().filter(is).count())
     };
     let (failed, lost) = (ended(Outcome::Failed), ended(Outcome::Lost));
-    let in_band = log.count("in-band, as it was told");
+    let in_band = log.count("in-band, as configured");
     ensure!(failed > 0 && lost > 0 && in_band > 0, "{failed} failed, {lost} lost, {in_band} in-band");
     Ok(())
 }

@@ -1,11 +1,11 @@
-//! `--check-config` and `--help`: what the worker says of its settings without doing anything.
+//! `--check-config` and `--help` of the binaries: their settings, without a start.
 
 use crate::process::{command, environment};
 use crate::stage::{Kind, Setting, Stage};
 use anyhow::{Result, ensure};
 use standin::Action;
 
-/// The variables of contracts section 5, and the default of each that has one.
+/// The variables of docs/contracts.md#configuration, and their defaults.
 const VARIABLES: [(&str, &str); 28] = [
     ("AWS_PROFILE", ""),
     ("AWS_REGION", "ap-northeast-2"),
@@ -52,13 +52,13 @@ async fn help_lists_every_variable_with_its_default() -> Result<()> {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn check_config_says_that_settings_are_good_and_asks_nobody() -> Result<()> {
+async fn check_config_accepts_valid_settings_and_calls_nobody() -> Result<()> {
     let stage = Stage::new(Setting::of(Kind::Fifo, 1)).await?;
     let env = environment(&stage);
     let good = [("SQS_DLQ_URL", stage.letters_url.as_str()), ("WORKER_CONCURRENCY", "auto")];
     let output = command(&env, &good).arg("--check-config").output().await?;
     let said = String::from_utf8(output.stdout)?;
-    ensure!(output.status.code() == Some(0) && said.contains("good"), "{said} {:?}", output.stderr);
+    ensure!(output.status.code() == Some(0) && said.contains("valid"), "{said} {:?}", output.stderr);
     let calls: u64 = Action::ALL.into_iter().map(|action| stage.sqs.calls(action)).sum();
     ensure!(calls == 0 && stage.journal.is_empty(), "the queue was asked {calls} times");
 

@@ -1,6 +1,8 @@
-//! kill -9 in the middle of a backlog, again and again: nothing is lost, everything has its effect once, groups keep order.
+//! Repeated kill -9 in the middle of a backlog: nothing is lost, each event has its effect once,
+//! and groups keep their order.
 //!
-//! `TACOS_KILL_ROUNDS` sets the number of kills for each kind of queue (default 5; `cargo xtask soak` asks for 20).
+//! `TACOS_KILL_ROUNDS` sets the number of kills for each kind of queue (default 5; `cargo xtask
+//! soak` sets 20).
 
 use crate::process::Worker;
 use crate::stage::{Kind, LEASE, Runs, Setting, Stage, number, seed};
@@ -20,7 +22,8 @@ async fn nothing_is_lost_by_a_kill_on_a_fifo_queue() -> Result<()> {
     killed(Kind::Fifo).await
 }
 
-/// Trap T1: the delete follows the effect, so a crash between the two repeats the one and loses nothing.
+/// Trap T-T1: the delete follows the effect, so a crash between them repeats the effect and loses
+/// nothing.
 async fn killed(kind: Kind) -> Result<()> {
     let rounds = number("TACOS_KILL_ROUNDS").unwrap_or(5);
     let seed = seed("kill");

@@ -1,7 +1,9 @@
-//! The unmodified `reservation-worker` as a process of its own, between stand-ins: signals, crashes, faults, wrong settings.
+//! The unmodified `reservation-worker` binary between stand-ins: signals, crashes, faults, wrong
+//! settings.
 //!
-//! A few tests run at a time, whatever the machine, because each has a process that wants a core ([`stage`]). Counts are
-//! small here; `cargo xtask soak` asks for more through the variables that the tests name. Times are printed and never asserted.
+//! Only a few tests run at a time, on any machine, because each has a process that needs a core
+//! ([`stage`]). Counts are small here; `cargo xtask soak` raises them through the variables that
+//! the tests name. Times are printed and never asserted.
 #![allow(missing_docs, clippy::print_stdout, reason = "a test binary")]
 
 mod events;

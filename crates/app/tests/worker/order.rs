@@ -1,8 +1,9 @@
-//! The order of a group where an event may be run again: no event begins before those sent before it have had their effect
-//! at least once.
+//! The order of a group whose events may run again: no event begins before each earlier one has had
+//! its effect at least once.
 //!
-//! The ledger of the stand-ins asks for more (the last call of one ends before the next one begins), which does not hold
-//! where a worker dies between an effect and the delete: the event comes again, and its follower may have begun.
+//! The ledger of the stand-ins requires more: the last call of one event ends before the next event
+//! begins. That does not hold when a worker dies between an effect and the delete: the event is
+//! redelivered, and its follower may have begun.
 
 use standin::{Called, Journal, Lane, Outcome, Step, Tag};
 use std::collections::{BTreeMap, HashMap};
@@ -11,11 +12,11 @@ use std::collections::{BTreeMap, HashMap};
 struct Run {
     message: Option<u64>,
     began: Option<usize>,
-    /// When the inventory, and reservation-api if it had to be told, had done what the event wants.
+    /// When the inventory, and reservation-api if needed, had completed the event's effect.
     complete: Option<usize>,
     seats_done: bool,
     refused: bool,
-    told: bool,
+    is_ended: bool,
 }
 
 /// Every event that began before an earlier one of its group was complete.
@@ -58,10 +59,10 @@ impl Run {
                         self.seats_done = true;
                         self.refused |= outcome == Outcome::Refused;
                     }
-                    Called::Patch => self.told = true,
+                    Called::Patch => self.is_ended = true,
                     Called::Get => {}
                 }
-                if self.seats_done && (self.told || self.refused) {
+                if self.seats_done && (self.is_ended || self.refused) {
                     self.complete = self.complete.or(Some(place));
                 }
             }

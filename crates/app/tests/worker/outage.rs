@@ -1,6 +1,7 @@
-//! The inventory dies under load and comes back: nothing is buried, nothing is lost, and the work goes on.
+//! The inventory dies under load and recovers: nothing is buried, nothing is lost, and the work
+//! continues.
 //!
-//! `TACOS_OUTAGE_SECONDS` sets how long it is dead (default 3; `cargo xtask soak` asks for 60).
+//! `TACOS_OUTAGE_SECONDS` sets how long it is dead (default 3; `cargo xtask soak` sets 60).
 
 use crate::process::Worker;
 use crate::stage::{Kind, Runs, Setting, Stage, number, seed};
@@ -9,10 +10,11 @@ use standin::{Entry, Latency, Step};
 use std::time::Duration;
 
 const EVENTS: u64 = 6_000;
-/// Settled events before the rate is taken, so that the connections stand, and over which it is.
+/// Settled events before the rate is measured, so that connections are open; and those that it is
+/// measured over.
 const WARM_UP: u64 = 300;
 const MEASURED: u64 = 1_200;
-/// Over so long the rate is taken afterwards.
+/// The window of the rate afterwards.
 const WINDOW: Duration = Duration::from_millis(500);
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -25,7 +27,7 @@ async fn a_dead_inventory_buries_nothing_on_a_fifo_queue() -> Result<()> {
     dead(Kind::Fifo).await
 }
 
-/// Trap T10.
+/// Trap T-T10.
 async fn dead(kind: Kind) -> Result<()> {
     let outage = Duration::from_secs(number("TACOS_OUTAGE_SECONDS").unwrap_or(3));
     let seed = seed("outage");

@@ -1,5 +1,6 @@
-//! Messages that are no events, and events that fail for good, in the middle of groups: buried with their reason, their
-//! lanes go on, nobody else is touched. A redrive puts them back in the order of their groups.
+//! Messages that are not events, and events that fail for good, in the middle of groups. They are
+//! buried with their reason, their lanes continue, and no other lane is affected. A redrive puts
+//! them back in the order of their groups.
 
 use crate::fickle::{Fronts, Share};
 use crate::process::Worker;
@@ -9,9 +10,9 @@ use serde_json::json;
 use standin::{Journal, Lane, Ledger, Push, Step, Tag};
 use std::collections::BTreeMap;
 
-/// Trap T4.
+/// Trap T-T4.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_poison_message_is_buried_with_its_reason_and_its_lane_goes_on() -> Result<()> {
+async fn a_poison_message_is_buried_with_its_reason_and_its_lane_continues() -> Result<()> {
     let mut stage = Stage::new(Setting::of(Kind::Fifo, 1)).await?;
     let group = "rsv_000000000000";
     let poison = Push {
@@ -21,7 +22,7 @@ async fn a_poison_message_is_buried_with_its_reason_and_its_lane_goes_on() -> Re
         attributes: vec![("colour".to_owned(), "green".to_owned())],
         ..Push::default()
     };
-    // Three reservations with three events each, of the first of them the poison is the third message.
+    // Three reservations with three events each; the poison is the third message of the first one.
     let mut messages = crate::events::Events::new(true, 3, 1, stage.clock.now()).take(9)?;
     messages.insert(6, poison.clone());
     let (sent, of_group) = (messages.len(), |push: &&Push| push.group.as_deref() == Some(group));
@@ -38,17 +39,17 @@ async fn a_poison_message_is_buried_with_its_reason_and_its_lane_goes_on() -> Re
 
     let letters = stage.sqs.messages(Kind::Fifo.letters());
     let [letter] = &letters[..] else { anyhow::bail!("buried: {letters:#?}") };
-    let told: BTreeMap<&str, &str> =
+    let attributes: BTreeMap<&str, &str> =
         letter.attributes.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
     ensure!(letter.body == poison.body && letter.group.as_deref() == Some(group), "{letter:?}");
-    ensure!(told["reason"] == "undecodable" && told["attempts"] == "0", "{told:?}");
-    ensure!(told["error"].contains("reservation.renamed"), "{told:?}");
+    ensure!(attributes["reason"] == "undecodable" && attributes["attempts"] == "0", "{attributes:?}");
+    ensure!(attributes["error"].contains("reservation.renamed"), "{attributes:?}");
     for name in ["first_seen", "last_seen", "original_message_id", "original_dedup_id", "original_group"] {
-        ensure!(told.contains_key(name), "no {name} in {told:?}");
+        ensure!(attributes.contains_key(name), "no {name} in {attributes:?}");
     }
     let ledger = Ledger::read(&stage.journal);
     let settled = ledger.settled();
-    // The poison's own delete is one of them, and the one without an effect.
+    // The delete of the poison is one of them, and the only one without an effect.
     ensure!(settled == sent, "{settled} of {sent} are off the queue");
     ensure!(
         crate::order::overtaken(&stage.journal).is_empty(),
@@ -58,7 +59,7 @@ async fn a_poison_message_is_buried_with_its_reason_and_its_lane_goes_on() -> Re
     Ok(())
 }
 
-/// Trap T13.
+/// Trap T-T13.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_redrive_puts_dead_letters_back_in_the_order_of_their_groups() -> Result<()> {
     let mut stage = Stage::new(Setting { per_reservation: 4, ..Setting::of(Kind::Fifo, 2) }).await?;
@@ -78,10 +79,11 @@ async fn a_redrive_puts_dead_letters_back_in_the_order_of_their_groups() -> Resu
     ensure!(letters.iter().all(reason), "{letters:#?}");
 
     share.set(0.0);
-    let rehearsed = worker.tell(&stage, "/admin/dlq/redrive", &json!({"dry_run": true})).await?;
-    // Looking is receiving: of a group that is looked at SQS shows no more meanwhile, so a rehearsal may see fewer.
-    ensure!(rehearsed["entries"].as_array().is_some_and(|entries| !entries.is_empty()), "{rehearsed}");
-    ensure!(stage.sqs.messages(Kind::Fifo.letters()).len() == 20, "a rehearsal changes nothing");
+    let dry_run = worker.tell(&stage, "/admin/dlq/redrive", &json!({"dry_run": true})).await?;
+    // Browsing SQS means receiving. SQS shows no more of a group while one of it is received, so a
+    // dry run may see fewer.
+    ensure!(dry_run["entries"].as_array().is_some_and(|entries| !entries.is_empty()), "{dry_run}");
+    ensure!(stage.sqs.messages(Kind::Fifo.letters()).len() == 20, "a dry run changes nothing");
     let done = worker.tell(&stage, "/admin/dlq/redrive", &json!({"rate": 1_000})).await?;
     ensure!(done["entries"].as_array().map(Vec::len) == Some(20), "{done}");
     stage.emptied(&mut worker).await?;
@@ -98,7 +100,8 @@ async fn a_redrive_puts_dead_letters_back_in_the_order_of_their_groups() -> Resu
     Ok(())
 }
 
-/// The events of each group in the order in which they were put into the event queue, the second of the two queues.
+/// The events of each group in the order in which they entered the event queue, the second of the
+/// queues.
 fn sends(journal: &Journal) -> Option<BTreeMap<Lane, Vec<Tag>>> {
     let mut lanes: BTreeMap<Lane, Vec<Tag>> = BTreeMap::new();
     journal.read(|entries| {

@@ -1,5 +1,6 @@
-//! An IAM policy that allows ReceiveMessage, DeleteMessage and GetQueueAttributes and nothing else: the worker works, says
-//! once what it lacks, and leaves what fails to the queue's own timeout and redrive.
+//! An IAM policy that allows only ReceiveMessage, DeleteMessage and GetQueueAttributes: the worker
+//! works, logs once which permission is missing, and leaves failed messages to the queue's own
+//! timeout and redrive.
 
 use crate::process::Worker;
 use crate::stage::{Kind, LEASE, Setting, Stage};
@@ -12,7 +13,7 @@ const RECEIVES_MAX: u32 = 3;
 const LOGGED_ONCE: &str = "logged once";
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn three_permissions_are_enough_and_what_is_lacking_is_told_once() -> Result<()> {
+async fn three_permissions_are_enough_and_a_missing_one_is_logged_once() -> Result<()> {
     let mut stage =
         Stage::new(Setting { receives_max: RECEIVES_MAX, ..Setting::of(Kind::Standard, 1) }).await?;
     let allowed = vec![Action::ReceiveMessage, Action::DeleteMessage, Action::GetQueueAttributes];
@@ -22,7 +23,7 @@ async fn three_permissions_are_enough_and_what_is_lacking_is_told_once() -> Resu
     stage.emptied(&mut worker).await?;
     ensure!(
         worker.log().count(LOGGED_ONCE) == 0,
-        "nothing was lacking: {:#?}",
+        "no permission was missing: {:#?}",
         worker.log().lines(LOGGED_ONCE)
     );
     stage.all_is_well(crate::stage::Runs::Once)?;
@@ -32,8 +33,8 @@ async fn three_permissions_are_enough_and_what_is_lacking_is_told_once() -> Resu
     }
     let log = worker.log();
     for receive in 1..=u64::from(RECEIVES_MAX) {
-        let told = || log.count("undecodable message") as u64 >= receive * POISON;
-        worker.until(&stage, "each poison message was looked at", told).await?;
+        let seen = || log.count("undecodable message") as u64 >= receive * POISON;
+        worker.until(&stage, "each poison message was received", seen).await?;
         let kept = stage.depth().in_flight as u64;
         ensure!(kept == POISON, "{kept} are left to the queue's own timeout");
         stage.sqs.advance(LEASE);
@@ -42,7 +43,8 @@ async fn three_permissions_are_enough_and_what_is_lacking_is_told_once() -> Resu
     let buried = Ledger::read(&stage.journal).buried();
     ensure!(stage.sqs.messages(Kind::Standard.letters()).len() as u64 == POISON, "moved by the policy");
 
-    // A retry cannot be put off either: the event waits for the end of its lease and is settled then.
+    // A retry cannot be delayed either: the event waits for the end of its lease and is settled
+    // then.
     stage.reservations.misbehave(|faults| faults.failing = 1.0);
     stage.push(1)?;
     worker.until(&stage, "a run failed", || log.count("downstream_error") > 0).await?;
@@ -53,10 +55,10 @@ async fn three_permissions_are_enough_and_what_is_lacking_is_told_once() -> Resu
 
     let log = worker.stop(&stage).await?;
     for lacking in ["ChangeMessageVisibility", "SendMessage"] {
-        let told = log.lines(LOGGED_ONCE).iter().filter(|line| line.contains(lacking)).count();
-        ensure!(told == 1, "{lacking}: told {told} times: {:#?}", log.lines(LOGGED_ONCE));
+        let logged = log.lines(LOGGED_ONCE).iter().filter(|line| line.contains(lacking)).count();
+        ensure!(logged == 1, "{lacking}: logged {logged} times: {:#?}", log.lines(LOGGED_ONCE));
     }
-    let told = log.count("not authorized");
-    ensure!(told == 2, "denied calls are told {told} times: {:#?}", log.lines("not authorized"));
+    let logged = log.count("not authorized");
+    ensure!(logged == 2, "denied calls are logged {logged} times: {:#?}", log.lines("not authorized"));
     Ok(())
 }

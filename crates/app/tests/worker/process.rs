@@ -1,4 +1,5 @@
-//! A worker in a process of its own: started on a stage, listened to, stopped by its id, and killed when it is dropped.
+//! A worker in its own process: started on a stage, its log read, stopped by its id, and killed on
+//! drop.
 
 use crate::stage::{PATIENCE, Stage};
 use anyhow::{Context, Result, bail, ensure};
@@ -14,15 +15,16 @@ use std::sync::{Arc, Mutex};
 use tokio::io::{AsyncBufReadExt, AsyncRead, BufReader};
 use tokio::process::{Child, Command};
 
-/// Lines of a log that a failure shows.
+/// Log lines that a failure prints.
 const TAIL: usize = 30;
 
-/// What a worker said, line by line, apart from the lines of runs that ended well: there is one for each event.
+/// The log lines of a worker, without those of successful runs, of which there is one for each
+/// event.
 #[derive(Clone, Default)]
 pub(crate) struct Log(Arc<Mutex<Vec<String>>>);
 
 impl Log {
-    /// Lines that have this in them.
+    /// The lines that contain this text.
     pub(crate) fn count(&self, text: &str) -> usize {
         self.lines(text).len()
     }
@@ -47,7 +49,7 @@ impl Log {
     }
 }
 
-/// A worker that runs.
+/// A running worker.
 pub(crate) struct Worker {
     child: Child,
     log: Log,
@@ -58,13 +60,13 @@ pub(crate) struct Worker {
     pub(crate) admin: String,
 }
 
-/// A worker that has ended by itself.
+/// A worker that has ended.
 pub(crate) struct Ended {
     pub(crate) code: Option<i32>,
     pub(crate) log: Log,
 }
 
-/// The variables of a worker on a stage. Those that a test adds win.
+/// The variables of a worker on a stage. Those of the test override them.
 pub(crate) fn environment(stage: &Stage) -> Vec<(String, String)> {
     let own = |name: &str, value: &str| (name.to_owned(), value.to_owned());
     vec![
@@ -83,7 +85,7 @@ pub(crate) fn environment(stage: &Stage) -> Vec<(String, String)> {
     ]
 }
 
-/// The binary with nothing in its environment but this.
+/// The binary with only these variables in its environment.
 pub(crate) fn command(env: &[(String, String)], more: &[(&str, &str)]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_reservation-worker"));
     command.env_clear().envs(env.iter().cloned()).envs(more.iter().copied());
@@ -109,7 +111,7 @@ impl Worker {
         Ok(worker)
     }
 
-    /// Waits until something holds, as long as the worker runs.
+    /// Waits until a condition holds, as long as the worker runs.
     pub(crate) async fn until(
         &mut self,
         stage: &Stage,
@@ -131,14 +133,14 @@ impl Worker {
         self.log.clone()
     }
 
-    /// GET at its administration.
+    /// A GET to its administration.
     pub(crate) async fn ask(&self, stage: &Stage, path: &str) -> Result<Value> {
         let answer = Http::new(stage.clock.clone()).get(&format!("http://{}{path}", self.admin)).await?;
         ensure!(answer.status.is_success(), "{path}: {answer:?}");
         Ok(answer.body)
     }
 
-    /// POST at its administration.
+    /// A POST to its administration.
     pub(crate) async fn tell(&self, stage: &Stage, path: &str, body: &Value) -> Result<Value> {
         let http = Http::new(stage.clock.clone());
         let answer = http.post(&format!("http://{}{path}", self.admin), &[], body).await?;
@@ -155,13 +157,13 @@ impl Worker {
         Ok(value.with_context(|| format!("no {name} in\n{text}"))?.parse()?)
     }
 
-    /// SIGTERM, without waiting for its effect.
+    /// Sends SIGTERM and does not wait for the end.
     pub(crate) fn terminate(&self) -> Result<()> {
         let pid = self.child.id().and_then(|id| Pid::from_raw(i32::try_from(id).ok()?));
         Ok(kill_process(pid.context("it runs")?, Signal::TERM)?)
     }
 
-    /// Waits for its own end.
+    /// Waits until it ends.
     pub(crate) async fn ended(mut self, stage: &Stage) -> Result<Ended> {
         let status = ports::clock::timeout(&*stage.clock, PATIENCE, self.child.wait()).await;
         let Ok(status) = status else { bail!("no end within {PATIENCE:?}\n{}", self.log.tail()) };
@@ -169,7 +171,7 @@ impl Worker {
         Ok(Ended { code: status?.code(), log: self.log })
     }
 
-    /// SIGTERM and its end, which must be a good one.
+    /// Sends SIGTERM and waits for the end, which must have exit code 0.
     pub(crate) async fn stop(self, stage: &Stage) -> Result<Log> {
         self.terminate()?;
         let Ended { code, log } = self.ended(stage).await?;
@@ -177,7 +179,7 @@ impl Worker {
         Ok(log)
     }
 
-    /// kill -9; it is gone afterwards.
+    /// kill -9; afterwards the process is gone.
     pub(crate) async fn kill(mut self) -> Result<()> {
         self.child.kill().await.context("kill the worker")
     }

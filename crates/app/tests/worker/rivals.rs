@@ -1,6 +1,8 @@
-//! Two workers on one FIFO queue: the runs of a group stand in order and apart, whoever has them.
+//! Two workers on one FIFO queue: the runs of a group stay in order and never overlap, on either
+//! worker.
 //!
-//! `TACOS_RIVALS_EVENTS` sets the number of events (default 5,000; `cargo xtask soak` asks for 100,000).
+//! `TACOS_RIVALS_EVENTS` sets the number of events (default 5,000; `cargo xtask soak` sets
+//! 100,000).
 
 use crate::process::Worker;
 use crate::stage::{Kind, Runs, Setting, Stage, number, seed};

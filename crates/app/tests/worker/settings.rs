@@ -1,5 +1,6 @@
-//! Wrong settings: the worker says which one to change and ends with 64, or with 69 where nobody answers, and has bound no
-//! port. Its port is taken in all of these tests, so that a worker that came as far as to bind it would complain of that.
+//! Wrong settings: the worker names the setting to change and ends with 64, or with 69 if a service
+//! does not answer, and binds no port. In all of these tests its port is taken, so a worker that
+//! tried to bind it would report that.
 
 use crate::process::{command, environment};
 use crate::stage::{Kind, Setting, Stage};
@@ -14,7 +15,7 @@ use tokio::net::{TcpListener, TcpSocket};
 const CONFIGURATION: i32 = 64;
 const UNAVAILABLE: i32 = 69;
 
-/// A stage whose port for the worker is taken.
+/// A stage where the worker's port is taken.
 struct Refusing {
     stage: Stage,
     taken: TcpListener,
@@ -26,7 +27,7 @@ impl Refusing {
         Ok(Self { stage: Stage::new(Setting::of(kind, 1)).await?, taken })
     }
 
-    /// Runs the worker with these settings (an empty one counts as not set) and looks at its end.
+    /// Runs the worker with these settings (an empty one counts as unset) and checks how it ends.
     async fn ends(&self, env: &[(&str, &str)], code: i32, names: &[&str]) -> Result<()> {
         let port = self.taken.local_addr()?.port().to_string();
         let mut command = command(&environment(&self.stage), &[("SERVER_PORT", &port)]);
@@ -42,7 +43,7 @@ impl Refusing {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_wrong_setting_is_named_before_anything_is_asked() -> Result<()> {
+async fn a_wrong_setting_is_named_before_any_call() -> Result<()> {
     let worker = Refusing::new(Kind::Standard).await?;
     let letters = worker.stage.letters_url.clone() + ".fifo";
     for (env, names) in [
@@ -61,12 +62,12 @@ async fn a_wrong_setting_is_named_before_anything_is_asked() -> Result<()> {
         worker.ends(env, CONFIGURATION, names).await?;
     }
     let calls: u64 = Action::ALL.into_iter().map(|action| worker.stage.sqs.calls(action)).sum();
-    ensure!(calls == 0, "the queue was asked {calls} times");
+    ensure!(calls == 0, "the queue got {calls} calls");
     Ok(())
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn what_the_queue_refuses_is_told_with_the_setting_to_change() -> Result<()> {
+async fn a_refusal_of_the_queue_names_the_setting_to_change() -> Result<()> {
     let worker = Refusing::new(Kind::Standard).await?;
     let nowhere = worker.stage.queue_url.replace(Kind::Standard.queue(), "nowhere");
     worker.ends(&[("SQS_QUEUE_URL", &nowhere)], CONFIGURATION, &["SQS_QUEUE_URL", "AWS_REGION"]).await?;
@@ -86,9 +87,9 @@ async fn what_the_queue_refuses_is_told_with_the_setting_to_change() -> Result<(
         .await
 }
 
-/// The stand-in takes every key, so what AWS says to one that it does not know is said by a server of this test.
+/// The stand-in accepts every key, so a server of this test answers like AWS to an unknown key.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn an_unknown_key_and_a_wrong_secret_are_told() -> Result<()> {
+async fn an_unknown_key_and_a_wrong_secret_are_reported() -> Result<()> {
     let worker = Refusing::new(Kind::Standard).await?;
     for (shape, names) in [
         (
@@ -116,7 +117,7 @@ async fn where_nobody_answers_the_worker_ends_with_69() -> Result<()> {
     worker.ends(&secret, UNAVAILABLE, &["SECRET_NAME"]).await
 }
 
-/// Trap O2: a secret that is asked for and cannot be read ends the worker.
+/// Trap T-O2: a secret that cannot be read ends the worker.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_secret_that_cannot_be_read_is_not_guessed() -> Result<()> {
     let worker = Refusing::new(Kind::Standard).await?;
@@ -142,14 +143,14 @@ async fn a_secret_that_cannot_be_read_is_not_guessed() -> Result<()> {
     Ok(())
 }
 
-/// A URL at which connections are refused, as long as the socket lives: it is bound and does not listen.
+/// A URL that refuses connections as long as the socket lives: it is bound and does not listen.
 fn closed() -> Result<(String, TcpSocket)> {
     let socket = TcpSocket::new_v4()?;
     socket.bind(SocketAddr::from((Ipv4Addr::LOCALHOST, 0)))?;
     Ok((format!("http://{}", socket.local_addr()?), socket))
 }
 
-/// A server with one answer to everything.
+/// A server that gives the same answer to every request.
 struct Saying {
     url: String,
     tasks: Tasks,

@@ -1,4 +1,4 @@
-//! The stand-ins of one test, what was sent, and whether every promise was kept in the end.
+//! The stand-ins of one test, the sent events, and the check of every promise at the end.
 
 use crate::events::Events;
 use crate::order;
@@ -12,15 +12,15 @@ use std::time::Duration;
 use tokio::net::TcpStream;
 use tokio::sync::{Semaphore, SemaphorePermit};
 
-/// How long a start, a stop or a condition may take before the test gives up; no test waits this long when it passes.
+/// The limit of a start, a stop or a condition. A passing test never waits this long.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(120);
-/// The lease that the worker asks for, and a little more.
+/// The lease that the worker requests, and a little more.
 pub(crate) const LEASE: Duration = Duration::from_secs(61);
 
-/// Tests with a worker that run at a time.
+/// Tests with a worker that run at the same time.
 static TURNS: Semaphore = Semaphore::const_new(3);
 
-/// What kind of queue the events are on.
+/// The kind of the event queue.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Kind {
     Standard,
@@ -43,15 +43,15 @@ impl Kind {
     }
 }
 
-/// How a stage is set.
+/// The settings of a stage.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Setting {
     pub(crate) kind: Kind,
     pub(crate) seed: u64,
     pub(crate) per_reservation: u64,
-    /// Of each call to the inventory and to reservation-api.
+    /// The latency of each call to the inventory and to reservation-api.
     pub(crate) latency: Latency,
-    /// Receives after which the queue itself moves a message to the dead letters.
+    /// Receives after which the queue itself moves a message to its dead-letter queue.
     pub(crate) receives_max: u32,
 }
 
@@ -62,7 +62,7 @@ impl Setting {
     }
 }
 
-/// Everything that a worker talks to.
+/// Everything that a worker calls.
 pub(crate) struct Stage {
     pub(crate) kind: Kind,
     pub(crate) journal: Arc<Journal>,
@@ -77,12 +77,13 @@ pub(crate) struct Stage {
     _turn: SemaphorePermit<'static>,
 }
 
-/// How often an event may have been run.
+/// How often an event may run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Runs {
-    /// No run was cut off, so that the runs of a group stand in order and apart.
+    /// No run was cut off, so the runs of a group are in order and do not overlap.
     Once,
-    /// A worker that was killed could not delete what it had done: it is done again, perhaps after its followers began.
+    /// A killed worker could not delete the message of a finished run: it runs again, perhaps after
+    /// its followers began.
     Again,
 }
 
@@ -116,7 +117,7 @@ impl Stage {
         })
     }
 
-    /// Sends at least that many events.
+    /// Sends at least this many events.
     pub(crate) fn push(&mut self, count: u64) -> Result<()> {
         for message in self.events.take(count)? {
             self.send(message)?;
@@ -124,7 +125,7 @@ impl Stage {
         Ok(())
     }
 
-    /// Sends one message of the test's own.
+    /// Sends one message as it is.
     pub(crate) fn send(&mut self, message: Push) -> Result<()> {
         self.sqs.push(self.kind.queue(), message).context("the queue takes every message")?;
         self.sent += 1;
@@ -149,8 +150,8 @@ impl Stage {
         worker.until(self, "the queue is empty", empty).await
     }
 
-    /// Breaks every connection to the queue, and with them the long polls of a worker that was killed: they would take
-    /// messages for nobody.
+    /// Breaks every connection to the queue, and with them the long polls of a killed worker, which
+    /// would still receive messages.
     pub(crate) async fn break_connections(&self) -> Result<()> {
         let address = self.sqs.endpoint();
         let address = address.trim_start_matches("http://");
@@ -169,7 +170,8 @@ impl Stage {
         Ok(())
     }
 
-    /// Every message that was sent is settled by its effect: none is lost, buried, done twice or done out of order.
+    /// Checks that every sent message is settled by its effect: none is lost, buried, done twice or
+    /// done out of order.
     pub(crate) fn all_is_well(&self, runs: Runs) -> Result<()> {
         let ledger = Ledger::read(&self.journal);
         let disorder = |broken: &Broken| matches!(broken, Broken::Inversion(..) | Broken::Overlap(..));
@@ -193,14 +195,14 @@ impl Stage {
     }
 }
 
-/// A number that `cargo xtask soak` or a person sets.
+/// A number from a variable that `cargo xtask soak` or a person sets.
 #[allow(clippy::disallowed_methods, reason = "a test reads its own settings")]
 pub(crate) fn number(name: &str) -> Option<u64> {
     let text = std::env::var(name).ok()?;
     Some(text.parse().unwrap_or_else(|_| panic!("{name}={text} is not a number")))
 }
 
-/// The seed of a test: drawn, printed, and the same again with `TACOS_SEED`.
+/// The seed of a test: random and printed, or the one in `TACOS_SEED`.
 pub(crate) fn seed(test: &str) -> u64 {
     let seed = number("TACOS_SEED").unwrap_or_else(|| runtime::SystemEntropy::new().next_u64() >> 16);
     println!("{test}: seed {seed}; again with TACOS_SEED={seed}");

@@ -1,6 +1,8 @@
-//! SIGTERM in the middle of a backlog, again and again: what has started ends, what has not goes back, no attempt is burnt.
+//! Repeated SIGTERM in the middle of a backlog: started runs end, waiting messages are returned,
+//! and no attempt is wasted.
 //!
-//! `TACOS_SIGTERM_ROUNDS` sets the number of stops of each kind of queue (default 5; `cargo xtask soak` asks for 100).
+//! `TACOS_SIGTERM_ROUNDS` sets the number of stops for each kind of queue (default 5; `cargo xtask
+//! soak` sets 100).
 
 use crate::process::{Log, Worker};
 use crate::stage::{Kind, Runs, Setting, Stage, number, seed};
@@ -10,7 +12,7 @@ use standin::{Entry, Latency, Step};
 use std::time::Duration;
 
 const EVENTS_PER_ROUND: u64 = 300;
-/// One call in twenty takes far longer than the others, so that there is always a run that the end must wait for.
+/// One call in twenty takes far longer than the others, so that the stop always waits for a run.
 const LATENCY: Latency =
     Latency::Bimodal { fast: Duration::from_millis(4), slow: Duration::from_millis(400), slow_share: 0.05 };
 
@@ -21,9 +23,9 @@ struct Stop {
     exit: Duration,
     /// From the signal to the end of the last call downstream.
     runs: Duration,
-    /// From the signal to the last message that went back.
+    /// From the signal to the last returned message.
     handed_back: Duration,
-    /// Messages that went back.
+    /// Returned messages.
     messages: usize,
 }
 
@@ -37,13 +39,13 @@ async fn sigterm_under_load_burns_no_attempt_on_a_fifo_queue() -> Result<()> {
     under_load(Kind::Fifo).await
 }
 
-/// Traps T2, T5 and T6: nothing that was received is kept by a worker that is gone.
+/// Traps T-T2, T-T5 and T-T6: a stopped worker keeps no received message.
 async fn under_load(kind: Kind) -> Result<()> {
     let rounds = number("TACOS_SIGTERM_ROUNDS").unwrap_or(5);
     let seed = seed("sigterm");
     let mut dice = SplitMix64::new(seed);
     let mut stage = Stage::new(Setting { latency: LATENCY, ..Setting::of(kind, seed) }).await?;
-    // The wait of a poll is the real one: a poll in the air must not keep what has not started.
+    // The poll has the real wait: a running poll must not keep messages whose run has not started.
     let env = [("SQS_WAIT_TIME", "20")];
     let mut stops = Vec::new();
     for round in 0..rounds {
@@ -66,7 +68,8 @@ async fn under_load(kind: Kind) -> Result<()> {
     Ok(())
 }
 
-/// What was received is deleted or visible again; nothing was put off, and no run was cut off or failed.
+/// Every received message is deleted or visible again; none was delayed, and no run was cut off or
+/// failed.
 fn nothing_is_kept(stage: &Stage, log: &Log, round: u64) -> Result<()> {
     let depth = stage.depth();
     ensure!(depth.in_flight == 0 && depth.delayed == 0, "round {round}: {depth:?}");
@@ -105,13 +108,13 @@ fn summary(kind: Kind, stops: &[Stop]) -> String {
     )
 }
 
-/// A poll in the air is waited for, and no longer than it waits.
+/// The stop waits for a running poll, and no longer than the poll does.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn sigterm_while_idle_ends_with_the_long_poll() -> Result<()> {
     idle(&[("SQS_WAIT_TIME", "2")], "drained").await
 }
 
-/// Where the poll waits longer than the shutdown may take, the shutdown does not.
+/// A poll that waits longer than SHUTDOWN_TIMEOUT does not delay the stop.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn sigterm_while_idle_ends_within_the_shutdown_timeout() -> Result<()> {
     idle(&[("SQS_WAIT_TIME", "20"), ("SHUTDOWN_TIMEOUT", "1s")], "drained in part").await
@@ -121,7 +124,7 @@ async fn idle(env: &[(&str, &str)], says: &str) -> Result<()> {
     let stage = Stage::new(Setting::of(Kind::Standard, 1)).await?;
     let mut worker = Worker::start(&stage, env).await?;
     let polls = || stage.sqs.calls(standin::Action::ReceiveMessage) > 0;
-    worker.until(&stage, "a poll is in the air", polls).await?;
+    worker.until(&stage, "a poll is running", polls).await?;
     let at = stage.journal.now();
     let log = worker.stop(&stage).await?;
     println!("summary: idle SIGTERM, {env:?}: exit after {} ms", (stage.journal.now() - at).as_millis());

@@ -1,5 +1,6 @@
-//! The queue misbehaves in every way it has: it is gone and comes back, throttles, fails, breaks connections, loses answers,
-//! lives in another time, refuses entries of batches. The worker goes on each time, and everything is settled in the end.
+//! The queue fails in every possible way: it disappears and returns, throttles, fails, breaks
+//! connections, loses answers, has a wrong clock, refuses entries of batches. The worker continues
+//! each time, and everything is settled in the end.
 
 use crate::process::Worker;
 use crate::stage::{Kind, LEASE, Runs, Setting, Stage, seed};
@@ -7,7 +8,7 @@ use anyhow::{Result, ensure};
 use standin::{Action, Failure, SqsFaults};
 
 const EVENTS: u64 = 60;
-/// Failed polls after which the weather changes.
+/// Failed polls after which the next fault begins.
 const FAILURES: usize = 2;
 const POLL_FAILED: &str = "poll failed";
 
@@ -26,7 +27,7 @@ async fn polls_that_fail_are_survived() -> Result<()> {
         ("the credentials expire", SqsFaults { credentials_expired: true, ..SqsFaults::default() }),
     ];
     for (name, storm) in storms {
-        // Half of the events are under way when it begins, and half come during it.
+        // Half of the events are in progress when the fault begins, and half are sent during it.
         stage.push(EVENTS / 2)?;
         stage.sqs.misbehave(|faults| *faults = storm);
         stage.push(EVENTS / 2)?;
@@ -41,9 +42,9 @@ async fn polls_that_fail_are_survived() -> Result<()> {
     stage.all_is_well(Runs::Once)
 }
 
-/// The client takes over the time that a refusal tells, and works through it.
+/// The client adopts the time in a refusal and continues with it.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_clock_that_is_minutes_apart_is_followed() -> Result<()> {
+async fn a_clock_that_differs_by_minutes_is_followed() -> Result<()> {
     let mut stage = Stage::new(Setting::of(Kind::Standard, seed("clocks apart"))).await?;
     let mut worker = Worker::start(&stage, &[]).await?;
     for ahead in [900, -900, 0] {
@@ -56,7 +57,7 @@ async fn a_clock_that_is_minutes_apart_is_followed() -> Result<()> {
     stage.all_is_well(Runs::Once)
 }
 
-/// Trap T8: the result of every entry is read.
+/// Trap T-T8: the result of every entry is read.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn entries_that_fail_are_deleted_again() -> Result<()> {
     let mut stage = Stage::new(Setting::of(Kind::Fifo, seed("entries that fail"))).await?;
@@ -70,7 +71,8 @@ async fn entries_that_fail_are_deleted_again() -> Result<()> {
     stage.all_is_well(Runs::Once)
 }
 
-/// What was done and not answered: messages that were handed out to nobody, and deletes that are asked for again.
+/// Calls that were done and not answered: messages whose receive was lost, and deletes that are
+/// repeated.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn answers_that_are_lost_lose_nothing() -> Result<()> {
     let mut stage = Stage::new(Setting::of(Kind::Standard, seed("lost answers"))).await?;
@@ -84,7 +86,7 @@ async fn answers_that_are_lost_lose_nothing() -> Result<()> {
     let nothing_left = || log.count(POLL_FAILED) > 0 && stage.depth().visible == 0;
     worker.until(&stage, "everything was handed out", nothing_left).await?;
     stage.sqs.misbehave(|faults| *faults = SqsFaults::default());
-    // What went to nobody comes again when its lease ends.
+    // A message whose receive was lost is redelivered when its lease ends.
     stage.sqs.advance(LEASE);
     stage.emptied(&mut worker).await?;
     worker.stop(&stage).await?;

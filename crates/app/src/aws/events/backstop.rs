@@ -1,4 +1,4 @@
-//! EventBridge Scheduler as the backstop of expiry, where it is configured.
+//! The settings of EventBridge Scheduler as the backstop of expiry.
 
 use adapter_aws::{Aws, Schedules};
 use ports::Backstop;
@@ -8,7 +8,7 @@ use std::sync::Arc;
 const ROLE: &str = "SCHEDULER_ROLE_ARN";
 const TARGET: &str = "SCHEDULER_TARGET_ARN";
 
-/// Whom schedules send to, and as whom.
+/// The target of the schedules, and the role that they send as.
 pub(crate) struct BackstopSetting {
     target: String,
     role: String,
@@ -17,8 +17,8 @@ pub(crate) struct BackstopSetting {
 impl BackstopSetting {
     /// Reads both variables: `None` if neither is set, a problem if one is.
     pub(crate) fn read(env: &mut Env) -> Option<Self> {
-        let (role, target) = (env.optional::<String>(ROLE, "the role that EventBridge Scheduler sends as; with SCHEDULER_TARGET_ARN each expiry is also scheduled, \
-             60 s late"), env.optional::<String>(TARGET, "the ARN of the standard event queue that such schedules send to"));
+        let (role, target) = (env.optional::<String>(ROLE, "ARN of the role that EventBridge Scheduler sends as; with SCHEDULER_TARGET_ARN each expiry is also scheduled, \
+             60 s late"), env.optional::<String>(TARGET, "ARN of the standard event queue that the schedules send to"));
         let (role, target) = match (role, target) {
             (Some(role), Some(target)) => (role, target),
             (None, None) => return None,
@@ -43,14 +43,14 @@ impl BackstopSetting {
         } else if target.ends_with(".fifo") {
             env.problem(
                 TARGET,
-                "is a FIFO queue, which takes nothing without a deduplication id, and Scheduler sends none; name a \
-                 standard queue, or set neither it nor SCHEDULER_ROLE_ARN",
+                "is a FIFO queue, which requires deduplication ids, and Scheduler sends none; set it to a \
+                 standard queue, or unset it and SCHEDULER_ROLE_ARN",
             );
         }
         Some(Self { target, role })
     }
 
-    /// The backstop. Nothing is called: it is not needed for the service to work.
+    /// The backstop. AWS is not asked here, because the service works without it.
     pub(crate) fn open(&self, aws: &Aws) -> Arc<dyn Backstop> {
         Arc::new(Schedules::new(aws, &self.target, &self.role))
     }
@@ -72,32 +72,32 @@ mod tests {
     const SENDER: &str = "arn:aws:iam::137406935518:role/scheduler";
     const QUEUE: &str = "arn:aws:sqs:ap-northeast-2:137406935518:events";
 
-    fn told(pairs: &[(&str, &str)]) -> Result<bool, String> {
+    fn problems(pairs: &[(&str, &str)]) -> Result<bool, String> {
         let mut env = Env::from_pairs(pairs.iter().copied());
         let setting = BackstopSetting::read(&mut env);
         env.finish().map(|()| setting.is_some()).map_err(|problems| problems.to_string())
     }
 
     #[test]
-    fn both_or_none() {
-        assert_eq!(told(&[]), Ok(false));
-        assert_eq!(told(&[(ROLE, SENDER), (TARGET, QUEUE)]), Ok(true));
+    fn both_variables_are_set_or_none() {
+        assert_eq!(problems(&[]), Ok(false));
+        assert_eq!(problems(&[(ROLE, SENDER), (TARGET, QUEUE)]), Ok(true));
         for one in [(ROLE, SENDER), (TARGET, QUEUE)] {
-            let told = told(&[one]).unwrap_err();
-            assert!(told.contains(ROLE) && told.contains(TARGET), "{told}");
+            let problems = problems(&[one]).unwrap_err();
+            assert!(problems.contains(ROLE) && problems.contains(TARGET), "{problems}");
         }
     }
 
     #[test]
-    fn a_target_that_cannot_be_sent_to_is_told() {
+    fn an_unusable_target_is_reported() {
         for (role, target, blamed) in [
             ("scheduler", QUEUE, ROLE),
             (SENDER, "https://sqs/1/events", TARGET),
             (SENDER, "arn:aws:sqs:ap-northeast-2:137406935518:", TARGET),
             (SENDER, "arn:aws:sqs:ap-northeast-2:137406935518:events.fifo", TARGET),
         ] {
-            let told = told(&[(ROLE, role), (TARGET, target)]).unwrap_err();
-            assert!(told.contains(blamed), "{told}");
+            let problems = problems(&[(ROLE, role), (TARGET, target)]).unwrap_err();
+            assert!(problems.contains(blamed), "{problems}");
         }
     }
 }

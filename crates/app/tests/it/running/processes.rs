@@ -1,4 +1,5 @@
-//! The services as processes of their own, which meet in a queue of ElasticMQ and keep their rows in DynamoDB Local.
+//! The services as separate processes, with their queue on ElasticMQ and their rows
+//! on DynamoDB Local.
 
 use super::PATIENCE;
 use adapter_aws::{Aws, SqsQueue};
@@ -18,7 +19,7 @@ pub(super) struct Processes {
     pub(super) queue: SqsQueue,
 }
 
-/// Where the servers are, and what they take for credentials.
+/// The addresses of the servers, and credentials that they accept.
 fn servers() -> Vec<(String, String)> {
     let of = |name: &str, value: &str| (name.to_owned(), value.to_owned());
     vec![
@@ -33,7 +34,7 @@ fn servers() -> Vec<(String, String)> {
         of("GRPC_DEBUG_PORT", "0"),
         of("ADMIN_ADDR", "127.0.0.1:0"),
         of("SQS_WAIT_TIME", "1"),
-        // The contracts' 250 ms are for DynamoDB, and not for a local server beside a compiler.
+        // The default of 250 ms is for DynamoDB, not for a local server beside a compiler.
         of("INVENTORY_DEADLINE", "20s"),
         of("INVENTORY_TIMEOUT", "20s"),
         of("PAYMENT_TIMEOUT", "20s"),
@@ -61,7 +62,8 @@ pub(super) async fn start(hold: &str, clock: &dyn Clock) -> Result<Processes> {
     env.push(("INVENTORY_API_BASE".to_owned(), format!("http://{}", inventory.http)));
     children.push(inventory.child);
 
-    // The provider sends webhooks to reservation-api, which asks the provider: one has to know the other's port before.
+    // The provider sends webhooks to reservation-api, which asks the provider: one has to know the
+    // other's port before.
     let port = TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();
     let mut of_payment = env.clone();
     let webhook = format!("http://127.0.0.1:{port}/internal/payment/webhook");
@@ -102,8 +104,8 @@ async fn create(prefix: &str, env: &[(String, String)]) -> Result<Vec<(String, S
         .output()
         .await?;
     ensure!(output.status.success(), "tacos aws create: {}", String::from_utf8_lossy(&output.stderr));
-    let told: Value = serde_json::from_slice(&output.stdout)?;
-    let variables = told["environment"].as_object().context("the variables")?;
+    let report: Value = serde_json::from_slice(&output.stdout)?;
+    let variables = report["environment"].as_object().context("the variables")?;
     let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
     Ok(variables.iter().map(|(name, value)| (name.clone(), text(value))).collect())
 }
@@ -115,7 +117,7 @@ struct Service {
 }
 
 impl Service {
-    /// Starts a service and waits until it says where it listens.
+    /// Starts a service and waits until it logs its addresses.
     async fn start(binary: &str, env: &[(String, String)], clock: &dyn Clock) -> Result<Self> {
         let mut child = Command::new(binary)
             .env_clear()
@@ -137,8 +139,8 @@ impl Service {
         };
         let line = ports::clock::timeout(clock, PATIENCE, Box::pin(listens)).await;
         let line = line.map_err(|_| anyhow::anyhow!("{binary} does not listen within {PATIENCE:?}"))??;
-        // Somebody has to read what it says, or it would be told about lines that were dropped.
-        #[allow(clippy::disallowed_methods, reason = "it ends with the process that it reads from")]
+        // Somebody has to read what it says, or it would be report about lines that were dropped.
+        #[allow(clippy::disallowed_methods, reason = "the task ends with the process whose log it reads")]
         tokio::spawn(async move { while let Ok(Some(_)) = lines.next_line().await {} });
         let address = |name: &str| line[name].as_str().map(str::to_owned).context("an address");
         Ok(Self { http: address("http")?, grpc: address("grpc")?, child })
