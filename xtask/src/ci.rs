@@ -1,17 +1,23 @@
-//! Everything a change must pass, in the order in which it fails soonest. All steps run, so that one run tells all, and what
-//! commands that failed had printed is told again at the end, where the log of a long run is looked at first.
+//! Every check that a change must pass, the fastest first. All steps run, so that one run shows all
+//! failures. The end of the log repeats the output of failed commands, because people read that
+//! first.
+//!
+//! Nothing is built twice. One clippy run covers the planted bugs too, the pages run on the `tacos`
+//! of the tests, and debug information, which only debuggers need, is left out. Examples in
+//! comments are text, so there is no run of tests in the documentation.
 
 use crate::run::{Outcome, cargo, failed, line, remember, shown};
 use crate::{deny, engines, subcommands, tidy, web};
 use anyhow::Result;
 use std::path::Path;
+use std::process::Command;
 use std::time::{Duration, Instant};
 
-/// 5,100 worlds, a third of them new each time; the base of those is printed. The fixed ones are others than those of
-/// [`FINDINGS`]. Built for release, because they are many.
+/// 5,100 worlds, a third of them new each time; their base is printed. The fixed seeds differ from
+/// those of [`FINDINGS`]. Built for release, because the worlds are many.
 const SIMULATION: &[&str] =
     &["run", "--release", "--locked", "-p", "sim", "--", "--seeds", "3000..6400", "--fresh", "1700"];
-/// Alone with its feature: planted bugs must not get into any other build.
+/// A build of its own: planted bugs must not get into any other.
 const FINDINGS: &[&str] = &[
     "test",
     "--release",
@@ -32,41 +38,62 @@ struct Step {
     took: Duration,
 }
 
-/// Runs every step; whether all passed.
+/// Runs every step; returns whether all passed.
 pub(crate) fn run(root: &Path) -> Result<bool> {
     remember();
     let mut steps = Vec::new();
     step(&mut steps, "format", || shown(&mut cargo(root, &["fmt", "--all", "--check"])))?;
-    step(&mut steps, "absences", || {
+    step(&mut steps, "architecture", || {
         eprintln!("$ cargo xtask tidy");
         tidy::run(root, &subcommands())
     })?;
     step(&mut steps, "licences, bans, sources", || deny::run(root))?;
-    let lints = ["clippy", "--workspace", "--all-targets", "--locked", "--", "-D", "warnings"];
-    step(&mut steps, "lints", || shown(&mut cargo(root, &lints)))?;
-    let planted =
-        ["clippy", "-p", "sim", "--all-targets", "--features", "plants", "--locked", "--", "-D", "warnings"];
-    step(&mut steps, "lints of planted bugs", || shown(&mut cargo(root, &planted)))?;
-    step(&mut steps, "tests", || test(root, &[]))?;
-    step(&mut steps, "pages and the API's description", || web::run(root, &web::Options::default()))?;
-    step(&mut steps, "simulation", || shown(&mut cargo(root, SIMULATION)))?;
-    step(&mut steps, "simulation finds what is planted", || shown(&mut cargo(root, FINDINGS)))?;
-    step(&mut steps, "tests in the documentation", || {
-        shown(&mut cargo(root, &["test", "--workspace", "--locked", "--doc"]))
-    })?;
+    let lints = [
+        "clippy",
+        "--workspace",
+        "--all-targets",
+        "--features",
+        "sim/plants",
+        "--locked",
+        "--",
+        "-D",
+        "warnings",
+    ];
+    step(&mut steps, "lints", || shown(&mut lean(cargo(root, &lints))))?;
+    step(&mut steps, "tests", || run_tests(lean(cargo(root, TESTS)), &[]))?;
+    // The tests have built `tacos`; a build of the package alone has other features, and starts
+    // anew.
+    let pages = web::Options { no_build: true, ..web::Options::default() };
+    step(&mut steps, "pages and the API's description", || web::run(root, &pages))?;
+    step(&mut steps, "simulation", || shown(&mut lean(cargo(root, SIMULATION))))?;
+    step(&mut steps, "simulation finds planted bugs", || shown(&mut lean(cargo(root, FINDINGS))))?;
     step(&mut steps, "documentation", || {
-        let mut command = cargo(root, &["doc", "--workspace", "--no-deps", "--locked"]);
+        let mut command = lean(cargo(root, &["doc", "--workspace", "--no-deps", "--locked"]));
         shown(command.env("RUSTDOCFLAGS", "-D warnings"))
     })?;
     Ok(summary(&steps))
 }
 
-/// Every test of every package but those in the documentation, beside the engines that some of them need.
+/// Every test of every package.
+const TESTS: &[&str] = &["test", "--workspace", "--locked", "--lib", "--bins", "--tests", "--no-fail-fast"];
+
+/// Every test of every package, while the engines that some of them need are up.
 pub(crate) fn test(root: &Path, args: &[String]) -> Result<bool> {
-    let mut command = cargo(root, &["test", "--workspace", "--locked", "--lib", "--bins", "--tests"]);
-    // One binary that fails does not keep the others from being run.
-    command.arg("--no-fail-fast").args(args);
+    run_tests(cargo(root, TESTS), args)
+}
+
+fn run_tests(mut command: Command, args: &[String]) -> Result<bool> {
+    command.args(args);
     engines::during(|lease| shown(command.env("TACOS_ENGINES", lease.file())))
+}
+
+/// A build for one run: without debug information, and without the data of incremental builds.
+fn lean(mut command: Command) -> Command {
+    for name in ["CARGO_PROFILE_DEV_DEBUG", "CARGO_PROFILE_TEST_DEBUG", "CARGO_PROFILE_RELEASE_DEBUG"] {
+        command.env(name, "none");
+    }
+    command.env("CARGO_INCREMENTAL", "0");
+    command
 }
 
 fn step<O: Into<Outcome>>(
@@ -85,8 +112,8 @@ fn step<O: Into<Outcome>>(
 
 fn summary(steps: &[Step]) -> bool {
     let whole: Duration = steps.iter().map(|step| step.took).sum();
-    for told in failed() {
-        println!("\n== failed: {told}");
+    for failure in failed() {
+        println!("\n== failed: {failure}");
     }
     println!("\n{}", line(&cargo(Path::new("."), &["xtask", "ci"])));
     for Step { name, outcome, took } in steps {

@@ -1,17 +1,19 @@
-//! `cargo deny`: licences, bans and sources always; known vulnerabilities where their database can be had.
+//! `cargo deny`: licences, bans and sources always; known vulnerabilities if their database is
+//! reachable.
 //!
-//! The database of vulnerabilities is a git repository on another host than the registry. Where that host cannot be
-//! reached the check says that it did not look, instead of failing for what it does not know or passing in silence.
+//! The database of vulnerabilities is a git repository on another host than the registry. If that
+//! host cannot be reached, the result says that vulnerabilities were not checked; it neither fails
+//! nor passes silently.
 
 use crate::run::{Outcome, cargo, shown};
 use anyhow::{Context, Result};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-/// Pinned, so that the same sources give the same verdict.
+/// Pinned, so that the same sources give the same result.
 const VERSION: &str = "0.20.2";
 
-const UNCHECKED: &str = "known vulnerabilities NOT CHECKED: their database cannot be reached from here";
+const UNCHECKED: &str = "known vulnerabilities NOT CHECKED: cannot reach their database";
 
 /// Whether the dependencies are allowed.
 pub(crate) fn run(root: &Path) -> Result<Outcome> {
@@ -30,9 +32,9 @@ fn advisories(program: &Path, root: &Path) -> Result<Outcome> {
     let mut command = deny(program, root);
     command.arg("advisories");
     eprintln!("$ {}", crate::run::line(&command));
-    let told = command.output().context("cannot start cargo-deny")?;
-    let text = String::from_utf8_lossy(&told.stderr);
-    if told.status.success() {
+    let output = command.output().context("cannot start cargo-deny")?;
+    let text = String::from_utf8_lossy(&output.stderr);
+    if output.status.success() {
         eprint!("{text}");
         return Ok(Outcome::Passed);
     }
@@ -45,11 +47,12 @@ fn advisories(program: &Path, root: &Path) -> Result<Outcome> {
     Ok(Outcome::Failed)
 }
 
-/// The program, installed beside the build if this machine has none; `None` when that fails.
+/// The path of cargo-deny. It is installed below `target` if this machine has none; `None` if that
+/// fails.
 fn program(root: &Path) -> Result<Option<PathBuf>> {
     let named = PathBuf::from("cargo-deny");
     let has = |program: &Path| {
-        Command::new(program).arg("--version").output().is_ok_and(|told| told.status.success())
+        Command::new(program).arg("--version").output().is_ok_and(|output| output.status.success())
     };
     if has(&named) {
         return Ok(Some(named));
@@ -59,13 +62,13 @@ fn program(root: &Path) -> Result<Option<PathBuf>> {
     if has(&ours) {
         return Ok(Some(ours));
     }
-    // Unoptimised: it runs for a second and is built in a third of the time.
+    // A debug build: it runs for a second, and builds in a third of the time.
     let build = tools.join("build");
     let mut install =
         cargo(root, &["install", "cargo-deny", "--locked", "--debug", "--version", VERSION, "--root"]);
     install.arg(&tools).env("CARGO_TARGET_DIR", &build);
     let installed = shown(&mut install)?;
-    // Some gigabytes that nothing uses again.
+    // Some gigabytes, never needed again.
     let _ = std::fs::remove_dir_all(build);
     Ok(installed.then_some(ours))
 }

@@ -1,5 +1,5 @@
-//! `cargo xtask engines`: the servers that tests need, up, down, and how they are. What it does stands in the crate
-//! `engines`; this is its command line.
+//! `cargo xtask engines`: starts, stops and checks the servers that tests need. This is the command
+//! line of the crate `engines`.
 
 use anyhow::Result;
 use clap::{Args, Subcommand};
@@ -8,20 +8,21 @@ use std::io::IsTerminal;
 
 #[derive(Subcommand)]
 pub(crate) enum Options {
-    /// Fetches and starts those that are not up, and prints the addresses of all that are as lines for a shell.
+    /// Downloads and starts the missing servers; prints the addresses as `export` lines for a
+    /// shell.
     Up(Which),
-    /// Ends them.
+    /// Stops the servers.
     Down(Which),
-    /// Asks each of them; fails when one that should be up is not.
+    /// Checks each server; fails if one that should be up is not.
     Status(Which),
 }
 
 #[derive(Args)]
 pub(crate) struct Which {
-    /// Prints JSON.
+    /// Print JSON.
     #[arg(long)]
     json: bool,
-    /// These alone: elasticmq, dynamodb, ministack, redis, redis-cluster.
+    /// Only these servers: elasticmq, dynamodb, ministack, redis, redis-cluster.
     #[arg(long, value_delimiter = ',', value_name = "NAME")]
     only: Vec<Kind>,
 }
@@ -48,7 +49,7 @@ pub(crate) fn run(options: &Options) -> Result<bool> {
             if which.json {
                 println!("{}", serde_json::to_string(&ended)?);
             } else {
-                ended.iter().for_each(|name| println!("{name} has ended"));
+                ended.iter().for_each(|name| println!("{name} stopped"));
             }
         }
         Options::Status(which) => {
@@ -64,17 +65,18 @@ pub(crate) fn run(options: &Options) -> Result<bool> {
     Ok(true)
 }
 
-/// The engines for as long as `body` runs, which gets the file of their addresses. Those that were up before stay up.
+/// Runs `body` while all engines are up. `body` gets the file with their addresses. Engines that
+/// were up before stay up.
 pub(crate) fn during(body: impl FnOnce(&Lease) -> Result<bool>) -> Result<bool> {
     let lease = match ServerPool::of_workspace().lease(&Kind::ALL, &progress) {
         Ok(lease) => lease,
         Err(error) => {
-            eprintln!("error: the engines that tests need are not up: {error:#}");
+            eprintln!("error: cannot start the engines that tests need: {error:#}");
             return Ok(false);
         }
     };
     let passed = body(&lease);
-    // Whatever the tests said.
+    // Whether the tests passed or not.
     lease.end()?;
     passed
 }
@@ -96,15 +98,15 @@ fn show(status: &Status) {
     println!("{:<14} {word:<5} {:<12} {}", status.name, pids.join(","), status.addresses.join(","));
 }
 
-/// Those that were asked for by name should be up; otherwise those that were started; otherwise all.
+/// The named engines should be up; without names those that were started, or all if none was.
 fn is_as_wanted(which: &Which, all: &[Status]) -> bool {
     let started = all.iter().any(|status| status.wanted);
     let should = |status: &&Status| !which.only.is_empty() || !started || status.wanted;
     all.iter().filter(should).all(|status| status.up)
 }
 
-fn progress(words: &str) {
+fn progress(text: &str) {
     if std::io::stderr().is_terminal() {
-        eprintln!("{words}");
+        eprintln!("{text}");
     }
 }

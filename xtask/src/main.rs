@@ -1,5 +1,5 @@
-//! Project chores: `cargo xtask ci` runs every check that a change must pass, `tidy` the architecture's absences, `bench`
-//! and `soak` what takes longer. Nothing here is part of the product.
+//! Project chores. `cargo xtask ci` runs every check that a change must pass; `tidy` checks the
+//! rules of the architecture; `bench` and `soak` take longer. Nothing here is part of the product.
 #![allow(
     clippy::print_stdout,
     clippy::print_stderr,
@@ -11,6 +11,7 @@ mod bench;
 mod ci;
 mod deny;
 mod engines;
+mod inner_loop;
 mod run;
 mod source;
 mod tidy;
@@ -31,26 +32,32 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum Chore {
-    /// Everything a change must pass: format, absences, lints, licences, tests, documentation.
+    /// Run every check that a change must pass: format, architecture, lints, licences, tests,
+    /// documentation.
     Ci,
-    /// Every test, as `ci` runs them.
+    /// Run every test, as `ci` does.
     Test {
-        /// Passed on to `cargo test`.
+        /// Arguments of `cargo test`.
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         args: Vec<String>,
     },
-    /// The absences that the architecture promises, and what the documents say about the sources.
+    /// Check the rules of the architecture, and the documents against the sources.
     Tidy,
-    /// Licences, bans and sources of the dependencies; known vulnerabilities where their database can be had.
+    /// Check licences, bans and sources of the dependencies, and known vulnerabilities if their
+    /// database is reachable.
     Deny,
-    /// The servers that tests need: ElasticMQ, DynamoDB Local, MiniStack, Redis single and as a cluster.
+    /// Start and stop the servers that tests need: ElasticMQ, DynamoDB Local, MiniStack, Redis and
+    /// a Redis cluster.
     #[command(subcommand)]
     Engines(engines::Options),
-    /// A load generator against the shipped binary, built for release.
+    /// Run a load generator against the shipped binary, built for release.
     Bench(bench::Options),
-    /// The pages in a browser, and the API's description against a fuzzer, on a running platform.
+    /// Time the inner loop: after a one-line edit, the tests of `domain` and of each service.
+    Loop(inner_loop::Options),
+    /// Test the pages in a browser and the API with a fuzzer, on a running platform.
     Web(web::Options),
-    /// The long tests at their full counts, built for release: crashes of the platform, signals, outages and rivals of the worker.
+    /// Run the long tests at their full counts, built for release: crashes of the platform;
+    /// signals, kills, outages and rivals of the worker.
     Soak(bench::Soak),
 }
 
@@ -66,7 +73,7 @@ fn main() -> ExitCode {
     }
 }
 
-/// Whether what was asked for holds.
+/// Runs the chore; returns whether it succeeded.
 fn chore(chore: Chore) -> Result<bool> {
     let root = root();
     match chore {
@@ -76,19 +83,20 @@ fn chore(chore: Chore) -> Result<bool> {
         Chore::Deny => Ok(deny::run(&root)?.is_passed()),
         Chore::Engines(options) => engines::run(&options),
         Chore::Bench(options) => bench::run(&root, &options),
+        Chore::Loop(options) => inner_loop::run(&root, &options),
         Chore::Web(options) => web::run(&root, &options),
         Chore::Soak(options) => bench::soak(&root, &options),
     }
 }
 
-/// The workspace's folder: the parent of this package's. Cargo says where that is to the program that it runs; what was
-/// compiled in may be another clone's, where both share a target folder.
+/// The workspace's folder: the parent of this package's folder. Cargo passes that to a program that
+/// it runs. The compiled-in path may be another clone's, if both share a target folder.
 fn root() -> PathBuf {
     let package = std::env::var_os("CARGO_MANIFEST_DIR").unwrap_or_else(|| env!("CARGO_MANIFEST_DIR").into());
-    Path::new(&package).parent().expect("xtask lies in the workspace's folder").to_owned()
+    Path::new(&package).parent().expect("xtask is in the workspace's folder").to_owned()
 }
 
-/// The names that `cargo xtask` understands, for the check of the documents.
+/// The names of all chores, for the check of the documents.
 fn subcommands() -> Vec<String> {
     Cli::command().get_subcommands().map(|command| command.get_name().to_owned()).collect()
 }

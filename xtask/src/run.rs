@@ -10,17 +10,17 @@ use std::sync::{Mutex, OnceLock, PoisonError};
 use std::thread;
 use std::time::Duration;
 
-/// How many lines of a command that failed are told again.
-const TOLD_AGAIN: usize = 150;
+/// Lines of a failed command that are printed again at the end.
+const EXCERPT_LINES_MAX: usize = 150;
 
-/// What commands that failed had printed, once [`remember`] was called.
+/// The output of failed commands, since [`remember`] was called.
 static FAILED: OnceLock<Mutex<Vec<String>>> = OnceLock::new();
 
-/// How a check ended.
+/// The result of a check.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Outcome {
     Passed,
-    /// Nothing is wrong in what could be looked at; the words say what could not.
+    /// The check passed; the text says which part could not be checked.
     PassedBut(&'static str),
     Failed,
 }
@@ -46,49 +46,50 @@ pub(crate) fn cargo(root: &Path, args: &[&str]) -> Command {
     command
 }
 
-/// From now on what commands print goes through this program, and of those that fail [`failed`] tells it again.
+/// From now on, this program copies the output of commands, and [`failed`] returns that of failed
+/// ones.
 pub(crate) fn remember() {
     FAILED.get_or_init(Mutex::default);
 }
 
-/// Of each command that failed since [`remember`]: its line, and of what it printed what tells why.
+/// Each command that failed since [`remember`]: its line, and the part of its output that says why.
 pub(crate) fn failed() -> Vec<String> {
     let all = FAILED.get().map(|all| all.lock().unwrap_or_else(PoisonError::into_inner).clone());
     all.unwrap_or_default()
 }
 
-/// Prints the command on stderr, runs it, and says whether it succeeded.
+/// Prints the command on stderr and runs it; returns whether it succeeded.
 pub(crate) fn shown(command: &mut Command) -> Result<bool> {
     shown_as(&line(command), command)
 }
 
-/// The same of a command whose own line is not for everybody's eyes.
+/// The same, with another line in place of the command's own, for example to hide secrets.
 pub(crate) fn shown_as(line: &str, command: &mut Command) -> Result<bool> {
     eprintln!("$ {line}");
     let context = || format!("cannot start `{line}`");
     let Some(all) = FAILED.get() else {
         return Ok(command.status().with_context(context)?.success());
     };
-    let (status, printed) = heard(command).with_context(context)?;
+    let (status, printed) = copied(command).with_context(context)?;
     if !status.success() {
-        let told = format!("$ {line}\n{}", excerpt(&printed).join("\n"));
-        all.lock().unwrap_or_else(PoisonError::into_inner).push(told);
+        let failure = format!("$ {line}\n{}", excerpt(&printed).join("\n"));
+        all.lock().unwrap_or_else(PoisonError::into_inner).push(failure);
     }
     Ok(status.success())
 }
 
-/// Runs it, and prints and keeps what it prints.
-fn heard(command: &mut Command) -> Result<(ExitStatus, Vec<String>)> {
+/// Runs the command; prints its output and returns it too.
+fn copied(command: &mut Command) -> Result<(ExitStatus, Vec<String>)> {
     let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn()?;
-    let (lines, heard) = mpsc::channel();
+    let (lines, received) = mpsc::channel();
     copy(child.stdout.take().context("stdout")?, std::io::stdout(), lines.clone());
     copy(child.stderr.take().context("stderr")?, std::io::stderr(), lines);
     let mut printed = Vec::new();
     loop {
-        match heard.recv_timeout(Duration::from_secs(1)) {
+        match received.recv_timeout(Duration::from_secs(1)) {
             Ok(line) => printed.push(line),
             Err(RecvTimeoutError::Disconnected) => break,
-            // Something that it started and did not end may hold its outputs for good.
+            // A child process that it left running may keep its outputs open.
             Err(RecvTimeoutError::Timeout) if child.try_wait()?.is_some() => break,
             Err(RecvTimeoutError::Timeout) => {}
         }
@@ -99,27 +100,28 @@ fn heard(command: &mut Command) -> Result<(ExitStatus, Vec<String>)> {
 fn copy(from: impl Read + Send + 'static, mut to: impl Write + Send + 'static, lines: Sender<String>) {
     thread::spawn(move || {
         for line in BufReader::new(from).split(b'\n').map_while(Result::ok) {
-            // Whoever reads us may have gone; the command still runs to its end.
+            // Our own reader may have closed the pipe; the command still runs to its end.
             let _ = to.write_all(&line).and_then(|()| to.write_all(b"\n")).and_then(|()| to.flush());
             let _ = lines.send(String::from_utf8_lossy(&line).into_owned());
         }
     });
 }
 
-/// The last lines, and before them what Rust's test harness says of each test that failed, which may be far from the end.
+/// The last lines; before them, what Rust's test harness printed about each failed test, which may
+/// be far from the end.
 fn excerpt(printed: &[String]) -> Vec<&str> {
-    let (mut told, mut inside) = (Vec::new(), false);
+    let (mut excerpt, mut inside) = (Vec::new(), false);
     for line in printed {
         inside |= line == "failures:";
         if inside {
-            told.push(line.as_str());
+            excerpt.push(line.as_str());
         }
         inside &= !line.starts_with("test result:");
     }
-    told.truncate(TOLD_AGAIN);
-    let rest = TOLD_AGAIN - told.len();
-    told.extend(printed[printed.len().saturating_sub(rest)..].iter().map(String::as_str));
-    told
+    excerpt.truncate(EXCERPT_LINES_MAX);
+    let rest = EXCERPT_LINES_MAX - excerpt.len();
+    excerpt.extend(printed[printed.len().saturating_sub(rest)..].iter().map(String::as_str));
+    excerpt
 }
 
 /// The command as a person would type it.
@@ -150,24 +152,24 @@ mod tests {
         let mut printed = lines("test a ... FAILED\nfailures:\n---- a ----\nno!\ntest result: FAILED\n");
         printed.extend((0..1_000).map(|n| format!("test {n} ... ok")));
         printed.extend(lines("failures:\n---- b ----\ntest result: FAILED\nerror: 2 targets failed"));
-        let told = excerpt(&printed);
-        assert_eq!(told[..4], ["failures:", "---- a ----", "no!", "test result: FAILED"]);
-        assert_eq!(told[4..7], ["failures:", "---- b ----", "test result: FAILED"]);
-        assert_eq!(told.len(), TOLD_AGAIN);
-        assert_eq!(told.last(), Some(&"error: 2 targets failed"));
+        let found = excerpt(&printed);
+        assert_eq!(found[..4], ["failures:", "---- a ----", "no!", "test result: FAILED"]);
+        assert_eq!(found[4..7], ["failures:", "---- b ----", "test result: FAILED"]);
+        assert_eq!(found.len(), EXCERPT_LINES_MAX);
+        assert_eq!(found.last(), Some(&"error: 2 targets failed"));
     }
 
     #[test]
-    fn what_fits_is_told_whole() {
+    fn short_output_is_kept_whole() {
         assert_eq!(excerpt(&lines("one\ntwo")), ["one", "two"]);
         assert!(excerpt(&[]).is_empty());
     }
 
     #[test]
-    fn both_outputs_are_heard_and_the_status_is_kept() {
+    fn both_outputs_and_the_status_are_kept() {
         let mut command = Command::new("sh");
         command.args(["-c", "echo out; echo err >&2; printf last; exit 3"]);
-        let (status, mut printed) = heard(&mut command).expect("sh");
+        let (status, mut printed) = copied(&mut command).expect("sh");
         printed.sort();
         assert_eq!(status.code(), Some(3));
         assert_eq!(printed, ["err", "last", "out"]);

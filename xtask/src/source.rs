@@ -1,6 +1,7 @@
-//! Rust source as the checks read it: without comments, without the contents of literals, without tests.
+//! Rust source as the checks read it: without comments, contents of literals, and tests.
 //!
-//! Not a parser: it knows where comments and literals begin and end, and counts braces. Lines keep their numbers.
+//! This is not a parser: it finds the ends of comments and literals, and counts braces. Lines keep
+//! their numbers.
 
 /// The source with comments and the contents of string and character literals replaced by spaces.
 pub(crate) fn code(text: &str) -> String {
@@ -39,7 +40,7 @@ pub(crate) fn production(text: &str) -> String {
     code
 }
 
-/// Whether the whole file is test code, by where it lies.
+/// Whether the whole file is test code, by its path.
 pub(crate) fn is_test(path: &str) -> bool {
     // The suites of the ports are tests in a library, because every engine runs them.
     let suites = path.starts_with("crates/ports-contract/");
@@ -47,12 +48,12 @@ pub(crate) fn is_test(path: &str) -> bool {
     suites || folder || path.ends_with("/tests.rs") || path.ends_with("_tests.rs")
 }
 
-/// The places of `word` as a whole path or word: not inside a longer name.
+/// The lines that contain `word`, and not only inside a longer name.
 pub(crate) fn lines_with<'a>(code: &'a str, word: &'a str) -> impl Iterator<Item = usize> + 'a {
     code.lines().enumerate().filter(move |(_, line)| names(line, word)).map(|(number, _)| number + 1)
 }
 
-/// Whether the line has `word`, not as a part of a longer name.
+/// Whether the line contains `word`, and not only inside a longer name.
 pub(crate) fn names(line: &str, word: &str) -> bool {
     let is_part = |c: char| c.is_alphanumeric() || c == '_';
     line.match_indices(word).any(|(at, _)| {
@@ -63,7 +64,8 @@ pub(crate) fn names(line: &str, word: &str) -> bool {
     })
 }
 
-/// The end of the item that begins here: past its closing brace, or its semicolon if that comes first.
+/// The end of the item that begins here: after its closing brace, or its semicolon if that is
+/// first.
 fn item_end(code: &str, start: usize) -> usize {
     let mut depth = 0_usize;
     for (at, byte) in code.bytes().enumerate().skip(start) {
@@ -112,7 +114,7 @@ fn string_end(bytes: &[u8], mut at: usize) -> usize {
     bytes.len()
 }
 
-/// The end of `r"…"` or `r#"…"#`; `None` for a name that begins with r.
+/// The end of `r"…"` or `r#"…"#`; `None` for a name that begins with `r`.
 fn raw_end(bytes: &[u8], at: usize) -> Option<usize> {
     let hashes = bytes[at + 1..].iter().take_while(|&&byte| byte == b'#').count();
     let open = at + 1 + hashes;
@@ -141,7 +143,7 @@ fn char_end(bytes: &[u8], at: usize) -> Option<usize> {
 }
 
 fn follows_word(bytes: &[u8], at: usize) -> bool {
-    // `br"…"` ends in r too, and is a literal all the same.
+    // In `br"…"` the `r` follows a letter, but it does begin a literal.
     let before = at.checked_sub(1).map(|before| bytes[before]);
     before.is_some_and(|byte| (byte.is_ascii_alphanumeric() || byte == b'_') && byte != b'b')
 }
@@ -162,7 +164,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_only_compiled_for_tests_is_not_production() {
+    fn code_for_tests_only_is_not_production() {
         let text = "fn a() {}\n#[cfg(test)]\nmod tests {\n    fn b() { c(\"}\") }\n}\n#[cfg(test)]\nmod other;\nfn d() {}\n";
         let code = production(text);
         assert!(code.contains("fn a") && code.contains("fn d"));

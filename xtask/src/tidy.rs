@@ -1,8 +1,11 @@
-//! The absences that the architecture promises, and what the documents say about the sources.
+//! The rules of the architecture, most of them absences; and the documents, checked against the
+//! sources.
 //!
-//! Each check is a function from a [`Tree`] to what it found; their tests break each rule on purpose. A rule that is in
-//! the way of better code is changed here, with its reason, and not worked around.
+//! Each check is a function from a [`Tree`] to its findings; the tests break each rule on purpose.
+//! If a rule prevents better code, change the rule here, with the reason, and do not work around
+//! it.
 
+mod comments;
 mod docs;
 mod manifests;
 mod sources;
@@ -39,26 +42,33 @@ impl fmt::Display for Finding {
 
 type Check = fn(&Tree) -> Vec<Finding>;
 
-/// Every check with the rule it enforces.
+/// Rules that the tree does not keep everywhere yet. Their findings are counted, and do not fail.
+const PENDING: &[(&str, Check)] = &[
+    ("a comment fits 100 columns", comments::width),
+    ("the documents that sources cite exist", comments::citations),
+];
+
+/// Every other rule, with its check.
 const CHECKS: &[(&str, Check)] = &[
     ("a crate depends only on the crates that its place allows", manifests::local_dependencies),
-    ("an engine is named by its own adapter alone", manifests::engines),
+    ("only its own adapter names an engine", manifests::engines),
     ("anyhow is for programs, tools and tests", manifests::anyhow),
-    ("every package takes the workspace's lints", manifests::lints),
+    ("every package uses the workspace's lints", manifests::lints),
     ("only runtime reads the environment", sources::environment),
     ("domain, ports, outbox and services name no ambient time, task or randomness", sources::ambient),
     ("fakes live in sim and in tests", sources::fakes),
-    ("a name says what a thing is", sources::names),
+    ("a type's name has no empty ending", sources::names),
     ("no source file is over 500 lines", sources::length),
-    ("every source file begins by saying what it is for", sources::module_docs),
-    ("nothing is left undone or switched off", sources::undone),
+    ("every source file begins with a module comment", sources::module_docs),
+    ("an example in a comment is not Rust", comments::examples),
+    ("no code is unfinished or switched off", sources::undone),
     ("no path or host of one machine is in the tree", sources::machine),
-    ("what the documents link to and name is there", docs::paths),
-    ("the commands in the documents are real", docs::commands),
+    ("the links and paths in documents exist", docs::paths),
+    ("the commands in documents exist", docs::commands),
     ("every trap is answered by tests that exist", traps::answered),
 ];
 
-/// Runs every check and prints what was found; whether nothing was.
+/// Runs every check and prints the findings; returns whether there are none.
 pub(crate) fn run(root: &Path, chores: &[String]) -> Result<bool> {
     let tree = Tree::load(root, chores)?;
     let mut found = 0;
@@ -72,6 +82,9 @@ pub(crate) fn run(root: &Path, chores: &[String]) -> Result<bool> {
             println!("  {finding}");
         }
         found += findings.len();
+    }
+    for (rule, check) in PENDING {
+        println!("tidy: not enforced yet: {rule}: {} findings", check(&tree).len());
     }
     match found {
         0 => println!("tidy: {} rules hold over {} files", CHECKS.len(), tree.files.len()),

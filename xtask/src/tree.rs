@@ -1,6 +1,6 @@
-//! The project as the checks see it: its files as text and its packages as cargo tells them.
+//! The project as the checks see it: its files as text, and its packages from cargo.
 //!
-//! The checks take this and nothing else, so that their tests can hand them a tree that breaks a rule on purpose.
+//! The checks read nothing else, so their tests can pass a tree that breaks a rule on purpose.
 
 use anyhow::{Context, Result, ensure};
 use serde::Deserialize;
@@ -8,14 +8,14 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::process::Command;
 
-/// Everything that a check may look at.
+/// The input of every check.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Tree {
     /// Text files by their path from the root, with `/`.
     pub(crate) files: BTreeMap<String, String>,
     /// The workspace's packages by name.
     pub(crate) packages: BTreeMap<String, Package>,
-    /// What `cargo xtask` understands.
+    /// The names of the chores of `cargo xtask`.
     pub(crate) chores: Vec<String>,
 }
 
@@ -41,7 +41,7 @@ pub(crate) enum Kind {
 }
 
 impl Tree {
-    /// Reads the workspace: what git tracks or would track, and `cargo metadata`.
+    /// Reads the workspace: the files that git tracks or would track, and `cargo metadata`.
     pub(crate) fn load(root: &Path, chores: &[String]) -> Result<Self> {
         Ok(Self { files: files(root)?, packages: packages(root)?, chores: chores.to_vec() })
     }
@@ -76,7 +76,7 @@ fn files(root: &Path) -> Result<BTreeMap<String, String>> {
     ensure!(listed.status.success(), "git ls-files: {}", String::from_utf8_lossy(&listed.stderr));
     let mut files = BTreeMap::new();
     for path in String::from_utf8(listed.stdout)?.split_terminator('\0') {
-        // A file that was deleted and not committed is still listed; one that is not text is nobody's business here.
+        // Git still lists a deleted file until the commit. Files that are not text are skipped.
         match std::fs::read(root.join(path)).map(String::from_utf8) {
             Ok(Ok(text)) => files.insert(path.to_owned(), text),
             Ok(Err(_)) => None,
@@ -113,16 +113,20 @@ struct MetadataTarget {
 }
 
 fn packages(root: &Path) -> Result<BTreeMap<String, Package>> {
-    let told = crate::run::cargo(root, &["metadata", "--format-version", "1", "--no-deps"])
+    let output = crate::run::cargo(root, &["metadata", "--format-version", "1", "--no-deps"])
         .output()
         .context("cargo metadata")?;
-    ensure!(told.status.success(), "cargo metadata: {}", String::from_utf8_lossy(&told.stderr));
-    let metadata: Metadata = serde_json::from_slice(&told.stdout)?;
-    Ok(metadata.packages.into_iter().map(|package| (package.name.clone(), package.into_ours(root))).collect())
+    ensure!(output.status.success(), "cargo metadata: {}", String::from_utf8_lossy(&output.stderr));
+    let metadata: Metadata = serde_json::from_slice(&output.stdout)?;
+    Ok(metadata
+        .packages
+        .into_iter()
+        .map(|package| (package.name.clone(), package.into_package(root)))
+        .collect())
 }
 
 impl MetadataPackage {
-    fn into_ours(self, root: &Path) -> Package {
+    fn into_package(self, root: &Path) -> Package {
         let manifest = Path::new(&self.manifest_path);
         let folder = manifest.strip_prefix(root).unwrap_or(manifest).parent().unwrap_or(Path::new(""));
         let kind = |kind: &Option<String>| match kind.as_deref() {

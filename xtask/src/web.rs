@@ -1,7 +1,9 @@
-//! `cargo xtask web`: the pages in a real browser and the API's description against a fuzzer, both on a running platform.
+//! `cargo xtask web`: tests the pages in a real browser, and the API with a fuzzer that reads its
+//! description.
 //!
-//! It builds `tacos`, starts it on a folder of its own and free ports, and ends it. What it needs and does not find it installs:
-//! the tests' packages from their registries, and where this is Debian and the user is root, Chromium from Debian.
+//! It builds `tacos`, starts it on a new folder and free ports, and stops it. It installs what is
+//! missing: the tests' packages from their registries, and Chromium, if this is Debian and the user
+//! is root.
 
 use crate::run::{cargo, shown, shown_as};
 use anyhow::{Context, Result, bail, ensure};
@@ -11,11 +13,13 @@ use std::io::{BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
-/// People that the browser tests are, at once.
+/// The people that the browser tests sign in as, at the same time.
 const PEOPLE: [&str; 2] = ["kim", "lee"];
-/// The hold of the platform: long enough to pay in time on a machine that is busy, and one test waits for its end.
+/// The hold of the platform: long enough to pay in time on a busy machine; one test waits for its
+/// end.
 const HOLD_SECONDS: u32 = 45;
-/// On a machine that is busy an answer may take long without anything being wrong; the tests of late answers make their own.
+/// Long timeouts: on a busy machine slow answers are no error. The tests of late answers delay them
+/// themselves.
 const PATIENCE: [(&str, &str); 6] = [
     ("WAITING_ROOM_TIMEOUT", "20s"),
     ("BACKEND_TIMEOUT", "20s"),
@@ -24,29 +28,32 @@ const PATIENCE: [(&str, &str); 6] = [
     ("ADMISSION_TIMEOUT", "15s"),
     ("INVENTORY_DEADLINE", "10s"),
 ];
-/// How many requests of each operation the fuzzer makes up.
+/// Requests that the fuzzer generates for each operation.
 const EXAMPLES: &str = "25";
 
 #[derive(Args, Default)]
 pub(crate) struct Options {
-    /// Make pictures of every screen in this folder, instead of testing.
+    /// Save a screenshot of every page to this folder, and run no tests.
     #[arg(long, value_name = "DIR")]
     screenshots: Option<PathBuf>,
-    /// Only the browser, not the fuzzer.
+    /// Run only the browser tests.
     #[arg(long)]
     browser_only: bool,
-    /// Only the fuzzer, not the browser.
+    /// Run only the fuzzer.
     #[arg(long, conflicts_with = "browser_only")]
     fuzzer_only: bool,
-    /// Repeats a run of the fuzzer; drawn and printed if it is left out.
+    /// Use the `tacos` in `target/debug`, as an earlier step has built it.
+    #[arg(long)]
+    pub(crate) no_build: bool,
+    /// Seed of the fuzzer, to repeat a run; default: a random one, which is printed.
     #[arg(long)]
     seed: Option<u32>,
 }
 
-/// Runs it; whether all passed.
+/// Runs the tests; returns whether all passed.
 pub(crate) fn run(root: &Path, options: &Options) -> Result<bool> {
     let build = ["build", "--locked", "-p", "app", "--bin", "tacos"];
-    ensure!(shown(&mut cargo(root, &build))?, "the build failed");
+    ensure!(options.no_build || shown(&mut cargo(root, &build))?, "the build failed");
     let mut passed = true;
     if !options.fuzzer_only {
         let platform = Platform::start(root)?;
@@ -77,11 +84,11 @@ fn browse(root: &Path, platform: &Platform, pictures: Option<&Path>) -> Result<b
         std::fs::create_dir_all(pictures)?;
         npx.args(["--config", "screenshots.config.js"]).env("SCREENSHOTS", pictures.canonicalize()?);
     }
-    // Shown without the tokens.
+    // Printed without the tokens.
     shown_as("npx playwright test", npx.env("ACCESS_TOKEN", tokens.join(",")))
 }
 
-/// Chromium, installed if that is possible here.
+/// The path of Chromium, which is installed if possible.
 fn chromium() -> Result<PathBuf> {
     let found =
         || ["/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/google-chrome"].map(PathBuf::from);
@@ -91,7 +98,7 @@ fn chromium() -> Result<PathBuf> {
     if let Some(path) = there() {
         return Ok(path);
     }
-    // With fonts that have Korean letters, or the pictures have none.
+    // With fonts that have Korean letters, for the screenshots.
     let install = ["install", "-y", "--no-install-recommends", "chromium", "fonts-noto-cjk"];
     let installed = Path::new("/usr/bin/apt-get").exists()
         && shown(Command::new("apt-get").args(["update", "-qq"]))?
@@ -99,7 +106,7 @@ fn chromium() -> Result<PathBuf> {
     match there() {
         Some(path) if installed => Ok(path),
         _ => bail!(
-            "the browser tests need Chromium: apt-get {}, or set CHROMIUM to where it is",
+            "the browser tests need Chromium: apt-get {}, or set CHROMIUM to its path",
             install.join(" ")
         ),
     }
@@ -116,11 +123,11 @@ fn fuzz(root: &Path, platform: &Platform, seed: Option<u32>) -> Result<bool> {
         pip.args(["-m", "pip", "install", "--quiet", "--no-input", "--disable-pip-version-check", "-r"]);
         ensure!(shown(pip.arg(folder.join("requirements.txt")))?, "pip failed");
     }
-    // What the description's examples name.
+    // The show that the examples of the API's description name.
     let seats: Vec<_> = (1..=8).map(|n| format!("R-A-{n}")).collect();
     platform.seed(&json!({
-        "event_id": "evt_2025_1001", "name": "What the examples name",
-        // With a line and without the duty to stand in it, so that the fuzzer gets to the sales as well.
+        "event_id": "evt_2025_1001", "name": "The show of the examples",
+        // The waiting room is not required, so that the fuzzer also reaches reservations.
         "waiting_room": {"rate_per_sec": 1000, "required": false},
         "sections": [{"id": "R", "price": 120_000, "seats": seats}, {"id": "floor", "price": 80_000, "capacity": 100_000}],
     }))?;
@@ -132,12 +139,12 @@ fn fuzz(root: &Path, platform: &Platform, seed: Option<u32>) -> Result<bool> {
     if let Some(seed) = seed {
         schemathesis.args(["--seed", &seed.to_string()]);
     }
-    // What it writes beside itself belongs to no tree.
+    // It writes files to its working folder, which must not be the source tree.
     schemathesis.current_dir(&venv).env("TACOS_TOKEN", platform.token("kim")?);
     shown_as(&format!("schemathesis run …/openapi.json --max-examples {EXAMPLES}"), &mut schemathesis)
 }
 
-/// `tacos up` on a folder that goes with it.
+/// `tacos up` on a temporary folder.
 struct Platform {
     child: Child,
     tacos: PathBuf,
@@ -153,7 +160,7 @@ impl Platform {
             .args(["up", "--free-ports", "--hold", &format!("{HOLD_SECONDS}s"), "--data"])
             .arg(&data)
             .envs(PATIENCE)
-            // Everybody is one of a few people here.
+            // All requests come from a few people.
             .envs([("RATE_LIMIT_PERSON", "0"), ("LOG_LEVEL", "warn")])
             .stdout(Stdio::piped())
             .spawn()
@@ -182,12 +189,12 @@ impl Platform {
         let mut seed = Command::new(&self.tacos);
         ensure!(
             shown(seed.args(["seed", "--inventory", address, "--show"]).arg(&file))?,
-            "the show does not go on sale"
+            "cannot put the show on sale"
         );
         Ok(())
     }
 
-    /// SIGTERM; whether it drained as it should.
+    /// Sends SIGTERM; returns whether the platform drained.
     fn end(mut self) -> Result<bool> {
         let sent = Command::new("kill").args(["-TERM", &self.child.id().to_string()]).status()?;
         ensure!(sent.success(), "kill -TERM");
@@ -202,7 +209,7 @@ impl Platform {
 
 impl Drop for Platform {
     fn drop(&mut self) {
-        // It has ended, unless something went wrong on the way.
+        // It has ended already, unless a step before failed.
         let _ = self.child.kill();
         let _ = self.child.wait();
     }

@@ -1,5 +1,5 @@
-//! What `README.md`, `ARCHITECTURE.md` and `docs/` say, held against the tree (trap O5: documents that described files,
-//! commands and numbers that did not exist).
+//! Checks `README.md`, `ARCHITECTURE.md` and `docs/` against the tree (trap T-O5: documents that
+//! described missing files, commands and numbers).
 
 use super::Finding;
 use crate::tree::Tree;
@@ -16,7 +16,7 @@ fn documents(tree: &Tree) -> impl Iterator<Item = (&str, &str)> {
     documents.map(|(path, text)| (&**path, &**text))
 }
 
-/// Links resolve, with their anchors; so does everything in backticks or in an example that begins like a path of the tree.
+/// Links exist, with their anchors; so do the paths of the tree in backticks and examples.
 pub(super) fn paths(tree: &Tree) -> Vec<Finding> {
     let mut findings = Vec::new();
     for required in ["README.md", "ARCHITECTURE.md"] {
@@ -36,7 +36,7 @@ pub(super) fn paths(tree: &Tree) -> Vec<Finding> {
     findings
 }
 
-/// `cargo …` names chores, packages and binaries that exist.
+/// `cargo …` names existing chores, packages and binaries.
 pub(super) fn commands(tree: &Tree) -> Vec<Finding> {
     let mut findings = Vec::new();
     for (path, text) in documents(tree) {
@@ -62,12 +62,17 @@ fn resolves(tree: &Tree, document: &str, link: &str) -> bool {
     let (file, anchor) = link.split_once('#').map_or((link, None), |(file, anchor)| (file, Some(anchor)));
     let target = if file.is_empty() { Some(document.to_owned()) } else { joined(document, file) };
     let Some(target) = target.filter(|target| tree.has(target)) else { return false };
-    let headings =
-        || tree.files.get(&target).map_or("", |text| text).lines().filter(|line| line.starts_with('#'));
     match anchor {
-        Some(anchor) if target.ends_with(".md") => headings().any(|heading| slug(heading) == anchor),
+        Some(anchor) if target.ends_with(".md") => has_heading(tree, &target, anchor),
         _ => true,
     }
+}
+
+/// Whether a document exists and has a heading with this anchor.
+pub(super) fn has_heading(tree: &Tree, path: &str, anchor: &str) -> bool {
+    let mut headings =
+        tree.files.get(path).map_or("", |text| text).lines().filter(|line| line.starts_with('#'));
+    headings.any(|heading| slug(heading) == anchor)
 }
 
 /// A link of a document as a path from the root; `None` if it leaves the tree.
@@ -86,14 +91,15 @@ fn joined(document: &str, link: &str) -> Option<String> {
     Some(parts.join("/"))
 }
 
-/// The anchor that a heading gets.
+/// The anchor of a heading.
 fn slug(heading: &str) -> String {
     let kept = |c: &char| c.is_alphanumeric() || matches!(c, ' ' | '-' | '_');
     let text: String = heading.trim_start_matches('#').trim().to_lowercase().chars().filter(kept).collect();
     text.replace(' ', "-")
 }
 
-/// Words in backticks or in an indented example that begin with a folder of the tree and have no pattern in them.
+/// Words in backticks or in an indented example that begin with a folder of the tree and are no
+/// pattern.
 fn named_paths(tree: &Tree, line: &str) -> Vec<String> {
     let looks_like_path = |word: &&str| {
         let top = word.split('/').next().unwrap_or_default();
@@ -135,7 +141,7 @@ fn cargo_commands(line: &str) -> Vec<String> {
     found.collect()
 }
 
-/// The parts of a line that are code: the line itself if it is indented as an example, else what stands in backticks.
+/// The code in a line: the whole line if it is an indented example, else the parts in backticks.
 fn examples(line: &str) -> Vec<String> {
     if line.starts_with("    ") {
         return vec![line.trim().to_owned()];
@@ -161,7 +167,7 @@ fn wrong_in(tree: &Tree, command: &str) -> Option<String> {
         let named = name.filter(|name| *chore == "bench" && !is_placeholder(name));
         let missing =
             named.filter(|name| !name.split('|').all(|name| benches.iter().any(|known| known == name)));
-        return missing.map(|name| format!("there is no benchmark `{name}`"));
+        return missing.map(|name| format!("benchmark `{name}` does not exist"));
     }
     let value = |flags: &[&str]| {
         let at = rest.iter().position(|word| flags.contains(word))?;
@@ -171,11 +177,11 @@ fn wrong_in(tree: &Tree, command: &str) -> Option<String> {
     let known =
         |name: &str| tree.packages.values().any(|package| package.binaries.iter().any(|known| known == name));
     let binary = value(&["--bin"]).filter(|name| !known(name));
-    let package = package.map(|name| format!("there is no package `{name}`"));
-    package.or_else(|| binary.map(|name| format!("there is no program `{name}`")))
+    let package = package.map(|name| format!("package `{name}` does not exist"));
+    package.or_else(|| binary.map(|name| format!("binary `{name}` does not exist")))
 }
 
-/// `NAME` and `<name>` stand for something.
+/// `NAME` and `<name>` are placeholders.
 fn is_placeholder(word: &str) -> bool {
     word.starts_with('<') || word.starts_with('[') || word.chars().all(|c| c.is_ascii_uppercase() || c == '_')
 }

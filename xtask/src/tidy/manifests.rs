@@ -1,19 +1,19 @@
-//! Who may depend on whom, from `cargo metadata`.
+//! Which crate may depend on which, from `cargo metadata`.
 
 use super::Finding;
 use crate::source::{is_test, lines_with, production};
 use crate::tree::{Dependency, Kind, Package, Tree, package_of};
 
-/// The services; none sees another one or an adapter.
+/// The services. None sees another service or an adapter.
 pub(super) const SERVICES: &[&str] = &["gateway", "inventory", "payment", "reservation", "worker"];
 
 /// The packages that see everything.
 const TOOLS: &[&str] = &["app", "bench", "engines", "sim", "standin", "xtask"];
 
-/// What the tests of every package but `domain` may depend on, besides what the package itself may.
+/// The dev-dependencies that every package but `domain` may have, besides its own dependencies.
 const DEV: &[&str] = &["adapter-embedded", "engines", "ports-contract", "testkit"];
 
-/// What an engine's crates are called, and who alone may name them.
+/// The prefix of an engine's crates, and the only package that may name them.
 const ENGINES: &[(&str, &str)] = &[
     ("aws-", "adapter-aws"),
     ("redis", "adapter-redis"),
@@ -34,21 +34,21 @@ fn allowed(package: &str) -> Option<&'static [&'static str]> {
         _ if SERVICES.contains(&package) => {
             Some(&["domain", "contracts", "identity", "ports", "outbox", "runtime"])
         }
-        // It reads the rows of services by the services' own readers, for whoever checks invariants on any store.
+        // It reads the rows of the services with their own readers, to check invariants on any
+        // store.
         "census" => Some(&["domain", "ports", "outbox", "inventory", "reservation", "payment"]),
-        // Every crate's tests use it, so it stands below all of them except the ports that it wraps.
+        // The tests of every crate use it, so it is below all of them except the ports that it wraps.
         "testkit" => Some(&["domain", "ports"]),
-        // It starts other people's servers and knows nothing of ours.
+        // It starts third-party servers and knows nothing of our services.
         "engines" => Some(&[]),
         _ if TOOLS.contains(&package) => None,
-        // A new crate must be given its place above.
+        // A new crate must get its place above.
         _ => Some(&[]),
     }
 }
 
-/// The domain depends on nothing at all; the others on our crates in one direction only. For its tests every crate may
-/// use the test kit, a service may stand on the embedded engine or on real servers, and an adapter on the services it
-/// calls.
+/// The domain depends on nothing; the other crates depend on each other in one direction only. Tests
+/// may also use the packages in [`DEV`], and those of an adapter the services that it calls.
 pub(super) fn local_dependencies(tree: &Tree) -> Vec<Finding> {
     let mut findings = Vec::new();
     for (name, package) in &tree.packages {
@@ -71,7 +71,7 @@ pub(super) fn local_dependencies(tree: &Tree) -> Vec<Finding> {
     findings
 }
 
-/// In manifests, and as a path in the sources.
+/// Checks manifests, and paths in the sources.
 pub(super) fn engines(tree: &Tree) -> Vec<Finding> {
     let mut findings = Vec::new();
     for (name, package) in &tree.packages {
@@ -95,13 +95,14 @@ pub(super) fn engines(tree: &Tree) -> Vec<Finding> {
     findings
 }
 
-/// Whether a line has the word, and not only a longer one that ends with it: our own `adapter_redis::` is no `redis::`.
+/// Whether a line contains the word, and not only at the end of a longer one: `adapter_redis::` is
+/// not `redis::`.
 fn names(line: &str, word: &str) -> bool {
     line.match_indices(word)
         .any(|(at, _)| !line[..at].ends_with(|before: char| before.is_alphanumeric() || before == '_'))
 }
 
-/// A library's callers decide by its errors, so it has to type them.
+/// The callers of a library decide by its errors, so the errors must be typed.
 pub(super) fn anyhow(tree: &Tree) -> Vec<Finding> {
     let libraries = || tree.packages.iter().filter(|(name, _)| !TOOLS.contains(&name.as_str()));
     let manifests = libraries().filter_map(|(name, package)| {
@@ -116,7 +117,7 @@ pub(super) fn anyhow(tree: &Tree) -> Vec<Finding> {
     manifests.chain(sources).collect()
 }
 
-/// Without this a crate compiles without the bans on ambient time and the rest.
+/// Without this, the bans on ambient time and others do not apply to a crate.
 pub(super) fn lints(tree: &Tree) -> Vec<Finding> {
     let manifest = |package: &Package| tree.files.get(&format!("{}/Cargo.toml", package.folder));
     let taken = |text: &String| {

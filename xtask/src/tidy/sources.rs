@@ -1,4 +1,4 @@
-//! What no source may say, or only some may.
+//! Words that no source may contain, or only some.
 
 use super::Finding;
 use super::manifests::SERVICES;
@@ -7,8 +7,8 @@ use crate::tree::{Tree, package_of};
 
 const LINES_MAX: usize = 500;
 
-/// What a simulator on one thread with a virtual clock could not own. Clippy bans the calls; this also sees those that
-/// an `allow` lets through.
+/// Calls that a simulator on one thread with a virtual clock could not control. Clippy bans them
+/// too; this check also finds calls behind an `allow`.
 const AMBIENT: &[&str] = &[
     "SystemTime::now",
     "Instant::now",
@@ -31,13 +31,13 @@ const AMBIENT: &[&str] = &[
 
 const ENVIRONMENT: &[&str] = &["env::var", "env::vars", "env::var_os", "env::vars_os", "env::set_var"];
 
-/// Endings that say nothing. `Impl` is a trait with one implementation.
+/// Endings without a meaning. `Impl` suggests a trait with one implementation.
 const EMPTY_NAMES: &[&str] =
     &["Manager", "Util", "Utils", "Helper", "Helpers", "Common", "Processor", "Info", "Impl"];
 
 const FAKES: &[&str] = &["Fake", "Mock", "Stub", "Dummy"];
 
-/// Services take options structs, so that a test or a simulator can give them others without touching the process.
+/// Services get options structs, so that a test or the simulator can pass its own.
 pub(super) fn environment(tree: &Tree) -> Vec<Finding> {
     let elsewhere = production_sources(tree).filter(|(path, _)| {
         !matches!(package_of(path), "engines" | "runtime" | "xtask") && !path.ends_with("/build.rs")
@@ -55,11 +55,11 @@ pub(super) fn ambient(tree: &Tree) -> Vec<Finding> {
     sources.flat_map(|(path, code)| words(path, &code, AMBIENT, "takes this through a port")).collect()
 }
 
-/// What stands in for a real thing in a shipped crate ends up being shipped.
+/// A fake in a shipped crate would be shipped.
 pub(super) fn fakes(tree: &Tree) -> Vec<Finding> {
     let shipped = production_sources(tree).filter(|(path, _)| package_of(path) != "sim");
     declared(shipped, |name| FAKES.iter().any(|fake| name.starts_with(fake) || name.ends_with(fake)))
-        .map(|(path, line, name)| Finding::new(path, line, format!("`{name}` belongs into sim or a test")))
+        .map(|(path, line, name)| Finding::new(path, line, format!("`{name}` belongs in sim or a test")))
         .collect()
 }
 
@@ -67,7 +67,7 @@ pub(super) fn names(tree: &Tree) -> Vec<Finding> {
     let types = declared(production_sources(tree), |name| EMPTY_NAMES.iter().any(|end| name.ends_with(end)))
         .map(|(path, line, name)| Finding::new(path, line, format!("`{name}` does not say what it is")));
     let modules = tree.sources().filter(|(path, _)| path.ends_with("/mod.rs"));
-    let modules = modules.map(|(path, _)| Finding::new(path, 0, "is `foo.rs` beside `foo/`"));
+    let modules = modules.map(|(path, _)| Finding::new(path, 0, "must be `foo.rs` beside `foo/`"));
     types.chain(modules).collect()
 }
 
@@ -78,16 +78,16 @@ pub(super) fn length(tree: &Tree) -> Vec<Finding> {
         .collect()
 }
 
-/// Except `foo/tests.rs`: what it is for stands in `foo.rs`, whose tests it holds.
+/// Except `foo/tests.rs`: the module comment of `foo.rs` covers its tests.
 pub(super) fn module_docs(tree: &Tree) -> Vec<Finding> {
     let silent =
         tree.sources().filter(|(path, text)| !text.starts_with("//!") && !path.ends_with("/tests.rs"));
-    silent.map(|(path, _)| Finding::new(path, 1, "does not begin with `//!` and what it is for")).collect()
+    silent.map(|(path, _)| Finding::new(path, 1, "does not begin with a `//!` comment")).collect()
 }
 
 /// Macros and attributes in code; the marks also in comments, documents and manifests.
 pub(super) fn undone(tree: &Tree) -> Vec<Finding> {
-    // Written in two parts, so that this file may stand in the tree it checks.
+    // In two parts, so that this file does not contain the words that it finds.
     let marks = [concat!("TO", "DO"), concat!("FIX", "ME"), concat!("XX", "X")];
     let macros = [concat!("to", "do!"), concat!("unimpl", "emented!"), concat!("#[ign", "ore")];
     let mut findings = Vec::new();
@@ -106,7 +106,7 @@ pub(super) fn undone(tree: &Tree) -> Vec<Finding> {
     findings
 }
 
-/// A clone works on another machine, and with the public registry.
+/// A clone must work on another machine and with the public registry.
 pub(super) fn machine(tree: &Tree) -> Vec<Finding> {
     let folders = [concat!("/wo", "rk"), concat!("/ro", "ot"), concat!("/ho", "me")];
     let mut findings = Vec::new();
@@ -147,7 +147,7 @@ fn has_folder(line: &str, folder: &str) -> bool {
     })
 }
 
-/// Sources that are shipped, without comments, literals and tests.
+/// Shipped sources, without comments, literals and tests.
 fn production_sources(tree: &Tree) -> impl Iterator<Item = (&str, String)> {
     tree.sources().filter(|(path, _)| !is_test(path)).map(|(path, text)| (path, production(text)))
 }
@@ -157,7 +157,7 @@ fn words(path: &str, code: &str, words: &[&str], why: &str) -> Vec<Finding> {
     found.map(|(line, word)| Finding::new(path, line, format!("`{word}`: {why}"))).collect()
 }
 
-/// Types whose name is wanted, with their place.
+/// Types with a wanted name, and their places.
 fn declared<'a>(
     sources: impl Iterator<Item = (&'a str, String)>,
     wanted: impl Fn(&str) -> bool,

@@ -1,4 +1,4 @@
-//! Each rule is broken on purpose, on a small tree that keeps all of them otherwise.
+//! Breaks each rule on purpose, on a small tree that keeps all of them.
 
 use super::*;
 use crate::tree::{Dependency, Kind, Package};
@@ -36,9 +36,9 @@ fn whole() -> Tree {
     put(&mut tree, "ARCHITECTURE.md", "# Architecture\n\n## The map\n\n[back](README.md)\n");
     let ids = [('T', 14), ('S', 9), ('M', 5)]
         .into_iter()
-        .flat_map(|(l, n)| (1..=n).map(move |n| format!("{l}{n}")));
+        .flat_map(|(l, n)| (1..=n).map(move |n| format!("T-{l}{n}")));
     let rows: String = ids.map(|id| format!("| {id} | what | `worker::tests::it_holds` |\n")).collect();
-    put(&mut tree, "docs/traps.md", &format!("| trap | what | tests |\n|---|---|---|\n{rows}"));
+    put(&mut tree, "docs/traps.md", &format!("# Traps\n\n| trap | what | tests |\n|---|---|---|\n{rows}"));
     put(&mut tree, "crates/worker/tests/it.rs", "//! Tests.\n\n#[test]\nfn it_holds() {}\n");
     put(&mut tree, "Cargo.lock", "source = \"registry+https://github.com/rust-lang/crates.io-index\"\n");
     tree
@@ -54,7 +54,12 @@ fn put(tree: &mut Tree, path: &str, text: &str) {
 
 /// Everything that all checks find.
 fn found(tree: &Tree) -> Vec<String> {
-    CHECKS.iter().flat_map(|(_, check)| check(tree)).map(|finding| finding.to_string()).collect()
+    CHECKS
+        .iter()
+        .chain(PENDING)
+        .flat_map(|(_, check)| check(tree))
+        .map(|finding| finding.to_string())
+        .collect()
 }
 
 /// Breaks the tree and checks that exactly this is reported, and nothing else.
@@ -232,7 +237,7 @@ fn fakes_live_in_sim_and_in_tests() {
 }
 
 #[test]
-fn names_that_say_nothing_are_reported() {
+fn names_with_an_empty_ending_are_reported() {
     reports_line("pub struct LaneManager {", &["`LaneManager`"]);
     reports_line("struct QueueImpl<T>(T);", &["`QueueImpl`"]);
     reports_line("enum Informed { A }", &[]);
@@ -243,7 +248,7 @@ fn names_that_say_nothing_are_reported() {
 }
 
 #[test]
-fn files_are_short_and_say_what_they_are() {
+fn files_are_short_and_begin_with_a_module_comment() {
     let long = format!("//! Long.\n{}", "fn a() {}\n".repeat(500));
     reports(|t| put(t, "crates/worker/src/a.rs", &long), &["a.rs: has 501 lines"]);
     reports(|t| put(t, "crates/worker/src/a.rs", "use x;\n//! Late.\n"), &["a.rs:1: does not begin"]);
@@ -274,7 +279,7 @@ fn nothing_of_one_machine_is_in_the_tree() {
 }
 
 #[test]
-fn documents_name_only_what_is_there() {
+fn documents_name_only_existing_files() {
     let say = |text: &'static str| move |t: &mut Tree| put(t, "docs/more.md", text);
     reports(say("[gone](gone.md)"), &["docs/more.md:1: `gone.md` is not there"]);
     reports(say("[up](../README.md) [out](../../x.md)"), &["`../../x.md`"]);
@@ -290,14 +295,46 @@ fn documents_name_only_what_is_there() {
 }
 
 #[test]
+fn comments_fit_their_columns() {
+    let long = "x ".repeat(50);
+    reports_line(&format!("// {long}"), &["run.rs:3: has 103 columns"]);
+    reports_line(&format!("    /// {long}"), &["run.rs:3: has 108 columns"]);
+    reports_line(&format!("let x = \"{long}\";"), &[]);
+    reports_line(&format!("// see https://example.com/{long}"), &[]);
+    reports_line(&format!("//! | {long} |"), &[]);
+    reports_line(&format!("// {}", "ö".repeat(97)), &[]);
+    reports(|t| put(t, "web/a.js", &format!("/*\n * {long}\n */\n")), &["web/a.js:2: has 103 columns"]);
+    reports(|t| put(t, "a.lua", &format!("-- {long}\n")), &["a.lua:1: has 103 columns"]);
+    reports(|t| put(t, "a.proto", &format!("// {long}\n")), &["a.proto:1: has 103 columns"]);
+    reports(|t| put(t, "docs/a.md", &long), &[]);
+}
+
+#[test]
+fn examples_in_comments_are_not_rust() {
+    reports_line("/// ```text\n/// a ─▶ b\n/// ```\nfn f() {}", &[]);
+    reports_line("/// ```\n/// f();\n/// ```\nfn f() {}", &["run.rs:3: is an example"]);
+    reports_line("/// ```rust,no_run\n/// f();\n/// ```\nfn f() {}", &["run.rs:3: is an example"]);
+}
+
+#[test]
+fn sources_cite_only_existing_documents() {
+    reports_line("// see docs/traps.md#traps and docs/traps.md.", &[]);
+    reports_line("// see docs/traps.md#holes", &["run.rs:3: `docs/traps.md#holes` does not exist"]);
+    reports_line("// see docs/gone.md", &["`docs/gone.md` does not exist"]);
+    reports_line("// as in design part 4", &["cites \"design part\""]);
+    reports_line("// as in contracts section 5", &["cites \"contracts section\""]);
+    reports_line("// see https://example.com/docs/x.md", &[]);
+}
+
+#[test]
 fn commands_in_documents_are_real() {
     let say = |text: &'static str| move |t: &mut Tree| put(t, "docs/more.md", text);
     reports(say("    cargo xtask fly"), &["`cargo xtask fly`: xtask has no `fly`"]);
-    reports(say("`cargo xtask bench swim`"), &["there is no benchmark `swim`"]);
-    reports(say("`cargo xtask bench --dist swim --json`"), &["there is no benchmark `swim`"]);
+    reports(say("`cargo xtask bench swim`"), &["benchmark `swim` does not exist"]);
+    reports(say("`cargo xtask bench --dist swim --json`"), &["benchmark `swim` does not exist"]);
     reports(say("`cargo xtask bench NAME` and `cargo xtask bench hold --json`"), &[]);
-    reports(say("`cargo test -p nobody`"), &["there is no package `nobody`"]);
-    reports(say("    $ X=1 cargo run --bin nothing -- demo"), &["there is no program `nothing`"]);
+    reports(say("`cargo test -p nobody`"), &["package `nobody` does not exist"]);
+    reports(say("    $ X=1 cargo run --bin nothing -- demo"), &["binary `nothing` does not exist"]);
     reports(say("    cargo frobnicate"), &["no command `frobnicate`"]);
     reports(say("cargo is what builds it; `cargo xtask ci` runs all"), &[]);
 }
@@ -311,18 +348,20 @@ fn every_trap_is_answered_by_tests_that_exist() {
             put(t, "docs/traps.md", &text);
         }
     };
-    let row = "| T7 | what | `worker::tests::it_holds` |\n";
-    reports(change(row, ""), &["T7 has no row"]);
+    let row = "| T-T7 | what | `worker::tests::it_holds` |\n";
+    reports(change(row, ""), &["T-T7 has no row"]);
     reports(
-        change(row, "| T7 | what | `worker::tests::it_fell_over` |\n"),
-        &["T7: there is no test `it_fell_over`"],
+        change(row, "| T-T7 | what | `worker::tests::it_fell_over` |\n"),
+        &["T-T7: there is no test `it_fell_over`"],
     );
-    reports(change(row, "| T7 | what | |\n"), &["T7 names no test"]);
-    reports(change(row, "| T7 | what | with a later issue |\n"), &[]);
+    reports(change(row, "| T-T7 | what | |\n"), &["T-T7 names no test"]);
+    reports(change(row, "| T-T7 | what | with a later issue |\n"), &[]);
+    // An id without its prefix is an invariant.
+    reports(change(row, "| T7 | what | `worker::tests::it_holds` |\n"), &["T-T7 has no row"]);
     reports(
-        change(row, "| **T7** | what | `it_holds`, `crates/x.rs`, `sim` |\n"),
+        change(row, "| **T-T7** | what | `it_holds`, `crates/x.rs`, `sim` |\n"),
         &["`crates/x.rs` is not there"],
     );
-    // A test that is only spoken of does not count.
-    reports(change(row, "| T7 | what | `spoken_of` |\n"), &["`spoken_of`"]);
+    // A test that only a comment names does not count.
+    reports(change(row, "| T-T7 | what | `spoken_of` |\n"), &["`spoken_of`"]);
 }

@@ -1,7 +1,8 @@
-//! `docs/traps.md`: a table with a row for each trap, `| T1 | … | tests |`, whose last cell names tests in backticks.
+//! `docs/traps.md`: a table with a row for each trap, `| T-T1 | … | tests |`. The last cell names
+//! tests in backticks.
 //!
-//! Each named test must be a function of the sources. A trap that a later issue meets has no tests yet; its last cell
-//! says so with the word "issue". The traps that this code meets already have to have their row.
+//! Each named test must be a function in the sources. A trap without tests yet says "issue" in its
+//! last cell. The ids begin with `T-`, because invariants have names such as T1, too.
 
 use super::Finding;
 use crate::source::code;
@@ -10,7 +11,7 @@ use std::collections::BTreeSet;
 
 const TABLE: &str = "docs/traps.md";
 
-/// The traps that a worker, an inventory and a payment provider can fall into.
+/// Letters and counts of the traps that must have a row.
 const REQUIRED: &[(char, u32)] = &[('T', 14), ('S', 9), ('M', 5)];
 
 pub(super) fn answered(tree: &Tree) -> Vec<Finding> {
@@ -36,7 +37,7 @@ pub(super) fn answered(tree: &Tree) -> Vec<Finding> {
         findings.extend(missing.map(|test| finding(format!("{trap}: there is no test `{test}`"))));
     }
     for (letter, count) in REQUIRED {
-        let ids = (1..=*count).map(|number| format!("{letter}{number}"));
+        let ids = (1..=*count).map(|number| format!("T-{letter}{number}"));
         let absent = ids.filter(|id| !seen.contains(id));
         findings.extend(absent.map(|id| Finding::new(TABLE, 0, format!("{id} has no row"))));
     }
@@ -48,12 +49,13 @@ fn row(line: &str) -> Option<(&str, &str)> {
     let cells: Vec<&str> =
         line.trim().strip_prefix('|')?.strip_suffix('|')?.split('|').map(str::trim).collect();
     let trap = cells.first()?.trim_matches(['*', '`', ' ']);
-    let (letter, number) = trap.split_at_checked(1)?;
+    let (letter, number) = trap.strip_prefix("T-")?.split_at_checked(1)?;
     let is_trap = letter.chars().all(|c| c.is_ascii_uppercase()) && number.parse::<u32>().is_ok();
     (is_trap && cells.len() > 1).then(|| (trap, cells[cells.len() - 1]))
 }
 
-/// The function in `worker::lanes::a_head_is_not_overtaken`; `None` for backticks around something else, such as a file.
+/// The function in `worker::lanes::a_head_is_not_overtaken`; `None` for something else, such as a
+/// file.
 fn test_name(text: &str) -> Option<&str> {
     let name = text.rsplit("::").next()?.trim_end_matches("()");
     let is_function =

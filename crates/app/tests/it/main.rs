@@ -10,3 +10,4 @@ mod full_disk;
 mod running;
 mod waiting_room;
 mod walk;
+mod worker;

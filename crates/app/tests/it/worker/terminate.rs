@@ -4,8 +4,8 @@
 //! `TACOS_SIGTERM_ROUNDS` sets the number of stops for each kind of queue (default 5; `cargo xtask
 //! soak` sets 100).
 
-use crate::process::{Log, Worker};
-use crate::stage::{Kind, Runs, Setting, Stage, number, seed};
+use super::process::{Log, Worker};
+use super::stage::{Kind, Runs, Setting, Stage, number, seed};
 use anyhow::{Result, ensure};
 use domain::random::{Random, SplitMix64};
 use standin::{Entry, Latency, Step};

@@ -2,8 +2,8 @@
 //! does not answer, and binds no port. In all of these tests its port is taken, so a worker that
 //! tried to bind it would report that.
 
-use crate::process::{command, environment};
-use crate::stage::{Kind, Setting, Stage};
+use super::process::{command, environment};
+use super::stage::{Kind, Setting, Stage};
 use anyhow::{Context, Result, ensure};
 use axum::Router;
 use axum::http::StatusCode;

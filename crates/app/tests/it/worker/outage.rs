@@ -3,8 +3,8 @@
 //!
 //! `TACOS_OUTAGE_SECONDS` sets how long it is dead (default 3; `cargo xtask soak` sets 60).
 
-use crate::process::Worker;
-use crate::stage::{Kind, Runs, Setting, Stage, number, seed};
+use super::process::Worker;
+use super::stage::{Kind, Runs, Setting, Stage, number, seed};
 use anyhow::Result;
 use standin::{Entry, Latency, Step};
 use std::time::Duration;

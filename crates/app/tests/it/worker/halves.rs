@@ -1,9 +1,9 @@
 //! Half of all calls downstream fail, some of them after their effect, in every way: UNAVAILABLE,
 //! in-band errors, 500 and 503. Every event still has its effect.
 
-use crate::fickle::{Fronts, Share};
-use crate::process::Worker;
-use crate::stage::{Kind, Runs, Setting, Stage, seed};
+use super::fickle::{Fronts, Share};
+use super::process::Worker;
+use super::stage::{Kind, Runs, Setting, Stage, seed};
 use anyhow::{Result, ensure};
 use standin::{Entry, Outcome, PeerFaults, Step};
 

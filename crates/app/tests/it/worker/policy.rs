@@ -2,8 +2,8 @@
 //! works, logs once which permission is missing, and leaves failed messages to the queue's own
 //! timeout and redrive.
 
-use crate::process::Worker;
-use crate::stage::{Kind, LEASE, Setting, Stage};
+use super::process::Worker;
+use super::stage::{Kind, LEASE, Setting, Stage};
 use anyhow::{Result, ensure};
 use standin::{Action, Ledger, Push};
 
@@ -26,7 +26,7 @@ async fn three_permissions_are_enough_and_a_missing_one_is_logged_once() -> Resu
         "no permission was missing: {:#?}",
         worker.log().lines(LOGGED_ONCE)
     );
-    stage.all_is_well(crate::stage::Runs::Once)?;
+    stage.all_is_well(super::stage::Runs::Once)?;
 
     for n in 0..POISON {
         stage.send(Push { body: format!("poison {n}"), ..Push::default() })?;

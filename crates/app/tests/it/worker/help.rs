@@ -1,7 +1,7 @@
 //! `--check-config` and `--help` of the binaries: their settings, without a start.
 
-use crate::process::{command, environment};
-use crate::stage::{Kind, Setting, Stage};
+use super::process::{command, environment};
+use super::stage::{Kind, Setting, Stage};
 use anyhow::{Result, ensure};
 use standin::Action;
 

@@ -1,7 +1,7 @@
 //! A worker in its own process: started on a stage, its log read, stopped by its id, and killed on
 //! drop.
 
-use crate::stage::{PATIENCE, Stage};
+use super::stage::{PATIENCE, Stage};
 use anyhow::{Context, Result, bail, ensure};
 use app::client::Http;
 use http_body_util::{BodyExt, Empty};

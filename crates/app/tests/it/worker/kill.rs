@@ -4,8 +4,8 @@
 //! `TACOS_KILL_ROUNDS` sets the number of kills for each kind of queue (default 5; `cargo xtask
 //! soak` sets 20).
 
-use crate::process::Worker;
-use crate::stage::{Kind, LEASE, Runs, Setting, Stage, number, seed};
+use super::process::Worker;
+use super::stage::{Kind, LEASE, Runs, Setting, Stage, number, seed};
 use anyhow::Result;
 use domain::random::{Random, SplitMix64};
 use std::time::Duration;

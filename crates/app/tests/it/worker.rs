@@ -4,7 +4,6 @@
 //! Only a few tests run at a time, on any machine, because each has a process that needs a core
 //! ([`stage`]). Counts are small here; `cargo xtask soak` raises them through the variables that
 //! the tests name. Times are printed and never asserted.
-#![allow(missing_docs, clippy::print_stdout, reason = "a test binary")]
 
 mod events;
 mod fickle;

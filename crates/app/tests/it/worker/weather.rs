@@ -2,8 +2,8 @@
 //! connections, loses answers, has a wrong clock, refuses entries of batches. The worker continues
 //! each time, and everything is settled in the end.
 
-use crate::process::Worker;
-use crate::stage::{Kind, LEASE, Runs, Setting, Stage, seed};
+use super::process::Worker;
+use super::stage::{Kind, LEASE, Runs, Setting, Stage, seed};
 use anyhow::{Result, ensure};
 use standin::{Action, Failure, SqsFaults};
 

@@ -4,8 +4,8 @@
 //! `TACOS_RIVALS_EVENTS` sets the number of events (default 5,000; `cargo xtask soak` sets
 //! 100,000).
 
-use crate::process::Worker;
-use crate::stage::{Kind, Runs, Setting, Stage, number, seed};
+use super::process::Worker;
+use super::stage::{Kind, Runs, Setting, Stage, number, seed};
 use anyhow::{Result, ensure};
 use standin::Latency;
 use std::time::Duration;

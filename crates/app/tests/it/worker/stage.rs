@@ -1,8 +1,8 @@
 //! The stand-ins of one test, the sent events, and the check of every promise at the end.
 
-use crate::events::Events;
-use crate::order;
-use crate::process::Worker;
+use super::events::Events;
+use super::order;
+use super::process::Worker;
 use anyhow::{Context, Result, ensure};
 use ports::{Clock, Entropy};
 use standin::{Broken, Depth, Inventory, Journal, Latency, Ledger, PeerFaults, Push};

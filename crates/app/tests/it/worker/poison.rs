@@ -2,9 +2,9 @@
 //! buried with their reason, their lanes continue, and no other lane is affected. A redrive puts
 //! them back in the order of their groups.
 
-use crate::fickle::{Fronts, Share};
-use crate::process::Worker;
-use crate::stage::{Kind, Setting, Stage};
+use super::fickle::{Fronts, Share};
+use super::process::Worker;
+use super::stage::{Kind, Setting, Stage};
 use anyhow::{Context, Result, ensure};
 use serde_json::json;
 use standin::{Journal, Lane, Ledger, Push, Step, Tag};
@@ -23,7 +23,7 @@ async fn a_poison_message_is_buried_with_its_reason_and_its_lane_continues() -> 
         ..Push::default()
     };
     // Three reservations with three events each; the poison is the third message of the first one.
-    let mut messages = crate::events::Events::new(true, 3, 1, stage.clock.now()).take(9)?;
+    let mut messages = super::events::Events::new(true, 3, 1, stage.clock.now()).take(9)?;
     messages.insert(6, poison.clone());
     let (sent, of_group) = (messages.len(), |push: &&Push| push.group.as_deref() == Some(group));
     ensure!(
@@ -52,9 +52,9 @@ async fn a_poison_message_is_buried_with_its_reason_and_its_lane_continues() -> 
     // The delete of the poison is one of them, and the only one without an effect.
     ensure!(settled == sent, "{settled} of {sent} are off the queue");
     ensure!(
-        crate::order::overtaken(&stage.journal).is_empty(),
+        super::order::overtaken(&stage.journal).is_empty(),
         "{:?}",
-        crate::order::overtaken(&stage.journal)
+        super::order::overtaken(&stage.journal)
     );
     Ok(())
 }
