@@ -63,7 +63,7 @@ pub(crate) fn run(root: &Path) -> Result<bool> {
     step(&mut steps, "tests", || run_tests(lean(cargo(root, TESTS)), &[]))?;
     // The tests have built `tacos`; a build of the package alone has other features, and starts
     // anew.
-    let pages = web::Options { no_build: true, ..web::Options::default() };
+    let pages = web::Options::on_existing_build();
     step(&mut steps, "pages and the API's description", || web::run(root, &pages))?;
     step(&mut steps, "simulation", || shown(&mut lean(cargo(root, SIMULATION))))?;
     step(&mut steps, "simulation finds planted bugs", || shown(&mut lean(cargo(root, FINDINGS))))?;

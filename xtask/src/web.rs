@@ -44,10 +44,17 @@ pub(crate) struct Options {
     fuzzer_only: bool,
     /// Use the `tacos` in `target/debug`, as an earlier step has built it.
     #[arg(long)]
-    pub(crate) no_build: bool,
+    no_build: bool,
     /// Seed of the fuzzer, to repeat a run; default: a random one, which is printed.
     #[arg(long)]
     seed: Option<u32>,
+}
+
+impl Options {
+    /// All tests, on the `tacos` that an earlier step has built.
+    pub(crate) fn on_existing_build() -> Self {
+        Self { no_build: true, ..Self::default() }
+    }
 }
 
 /// Runs the tests; returns whether all passed.

@@ -45,7 +45,7 @@ pub(crate) async fn run(args: UpArgs) -> Result<Exit, Failure> {
         "data": engine.folder().display().to_string(),
         "addresses": platform.addresses().to_json(),
     }));
-    platform.run_until(stop).await.map_err(|error| Failure::stopped(error))?;
+    platform.run_until(stop).await.map_err(Failure::stopped)?;
     Ok(Exit::Done)
 }
 

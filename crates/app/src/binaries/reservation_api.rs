@@ -89,6 +89,6 @@ impl Service for ReservationApi {
         );
         let listeners = reservation::Listeners { http, grpc };
         let ran = reservation::run(environment.config, deps, listeners, stop).await;
-        ran.map_err(|error| Failure::stopped(error))
+        ran.map_err(Failure::stopped)
     }
 }

@@ -99,7 +99,7 @@ impl Service for ReservationWorker {
         // The worker has waited for its polls as long as SHUTDOWN_TIMEOUT allows. A poll that still
         // runs would keep the process alive, and its messages could not be returned any more.
         tasks.abort_all();
-        ran.map_err(|error| Failure::stopped(error))
+        ran.map_err(Failure::stopped)
     }
 }
 
