@@ -131,7 +131,7 @@ impl Service for GatewayApi {
         let gateway = gateway::assemble(config, deps)
             .map_err(|error| Failure::configuration(format!("JWT_SECRET {error}")))?;
         let listeners = runtime::Listeners { http, grpc, admin: Some(admin) };
-        gateway.run(listeners, stop).await.map_err(|error| Failure::stopped(error))
+        gateway.run(listeners, stop).await.map_err(Failure::stopped)
     }
 }
 

@@ -55,6 +55,6 @@ impl Service for PaymentSimApi {
             "payment-sim-api listens"
         );
         let ran = payment::run(config, deps, Listeners { http, grpc, admin: None }, stop).await;
-        ran.map_err(|error| Failure::stopped(error))
+        ran.map_err(Failure::stopped)
     }
 }
