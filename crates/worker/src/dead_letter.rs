@@ -98,7 +98,7 @@ pub(crate) fn size_of(copy: &Outgoing) -> usize {
 }
 
 /// A dead letter as operators see it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, utoipa::ToSchema)]
 pub struct DeadLetter {
     /// The id in the dead-letter queue.
     pub id: String,

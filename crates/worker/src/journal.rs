@@ -76,7 +76,7 @@ pub enum Step {
 }
 
 /// An entry in the form of `GET /admin/journal/{reservation}`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, utoipa::ToSchema)]
 pub struct EntryBody {
     /// RFC 3339 with milliseconds.
     pub at: String,

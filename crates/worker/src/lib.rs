@@ -30,7 +30,7 @@ mod work;
 
 pub use config::{Config, Environment};
 pub use deps::Deps;
-pub use edge::admin::routes as admin_routes;
+pub use edge::admin::{openapi, routes as admin_routes};
 pub use journal::Journal;
 pub use observer::Observation;
 pub use options::{InFlight, PipelineOptions};

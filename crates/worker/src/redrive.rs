@@ -51,7 +51,7 @@ pub struct RedriveOptions {
 }
 
 /// The result of a redrive or a purge.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, utoipa::ToSchema)]
 pub struct Report {
     /// The dead letters that were put back or removed (in a dry run: that would be), in order.
     pub entries: Vec<DeadLetter>,

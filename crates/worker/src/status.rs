@@ -28,7 +28,7 @@ struct Cells {
 }
 
 /// The numbers at one moment.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Serialize, utoipa::ToSchema)]
 pub struct Snapshot {
     /// Handlers running.
     pub running: usize,

@@ -4,14 +4,7 @@
 //! Without a token it is served on loopback only; with one, every request carries it in
 //! `X-Internal-Token`.
 //!
-//! | method path | answer |
-//! |---|---|
-//! | GET /admin/status | the numbers of the worker and its observations |
-//! | GET /admin/journal/{reservation} | the journal of a reservation's events, oldest first |
-//! | GET /admin/dlq?limit=&after= | dead letters in the order of their burial |
-//! | GET /admin/dlq/{id} | one dead letter with its body |
-//! | POST /admin/dlq/redrive `{ids?, limit?, rate?, dry_run?}` | the redriven letters; no `ids` = all |
-//! | POST /admin/dlq/purge `{ids?, all?, dry_run?}` | the removed letters; all need `all: true` |
+//! The operations are described at their handlers; GET /openapi.json serves the description.
 
 use crate::dead_letter::DeadLetter;
 use crate::redrive::{self, RedriveOptions, Report, Selection};
@@ -19,18 +12,21 @@ use crate::refusal::Refusal;
 use crate::{Handle, journal};
 use axum::Router;
 use axum::extract::{Path, Query, State};
-use axum::routing::{get, post};
 use contracts::error::WireError;
 use contracts::time::rfc3339;
 use http::HeaderMap;
 use ports::DeadLetters;
 use runtime::Reply;
-use runtime::http::{Json, internal_token, trace_of};
+use runtime::http::{Json, document, internal_token, openapi_route, trace_of};
 use runtime::refusal::refused;
 use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use utoipa::ToSchema;
+use utoipa::openapi::OpenApi;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
 
 /// Dead letters in one answer, at most.
 const PAGE_MAX: usize = 1_000;
@@ -39,20 +35,28 @@ const REDRIVE_DEFAULT: usize = 100_000;
 /// Redriven messages per second, unless the request names a rate.
 const RATE_DEFAULT: u32 = 50;
 
-/// The routes of administration, for a process that serves more on the same address.
-pub fn routes(handle: Handle, token: Option<SecretString>) -> Router {
-    Router::new()
-        .route("/admin/status", get(status))
-        .route("/admin/journal/{reservation}", get(journal_of))
-        .route("/admin/dlq", get(list))
-        .route("/admin/dlq/{id}", get(show))
-        .route("/admin/dlq/redrive", post(redrive_some))
-        .route("/admin/dlq/purge", post(purge_some))
-        .route_layer(internal_token(token))
-        .with_state(handle)
+/// The description of every route of the administration.
+pub fn openapi() -> OpenApi {
+    document("reservation-worker", "The administration of the worker.", described().into_openapi())
 }
 
-#[derive(Serialize)]
+fn described() -> OpenApiRouter<Handle> {
+    OpenApiRouter::new()
+        .routes(routes!(status))
+        .routes(routes!(journal_of))
+        .routes(routes!(list))
+        .routes(routes!(show))
+        .routes(routes!(redrive_some))
+        .routes(routes!(purge_some))
+}
+
+/// The routes of administration, for a process that serves more on the same address.
+pub fn routes(handle: Handle, token: Option<SecretString>) -> Router {
+    let (admin, _) = described().split_for_parts();
+    admin.route_layer(internal_token(token)).with_state(handle).merge(openapi_route(&openapi()))
+}
+
+#[derive(Serialize, ToSchema)]
 struct StatusBody {
     version: &'static str,
     started_at: String,
@@ -60,12 +64,22 @@ struct StatusBody {
     observations: BTreeMap<String, Counts>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 struct Counts {
     checks: u64,
     violations: u64,
 }
 
+/// Reads the numbers of the worker and its observations.
+#[utoipa::path(
+    get,
+    path = "/admin/status",
+    tag = "worker",
+    responses(
+        (status = 200, description = "The status.", body = StatusBody),
+    ),
+    security(("internal_token" = [])),
+)]
 async fn status(State(handle): State<Handle>) -> Json<StatusBody> {
     let observations = handle
         .observations()
@@ -79,12 +93,25 @@ async fn status(State(handle): State<Handle>) -> Json<StatusBody> {
     })
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 struct JournalBody {
     reservation_id: String,
     entries: Vec<journal::EntryBody>,
 }
 
+/// Lists the steps of a reservation's events, oldest first.
+#[utoipa::path(
+    get,
+    path = "/admin/journal/{reservation}",
+    tag = "worker",
+    params(
+        ("reservation" = String, Path, description = "The reservation."),
+    ),
+    responses(
+        (status = 200, description = "The journal.", body = JournalBody),
+    ),
+    security(("internal_token" = [])),
+)]
 async fn journal_of(State(handle): State<Handle>, Path(reservation): Path<String>) -> Json<JournalBody> {
     let entries =
         handle.journal.entries(&reservation).iter().map(|entry| entry.body(rfc3339(entry.at))).collect();
@@ -97,7 +124,7 @@ struct Page {
     after: Option<String>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 struct ListBody {
     entries: Vec<DeadLetter>,
     /// The value of `after` for the next page; absent on the last.
@@ -105,6 +132,20 @@ struct ListBody {
     next: Option<String>,
 }
 
+/// Lists dead letters in the order of their burial.
+#[utoipa::path(
+    get,
+    path = "/admin/dlq",
+    tag = "dead letters",
+    params(
+        ("limit" = Option<usize>, Query, description = "The largest number; default 100, at most 1,000."),
+        ("after" = Option<String>, Query, description = "`next` of the page before."),
+    ),
+    responses(
+        (status = 200, description = "A page.", body = ListBody),
+    ),
+    security(("internal_token" = [])),
+)]
 async fn list(
     State(handle): State<Handle>,
     headers: HeaderMap,
@@ -119,7 +160,7 @@ async fn list(
     Ok(Json(ListBody { entries: messages.iter().map(DeadLetter::read).collect(), next }))
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 struct ShowBody {
     #[serde(flatten)]
     letter: DeadLetter,
@@ -127,6 +168,19 @@ struct ShowBody {
     attributes: BTreeMap<String, String>,
 }
 
+/// Reads one dead letter with its body.
+#[utoipa::path(
+    get,
+    path = "/admin/dlq/{id}",
+    tag = "dead letters",
+    params(
+        ("id" = String, Path, description = "The id in the dead-letter queue."),
+    ),
+    responses(
+        (status = 200, description = "The dead letter.", body = ShowBody),
+    ),
+    security(("internal_token" = [])),
+)]
 async fn show(
     State(handle): State<Handle>,
     headers: HeaderMap,
@@ -141,7 +195,7 @@ async fn show(
     Ok(Json(ShowBody { letter, body: message.body, attributes: message.attributes.into_iter().collect() }))
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 struct RedriveBody {
     ids: Option<Vec<String>>,
@@ -151,6 +205,17 @@ struct RedriveBody {
     dry_run: bool,
 }
 
+/// Puts dead letters back on the queue; without `ids` all of them.
+#[utoipa::path(
+    post,
+    path = "/admin/dlq/redrive",
+    tag = "dead letters",
+    request_body = RedriveBody,
+    responses(
+        (status = 200, description = "The redriven letters.", body = Report),
+    ),
+    security(("internal_token" = [])),
+)]
 async fn redrive_some(
     State(handle): State<Handle>,
     headers: HeaderMap,
@@ -170,7 +235,7 @@ async fn redrive_some(
     report.await.map(Json).map_err(refused("redrive", &trace_of(&headers)))
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 struct PurgeBody {
     ids: Option<Vec<String>>,
@@ -180,6 +245,17 @@ struct PurgeBody {
     dry_run: bool,
 }
 
+/// Removes dead letters; all of them only with `all: true`.
+#[utoipa::path(
+    post,
+    path = "/admin/dlq/purge",
+    tag = "dead letters",
+    request_body = PurgeBody,
+    responses(
+        (status = 200, description = "The removed letters.", body = Report),
+    ),
+    security(("internal_token" = [])),
+)]
 async fn purge_some(
     State(handle): State<Handle>,
     headers: HeaderMap,

@@ -218,6 +218,8 @@ async fn administration_asks_for_its_token() {
         call(served.admin, "GET", paths[0], "x-internal-token: a-token-of-the-operator\r\n", "").await;
     assert_eq!(status, 200, "{body}");
     assert_eq!(call(served.http, "GET", "/admin/status", "", "").await.0, 404, "not on the public port");
+    let (_, document) = call(served.admin, "GET", "/openapi.json", "", "").await;
+    assert!(document.contains("/admin/dlq/{id}"), "the description needs no token: {document}");
 }
 
 #[tokio::test]
