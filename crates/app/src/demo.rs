@@ -1,13 +1,13 @@
-//! `tacos demo`: a crowd buys out a hall, and every invariant is checked from the stores.
+//! `tacos demo`: a crowd buys out a venue, and every invariant is checked from the stores.
 //!
 //! The whole platform runs, on a temporary folder or on its own tables and queues, and the buyers
 //! use its real APIs. The verdict comes from the stored rows after the platform has stopped; the
 //! answers that buyers received are compared with them.
 
+use crate::buyers::{Crowd, CrowdOptions, Endpoints, Receipt, Venue};
 use crate::census;
 use crate::cli::{DemoArgs, Exit, Failure};
 use crate::client::Http;
-use crate::crowd::{Crowd, CrowdOptions, Endpoints, Hall, Receipt};
 use crate::engines::Engines;
 use crate::platform::{EventCounts, Platform, PlatformOptions};
 use crate::promises;
@@ -105,10 +105,10 @@ async fn play(args: &DemoArgs) -> Result<Outcome> {
 async fn play_on(args: &DemoArgs, seed: u64, engines: Engines, clock: Arc<dyn Clock>) -> Result<Outcome> {
     let started = clock.elapsed();
     let platform = Platform::start_on(engines, clock.clone(), PlatformOptions::demo(args.hold)?).await?;
-    let hall = Hall::of(args.seats);
-    open_the_sale(&platform, &hall, clock.clone()).await?;
+    let venue = Venue::of(args.seats);
+    open_the_sale(&platform, &venue, clock.clone()).await?;
 
-    let crowd = crowd(args, seed, hall, &platform, clock.clone())?;
+    let crowd = crowd(args, seed, venue, &platform, clock.clone())?;
     let progress = progress(args);
     let watcher = ports::Tasks::new();
     watcher.spawn(follow(crowd.clone(), progress.clone(), clock.clone()));
@@ -150,7 +150,7 @@ const fn at_once(_: &DemoArgs) -> usize {
 fn crowd(
     args: &DemoArgs,
     seed: u64,
-    hall: Hall,
+    venue: Venue,
     platform: &Platform,
     clock: Arc<dyn Clock>,
 ) -> Result<Arc<Crowd>> {
@@ -168,12 +168,12 @@ fn crowd(
         jwt_secret: platform.jwt_secret()?,
         patience: PATIENCE,
     };
-    Ok(Crowd::new(options, hall, watch::channel(endpoints).1, clock))
+    Crowd::new(options, venue, watch::channel(endpoints).1, clock)
 }
 
-async fn open_the_sale(platform: &Platform, hall: &Hall, clock: Arc<dyn Clock>) -> Result<()> {
+async fn open_the_sale(platform: &Platform, venue: &Venue, clock: Arc<dyn Clock>) -> Result<()> {
     let url = format!("http://{}/admin/shows", platform.addresses().inventory_http);
-    let answer = Http::new(clock).post(&url, &[], &hall.definition(SHOW)).await?;
+    let answer = Http::new(clock).post(&url, &[], &venue.definition(SHOW)).await?;
     ensure!(answer.status.is_success(), "cannot put the show on sale: {}", answer.message());
     Ok(())
 }

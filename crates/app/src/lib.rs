@@ -7,11 +7,11 @@
 #[cfg(feature = "aws")]
 mod aws;
 pub mod binaries;
+pub mod buyers;
 pub mod census;
 mod check;
 pub mod cli;
 pub mod client;
-pub mod crowd;
 mod demo;
 pub mod engines;
 pub mod keys;

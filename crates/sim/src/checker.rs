@@ -1,13 +1,13 @@
-//! The checker: what must never be, looked at whenever something changes.
+//! The checker: looks for states that must never be, whenever something changes.
 //!
-//! - After every commit the invariants of the design that hold at every instant are computed from the rows
-//!   (`domain::invariant`), and what only a history shows is compared row by row: a hold that is resolved stays so, a sold
-//!   seat stays sold, a confirmed reservation stays confirmed, a payment only moves forward.
-//! - At every call to the queue it is asked whether a worker should have made it: not with a lease that had ended, not
-//!   under an old receipt, not without the effect.
+//! - After every commit it computes the invariants that hold at every instant from the rows
+//!   (`domain::invariant`), and compares each row with its history: a resolved hold stays resolved,
+//!   a sold seat stays sold, a confirmed reservation stays confirmed, a payment only moves forward.
+//! - At every call to the queue it checks that the worker may make it: not with a lease that had
+//!   ended, not under an old receipt, not without the effect.
 //!
-//! It is told by the simulated engines, so it sees what really happened, and believes no instance. Where a fault of ours
-//! explains what would be a violation otherwise (a lease that was cut short), it says nothing.
+//! The simulated engines report to it, so it sees what really happened and trusts no instance.
+//! Where an injected fault explains a violation (a lease that was cut short), it stays silent.
 
 use crate::core::Core;
 use crate::queue::Held;
@@ -29,48 +29,52 @@ use worker::journal::Step;
 
 mod history;
 
-/// How far an instance's clock may be off, in milliseconds: half of what the services count on between two of them.
+/// How far an instance's clock may be off, in milliseconds: half of the difference between two
+/// clocks that the services allow for.
 pub const SKEW_MAX_MS: i64 = 2_400;
-/// Who is nobody's instance: buyers and operators.
+/// The id of callers that are no instance: buyers and operators.
 pub const OUTSIDE: u32 = 0;
-/// After so long without any answer of a downstream its breaker must be open: six runs take longer.
+/// After this time without any answer of a downstream its breaker must be open: six runs take
+/// longer.
 const SILENCE_MAX_US: u64 = 20_000_000;
-/// And after so many calls: three runs without an answer open it, and none makes more than two calls to one downstream.
+/// The breaker must also be open after this many calls: three runs without an answer open it, and
+/// no run makes more than two calls to one downstream.
 const SILENT_CALLS_MAX: u32 = 6;
-/// How long it may take until a settlement that failed is sent again: the answer may be slow, and so is the worker's rest.
+/// How long it may take until a failed settlement is sent again: the answer may be slow, and the
+/// worker rests in between.
 const REPEAT_US: u64 = 7_000_000;
 
-/// What a worker asks of the queue for a message that it has.
+/// What a worker asks of the queue for a message that it holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Settling {
     /// Its effect is durable.
     Delete,
-    /// Somebody shall have it later.
+    /// It becomes visible again later.
     GiveBack,
-    /// It is still worked on.
+    /// The worker is still working on it.
     Renew,
 }
 
 /// An invariant that does not hold.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Violation {
-    /// Its name in the design, or the trap's.
+    /// The name of the invariant, or of the trap.
     pub invariant: String,
     /// What is wrong.
-    pub words: String,
-    /// At which step.
+    pub text: String,
+    /// The step at which it was found.
     pub step: u64,
 }
 
-/// What the checker knows.
+/// The state of the checker.
 #[derive(Default)]
 pub struct Checker {
     census: Census,
     /// How often each invariant was checked at an instant.
     checks: BTreeMap<Name, u64>,
     instances: BTreeMap<u32, Instance>,
-    /// The newest lease that each instance was told of, by message, and when.
-    told: BTreeMap<(u32, Arc<str>), (u64, u64)>,
+    /// The newest lease that each instance received, by message, and when.
+    received: BTreeMap<(u32, Arc<str>), (u64, u64)>,
     /// Deletes that failed and were not tried again yet: the lease, and when it ends.
     failed: BTreeMap<(u32, Arc<str>), (u64, u64)>,
     /// When a downstream last answered an instance, and the calls since then.
@@ -89,17 +93,17 @@ struct Instance {
 }
 
 impl Checker {
-    /// A checker of an empty world, whose workers retry so often.
+    /// A checker of an empty world. Workers retry `retries_max` times.
     pub fn new(max_retries: u32) -> Self {
         Self { max_retries, ..Self::default() }
     }
 
-    /// What is stored.
+    /// The stored rows.
     pub fn world(&self) -> &World {
         self.census.world()
     }
 
-    /// Every check that was made so far, by invariant.
+    /// The number of checks so far, by invariant.
     pub fn checks(&self) -> &BTreeMap<Name, u64> {
         &self.checks
     }
@@ -109,7 +113,7 @@ impl Checker {
         self.instances.insert(id, Instance { alive: true, ending: false, worker });
     }
 
-    /// An instance was told to end.
+    /// An instance begins its shutdown.
     pub fn ending(&mut self, id: u32) {
         if let Some(instance) = self.instances.get_mut(&id) {
             instance.ending = true;
@@ -138,7 +142,8 @@ impl Checker {
         self.instances.get(&id).is_some_and(|instance| instance.alive)
     }
 
-    /// A commit was applied: the rows are compared with what they were, and the invariants computed.
+    /// A commit was applied: compares the rows with their state before, and computes the
+    /// invariants.
     pub fn committed(&mut self, core: &Core, table: Table, changes: &[Change<'_>]) {
         let mut matters = false;
         for change in changes {
@@ -156,8 +161,8 @@ impl Checker {
                 }
                 None => {
                     matters = true;
-                    if let Err(words) = history(table, change) {
-                        core.violated(words.0, words.1);
+                    if let Err(text) = history(table, change) {
+                        core.violated(text.0, text.1);
                     }
                 }
             }
@@ -174,7 +179,7 @@ impl Checker {
         }
     }
 
-    /// Checks what must be true when nothing is on its way any more.
+    /// Checks what must hold when nothing is on its way any more.
     pub fn at_rest(&mut self, core: &Core, queued: u64, buried: Vec<ReservationId>) {
         let world = self.census.world_mut();
         world.queued = queued;
@@ -198,11 +203,11 @@ impl Checker {
         }
         let report = invariant::check(self.census.world(), Phase::Running);
         self.judge(core, &report);
-        // It was true at that moment; what is changed afterwards is reported by nobody.
+        // It was true at that moment; later changes are in no report.
         self.census.world_mut().sections.iter_mut().for_each(|section| section.reported = None);
     }
 
-    /// Looks at what a worker observed of itself (Q2 to Q6).
+    /// Reads the worker's own observations (Q2 to Q6).
     pub fn observe(&self, core: &Core, id: u32) {
         let Some(worker) = self.instances.get(&id).and_then(|instance| instance.worker.as_ref()) else {
             return;
@@ -274,14 +279,14 @@ impl Checker {
             if let Some(downstream) = silent {
                 let (answered, calls) = self.answered.get(&(holder, downstream)).copied().unwrap_or_default();
                 if core.exec.micros() > answered + SILENCE_MAX_US && calls > SILENT_CALLS_MAX {
-                    let words = format!("message {id} is buried for an outage of {downstream} (trap T10)");
-                    core.broken(Name::Q6, words);
+                    let text = format!("message {id} is buried for an outage of {downstream} (trap T10)");
+                    core.broken(Name::Q6, text);
                 }
             }
         }
     }
 
-    /// Everybody tells the truth of what there is, so nothing that is there is ever found to contradict itself.
+    /// All events of existing reservations are true, so none may be buried as a contradiction.
     fn contradicts(&self, core: &Core, copy: &Outgoing) {
         if of(copy, attribute::REASON) != Some("contradiction") {
             return;
@@ -300,34 +305,36 @@ impl Checker {
         }
     }
 
-    /// An instance was told of messages.
+    /// An instance received messages.
     pub fn received(&mut self, core: &Core, holder: u32, messages: &[Message]) {
         for message in messages {
             let number = message.receipt.0.rsplit('#').next().and_then(|number| number.parse().ok());
-            let told = (number.unwrap_or(0), core.exec.micros());
-            let newest = self.told.entry((holder, message.id.clone())).or_insert(told);
-            if told.0 > newest.0 {
-                *newest = told;
+            let received = (number.unwrap_or(0), core.exec.micros());
+            let newest = self.received.entry((holder, message.id.clone())).or_insert(received);
+            if received.0 > newest.0 {
+                *newest = received;
             }
         }
     }
 
-    /// A settlement leaves its sender. `lease` is the message, if it is there, and the lease that the receipt names.
+    /// A settlement leaves its sender. `lease` is the message, if it still exists, and the lease
+    /// that the receipt names.
     pub fn settling(&mut self, core: &Core, holder: u32, lease: Option<(Held, u64)>, settling: Settling) {
         let Some((message, number)) = lease else { return };
         let key = (holder, message.id.clone());
         if settling == Settling::GiveBack {
-            // What an earlier receive brings late is a delivery of its own then.
-            self.told.remove(&key);
+            // A message that an earlier receive returns late is a delivery of its own then.
+            self.received.remove(&key);
         }
         if settling == Settling::Delete {
             self.failed.remove(&key);
-            let (newest, told_at) = self.told.get(&key).copied().unwrap_or((number, 0));
-            // What was told at this very moment may still be on its way within the instance.
-            if newest > number && told_at < core.exec.micros() {
-                let words =
+            let (newest, received_at) = self.received.get(&key).copied().unwrap_or((number, 0));
+            // A receive that was answered at this very moment may still be on its way within the
+            // instance.
+            if newest > number && received_at < core.exec.micros() {
+                let text =
                     format!("{} is deleted under lease {number}, {newest} is known (trap T7)", message.id);
-                core.broken(Name::Q4, words);
+                core.broken(Name::Q4, text);
             }
         }
         let newest = message.lease();
@@ -338,7 +345,7 @@ impl Checker {
         }
     }
 
-    /// A delete failed, and its sender was told so.
+    /// A delete failed, and its sender knows it.
     pub fn delete_failed(&mut self, core: &Core, holder: u32, message: &Held, number: u64) {
         if let Some(lease) = message.lease().filter(|lease| lease.number == number)
             && !message.was_cut(number)
@@ -348,7 +355,7 @@ impl Checker {
         }
     }
 
-    /// Deletes that failed and were never repeated although there was time (trap T8).
+    /// Deletes that failed and were never repeated although there was time (trap T-T8).
     pub fn unrepeated(&mut self, core: &Core) {
         let now = core.exec.micros();
         let late: Vec<_> = self
@@ -374,10 +381,11 @@ impl Checker {
         }
     }
 
-    /// A message was deleted by a worker: its effect must be durable, or its copy with the dead letters (invariant Q1).
+    /// A message was deleted by a worker: its effect must be durable, or its copy with the dead
+    /// letters (invariant Q1).
     pub fn deleted(&mut self, core: &Core, message: &Held) {
         *self.checks.entry(Name::Q1).or_default() += 1;
-        // Whoever else wanted to delete it need not try again.
+        // Other instances that wanted to delete it need not try again.
         self.failed.retain(|(_, id), _| *id != message.id);
         if self.buried.contains(&message.id) {
             return;

@@ -1,5 +1,6 @@
-//! What everything in the simulated world shares: the executor, the faults, the trace, the checker; and the two ports
-//! that are of an instance's own: its clock, which may be wrong, and its entropy, which follows from the seed.
+//! The shared parts of the simulated world: the executor, the faults, the trace, the checker. Also
+//! the two ports that each instance has for itself: its clock, which may be wrong, and its entropy,
+//! which follows from the seed.
 
 use crate::checker::{Checker, Violation};
 use crate::exec::{Executor, Group, lock};
@@ -23,19 +24,19 @@ pub const EPOCH_MS: u64 = 1_767_225_600_000;
 pub struct Core {
     /// Time and tasks.
     pub exec: Executor,
-    /// What goes wrong.
+    /// The faults.
     pub faults: Faults,
-    /// What happened.
+    /// The trace of the run.
     pub trace: Arc<Trace>,
-    /// Whether it was right.
+    /// The checker.
     pub checker: Mutex<Checker>,
     violation: Mutex<Option<Violation>>,
-    /// The group of engines, chaos and everybody who cannot crash.
+    /// The group of engines, chaos and all else that cannot crash.
     pub world: Group,
 }
 
 impl Core {
-    /// A world in which nothing happened yet.
+    /// A world in which nothing has happened yet.
     pub fn new(exec: Executor, faults: Faults, trace: Arc<Trace>, checker: Checker) -> Arc<Self> {
         let world = exec.group();
         Arc::new(Self {
@@ -58,25 +59,24 @@ impl Core {
         Timestamp::from_millis(self.now_ms())
     }
 
-    /// Notes what happens in this step; the words are only made if somebody reads them.
-    pub fn tell(&self, words: impl FnOnce() -> String) {
-        self.trace.note(words);
+    /// Adds an event to the trace of this step. The text is only built if the trace is kept.
+    pub fn record(&self, text: impl FnOnce() -> String) {
+        self.trace.record(text);
     }
 
-    /// Notes that an invariant does not hold. The first one ends the run.
-    pub fn violated(&self, invariant: impl Into<String>, words: impl Into<String>) {
+    /// Records that an invariant does not hold. The first violation ends the run.
+    pub fn violated(&self, invariant: impl Into<String>, text: impl Into<String>) {
         let mut violation = lock(&self.violation);
         if violation.is_none() {
-            let found =
-                Violation { invariant: invariant.into(), words: words.into(), step: self.exec.steps() };
-            self.tell(|| format!("VIOLATION {}: {}", found.invariant, found.words));
+            let found = Violation { invariant: invariant.into(), text: text.into(), step: self.exec.steps() };
+            self.record(|| format!("VIOLATION {}: {}", found.invariant, found.text));
             *violation = Some(found);
         }
     }
 
-    /// As [`Self::violated`], for an invariant of the design.
-    pub fn broken(&self, name: Name, words: impl Into<String>) {
-        self.violated(name.to_string(), words);
+    /// As [`Self::violated`], for a named invariant.
+    pub fn broken(&self, name: Name, text: impl Into<String>) {
+        self.violated(name.to_string(), text);
     }
 
     /// The first violation.
@@ -84,7 +84,7 @@ impl Core {
         lock(&self.violation).clone()
     }
 
-    /// Waits as long as one way of a call takes.
+    /// Waits for as long as one way of a call takes.
     pub async fn way(&self) {
         let way = self.faults.way();
         if !way.is_zero() {
@@ -101,7 +101,7 @@ pub struct SimClock {
 }
 
 impl SimClock {
-    /// A clock that is off by so much.
+    /// A clock that is off by `skew_ms`.
     pub fn new(exec: Executor, skew_ms: i64) -> Arc<Self> {
         let started = exec.micros();
         Arc::new(Self { exec, started, skew_ms: AtomicI64::new(skew_ms) })
@@ -147,9 +147,9 @@ impl Entropy for SimEntropy {
 
 /// Spawns into a group of the executor.
 pub struct Spawner {
-    /// Where.
+    /// The executor.
     pub exec: Executor,
-    /// As whom.
+    /// The group of the tasks.
     pub group: Group,
 }
 
@@ -159,7 +159,7 @@ impl Spawn for Spawner {
     }
 }
 
-/// A generator that is a stream of its own of a seed.
+/// A generator of its own for each `stream` of a seed.
 pub fn stream(seed: u64, number: u64) -> SplitMix64 {
     let mut mixer = SplitMix64::new(seed ^ number.wrapping_mul(0xA076_1D64_78BD_642F));
     SplitMix64::new(mixer.next_u64())

@@ -1,12 +1,13 @@
 //! The executor: one thread, virtual time, and an order of tasks that follows from the seed.
 //!
-//! A **step** is one poll of one task that is ready, drawn among all that are. When none is ready, time jumps to the next
-//! timer. Nothing else makes progress, so the same seed gives the same run. Every task belongs to a **group** (an
-//! instance of a service, the buyers, the engines); killing a group drops its tasks at the awaits where they stand,
-//! which is what a crash does to a process.
+//! A **step** is one poll of one task that is ready, drawn among all that are. When none is ready,
+//! time jumps to the next timer. Nothing else makes progress, so the same seed gives the same run.
+//! Every task belongs to a **group** (an instance of a service, the buyers, the engines); killing a
+//! group drops its tasks at the awaits where they stand, which is what a crash does to a process.
 //!
-//! Production code runs on it unchanged: time comes through `ports::Clock`, spawning through `ports::Tasks`, and what it
-//! uses of tokio (channels, tokens, `select!` in its `biased` form) needs no runtime.
+//! Production code runs on it unchanged: time comes through `ports::Clock`, spawning through
+//! `ports::Tasks`, and what it uses of tokio (channels, tokens, `select!` in its `biased` form)
+//! needs no runtime.
 
 use core::future::Future;
 use core::pin::Pin;
@@ -20,7 +21,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind, set_hook, take_hook};
 use std::sync::{Arc, Mutex, MutexGuard, Once, PoisonError};
 use std::task::Wake;
 
-/// Polls without any progress of time after which a run is taken for a loop that never ends.
+/// Polls without any progress of time after which the executor reports an endless loop.
 const POLLS_PER_INSTANT_MAX: u32 = 200_000;
 
 type Task = Pin<Box<dyn Future<Output = ()> + Send>>;
@@ -29,16 +30,16 @@ type Task = Pin<Box<dyn Future<Output = ()> + Send>>;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Group(pub u32);
 
-/// What one turn of the executor came to.
+/// The result of one turn of the executor.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Turn {
     /// A task of this group was polled.
     Polled(Group),
-    /// Time moved on; tasks may be ready now.
+    /// Time advanced; tasks may be ready now.
     Waited,
     /// No task is ready and no timer runs: nothing will ever happen again.
     Still,
-    /// A task panicked, also if it caught that itself.
+    /// A task panicked, even if it caught the panic itself.
     Panicked(Group, String),
     /// Tasks wake each other and time stands still.
     Loops,
@@ -168,7 +169,8 @@ impl Executor {
         dead[group.0 as usize] = true;
         let mut dropped = Vec::new();
         for (index, slot) in slots.iter_mut().enumerate() {
-            // The task that is being polled right now has left its slot, and is dropped when its poll returns.
+            // The task that is being polled right now has left its slot, and is dropped when its
+            // poll returns.
             if slot.alive
                 && slot.group == group
                 && let Some(task) = slot.task.take()
@@ -198,18 +200,19 @@ impl Executor {
         lock(&self.shared.tasks).steps
     }
 
-    /// Returns when so much virtual time has passed.
+    /// Returns when this much virtual time has passed.
     pub fn sleep(&self, duration: Duration) -> Sleep {
         let micros = u64::try_from(duration.as_nanos().div_ceil(1_000)).unwrap_or(u64::MAX / 2);
         self.sleep_until(self.micros().saturating_add(micros))
     }
 
-    /// Returns when virtual time has come to this.
+    /// Returns when virtual time reaches `micros`.
     pub fn sleep_until(&self, micros: u64) -> Sleep {
         Sleep { executor: self.clone(), at: micros, timer: None }
     }
 
-    /// Moves time to the earliest timer, but not beyond `limit`, and wakes what waits for it. `false` if none is that early.
+    /// Moves time to the earliest timer, but not beyond `limit`, and wakes its task. `false` if no
+    /// timer is that early.
     pub fn advance(&self, limit: u64) -> bool {
         let mut time = lock(&self.shared.time);
         let Some((&(at, _), _)) = time.timers.first_key_value() else { return false };
@@ -250,10 +253,10 @@ impl Executor {
         let mut tasks = lock(&self.shared.tasks);
         let (turn, over) = match polled {
             Ok(poll) => {
-                let turn = caught.map_or(Turn::Polled(group), |words| Turn::Panicked(group, words));
+                let turn = caught.map_or(Turn::Polled(group), |text| Turn::Panicked(group, text));
                 (turn, poll.is_ready())
             }
-            Err(panic) => (Turn::Panicked(group, words(&*panic)), true),
+            Err(panic) => (Turn::Panicked(group, text(&*panic)), true),
         };
         let dead = tasks.dead[group.0 as usize];
         let slot = &mut tasks.slots[index as usize];
@@ -301,25 +304,26 @@ thread_local! {
     static PANIC: RefCell<Option<String>> = const { RefCell::new(None) };
 }
 
-/// What this thread has panicked with since it was asked last. Services catch panics and go on; a simulation is not to miss them.
+/// The panics of this thread since the last call. Services catch panics and continue; the
+/// simulation must not miss them.
 fn caught() -> Option<String> {
     static HOOK: Once = Once::new();
     HOOK.call_once(|| {
         let before = take_hook();
         set_hook(Box::new(move |info| {
-            PANIC.with_borrow_mut(|panic| *panic = Some(words(info.payload())));
+            PANIC.with_borrow_mut(|panic| *panic = Some(text(info.payload())));
             before(info);
         }));
     });
     PANIC.take()
 }
 
-fn words(panic: &(dyn core::any::Any + Send)) -> String {
+fn text(panic: &(dyn core::any::Any + Send)) -> String {
     let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
     text.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_else(|| "a panic".to_owned())
 }
 
-/// A timer. Dropping it takes it back.
+/// A timer. Dropping it cancels it.
 pub struct Sleep {
     executor: Executor,
     at: u64,
@@ -414,7 +418,7 @@ mod tests {
     }
 
     #[test]
-    fn a_panic_is_told_and_ends_only_its_task() {
+    fn a_panic_is_reported_and_ends_only_its_task() {
         let executor = Executor::new(1);
         let group = executor.group();
         executor.spawn(group, async { panic!("oh") });
@@ -423,7 +427,7 @@ mod tests {
     }
 
     #[test]
-    fn a_panic_that_is_caught_is_told_and_the_task_goes_on() {
+    fn a_caught_panic_is_reported_and_the_task_continues() {
         let executor = Executor::new(1);
         let group = executor.group();
         let sleeper = executor.clone();

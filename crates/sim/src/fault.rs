@@ -1,8 +1,9 @@
-//! The faults: what can go wrong, how often in this run, and how often it did.
+//! The faults: what can go wrong, how often it does in this run, and how often it did.
 //!
-//! Every fault has a rate of its own, drawn per seed, so that some seeds are calm and some are storms. A place in the
-//! simulated world where something may go wrong asks [`Faults::strikes`]; each question is one opportunity. Faults that
-//! are episodes (a dead peer, a crash, a clock that jumps) are started by `chaos`, at intervals with these rates.
+//! Every fault has a rate of its own, drawn per seed, so that some seeds are calm and some are
+//! storms. A place in the simulated world where something may go wrong asks [`Faults::strikes`];
+//! each question is one opportunity. Faults that are episodes (a dead peer, a crash, a clock that
+//! jumps) are started by `chaos`, at intervals with these rates.
 
 use crate::exec::lock;
 use crate::trace::Trace;
@@ -11,15 +12,16 @@ use core::time::Duration;
 use domain::random::{Random, SplitMix64};
 use std::sync::{Arc, Mutex};
 
-/// Things that can go wrong, each with an index, a word and a rate.
+/// Kinds of faults, each with an index, a name and a rate.
 pub trait FaultKind: Copy + 'static {
     /// All of them, in the order of their index.
     const ALL: &'static [Self];
     /// Its place in [`ALL`](Self::ALL).
     fn index(self) -> usize;
-    /// The word in reports and on the command line.
+    /// The name in reports and on the command line.
     fn name(self) -> &'static str;
-    /// Opportunities in a million that are taken in a storm; for episodes, times in a thousand virtual seconds.
+    /// Opportunities in a million that are taken in a storm; for episodes, times in a thousand
+    /// virtual seconds.
     fn scale(self) -> u32;
 }
 
@@ -34,7 +36,7 @@ macro_rules! kinds {
             /// All of them, in the order of their index.
             pub const ALL: &'static [Self] = &[$(Self::$kind),*];
 
-            /// The word in reports and on the command line.
+            /// The name in reports and on the command line.
             pub const fn name(self) -> &'static str {
                 match self { $(Self::$kind => $name),* }
             }
@@ -62,11 +64,11 @@ pub(crate) use kinds;
 kinds! {
     /// What can go wrong.
     Kind:
-    /// An instance dies at whatever awaits its tasks stand, and is started again.
+    /// An instance dies wherever its tasks stand, and is started again.
     Crash = "crash", 200;
     /// Every process and engine dies at once; what was not synced is torn off.
     Outage = "outage", 15;
-    /// New instances are started and the old ones are told to end.
+    /// New instances start and the old ones shut down.
     Deploy = "deploy", 60;
     /// One more worker.
     ScaleOut = "scale_out", 40;
@@ -78,7 +80,7 @@ kinds! {
     MessageDelayed = "message_delayed", 200_000;
     /// A standard queue hands out another message than the oldest.
     MessageReordered = "message_reordered", 300_000;
-    /// A lease ends long before its time, so that the message is handed out again while it is worked on.
+    /// A lease ends long before its time, so the message is handed out again while a worker has it.
     LeaseLost = "lease_lost", 200_000;
     /// A receive took its messages, and its answer is late.
     ReceiveLate = "receive_late", 200_000;
@@ -94,7 +96,7 @@ kinds! {
     EntryRefused = "entry_refused", 200_000;
     /// An entry of a batch has its effect, and is reported as failed.
     EntryAnswerLost = "entry_answer_lost", 150_000;
-    /// The queue answers nobody for a while.
+    /// The queue does not answer for a while.
     QueueDown = "queue_down", 30;
     /// A read of the store fails.
     ReadRefused = "read_refused", 50_000;
@@ -104,11 +106,11 @@ kinds! {
     WriteRefused = "write_refused", 150_000;
     /// A commit takes seconds.
     WriteDelayed = "write_delayed", 100_000;
-    /// A commit is written, and nobody learns of it.
+    /// A commit is written, and its answer is lost.
     WriteAnswerLost = "write_answer_lost", 200_000;
-    /// A commit is not written, and nobody knows.
+    /// A commit is not written, and has no answer.
     WriteLost = "write_lost", 150_000;
-    /// A commit of which nobody knows is written seconds later.
+    /// A commit without an answer is written seconds later.
     WriteLate = "write_late", 100_000;
     /// A commit is refused as a conflict although nothing conflicts.
     ConflictReported = "conflict_reported", 150_000;
@@ -116,23 +118,23 @@ kinds! {
     TailTorn = "tail_torn", 500_000;
     /// An index shows a change late.
     IndexLate = "index_late", 300_000;
-    /// A table answers nobody for a while.
+    /// A table does not answer for a while.
     StoreDown = "store_down", 30;
     /// A call to a peer is refused.
     CallRefused = "call_refused", 150_000;
     /// A call is refused for good: a wrong token, a version that does not know it.
     CallDenied = "call_denied", 4_000;
-    /// A call never reaches its peer, and nobody says so.
+    /// A call never reaches its peer, and its caller gets no error.
     CallLost = "call_lost", 80_000;
-    /// A peer does what it is asked, and its answer is lost.
+    /// A peer carries the call out, and its answer is lost.
     CallAnswerLost = "call_answer_lost", 150_000;
     /// A call takes long, often longer than its caller waits.
     CallSlow = "call_slow", 150_000;
-    /// A caller that gave up takes its call down with it, at whatever await the handler stands.
+    /// A caller that gives up drops the handler of its call, wherever that stands.
     CallCut = "call_cut", 700_000;
-    /// A service answers nobody for some seconds.
+    /// A service does not answer for some seconds.
     PeerDead = "peer_dead", 60;
-    /// A service answers nobody for minutes.
+    /// A service does not answer for minutes.
     PeerDeadLong = "peer_dead_long", 12;
     /// A service answers every call with an error for a while.
     PeerFailing = "peer_failing", 25;
@@ -152,14 +154,14 @@ pub const KINDS: usize = Kind::ALL.len();
 /// The rate of each kind, in the unit of [`FaultKind::scale`].
 pub type Rates = [u32; KINDS];
 
-/// Draws rates: of seven seeds one is calm, one mild and two are storms; in those about half of the kinds do not happen at
-/// all. In the other three a few kinds, two to six, happen as often as they can and no others: what hides behind the noise of a
-/// storm shows there.
+/// Draws rates. Of seven seeds one is calm, one mild and two are storms, in which about half of the
+/// kinds do not happen at all. In the other three a few kinds, two to six, happen as often as they
+/// can and no others: bugs that a storm's noise would hide show there.
 pub fn draw_rates(dice: &mut impl Random) -> Rates {
     draw::<Kind, KINDS>(dice, 2, 5)
 }
 
-/// The same of any set, with `few` to `few + more - 1` kinds in three of seven seeds.
+/// The same for any set of kinds, with `few` to `few + more - 1` kinds in three of seven seeds.
 pub(crate) fn draw<K: FaultKind, const N: usize>(dice: &mut impl Random, few: u64, more: u64) -> [u32; N] {
     let mut rates = [0; N];
     let strength = match dice.below(7) {
@@ -186,9 +188,14 @@ pub(crate) fn draw<K: FaultKind, const N: usize>(dice: &mut impl Random, few: u6
 pub fn only<K: FaultKind, const N: usize>(kinds: &[K]) -> [u32; N] {
     let mut rates = [0; N];
     for kind in kinds {
-        rates[kind.index()] = kind.scale().saturating_mul(2).min(500_000);
+        rates[kind.index()] = rate_alone(*kind);
     }
     rates
+}
+
+/// The rate of a kind that happens as often as it can.
+pub(crate) fn rate_alone(kind: impl FaultKind) -> u32 {
+    kind.scale().saturating_mul(2).min(500_000)
 }
 
 /// The faults of one run, of `N` kinds.
@@ -225,14 +232,14 @@ impl<K: FaultKind, const N: usize> Faults<K, N> {
             return false;
         }
         inner.fired[kind.index()] += 1;
-        self.trace.note(|| format!("fault {}", kind.name()));
+        self.trace.record(|| format!("fault {}", kind.name()));
         true
     }
 
     /// Counts an episode or a choice that was made elsewhere.
     pub fn count(&self, kind: K) {
         lock(&self.inner).fired[kind.index()] += 1;
-        self.trace.note(|| format!("fault {}", kind.name()));
+        self.trace.record(|| format!("fault {}", kind.name()));
     }
 
     /// The time to the next episode of a kind; `None` if it does not happen.
@@ -247,7 +254,7 @@ impl<K: FaultKind, const N: usize> Faults<K, N> {
         Some(Duration::from_millis((-unit.ln() * mean_ms) as u64))
     }
 
-    /// Ends all faults. What is drawn afterwards is only the time that calls take.
+    /// Ends all faults. From then on only the times of calls are drawn.
     pub fn stop(&self) {
         lock(&self.inner).active = false;
     }
@@ -267,13 +274,13 @@ impl<K: FaultKind, const N: usize> Faults<K, N> {
         lock(&self.inner).dice.below(bound)
     }
 
-    /// A length of time between the two.
+    /// A duration between the two.
     pub fn between(&self, from: Duration, to: Duration) -> Duration {
         let span = (to.saturating_sub(from)).as_micros() as u64;
         from + Duration::from_micros(lock(&self.inner).dice.below(span.max(1)))
     }
 
-    /// How long one way of a call takes when nothing is wrong; often no time at all.
+    /// How long one way of a call takes without a fault; often no time at all.
     pub fn way(&self) -> Duration {
         let mut inner = lock(&self.inner);
         if inner.dice.below(1_000) < inner.instant {

@@ -1,32 +1,32 @@
 //! How many seeds it takes to find each planted bug.
 //!
-//! A plant is built into the production code by the feature `plants` and switched on for the thread that runs the seeds. A
-//! simulator that does not find it does not look where it should.
+//! The feature `plants` builds the planted bugs in, and each is switched on for the thread that
+//! runs the seeds. A simulator that does not find one does not look where it should.
 
 use crate::fault::Kind;
-use crate::line_world::{self, LinePlan};
+use crate::line_world::LinePlan;
 use crate::plan::Plan;
-use crate::run::run;
 use crate::trace::Trace;
+use crate::world::World;
 use core::sync::atomic::{AtomicUsize, Ordering};
-use ports::plant::{Plant, World, plant};
+use ports::plant::{self, Plant, plant};
 use std::sync::Mutex;
 
-/// A planted bug and the seeds that it took, from one base.
+/// A planted bug and the number of seeds that found it, from one base.
 #[derive(Debug, Clone)]
 pub struct Find {
     /// The bug.
     pub plant: Plant,
     /// The first seed that was tried.
     pub base: u64,
-    /// How many seeds were run, the finding one included; `None`: not found within the limit.
+    /// Seeds up to and including the one that found it; `None`: not found within the limit.
     pub seeds: Option<u64>,
     /// The invariant that it violated.
     pub invariant: String,
 }
 
-/// The world in which a bug is looked for: any, or for the one that needs messages of a group to meet in the middle of
-/// slow calls, a narrow one.
+/// The world in which to look for a bug: any, or a narrow one for the bug that needs messages of a
+/// group to meet in the middle of slow calls.
 pub fn world(bug: Plant, seed: u64) -> Plan {
     match bug {
         Plant::ComesAgainAlone => {
@@ -37,16 +37,16 @@ pub fn world(bug: Plant, seed: u64) -> Plan {
     }
 }
 
-/// What a run with a planted bug violates, if it finds it.
+/// The invariant that a run with a planted bug violates, if any.
 fn violated(bug: Plant, seed: u64) -> Option<String> {
     let violation = match bug.world() {
-        World::WaitingRoom => line_world::run(LinePlan::draw(seed), Trace::off()).violation,
-        World::Services => run(world(bug, seed), Trace::off()).violation,
+        plant::World::WaitingRoom => LinePlan::draw(seed).run(Trace::off()).violation,
+        plant::World::Services => world(bug, seed).run(Trace::off()).violation,
     };
     violation.map(|found| found.invariant)
 }
 
-/// Looks for each plant from each base, so many seeds at most, on so many threads.
+/// Looks for each plant from each base, over at most `seeds_max` seeds.
 pub fn find(plants: &[Plant], bases: &[u64], seeds_max: u64, threads: usize) -> Vec<Find> {
     let jobs: Vec<(Plant, u64)> =
         plants.iter().flat_map(|plant| bases.iter().map(move |base| (*plant, *base))).collect();
@@ -73,7 +73,7 @@ pub fn find(plants: &[Plant], bases: &[u64], seeds_max: u64, threads: usize) -> 
     found
 }
 
-/// The median of the seeds that a bug took; where it was not found it took more than any.
+/// The median of the seeds of a bug; not found counts as more than any number.
 pub fn median(finds: &[Find]) -> Option<u64> {
     let mut seeds: Vec<u64> = finds.iter().map(|find| find.seeds.unwrap_or(u64::MAX)).collect();
     seeds.sort_unstable();

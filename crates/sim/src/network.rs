@@ -1,9 +1,10 @@
-//! The network between the services: a call reaches one of the instances that are there, or nobody; is carried out, or
-//! not; is answered, or not. The caller cannot tell these apart, and that is the point.
+//! The network between the services. A call reaches one of the running instances or none, is
+//! carried out or not, is answered or not. The caller cannot distinguish these cases, and that is
+//! the point.
 //!
-//! A call runs the service's own handler as a task of the instance that serves it. So it dies with that instance, and a
-//! caller that gives up leaves it running, or takes it down with it where it stands, as a server does whose client
-//! closed the stream.
+//! A call runs the service's own handler as a task of the instance that serves it, so it dies with
+//! that instance. A caller that gives up leaves the handler running or drops it where it stands, as
+//! a server does when its client closes the stream.
 
 use crate::core::Core;
 use crate::exec::{Group, lock};
@@ -23,9 +24,9 @@ use reservation::WebhookCall;
 use std::sync::{Arc, Mutex};
 use tokio::sync::oneshot;
 
-/// The longest that a call hangs which nobody answers; every caller has a limit of its own below it.
+/// The longest that an unanswered call hangs; every caller has a lower limit of its own.
 const HANG: Duration = Duration::from_secs(60);
-/// The longest that a peer takes when it is slow.
+/// The longest that a slow peer takes.
 const SLOW_MAX: Duration = Duration::from_secs(15);
 
 /// The services that can be called, by the name under which the worker knows them.
@@ -57,7 +58,7 @@ impl Peer {
 pub struct Endpoint<S> {
     /// Which instance.
     pub id: u32,
-    /// Whose tasks its calls are.
+    /// The group of its calls' tasks.
     pub group: Group,
     /// Calls that have not ended.
     pub in_flight: Arc<AtomicUsize>,
@@ -65,7 +66,7 @@ pub struct Endpoint<S> {
     pub service: S,
 }
 
-/// Who takes calls now.
+/// The instances that take calls now.
 #[derive(Default)]
 pub struct Endpoints {
     /// Instances of inventory-api.
@@ -80,11 +81,11 @@ pub struct Endpoints {
 
 /// The network.
 pub struct Network {
-    /// What everything shares.
+    /// The shared parts of the run.
     pub core: Arc<Core>,
-    /// Who can be called.
+    /// The instances that can be called.
     pub endpoints: Mutex<Endpoints>,
-    /// Webhooks as they were posted, for who wants to post them again.
+    /// Posted webhooks, kept so that they can be posted again.
     pub posted: Mutex<Vec<WebhookRequest>>,
 }
 
@@ -123,23 +124,23 @@ impl Network {
         Arc::new(Self { core, endpoints: Mutex::default(), posted: Mutex::default() })
     }
 
-    /// No instance of a service answers until then.
+    /// Lets no instance of a service answer until then.
     pub fn dead_until(&self, peer: Peer, micros: u64) {
         lock(&self.endpoints).dead_until[peer as usize] = micros;
     }
 
-    /// Every instance of a service answers with errors until then.
+    /// Lets every instance of a service answer with errors until then.
     pub fn failing_until(&self, peer: Peer, micros: u64) {
         lock(&self.endpoints).failing_until[peer as usize] = micros;
     }
 
-    /// Every service answers again.
+    /// Lets every service answer again.
     pub fn heal(&self) {
         let mut endpoints = lock(&self.endpoints);
         (endpoints.dead_until, endpoints.failing_until) = ([0; 3], [0; 3]);
     }
 
-    /// An instance takes no more calls.
+    /// Sends no more calls to an instance.
     pub fn close(&self, id: u32) {
         let mut endpoints = lock(&self.endpoints);
         endpoints.inventory.retain(|endpoint| endpoint.id != id);
@@ -153,7 +154,7 @@ impl Network {
 pub struct Caller {
     /// The network.
     pub network: Arc<Network>,
-    /// Who calls.
+    /// The caller's id.
     pub id: u32,
 }
 
@@ -174,7 +175,7 @@ impl Drop for InFlight {
 }
 
 impl Caller {
-    /// Calls a handler of the service that it takes, on one of its instances.
+    /// Calls a handler on one of the instances of its service.
     pub async fn call<S: Callee, T, F>(&self, handler: impl FnOnce(S) -> F + Send) -> Result<T, Fault>
     where
         T: Send + 'static,
@@ -226,7 +227,7 @@ impl Caller {
         Ok(answer)
     }
 
-    /// An error while the service answers nobody, after a while or at once.
+    /// Returns an error while the service does not answer, after a while or at once.
     async fn reach(&self, peer: Peer) -> Result<(), Fault> {
         let core = &self.network.core;
         let (dead_until, failing_until) = {
@@ -254,7 +255,7 @@ impl Caller {
         Ok(())
     }
 
-    /// Brings a webhook to reservation-api and gives the status of the answer.
+    /// Posts a webhook to reservation-api and returns the status of the answer.
     pub async fn webhook(&self, request: WebhookRequest) -> Result<u16, Fault> {
         let handler = |service: reservation::Service| async move {
             let header = |name: &str| {
@@ -275,7 +276,7 @@ impl Caller {
     }
 }
 
-/// Runs a handler to its end, or as long as its caller waits: when the caller gives up, the server may notice.
+/// Runs a handler to its end, or until the caller gives up and the server notices it.
 async fn serve<T>(core: &Core, work: impl Future<Output = T>, mut answer: oneshot::Sender<T>) {
     let mut work = core::pin::pin!(work);
     let done = tokio::select! {
@@ -362,7 +363,7 @@ impl Reservations for Caller {
     }
 }
 
-/// The door of a show, as `app` wires it: the definition says whether a pass is needed.
+/// The admission of a show, as `app` wires it: the show's definition says whether a pass is needed.
 #[async_trait]
 impl Admissions for Caller {
     async fn requires_pass(&self, _: &CallContext, show: &ShowId) -> Result<bool, PortError<NoSuchShow>> {
@@ -382,7 +383,7 @@ impl WebhookPost for Caller {
             return Err(Fault::unavailable("the webhook was lost"));
         }
         if faults.strikes(Kind::WebhookDoubled) {
-            // The first answer is nobody's.
+            // Nobody receives the first answer.
             drop(self.webhook(request.clone()).await);
         }
         self.webhook(request).await

@@ -1,14 +1,15 @@
-//! Who else is there: operators who block seats, put dead letters back, drive events by hand and decide payments that
-//! hang; a provider whose webhooks come late and twice; somebody who forges them; a producer that writes nonsense.
+//! Other actors: operators who block seats, redrive dead letters, handle events by hand and decide
+//! payments that hang; a provider whose webhooks arrive late and twice; a forger of webhooks; a
+//! producer of nonsense.
 //!
-//! Operators tell the truth: an event that is driven by hand is one that happened. Nonsense and forgeries must come to
-//! nothing.
+//! Operators tell the truth: an event that they handle by hand did happen. Nonsense and forgeries
+//! must have no effect.
 
+use crate::buyers::{Crowd, NAMED, SHOW};
 use crate::checker::OUTSIDE;
+use crate::cluster::Cluster;
 use crate::core::{SimClock, stream};
-use crate::crowd::{Crowd, NAMED, SHOW};
 use crate::exec::lock;
-use crate::house::House;
 use crate::network::Caller;
 use crate::queue::SimLetters;
 use contracts::rest::webhook::{SIGNATURE_HEADER, TIMESTAMP_HEADER};
@@ -28,53 +29,53 @@ use std::sync::Arc;
 use worker::Handlers;
 use worker::redrive::{RedriveOptions, Report, Selection, redrive};
 
-/// How long an operator rests between two deeds.
+/// How long an operator rests between two actions.
 const REST_MAX: Duration = Duration::from_secs(4);
 
 struct Operator {
-    house: Arc<House>,
+    cluster: Arc<Cluster>,
     caller: Caller,
     clock: Arc<SimClock>,
     dice: SplitMix64,
     sent: u64,
 }
 
-/// Lets the operators work while faults go on.
+/// Lets the operators work while there are faults.
 pub fn begin(crowd: &Arc<Crowd>) {
-    let house = Arc::clone(&crowd.house);
+    let cluster = Arc::clone(&crowd.cluster);
     let mut operator = Operator {
-        caller: Caller { network: Arc::clone(&house.network), id: OUTSIDE },
-        clock: SimClock::new(house.core.exec.clone(), 0),
-        dice: stream(house.plan.seed, 5),
+        caller: Caller { network: Arc::clone(&cluster.network), id: OUTSIDE },
+        clock: SimClock::new(cluster.core.exec.clone(), 0),
+        dice: stream(cluster.plan.seed, 5),
         sent: 0,
-        house,
+        cluster,
     };
     let crowd = Arc::clone(crowd);
-    let core = Arc::clone(&crowd.house.core);
-    crowd.house.operators.fetch_add(1, Ordering::Relaxed);
+    let core = Arc::clone(&crowd.cluster.core);
+    crowd.cluster.operators.fetch_add(1, Ordering::Relaxed);
     core.exec.clone().spawn(core.world, async move {
         while core.faults.active() {
             let rest = Duration::from_micros(operator.dice.below(REST_MAX.as_micros() as u64));
             core.exec.sleep(rest).await;
             operator.deed().await;
         }
-        crowd.house.operators.fetch_sub(1, Ordering::Relaxed);
+        crowd.cluster.operators.fetch_sub(1, Ordering::Relaxed);
     });
 }
 
-/// Puts every dead letter back, as `tacos dlq redrive` does. `None` if the queues did not let it.
-pub async fn redrive_all(house: &House, limit: usize) -> Option<Report> {
+/// Sends every dead letter back, as `tacos dlq redrive` does. `None` if the queues failed.
+pub async fn redrive_all(cluster: &Cluster, limit: usize) -> Option<Report> {
     let options = RedriveOptions { selection: Selection::All, limit, rate: 100, dry_run: false };
-    let letters = SimLetters(Arc::clone(&house.letters));
-    let clock = SimClock::new(house.core.exec.clone(), 0);
-    redrive(&letters, &*house.queue(OUTSIDE), &*clock, &options).await.ok()
+    let letters = SimLetters(Arc::clone(&cluster.letters));
+    let clock = SimClock::new(cluster.core.exec.clone(), 0);
+    redrive(&letters, &*cluster.queue(OUTSIDE), &*clock, &options).await.ok()
 }
 
 impl Operator {
     async fn deed(&mut self) {
         match self.dice.below(10) {
             0 => self.block().await,
-            1 => drop(redrive_all(&self.house, 5).await),
+            1 => drop(redrive_all(&self.cluster, 5).await),
             2 => self.by_hand().await,
             3 => self.post_again().await,
             4 => self.forge().await,
@@ -88,7 +89,7 @@ impl Operator {
 
     /// Takes a seat off sale, or puts it back.
     async fn block(&mut self) {
-        let named = u64::from(self.house.plan.named);
+        let named = u64::from(self.cluster.plan.named);
         if named == 0 {
             return;
         }
@@ -101,17 +102,17 @@ impl Operator {
         drop(self.caller.call(handler).await);
     }
 
-    /// Drives the worker's own handlers with an event that happened.
+    /// Runs the worker's own handlers with an event that happened.
     async fn by_hand(&mut self) {
         let Some((reservation, fact)) = self.fact() else { return };
-        self.house
+        self.cluster
             .core
-            .tell(|| format!("an operator drives {} of {reservation} by hand", fact.kind().wire()));
+            .record(|| format!("an operator drives {} of {reservation} by hand", fact.kind().wire()));
         let clock: Arc<dyn Clock> = self.clock.clone();
         let event = self.event(reservation, fact, "by-hand");
         let handlers =
-            Handlers::new(self.house.worker_peers(self.caller.clone()), clock, self.house.plan.call_max);
-        // It is told how it ended, and tries again another time.
+            Handlers::new(self.cluster.worker_peers(self.caller.clone()), clock, self.cluster.plan.call_max);
+        // The operator sees the result, and tries again another time.
         drop(handlers.handle(&event, &Trace::default()).await);
     }
 
@@ -128,9 +129,9 @@ impl Operator {
         }
     }
 
-    /// Something that is true of some reservation.
+    /// An event that is true of some reservation.
     fn fact(&mut self) -> Option<(ReservationId, Fact)> {
-        let checker = lock(&self.house.core.checker);
+        let checker = lock(&self.cluster.core.checker);
         let world = checker.world();
         if self.dice.below(2) == 0 && !world.reservations.is_empty() {
             let choice = self.dice.below(world.reservations.len() as u64) as usize;
@@ -156,7 +157,7 @@ impl Operator {
     /// A webhook that was posted before, late or twice.
     async fn post_again(&mut self) {
         let request = {
-            let posted = lock(&self.house.network.posted);
+            let posted = lock(&self.cluster.network.posted);
             posted.get(self.dice.below(posted.len().max(1) as u64) as usize).cloned()
         };
         if let Some(request) = request {
@@ -167,7 +168,7 @@ impl Operator {
     /// A webhook that the provider did not sign: it must be refused.
     async fn forge(&mut self) {
         let request = {
-            let posted = lock(&self.house.network.posted);
+            let posted = lock(&self.cluster.network.posted);
             posted.get(self.dice.below(posted.len().max(1) as u64) as usize).cloned()
         };
         let Some(mut request) = request else { return };
@@ -181,11 +182,11 @@ impl Operator {
             }
         }
         if let Ok(200) = self.caller.webhook(request).await {
-            self.house.core.violated("M5", "a webhook that nobody signed was believed");
+            self.cluster.core.violated("M5", "an unsigned webhook was accepted");
         }
     }
 
-    /// A producer that writes what is no event, into the group of a reservation.
+    /// A producer that writes nonsense into the group of a reservation.
     async fn nonsense(&mut self) {
         let bodies = [
             "{",
@@ -195,15 +196,15 @@ impl Operator {
         ];
         let body = bodies[self.dice.below(bodies.len() as u64) as usize];
         let group = {
-            let checker = lock(&self.house.core.checker);
+            let checker = lock(&self.cluster.core.checker);
             let reservations = &checker.world().reservations;
             reservations.first().map_or_else(|| "nobody".to_owned(), |known| known.id.to_string())
         };
         self.send(vec![body.to_owned()], group).await;
     }
 
-    /// Events of nobody's reservation, a few at once, so that a lane has something to keep in order. The provider knows
-    /// nothing of their payment.
+    /// Events of a reservation that does not exist, a few at once, so that a lane has something to
+    /// keep in order. The provider does not know their payment.
     async fn unknown_payment(&mut self) {
         let reservation = ReservationId::parse("rsv_nobody").expect("a literal");
         let intent = PaymentIntentId::parse("pay_nobody").expect("a literal");
@@ -223,7 +224,7 @@ impl Operator {
 
     async fn send(&mut self, bodies: Vec<String>, group: String) {
         self.sent += 1;
-        let fifo = self.house.is_fifo();
+        let fifo = self.cluster.is_fifo();
         let entry = |(number, body): (usize, String)| Outgoing {
             body,
             group: fifo.then(|| group.clone()),
@@ -231,21 +232,21 @@ impl Operator {
             ..Outgoing::default()
         };
         let entries = bodies.into_iter().enumerate().map(entry).collect();
-        // A producer that is not answered sends no more.
-        drop(self.house.queue(OUTSIDE).send(entries).await);
+        // A producer without an answer sends no more.
+        drop(self.cluster.queue(OUTSIDE).send(entries).await);
     }
 
-    /// Gives money back by hand where there is none to give, in full or more than all of it.
+    /// Refunds by hand a payment without money, in full or more than all of it.
     async fn give_back(&mut self) {
         let find = |wanted: &[Status]| {
-            let checker = lock(&self.house.core.checker);
+            let checker = lock(&self.cluster.core.checker);
             let mut payments = checker.world().payments.iter();
             payments.find(|payment| wanted.contains(&payment.status)).cloned()
         };
         if let Some(payment) = find(&[Status::Failed, Status::Refunded]) {
             let clock: Arc<dyn Clock> = self.clock.clone();
-            let peers = self.house.worker_peers(self.caller.clone());
-            let handlers = Handlers::new(peers, clock, self.house.plan.call_max);
+            let peers = self.cluster.worker_peers(self.caller.clone());
+            let handlers = Handlers::new(peers, clock, self.cluster.plan.call_max);
             drop(handlers.give_back(&payment.intent, &Trace::default()).await);
         }
         // More than all of it: that is refused, or M2 does not hold.
@@ -262,7 +263,7 @@ impl Operator {
         drop(self.caller.call(handler).await);
     }
 
-    /// An older caller that goes to the inventory by itself, for what is not there.
+    /// An older caller that calls the inventory directly, for things that do not exist.
     async fn ask_directly(&mut self) {
         let reservation = ReservationId::parse("rsv_nobody").expect("a literal");
         let hold = HoldSeats {
@@ -283,26 +284,28 @@ impl Operator {
             person: None,
         };
         let cx = CallContext::default();
-        let known = lock(&self.house.core.checker).world().reservations.first().map(|known| known.id.clone());
+        let known =
+            lock(&self.cluster.core.checker).world().reservations.first().map(|known| known.id.clone());
         if let Some(reservation) = known {
             let person = PersonId::parse("nobody").ok();
             let stolen = CommitSeats { reservation, person, ..commit.clone() };
             if Inventory::commit(&self.caller, &cx, stolen).await.is_ok() {
-                self.house.core.violated("S2", "somebody committed the hold of another");
+                self.cluster.core.violated("S2", "somebody committed the hold of another");
             }
         }
         let held = Inventory::hold(&self.caller, &cx, hold).await.is_ok();
         let sold = Inventory::commit(&self.caller, &cx, commit).await.is_ok();
         if held || sold {
-            self.house.core.violated("S6", "the inventory gives what is not there");
+            self.cluster.core.violated("S6", "the inventory gives what is not there");
         }
     }
 
     /// Decides a payment that got no answer, one way or the other.
     async fn decide(&mut self) {
         let open: Vec<PaymentIntentId> = {
-            let checker = lock(&self.house.core.checker);
-            // Now and then one that is decided already: the provider does not change its mind.
+            let checker = lock(&self.cluster.core.checker);
+            // Sometimes a payment that is decided already: the provider does not change its
+            // decision.
             let any = self.dice.below(5) == 0;
             let payments = checker.world().payments.iter();
             let open = payments.filter(|payment| any || !payment.status.is_decided());

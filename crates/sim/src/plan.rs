@@ -1,18 +1,23 @@
-//! What a run is: the world, the workload and the rates of the faults, all drawn from the seed.
+//! The plan of a run: the world, the workload and the rates of the faults, all drawn from the seed.
 //!
-//! Worlds are small, because few buyers and few seats collide more often than many. A plan can be narrowed (fewer buyers,
-//! some faults left out) without changing what else the seed decides; that is what the shrinker does.
+//! Worlds are small, because few buyers and few seats collide more often than many. A plan can be
+//! narrowed (fewer buyers, some faults left out) without changing what else the seed decides; that
+//! is what the shrinker does.
 
 use crate::core::stream;
-use crate::fault::{Kind, Rates, draw_rates, only};
+use crate::fault::{Kind, Rates, draw_rates};
+use crate::run::run;
+use crate::trace::Trace;
+use crate::world::{Knobs, Outcome, World};
 use core::time::Duration;
+use domain::invariant::Name;
 use domain::random::Random;
 use ports::queue::QueueKind;
 
-/// A run, before it is run.
+/// The plan of a run of the services.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Plan {
-    /// Everything that is not said here follows from it.
+    /// Everything that has no field here follows from it.
     pub seed: u64,
     /// Standard or FIFO events.
     pub queue: QueueKind,
@@ -22,15 +27,15 @@ pub struct Plan {
     pub places: u32,
     /// Buyers.
     pub buyers: u32,
-    /// In which time they come.
+    /// The time within which they come.
     pub arrivals: Duration,
     /// How long seats are held.
     pub hold: Duration,
     /// Instances of inventory, reservation, payments and worker at the start.
     pub instances: [u32; 4],
-    /// The one instance of the inventory knows that it is alone.
+    /// The only instance of the inventory knows that it is the only one.
     pub sole_writer: bool,
-    /// Handlers in flight in a worker; 0 lets the worker find it.
+    /// Handlers in flight in a worker; 0 lets the worker find the number.
     pub concurrency: usize,
     /// How long a message is leased.
     pub visibility: Duration,
@@ -38,7 +43,7 @@ pub struct Plan {
     pub end_within: Duration,
     /// The limit of one call of the worker.
     pub call_max: Duration,
-    /// How long faults go on.
+    /// How long there are faults.
     pub storm: Duration,
     /// How often each fault happens.
     pub rates: Rates,
@@ -46,7 +51,7 @@ pub struct Plan {
     pub instant: u64,
     /// The mean of the others, in microseconds.
     pub latency: u64,
-    /// Whether somebody operates the platform while it sells.
+    /// Whether operators work while the platform sells.
     pub operators: bool,
 }
 
@@ -80,7 +85,8 @@ impl Plan {
         let operators = below(4) != 0;
         let mut rates = draw_rates(&mut stream(seed, 2));
         if sole_writer {
-            // Such a process has its engine inside: what it sent and nobody answered is over when it starts again.
+            // Such a process has its engine inside: its unanswered commits are over when it starts
+            // again.
             rates[Kind::WriteLate as usize] = 0;
         }
         Self {
@@ -104,52 +110,43 @@ impl Plan {
             operators,
         }
     }
+}
 
-    /// The same with these kinds of faults alone, each as often as it can.
-    #[must_use]
-    pub fn only(mut self, kinds: &[Kind]) -> Self {
-        self.rates = only(kinds);
+impl World for Plan {
+    type Kind = Kind;
+    type Check = Name;
+    const TITLE: &'static str = "";
+    const OPTION: &'static str = "";
+
+    fn plan(seed: u64) -> Self {
+        Self::draw(seed)
+    }
+
+    fn run(self, trace: Trace) -> Outcome<Self> {
+        run(self, trace)
+    }
+
+    fn seed(&self) -> u64 {
+        self.seed
+    }
+
+    fn knobs(&self) -> Knobs {
+        Knobs { rates: self.rates.to_vec(), people: self.buyers, operators: self.operators }
+    }
+
+    fn with(mut self, knobs: Knobs) -> Self {
+        self.rates = knobs.rates.try_into().expect("as many rates as this plan has");
+        (self.buyers, self.operators) = (knobs.people, knobs.operators);
         self
     }
 
     /// The same with a FIFO queue and one instance of each service.
-    #[must_use]
-    pub fn narrow(mut self) -> Self {
+    fn narrow(mut self) -> Self {
         (self.queue, self.instances) = (QueueKind::Fifo, [1; 4]);
         self
     }
 
-    /// The same without a kind of fault.
-    #[must_use]
-    pub fn without(mut self, kind: Kind) -> Self {
-        self.rates[kind as usize] = 0;
-        self
-    }
-
-    /// The options of the command line that make this plan of its seed's.
-    pub fn arguments(&self) -> String {
-        let drawn = Self::draw(self.seed);
-        let mut text = format!("--seed {}", self.seed);
-        if self.buyers != drawn.buyers {
-            text.push_str(&format!(" --buyers {}", self.buyers));
-        }
-        if (self.queue, self.instances) != (drawn.queue, drawn.instances) {
-            text.push_str(" --narrow");
-        }
-        let kinds = |wanted: &dyn Fn(u32, u32) -> bool| -> Vec<&str> {
-            let rates = |kind: &&Kind| (self.rates[**kind as usize], drawn.rates[**kind as usize]);
-            let matching = Kind::ALL.iter().filter(|kind| wanted(rates(kind).0, rates(kind).1));
-            matching.map(|kind| kind.name()).collect()
-        };
-        let (left, out) = (kinds(&|now, _| now > 0), kinds(&|now, before| now == 0 && before > 0));
-        if !kinds(&|now, before| now > 0 && now != before).is_empty() {
-            text.push_str(&format!(" --only {}", left.join(",")));
-        } else if !out.is_empty() {
-            text.push_str(&format!(" --without {}", out.join(",")));
-        }
-        if drawn.operators && !self.operators {
-            text.push_str(" --no-operators");
-        }
-        text
+    fn is_narrowed(&self, drawn: &Self) -> bool {
+        (self.queue, self.instances) != (drawn.queue, drawn.instances)
     }
 }

@@ -1,8 +1,10 @@
-//! The simulated queue: the contract of `ports::Queue`, and every fault that SQS or a restarted engine can show.
+//! The simulated queue: the contract of `ports::Queue`, and every fault that SQS or a restarted
+//! engine can show.
 //!
-//! It is small and naive on purpose: messages stand in one list and are searched from the front, so that it can be seen to
-//! be right. Who holds a lease is remembered, so that the checker can tell a settlement that came too late through a
-//! fault of ours from one that should never have been sent.
+//! It is small and naive on purpose: messages stand in one list and are searched from the front, so
+//! that one can see that it is right. It remembers the holder of each lease, so that the checker
+//! can distinguish a settlement that an injected fault made late from one that should never have
+//! been sent.
 
 use crate::core::Core;
 use crate::exec::lock;
@@ -28,28 +30,29 @@ const DELAY_MAX: Duration = Duration::from_secs(15 * 60);
 const VISIBILITY_MAX: Duration = Duration::from_secs(12 * 3600);
 /// The longest one way of a slow call takes.
 const SLOW_MAX: Duration = Duration::from_secs(3);
-/// The longest a call takes that nobody answers; shorter than any caller waits, as an adapter's own limit is.
+/// The longest that an unanswered call takes; shorter than any caller waits, like an adapter's own
+/// limit.
 const GIVE_UP: Duration = Duration::from_secs(8);
 
 /// A message in the queue.
 #[derive(Debug, Clone)]
 pub struct Held {
-    /// Its place; grows.
+    /// Its place in the queue; places grow.
     place: u64,
-    /// The queue's id.
+    /// The id that the queue gave it.
     pub id: Arc<str>,
-    /// The text.
+    /// The body.
     pub body: Arc<str>,
     /// Its group.
     pub group: Option<Arc<str>>,
-    /// Beside the body.
+    /// The attributes.
     pub attributes: Vec<(String, String)>,
     sent_at: Timestamp,
     first_received_at: Option<Timestamp>,
     received: u32,
     visible_at: u64,
     lease: Option<Lease>,
-    /// Leases that a fault cut short: whoever had them could not know.
+    /// Leases that a fault cut short, which their holders could not know.
     cuts: Vec<u64>,
 }
 
@@ -61,7 +64,7 @@ pub struct Lease {
     taken: u64,
     /// When it ends.
     pub until: u64,
-    /// Who has it.
+    /// The instance that holds it.
     pub holder: u32,
 }
 
@@ -88,7 +91,7 @@ pub struct SimQueue {
     state: Mutex<State>,
 }
 
-/// What the checker has to do with a queue.
+/// What the checker watches at a queue.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Role {
     /// The event queue.
@@ -117,9 +120,9 @@ pub struct QueueOptions {
     pub visibility: Duration,
     /// For ids and reports.
     pub name: &'static str,
-    /// Where messages go that were received too often.
+    /// The queue for messages that were received too often.
     pub redrive: Option<(Arc<SimQueue>, u32)>,
-    /// What the checker has to do with it.
+    /// What the checker watches at it.
     pub role: Role,
 }
 
@@ -130,12 +133,12 @@ impl SimQueue {
         Arc::new(Self { core, kind, visibility, name, redrive, role, state: Mutex::default() })
     }
 
-    /// Answers nobody until then.
+    /// Lets no call be answered until then.
     pub fn down_until(&self, micros: u64) {
         lock(&self.state).down_until = micros;
     }
 
-    /// The engine is restarted: it knows of no lease any more, as an engine does that keeps them in memory.
+    /// Restarts the engine: all leases are lost, as in an engine that keeps them in memory.
     pub fn restart(&self) {
         let mut state = lock(&self.state);
         for message in &mut state.messages {
@@ -152,7 +155,7 @@ impl SimQueue {
         lock(&self.state).messages.clone()
     }
 
-    /// How many messages there are, in whatever state.
+    /// How many messages there are, in any state.
     pub fn len(&self) -> usize {
         lock(&self.state).messages.len()
     }
@@ -162,7 +165,7 @@ impl SimQueue {
         self.len() == 0
     }
 
-    /// Wakes polls whose message may have become visible while the clock was moved by hand.
+    /// Wakes polls whose message may have become visible while a test moved the clock.
     pub fn look_again(&self) {
         wake(&mut lock(&self.state));
     }
@@ -208,7 +211,7 @@ impl SimQueue {
         Ok(answer)
     }
 
-    /// Carries out one entry of a batch, or not, and reports it, rightly or not.
+    /// Carries out one entry of a batch or not, and reports the result correctly or not.
     fn entry<T>(&self, effect: impl FnOnce() -> Result<T, Fault>) -> Result<T, Fault> {
         if self.core.faults.strikes(Kind::EntryRefused) {
             return Err(Fault::transient("the queue failed the entry"));
@@ -256,7 +259,7 @@ impl SimQueue {
         });
         wake(&mut state);
         drop(state);
-        self.core.tell(|| {
+        self.core.record(|| {
             format!("{} takes {id}: {}", self.name, entry.dedup_id.as_deref().unwrap_or(&entry.body))
         });
         if self.role == Role::Letters {
@@ -290,7 +293,7 @@ impl SimQueue {
         let mut spent = Vec::new();
         let mut state = lock(&self.state);
         let mut at = 0;
-        // Groups that give nothing: a message of theirs is out, or their head is hidden.
+        // Groups that are blocked: one of their messages is leased, or their head is hidden.
         let mut blocked: Vec<Arc<str>> = Vec::new();
         if self.is_fifo() {
             let out = state.messages.iter().filter(|message| message.visible_at > now);
@@ -330,7 +333,7 @@ impl SimQueue {
         let faults = &self.core.faults;
         let message = &mut state.messages[at];
         let mut until = now + visibility.as_micros() as u64;
-        // A duplicate: this lease holds nothing back.
+        // A duplicate: this lease blocks nothing.
         let doubled = !self.is_fifo() && faults.strikes(Kind::MessageDuplicated);
         let cut = doubled || faults.strikes(Kind::LeaseLost);
         if cut && !doubled {
@@ -357,7 +360,7 @@ impl SimQueue {
         }
     }
 
-    /// Takes in a message that was received too often elsewhere.
+    /// Accepts a message that was received too often in another queue.
     fn adopt(&self, mut message: Held) {
         let mut state = lock(&self.state);
         state.places += 1;
@@ -380,7 +383,7 @@ impl SimQueue {
         let message = state.messages.remove(at);
         wake(&mut state);
         drop(state);
-        self.core.tell(|| format!("{} deletes {} for {holder}", self.name, receipt.0));
+        self.core.record(|| format!("{} deletes {} for {holder}", self.name, receipt.0));
         if self.role == Role::Events {
             lock(&self.core.checker).deleted(&self.core, &message);
         }
@@ -407,8 +410,8 @@ impl SimQueue {
             return Err(Fault::permanent("visibility ends 12 hours after the receive"));
         }
         message.visible_at = until;
-        self.core.tell(|| format!("{} hides {} for {visibility:?}", self.name, receipt.0));
-        // If the answer to this is lost, its sender believes in the longer lease.
+        self.core.record(|| format!("{} hides {} for {visibility:?}", self.name, receipt.0));
+        // If the answer to this is lost, its sender assumes the longer lease.
         if until < lease.until {
             message.cuts.push(number);
         }
@@ -417,7 +420,7 @@ impl SimQueue {
         Ok(())
     }
 
-    /// The lease that a receipt stands for, if the message is there.
+    /// The lease that a receipt names, if the message still exists.
     fn lease_of(&self, receipt: &Receipt) -> Option<(Held, u64)> {
         let (id, number) = read(receipt).ok()?;
         let state = lock(&self.state);

@@ -1,18 +1,16 @@
-//! Many seeds: run side by side, one thread each, and summed up.
+//! Many seeds of a world: run side by side, one thread each, and summed up.
 
-use crate::fault::{KINDS, Kind};
-use crate::plan::Plan;
-use crate::run::{Outcome, run};
+use crate::fault::FaultKind;
 use crate::trace::Trace;
+use crate::world::{Outcome, World};
 use core::sync::atomic::{AtomicU64, Ordering};
-use domain::invariant::Name;
 use serde::Serialize;
 use std::collections::BTreeMap;
 use std::sync::Mutex;
 
-/// What many runs came to.
+/// The outcome of many runs.
 #[derive(Debug, Clone)]
-pub struct Summary {
+pub struct Summary<W: World> {
     /// Runs.
     pub seeds: u64,
     /// Polls of tasks.
@@ -20,16 +18,16 @@ pub struct Summary {
     /// Virtual microseconds.
     pub micros: u64,
     /// The runs that violated something, by seed.
-    pub violations: BTreeMap<u64, Outcome>,
-    /// How often each fault happened.
-    pub faults: [u64; KINDS],
+    pub violations: BTreeMap<u64, Outcome<W>>,
+    /// How often each kind of fault happened, by its index.
+    pub faults: Vec<u64>,
     /// How often each code probe was hit.
     pub variants: BTreeMap<String, u64>,
-    /// How often each invariant was checked.
-    pub checks: BTreeMap<Name, u64>,
+    /// How often each check was made.
+    pub checks: BTreeMap<W::Check, u64>,
 }
 
-/// The report of `sim --seeds --json` (contracts section 8).
+/// The report of `sim --seeds --json` (docs/contracts.md#commands).
 #[derive(Debug, Serialize)]
 pub struct Report<'s> {
     seeds: u64,
@@ -37,6 +35,8 @@ pub struct Report<'s> {
     violations: usize,
     violating_seeds: Vec<u64>,
     faults: BTreeMap<&'static str, u64>,
+    /// Absent in the waiting room, whose code has no probes.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     variants: &'s BTreeMap<String, u64>,
     checks: BTreeMap<String, u64>,
     virtual_hours: f64,
@@ -44,38 +44,38 @@ pub struct Report<'s> {
     wall_seconds: f64,
 }
 
-impl Default for Summary {
+impl<W: World> Default for Summary<W> {
     fn default() -> Self {
         Self {
             seeds: 0,
             steps: 0,
             micros: 0,
             violations: BTreeMap::new(),
-            faults: [0; KINDS],
+            faults: vec![0; W::Kind::ALL.len()],
             variants: BTreeMap::new(),
             checks: BTreeMap::new(),
         }
     }
 }
 
-impl Summary {
-    fn add(&mut self, outcome: Outcome) {
+impl<W: World> Summary<W> {
+    fn add(&mut self, outcome: Outcome<W>) {
         let mut one = Self {
             seeds: 1,
             steps: outcome.steps,
             micros: outcome.micros,
-            faults: outcome.faults,
+            faults: outcome.faults.clone(),
             variants: outcome.variants.clone(),
             checks: outcome.checks.clone(),
             violations: BTreeMap::new(),
         };
         if outcome.violation.is_some() {
-            one.violations.insert(outcome.plan.seed, outcome);
+            one.violations.insert(outcome.plan.seed(), outcome);
         }
         self.join(one);
     }
 
-    /// Takes in what other runs came to.
+    /// Adds the summary of other runs.
     pub fn join(&mut self, other: Self) {
         self.seeds += other.seeds;
         self.steps += other.steps;
@@ -95,14 +95,19 @@ impl Summary {
         self.micros as f64 / 3.6e9
     }
 
-    /// The report, for runs that took so long.
+    /// Each kind of fault by its name, with how often it happened.
+    pub fn faults(&self) -> impl Iterator<Item = (&'static str, u64)> {
+        W::Kind::ALL.iter().map(|kind| (kind.name(), self.faults[kind.index()]))
+    }
+
+    /// The report, for runs that took `wall_seconds`.
     pub fn report(&self, wall_seconds: f64) -> Report<'_> {
         Report {
             seeds: self.seeds,
             steps: self.steps,
             violations: self.violations.len(),
             violating_seeds: self.violations.keys().copied().collect(),
-            faults: Kind::ALL.iter().map(|kind| (kind.name(), self.faults[*kind as usize])).collect(),
+            faults: self.faults().collect(),
             variants: &self.variants,
             checks: self.checks.iter().map(|(name, count)| (name.to_string(), *count)).collect(),
             virtual_hours: self.virtual_hours(),
@@ -117,42 +122,22 @@ impl Summary {
 pub struct Sweep {
     /// The first seed.
     pub from: u64,
-    /// The one behind the last.
+    /// The seed behind the last one.
     pub to: u64,
     /// How many run side by side.
     pub threads: usize,
 }
 
-/// Runs seeds. `prepare` is called on each thread, `done` with the number of seeds that are run so far, and `plan` may
-/// narrow what the seed draws.
-pub fn sweep(
+/// Runs seeds. `prepare` is called on each thread, `done` with the number of seeds that are run so
+/// far, and `plan` may narrow the seed's plan.
+pub fn sweep<W: World>(
     sweep: Sweep,
     prepare: impl Fn() + Sync,
     done: impl Fn(u64) + Sync,
-    plan: impl Fn(Plan) -> Plan + Sync,
-) -> Summary {
-    over_seeds(
-        sweep,
-        prepare,
-        done,
-        |seed| run(plan(Plan::draw(seed)), Trace::off()),
-        |summary: &mut Summary, outcome| {
-            summary.add(outcome);
-            summary.seeds
-        },
-    )
-}
-
-/// Runs seeds of any world side by side and adds up what comes out; `add` says how many that are so far.
-pub(crate) fn over_seeds<S: Default + Send, O>(
-    sweep: Sweep,
-    prepare: impl Fn() + Sync,
-    done: impl Fn(u64) + Sync,
-    run: impl Fn(u64) -> O + Sync,
-    add: impl Fn(&mut S, O) -> u64 + Sync,
-) -> S {
+    plan: impl Fn(W) -> W + Sync,
+) -> Summary<W> {
     let next = AtomicU64::new(sweep.from);
-    let summary = Mutex::new(S::default());
+    let summary = Mutex::new(Summary::default());
     std::thread::scope(|scope| {
         for _ in 0..sweep.threads.max(1) {
             scope.spawn(|| {
@@ -162,9 +147,10 @@ pub(crate) fn over_seeds<S: Default + Send, O>(
                     if seed >= sweep.to {
                         return;
                     }
-                    let outcome = run(seed);
+                    let outcome = plan(W::plan(seed)).run(Trace::off());
                     let mut summary = crate::exec::lock(&summary);
-                    done(add(&mut summary, outcome));
+                    summary.add(outcome);
+                    done(summary.seeds);
                 }
             });
         }

@@ -1,8 +1,9 @@
-//! The simulated store: one table that keeps the contract of `ports::Store`, and every fault that the contract allows.
+//! The simulated store: one table that keeps the contract of `ports::Store`, and every fault that
+//! the contract allows.
 //!
-//! Rows are changed at one instant, whole commits at a time, by the engine and not by the caller: a caller that is dropped
-//! after it sent a commit does not know what became of it, and neither does this table until the commit arrives. Index
-//! entries follow their row at once or late.
+//! The engine, and not the caller, changes rows at one instant, whole commits at a time. A caller
+//! that is dropped after sending a commit does not know its result, and neither does this table
+//! until the commit arrives. Index entries follow their row at once or late.
 
 use crate::core::Core;
 use crate::exec::lock;
@@ -22,14 +23,15 @@ use tokio::sync::oneshot;
 
 const ROW_BYTES_MAX: usize = 400 * 1024;
 const KEY_BYTES_MAX: usize = 1024;
-/// The longest a call takes that nobody answers: a client of an engine gives up then.
+/// The longest that an unanswered call takes: a client of an engine gives up then.
 const GIVE_UP: Duration = Duration::from_secs(8);
-/// The longest a commit of which nobody knows may still be on its way. The inventory counts on 30 s.
+/// The longest that a commit without an answer may still be on its way. The inventory counts on 30
+/// s.
 const LATE_MAX: Duration = Duration::from_secs(20);
-/// The longest an index is behind.
+/// The longest that an index is behind.
 const INDEX_LATE_MAX: Duration = Duration::from_secs(3);
 
-/// A row as it was and as it is.
+/// A row before and after a commit.
 pub struct Change<'c> {
     /// Where.
     pub key: &'c Key,
@@ -50,7 +52,7 @@ pub struct SimTable {
 struct State {
     rows: BTreeMap<Key, Stored>,
     indexes: BTreeMap<(&'static str, Arc<str>), BTreeMap<Entry, Shown>>,
-    /// Until when nobody is answered.
+    /// Until when the table answers no call.
     down_until: u64,
     /// Commits that are on their way, in the order in which they were sent.
     under_way: BTreeMap<u64, Arc<Way>>,
@@ -60,7 +62,7 @@ struct State {
 /// A commit on its way.
 struct Way {
     writes: Vec<Write>,
-    /// It will not arrive any more: torn off, or written ahead of its time when the engine died.
+    /// It will not arrive any more: it was torn off, or written early when the engine died.
     over: AtomicBool,
 }
 
@@ -69,14 +71,14 @@ struct Stored {
     indexes: Vec<IndexEntry>,
 }
 
-/// When an index entry is seen.
+/// When an index entry becomes visible.
 #[derive(Clone, Copy)]
 struct Shown {
     from: u64,
     until: u64,
 }
 
-/// What becomes of a commit.
+/// What happens to a commit.
 enum Fate {
     Told,
     AnswerLost,
@@ -90,20 +92,20 @@ impl SimTable {
         Arc::new(Self { core, name, state: Mutex::default() })
     }
 
-    /// Answers nobody until then.
+    /// Lets no call be answered until then.
     pub fn down_until(&self, micros: u64) {
         lock(&self.state).down_until = micros;
     }
 
-    /// The engine dies: of the commits on their way the first few are written, the others torn off, and none comes
-    /// later.
+    /// Kills the engine: the first few of the commits on their way are written, the others are torn
+    /// off, and none arrives later.
     pub fn tear(&self) {
         let under_way = std::mem::take(&mut lock(&self.state).under_way);
         let kept = self.core.faults.below(under_way.len() as u64 + 1) as usize;
         for (at, way) in under_way.into_values().enumerate() {
             way.over.store(true, Ordering::Relaxed);
             if at < kept {
-                // Whoever sent it is dead: nobody is told whether it conflicted.
+                // Its sender is dead: nobody learns whether it conflicted.
                 drop(self.apply(&way.writes));
             } else {
                 self.core.faults.count(Kind::TailTorn);
@@ -116,7 +118,7 @@ impl SimTable {
         !lock(&self.state).under_way.is_empty()
     }
 
-    /// How many entries an index has now, whether they are seen or not.
+    /// How many entries an index has now, visible or not.
     pub fn entries(&self, index: &'static str) -> usize {
         let state = lock(&self.state);
         state.rows.values().filter(|stored| stored.indexes.iter().any(|entry| entry.index == index)).count()
@@ -126,7 +128,7 @@ impl SimTable {
         self.core.exec.micros()
     }
 
-    /// Waits as a request does; an error while the table is down.
+    /// Waits like a request; returns an error while the table is down.
     async fn arrive(&self) -> Result<(), Fault> {
         self.core.way().await;
         let down_until = lock(&self.state).down_until;
@@ -191,9 +193,9 @@ impl SimTable {
         }
         drop(state);
         if let Some(name) = self.name {
-            self.core.tell(|| {
+            self.core.record(|| {
                 let keys: Vec<String> =
-                    changed.iter().map(|(key, before, after)| told(key, before, after)).collect();
+                    changed.iter().map(|(key, before, after)| describe(key, before, after)).collect();
                 format!("{name} writes {}", keys.join(" "))
             });
             let changes: Vec<Change<'_>> = changed
@@ -295,7 +297,7 @@ impl Drop for Sent {
     }
 }
 
-/// One instance's way to a table.
+/// One instance's access to a table.
 pub struct SimStore(pub Arc<SimTable>);
 
 #[async_trait]
@@ -406,7 +408,7 @@ impl Store for SimStore {
             Fate::Late => {
                 let late = faults.between(way, LATE_MAX);
                 let mut sent = table.send(writes, late);
-                // Nobody waits for it; it is on its way all the same.
+                // Nobody waits for it; it arrives all the same.
                 sent.answered = None;
                 table.core.exec.sleep(way).await;
                 Err(unknown())
@@ -431,7 +433,7 @@ fn unknown() -> CommitError {
 }
 
 /// A row's change in the trace: its key, its versions, and its status where it has one.
-fn told(key: &Key, before: &Option<Row>, after: &Option<Row>) -> String {
+fn describe(key: &Key, before: &Option<Row>, after: &Option<Row>) -> String {
     let version = |row: &Option<Row>| row.as_ref().map_or(0, |row| row.version);
     let status = after.as_ref().and_then(|row| row.attributes.text("status")).map_or("", |status| status);
     format!("{}/{}@{}>{}{status}", key.partition, key.sort, version(before), version(after))

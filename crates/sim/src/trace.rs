@@ -1,33 +1,34 @@
-//! The trace of a run: one line a step, with its virtual time, whose task was polled, and what that did.
+//! The trace of a run: one line a step, with its virtual time, the owner of the polled task, and
+//! what it did.
 //!
-//! Most runs are read by nobody, so their lines are not made. A seed that found something is run again with its trace:
-//! the run is the same, byte for byte.
+//! Most traces have no reader, so their lines are not built. A seed that found something is run
+//! again with its trace: the run is the same, byte for byte.
 
 use crate::exec::lock;
 use std::collections::VecDeque;
 use std::io::Write;
 use std::sync::Mutex;
 
-/// What becomes of the lines.
+/// The destination of the lines.
 pub struct Trace {
     mode: Mode,
-    /// What happened in the step that is going on.
+    /// Events of the current step.
     notes: Mutex<Vec<String>>,
     kept: Mutex<VecDeque<String>>,
 }
 
 enum Mode {
     Off,
-    /// The last so many steps in which something happened are kept.
+    /// Keeps the last steps in which something happened, up to this number.
     Tail(usize),
-    /// Every step is kept.
+    /// Keeps every step.
     All,
-    /// Every step is written to standard output at once.
+    /// Writes every step to standard output at once.
     Print,
 }
 
 impl Trace {
-    /// Nobody reads it.
+    /// Keeps nothing.
     pub fn off() -> Self {
         Self::new(Mode::Off)
     }
@@ -51,10 +52,10 @@ impl Trace {
         Self { mode, notes: Mutex::default(), kept: Mutex::default() }
     }
 
-    /// Notes what happens in this step; the words are only made if somebody reads them.
-    pub fn note(&self, words: impl FnOnce() -> String) {
+    /// Adds an event to the current step. The text is only built if the trace is kept.
+    pub fn record(&self, text: impl FnOnce() -> String) {
         if !matches!(self.mode, Mode::Off) {
-            lock(&self.notes).push(words());
+            lock(&self.notes).push(text());
         }
     }
 
@@ -83,7 +84,7 @@ impl Trace {
         }
     }
 
-    /// The lines that were kept.
+    /// The kept lines.
     pub fn lines(&self) -> Vec<String> {
         lock(&self.kept).iter().cloned().collect()
     }

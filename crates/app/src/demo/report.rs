@@ -2,7 +2,7 @@
 
 use super::Outcome;
 use crate::cli::output::{print, table};
-use crate::crowd::{Behaviour, Promise};
+use crowd::{Behaviour, Promise};
 use domain::reservation::Status;
 use serde_json::json;
 
@@ -81,28 +81,13 @@ fn buyers(outcome: &Outcome) -> comfy_table::Table {
             crowd.iter().filter(|receipt| receipt.promises.iter().any(kind)).count().to_string()
         };
         table.add_row(vec![
-            describe(behaviour).to_owned(),
+            behaviour.describe().to_owned(),
             crowd.len().to_string(),
             promised(|promise| matches!(promise, Promise::Held { .. })),
             promised(|promise| matches!(promise, Promise::Confirmed { .. })),
         ]);
     }
     table
-}
-
-const fn describe(behaviour: Behaviour) -> &'static str {
-    match behaviour {
-        Behaviour::PaysAndConfirms => "pay and ask for the order",
-        Behaviour::PaysAndLeaves => "pay and leave",
-        Behaviour::RepeatsEverything => "send everything twice",
-        Behaviour::IsDeclined => "are declined",
-        Behaviour::IsDeclinedThenPays => "are declined, then pay",
-        Behaviour::WalksAway => "walk away",
-        Behaviour::PaysLate => "pay too late",
-        Behaviour::PaysTwice => "pay twice",
-        Behaviour::Cancels => "cancel",
-        Behaviour::PaysWhileCancelling => "pay and cancel at once",
-    }
 }
 
 fn ends(outcome: &Outcome) -> comfy_table::Table {

@@ -5,8 +5,8 @@
 
 use crate::running::{JWT_SECRET, Running};
 use anyhow::{Context, Result, ensure};
+use app::buyers::{Crowd, CrowdOptions, Venue};
 use app::census;
-use app::crowd::{Crowd, CrowdOptions, Hall};
 use app::engines::Engines;
 use app::promises;
 use domain::invariant::{self, Phase};
@@ -38,8 +38,8 @@ async fn what_a_buyer_was_told_survives_every_kill() -> Result<()> {
     let clock: Arc<dyn Clock> = Arc::new(runtime::SystemClock::new());
     let folder = tempfile::tempdir()?;
     let mut platform = Running::start(folder.path(), "2s").await?;
-    let hall = Hall::of(SEATS);
-    let opened = platform.post("inventory_http", "/admin/shows", &[], &hall.definition(SHOW)).await?;
+    let venue = Venue::of(SEATS);
+    let opened = platform.post("inventory_http", "/admin/shows", &[], &venue.definition(SHOW)).await?;
     ensure!(opened.status.is_success(), "{opened:?}");
 
     let (endpoints, watching) = watch::channel(platform.endpoints());
@@ -52,7 +52,7 @@ async fn what_a_buyer_was_told_survives_every_kill() -> Result<()> {
         jwt_secret: identity::Secret::new(JWT_SECRET)?,
         patience: Duration::from_secs(120),
     };
-    let crowd = Crowd::new(options, hall, watching, clock.clone());
+    let crowd = Crowd::new(options, venue, watching, clock.clone())?;
     let (finished, receipts) = tokio::sync::oneshot::channel();
     let tasks = ports::Tasks::new();
     let buyers = crowd.clone();

@@ -3,8 +3,8 @@
 
 use adapter_aws::SqsQueue;
 use anyhow::{Context, Result, ensure};
+use app::buyers::Endpoints;
 use app::client::{Answer, Http};
-use app::crowd::Endpoints;
 use contracts::pass::Pass;
 use domain::id::{PersonId, ShowId};
 use identity::{Claims, Secret, mint};

@@ -1,4 +1,4 @@
-//! What only a history shows: what a row may become, by what it was.
+//! Checks of history: which changes of a row are allowed.
 
 use crate::table::Change;
 use census::Table;
@@ -7,7 +7,7 @@ use domain::payment::Status as Paid;
 use domain::reservation::{CancelCause, Reservation, Status};
 use domain::seat::SeatState;
 
-/// What a row may become, by what it was.
+/// Whether a row may change like this.
 pub(super) fn history(table: Table, change: &Change<'_>) -> Result<(), (&'static str, String)> {
     let partition = &*change.key.partition;
     let Some(before) = change.before else { return Ok(()) };
@@ -19,8 +19,8 @@ pub(super) fn history(table: Table, change: &Change<'_>) -> Result<(), (&'static
                 return Err(("I4", format!("the hold of {} is gone", was.reservation)));
             };
             if was.state != HoldState::Live && was.state != is.state {
-                let words = format!("{} was {:?} and is {:?}", was.reservation, was.state, is.state);
-                return Err(("I4", words));
+                let text = format!("{} was {:?} and is {:?}", was.reservation, was.state, is.state);
+                return Err(("I4", text));
             }
         }
         Table::Inventory if partition.starts_with("seats#") => {
@@ -53,15 +53,16 @@ pub(super) fn history(table: Table, change: &Change<'_>) -> Result<(), (&'static
             let is = change.after.and_then(read);
             let Some(is) = is else { return Err(("M3", format!("payment {} is gone", was.intent))) };
             if !may_follow(was.status, is.status) {
-                let words = format!("payment {} was {:?} and is {:?}", was.intent, was.status, is.status);
-                return Err(("M3", words));
+                let text = format!("payment {} was {:?} and is {:?}", was.intent, was.status, is.status);
+                return Err(("M3", text));
             }
         }
     }
     Ok(())
 }
 
-/// A confirmed buyer stays confirmed; who gave the seats back does not get them; an end is an end.
+/// A confirmed reservation stays confirmed, a cancelled one does not get its seats back, and an end
+/// is final.
 fn reservation_moves(was: &Reservation, is: Option<&Reservation>) -> Result<(), (&'static str, String)> {
     let Some(is) = is else { return Err(("X1", format!("reservation {} is gone", was.id))) };
     let by_buyer = was.cancel_cause() == Some(CancelCause::ByBuyer);
@@ -75,7 +76,7 @@ fn reservation_moves(was: &Reservation, is: Option<&Reservation>) -> Result<(), 
     if fine { Ok(()) } else { Err(("X1", format!("reservation {} was {from} and is {to}", was.id))) }
 }
 
-/// Payments only move forward (design part 4).
+/// Payments only move forward (docs/design.md#reservations-and-payments).
 fn may_follow(was: Paid, is: Paid) -> bool {
     use Paid::{Authorized, Captured, Failed, Pending, Refunded, Voided};
     was == is

@@ -1,4 +1,4 @@
-//! What can go wrong between people, gateways and the store, how often in this run, and how often it did.
+//! The faults between people, gateways and the store.
 
 use crate::fault::{Faults, draw, kinds};
 use domain::random::Random;
@@ -6,31 +6,31 @@ use domain::random::Random;
 kinds! {
     /// What can go wrong.
     Trouble:
-    /// A gateway dies at whatever awaits its tasks stand; another is started later.
+    /// A gateway dies wherever its tasks stand; another is started later.
     Crash = "crash", 60;
     /// All gateways die at once.
     Outage = "outage", 10;
     /// The store loses everything.
     LoseAll = "lose_all", 25;
-    /// The store goes on with what it held up to a second ago.
+    /// The store loses up to its last second, and continues from there.
     LoseLast = "lose_last", 40;
-    /// The clock of the store that goes on after a loss is another one, behind or ahead.
+    /// After a loss the store has another clock, behind or ahead.
     OtherClock = "other_clock", 500_000;
-    /// The store stands still for up to 20 s, and then does what it was asked meanwhile.
+    /// The store freezes for up to 20 s, and then carries out all calls that waited.
     Freeze = "freeze", 25;
     /// A call of the store is refused.
     StoreRefused = "store_refused", 60_000;
     /// A call of the store never arrives.
     StoreCallLost = "store_call_lost", 60_000;
-    /// The store does what it is asked, and its answer is lost.
+    /// The store carries a call out, and its answer is lost.
     StoreAnswerLost = "store_answer_lost", 80_000;
-    /// The store does what it is asked up to 20 s later.
+    /// The store carries a call out up to 20 s later.
     StoreLate = "store_late", 60_000;
-    /// The store does what it is asked at once and answers up to 20 s later.
+    /// The store carries a call out at once and answers up to 20 s later.
     StoreAnswerLate = "store_answer_late", 60_000;
     /// A request never reaches its gateway.
     RequestLost = "request_lost", 60_000;
-    /// A request is answered, and the answer is lost.
+    /// A request is carried out, and the answer is lost.
     AnswerLost = "answer_lost", 80_000;
     /// A request or its answer takes seconds.
     RequestSlow = "request_slow", 80_000;
@@ -51,7 +51,7 @@ pub type TroubleRates = [u32; TROUBLES];
 /// The troubles of one run.
 pub type Troubles = Faults<Trouble, TROUBLES>;
 
-/// Draws rates as of the other world, with one to three kinds in the seeds that have few.
+/// Draws rates as the other world does, with one to three kinds in the seeds that have few.
 pub fn draw_rates(dice: &mut impl Random) -> TroubleRates {
     draw::<Trouble, TROUBLES>(dice, 1, 3)
 }

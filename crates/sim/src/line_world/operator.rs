@@ -1,8 +1,9 @@
-//! The operator of the lines: changes the rate, pauses and resumes, closes and opens, says something.
+//! The operator of the lines: changes the rate, pauses and resumes, closes and opens, and announces
+//! notices.
 
-use super::gates::{self, Call, ask};
+use super::gateways::{self, Call, ask};
+use super::room::Room;
 use super::watch::Asked;
-use super::world::World;
 use crate::core::stream;
 use core::time::Duration;
 use domain::id::ShowId;
@@ -13,8 +14,8 @@ use std::sync::Arc;
 
 const PATIENCE: Duration = Duration::from_secs(5);
 
-/// Operates while the faults go on.
-pub(super) fn begin(world: &Arc<World>) {
+/// Operates while there are faults.
+pub(super) fn begin(world: &Arc<Room>) {
     let operated = Arc::clone(world);
     world.exec.spawn(world.base, async move {
         let mut dice = stream(operated.plan.seed, 55);
@@ -30,7 +31,7 @@ pub(super) fn begin(world: &Arc<World>) {
     });
 }
 
-async fn change(world: &Arc<World>, show: &ShowId, dice: &mut SplitMix64) {
+async fn change(world: &Arc<Room>, show: &ShowId, dice: &mut SplitMix64) {
     match dice.below(6) {
         0 => {
             act(world, show, Method::POST, "/pause", None, dice).await;
@@ -49,8 +50,8 @@ async fn change(world: &Arc<World>, show: &ShowId, dice: &mut SplitMix64) {
             act(world, show, Method::PATCH, "", Some(json!({"capacity": 1_000_000})), dice).await;
         }
         3 => {
-            let words = json!({"text": "곧 시작합니다"});
-            act(world, show, Method::PUT, "/message", Some(words), dice).await;
+            let text = json!({"text": "곧 시작합니다"});
+            act(world, show, Method::PUT, "/message", Some(text), dice).await;
         }
         _ => {
             let (rate, burst) = (1 + dice.below(40), 1 + dice.below(20));
@@ -60,8 +61,8 @@ async fn change(world: &Arc<World>, show: &ShowId, dice: &mut SplitMix64) {
     }
 }
 
-/// Lets every line go on, however often that must be said.
-pub(super) async fn resume_all(world: &Arc<World>) {
+/// Resumes every line, with as many tries as it takes.
+pub(super) async fn resume_all(world: &Arc<Room>) {
     let mut dice = stream(world.plan.seed, 56);
     let rules = json!({"paused": false, "closed": false, "capacity": 1_000_000});
     for show in world.shows() {
@@ -72,16 +73,16 @@ pub(super) async fn resume_all(world: &Arc<World>) {
 }
 
 async fn act(
-    world: &Arc<World>,
+    world: &Arc<Room>,
     show: &ShowId,
     method: Method,
     path: &str,
     body: Option<Value>,
     dice: &mut SplitMix64,
 ) -> bool {
-    let there = gates::there(world);
+    let there = gateways::there(world);
     let luck = dice.below(1 << 20) as usize;
-    let Some(gate) = there.get(luck % there.len().max(1)) else { return false };
+    let Some(gateway) = there.get(luck % there.len().max(1)) else { return false };
     let call = Call {
         method,
         path: format!("/admin/queues/{show}{path}"),
@@ -90,5 +91,5 @@ async fn act(
         is_admin: true,
         asked: Asked::Other,
     };
-    ask(world, *gate, PATIENCE, call).await.is_some_and(|reply| reply.status < 300)
+    ask(world, *gateway, PATIENCE, call).await.is_some_and(|reply| reply.status < 300)
 }

@@ -1,11 +1,12 @@
-//! The people: they join, ask, enter; vanish, come back, ask too often, leave, never enter, join again, and forge.
+//! The people: they join, ask, enter; vanish, return, ask too often, leave, never enter, join
+//! again, and forge.
 //!
-//! Somebody knows what they were told and nothing else. Whoever wants to get in goes on until they have a pass or are told
-//! that their turn is over for good.
+//! A person knows only the answers that they got. People who want to enter continue until they have
+//! a pass or hear that their turn is over for good.
 
-use super::gates::{self, Call, Reply, ask};
+use super::gateways::{self, Call, Reply, ask};
+use super::room::{JWT_SECRET, ROOM_SECRET, Room, show_of};
 use super::watch::Asked;
-use super::world::{JWT_SECRET, ROOM_SECRET, World, show_of};
 use crate::core::{EPOCH_MS, stream};
 use crate::exec::lock;
 use contracts::rest::gateway::{Entered, Joined, QueueStatus, Status};
@@ -20,14 +21,14 @@ use identity::{Claims, Secret, mint};
 use serde_json::json;
 use std::sync::Arc;
 
-/// How long somebody waits for an answer.
+/// How long a person waits for an answer.
 const PATIENCE: Duration = Duration::from_secs(10);
-/// And for a pass, which may be given later.
+/// How long a person waits for a pass, which may be handed out later.
 const PASS_PATIENCE: Duration = Duration::from_secs(40);
-/// How often somebody whose turn is over joins again.
+/// How often a person whose turn is over joins again.
 const REJOINS: u32 = 2;
 
-/// What somebody does.
+/// What a person does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Behaviour {
     Steady,
@@ -60,7 +61,7 @@ const BEHAVIOURS: [Behaviour; 14] = [
     Behaviour::Forges,
 ];
 
-/// How somebody says who they are.
+/// How a person identifies themselves.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Manner {
     SignedIn,
@@ -69,7 +70,7 @@ enum Manner {
 }
 
 struct Person {
-    world: Arc<World>,
+    world: Arc<Room>,
     name: String,
     manner: Manner,
     show: ShowId,
@@ -78,7 +79,7 @@ struct Person {
     held: Option<(String, Ticket)>,
 }
 
-/// What became of somebody who asked.
+/// The result of asking.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Turn {
     Ready,
@@ -86,7 +87,7 @@ enum Turn {
 }
 
 /// Lets everybody come in their time.
-pub(super) fn come(world: &Arc<World>) {
+pub(super) fn come(world: &Arc<Room>) {
     for number in 0..world.plan.people {
         let mut dice = stream(world.plan.seed, 100_000 + u64::from(number));
         let at = Duration::from_micros(dice.below(world.plan.arrivals.as_micros() as u64 + 1));
@@ -104,9 +105,9 @@ pub(super) fn come(world: &Arc<World>) {
         let exec = world.exec.clone();
         world.exec.spawn(world.people, async move {
             exec.sleep(at).await;
-            person.world.tell(|| format!("{} comes: {behaviour:?}, {:?}", person.name, person.manner));
+            person.world.record(|| format!("{} comes: {behaviour:?}, {:?}", person.name, person.manner));
             let ended = person.live(behaviour).await;
-            person.world.tell(|| format!("{} {ended}", person.name));
+            person.world.record(|| format!("{} {ended}", person.name));
             lock(&person.world.there).remove(&person.name);
         });
     }
@@ -121,13 +122,13 @@ impl Person {
         Duration::from_millis(from + self.dice.below(to - from))
     }
 
-    /// A gateway that is there, as somebody in front of them finds it.
-    async fn gate(&mut self) -> u32 {
+    /// A running gateway, as a load balancer would choose it.
+    async fn gateway(&mut self) -> u32 {
         loop {
-            let there = gates::there(&self.world);
+            let there = gateways::there(&self.world);
             let luck = self.dice.below(1 << 20) as usize;
             match there.get(luck % there.len().max(1)) {
-                Some(gate) => return *gate,
+                Some(gateway) => return *gateway,
                 None => self.sleep(Duration::from_millis(300)).await,
             }
         }
@@ -149,10 +150,10 @@ impl Person {
         ("authorization", format!("Bearer {}", self.token()))
     }
 
-    /// Takes a place, however often that must be tried; `None`: the line is closed for a long time.
+    /// Joins, with as many tries as it takes; `None`: the line stays closed for a long time.
     async fn join(&mut self) -> Option<Joined> {
         for _ in 0..600 {
-            let gate = self.gate().await;
+            let gateway = self.gateway().await;
             let mut body = json!({"event_id": self.show.as_str()});
             let mut headers = Vec::new();
             match self.manner {
@@ -168,7 +169,7 @@ impl Person {
                 is_admin: false,
                 asked: Asked::Join,
             };
-            let reply = ask(&self.world, gate, PATIENCE, call).await;
+            let reply = ask(&self.world, gateway, PATIENCE, call).await;
             if let Some(Reply { status: 202, body }) = &reply {
                 let joined: Joined = serde_json::from_value(body.clone()).ok()?;
                 let Ok((_, ticket)) = self.signer.verify(&joined.waiting_token) else {
@@ -193,7 +194,7 @@ impl Person {
     }
 
     async fn status(&mut self) -> Option<Status> {
-        let gate = self.gate().await;
+        let gateway = self.gateway().await;
         let headers = match self.manner {
             Manner::SignedIn if self.dice.below(2) == 0 => vec![self.bearer()],
             _ => Vec::new(),
@@ -206,11 +207,11 @@ impl Person {
             is_admin: false,
             asked: Asked::Status { show: self.show.clone(), number: self.number() },
         };
-        let reply = ask(&self.world, gate, PATIENCE, call).await.filter(|reply| reply.status == 200)?;
+        let reply = ask(&self.world, gateway, PATIENCE, call).await.filter(|reply| reply.status == 200)?;
         serde_json::from_value(reply.body).ok()
     }
 
-    /// Asks as often as told until it is their turn, or for so many times.
+    /// Polls as often as the answers say until it is their turn, or this many times.
     async fn wait(&mut self, times: u64) -> Option<Turn> {
         for _ in 0..times {
             let rest = match self.status().await {
@@ -238,11 +239,11 @@ impl Person {
         }
     }
 
-    /// Asks for a pass until there is one; `None`: it is not, or no longer, their turn.
+    /// Asks for a pass until there is one; `None`: it is not their turn, or no longer.
     async fn enter(&mut self) -> Option<Entered> {
         loop {
-            let gate = self.gate().await;
-            match ask(&self.world, gate, PASS_PATIENCE, self.enters()).await {
+            let gateway = self.gateway().await;
+            match ask(&self.world, gateway, PASS_PATIENCE, self.enters()).await {
                 Some(Reply { status: 200, body }) => return serde_json::from_value(body).ok(),
                 Some(reply) if reply.status == 410 || reply.code() == "NOT_READY" => return None,
                 _ => {
@@ -253,7 +254,7 @@ impl Person {
         }
     }
 
-    /// Waits and enters until there is a pass, or the end is told.
+    /// Waits and enters until there is a pass, or the answer is final.
     async fn get_in(&mut self) -> &'static str {
         for _ in 0..=REJOINS {
             while self.wait(u64::MAX).await == Some(Turn::Ready) {
@@ -355,7 +356,7 @@ impl Person {
         if self.wait(u64::MAX).await != Some(Turn::Ready) {
             return;
         }
-        let (one, two) = (self.gate().await, self.gate().await);
+        let (one, two) = (self.gateway().await, self.gateway().await);
         let calls = [(one, self.enters()), (two, self.enters())];
         let [(one, first), (two, second)] = calls;
         let world = &self.world;
@@ -370,7 +371,7 @@ impl Person {
         let times = self.dice.below(6);
         self.wait(times).await;
         for _ in 0..50 {
-            let gate = self.gate().await;
+            let gateway = self.gateway().await;
             let call = Call {
                 method: Method::POST,
                 path: format!("/api/v1/queue/leave?token={}", self.text()),
@@ -379,7 +380,7 @@ impl Person {
                 is_admin: false,
                 asked: Asked::Leave { show: self.show.clone(), number: self.number() },
             };
-            if ask(&self.world, gate, PATIENCE, call).await.is_some_and(|reply| reply.status == 200) {
+            if ask(&self.world, gateway, PATIENCE, call).await.is_some_and(|reply| reply.status == 200) {
                 break;
             }
             let rest = self.millis(200, 1_500);
@@ -395,7 +396,7 @@ impl Person {
         }
     }
 
-    /// Shows a ticket that nobody gave.
+    /// Presents a forged ticket.
     async fn forge(&mut self) {
         let text = self.text();
         let Some((_, ticket)) = &self.held else { return };
@@ -404,7 +405,7 @@ impl Person {
             0 => Signer::new(["a secret of somebody else"]).sign(&self.show, &better),
             1 => {
                 let other = self.signer.sign(&self.show, &better);
-                // A payload of one ticket under the signature of another.
+                // The payload of one ticket with the signature of another.
                 let (payload, signature) = (other.rsplit_once('.'), text.rsplit_once('.'));
                 format!("{}.{}", payload.unwrap_or_default().0, signature.unwrap_or_default().1)
             }
@@ -412,13 +413,13 @@ impl Person {
             3 => text[..text.len() - 5].to_owned(),
             _ => "q1.e30.AAAA".to_owned(),
         };
-        let gate = self.gate().await;
+        let gateway = self.gateway().await;
         let (method, path, body) = match self.dice.below(3) {
             0 => (Method::POST, "/api/v1/queue/enter".to_owned(), Some(json!({"waiting_token": forged}))),
             1 => (Method::POST, format!("/api/v1/queue/leave?token={forged}"), None),
             _ => (Method::GET, format!("/api/v1/queue/status?token={forged}"), None),
         };
         let call = Call { method, path, headers: Vec::new(), body, is_admin: false, asked: Asked::Forged };
-        ask(&self.world, gate, PATIENCE, call).await;
+        ask(&self.world, gateway, PATIENCE, call).await;
     }
 }

@@ -1,16 +1,19 @@
-//! What a run is: drawn from its seed, or narrowed by hand.
+//! The plan of a run: drawn from its seed, or narrowed by hand.
 
 use super::fault::{Trouble, TroubleRates, draw_rates};
+use super::run::run;
 use crate::core::stream;
 use crate::fault::only;
+use crate::trace::Trace;
+use crate::world::{Knobs, Outcome, World};
 use core::time::Duration;
 use domain::random::Random;
 use domain::waiting_room::Rules;
 
-/// A run of the waiting room, before it is run.
+/// The plan of a run of the waiting room.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LinePlan {
-    /// Everything that is not said here follows from it.
+    /// Everything that has no field here follows from it.
     pub seed: u64,
     /// Shows, each with a line of its own.
     pub shows: u32,
@@ -18,15 +21,15 @@ pub struct LinePlan {
     pub gateways: u32,
     /// People.
     pub people: u32,
-    /// In which time they come.
+    /// The time within which they come.
     pub arrivals: Duration,
-    /// What the operator has decided at first.
+    /// The rate of every line at first.
     pub rate: u32,
-    /// See `rate`.
+    /// The burst of every line at first.
     pub burst: u32,
-    /// How long somebody is remembered.
+    /// How long the line remembers a silent person.
     pub memory: Duration,
-    /// How long faults go on.
+    /// How long there are faults.
     pub storm: Duration,
     /// How often each fault happens.
     pub rates: TroubleRates,
@@ -45,13 +48,15 @@ impl LinePlan {
         let mut below = |bound: u64| dice.below(bound);
         let crowd = if below(3) == 0 { 40 } else { 12 };
         let people = 2 + below(crowd) as u32;
-        // Slow lines in which people wait as often as fast ones in which they come to the front together.
+        // Slow lines in which people wait as often as fast ones in which they come to the front
+        // together.
         let power = below(6);
         let mut rate = 1 + below(1 << power) as u32;
         let burst = 1 + below(u64::from(rate) * 2) as u32;
         let mut rates_dice = stream(seed, 52);
         let mut rates = draw_rates(&mut rates_dice);
-        // A slow line that loses what it holds, and nothing else goes wrong: then everybody's order can be demanded.
+        // A slow line that loses its data, and nothing else goes wrong: then the oracle can demand
+        // everybody's order.
         if rates_dice.below(6) == 0 {
             rate = rate.min(3);
             let losses = [Trouble::LoseAll, Trouble::LoseLast];
@@ -83,42 +88,33 @@ impl LinePlan {
     pub fn rules(&self) -> Rules {
         Rules { burst: self.burst, ..Rules::at(self.rate) }
     }
+}
 
-    /// The same with these kinds of faults alone, each as often as it can.
-    #[must_use]
-    pub fn only(mut self, kinds: &[Trouble]) -> Self {
-        self.rates = only(kinds);
-        self
+impl World for LinePlan {
+    type Kind = Trouble;
+    type Check = &'static str;
+    const TITLE: &'static str = " of the waiting room";
+    const OPTION: &'static str = "--waiting-room ";
+
+    fn plan(seed: u64) -> Self {
+        Self::draw(seed)
     }
 
-    /// The same without a kind of fault.
-    #[must_use]
-    pub fn without(mut self, kind: Trouble) -> Self {
-        self.rates[kind as usize] = 0;
-        self
+    fn run(self, trace: Trace) -> Outcome<Self> {
+        run(self, trace)
     }
 
-    /// The options of the command line that make this plan of its seed's.
-    pub fn arguments(&self) -> String {
-        let drawn = Self::draw(self.seed);
-        let mut text = format!("--waiting-room --seed {}", self.seed);
-        if self.people != drawn.people {
-            text.push_str(&format!(" --buyers {}", self.people));
-        }
-        let kinds = |wanted: &dyn Fn(u32, u32) -> bool| -> Vec<&str> {
-            let rates = |kind: &&Trouble| (self.rates[**kind as usize], drawn.rates[**kind as usize]);
-            let matching = Trouble::ALL.iter().filter(|kind| wanted(rates(kind).0, rates(kind).1));
-            matching.map(|kind| kind.name()).collect()
-        };
-        let (left, out) = (kinds(&|now, _| now > 0), kinds(&|now, before| now == 0 && before > 0));
-        if !kinds(&|now, before| now > 0 && now != before).is_empty() {
-            text.push_str(&format!(" --only {}", left.join(",")));
-        } else if !out.is_empty() {
-            text.push_str(&format!(" --without {}", out.join(",")));
-        }
-        if drawn.operator && !self.operator {
-            text.push_str(" --no-operators");
-        }
-        text
+    fn seed(&self) -> u64 {
+        self.seed
+    }
+
+    fn knobs(&self) -> Knobs {
+        Knobs { rates: self.rates.to_vec(), people: self.people, operators: self.operator }
+    }
+
+    fn with(mut self, knobs: Knobs) -> Self {
+        self.rates = knobs.rates.try_into().expect("as many rates as this plan has");
+        (self.people, self.operator) = (knobs.people, knobs.operators);
+        self
     }
 }

@@ -1,4 +1,4 @@
-//! What is behind the gateways here: shows that are on sale, and nobody to reserve with.
+//! The services behind the gateways here: shows on sale, and no reservations.
 
 use async_trait::async_trait;
 use contracts::backends::{Answer, Sales, Shows};
@@ -16,7 +16,7 @@ pub(super) struct Shop {
 }
 
 impl Shop {
-    fn of(&self, id: &ShowId) -> admin::Show {
+    fn on_sale(&self, id: &ShowId) -> admin::Show {
         let (rate, burst) = (f64::from(self.rate), f64::from(self.burst));
         admin::Show {
             event_id: id.to_string(),
@@ -32,11 +32,11 @@ impl Shop {
 #[async_trait]
 impl Shows for Shop {
     async fn shows(&self, _: &CallContext) -> Result<Vec<admin::Show>, Fault> {
-        Ok(self.shows.iter().map(|show| self.of(show)).collect())
+        Ok(self.shows.iter().map(|show| self.on_sale(show)).collect())
     }
 
     async fn show(&self, _: &CallContext, id: &ShowId) -> Result<Option<admin::Show>, Fault> {
-        Ok(self.shows.contains(id).then(|| self.of(id)))
+        Ok(self.shows.contains(id).then(|| self.on_sale(id)))
     }
 
     async fn seats(&self, _: &CallContext, _: &ShowId, _: &SectionId) -> Result<Option<admin::Seats>, Fault> {
@@ -44,7 +44,7 @@ impl Shows for Shop {
     }
 }
 
-/// Nobody answers.
+/// Sales that answer no call.
 pub(super) struct Nobody;
 
 fn nobody<T>() -> Answer<T> {

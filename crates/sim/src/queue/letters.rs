@@ -15,7 +15,7 @@ impl DeadLetters for SimLetters {
     async fn browse(&self, after: Option<&str>, limit: usize) -> Result<Vec<Message>, Fault> {
         self.0.core.way().await;
         let state = lock(&self.0.state);
-        // The place is the tail of the id, so one that is gone still has its place.
+        // The place is the tail of the id, so a deleted letter still has its place.
         let tail = |id: &str| id.rsplit('-').next().and_then(|place| place.parse::<u64>().ok()).unwrap_or(0);
         let present =
             |id: &str| state.messages.iter().find(|message| *message.id == *id).map(|message| message.place);

@@ -1,4 +1,5 @@
-//! One instance's way to the queue: each call takes its time, fails as the seed says, and is told to the checker.
+//! One instance's access to the queue: each call takes its time, fails as the seed says, and is
+//! reported to the checker.
 
 use super::{Role, SimQueue, WAIT_MAX};
 use crate::checker::Settling;
@@ -13,11 +14,11 @@ use ports::Fault;
 use ports::queue::{Depth, Message, Outgoing, Queue, QueueKind, Receipt, Receive, RedrivePolicy, Sent};
 use std::sync::Arc;
 
-/// One instance's way to a queue.
+/// One instance's access to a queue.
 pub struct SimQueuePort {
     /// The queue.
     pub queue: Arc<SimQueue>,
-    /// Which instance.
+    /// The instance.
     pub holder: u32,
 }
 
@@ -29,7 +30,7 @@ impl SimQueuePort {
         Ok(())
     }
 
-    /// Tells the checker that a settlement leaves its sender.
+    /// Reports to the checker that a settlement leaves its sender.
     fn settling<'r>(&self, receipts: impl Iterator<Item = (&'r Receipt, Settling)>) {
         if self.queue.role != Role::Events {
             return;
@@ -67,7 +68,7 @@ impl Queue for SimQueuePort {
         }
         let queue = &self.queue;
         let core = &queue.core;
-        // A poll is run to its end, or dies with its process (trap T2).
+        // A poll runs to its end, or dies with its process (trap T-T2).
         let mut guard = Polling { port: self, over: false };
         if let Err(fault) = queue.arrive().await {
             guard.over = true;
@@ -79,7 +80,7 @@ impl Queue for SimQueuePort {
             LongPoll { queue, max: request.max, visibility, holder: self.holder, deadline, timer: None }
                 .await;
         if !messages.is_empty() {
-            core.tell(|| {
+            core.record(|| {
                 let receipts: Vec<&str> = messages.iter().map(|message| &*message.receipt.0).collect();
                 format!("{} hands {} to {}", queue.name, receipts.join(" "), self.holder)
             });
@@ -157,7 +158,7 @@ impl Queue for SimQueuePort {
     }
 }
 
-/// Tells of a poll that was dropped by a process that lives.
+/// Reports a poll that a living process dropped.
 struct Polling<'p> {
     port: &'p SimQueuePort,
     over: bool,

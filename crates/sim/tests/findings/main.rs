@@ -1,4 +1,5 @@
-//! What the simulator finds, reaches and has found. Built for release with the feature `plants`, by `cargo xtask sim`.
+//! What the simulator finds, reaches and has found. Built for release with the feature `plants`, by
+//! `cargo xtask sim`.
 
 #![allow(clippy::print_stdout, reason = "CI shows within how many seeds each bug was found")]
 

@@ -1,4 +1,5 @@
-//! Every planted bug is found, and within how many seeds. One that is not found is a failure of the simulator.
+//! Every planted bug is found, and within how many seeds. One that is not found is a failure of the
+//! simulator.
 
 use ports::plant::Plant;
 use sim::find::find;
@@ -7,7 +8,8 @@ use std::fmt::Write;
 /// From where the seeds are counted.
 const BASE: u64 = 50_000_000;
 
-/// Seeds within which each bug must be found. The table in docs/simulation.md has what they took; most take fewer than ten.
+/// Seeds within which each bug must be found. The table in docs/simulation.md has what they took;
+/// most take fewer than ten.
 const fn limit(bug: Plant) -> u64 {
     match bug {
         Plant::LeaseBelieved | Plant::OutageCounts | Plant::LateAnswerWins => 4_000,

@@ -3,13 +3,14 @@
 //! are named in docs/simulation.md.
 
 use sim::fault::Kind;
+use sim::plan::Plan;
 use sim::sweep::{Sweep, sweep};
 
 /// As many as it takes for the rarest of the points below.
 const SEEDS: u64 = 3_000;
 
-/// Each variant of Decision, Rejection, Outcome and Settlement, and each typed answer of the table
-/// in design part 4.
+/// Each variant of Decision, Rejection, Outcome and Settlement, and each typed answer in the
+/// worker's table of handlers (docs/design.md#the-worker).
 const POINTS: &[&str] = &[
     "admission.Free",
     "admission.Probe",
@@ -116,7 +117,7 @@ const RARE: &[&str] = &["approved.late_end_illegal_confirmed", "failed.end_illeg
 #[test]
 fn every_fault_fires_and_every_decision_is_reached() {
     let threads = std::thread::available_parallelism().map_or(1, Into::into);
-    let summary = sweep(Sweep { from: 0, to: SEEDS, threads }, || {}, |_| {}, |plan| plan);
+    let summary = sweep::<Plan>(Sweep { from: 0, to: SEEDS, threads }, || {}, |_| {}, |plan| plan);
     let silent: Vec<&str> = Kind::ALL
         .iter()
         .filter(|kind| summary.faults[**kind as usize] == 0)

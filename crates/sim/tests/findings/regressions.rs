@@ -1,9 +1,10 @@
-//! What the simulator has found in the production code, each by its name, with a seed that finds it when it is put back.
+//! What the simulator has found in the production code, each by its name, with a seed that finds it
+//! when it is put back.
 //!
-//! The bugs are mended, and each can be planted again. A test runs its seed twice: with the bug, which must be found, and
-//! without, which must be clean. A change of the simulator may give the seeds other runs; then
-//! `cargo run --release -p sim --features plants -- --plant NAME --seeds 0..20000 --no-shrink` names others.
-//! docs/found-by-simulation.md tells the stories.
+//! The bugs are mended, and each can be planted again. A test runs its seed twice: with the bug,
+//! which must be found, and without, which must be clean. A change of the simulator may give the
+//! seeds other runs; then `cargo run --release -p sim --features plants -- --plant NAME --seeds
+//! 0..20000 --no-shrink` names others. docs/found-by-simulation.md tells the stories.
 
 use ports::plant::{Plant, plant};
 use sim::find::world;

@@ -1,4 +1,5 @@
-//! What the simulator prints of a violation is enough to see it again: the command replays the world that it has made small.
+//! What the simulator prints of a violation is enough to see it again: the command replays the
+//! world that it has made small.
 
 use std::process::{Command, Output};
 
@@ -9,14 +10,14 @@ fn sim(arguments: &[&str]) -> Output {
 /// Finds a planted bug, then runs the command that was printed.
 fn is_replayed(found_with: &[&str], invariant: &str) -> String {
     let found = sim(found_with);
-    let told = String::from_utf8_lossy(&found.stderr);
-    assert_eq!(found.status.code(), Some(1), "{told}");
-    let command = told.lines().find_map(|line| line.strip_prefix("replay: ")).expect("a command");
+    let stderr = String::from_utf8_lossy(&found.stderr);
+    assert_eq!(found.status.code(), Some(1), "{stderr}");
+    let command = stderr.lines().find_map(|line| line.strip_prefix("replay: ")).expect("a command");
     let arguments = command.split_once(" -- ").expect("arguments").1;
     let replayed = sim(&arguments.split(' ').collect::<Vec<_>>());
-    let words = String::from_utf8_lossy(&replayed.stderr);
-    assert_eq!(replayed.status.code(), Some(1), "{command}: {words}");
-    assert!(words.contains(&format!(": {invariant}: ")), "{command}: {words}");
+    let text = String::from_utf8_lossy(&replayed.stderr);
+    assert_eq!(replayed.status.code(), Some(1), "{command}: {text}");
+    assert!(text.contains(&format!(": {invariant}: ")), "{command}: {text}");
     command.to_owned()
 }
 

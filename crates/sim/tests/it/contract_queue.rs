@@ -1,4 +1,5 @@
-//! The queue suite on the simulated engine, without faults, on a clock that only moves when a case says so.
+//! The queue suite on the simulated engine, without faults, on a clock that only moves when a case
+//! says so.
 
 use crate::contract_store::calm;
 use async_trait::async_trait;

@@ -1,4 +1,5 @@
-//! The store suite on the simulated engine, without faults. A restart is nothing to it: what was answered is there.
+//! The store suite on the simulated engine, without faults. A restart is nothing to it: what was
+//! answered is there.
 
 use async_trait::async_trait;
 use ports::Store;

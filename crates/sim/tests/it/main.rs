@@ -1,4 +1,5 @@
-//! The simulator itself: its engines keep the contracts of the ports, and the same seed gives the same run.
+//! The simulator itself: its engines keep the contracts of the ports, and the same seed gives the
+//! same run.
 
 mod contract_queue;
 mod contract_store;

@@ -7,6 +7,9 @@ use contracts::payment::v1::payment_service_client::PaymentServiceClient;
 use contracts::payment::v1::{
     CreatePaymentIntentRequest, PaymentScenario, PaymentStatus, ProcessPaymentRequest,
 };
+use crowd::Held;
+use domain::id::{PaymentIntentId, PersonId};
+use domain::payment::{Scenario, Status};
 use std::time::Duration;
 use tokio::sync::{Mutex, watch};
 use tonic::transport::{Channel, Endpoint};
@@ -14,7 +17,7 @@ use tonic::transport::{Channel, Endpoint};
 /// How long one call may take before it counts as unanswered.
 const DEADLINE: Duration = Duration::from_secs(15);
 
-/// One connection to the provider, renewed when the platform comes back elsewhere.
+/// One connection to the provider, renewed when the platform restarts at another address.
 pub(super) struct Payer {
     endpoints: watch::Receiver<Endpoints>,
     connected: Mutex<Option<(String, PaymentServiceClient<Channel>)>>,
@@ -46,17 +49,26 @@ impl Payer {
     /// Opens a payment intent; the same key gives the same intent.
     pub(super) async fn open(
         &self,
-        reservation: &str,
-        amount: i64,
-        person: &str,
-        scenario: PaymentScenario,
+        payer: &PersonId,
+        held: &Held,
+        scenario: Scenario,
         key: &str,
     ) -> Result<String> {
         let request = CreatePaymentIntentRequest {
-            reservation_id: reservation.to_owned(),
-            amount: Some(Money { amount, currency: "KRW".to_owned() }),
-            user_id: person.to_owned(),
-            scenario: scenario.into(),
+            reservation_id: held.reservation.to_string(),
+            amount: Some(Money {
+                amount: i64::try_from(held.total.amount).context("the price")?,
+                currency: held.total.currency.as_str().to_owned(),
+            }),
+            user_id: payer.to_string(),
+            scenario: match scenario {
+                Scenario::Approve => PaymentScenario::Approve,
+                Scenario::Fail => PaymentScenario::Fail,
+                Scenario::Delay => PaymentScenario::Delay,
+                Scenario::Random => PaymentScenario::Random,
+                Scenario::Timeout => PaymentScenario::Timeout,
+            }
+            .into(),
             idempotency_key: key.to_owned(),
             ..Default::default()
         };
@@ -67,10 +79,10 @@ impl Payer {
         Ok(answer.payment_intent_id)
     }
 
-    /// Asks for the money; the status that the provider answers with.
-    pub(super) async fn pay(&self, intent: &str, key: &str) -> Result<PaymentStatus> {
+    /// Pays. Returns the status that the provider answers with.
+    pub(super) async fn pay(&self, intent: &PaymentIntentId, key: &str) -> Result<Status> {
         let request = ProcessPaymentRequest {
-            payment_intent_id: intent.to_owned(),
+            payment_intent_id: intent.to_string(),
             idempotency_key: key.to_owned(),
             ..Default::default()
         };
@@ -78,6 +90,13 @@ impl Payer {
         if let Some(error) = answer.error {
             bail!("the provider does not process: {}", error.message);
         }
-        Ok(answer.status())
+        Ok(match answer.status() {
+            PaymentStatus::Completed => Status::Captured,
+            PaymentStatus::Refunded => Status::Refunded,
+            PaymentStatus::Failed => Status::Failed,
+            PaymentStatus::Cancelled | PaymentStatus::Expired => Status::Voided,
+            PaymentStatus::Processing => Status::Authorized,
+            PaymentStatus::Pending | PaymentStatus::Unspecified => Status::Pending,
+        })
     }
 }

@@ -1,13 +1,14 @@
-//! The store: one line for each show, on its own clock. It loses what it holds, and what goes to it and comes from it is late
-//! or lost.
+//! The store: one line for each show, on its own clock. It loses data, and its calls and answers
+//! are late or lost.
 //!
-//! A line is `domain::waiting_room::Line`. A loss is noticed by the next command, as the script on Redis notices it: the line
-//! begins anew, or goes on from what was kept, with the rules that whoever calls was told last.
+//! A line is `domain::waiting_room::Line`. The next command notices a loss, as the script on Redis
+//! does: the line begins anew, or continues from what was kept, with the rules that the caller got
+//! last.
 
 use super::fault::Trouble;
-use super::judge::{Judge, Known};
-use super::watch::Told;
-use super::world::World;
+use super::oracle::{Known, Oracle};
+use super::room::Room;
+use super::watch::Answered;
 use async_trait::async_trait;
 use core::sync::atomic::Ordering;
 use core::time::Duration;
@@ -21,60 +22,60 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex};
 use tokio::sync::oneshot;
 
-/// How much of the past is kept, to go back to.
+/// How much of the past is kept, to restore.
 const PAST: Duration = Duration::from_secs(1);
-/// How far apart what is kept is, at least.
+/// The least time between two kept states.
 const PAST_EVERY: Duration = Duration::from_millis(80);
 /// The longest that the store is late.
 pub const LATE_MAX: Duration = Duration::from_secs(20);
 
-/// One line and what is known of it.
-pub struct Shelf {
+/// One line and its checks.
+pub struct StoredLine {
     line: Line,
     patience: Patience,
-    pub(super) judge: Judge,
+    pub(super) oracle: Oracle,
     notice: Option<String>,
     past: VecDeque<(u64, Line, Known)>,
     pub(super) lost: Option<Loss>,
     incarnations: u64,
     /// The ticks whose answers arrived, by gateway.
     pub(super) ticks: BTreeMap<u32, Ticks>,
-    /// What people were told, by number and gateway.
-    pub(super) told: BTreeMap<(u64, u32), Told>,
+    /// The last answers to people, by number and gateway.
+    pub(super) answers: BTreeMap<(u64, u32), Answered>,
 }
 
-/// What was lost and nobody noticed yet.
+/// A loss that nothing has noticed yet.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Loss {
     All,
     Last,
 }
 
-/// What a gateway knows, by when it was so.
+/// The age of a gateway's knowledge, in virtual microseconds.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Ticks {
-    /// When the last tick was carried out whose answer arrived, and the one before.
+    /// When the last answered tick was carried out, and the one before.
     pub(super) last: u64,
     pub(super) before: u64,
     incarnation: u64,
-    /// When the first was of this incarnation.
+    /// When the first tick of this incarnation was answered.
     pub(super) news_at: u64,
 }
 
-impl Shelf {
-    fn new(world: &World, show: &ShowId, rules: Rules, now: Timestamp) -> Self {
+impl StoredLine {
+    fn new(world: &Room, show: &ShowId, rules: Rules, now: Timestamp) -> Self {
         let line = Line::new(1, rules, world.patience, now);
-        let judge = Judge::new(show.clone(), world.patience, line.rules());
+        let oracle = Oracle::new(show.clone(), world.patience, line.rules());
         Self {
             line,
             patience: world.patience,
-            judge,
+            oracle,
             notice: None,
             past: VecDeque::new(),
             lost: None,
             incarnations: 1,
             ticks: BTreeMap::new(),
-            told: BTreeMap::new(),
+            answers: BTreeMap::new(),
         }
     }
 
@@ -85,7 +86,7 @@ impl Shelf {
         }
         let every = PAST_EVERY.as_micros() as u64;
         if self.past.back().is_none_or(|(at, ..)| micros - at >= every) {
-            self.past.push_back((micros, self.line.clone(), self.judge.known.clone()));
+            self.past.push_back((micros, self.line.clone(), self.oracle.known.clone()));
         }
     }
 
@@ -96,112 +97,112 @@ impl Shelf {
         match loss {
             Loss::All => {
                 self.line = Line::new(self.incarnations, rules, self.patience, now);
-                self.judge.begun_anew(now, micros);
+                self.oracle.begun_anew(now, micros);
             }
             Loss::Last if planted(Plant::LossUnnoticed) => {}
             Loss::Last => {
                 self.line.lost(self.incarnations, rules, now);
-                self.judge.went_back(now, micros);
+                self.oracle.went_back(now, micros);
             }
         }
-        self.judge.ruled(self.line.rules(), micros);
+        self.oracle.ruled(self.line.rules(), micros);
         self.past.clear();
     }
 }
 
-/// Everything is lost.
-pub fn lose_all(world: &World) {
-    for shelf in world.shelves().values_mut() {
-        shelf.lost = Some(Loss::All);
+/// The store loses everything.
+pub fn lose_all(world: &Room) {
+    for stored in world.stored_lines().values_mut() {
+        stored.lost = Some(Loss::All);
     }
     other_clock(world);
 }
 
-/// What came last is lost: the lines are as they were up to a second ago.
-pub fn lose_last(world: &World) {
+/// The store loses its last commands: the lines are as they were up to a second ago.
+pub fn lose_last(world: &Room) {
     let luck = world.faults.below(1_000_000);
-    for shelf in world.shelves().values_mut().filter(|shelf| shelf.lost.is_none()) {
+    for stored in world.stored_lines().values_mut().filter(|stored| stored.lost.is_none()) {
         let from = world.micros().saturating_sub(PAST.as_micros() as u64);
-        shelf.past.retain(|(at, ..)| *at >= from);
-        if !shelf.past.is_empty() {
-            let choice = luck as usize % shelf.past.len();
-            let (at, line, known) = shelf.past[choice].clone();
-            world.tell(|| format!("back to {at} µs"));
-            shelf.line = line;
-            shelf.judge.restored(known, at);
+        stored.past.retain(|(at, ..)| *at >= from);
+        if !stored.past.is_empty() {
+            let choice = luck as usize % stored.past.len();
+            let (at, line, known) = stored.past[choice].clone();
+            world.record(|| format!("back to {at} µs"));
+            stored.line = line;
+            stored.oracle.restored(known, at);
         }
-        shelf.lost = Some(Loss::Last);
+        stored.lost = Some(Loss::Last);
     }
     other_clock(world);
 }
 
-/// Who takes over has another clock.
-fn other_clock(world: &World) {
+/// The server that takes over has another clock.
+fn other_clock(world: &Room) {
     if world.faults.strikes(Trouble::OtherClock) {
         let before = world.clock_now();
         world.clock.set_skew(world.skew());
         let back = before.since(world.clock_now());
         if !back.is_zero() {
             let until = world.micros() + back.as_micros() as u64;
-            world.shelves().values_mut().for_each(|shelf| shelf.judge.clock_went_back(until));
+            world.stored_lines().values_mut().for_each(|stored| stored.oracle.clock_went_back(until));
         }
     }
 }
 
-/// The store as one gateway has it.
+/// One gateway's access to the store.
 pub struct Port {
-    pub(super) world: Arc<World>,
-    /// Whose it is.
+    pub(super) world: Arc<Room>,
+    /// The gateway.
     pub(super) holder: u32,
-    /// What the rules of each line were last told to be.
+    /// The rules of each line in the last answer.
     pub(super) rules: Arc<Mutex<BTreeMap<ShowId, Rules>>>,
 }
 
-impl World {
+impl Room {
     fn clock_now(&self) -> Timestamp {
         use ports::Clock;
         self.clock.now()
     }
 
-    /// Carries out a command, whoever still waits for it.
+    /// Carries out a command, whether or not somebody still waits for it.
     fn carry_out<T>(
         &self,
         show: &ShowId,
         wanted: Option<Rules>,
-        act: impl FnOnce(&mut Shelf, Timestamp) -> T,
+        act: impl FnOnce(&mut StoredLine, Timestamp) -> T,
     ) -> Result<T, Fault> {
         let (now, micros) = (self.clock_now(), self.micros());
-        let mut shelves = self.shelves();
+        let mut stored_lines = self.stored_lines();
         if let Some(rules) = wanted
-            && !shelves.contains_key(show)
+            && !stored_lines.contains_key(show)
         {
-            shelves.insert(show.clone(), Shelf::new(self, show, rules, now));
+            stored_lines.insert(show.clone(), StoredLine::new(self, show, rules, now));
         }
-        let Some(shelf) = shelves.get_mut(show) else {
+        let Some(stored) = stored_lines.get_mut(show) else {
             return Err(Fault::permanent(format!("the line of show {show} was not opened")));
         };
-        shelf.notice_loss(wanted.unwrap_or_else(|| shelf.line.rules()), now, micros);
+        stored.notice_loss(wanted.unwrap_or_else(|| stored.line.rules()), now, micros);
         if self.plan.rates[Trouble::LoseLast as usize] > 0 {
-            shelf.keep(micros);
+            stored.keep(micros);
         }
-        let answer = act(shelf, now);
-        let found = shelf.judge.found();
-        drop(shelves);
-        for (invariant, words) in found {
-            self.violated(invariant, format!("{show}: {words}"));
+        let answer = act(stored, now);
+        let found = stored.oracle.found();
+        drop(stored_lines);
+        for (invariant, text) in found {
+            self.violated(invariant, format!("{show}: {text}"));
         }
         Ok(answer)
     }
 }
 
 impl Port {
-    /// One call: on its way, carried out, and answered, if all goes well.
+    /// One call: sent, carried out, and answered, if nothing goes wrong.
     async fn call<T: Send + 'static>(
         &self,
         name: &'static str,
         show: &ShowId,
         wanted: Option<Rules>,
-        act: impl FnOnce(&mut Shelf, Timestamp) -> T + Send + 'static,
+        act: impl FnOnce(&mut StoredLine, Timestamp) -> T + Send + 'static,
     ) -> Result<T, Fault> {
         let world = &self.world;
         if world.strikes(Trouble::StoreRefused) {
@@ -219,19 +220,19 @@ impl Port {
         let answer = if late.is_none() && answer_late.is_none() && !is_frozen {
             world.carry_out(show, wanted, act)
         } else {
-            // The store does it even if nobody waits any more.
-            let (tell, told) = oneshot::channel();
+            // The store carries it out even if nobody waits any more.
+            let (answer_to, answered) = oneshot::channel();
             let (store, show, holder) = (Arc::clone(world), show.clone(), self.holder);
             world.exec.spawn(world.base, async move {
                 store.exec.sleep(late.unwrap_or_default()).await;
                 store.exec.sleep_until(store.frozen_until.load(Ordering::Relaxed)).await;
-                store.tell(|| format!("{name} of gateway {holder} is carried out late"));
+                store.record(|| format!("{name} of gateway {holder} is carried out late"));
                 let answer = store.carry_out(&show, wanted, act);
                 store.exec.sleep(answer_late.unwrap_or_default()).await;
-                // A gateway that gave up is not told.
-                drop(tell.send(answer));
+                // A gateway that gave up gets no answer.
+                drop(answer_to.send(answer));
             });
-            told.await.unwrap_or_else(|_| Err(Fault::unavailable("the end")))
+            answered.await.unwrap_or_else(|_| Err(Fault::unavailable("the end")))
         };
         if world.strikes(Trouble::StoreAnswerLost) {
             return Err(self.nobody().await);
@@ -262,12 +263,12 @@ impl Port {
 #[async_trait]
 impl WaitingRoomStore for Port {
     async fn open(&self, show: &ShowId, rules: Rules) -> Result<Rules, Fault> {
-        let held = self.call("open", show, Some(rules), |shelf, _| shelf.line.rules()).await?;
+        let held = self.call("open", show, Some(rules), |stored, _| stored.line.rules()).await?;
         self.remember(show, held);
         Ok(held)
     }
 
-    /// Nobody asks: the inventory of this world is always there.
+    /// Never called: the inventory of this world is always there.
     async fn find(&self, _: &ShowId) -> Result<Option<Rules>, Fault> {
         Err(Fault::permanent("a line is looked for"))
     }
@@ -277,11 +278,11 @@ impl WaitingRoomStore for Port {
             return Err(Fault::permanent("a key that is none").into());
         }
         let (world, key) = (Arc::clone(&self.world), key.to_owned());
-        let joined = self.call("join", show, None, move |shelf, now| {
-            let before = shelf.judge.before_join(&shelf.line, &key, now);
-            let joined = shelf.line.join(&key, now);
-            world.tell(|| format!("store: {key} joins: {:?}", joined.as_ref().map(|ticket| ticket.number)));
-            shelf.judge.joined(&shelf.line, before, &key, &joined, now, world.micros());
+        let joined = self.call("join", show, None, move |stored, now| {
+            let before = stored.oracle.before_join(&stored.line, &key, now);
+            let joined = stored.line.join(&key, now);
+            world.record(|| format!("store: {key} joins: {:?}", joined.as_ref().map(|ticket| ticket.number)));
+            stored.oracle.joined(&stored.line, before, &key, &joined, now, world.micros());
             joined
         });
         joined.await?.map_err(PortError::Rejected)
@@ -292,13 +293,13 @@ impl WaitingRoomStore for Port {
             return Err(Fault::permanent(format!("{} signs of life", tickets.len())));
         }
         let (world, tickets) = (Arc::clone(&self.world), tickets.to_vec());
-        let act = move |shelf: &mut Shelf, now| {
+        let act = move |stored: &mut StoredLine, now| {
             let mut answer = Vec::new();
             for ticket in &tickets {
-                let before = shelf.judge.before(&shelf.line, ticket, now);
-                let standing = shelf.line.beat(ticket, now);
-                world.tell(|| format!("store: {} is heard of: {standing:?}", ticket.number));
-                shelf.judge.beaten(&shelf.line, before, ticket, standing, now, world.micros());
+                let before = stored.oracle.before(&stored.line, ticket, now);
+                let standing = stored.line.beat(ticket, now);
+                world.record(|| format!("store: {} is heard of: {standing:?}", ticket.number));
+                stored.oracle.beaten(&stored.line, before, ticket, standing, now, world.micros());
                 answer.push(standing);
             }
             Dated { at: now, answer }
@@ -308,17 +309,17 @@ impl WaitingRoomStore for Port {
 
     async fn enter(&self, show: &ShowId, ticket: &Ticket) -> Result<Dated<Standing>, Fault> {
         let (world, ticket) = (Arc::clone(&self.world), ticket.clone());
-        let act = move |shelf: &mut Shelf, now: Timestamp| {
-            let before = shelf.judge.before(&shelf.line, &ticket, now);
-            let mut standing = shelf.line.enter(&ticket, now);
+        let act = move |stored: &mut StoredLine, now: Timestamp| {
+            let before = stored.oracle.before(&stored.line, &ticket, now);
+            let mut standing = stored.line.enter(&ticket, now);
             if planted(Plant::EnterBooksAgain)
                 && let Standing::Entered { at, until } = standing
                 && at < now
             {
                 standing = Standing::Entered { at: now, until: until.plus(now.since(at)) };
             }
-            world.tell(|| format!("store: {} enters: {standing:?}", ticket.number));
-            shelf.judge.entered(&shelf.line, before, &ticket, standing, now, world.micros());
+            world.record(|| format!("store: {} enters: {standing:?}", ticket.number));
+            stored.oracle.entered(&stored.line, before, &ticket, standing, now, world.micros());
             Dated { at: now, answer: standing }
         };
         self.call("enter", show, None, act).await
@@ -326,11 +327,11 @@ impl WaitingRoomStore for Port {
 
     async fn leave(&self, show: &ShowId, ticket: &Ticket) -> Result<Standing, Fault> {
         let (world, ticket) = (Arc::clone(&self.world), ticket.clone());
-        let act = move |shelf: &mut Shelf, now| {
-            let before = shelf.judge.before(&shelf.line, &ticket, now);
-            let standing = shelf.line.leave(&ticket, now);
-            world.tell(|| format!("store: {} leaves: {standing:?}", ticket.number));
-            shelf.judge.left(&shelf.line, before, &ticket, standing, now, world.micros());
+        let act = move |stored: &mut StoredLine, now| {
+            let before = stored.oracle.before(&stored.line, &ticket, now);
+            let standing = stored.line.leave(&ticket, now);
+            world.record(|| format!("store: {} leaves: {standing:?}", ticket.number));
+            stored.oracle.left(&stored.line, before, &ticket, standing, now, world.micros());
             standing
         };
         self.call("leave", show, None, act).await
@@ -338,35 +339,35 @@ impl WaitingRoomStore for Port {
 
     async fn tick(&self, show: &ShowId, since: Option<(u64, u64)>) -> Result<Ticked, Fault> {
         let world = Arc::clone(&self.world);
-        let act = move |shelf: &mut Shelf, now| {
-            let is_busy = shelf.line.tick(now);
-            let snapshot = shelf.line.snapshot(since, now);
-            let told = shelf.judge.ticked(&shelf.line, &snapshot, now, &world);
-            if !told.is_empty() {
-                world.tell(|| format!("store: turns of {told:?}"));
+        let act = move |stored: &mut StoredLine, now| {
+            let is_busy = stored.line.tick(now);
+            let snapshot = stored.line.snapshot(since, now);
+            let turns = stored.oracle.ticked(&stored.line, &snapshot, now, &world);
+            if !turns.is_empty() {
+                world.record(|| format!("store: turns of {turns:?}"));
             }
             (Ticked { snapshot, is_busy }, world.micros())
         };
         let (ticked, at) = self.call("tick", show, None, act).await?;
         self.remember(show, ticked.snapshot.rules);
-        let mut shelves = self.world.shelves();
-        if let Some(shelf) = shelves.get_mut(show) {
-            let ticks = shelf.ticks.entry(self.holder).or_default();
+        let mut stored_lines = self.world.stored_lines();
+        if let Some(stored) = stored_lines.get_mut(show) {
+            let ticks = stored.ticks.entry(self.holder).or_default();
             (ticks.before, ticks.last) = (ticks.last, at);
             if ticks.incarnation != ticked.snapshot.incarnation {
                 (ticks.incarnation, ticks.news_at) = (ticked.snapshot.incarnation, self.world.micros());
             }
         }
-        drop(shelves);
+        drop(stored_lines);
         Ok(ticked)
     }
 
     async fn rule(&self, show: &ShowId, change: RuleChange) -> Result<Rules, Fault> {
         let world = Arc::clone(&self.world);
-        let act = move |shelf: &mut Shelf, now| {
-            let rules = shelf.line.rule(change, now);
-            world.tell(|| format!("store: the rules are {rules:?}"));
-            shelf.judge.ruled(rules, world.micros());
+        let act = move |stored: &mut StoredLine, now| {
+            let rules = stored.line.rule(change, now);
+            world.record(|| format!("store: the rules are {rules:?}"));
+            stored.oracle.ruled(rules, world.micros());
             rules
         };
         let rules = self.call("rule", show, None, act).await?;
@@ -376,10 +377,10 @@ impl WaitingRoomStore for Port {
 
     async fn announce(&self, show: &ShowId, notice: Option<&str>) -> Result<(), Fault> {
         let notice = notice.map(str::to_owned);
-        self.call("announce", show, None, move |shelf, _| shelf.notice = notice).await
+        self.call("announce", show, None, move |stored, _| stored.notice = notice).await
     }
 
     async fn notice(&self, show: &ShowId) -> Result<Option<String>, Fault> {
-        self.call("notice", show, None, |shelf, _| shelf.notice.clone()).await
+        self.call("notice", show, None, |stored, _| stored.notice.clone()).await
     }
 }

@@ -1,9 +1,9 @@
-//! What everybody in this world shares.
+//! The shared parts of this world.
 
 use super::fault::{Trouble, Troubles};
-use super::gates::Gate;
+use super::gateways::Gateway;
 use super::plan::LinePlan;
-use super::store::Shelf;
+use super::storage::StoredLine;
 use crate::checker::Violation;
 use crate::core::{SimClock, stream};
 use crate::exec::{Executor, Group, lock};
@@ -16,45 +16,45 @@ use domain::waiting_room::Patience;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard};
 
-/// How far clocks are apart from the true time, at most, in milliseconds.
+/// How far clocks may be off the true time, in milliseconds.
 pub const SKEW_MAX_MS: i64 = 3_000;
-/// What tickets and passes are signed with.
+/// The secret that signs tickets and passes.
 pub const ROOM_SECRET: &str = "the waiting room of this world";
-/// What the tokens of people are signed with.
+/// The secret that signs the tokens of people.
 pub const JWT_SECRET: &str = "who the people of this world are, signed";
 
 /// One world.
-pub struct World {
-    /// What is run.
+pub struct Room {
+    /// The plan of the run.
     pub plan: LinePlan,
     /// Time and tasks.
     pub exec: Executor,
-    /// What goes wrong.
+    /// The faults.
     pub faults: Troubles,
-    /// What happened.
+    /// The trace of the run.
     pub trace: Arc<Trace>,
-    /// The group of the store, chaos and everybody who cannot crash.
+    /// The group of the store, chaos and all else that cannot crash.
     pub base: Group,
     /// The people's group.
     pub people: Group,
     /// The clock of the store.
     pub clock: Arc<SimClock>,
-    /// How long a line waits for what.
+    /// The line's time limits.
     pub patience: Patience,
-    pub(super) gates: Mutex<Vec<Gate>>,
-    pub(super) shelves: Mutex<BTreeMap<ShowId, Shelf>>,
-    /// People who have not come to an end, by what they are.
+    pub(super) gateways: Mutex<Vec<Gateway>>,
+    pub(super) stored_lines: Mutex<BTreeMap<ShowId, StoredLine>>,
+    /// People before their end, by name and behaviour.
     pub(super) there: Mutex<BTreeSet<String>>,
     pub(super) next: AtomicU32,
-    /// Until when the store stands still.
+    /// Until when the store is frozen.
     pub(super) frozen_until: AtomicU64,
-    /// When something last went wrong that is not a loss.
+    /// When the last fault happened that is not a loss.
     trouble_at: AtomicU64,
     violation: Mutex<Option<Violation>>,
 }
 
-impl World {
-    /// A world in which nothing happened yet.
+impl Room {
+    /// A world in which nothing has happened yet.
     pub fn new(plan: LinePlan, trace: Trace) -> Arc<Self> {
         let trace = Arc::new(trace);
         let exec = Executor::new(stream(plan.seed, 53).next_u64());
@@ -76,8 +76,8 @@ impl World {
             people,
             clock,
             patience,
-            gates: Mutex::default(),
-            shelves: Mutex::default(),
+            gateways: Mutex::default(),
+            stored_lines: Mutex::default(),
             there: Mutex::default(),
             next: AtomicU32::new(1),
             frozen_until: AtomicU64::new(0),
@@ -100,18 +100,18 @@ impl World {
         self.exec.micros()
     }
 
-    /// Notes what happens in this step; the words are only made if somebody reads them.
-    pub fn tell(&self, words: impl FnOnce() -> String) {
-        self.trace.note(words);
+    /// Adds an event to the trace of this step. The text is only built if the trace is kept.
+    pub fn record(&self, text: impl FnOnce() -> String) {
+        self.trace.record(text);
     }
 
-    /// Notes that an invariant does not hold. The first one ends the run.
-    pub fn violated(&self, invariant: &str, words: impl Into<String>) {
+    /// Records that an invariant does not hold. The first violation ends the run.
+    pub fn violated(&self, invariant: &str, text: impl Into<String>) {
         let mut violation = lock(&self.violation);
         if violation.is_none() {
             let found =
-                Violation { invariant: invariant.to_owned(), words: words.into(), step: self.exec.steps() };
-            self.tell(|| format!("VIOLATION {}: {}", found.invariant, found.words));
+                Violation { invariant: invariant.to_owned(), text: text.into(), step: self.exec.steps() };
+            self.record(|| format!("VIOLATION {}: {}", found.invariant, found.text));
             *violation = Some(found);
         }
     }
@@ -126,7 +126,7 @@ impl World {
         self.faults.below(2 * SKEW_MAX_MS as u64 + 1) as i64 - SKEW_MAX_MS
     }
 
-    /// Waits as long as one way of a call takes.
+    /// Waits for as long as one way of a call takes.
     pub async fn way(&self) {
         let way = self.faults.way();
         if !way.is_zero() {
@@ -134,7 +134,8 @@ impl World {
         }
     }
 
-    /// As [`Troubles::strikes`], for what keeps gateways and store apart: it is remembered when that last was.
+    /// As [`Troubles::strikes`], for faults between gateways and store: it also records when the
+    /// last one happened.
     pub fn strikes(&self, kind: Trouble) -> bool {
         let strikes = self.faults.strikes(kind);
         if strikes {
@@ -143,23 +144,23 @@ impl World {
         strikes
     }
 
-    /// Something goes wrong now that is not a loss.
+    /// Records a fault that is not a loss.
     pub fn trouble(&self) {
         self.trouble_until(self.micros());
     }
 
-    /// Something goes wrong until then.
+    /// Records a fault that lasts until then.
     pub fn trouble_until(&self, micros: u64) {
         self.trouble_at.fetch_max(micros, Ordering::Relaxed);
     }
 
-    /// When something last went wrong that is not a loss.
+    /// When the last fault happened that is not a loss.
     pub fn trouble_at(&self) -> u64 {
         self.trouble_at.load(Ordering::Relaxed)
     }
 
-    pub(super) fn shelves(&self) -> MutexGuard<'_, BTreeMap<ShowId, Shelf>> {
-        lock(&self.shelves)
+    pub(super) fn stored_lines(&self) -> MutexGuard<'_, BTreeMap<ShowId, StoredLine>> {
+        lock(&self.stored_lines)
     }
 }
 
@@ -168,7 +169,7 @@ pub fn show_of(number: u32) -> ShowId {
     ShowId::parse(&format!("show-{number}")).expect("letters and a number")
 }
 
-/// Seconds of virtual time, for words.
+/// Seconds of virtual time, for texts.
 pub fn seconds(micros: u64) -> f64 {
     Duration::from_micros(micros).as_secs_f64()
 }

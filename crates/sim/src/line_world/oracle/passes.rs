@@ -1,4 +1,4 @@
-//! The passes of one line: how close together they are, and whether each ticket has one.
+//! The passes of one line: how close together they are, and whether each ticket has only one.
 
 use domain::time::Timestamp;
 use domain::waiting_room::{Rules, Standing};
@@ -6,20 +6,20 @@ use std::collections::{BTreeMap, BTreeSet};
 
 /// All passes of one line.
 pub(in super::super) struct Passes {
-    /// Sorted by the time from which on they may be given.
+    /// Sorted by the time from which on they may be handed out.
     booked: Vec<Booking>,
     /// The highest rate and burst so far.
     rate: u64,
     burst: u64,
-    /// Numbers whose pass was lost by the store, so that they may have another.
+    /// Numbers whose pass the store lost, so they may get another.
     forgotten: BTreeSet<u64>,
-    /// Who has asked to enter.
+    /// Numbers that have asked to enter.
     wished: BTreeSet<u64>,
     last: BTreeMap<u64, Answered>,
-    /// When the store last said anything else to somebody who wanted to enter.
+    /// When the store last answered a request to enter with anything else.
     refused: BTreeMap<u64, u64>,
     texts: BTreeMap<(u64, String), BTreeSet<String>>,
-    /// Up to when what was booked is kept by the restored line.
+    /// Up to when the restored line kept the booked passes.
     kept_until: u64,
 }
 
@@ -28,11 +28,11 @@ struct Booking {
     at: Timestamp,
     number: u64,
     made: u64,
-    /// It was lost, and what comes after the loss does not count with it.
+    /// Whether it was lost; passes after the loss do not count with it.
     is_excused: bool,
 }
 
-/// The last answer of the store to somebody who wants to enter.
+/// The store's last answer to a request to enter.
 #[derive(Debug, Clone, Copy)]
 pub(in super::super) struct Answered {
     pub(in super::super) standing: Standing,
@@ -59,7 +59,7 @@ impl Passes {
         (self.rate, self.burst) = (self.rate.max(rules.rate.into()), self.burst.max(rules.burst.into()));
     }
 
-    /// Somebody asks to enter.
+    /// A person asks to enter.
     pub(in super::super) fn wish(&mut self, number: u64) {
         self.wished.insert(number);
     }
@@ -75,18 +75,19 @@ impl Passes {
         }
     }
 
-    /// What the store has said to somebody who wants to enter since then, if it was always that they may.
+    /// The store's answer to requests to enter, if it was a pass ever since then.
     pub(in super::super) fn let_in_since(&self, number: u64, micros: u64) -> Option<Answered> {
         let last = self.last.get(&number).copied().filter(|last| last.micros >= micros)?;
         self.refused.get(&number).is_none_or(|at| *at < micros).then_some(last)
     }
 
-    /// From when on the newest pass of a number may be given, also one that the store has lost.
+    /// From when on the newest pass of a number may be handed out, including one that the store has
+    /// lost.
     pub(in super::super) fn newest(&self, number: u64) -> Option<Timestamp> {
         self.booked.iter().filter(|booking| booking.number == number).map(|booking| booking.at).max()
     }
 
-    /// W2: words, if a window with this pass in it has too many.
+    /// W2: returns a text if a window with this pass in it has too many.
     pub(super) fn book(&mut self, number: u64, at: Timestamp, made: u64) -> Option<String> {
         let place = self.booked.partition_point(|booking| booking.at <= at);
         self.booked.insert(place, Booking { at, number, made, is_excused: false });
@@ -108,12 +109,12 @@ impl Passes {
         None
     }
 
-    /// The line was put back to what it was then.
+    /// The line was restored to its state then.
     pub(super) fn restored(&mut self, micros: u64) {
         self.kept_until = self.kept_until.min(micros);
     }
 
-    /// What was booked after `kept_until` is lost. What of it lies ahead comes on top of what is booked from now on.
+    /// Passes booked after `kept_until` are lost. Those in the future add to the later bookings.
     pub(super) fn lost(&mut self, kept_until: u64, now: Timestamp) {
         let kept_until = self.kept_until.min(kept_until);
         for booking in self.booked.iter_mut().filter(|booking| booking.made >= kept_until) {
@@ -123,8 +124,8 @@ impl Passes {
         self.kept_until = u64::MAX;
     }
 
-    /// A pass was handed out; words, if it is another than before and the store has lost none of this number. A gateway that
-    /// knows an earlier one may hand that out again.
+    /// A pass was handed out. Returns a text if it differs from the one before and the store has
+    /// lost none of this number. A gateway that knows an earlier pass may hand that one out again.
     pub(in super::super) fn handed_out(&mut self, number: u64, person: &str, text: &str) -> Option<String> {
         let given = self.texts.entry((number, person.to_owned())).or_default();
         let is_new = given.insert(text.to_owned());

@@ -1,11 +1,13 @@
-//! Who sees every command that the store carries out, and says whether a line keeps its promises.
+//! The oracle: sees every command that the store carries out, and checks that the line keeps its
+//! promises.
 //!
-//! It keeps its own book of what the store has heard and told since the line was begun; a loss takes away from that book what
-//! it takes from the line. Where it must know how somebody stands it asks a copy of the line.
+//! It keeps its own record of the commands and answers since the line began; a loss removes from
+//! that record what it removes from the line. Where it needs a person's standing it asks a copy of
+//! the line.
 
 mod passes;
 
-use super::world::{World, seconds};
+use super::room::{Room, seconds};
 use domain::id::ShowId;
 use domain::time::Timestamp;
 use domain::waiting_room::{BLOCK, HOLD, Line, Patience, Refusal, Rules, Snapshot, Standing, Ticket, Totals};
@@ -13,88 +15,89 @@ use passes::Passes;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-/// How long before a loss a gateway must have heard of somebody to tell the store of them again.
-const TOLD_AGAIN: core::ops::Range<u64> = 700_000..20_000_000;
+/// How long before a loss a gateway must have heard from a person to report them to the store
+/// again, in microseconds.
+const REPORTED_AGAIN: core::ops::Range<u64> = 700_000..20_000_000;
 
-/// The judge of one line.
-pub(super) struct Judge {
+/// The oracle of one line.
+pub(super) struct Oracle {
     show: ShowId,
     patience: Patience,
-    /// Every ticket that was ever given.
+    /// Every ticket that was ever issued.
     given: BTreeMap<u64, Ticket>,
     highest: u64,
-    /// No number is lower than one that was given before, and none is given twice. Not so after a clock went back, and in the
-    /// case that [`Judge::begun_anew`] names.
+    /// Whether numbers must be unique and higher than all before. Not after a clock went back, and
+    /// not in the case that [`Oracle::begun_anew`] names.
     is_ordered: bool,
     pub(super) known: Known,
     pub(super) passes: Passes,
     pub(super) rules: Rules,
     pub(super) ruled_at: u64,
-    /// Whom gateways have answered that they wait.
+    /// People whom a gateway has answered that they wait.
     pub(super) polls: BTreeMap<u64, Poll>,
-    /// Who may have entered, left or come too late, as far as people know.
+    /// Numbers that may have entered, left or come too late, as far as people know.
     pub(super) gone: BTreeSet<u64>,
-    /// When somebody who had been counted out was counted in again, and who.
+    /// When a person was counted in again after being counted out, and their number.
     pub(super) returns: Vec<(u64, u64)>,
-    /// When what was lost was noticed.
+    /// When each loss was noticed.
     pub(super) losses: Vec<u64>,
     /// The highest number that ever got a turn, and what it was at the last loss.
     high: u64,
     high_at_loss: u64,
-    /// When the store's clock is where it was before it went back.
+    /// When the store's clock reaches the time at which it went back.
     pub(super) behind_until: u64,
-    /// When somebody last got a turn.
+    /// When the last turn was given.
     pub(super) turn_at: u64,
-    /// When a token that is not there yet was last taken.
+    /// When a token was last taken in advance.
     pub(super) owed_at: u64,
     pub(super) checks: BTreeMap<&'static str, u64>,
     found: Vec<(&'static str, String)>,
 }
 
-/// What the store has heard and told, as far as it has not lost it.
+/// The store's commands and answers, as far as it has not lost them.
 #[derive(Clone, Default)]
 pub(super) struct Known {
     pub(super) people: BTreeMap<u64, Seen>,
     numbers: BTreeMap<Arc<str>, u64>,
     pub(super) totals: Totals,
-    /// Nobody gets a turn before.
+    /// No turn is given before.
     hold_until: Timestamp,
     is_found_again: bool,
     is_after_loss: bool,
     is_anew: bool,
 }
 
-/// Somebody whom the line knows.
+/// A person whom the line knows.
 #[derive(Clone)]
 pub(super) struct Seen {
     ticket: Ticket,
-    /// The last sign of life as somebody who waits.
+    /// The last sign of life while waiting.
     heard: Timestamp,
-    /// Since when it is their turn.
+    /// When their turn began.
     pub(super) ready: Option<Timestamp>,
     /// When their last turn ended unused.
     ended: Option<Timestamp>,
-    /// From when on their pass may be given.
+    /// From when on their pass may be handed out.
     pub(super) booked: Option<Timestamp>,
 }
 
-/// What a gateway heard of somebody.
+/// A person's polls at a gateway.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Poll {
-    pub(super) gate: u32,
-    /// Since when they have asked without a long pause.
+    pub(super) gateway: u32,
+    /// Since when they have polled without a long pause.
     pub(super) since: u64,
     pub(super) at: u64,
 }
 
-/// What was so before a command.
+/// The state before a command.
 pub(super) struct Before {
     totals: Totals,
     is_known: bool,
     standing: Option<Standing>,
 }
 
-impl Judge {
+impl Oracle {
     pub(super) fn new(show: ShowId, patience: Patience, rules: Rules) -> Self {
         Self {
             show,
@@ -124,20 +127,20 @@ impl Judge {
         core::mem::take(&mut self.found)
     }
 
-    pub(super) fn check(&mut self, name: &'static str, holds: bool, words: impl FnOnce() -> String) {
+    pub(super) fn check(&mut self, name: &'static str, holds: bool, text: impl FnOnce() -> String) {
         *self.checks.entry(name).or_default() += 1;
         if !holds {
-            self.found.push((name, words()));
+            self.found.push((name, text()));
         }
     }
 
     fn totals(line: &Line, now: Timestamp) -> Totals {
-        // Of a version that is not there yet nothing has changed.
+        // Asked for changes since the newest version, the snapshot lists none.
         let snapshot = line.snapshot(None, now);
         snapshot.totals
     }
 
-    /// What was so before a command of somebody.
+    /// The state before a command of a person.
     pub(super) fn before(&mut self, line: &Line, ticket: &Ticket, now: Timestamp) -> Before {
         let of_ours = self.given.get(&ticket.number).is_some_and(|given| given.key == ticket.key);
         self.check("forged", of_ours || !self.is_ordered, || {
@@ -207,7 +210,7 @@ impl Judge {
         self.known.people.insert(ticket.number, seen);
     }
 
-    /// W6, and what the figures are now.
+    /// Checks W6, and records the new totals.
     fn look(&mut self, line: &Line, now: Timestamp) {
         let totals = Self::totals(line, now);
         let Totals { joined, waiting, absent, ready, entered, left, expired, .. } = totals;
@@ -232,7 +235,7 @@ impl Judge {
         self.check("W5", same, || format!("a sign of life of {} made {was:?} to {is:?}", ticket.number));
     }
 
-    /// What every command of somebody is as well: a sign of life.
+    /// Every command of a person is also a sign of life.
     fn heard(
         &mut self,
         line: &Line,
@@ -248,7 +251,7 @@ impl Judge {
             self.meet(ticket, now);
             if !self.known.is_found_again && self.known.is_after_loss {
                 self.known.is_found_again = true;
-                // While all wait for the loss itself, they wait a half longer at most.
+                // While all wait for the loss itself, they wait at most half as long again.
                 let (held, hold) = (self.known.hold_until, now.plus(HOLD));
                 self.known.hold_until = if now < held { hold.min(held.plus(HOLD / 2)) } else { hold };
             }
@@ -329,11 +332,19 @@ impl Judge {
         self.check("leave", !stays, || format!("{} leaves: {standing:?}", ticket.number));
     }
 
-    /// W3, and who got a turn.
-    pub(super) fn ticked(&mut self, line: &Line, told: &Snapshot, now: Timestamp, world: &World) -> Vec<u64> {
+    /// Checks W3, and returns the numbers that got a turn.
+    pub(super) fn ticked(
+        &mut self,
+        line: &Line,
+        snapshot: &Snapshot,
+        now: Timestamp,
+        world: &Room,
+    ) -> Vec<u64> {
         let before = self.known.totals;
         self.look(line, now);
-        self.check("W6", told.totals == self.known.totals, || format!("{:?} is told", told.totals));
+        self.check("W6", snapshot.totals == self.known.totals, || {
+            format!("the snapshot says {:?}", snapshot.totals)
+        });
         if before == self.known.totals {
             return Vec::new();
         }
@@ -374,7 +385,7 @@ impl Judge {
             });
             self.check("W3", !paused, || format!("{turns:?} get turns while the line is paused"));
             self.check("W10", now >= hold, || {
-                format!("{turns:?} get turns at {now:?}, and those in front have until {hold:?} to come back")
+                format!("{turns:?} get turns at {now:?}, and those in front have until {hold:?} to return")
             });
             self.nobody_is_forgotten(last, world);
             self.high = self.high.max(last);
@@ -382,40 +393,41 @@ impl Judge {
         turns
     }
 
-    /// After a loss in which nothing else went wrong: whom a gateway has heard of is known to the line before somebody behind
-    /// them gets a turn.
-    fn nobody_is_forgotten(&mut self, turn: u64, world: &World) {
+    /// After a loss in which nothing else went wrong: a person from whom a gateway has heard is
+    /// known to the line before anybody behind them gets a turn.
+    fn nobody_is_forgotten(&mut self, turn: u64, world: &Room) {
         let Some(lost_at) = self.losses.last().copied() else { return };
         let is_alone = world.trouble_at() + 1_000_000 < lost_at && self.losses.len() < 2
             || self.losses.iter().rev().nth(1).is_some_and(|before| before + 5_000_000 < lost_at)
                 && world.trouble_at() + 1_000_000 < lost_at;
-        // A line that is begun anew does not know that there were others before the first of them comes.
+        // A line that begins anew does not know of others before the first of them comes.
         if !is_alone || (self.known.is_anew && !self.known.is_found_again) {
             return;
         }
-        let gates: BTreeSet<u32> = crate::exec::lock(&world.gates).iter().map(|gate| gate.id).collect();
+        let gateways: BTreeSet<u32> =
+            crate::exec::lock(&world.gateways).iter().map(|gateway| gateway.id).collect();
         let forgotten = self.polls.iter().find(|(number, poll)| {
             let ago = lost_at.saturating_sub(poll.at);
             let key = self.given.get(number).map(|ticket| &ticket.key);
-            // Who had a turn before is not told of: they ask by themselves.
+            // Gateways do not report people with an earlier turn: they ask themselves.
             **number > self.high_at_loss
                 && **number < turn
                 && poll.at < lost_at
-                && TOLD_AGAIN.contains(&ago)
-                && gates.contains(&poll.gate)
+                && REPORTED_AGAIN.contains(&ago)
+                && gateways.contains(&poll.gateway)
                 && !self.gone.contains(number)
                 && !self.known.people.contains_key(number)
                 && key.is_some_and(|key| !self.known.numbers.contains_key(key))
         });
-        let words = forgotten.map(|(number, poll)| {
+        let text = forgotten.map(|(number, poll)| {
             format!(
                 "{turn} gets a turn; gateway {} heard of {number} at {:.3} s, all was lost at {:.3} s, and the line does not know of them",
-                poll.gate,
+                poll.gateway,
                 seconds(poll.at),
                 seconds(lost_at)
             )
         });
-        self.check("W10", words.is_none(), || words.unwrap_or_default());
+        self.check("W10", text.is_none(), || text.unwrap_or_default());
     }
 
     pub(super) fn ruled(&mut self, rules: Rules, micros: u64) {
@@ -426,27 +438,27 @@ impl Judge {
     fn lost(&mut self, micros: u64) {
         self.losses.push(micros);
         self.high_at_loss = self.high;
-        // Who had a turn before is there again when they ask themselves.
+        // People with an earlier turn are known again when they ask themselves.
         self.polls.retain(|number, _| *number > self.high);
     }
 
-    /// The line is begun anew: nothing is known of anybody.
+    /// The line begins anew and knows nobody.
     pub(super) fn begun_anew(&mut self, now: Timestamp, micros: u64) {
-        // A line that went on after a loss has jumped ahead of the clock. If it is lost before the clock has come there,
-        // the next one begins below it: known, see docs/simulation.md.
+        // A line that continued after a loss has jumped ahead of the clock. If it is lost before
+        // the clock has caught up, the next line begins below it: known, see docs/simulation.md.
         self.is_ordered &= self.highest <= now.as_millis().saturating_mul(BLOCK);
         self.passes.lost(0, now);
         self.known = Known { is_after_loss: true, is_anew: true, ..Known::default() };
         self.lost(micros);
     }
 
-    /// The line is as it was then.
+    /// The line is restored to an earlier state.
     pub(super) fn restored(&mut self, known: Known, micros: u64) {
         self.known = known;
         self.passes.restored(micros);
     }
 
-    /// It was noticed that the line has lost what came last.
+    /// The line has noticed that it lost its last commands.
     pub(super) fn went_back(&mut self, now: Timestamp, micros: u64) {
         self.passes.lost(u64::MAX, now);
         self.known.hold_until = now.plus(HOLD);
@@ -454,7 +466,7 @@ impl Judge {
         self.lost(micros);
     }
 
-    /// The store's clock says again what it has said before: nothing is earned until it is where it was.
+    /// The store's clock went back: no tokens are earned until it has caught up.
     pub(super) fn clock_went_back(&mut self, until: u64) {
         self.is_ordered = false;
         self.behind_until = self.behind_until.max(until);

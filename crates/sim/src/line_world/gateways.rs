@@ -1,10 +1,10 @@
-//! The gateways, which come and crash, and the network between them and the people.
+//! The gateways, which start and crash, and the network between them and the people.
 
 use super::fault::Trouble;
+use super::room::{JWT_SECRET, ROOM_SECRET, Room};
 use super::shop::{Nobody, Shop};
-use super::store::Port;
+use super::storage::Port;
 use super::watch::{self, Asked};
-use super::world::{JWT_SECRET, ROOM_SECRET, World};
 use crate::core::{SimClock, SimEntropy, Spawner, stream};
 use crate::exec::{Group, lock};
 use axum::Router;
@@ -24,7 +24,7 @@ use tower::ServiceExt;
 
 /// One running gateway.
 #[derive(Clone)]
-pub struct Gate {
+pub struct Gateway {
     /// Its number; never used again.
     pub id: u32,
     group: Group,
@@ -36,7 +36,7 @@ pub struct Gate {
 /// An answer.
 #[derive(Debug, Clone)]
 pub struct Reply {
-    /// The status of HTTP.
+    /// The HTTP status.
     pub status: u16,
     /// The body.
     pub body: Value,
@@ -50,7 +50,7 @@ impl Reply {
 }
 
 /// Starts a gateway.
-pub fn start(world: &Arc<World>) {
+pub fn start(world: &Arc<Room>) {
     let id = world.next.fetch_add(1, Ordering::Relaxed);
     let skew = if world.faults.strikes(Trouble::ClockSkew) { world.skew() } else { 0 };
     let group = world.exec.group();
@@ -67,66 +67,66 @@ pub fn start(world: &Arc<World>) {
         process: Process::new("gateway-api"),
     };
     let config = gateway::Config::new(ROOM_SECRET.into(), JWT_SECRET.into());
-    let gateway = gateway::assemble(config, deps).expect("the secret is long enough");
-    let gate = Gate { id, group, clock, routes: gateway.routes(), admin: gateway.admin_routes() };
-    world.tell(|| format!("gateway {id} starts, its clock {skew} ms off"));
-    lock(&world.gates).push(gate);
+    let assembled = gateway::assemble(config, deps).expect("the secret is long enough");
+    let gateway = Gateway { id, group, clock, routes: assembled.routes(), admin: assembled.admin_routes() };
+    world.record(|| format!("gateway {id} starts, its clock {skew} ms off"));
+    lock(&world.gateways).push(gateway);
 }
 
-/// Starts those that are missing.
-pub fn start_all(world: &Arc<World>) {
-    while lock(&world.gates).len() < world.plan.gateways as usize {
+/// Starts the missing gateways.
+pub fn start_all(world: &Arc<Room>) {
+    while lock(&world.gateways).len() < world.plan.gateways as usize {
         start(world);
     }
 }
 
-/// Drops everything that a gateway does, at the awaits where it stands; another is started later.
-pub fn crash(world: &Arc<World>, id: u32) {
-    let gate = {
-        let mut gates = lock(&world.gates);
-        let place = gates.iter().position(|gate| gate.id == id);
-        place.map(|place| gates.remove(place))
+/// Drops all tasks of a gateway where they stand; another gateway is started later.
+pub fn crash(world: &Arc<Room>, id: u32) {
+    let gateway = {
+        let mut gateways = lock(&world.gateways);
+        let place = gateways.iter().position(|gateway| gateway.id == id);
+        place.map(|place| gateways.remove(place))
     };
-    let Some(gate) = gate else { return };
-    world.tell(|| format!("gateway {id} crashes"));
+    let Some(gateway) = gateway else { return };
+    world.record(|| format!("gateway {id} crashes"));
     world.trouble();
-    world.exec.kill(gate.group);
+    world.exec.kill(gateway.group);
     let again = Arc::clone(world);
     let rest = world.faults.between(Duration::from_millis(10), Duration::from_secs(8));
     world.exec.spawn(world.base, async move {
         again.exec.sleep(rest).await;
-        if lock(&again.gates).len() < again.plan.gateways as usize {
+        if lock(&again.gateways).len() < again.plan.gateways as usize {
             start(&again);
         }
     });
 }
 
 /// Ends every gateway.
-pub(super) fn end_all(world: &World) {
-    let gates = core::mem::take(&mut *lock(&world.gates));
-    gates.iter().for_each(|gate| world.exec.kill(gate.group));
+pub(super) fn end_all(world: &Room) {
+    let gateways = core::mem::take(&mut *lock(&world.gateways));
+    gateways.iter().for_each(|gateway| world.exec.kill(gateway.group));
 }
 
-/// The numbers of those that are there.
-pub fn there(world: &World) -> Vec<u32> {
-    lock(&world.gates).iter().map(|gate| gate.id).collect()
+/// The numbers of the running gateways.
+pub fn there(world: &Room) -> Vec<u32> {
+    lock(&world.gateways).iter().map(|gateway| gateway.id).collect()
 }
 
-/// Whose tasks a group are, for the trace.
-pub(super) fn owner(world: &World, group: Group) -> String {
+/// The owner of a group's tasks, for the trace.
+pub(super) fn owner(world: &Room, group: Group) -> String {
     if group == world.base {
         return "world".to_owned();
     }
-    let gates = lock(&world.gates);
-    let found = gates.iter().find(|gate| gate.group == group);
-    found.map_or_else(|| "people".to_owned(), |gate| format!("gateway {}", gate.id))
+    let gateways = lock(&world.gateways);
+    let found = gateways.iter().find(|gateway| gateway.group == group);
+    found.map_or_else(|| "people".to_owned(), |gateway| format!("gateway {}", gateway.id))
 }
 
 /// Lets the clock of a gateway jump.
-pub(super) fn jump(world: &World) {
-    let (gates, choice) = (lock(&world.gates), world.faults.below(64) as usize);
-    if !gates.is_empty() {
-        gates[choice % gates.len()].clock.set_skew(world.skew());
+pub(super) fn jump(world: &Room) {
+    let (gateways, choice) = (lock(&world.gateways), world.faults.below(64) as usize);
+    if !gateways.is_empty() {
+        gateways[choice % gateways.len()].clock.set_skew(world.skew());
     }
 }
 
@@ -142,7 +142,7 @@ pub(super) struct Call {
 
 impl Call {
     fn request(&self) -> Request<Body> {
-        // A request without a trace would be given one of the system's entropy.
+        // A request without a trace would get one from the system's entropy.
         let request = Request::builder().method(self.method.clone()).uri(&self.path);
         let mut request = request.header("x-trace-id", "sim");
         for (name, value) in &self.headers {
@@ -158,8 +158,8 @@ impl Call {
     }
 }
 
-/// Asks a gateway; `None`: nobody answered.
-pub(super) async fn ask(world: &Arc<World>, gate: u32, limit: Duration, call: Call) -> Option<Reply> {
+/// Calls a gateway; `None`: there was no answer.
+pub(super) async fn ask(world: &Arc<Room>, gateway: u32, limit: Duration, call: Call) -> Option<Reply> {
     if world.faults.strikes(Trouble::RequestLost) {
         world.exec.sleep(limit).await;
         return None;
@@ -170,28 +170,29 @@ pub(super) async fn ask(world: &Arc<World>, gate: u32, limit: Duration, call: Ca
         world.exec.sleep(slow()).await;
     }
     world.way().await;
-    let found = lock(&world.gates).iter().find(|there| there.id == gate).cloned()?;
-    let (tell, told) = oneshot::channel();
+    let found = lock(&world.gateways).iter().find(|there| there.id == gateway).cloned()?;
+    let (answer_to, answered) = oneshot::channel();
     let cut = CancellationToken::new();
     let handler = {
         let (world, cut) = (Arc::clone(world), cut.clone());
         async move {
             let handled = cut.run_until_cancelled_owned(handle(world, found, call)).await;
             if let Some(reply) = handled {
-                // Whoever asked may have gone away.
-                drop(tell.send(reply));
+                // The caller may be gone.
+                drop(answer_to.send(reply));
             }
         }
     };
-    let group = lock(&world.gates).iter().find(|there| there.id == gate).map(|gate| gate.group)?;
+    let group =
+        lock(&world.gateways).iter().find(|there| there.id == gateway).map(|gateway| gateway.group)?;
     world.exec.spawn(group, handler);
-    // As a server does it whose client is gone.
+    // Like a server whose client is gone.
     let _cut = cut.drop_guard();
     let limit = match world.faults.strikes(Trouble::RequestCut) {
         true => world.faults.between(Duration::ZERO, Duration::from_millis(600)),
         false => limit,
     };
-    let reply = timeout(&*world.clock, limit, told).await.ok()?.ok()?;
+    let reply = timeout(&*world.clock, limit, answered).await.ok()?.ok()?;
     if is_slow {
         world.exec.sleep(slow()).await;
     }
@@ -199,14 +200,14 @@ pub(super) async fn ask(world: &Arc<World>, gate: u32, limit: Duration, call: Ca
     (!world.faults.strikes(Trouble::AnswerLost)).then_some(reply)
 }
 
-async fn handle(world: Arc<World>, gate: Gate, call: Call) -> Reply {
+async fn handle(world: Arc<Room>, gateway: Gateway, call: Call) -> Reply {
     let started = world.micros();
-    let routes = if call.is_admin { gate.admin.clone() } else { gate.routes.clone() };
+    let routes = if call.is_admin { gateway.admin.clone() } else { gateway.routes.clone() };
     watch::asks(&world, &call.asked);
     let Ok(response) = routes.oneshot(call.request()).await;
     let status = response.status().as_u16();
     let body = to_bytes(response.into_body(), usize::MAX).await.unwrap_or_default();
     let reply = Reply { status, body: serde_json::from_slice(&body).unwrap_or_default() };
-    watch::answered(&world, gate.id, &call.asked, started, &reply);
+    watch::answered(&world, gateway.id, &call.asked, started, &reply);
     reply
 }

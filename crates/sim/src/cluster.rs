@@ -1,9 +1,9 @@
-//! The platform of one run: the engines, the network, and the instances that come and go.
+//! The platform of one run: the engines, the network, and the instances that start and end.
 //!
-//! An instance is put together by the service's own `assemble` or `new`, with its own clock, entropy and tasks, exactly as
-//! `app` does it with sockets. It ends in one of two ways: it crashes, and every task of it is dropped where it stands;
-//! or it is told to end, and does so in the order that `run` of its service has: no new calls, those in the air end, the
-//! background drains.
+//! The service's own `assemble` or `new` makes an instance, with its own clock, entropy and tasks,
+//! exactly as `app` does it with sockets. An instance ends in one of two ways. It crashes, and all
+//! of its tasks are dropped where they stand; or it shuts down in the order of its service's `run`:
+//! no new calls, the calls in flight end, the background drains.
 
 use crate::checker::{Checker, SKEW_MAX_MS};
 use crate::core::{Core, SimClock, SimEntropy, Spawner, stream};
@@ -11,6 +11,7 @@ use crate::exec::{Executor, Group, lock};
 use crate::fault::{Faults, Kind};
 use crate::network::{Caller, Endpoint, Network};
 use crate::plan::Plan;
+use crate::planted::{PlantedPeer, PlantedQueue, PlantedStore};
 use crate::queue::{QueueOptions, Role, SimLetters, SimQueue, SimQueuePort};
 use crate::table::{SimStore, SimTable};
 use crate::trace::Trace;
@@ -28,13 +29,14 @@ use std::sync::{Arc, Mutex};
 use tokio_util::sync::CancellationToken;
 use worker::{InFlight, PipelineOptions};
 
-/// What webhooks are signed with.
+/// The secret that signs webhooks.
 pub const WEBHOOK_SECRET: &str = "whsec_of_the_simulated_world";
-/// Receives after which the queue itself moves a message, as contracts section 5 sets it.
+/// Receives after which the queue itself moves a message to the dead-letter queue
+/// (docs/contracts.md#events).
 const RECEIVES_MAX: u32 = 100;
-/// The longest that calls in the air may take when an instance ends.
+/// The longest that calls in flight may take when an instance ends.
 const CALLS_MAX: Duration = Duration::from_secs(10);
-/// The longest that an instance may take to end: a worker waits for its polls and its longest handler.
+/// The longest that a shutdown may take: a worker waits for its polls and its longest handler.
 const END_MAX: Duration = Duration::from_secs(240);
 
 /// The services.
@@ -60,7 +62,7 @@ impl Service {
 pub struct Instance {
     /// Its number; never used again.
     pub id: u32,
-    /// What it is.
+    /// Its service.
     pub service: Service,
     /// Its tasks in the executor.
     pub group: Group,
@@ -69,17 +71,17 @@ pub struct Instance {
     tasks: Tasks,
     stop: CancellationToken,
     in_flight: Arc<AtomicUsize>,
-    /// It was told to end.
+    /// Whether it is shutting down.
     pub ending: bool,
 }
 
 /// The platform.
-pub struct House {
-    /// What is run.
+pub struct Cluster {
+    /// The plan of the run.
     pub plan: Plan,
-    /// What everything shares.
+    /// The shared parts of the run.
     pub core: Arc<Core>,
-    /// Who can be called.
+    /// The network.
     pub network: Arc<Network>,
     /// The tables of inventory, reservation and payments.
     pub tables: [Arc<SimTable>; 3],
@@ -87,13 +89,13 @@ pub struct House {
     pub events: Arc<SimQueue>,
     /// The dead-letter queue.
     pub letters: Arc<SimQueue>,
-    /// Operators who have not gone home.
+    /// Operators still at work.
     pub operators: AtomicUsize,
     instances: Mutex<BTreeMap<u32, Instance>>,
     next: AtomicUsize,
 }
 
-impl House {
+impl Cluster {
     /// A platform without instances.
     pub fn new(plan: Plan, trace: Trace) -> Arc<Self> {
         let trace = Arc::new(trace);
@@ -126,7 +128,8 @@ impl House {
 
     /// A port to a table.
     pub fn store(&self, table: Service) -> Arc<dyn Store> {
-        Arc::new(SimStore(Arc::clone(&self.tables[table as usize])))
+        let store = SimStore(Arc::clone(&self.tables[table as usize]));
+        Arc::new(PlantedStore { store, service: table })
     }
 
     /// A port to the event queue.
@@ -134,12 +137,12 @@ impl House {
         Arc::new(SimQueuePort { queue: Arc::clone(&self.events), holder })
     }
 
-    /// The instances that are there, by number.
+    /// The running instances, by number.
     pub fn instances(&self) -> Vec<Instance> {
         lock(&self.instances).values().cloned().collect()
     }
 
-    /// Whose tasks a group are, for the trace.
+    /// The owner of a group's tasks, for the trace.
     pub fn owner(&self, group: Group) -> String {
         if group == self.core.world {
             return "world".to_owned();
@@ -149,13 +152,13 @@ impl House {
         found.map_or_else(|| "buyers".to_owned(), |found| format!("{:?} {}", found.service, found.id))
     }
 
-    /// How many instances of a service there are that were not told to end.
+    /// How many instances of a service are running and not shutting down.
     pub fn working(&self, service: Service) -> usize {
         let instances = lock(&self.instances);
         instances.values().filter(|instance| instance.service == service && !instance.ending).count()
     }
 
-    /// How far a new clock is off, or one that jumps.
+    /// Draws how far a clock is off.
     pub fn skew(&self) -> i64 {
         self.core.faults.below(2 * SKEW_MAX_MS as u64 + 1) as i64 - SKEW_MAX_MS
     }
@@ -176,7 +179,7 @@ impl House {
             in_flight: Arc::default(),
             ending: false,
         };
-        self.core.tell(|| format!("instance {id} of {service:?} starts, its clock {skew} ms off"));
+        self.core.record(|| format!("instance {id} of {service:?} starts, its clock {skew} ms off"));
         lock(&self.instances).insert(id, instance.clone());
         match service {
             Service::Inventory => self.start_inventory(&instance),
@@ -212,7 +215,7 @@ impl House {
         instance.tasks.spawn(service.clone().sweep_until(instance.stop.clone()));
         let (warming, stop) = (service.clone(), instance.stop.clone());
         instance.tasks.spawn(async move {
-            // What could not be read ahead is read when it is first asked for.
+            // A show that could not be read ahead is read at its first request.
             drop(stop.run_until_cancelled(warming.warm()).await);
         });
         lock(&self.core.checker).started(instance.id, None);
@@ -282,37 +285,42 @@ impl House {
             downstream_timeout: plan.call_max,
             admin_token: None,
         };
-        let deps = worker::Deps {
-            queue: self.queue(instance.id),
-            dead_letter_queue: Some(Arc::new(SimQueuePort {
-                queue: Arc::clone(&self.letters),
-                holder: instance.id,
-            })),
-            dead_letters: Some(Arc::new(SimLetters(Arc::clone(&self.letters)))),
-            peers: self.worker_peers(self.caller(instance)),
-            clock: instance.clock.clone() as Arc<dyn Clock>,
-            entropy: self.entropy(instance),
-            tasks: instance.tasks.clone(),
-            process: Process::new("reservation-worker"),
-        };
+        let deps =
+            worker::Deps {
+                queue: self.planted(self.queue(instance.id)),
+                dead_letter_queue: Some(self.planted(Arc::new(SimQueuePort {
+                    queue: Arc::clone(&self.letters),
+                    holder: instance.id,
+                }))),
+                dead_letters: Some(Arc::new(SimLetters(Arc::clone(&self.letters)))),
+                peers: self.worker_peers(self.caller(instance)),
+                clock: instance.clock.clone() as Arc<dyn Clock>,
+                entropy: self.entropy(instance),
+                tasks: instance.tasks.clone(),
+                process: Process::new("reservation-worker"),
+            };
         let worker = worker::assemble(config, deps);
         lock(&self.core.checker).started(instance.id, Some(worker.handle()));
         instance.tasks.spawn(worker.consume(instance.stop.clone()));
     }
 
-    /// Whom a worker calls, and an operator who drives its handlers by hand.
+    /// The peers of a worker, and of an operator who runs its handlers by hand.
     pub fn worker_peers(&self, caller: Caller) -> worker::Peers {
         worker::Peers {
-            inventory: Arc::new(caller.clone()),
+            inventory: Arc::new(PlantedPeer(caller.clone())),
             reservations: Arc::new(caller.clone()),
-            payments: Some(Arc::new(caller)),
+            payments: Some(Arc::new(PlantedPeer(caller))),
         }
     }
 
-    /// An instance dies at this very moment.
+    fn planted(&self, queue: Arc<dyn Queue>) -> Arc<dyn Queue> {
+        Arc::new(PlantedQueue { queue, lease: self.plan.visibility })
+    }
+
+    /// Kills an instance at this very moment.
     pub fn crash(&self, id: u32) {
         let Some(instance) = lock(&self.instances).remove(&id) else { return };
-        self.core.tell(|| format!("instance {id} of {:?} dies", instance.service));
+        self.core.record(|| format!("instance {id} of {:?} dies", instance.service));
         self.network.close(id);
         self.bury(&instance);
         if self.plan.sole_writer && instance.service == Service::Inventory {
@@ -329,7 +337,7 @@ impl House {
         self.core.exec.kill(instance.group);
     }
 
-    /// Every instance and the engines die at this very moment.
+    /// Kills every instance and the engines at this very moment.
     pub fn outage(&self) {
         for instance in self.instances() {
             self.crash(instance.id);
@@ -339,7 +347,7 @@ impl House {
         self.letters.restart();
     }
 
-    /// Tells an instance to end, and waits until it has.
+    /// Shuts an instance down, and waits until it has ended.
     pub async fn end(self: &Arc<Self>, id: u32) {
         let Some(instance) = lock(&self.instances).get_mut(&id).map(|instance| {
             instance.ending = true;
@@ -347,7 +355,7 @@ impl House {
         }) else {
             return;
         };
-        self.core.tell(|| format!("instance {id} of {:?} is told to end", instance.service));
+        self.core.record(|| format!("instance {id} of {:?} shuts down", instance.service));
         lock(&self.core.checker).ending(id);
         self.network.close(id);
         let began = self.core.exec.micros();
@@ -366,15 +374,15 @@ impl House {
             return;
         }
         if !ended && instance.in_flight.load(Ordering::Relaxed) == 0 {
-            let words = format!("instance {id} of {:?} did not end within {END_MAX:?}", instance.service);
-            self.core.violated("shutdown", words);
+            let text = format!("instance {id} of {:?} did not end within {END_MAX:?}", instance.service);
+            self.core.violated("shutdown", text);
         }
-        self.core.tell(|| format!("instance {id} of {:?} has ended", instance.service));
+        self.core.record(|| format!("instance {id} of {:?} has ended", instance.service));
         self.bury(&instance);
     }
 
-    /// Whether nothing is on its way any more; otherwise what is.
-    pub fn unrest(&self) -> Option<String> {
+    /// What is still on its way; `None` when the platform is at rest.
+    pub fn pending_work(&self) -> Option<String> {
         let calls = self.instances().iter().map(|instance| instance.in_flight.load(Ordering::Relaxed)).sum();
         let open = [
             ("holds", self.tables[0].entries(inventory::rows::DUE_HOLDS)),

@@ -1,4 +1,4 @@
-//! The waiting room as its people see it: join, ask now and then, enter when it is one's turn.
+//! The waiting room as a buyer sees it: join, ask for the status now and then, enter in turn.
 
 use super::{Crowd, is_no_answer};
 use crate::client::Answer;
@@ -9,19 +9,20 @@ use identity::{Claims, mint};
 use serde_json::json;
 use std::time::Duration;
 
-/// How long a token of a buyer is good for: longer than any crowd lasts.
+/// How long a buyer's token is valid: longer than any crowd lasts.
 const TOKEN_FOR: Duration = Duration::from_secs(6 * 3_600);
 
 impl Crowd {
-    /// The header of somebody who is signed in.
-    pub(super) fn bearer(&self, person: &str) -> Result<String> {
+    /// The header of a signed-in person.
+    pub(super) fn bearer(&self, person: &PersonId) -> Result<String> {
         let now = self.clock.now();
-        let claims = Claims::new(PersonId::parse(person)?, gateway::ISSUER, now, TOKEN_FOR);
+        let claims = Claims::new(person.clone(), gateway::ISSUER, now, TOKEN_FOR);
         Ok(format!("Bearer {}", mint(&self.options.jwt_secret, &claims)))
     }
 
-    /// Waits in line until it is this person's turn, and enters: the pass. Everything is asked again until `give_up`: the
-    /// ticket is good for any gateway, also for one that has lost the line.
+    /// Waits in line until it is this person's turn, and enters. Returns the pass. Every call is
+    /// repeated until `give_up`: the ticket is valid at any gateway, also at one that has lost the
+    /// line.
     pub(super) async fn pass(&self, bearer: &str, give_up: Duration) -> Result<String> {
         let mut ticket = self.join(bearer, give_up).await?;
         loop {
@@ -61,7 +62,7 @@ impl Crowd {
         Ok(joined.text("waiting_token").to_owned())
     }
 
-    /// One call, made again for as long as nobody answers or the answer is that nobody can now.
+    /// One call, made again until there is an answer that is final.
     async fn asked(
         &self,
         method: Method,
