@@ -130,7 +130,7 @@ plants! {
         NotRescanned = "not_rescanned", "L1";
     }
     WaitingRoom {
-        /// The waiting room's store continues from what it has kept as if it had lost nothing.
+        /// The waiting room's store restores what it has kept and treats that as no loss.
         LossUnnoticed = "loss_unnoticed", "T-W10";
         /// A gateway does not repeat its signs of life to a store that has lost data.
         BeatsForgotten = "beats_forgotten", "T-W10";

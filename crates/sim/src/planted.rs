@@ -181,7 +181,7 @@ impl<P: Inventory + Reservations> Inventory for PlantedPeer<P> {
     ) -> Result<Committed, PortError<Rejection>> {
         if planted(Plant::ConfirmBeforeCommit) {
             let id = command.reservation.clone();
-            let order = Some(OrderId::of(&id));
+            let order = Some(OrderId::for_reservation(&id));
             let end = End::Confirmed { order, intent: command.intent.clone() };
             drop(self.0.end(cx, EndReservation { id, end, inventory_settled: true }).await);
         }

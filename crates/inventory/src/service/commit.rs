@@ -9,7 +9,6 @@ use domain::id::OrderId;
 use domain::limits::CONFLICT_RETRIES_MAX;
 use domain::seat::SeatState;
 use ports::inventory::{CommitSeats, Committed};
-use ports::plant::{Plant, planted};
 use ports::store::CommitError;
 use ports::{Fault, PortError, probe};
 use std::sync::Arc;
@@ -89,10 +88,6 @@ impl Service {
                 change.overtaken();
                 self.inner.metrics.conflict(what);
                 Ok(false)
-            }
-            Err(CommitError::Ambiguous(_)) if planted(Plant::AmbiguousIsDone) => {
-                change.stored(state);
-                Ok(true)
             }
             // Trap T-S9: the result is unknown. The seats stay in doubt, and the next look finds
             // out.

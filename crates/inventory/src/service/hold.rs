@@ -11,8 +11,7 @@ use domain::money::Money;
 use domain::seat::{SeatState, SeatStatus, SeatView};
 use ports::PortError;
 use ports::inventory::{Held, HeldState, HoldSeats};
-use ports::plant::{Plant, planted};
-use ports::store::{CommitError, Write};
+use ports::store::CommitError;
 use std::sync::Arc;
 
 type Answer = Result<Held, PortError<Rejection>>;
@@ -97,7 +96,8 @@ impl Service {
         let state = SeatState::Held { by: hold.reservation.clone(), until: hold.until };
         let mut writes = vec![rows::hold_put(&hold, 0)];
         writes.extend(change.writes(&state));
-        match self.commit_hold(writes).await {
+        // One commit: the hold's row and its seats, all or none (invariant I5).
+        match self.commit_rows(writes).await {
             Ok(()) => {
                 let seats = change.views(SeatStatus::Held);
                 change.stored(&state);
@@ -127,17 +127,6 @@ impl Service {
                 }
             }
         }
-    }
-
-    /// Commits the row of a hold, which is the first write, and its seats: all or none (invariant
-    /// I5).
-    async fn commit_hold(&self, mut writes: Vec<Write>) -> Result<(), CommitError> {
-        if planted(Plant::HalfHold) {
-            let seats = writes.split_off(1);
-            self.commit_rows(writes).await?;
-            return self.commit_rows(seats).await;
-        }
-        self.commit_rows(writes).await
     }
 
     /// The answer if the hold already exists; `None` if it does not.

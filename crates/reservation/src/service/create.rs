@@ -187,7 +187,9 @@ impl Service {
         for _ in 0..CONFLICT_RETRIES_MAX {
             let mut writes = self.writes(create, &reservation, &placed, &event, keyed, now, trace);
             writes.extend(pass.map(|pass| redemption(pass, &id, now).write()));
-            match self.commit_placed(writes, keyed).await {
+            // One commit: the reservation, its event, the recorded answer and the redeemed pass, all
+            // or none (trap T-T14).
+            match self.0.table.commit(writes).await {
                 Ok(()) => {
                     self.announce(until, &event);
                     log_placed(&reservation, trace);
@@ -245,16 +247,6 @@ impl Service {
         if let Some(alarms) = &self.0.alarms {
             alarms.set(event, until.plus(BACKSTOP_AFTER));
         }
-    }
-
-    /// Commits a reservation, its event and, where there is a key, the recorded answer: all or none
-    /// (trap T-T14).
-    async fn commit_placed(&self, mut writes: Vec<Write>, keyed: bool) -> Result<(), CommitError> {
-        if keyed && planted(Plant::RecordBeforeEffect) {
-            let record = writes.split_off(2);
-            self.0.table.commit(record).await?;
-        }
-        self.0.table.commit(writes).await
     }
 
     /// The answer after a conflict, if the stored rows are those of this very request.

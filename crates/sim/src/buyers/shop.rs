@@ -246,7 +246,8 @@ impl Shop for Services {
                 }
             })
             .await?;
-        let order = |order: Option<OrderId>| order.unwrap_or_else(|| OrderId::of(&held.reservation));
+        let order =
+            |order: Option<OrderId>| order.unwrap_or_else(|| OrderId::for_reservation(&held.reservation));
         Ok(answer.ok().map(|confirmed| order(confirmed.order)))
     }
 

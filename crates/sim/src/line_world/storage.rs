@@ -2,7 +2,7 @@
 //! are late or lost.
 //!
 //! A line is `domain::waiting_room::Line`. The next command notices a loss, as the script on Redis
-//! does: the line begins anew, or continues from what was kept, with the rules that the caller got
+//! does: the line begins anew, or continues from a kept state, with the rules that the caller got
 //! last.
 
 use super::fault::Trouble;

@@ -16,7 +16,6 @@ use core::time::Duration;
 use domain::limits::MESSAGE_BYTES_MAX;
 use domain::retry::{Reason, wait};
 use domain::time::Timestamp;
-use ports::plant::{Plant, planted};
 use ports::queue::{Outgoing, Sent};
 use ports::{FaultClass, probe};
 
@@ -47,9 +46,6 @@ impl Pipeline {
                 error,
                 "undecodable message"
             );
-        }
-        if reason == Reason::Undecodable && planted(Plant::UndecodableDropped) {
-            return self.settle(id, Action::Delete, Then::LaneGoesOn, now);
         }
         if self.deps.dead_letters.is_none() {
             return self.leave_to_redrive_policy(id, now);

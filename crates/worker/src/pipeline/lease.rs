@@ -12,7 +12,6 @@ use super::{Pipeline, Step};
 use crate::metrics::Operation;
 use core::time::Duration;
 use domain::limits::QUEUE_BATCH_MAX;
-use ports::plant::{Plant, planted};
 use ports::queue::Receipt;
 use ports::{FaultClass, probe};
 
@@ -191,7 +190,6 @@ impl Pipeline {
             }
             let DeliveryState::Running(run) = &mut delivery.state else { continue };
             run.renewing = false;
-            let result = if planted(Plant::LeaseBelieved) { Ok(()) } else { result };
             let look_at = match result {
                 Ok(()) if same => {
                     delivery.lease_until = until;

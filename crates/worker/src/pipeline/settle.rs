@@ -11,7 +11,6 @@ use super::{Pipeline, Step};
 use crate::metrics::Operation;
 use core::time::Duration;
 use domain::id::ReservationId;
-use ports::plant::{Plant, planted};
 use ports::queue::Receipt;
 use ports::{Fault, FaultClass};
 
@@ -131,10 +130,6 @@ impl Pipeline {
     ) {
         self.log_denied(operation, results.as_ref().err());
         let denied = results.as_ref().is_err_and(is_denied);
-        let results = match results {
-            Ok(unread) if planted(Plant::BatchResultsIgnored) => Ok(unread.iter().map(|_| Ok(())).collect()),
-            results => results,
-        };
         let results = per_entry(results, entries.len());
         for ((id, receipt), result) in entries.into_iter().zip(results) {
             let Some(delivery) = self.deliveries.get_mut(id) else { continue };

@@ -43,10 +43,6 @@ pub(super) async fn handle(
         give_back(calls, intent, SECOND_PAYMENT).await?;
         return Ok(Done::SecondPaymentReturned);
     }
-    if planted(Plant::ConfirmBeforeCommit) {
-        let end = End::Confirmed { order: Some(OrderId::for_reservation(id)), intent: Some(intent.clone()) };
-        let _ = calls.end(id, end).await?;
-    }
     match calls.commit(id, known, intent).await? {
         Ok(committed) => {
             probe::hit("approved.committed");
@@ -111,9 +107,7 @@ async fn confirm(
 /// No seats are left: the payment is given back, and the reservation keeps its end, with the reason
 /// (trap T-M1).
 async fn too_late(calls: &mut Calls<'_>, event: &Event, intent: &PaymentIntentId) -> Result<Done, Stop> {
-    if !planted(Plant::LateMoneyKept) {
-        give_back(calls, intent, PAID_TOO_LATE).await?;
-    }
+    give_back(calls, intent, PAID_TOO_LATE).await?;
     let end = End::Expired { error_code: Some(PAID_TOO_LATE.code.into()) };
     let ended = calls.end(&event.reservation, end).await?;
     probe::hit(format_args!("approved.late_end_{}", end_answer(&ended)));
