@@ -57,7 +57,7 @@ pub fn start(world: &Arc<Room>) {
     let clock = SimClock::new(world.exec.clone(), skew);
     let shop = Shop { shows: world.shows(), rate: world.plan.rate, burst: world.plan.burst };
     let deps = gateway::Deps {
-        waiting_room: Arc::new(Port { world: Arc::clone(world), holder: id, rules: Arc::default() }),
+        waiting_room: Arc::new(Port::new(Arc::clone(world), id)),
         shows: Arc::new(shop),
         sales: Arc::new(Nobody),
         keys: None,

@@ -151,11 +151,11 @@ fn other_clock(world: &Room) {
 
 /// One gateway's access to the store.
 pub struct Port {
-    pub(super) world: Arc<Room>,
+    world: Arc<Room>,
     /// The gateway.
-    pub(super) holder: u32,
+    holder: u32,
     /// The rules of each line in the last answer.
-    pub(super) rules: Arc<Mutex<BTreeMap<ShowId, Rules>>>,
+    rules: Arc<Mutex<BTreeMap<ShowId, Rules>>>,
 }
 
 impl Room {
@@ -196,6 +196,11 @@ impl Room {
 }
 
 impl Port {
+    /// A gateway's access, without any rules from earlier answers.
+    pub fn new(world: Arc<Room>, holder: u32) -> Self {
+        Self { world, holder, rules: Arc::default() }
+    }
+
     /// One call: sent, carried out, and answered, if nothing goes wrong.
     async fn call<T: Send + 'static>(
         &self,
@@ -268,9 +273,11 @@ impl WaitingRoomStore for Port {
         Ok(held)
     }
 
-    /// Never called: the inventory of this world is always there.
-    async fn find(&self, _: &ShowId) -> Result<Option<Rules>, Fault> {
-        Err(Fault::permanent("a line is looked for"))
+    /// No gateway of this world calls it: the inventory is always there.
+    async fn find(&self, show: &ShowId) -> Result<Option<Rules>, Fault> {
+        let stored_lines = self.world.stored_lines();
+        let line = stored_lines.get(show).filter(|stored| stored.lost != Some(Loss::All));
+        Ok(line.map(|stored| stored.line.rules()))
     }
 
     async fn join(&self, show: &ShowId, key: &str) -> Result<Ticket, PortError<Refusal>> {
