@@ -15,6 +15,7 @@ pub mod client;
 mod demo;
 pub mod engines;
 pub mod keys;
+pub mod openapi;
 pub mod platform;
 pub mod promises;
 mod story;
