@@ -1,6 +1,5 @@
 //! The suite of the port, on the service alone and on one of two services.
 
-use crate::clock::ManualClock;
 use crate::world::{World, show};
 use async_trait::async_trait;
 use domain::id::{SeatId, SectionId, ShowId};
@@ -11,6 +10,7 @@ use ports::{Clock, Inventory};
 use ports_contract::peers::inventory::{Harness, PRICE, Stage, check};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
+use testkit::ManualClock;
 
 struct InProcess {
     service: Service,

@@ -6,6 +6,7 @@ use core::pin::pin;
 use core::task::Poll;
 use domain::hold::{Rejection, ReleaseCause};
 use ports::PortError;
+use testkit::Call;
 
 /// Polls a future this often and drops it; returns its result if it was ready before.
 async fn poll_times<T>(times: u32, future: impl Future<Output = T>) -> Option<T> {
@@ -158,7 +159,7 @@ async fn a_reading_of_a_show_that_is_dropped_is_continued_by_the_next() {
     let mut show = crate::world::show("large");
     show.sections[1].layout = domain::show::Layout::Places(64 * 40);
     world.service.create_show(&show).await.unwrap();
-    let before = world.store.lists();
+    let before = world.store.calls(Call::List);
     let fresh = world.another(crate::world::sole());
     let mut tries = 0;
     while poll_times(12, fresh.status(&show.id, None)).await.is_none() {
@@ -168,5 +169,8 @@ async fn a_reading_of_a_show_that_is_dropped_is_continued_by_the_next() {
     assert!(tries > 3, "the show is large enough to be interrupted: {tries}");
     let blocks = 41;
     let definitions = tries + 1;
-    assert!(world.store.lists() - before <= blocks + 2 * definitions, "no block is read twice without need");
+    assert!(
+        world.store.calls(Call::List) - before <= blocks + 2 * definitions,
+        "no block is read twice without need"
+    );
 }

@@ -1,12 +1,13 @@
 //! The gRPC edge as a caller sees it (docs/contracts.md#grpc): refusals in the response, malformed
 //! input and outages as statuses.
 
-use crate::faults::Fate::Failed;
 use crate::wire::Server;
 use crate::world::MINUTE;
 use contracts::common::v1::{Error, ErrorCode, SeatStatus};
 use contracts::reservation::v1 as proto;
 use contracts::reservation::v1::inventory_service_client::InventoryServiceClient;
+use testkit::Call;
+use testkit::Fate::Failed;
 use tonic::Code;
 use tonic::transport::{Channel, Endpoint};
 
@@ -213,7 +214,7 @@ async fn the_seats_of_a_large_section_are_counted_all_and_listed_in_part() {
 async fn an_outage_is_a_status_not_a_refusal() {
     let server = Server::start().await;
     let mut client = client(&server).await;
-    server.world.store.plan([Failed]);
+    server.world.store.plan(Call::Commit, [Failed]);
     let status = client.reserve_seat(reserve("r1", &["A-1-1"])).await.unwrap_err();
     assert_eq!(status.code(), Code::Unavailable);
     let held = client.reserve_seat(reserve("r1", &["A-1-1"])).await.unwrap().into_inner();

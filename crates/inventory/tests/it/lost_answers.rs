@@ -1,12 +1,13 @@
 //! Answers of the engine that are lost or late, or that report a conflict (trap T-S9).
 
-use crate::faults::Fate::{AnswerLost, Conflict, Failed, Hangs, Late, Lost};
 use crate::world::{Answer, MINUTE, World, commit, counts, failure, hold, refusal, release, seat_id};
 use core::time::Duration;
 use domain::hold::{Rejection, ReleaseCause, Released};
 use domain::invariant::Counts;
 use ports::FaultClass;
 use ports::inventory::HeldState;
+use testkit::Call;
+use testkit::Fate::{AnswerLost, Conflict, Failed, Hangs, Late, Lost};
 
 const DEADLINE: Duration = Duration::from_millis(250);
 
@@ -18,7 +19,7 @@ async fn past_the_deadline<T: core::fmt::Debug>(world: &World, command: impl Fut
         }
         world.clock.advance(DEADLINE);
     };
-    world.store.plan([Hangs]);
+    world.store.plan(Call::Commit, [Hangs]);
     let (answer, ()) = tokio::join!(command, pass);
     assert_eq!(failure(answer), FaultClass::Unavailable);
 }
@@ -27,9 +28,9 @@ async fn past_the_deadline<T: core::fmt::Debug>(world: &World, command: impl Fut
 #[tokio::test]
 async fn a_hold_whose_answer_was_lost_is_found_by_its_caller() {
     let world = World::new().await;
-    world.store.plan([AnswerLost]);
+    world.store.plan(Call::Commit, [AnswerLost]);
     assert_eq!(world.hold("r1", &["1", "2"]).await.unwrap().state, HeldState::Live);
-    world.store.plan([Lost]);
+    world.store.plan(Call::Commit, [Lost]);
     assert_eq!(failure(world.hold("r2", &["3"]).await), FaultClass::Unavailable);
     assert_eq!(world.counts("A").await, Counts { available: 8, held: 2, ..Counts::default() });
     world.hold("r2", &["3"]).await.unwrap();
@@ -43,11 +44,11 @@ async fn commit_and_release_whose_answers_were_lost_are_decided_again() {
         let world = World::new().await;
         world.hold("r1", &["1"]).await.unwrap();
         world.hold("r2", &["2"]).await.unwrap();
-        world.store.plan([fate]);
+        world.store.plan(Call::Commit, [fate]);
         commit(&world.service, "r1", "pay").await.unwrap();
-        world.store.plan([fate]);
+        world.store.plan(Call::Commit, [fate]);
         release(&world.service, "r2", Some(ReleaseCause::PaymentFailed)).await.unwrap();
-        world.store.plan([fate]);
+        world.store.plan(Call::Commit, [fate]);
         commit(&world.service, "r2", "late").await.unwrap();
         assert_eq!(world.counts("A").await, Counts { available: 8, sold: 2, ..Counts::default() });
         world.check(&[&world.service]).await;
@@ -62,7 +63,7 @@ async fn a_refusal_whose_answer_was_lost_is_still_final() {
         world.hold("r1", &["1"]).await.unwrap();
         release(&world.service, "r1", Some(ReleaseCause::PaymentFailed)).await.unwrap();
         world.hold("r2", &["1"]).await.unwrap();
-        world.store.plan([fate]);
+        world.store.plan(Call::Commit, [fate]);
         assert_eq!(refusal(commit(&world.service, "r1", "pay").await), Rejection::Expired);
         release(&world.service, "r2", Some(ReleaseCause::ByBuyer)).await.unwrap();
         assert_eq!(refusal(commit(&world.service, "r1", "pay").await), Rejection::Expired);
@@ -73,7 +74,7 @@ async fn a_refusal_whose_answer_was_lost_is_still_final() {
 #[tokio::test]
 async fn a_hold_that_lands_late_is_in_the_next_status_and_can_be_ended() {
     let world = World::new().await;
-    world.store.plan([Late]);
+    world.store.plan(Call::Commit, [Late]);
     assert_eq!(failure(world.hold("r1", &["1"]).await), FaultClass::Unavailable);
     assert_eq!(world.counts("A").await.available, 10, "it may land yet");
     assert_eq!(world.store.land().await, 1);
@@ -158,15 +159,15 @@ async fn a_storm_of_conflicts_ends_in_a_transient_failure_and_then_in_success() 
     let world = World::new().await;
     world.hold("r1", &["1"]).await.unwrap();
     for at in [1, 0] {
-        world.store.plan([Conflict(at); 40]);
+        world.store.plan(Call::Commit, [Conflict(at); 40]);
         if at == 1 {
             assert_eq!(failure(world.hold("r2", &["2"]).await), FaultClass::Transient);
         }
         assert_eq!(failure(commit(&world.service, "r1", "pay").await), FaultClass::Transient);
-        world.store.calm();
+        world.store.heal();
     }
     world.hold("r2", &["2"]).await.unwrap();
-    world.store.plan([Conflict(0), Conflict(1), Conflict(1)]);
+    world.store.plan(Call::Commit, [Conflict(0), Conflict(1), Conflict(1)]);
     commit(&world.service, "r1", "pay").await.unwrap();
     world.check(&[&world.service]).await;
 }
@@ -175,7 +176,7 @@ async fn a_storm_of_conflicts_ends_in_a_transient_failure_and_then_in_success() 
 async fn an_engine_out_of_order_changes_nothing() {
     let world = World::new().await;
     world.hold("r1", &["1"]).await.unwrap();
-    world.store.plan([Failed, Failed, Failed]);
+    world.store.plan(Call::Commit, [Failed, Failed, Failed]);
     assert_eq!(failure(world.hold("r2", &["2"]).await), FaultClass::Unavailable);
     assert_eq!(failure(commit(&world.service, "r1", "pay").await), FaultClass::Unavailable);
     assert_eq!(failure(release(&world.service, "r1", None).await), FaultClass::Unavailable);

@@ -5,6 +5,7 @@ use domain::hold::{Rejection, ReleaseCause, Released};
 use domain::invariant::Counts;
 use domain::seat::SeatStatus;
 use inventory::{Options, Service};
+use testkit::{Call, Fate};
 
 async fn two() -> (World, Service) {
     let world = World::shared().await;
@@ -97,7 +98,7 @@ async fn a_seat_that_the_other_blocked_is_neither_sold_nor_reported_free() {
 async fn a_reading_that_failed_is_not_shared() {
     let (world, other) = two().await;
     hold(&other, world.any("r1", 2)).await.unwrap();
-    world.store.fail_lists(1);
+    world.store.plan(Call::List, [Fate::Failed]);
     let show = world.wish("x", &[]).show;
     let (first, second, third) = tokio::join!(
         world.service.status(&show, None),
@@ -115,7 +116,7 @@ async fn a_reading_that_failed_is_not_shared() {
 async fn concurrent_requests_share_readings() {
     let (world, other) = two().await;
     hold(&other, world.any("r1", 2)).await.unwrap();
-    let before = world.store.lists();
+    let before = world.store.calls(Call::List);
     let show = world.wish("x", &[]).show;
     let mut asking = tokio::task::JoinSet::new();
     for _ in 0..50 {
@@ -123,6 +124,6 @@ async fn concurrent_requests_share_readings() {
         asking.spawn(async move { service.status(&show, None).await.unwrap().counts[1].held });
     }
     assert!(asking.join_all().await.iter().all(|held| *held == 2));
-    let read = world.store.lists() - before;
+    let read = world.store.calls(Call::List) - before;
     assert!(read <= 20, "{read} lists for 50 who asked for 2 sections");
 }

@@ -1,6 +1,5 @@
 //! Creating shows, and taking seats off sale.
 
-use crate::faults::Fate::{AnswerLost, Lost};
 use crate::world::{World, commit, refusal, seat_id, show, sole};
 use domain::hold::Rejection;
 use domain::id::{SeatId, ShowId};
@@ -9,6 +8,8 @@ use domain::seat::SeatStatus;
 use domain::show::{Layout, Listed, RowRange, Rows, Show};
 use inventory::{CreateShowError, Created};
 use ports::PortError;
+use testkit::Call;
+use testkit::Fate::{AnswerLost, Lost};
 use tokio::task::JoinSet;
 
 /// A show whose definition needs several commits.
@@ -75,8 +76,8 @@ async fn a_creation_that_was_cut_short_is_completed_by_its_repetition() {
         for fate in [Lost, AnswerLost] {
             let world = World::new().await;
             let wanted = large("large", 5);
-            let fates = (0..=step).map(|n| if n == step { fate } else { crate::faults::Fate::Done });
-            world.store.plan(fates);
+            let fates = (0..=step).map(|n| if n == step { fate } else { testkit::Fate::Done });
+            world.store.plan(Call::Commit, fates);
             match world.service.create_show(&wanted).await {
                 Ok(_) => {}
                 Err(CreateShowError::Failed(_)) => {
@@ -117,7 +118,7 @@ async fn only_free_seats_are_blocked_and_only_blocked_ones_unblocked() {
     assert_eq!(world.counts("A").await, Counts { available: 6, held: 1, sold: 1, blocked: 2 });
     assert_eq!(refusal(world.hold("r3", &["3"]).await), Rejection::SeatTaken(vec![seat_id("3")]));
     for fate in [Lost, AnswerLost] {
-        world.store.plan([fate]);
+        world.store.plan(Call::Commit, [fate]);
         for blocked in [false, true] {
             let changes = world.service.set_blocked(&id, &wanted[2..3], blocked).await.unwrap();
             assert_eq!(changes[0].outcome, Ok(()));

@@ -1,11 +1,12 @@
 //! The backstop for holds that nobody released (traps T-S7 and T-M1: an orphan must not keep its
 //! seats).
 
-use crate::faults::Fate::{Conflict, Failed};
 use crate::world::{MINUTE, World, commit, hold};
 use core::time::Duration;
 use domain::invariant::Counts;
 use ports::Tasks;
+use testkit::Call;
+use testkit::Fate::{Conflict, Failed};
 use tokio_util::sync::CancellationToken;
 
 const GRACE: Duration = Duration::from_secs(30);
@@ -34,9 +35,9 @@ async fn one_hold_that_cannot_be_released_does_not_keep_the_others() {
         world.hold(&format!("orphan{n}"), &[&n.to_string()]).await.unwrap();
     }
     world.clock.advance(MINUTE + GRACE);
-    world.store.plan([Conflict(1); 17]);
+    world.store.plan(Call::Commit, [Conflict(1); 17]);
     assert_eq!(world.service.sweep().await.unwrap(), 9);
-    world.store.plan([Failed]);
+    world.store.plan(Call::Commit, [Failed]);
     assert!(world.service.sweep().await.is_err(), "an engine that is out of order is not asked on");
     assert_eq!(world.service.sweep().await.unwrap(), 1);
     world.check(&[&world.service]).await;

@@ -1,7 +1,7 @@
 //! The whole service on real sockets. HTTP/1.1 is written by hand, so that a test controls what is
 //! on the wire.
 
-use crate::world::{Counter, World};
+use crate::world::World;
 use inventory::{Config, Deps, run};
 use ports::Tasks;
 use runtime::{Listeners, Process};
@@ -9,6 +9,7 @@ use secrecy::SecretString;
 use serde_json::Value;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use testkit::SeededEntropy;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio_util::sync::CancellationToken;
@@ -54,7 +55,7 @@ impl Server {
         let deps = Deps {
             store: world.store.clone(),
             clock: world.clock.clone(),
-            entropy: Arc::new(Counter::default()),
+            entropy: Arc::new(SeededEntropy::default()),
             tasks: Tasks::new(),
             process: Process::new("inventory-api"),
         };

@@ -1,7 +1,5 @@
 //! A data folder, one or more services on it, and the commands of the tests.
 
-use crate::clock::ManualClock;
-use crate::faults::Faulty;
 use adapter_embedded::{Engine, EngineOptions};
 use core::time::Duration;
 use domain::hold::{Rejection, ReleaseCause, Released};
@@ -12,27 +10,21 @@ use domain::seat::SeatState;
 use domain::show::{Layout, RowRange, Rows, Section, Show};
 use inventory::{InventoryMetrics, Options, Service, rows};
 use ports::inventory::{CommitSeats, Committed, Held, HoldSeats, ReleaseSeats};
-use ports::{CallContext, Clock, Entropy, Inventory, PortError, Store};
+use ports::{CallContext, Clock, Inventory, PortError, Store};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use testkit::{FaultyStore, ManualClock, SeededEntropy};
 
 pub(crate) const MINUTE: Duration = Duration::from_secs(60);
 
 /// The result of a command.
 pub(crate) type Answer<T> = Result<T, PortError<Rejection>>;
 
-#[derive(Default)]
-pub(crate) struct Counter(AtomicU64);
-
-impl Entropy for Counter {
-    fn next_u64(&self) -> u64 {
-        self.0.fetch_add(0x9E37_79B9_7F4A_7C15, Ordering::Relaxed)
-    }
-}
+/// Rivals step aside for less than this; a test does not wait for them.
+const STEP_ASIDE_MAX: Duration = Duration::from_millis(100);
 
 pub(crate) struct World {
     pub(crate) clock: Arc<ManualClock>,
-    pub(crate) store: Arc<Faulty>,
+    pub(crate) store: Arc<FaultyStore>,
     pub(crate) service: Service,
     _folder: tempfile::TempDir,
 }
@@ -50,10 +42,10 @@ impl World {
     }
 
     pub(crate) async fn with(options: Options) -> Self {
-        let clock = Arc::new(ManualClock::default());
+        let clock = Arc::new(ManualClock::default().skipping_sleeps_below(STEP_ASIDE_MAX));
         let folder = tempfile::tempdir().unwrap();
         let engine = Engine::open(folder.path(), EngineOptions::default(), clock.clone()).unwrap();
-        let store = Faulty::over(engine.store("inventory").unwrap());
+        let store = Arc::new(FaultyStore::over(engine.store("inventory").unwrap()));
         let service = service(&store, &clock, options);
         service.create_show(&show("show")).await.unwrap();
         Self { clock, store, service, _folder: folder }
@@ -156,9 +148,9 @@ pub(crate) fn sole() -> Options {
     Options { sole_writer: true, ..Options::default() }
 }
 
-fn service(store: &Arc<Faulty>, clock: &Arc<ManualClock>, options: Options) -> Service {
+fn service(store: &Arc<FaultyStore>, clock: &Arc<ManualClock>, options: Options) -> Service {
     let metrics = InventoryMetrics::default();
-    Service::new(store.clone(), clock.clone(), Arc::new(Counter::default()), options, metrics)
+    Service::new(store.clone(), clock.clone(), Arc::new(SeededEntropy::default()), options, metrics)
 }
 
 /// A show with section `A`, row 1, seats 1 to 10, and section `floor` with three places.
