@@ -7,17 +7,15 @@
 //! - A lane fails as a unit (trap T-T3): the head and its followers leave together, in order. The
 //!   lane stays blocked until the caller confirms their settlement. Until then every message for it
 //!   is refused, so no message overtakes a head that will be retried.
-//! - A message that is already in its lane is not queued again (trap T-T7): the caller gets both
-//!   and keeps the newer lease.
 //! - A lane has a bounded depth. After one message was refused for lack of room, all later ones are
 //!   refused until the lane is empty. Otherwise a younger message could pass an older one.
 //!
-//! Lanes know no time, no lease and no queue. `W` is the caller's entry for a message id, such as a
-//! ticket.
+//! Lanes know no time, no lease and no queue. `W` is the caller's entry for a message, such as a
+//! delivery's id. The caller recognises a message that it already has and does not offer it again
+//! (trap T-T7).
 
 use crate::id::ReservationId;
 use std::collections::{BTreeMap, VecDeque};
-use std::sync::Arc;
 
 /// All lanes of one worker.
 #[derive(Debug)]
@@ -34,7 +32,7 @@ pub struct Lanes<W> {
 #[derive(Debug)]
 struct Lane<W> {
     /// The head first; during a run the head is the running message.
-    entries: VecDeque<(Arc<str>, W)>,
+    entries: VecDeque<W>,
     state: State,
     /// A message was refused for lack of room, so nothing may enter before the lane is empty.
     overflowed: bool,
@@ -49,17 +47,9 @@ enum State {
 
 /// The result of offering a message to its lane.
 #[derive(Debug, PartialEq, Eq)]
-pub enum Offer<'l, W> {
+pub enum Offer<W> {
     /// It waits in its lane.
     Queued,
-    /// The lane already has that message: `present` is its entry, `newer` is the offered one, which
-    /// is not filed.
-    Known {
-        /// The lane's entry.
-        present: &'l mut W,
-        /// The offered entry.
-        newer: W,
-    },
     /// The lane is full or failing: hand the message back.
     Refused(W),
 }
@@ -88,24 +78,21 @@ impl<W> Lanes<W> {
     }
 
     /// Appends a message to its lane.
-    pub fn offer(&mut self, lane: &ReservationId, id: &Arc<str>, work: W) -> Offer<'_, W> {
+    pub fn offer(&mut self, lane: &ReservationId, work: W) -> Offer<W> {
         if !self.lanes.contains_key(lane) {
             let turn = self.turn_for(lane);
-            let entries = VecDeque::from([(id.clone(), work)]);
+            let entries = VecDeque::from([work]);
             self.lanes
                 .insert(lane.clone(), Lane { entries, state: State::Ready { turn }, overflowed: false });
             self.waiting += 1;
             return Offer::Queued;
         }
         let Some(entry) = self.lanes.get_mut(lane) else { return Offer::Refused(work) };
-        if let Some(at) = entry.entries.iter().position(|(known, _)| known == id) {
-            return Offer::Known { present: &mut entry.entries[at].1, newer: work };
-        }
         if entry.state == State::Failing || entry.overflowed || entry.entries.len() >= self.depth_max {
             entry.overflowed |= entry.state != State::Failing;
             return Offer::Refused(work);
         }
-        entry.entries.push_back((id.clone(), work));
+        entry.entries.push_back(work);
         self.waiting += 1;
         Offer::Queued
     }
@@ -113,7 +100,7 @@ impl<W> Lanes<W> {
     /// The heads that may start, the longest waiting lane first.
     pub fn ready(&self) -> impl Iterator<Item = (&ReservationId, &W)> {
         self.ready.values().filter_map(|lane| {
-            let (_, head) = self.lanes.get(lane)?.entries.front()?;
+            let head = self.lanes.get(lane)?.entries.front()?;
             Some((lane, head))
         })
     }
@@ -141,7 +128,7 @@ impl<W> Lanes<W> {
         if entry.state != State::Running {
             return None;
         }
-        let (_, head) = entry.entries.pop_front()?;
+        let head = entry.entries.pop_front()?;
         self.running -= 1;
         if entry.entries.is_empty() {
             self.lanes.remove(lane);
@@ -161,8 +148,8 @@ impl<W> Lanes<W> {
         if entry.state != State::Running {
             return None;
         }
-        let (_, head) = entry.entries.pop_front()?;
-        let followers: Vec<W> = entry.entries.drain(..).map(|(_, work)| work).collect();
+        let head = entry.entries.pop_front()?;
+        let followers: Vec<W> = entry.entries.drain(..).collect();
         entry.state = State::Failing;
         self.running -= 1;
         self.waiting -= followers.len();
@@ -183,9 +170,9 @@ impl<W> Lanes<W> {
             State::Ready { turn } => {
                 self.ready.remove(&turn);
                 let entry = self.lanes.remove(lane);
-                entry.into_iter().flat_map(|entry| entry.entries).map(|(_, work)| work).collect()
+                entry.into_iter().flat_map(|entry| entry.entries).collect()
             }
-            State::Running => entry.entries.drain(1..).map(|(_, work)| work).collect(),
+            State::Running => entry.entries.drain(1..).collect(),
             State::Failing => Vec::new(),
         };
         self.waiting -= taken.len();

@@ -6,12 +6,8 @@ fn lane(n: u8) -> ReservationId {
     ReservationId::parse(&format!("rsv_{n}")).expect("valid")
 }
 
-fn id(n: u64) -> Arc<str> {
-    format!("m{n}").into()
-}
-
 fn queue(lanes: &mut Lanes<u64>, to: u8, n: u64) {
-    assert_eq!(lanes.offer(&lane(to), &id(n), n), Offer::Queued);
+    assert_eq!(lanes.offer(&lane(to), n), Offer::Queued);
 }
 
 #[test]
@@ -51,23 +47,11 @@ fn a_lane_fails_as_a_unit() {
     (1..=3).for_each(|n| queue(&mut lanes, 1, n));
     lanes.start(&lane(1));
     assert_eq!(lanes.fail(&lane(1)), Some(Failed { head: 1, followers: vec![2, 3] }));
-    assert_eq!(lanes.offer(&lane(1), &id(4), 4), Offer::Refused(4));
+    assert_eq!(lanes.offer(&lane(1), 4), Offer::Refused(4));
     assert_eq!(lanes.next_ready(), None);
     lanes.clear(&lane(1));
     queue(&mut lanes, 1, 1);
     assert_eq!(lanes.next_ready(), Some((&lane(1), &1)));
-}
-
-/// Trap T-T7: the same message is not queued twice, whether it waits or runs.
-#[test]
-fn a_known_message_is_not_queued_again() {
-    let mut lanes = Lanes::new(8);
-    queue(&mut lanes, 1, 1);
-    assert_eq!(lanes.offer(&lane(1), &id(1), 9), Offer::Known { present: &mut 1, newer: 9 });
-    lanes.start(&lane(1));
-    assert_eq!(lanes.offer(&lane(1), &id(1), 9), Offer::Known { present: &mut 1, newer: 9 });
-    assert_eq!(lanes.finish(&lane(1)), Some(1));
-    assert!(lanes.is_empty());
 }
 
 #[test]
@@ -75,10 +59,10 @@ fn a_full_lane_refuses_everything_behind_until_it_is_empty() {
     let mut lanes = Lanes::new(2);
     queue(&mut lanes, 1, 1);
     queue(&mut lanes, 1, 2);
-    assert_eq!(lanes.offer(&lane(1), &id(3), 3), Offer::Refused(3));
+    assert_eq!(lanes.offer(&lane(1), 3), Offer::Refused(3));
     lanes.start(&lane(1));
     lanes.finish(&lane(1));
-    assert_eq!(lanes.offer(&lane(1), &id(4), 4), Offer::Refused(4), "4 must not pass 3");
+    assert_eq!(lanes.offer(&lane(1), 4), Offer::Refused(4), "4 must not pass 3");
     lanes.start(&lane(1));
     lanes.finish(&lane(1));
     queue(&mut lanes, 1, 3);
@@ -86,7 +70,7 @@ fn a_full_lane_refuses_everything_behind_until_it_is_empty() {
 
 #[derive(Debug, Clone)]
 enum Step {
-    Offer { lane: u8, again: bool },
+    Offer(u8),
     Start,
     Finish(u8),
     Fail(u8),
@@ -97,7 +81,7 @@ enum Step {
 fn step() -> impl Strategy<Value = Step> {
     let lane = 0u8..4;
     prop_oneof![
-        6 => (lane.clone(), any::<bool>()).prop_map(|(lane, again)| Step::Offer { lane, again }),
+        6 => lane.clone().prop_map(Step::Offer),
         4 => Just(Step::Start),
         3 => lane.clone().prop_map(Step::Finish),
         1 => lane.clone().prop_map(Step::Fail),
@@ -125,17 +109,15 @@ impl Model {
 
 fn apply(lanes: &mut Lanes<u64>, model: &mut Model, step: &Step) {
     match *step {
-        Step::Offer { lane: to, again } => {
-            let known = model.inside.get(&to).and_then(|inside| inside.last().copied()).filter(|_| again);
-            let n = known.unwrap_or(model.next + 1);
-            match lanes.offer(&lane(to), &id(n), n) {
+        Step::Offer(to) => {
+            let n = model.next + 1;
+            match lanes.offer(&lane(to), n) {
                 Offer::Queued => {
-                    assert!(known.is_none() && !model.failing.contains(&to));
+                    assert!(!model.failing.contains(&to));
                     model.next = n;
                     model.inside.entry(to).or_default().push(n);
                 }
-                Offer::Known { present, newer } => assert!(known == Some(newer) && *present == newer),
-                Offer::Refused(_) => assert!(known.is_none()),
+                Offer::Refused(refused) => assert_eq!(refused, n),
             }
         }
         Step::Start => {

@@ -102,12 +102,12 @@ impl Pipeline {
             return;
         }
         let Arrival { message, content, .. } = arrival;
-        let (message_id, count) = (message.id.clone(), message.receive_count);
+        let count = message.receive_count;
         let look_at = lease_until.saturating_sub(self.options.lease_to_renew()).max(now);
         let id = self.deliveries.insert(message, content, lane.clone(), lease_until, look_at, now);
         self.records.observer.received(&lane);
         self.record(id, Step::Received { count });
-        let offer = self.lanes.offer(&lane, &message_id, id);
+        let offer = self.lanes.offer(&lane, id);
         probe::hit_variant("offer", &offer);
         if let Offer::Refused(id) = offer {
             let delay = if self.fifo { Duration::ZERO } else { NO_ROOM_DELAY };
