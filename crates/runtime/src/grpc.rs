@@ -19,7 +19,8 @@ mod body;
 mod call;
 mod deadline;
 mod health;
-pub(crate) mod metrics;
+mod metrics;
+mod open_call;
 mod serve;
 mod services;
 

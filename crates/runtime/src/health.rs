@@ -6,9 +6,10 @@
 //! shared store: a check is set by the code that uses the store, so one slow store cannot
 //! make every probe of every process hang (trap T-O1).
 
+use parking_lot::Mutex;
 use serde::Serialize;
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use tokio::sync::watch;
 
 /// The health of one process. Cloning gives another handle.
@@ -96,11 +97,11 @@ impl Health {
     fn read<T>(&self, read: impl FnOnce(&Checks) -> T) -> T {
         // A panic while the lock was held leaves whole entries: the map is changed by single
         // inserts.
-        read(&self.shared.checks.lock().unwrap_or_else(PoisonError::into_inner))
+        read(&self.shared.checks.lock())
     }
 
     fn change(&self, change: impl FnOnce(&mut Checks)) {
-        let mut checks = self.shared.checks.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut checks = self.shared.checks.lock();
         change(&mut checks);
         let ready = checks.ready().is_ok();
         // Sent under the lock, so that two changes cannot arrive in the other order.

@@ -10,7 +10,7 @@
 mod base;
 mod instrument;
 mod json;
-pub(crate) mod metrics;
+mod metrics;
 mod openapi;
 mod serve;
 mod token;

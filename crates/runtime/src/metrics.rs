@@ -5,12 +5,12 @@
 //! every server has (`http_…`, `grpc_…`) are registered once a process, however many
 //! servers it runs.
 
-use crate::grpc::metrics::GrpcMetrics;
-use crate::http::metrics::HttpMetrics;
+use parking_lot::{Mutex, MutexGuard};
 use prometheus_client::encoding::text::encode;
 use prometheus_client::registry::{Metric, Registry};
+use std::any::Any;
 use std::fmt;
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::Arc;
 
 /// What `/metrics` answers with.
 pub const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
@@ -24,8 +24,8 @@ pub struct Metrics {
 #[derive(Default)]
 struct Shared {
     registry: Mutex<Registry>,
-    http: OnceLock<HttpMetrics>,
-    grpc: OnceLock<GrpcMetrics>,
+    /// The series that several servers of the process share, one entry for each type.
+    families: Mutex<Vec<Box<dyn Any + Send + Sync>>>,
 }
 
 impl Metrics {
@@ -50,17 +50,19 @@ impl Metrics {
         text
     }
 
-    pub(crate) fn http(&self) -> &HttpMetrics {
-        self.shared.http.get_or_init(|| HttpMetrics::register(self))
+    /// The series of type `F`, registered by the first server that asks for them.
+    pub(crate) fn family<F: Clone + Send + Sync + 'static>(&self, register: fn(&Self) -> F) -> F {
+        let mut families = self.shared.families.lock();
+        if let Some(family) = families.iter().find_map(|family| family.downcast_ref::<F>()) {
+            return family.clone();
+        }
+        let family = register(self);
+        families.push(Box::new(family.clone()));
+        family
     }
 
-    pub(crate) fn grpc(&self) -> &GrpcMetrics {
-        self.shared.grpc.get_or_init(|| GrpcMetrics::register(self))
-    }
-
-    fn registry(&self) -> std::sync::MutexGuard<'_, Registry> {
-        // Registering pushes one entry and encoding only reads: a panic leaves the registry whole.
-        self.shared.registry.lock().unwrap_or_else(PoisonError::into_inner)
+    fn registry(&self) -> MutexGuard<'_, Registry> {
+        self.shared.registry.lock()
     }
 }
 

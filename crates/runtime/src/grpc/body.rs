@@ -1,7 +1,7 @@
 //! The two bodies of a call: the request's, bounded, and the response's, watched for the
 //! status in its trailers.
 
-use super::call::Ticket;
+use super::open_call::OpenCall;
 use bytes::Bytes;
 use core::pin::Pin;
 use core::task::{Context, Poll, ready};
@@ -68,16 +68,16 @@ impl Body for Bounded {
     }
 }
 
-/// A response's body that closes its call's ticket with the status that it ends in. A body
-/// that is dropped before its end leaves the ticket open, which counts as CANCELLED.
+/// A response's body that closes its call with the status that it ends in. A body
+/// that is dropped before its end leaves the call open, which counts as CANCELLED.
 pub(crate) struct Watched {
     inner: tonic::body::Body,
-    ticket: Ticket,
+    open_call: OpenCall,
 }
 
 impl Watched {
-    pub(crate) fn new(inner: tonic::body::Body, ticket: Ticket) -> Self {
-        Self { inner, ticket }
+    pub(crate) fn new(inner: tonic::body::Body, open_call: OpenCall) -> Self {
+        Self { inner, open_call }
     }
 }
 
@@ -93,11 +93,11 @@ impl Body for Watched {
         match &frame {
             Some(Ok(frame)) => {
                 if let Some(code) = frame.trailers_ref().and_then(code_of) {
-                    self.ticket.close(code);
+                    self.open_call.close(code);
                 }
             }
-            Some(Err(_)) => self.ticket.close(Code::Internal),
-            None => self.ticket.close(Code::Unknown),
+            Some(Err(_)) => self.open_call.close(Code::Internal),
+            None => self.open_call.close(Code::Unknown),
         }
         Poll::Ready(frame)
     }

@@ -4,7 +4,8 @@
 use super::Limits;
 use super::body::{Bounded, Watched, code_of};
 use super::deadline;
-use super::metrics::{Method, Methods};
+use super::metrics::Methods;
+use super::open_call::OpenCall;
 use super::services::{Answer, Services, refusal};
 use crate::PeerAddress;
 use core::convert::Infallible;
@@ -17,9 +18,9 @@ use hyper::body::Incoming;
 use hyper::service::Service;
 use std::panic::catch_unwind;
 use std::sync::Arc;
-use tokio::time::{Instant, Sleep};
+use tokio::time::Sleep;
+use tonic::Status;
 use tonic::body::Body;
-use tonic::{Code, Status};
 
 /// The services of one server with what every call passes through.
 #[derive(Clone)]
@@ -63,8 +64,7 @@ impl Edge {
         Self { peer, ..self.clone() }
     }
 
-    #[allow(clippy::disallowed_methods, reason = "measures a real server")]
-    fn admit(&self, kind: Kind, path: &str) -> (Ticket, bool) {
+    fn admit(&self, kind: Kind, path: &str) -> (OpenCall, bool) {
         let bound = match kind {
             Kind::Call => Some((&self.calls, self.limits.in_flight_max)),
             Kind::Stream => Some((&self.streams, self.limits.streams_max)),
@@ -72,7 +72,7 @@ impl Edge {
         };
         let admitted = bound.is_none_or(|(running, most)| running.fetch_add(1, Ordering::Relaxed) < most);
         let in_flight = bound.map(|(running, _)| Arc::clone(running));
-        (Ticket { method: self.methods.find(path), in_flight, start: Instant::now(), open: true }, admitted)
+        (OpenCall::new(self.methods.find(path), in_flight), admitted)
     }
 }
 
@@ -85,16 +85,16 @@ impl Service<Request<Incoming>> for Edge {
     fn call(&self, mut request: Request<Incoming>) -> Call {
         let path = request.uri().path();
         let kind = Kind::of(path);
-        let (ticket, admitted) = self.admit(kind, path);
+        let (open_call, admitted) = self.admit(kind, path);
         if !admitted {
-            return Call { answer: None, deadline: None, kind, ticket: Some(ticket) };
+            return Call { answer: None, deadline: None, kind, open_call: Some(open_call) };
         }
         if let Some(gate) = self.services.gate().filter(|_| kind != Kind::Probe) {
             if let Some(peer) = self.peer {
                 request.extensions_mut().insert(peer);
             }
             if let Err(no) = gate(request.headers(), request.extensions()) {
-                return Call { answer: Some(refusal(no)), deadline: None, kind, ticket: Some(ticket) };
+                return Call { answer: Some(refusal(no)), deadline: None, kind, open_call: Some(open_call) };
             }
         }
         let limit = deadline::of(request.headers());
@@ -107,7 +107,7 @@ impl Service<Request<Incoming>> for Edge {
         };
         let deadline = limit.map(|limit| Box::pin(tokio::time::sleep(limit)));
         let answer = self.services.call(request.map(|body| Bounded::new(body, bytes_max)));
-        Call { answer: Some(answer), deadline, kind, ticket: Some(ticket) }
+        Call { answer: Some(answer), deadline, kind, open_call: Some(open_call) }
     }
 }
 
@@ -118,7 +118,7 @@ pub(crate) struct Call {
     answer: Option<Answer>,
     deadline: Option<Pin<Box<Sleep>>>,
     kind: Kind,
-    ticket: Option<Ticket>,
+    open_call: Option<OpenCall>,
 }
 
 impl Call {
@@ -133,7 +133,7 @@ impl Call {
             Ok(Poll::Ready(Err(never))) => match never {},
             Ok(Poll::Pending) => {}
             Err(_) => {
-                let method = self.ticket.as_ref().map(|ticket| ticket.method.name());
+                let method = self.open_call.as_ref().map(|open_call| open_call.method_name());
                 tracing::error!(method, "a handler panicked");
                 return Poll::Ready(Status::internal("internal error").into_http());
             }
@@ -153,46 +153,15 @@ impl Future for Call {
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let response = ready!(self.poll_answer(cx));
-        let mut ticket = self.ticket.take().expect("a future is not polled again after it was ready");
+        let mut open_call = self.open_call.take().expect("a future is not polled again after it was ready");
         if let Some(code) = code_of(response.headers()) {
-            ticket.close(code);
+            open_call.close(code);
         }
         // The answer of a unary call is complete; a stream's is yet to come. A caller that reads
         // nothing can delay the sending for ever, and no other call may wait for that.
         if self.kind != Kind::Stream {
-            ticket.leave();
+            open_call.leave();
         }
-        Poll::Ready(Ok(response.map(|body| Watched::new(body, ticket))))
-    }
-}
-
-/// A call's place among those in flight. Closed with the call's status; dropped open, the
-/// caller went away: CANCELLED.
-pub(crate) struct Ticket {
-    method: Arc<Method>,
-    /// `None` once the place is given back, and of a probe, which takes none.
-    in_flight: Option<Arc<AtomicUsize>>,
-    start: Instant,
-    open: bool,
-}
-
-impl Ticket {
-    fn leave(&mut self) {
-        if let Some(in_flight) = self.in_flight.take() {
-            in_flight.fetch_sub(1, Ordering::Relaxed);
-        }
-    }
-
-    pub(crate) fn close(&mut self, code: Code) {
-        if std::mem::replace(&mut self.open, false) {
-            self.method.ended(code, self.start.elapsed());
-        }
-    }
-}
-
-impl Drop for Ticket {
-    fn drop(&mut self) {
-        self.close(Code::Cancelled);
-        self.leave();
+        Poll::Ready(Ok(response.map(|body| Watched::new(body, open_call))))
     }
 }

@@ -3,6 +3,7 @@
 use super::Limits;
 use super::call::Edge;
 use super::health::HealthService;
+use super::metrics::GrpcMetrics;
 use super::services::Services;
 use crate::server::{self, Drain};
 use crate::{PeerAddress, Process};
@@ -78,7 +79,8 @@ pub async fn serve_within(
         .with(HealthServer::new(health))
         .with(reflection(&names, V1).build_v1().map_err(io::Error::other)?)
         .with(reflection(&names, V1ALPHA).build_v1alpha().map_err(io::Error::other)?);
-    let methods = process.metrics.grpc().methods(&descriptors).map_err(io::Error::other)?;
+    let methods =
+        process.metrics.family(GrpcMetrics::register).methods(&descriptors).map_err(io::Error::other)?;
     let edge = Edge::new(services, methods, limits);
     let builder = builder(tasks);
     server::run(listener, shutdown, tasks, server::CONNECTIONS_MAX, |stream| {

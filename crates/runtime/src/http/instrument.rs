@@ -28,7 +28,7 @@ pub fn instrument(router: Router, metrics: &Metrics) -> Router {
         .fallback(async || StatusCode::NOT_FOUND)
         .method_not_allowed_fallback(async || StatusCode::METHOD_NOT_ALLOWED)
         .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
-        .layer(from_fn_with_state(metrics.http().clone(), observe))
+        .layer(from_fn_with_state(metrics.family(HttpMetrics::register), observe))
 }
 
 #[allow(clippy::disallowed_methods, reason = "measures a real server")]
