@@ -169,15 +169,9 @@ impl From<Failure> for Fault {
     }
 }
 
-/// An error and every error below it.
+/// An error and every error below it, on one line.
 pub(crate) fn chain(error: &dyn Error) -> String {
-    let mut text = error.to_string();
-    let mut below = error.source();
-    while let Some(error) = below {
-        text.push_str(": ");
-        text.push_str(&error.to_string());
-        below = error.source();
-    }
+    let text = ports::fault::chain(error);
     // The credentials' chain reports each of its providers on a line of its own.
     text.lines().map(str::trim).filter(|line| !line.is_empty()).collect::<Vec<_>>().join("; ")
 }

@@ -60,14 +60,7 @@ impl Fault {
     /// The message and every error below it, joined by `: `. For logs and dead letters, never for
     /// callers.
     pub fn chain(&self) -> String {
-        let mut text = self.message.clone();
-        let mut below: Option<&(dyn Error + 'static)> = self.source.as_deref().map(|e| e as _);
-        while let Some(error) = below {
-            text.push_str(": ");
-            text.push_str(&error.to_string());
-            below = error.source();
-        }
-        text
+        chain(self)
     }
 }
 
@@ -96,4 +89,16 @@ impl<R> From<Fault> for PortError<R> {
     fn from(fault: Fault) -> Self {
         Self::Failed(fault)
     }
+}
+
+/// An error and every error below it, joined by `: `.
+pub fn chain(error: &dyn Error) -> String {
+    let mut text = error.to_string();
+    let mut below = error.source();
+    while let Some(error) = below {
+        text.push_str(": ");
+        text.push_str(&error.to_string());
+        below = error.source();
+    }
+    text
 }
