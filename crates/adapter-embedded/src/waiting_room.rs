@@ -7,7 +7,7 @@ use domain::id::ShowId;
 use domain::time::Timestamp;
 use domain::waiting_room::{Line, Patience, Refusal, RuleChange, Rules, Standing, Ticket};
 use parking_lot::Mutex;
-use ports::waiting_room::{BEATS_MAX, Dated, KEY_BYTES_MAX, Ticked};
+use ports::waiting_room::{BEATS_MAX, Dated, PERSON_KEY_BYTES_MAX, Ticked};
 use ports::{Clock, Entropy, Fault, PortError, WaitingRoomStore};
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -50,9 +50,9 @@ impl WaitingRoomStore for MemoryWaitingRoom {
     }
 
     async fn join(&self, show: &ShowId, key: &str) -> Result<Ticket, PortError<Refusal>> {
-        if key.is_empty() || key.len() > KEY_BYTES_MAX {
+        if key.is_empty() || key.len() > PERSON_KEY_BYTES_MAX {
             return Err(Fault::permanent(format!(
-                "a key of {} bytes: it has 1 to {KEY_BYTES_MAX}",
+                "a key of {} bytes: it has 1 to {PERSON_KEY_BYTES_MAX}",
                 key.len()
             ))
             .into());

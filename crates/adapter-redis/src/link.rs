@@ -122,7 +122,7 @@ impl Link {
     /// A new way instead of this one, unless somebody was faster.
     fn leave(&self, left: &Arc<Way>, why: &str) {
         let mut current = self.current();
-        let Stage::Made(made) = left.stage() else { return };
+        let Progress::Made(made) = left.progress() else { return };
         if current.as_ref().is_some_and(|way| Arc::ptr_eq(way, left)) {
             tracing::warn!(why, "redis: reconnecting");
             let meanwhile = made.ok().filter(|_| self.maker.is_cluster());
@@ -134,13 +134,13 @@ impl Link {
 /// One connection, from when its making began.
 struct Way {
     begun: Instant,
-    stage: watch::Receiver<Stage>,
+    progress: watch::Receiver<Progress>,
     /// Since when each part has owed an answer.
     owed: Mutex<HashMap<String, Instant>>,
 }
 
 #[derive(Clone)]
-enum Stage {
+enum Progress {
     /// It is being made; and the connection that is used meanwhile.
     Making(Option<Connection>),
     Made(RedisResult<Connection>),
@@ -151,41 +151,41 @@ impl Way {
     /// time than it takes would never see its end.
     #[expect(clippy::disallowed_methods, reason = "ends by the timeout of the connection")]
     fn begin(maker: &Maker, meanwhile: Option<Connection>, not_before: Instant) -> Arc<Self> {
-        let (tell, stage) = watch::channel(Stage::Making(meanwhile));
+        let (tell, progress) = watch::channel(Progress::Making(meanwhile));
         let maker = maker.clone();
         tokio::spawn(async move {
             tokio::time::sleep_until(not_before).await;
             let made = maker.make().await;
-            tell.send_modify(|stage| {
-                *stage = Stage::Made(match (made, &*stage) {
+            tell.send_modify(|progress| {
+                *progress = Progress::Made(match (made, &*progress) {
                     // The nodes that answer are still reached by it.
-                    (Err(_), Stage::Making(Some(meanwhile))) => Ok(meanwhile.clone()),
+                    (Err(_), Progress::Making(Some(meanwhile))) => Ok(meanwhile.clone()),
                     (made, _) => made,
                 });
             });
         });
-        Arc::new(Self { begun: not_before.max(now()), stage, owed: Mutex::default() })
+        Arc::new(Self { begun: not_before.max(now()), progress, owed: Mutex::default() })
     }
 
-    fn stage(&self) -> Stage {
-        self.stage.borrow().clone()
+    fn progress(&self) -> Progress {
+        self.progress.borrow().clone()
     }
 
     fn has_failed(&self) -> bool {
         // In this order: the maker records its result, and is gone then.
-        let is_over = self.stage.has_changed().is_err();
-        match &*self.stage.borrow() {
-            Stage::Making(_) => is_over,
-            Stage::Made(made) => made.is_err(),
+        let is_over = self.progress.has_changed().is_err();
+        match &*self.progress.borrow() {
+            Progress::Making(_) => is_over,
+            Progress::Made(made) => made.is_err(),
         }
     }
 
     async fn connection(&self) -> RedisResult<Connection> {
-        let mut stage = self.stage.clone();
-        let there = stage.wait_for(|stage| !matches!(stage, Stage::Making(None))).await;
+        let mut progress = self.progress.clone();
+        let there = progress.wait_for(|progress| !matches!(progress, Progress::Making(None))).await;
         match there.map_err(|_| broken())?.clone() {
-            Stage::Making(meanwhile) => meanwhile.ok_or_else(broken),
-            Stage::Made(made) => made,
+            Progress::Making(meanwhile) => meanwhile.ok_or_else(broken),
+            Progress::Made(made) => made,
         }
     }
 

@@ -12,7 +12,7 @@ use domain::waiting_room::{
     Snapshot, Standing, Ticket, Totals,
 };
 use parking_lot::{Mutex, MutexGuard};
-use ports::waiting_room::{BEATS_MAX, Dated, KEY_BYTES_MAX, Ticked};
+use ports::waiting_room::{BEATS_MAX, Dated, PERSON_KEY_BYTES_MAX, Ticked};
 use ports::{Clock, Entropy, Fault, PortError, WaitingRoomStore};
 use redis::{ErrorKind, Script, ServerErrorKind, Value};
 use std::collections::HashMap;
@@ -234,8 +234,8 @@ impl WaitingRoomStore for RedisWaitingRoom {
     }
 
     async fn join(&self, show: &ShowId, key: &str) -> Result<Ticket, PortError<Refusal>> {
-        if key.is_empty() || key.len() > KEY_BYTES_MAX {
-            let why = format!("a key of {} bytes: it has 1 to {KEY_BYTES_MAX}", key.len());
+        if key.is_empty() || key.len() > PERSON_KEY_BYTES_MAX {
+            let why = format!("a key of {} bytes: it has 1 to {PERSON_KEY_BYTES_MAX}", key.len());
             return Err(Fault::permanent(why).into());
         }
         let (_, reply) = self.run(&self.opened(show)?, "join", &[key.to_owned()]).await?;

@@ -13,7 +13,7 @@ use domain::time::Timestamp;
 use domain::waiting_room::Ticket;
 use hmac::{Hmac, Mac};
 use ports::plant::{Plant, planted};
-use ports::waiting_room::KEY_BYTES_MAX;
+use ports::waiting_room::PERSON_KEY_BYTES_MAX;
 use serde::{Deserialize, Serialize};
 use sha2::Sha256;
 use std::borrow::Cow;
@@ -98,7 +98,7 @@ impl Signer {
         let json = URL_SAFE_NO_PAD.decode(payload).map_err(|_| Rejected::Malformed)?;
         let payload: Payload<'_> = serde_json::from_slice(&json).map_err(|_| Rejected::Malformed)?;
         let show = ShowId::parse(&payload.show).map_err(|_| Rejected::Malformed)?;
-        if payload.key.is_empty() || payload.key.len() > KEY_BYTES_MAX {
+        if payload.key.is_empty() || payload.key.len() > PERSON_KEY_BYTES_MAX {
             return Err(Rejected::Malformed);
         }
         let joined_at = Timestamp::from_millis(payload.at);

@@ -18,7 +18,7 @@ use domain::waiting_room::{
     BLOCK, BLOCKS_MAX, Line, Patience, Places, Refusal, RuleChange, Rules, Snapshot, Standing, Ticket,
 };
 use pair::Pair;
-use ports::waiting_room::{BEATS_MAX, KEY_BYTES_MAX, WaitingRoomStore};
+use ports::waiting_room::{BEATS_MAX, PERSON_KEY_BYTES_MAX, WaitingRoomStore};
 use ports::{Clock, FaultClass, PortError};
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -347,11 +347,11 @@ pub async fn a_show_that_was_not_opened_is_refused(harness: &dyn WaitingRoomHarn
 /// The limits of the port.
 pub async fn an_empty_or_an_oversized_request_is_refused(harness: &dyn WaitingRoomHarness) {
     let room = opened(harness, Rules::at(1)).await;
-    let ticket = room.join(&show(), &"k".repeat(KEY_BYTES_MAX)).await.expect("joined");
+    let ticket = room.join(&show(), &"k".repeat(PERSON_KEY_BYTES_MAX)).await.expect("joined");
     assert_permanent(room.beat(&show(), &[]).await);
     room.beat(&show(), &vec![ticket.clone(); BEATS_MAX]).await.expect("as many as may");
     assert_permanent(room.beat(&show(), &vec![ticket; BEATS_MAX + 1]).await);
-    for key in [String::new(), "k".repeat(KEY_BYTES_MAX + 1)] {
+    for key in [String::new(), "k".repeat(PERSON_KEY_BYTES_MAX + 1)] {
         let join = room.join(&show(), &key).await;
         assert!(
             matches!(&join, Err(PortError::Failed(fault)) if fault.class == FaultClass::Permanent),

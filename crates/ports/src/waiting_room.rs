@@ -13,7 +13,7 @@ pub const BEATS_MAX: usize = 500;
 pub const NOTICE_BYTES_MAX: usize = 1_000;
 
 /// The largest key of a person, in bytes.
-pub const KEY_BYTES_MAX: usize = 256;
+pub const PERSON_KEY_BYTES_MAX: usize = 256;
 
 /// Lines of people.
 ///
@@ -36,7 +36,7 @@ pub trait WaitingRoomStore: Send + Sync + 'static {
     async fn open(&self, show: &ShowId, rules: Rules) -> Result<Rules, Fault>;
     /// The rules of an existing line, whichever gateway opened it; changes nothing.
     async fn find(&self, show: &ShowId) -> Result<Option<Rules>, Fault>;
-    /// A place for a person, whose key is 1 to [`KEY_BYTES_MAX`] bytes: a new place, or the one
+    /// A place for a person, whose key is 1 to [`PERSON_KEY_BYTES_MAX`] bytes: a new place, or the one
     /// that they already have.
     async fn join(&self, show: &ShowId, key: &str) -> Result<Ticket, PortError<Refusal>>;
     /// Signs of life, 1 to [`BEATS_MAX`]: the standing of each ticket, in the order of the tickets.

@@ -7,7 +7,7 @@ use domain::show::{Layout, RowRange, Rows};
 use domain::time::Timestamp;
 use inventory::Service;
 use ports::{Clock, Inventory};
-use ports_contract::peers::inventory::{Harness, PRICE, Stage, check};
+use ports_contract::peers::inventory::{Harness, OpenShow, PRICE, check};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use testkit::ManualClock;
@@ -24,14 +24,14 @@ impl Harness for InProcess {
         Arc::new(self.service.clone())
     }
 
-    async fn open_show(&self) -> Stage {
+    async fn open_show(&self) -> OpenShow {
         let id = format!("evt_{}", self.shows.fetch_add(1, Ordering::SeqCst));
         let mut show = show(&id);
         show.sections.iter_mut().for_each(|section| section.price = PRICE);
         let row = RowRange { row: "1".to_owned(), from: 1, to: 12 };
         show.sections[0].layout = Layout::Rows(Rows::new(vec![row]));
         self.service.create_show(&show).await.unwrap();
-        Stage {
+        OpenShow {
             show: ShowId::parse(&id).unwrap(),
             seats: (1..=12).map(|n| SeatId::parse(&format!("A-1-{n}")).unwrap()).collect(),
             floor: SectionId::parse("floor").unwrap(),

@@ -20,7 +20,7 @@ pub trait Harness: Send + Sync {
     /// The port under test.
     fn inventory(&self) -> Arc<dyn Inventory>;
     /// Opens a show that no other case uses.
-    async fn open_show(&self) -> Stage;
+    async fn open_show(&self) -> OpenShow;
     /// The time of the inventory.
     fn now(&self) -> Timestamp;
     /// Returns when the time of the inventory is later than `at`.
@@ -29,7 +29,7 @@ pub trait Harness: Send + Sync {
 
 /// A show with one section of named seats and one of general admission, all at the price 10,000.
 #[derive(Debug, Clone)]
-pub struct Stage {
+pub struct OpenShow {
     /// The show.
     pub show: ShowId,
     /// Its named seats: at least 12, all in one section.
@@ -40,7 +40,7 @@ pub struct Stage {
     pub places: u32,
 }
 
-/// The price of every seat of a [`Stage`].
+/// The price of every seat of a [`OpenShow`].
 pub const PRICE: u64 = 10_000;
 
 const LONG: Duration = Duration::from_secs(3600);
@@ -67,13 +67,13 @@ pub async fn check(harness: &dyn Harness) {
 struct Buyer<'a> {
     harness: &'a dyn Harness,
     port: Arc<dyn Inventory>,
-    stage: &'a Stage,
+    stage: &'a OpenShow,
     reservation: ReservationId,
     person: PersonId,
 }
 
 impl<'a> Buyer<'a> {
-    fn new(harness: &'a dyn Harness, stage: &'a Stage, name: &str) -> Self {
+    fn new(harness: &'a dyn Harness, stage: &'a OpenShow, name: &str) -> Self {
         let reservation = ReservationId::parse(&format!("rsv_{}_{name}", stage.show)).expect("a short id");
         let person = PersonId::parse(&format!("person_{name}")).expect("a short id");
         Self { harness, port: harness.inventory(), stage, reservation, person }

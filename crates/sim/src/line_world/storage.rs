@@ -16,7 +16,7 @@ use domain::id::ShowId;
 use domain::time::Timestamp;
 use domain::waiting_room::{Line, Patience, Refusal, RuleChange, Rules, Standing, Ticket};
 use ports::plant::{Plant, planted};
-use ports::waiting_room::{BEATS_MAX, Dated, KEY_BYTES_MAX, Ticked};
+use ports::waiting_room::{BEATS_MAX, Dated, PERSON_KEY_BYTES_MAX, Ticked};
 use ports::{Fault, PortError, WaitingRoomStore};
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex};
@@ -281,7 +281,7 @@ impl WaitingRoomStore for Port {
     }
 
     async fn join(&self, show: &ShowId, key: &str) -> Result<Ticket, PortError<Refusal>> {
-        if key.is_empty() || key.len() > KEY_BYTES_MAX {
+        if key.is_empty() || key.len() > PERSON_KEY_BYTES_MAX {
             return Err(Fault::permanent("a key that is none").into());
         }
         let (world, key) = (Arc::clone(&self.world), key.to_owned());

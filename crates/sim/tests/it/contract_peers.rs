@@ -102,11 +102,11 @@ impl of_inventory::Harness for Peers {
         Arc::new(self.caller.clone())
     }
 
-    async fn open_show(&self) -> of_inventory::Stage {
+    async fn open_show(&self) -> of_inventory::OpenShow {
         let show = self.open(&format!("evt_{}", self.number()), 3).await;
         let seat = |number| SeatId::parse(&format!("A-1-{number}")).expect("letters and numbers");
         let floor = SectionId::parse("F").expect("a literal");
-        of_inventory::Stage { show, seats: (1..=12).map(seat).collect(), floor, places: 3 }
+        of_inventory::OpenShow { show, seats: (1..=12).map(seat).collect(), floor, places: 3 }
     }
 
     fn now(&self) -> Timestamp {
