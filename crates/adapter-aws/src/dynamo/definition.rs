@@ -90,14 +90,6 @@ impl TableDefinition {
         }
         document
     }
-
-    /// The document for `aws dynamodb update-time-to-live --cli-input-json`.
-    pub fn time_to_live_document(&self) -> Value {
-        json!({
-            "TableName": &*self.name,
-            "TimeToLiveSpecification": { "Enabled": true, "AttributeName": self.expires },
-        })
-    }
 }
 
 impl Keys {
@@ -147,8 +139,6 @@ mod tests {
         assert_eq!(definition.create_document(), expected);
         let printed: Value = serde_json::from_str(&definition.to_string()).unwrap();
         assert_eq!(printed, expected);
-        let ttl = definition.time_to_live_document();
-        assert_eq!(ttl["TimeToLiveSpecification"]["AttributeName"], "expires_at_sec");
         assert_eq!(table_definition("t", &[]).create_document().get("GlobalSecondaryIndexes"), None);
     }
 }

@@ -48,24 +48,10 @@ impl QueueOptions {
         Self::new(QueueKind::Fifo)
     }
 
-    /// With another visibility.
-    #[must_use]
-    pub const fn with_visibility(mut self, visibility: Duration) -> Self {
-        self.visibility = visibility;
-        self
-    }
-
     /// With a dead-letter queue.
     #[must_use]
     pub fn with_redrive(mut self, dead_letter: Arc<EmbeddedQueue>, max_receive_count: u32) -> Self {
         self.redrive = Some(Redrive { dead_letter, max_receive_count });
-        self
-    }
-
-    /// With another retention.
-    #[must_use]
-    pub const fn with_retention(mut self, retention: Duration) -> Self {
-        self.retention = retention;
         self
     }
 }

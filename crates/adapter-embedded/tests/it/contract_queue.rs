@@ -47,7 +47,7 @@ fn open(
     kind: QueueKind,
     redrive: Option<u32>,
 ) -> (Arc<dyn Queue>, Option<Arc<dyn Queue>>) {
-    let options = QueueOptions::new(kind).with_visibility(VISIBILITY);
+    let options = QueueOptions { visibility: VISIBILITY, ..QueueOptions::new(kind) };
     match redrive {
         None => (engine.queue(name, options).unwrap(), None),
         Some(max) => {

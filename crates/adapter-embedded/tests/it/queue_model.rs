@@ -216,9 +216,9 @@ impl Pair {
         let engine = Engine::open(folder, EngineOptions::default(), self.clock.clone()).unwrap();
         let kind = if self.model.fifo { QueueKind::Fifo } else { QueueKind::Standard };
         let dead = engine.queue("dead", QueueOptions::new(kind)).unwrap();
-        let options = QueueOptions::new(kind)
-            .with_visibility(Duration::from_secs(VISIBILITY))
-            .with_redrive(dead.clone(), RECEIVES_MAX);
+        let visibility = Duration::from_secs(VISIBILITY);
+        let options =
+            QueueOptions { visibility, ..QueueOptions::new(kind) }.with_redrive(dead.clone(), RECEIVES_MAX);
         self.queue = Some(engine.queue("queue", options).unwrap());
         (self.engine, self.dead) = (Some(engine), Some(dead));
     }
