@@ -1,4 +1,5 @@
-// The platform that the tests run against, and the steps that bring it into a state, by its APIs only.
+// The platform that the tests run against, and the steps that bring it into a state, by its APIs
+// only.
 //
 // BASE_URL       the gateway; default http://127.0.0.1:8000
 // INVENTORY_URL  inventory-api, which puts shows on sale; default http://127.0.0.1:8020
@@ -59,7 +60,7 @@ export async function joinOthers(show, count) {
   }
 }
 
-/** Holds seats for the person of this token, as a faster buyer; for shows without a waiting room. */
+/** Holds seats for this token's person, as a faster buyer; for shows without a waiting room. */
 export const reserve = (show, seats, token) =>
   post(`${BASE_URL}/api/v1/reservations`, { event_id: show.event_id, seat_ids: seats, quantity: seats.length },
     { authorization: `Bearer ${token}`, 'idempotency-key': randomUUID() });

@@ -6,8 +6,8 @@
 //! a snapshot of it in memory ([`Room`]). So a gateway can start, stop and crash at any time.
 //!
 //! Behind the waiting room it knows no rules: shows, reservations and payments belong to their
-//! services, which it calls in the name of the signed-in user ([`contracts::backends`]). Engines and
-//! peers come from `app`.
+//! services, which it calls in the name of the signed-in user ([`contracts::backends`]). Engines
+//! and peers come from `app`.
 //!
 //! It has two services, `service::waiting_room` and `service::sales`. It stores no rows and sweeps
 //! nothing.
