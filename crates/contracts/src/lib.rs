@@ -13,6 +13,7 @@ pub mod codec;
 pub mod digest;
 pub mod envelope;
 pub mod error;
+mod idempotency_key;
 pub mod inventory_wire;
 pub mod pass;
 pub mod payment_wire;
@@ -23,6 +24,8 @@ pub mod trace;
 pub mod vocabulary;
 pub mod webhook;
 pub mod wire;
+
+pub use idempotency_key::IdempotencyKey;
 
 /// The generated messages of `proto/common/v1`.
 pub mod common {

@@ -16,6 +16,7 @@ use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
 use ports::{Alarm, Backstop, Clock, Fault, clock};
 use prometheus_client::metrics::counter::Counter;
+use prometheus_client::registry::Registry;
 use std::sync::Arc;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
@@ -55,6 +56,16 @@ pub struct AlarmMetrics {
     pub failed: Counter,
     /// `backstop_alarms_dropped_total`: alarms that found the queue full.
     pub dropped: Counter,
+}
+
+impl AlarmMetrics {
+    /// Adds the metrics to a registry, whose encoder writes `_total` behind the names of counters.
+    pub fn register(&self, registry: &mut Registry) {
+        let Self { set, failed, dropped } = self.clone();
+        registry.register("backstop_alarms_set", "Expiries that the backstop will send too", set);
+        registry.register("backstop_alarms_failed", "Expiries that the backstop did not accept", failed);
+        registry.register("backstop_alarms_dropped", "Expiries that found the queue of alarms full", dropped);
+    }
 }
 
 /// Sets alarms at a backstop. Driven by [`Alarms::run`].

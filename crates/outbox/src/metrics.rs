@@ -3,6 +3,7 @@
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
+use prometheus_client::registry::Registry;
 
 /// Upper bounds in seconds of the publish lag: dense around the goal of 20 ms.
 const LAG_BUCKETS: [f64; 14] =
@@ -30,5 +31,18 @@ impl RelayMetrics {
             pending: Gauge::default(),
             lag: Histogram::new(LAG_BUCKETS),
         }
+    }
+
+    /// Adds the metrics to a registry, whose encoder writes `_total` behind the names of counters.
+    pub fn register(&self, registry: &mut Registry) {
+        let Self { published, failures, pending, lag } = self.clone();
+        registry.register("outbox_published", "Events that the queue accepted", published);
+        registry.register("outbox_failures", "Events that the queue refused, once an attempt", failures);
+        registry.register("outbox_pending", "Events that wait or are being published", pending);
+        registry.register(
+            "outbox_publish_lag_seconds",
+            "From an event's due time to the queue's answer",
+            lag,
+        );
     }
 }

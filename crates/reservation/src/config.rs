@@ -3,9 +3,8 @@
 //! `app` chooses the engines and reads what only an engine needs. A component gets its own options,
 //! never the whole configuration.
 
-use crate::service::ServiceOptions;
-use crate::sweeper::SweeperOptions;
 use core::time::Duration;
+use domain::limits;
 use outbox::RelayOptions;
 use runtime::config::{Endpoint, Env};
 use secrecy::{ExposeSecret, SecretString};
@@ -29,11 +28,63 @@ pub struct Config {
     pub internal_token: Option<SecretString>,
 }
 
-/// The configuration of the process: the service's, and the addresses of its peers.
+/// The options of the service: times, limits of calls, secrets.
 #[derive(Debug, Clone)]
-pub struct Environment {
-    /// The service's configuration.
-    pub config: Config,
+pub struct ServiceOptions {
+    /// How long seats are held for a buyer.
+    pub hold_ttl: Duration,
+    /// The limit of one call to the inventory.
+    pub inventory_timeout: Duration,
+    /// The limit of one call to the payment provider.
+    pub payment_timeout: Duration,
+    /// The limit of one call that asks whether a show requires a pass.
+    pub admission_timeout: Duration,
+    /// The limit of one call to the store.
+    pub store_timeout: Duration,
+    /// The secret that payment webhooks are signed with.
+    pub webhook_secret: SecretString,
+    /// The secrets that may have signed a pass of the waiting room. Without one no pass is valid.
+    pub pass_secrets: Vec<SecretString>,
+}
+
+impl ServiceOptions {
+    /// The defaults, with this secret.
+    pub fn new(webhook_secret: SecretString) -> Self {
+        Self {
+            hold_ttl: limits::HOLD_TTL,
+            inventory_timeout: Duration::from_millis(250),
+            payment_timeout: Duration::from_millis(250),
+            admission_timeout: Duration::from_millis(250),
+            store_timeout: Duration::from_secs(5),
+            webhook_secret,
+            pass_secrets: Vec::new(),
+        }
+    }
+}
+
+/// Options of the sweeper.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SweeperOptions {
+    /// How often due reservations are read.
+    pub every: Duration,
+    /// How long after the hold was due a reservation is left to its event.
+    pub grace: Duration,
+    /// How often rows that may be forgotten are read.
+    pub forget_every: Duration,
+    /// Every so many sweeps start from the beginning instead of where the last one ended.
+    pub whole_every: u32,
+}
+
+impl Default for SweeperOptions {
+    fn default() -> Self {
+        let seconds = Duration::from_secs;
+        Self { every: seconds(5), grace: seconds(30), forget_every: seconds(5), whole_every: 12 }
+    }
+}
+
+/// The addresses of the peers, for a process of its own.
+#[derive(Debug, Clone)]
+pub struct PeerAddresses {
     /// `INVENTORY_GRPC_ADDR`.
     pub inventory: Endpoint,
     /// `PAYMENT_GRPC_ADDR`.
@@ -43,64 +94,85 @@ pub struct Environment {
 impl Config {
     /// The defaults, with this secret for webhooks.
     pub fn new(webhook_secret: SecretString) -> Self {
-        let relay = RelayOptions::default();
-        let service = ServiceOptions { outbox_shards: relay.shards, ..ServiceOptions::new(webhook_secret) };
-        Self { service, relay, sweeper: SweeperOptions::default(), internal_token: None }
+        Self {
+            service: ServiceOptions::new(webhook_secret),
+            relay: RelayOptions::default(),
+            sweeper: SweeperOptions::default(),
+            internal_token: None,
+        }
     }
 
     /// Reads the settings; problems are collected in the environment. `None` if something required
     /// is missing.
     pub fn from_env(env: &mut Env) -> Option<Self> {
-        let what = "the secret that the payment provider signs its webhooks with";
+        let what = "secret that the payment provider signs its webhooks with";
         let secret = env.secret_required("PAYMENT_WEBHOOK_SECRET", what, SECRET_BYTES_MIN);
         let defaults = Self::new(secret.clone().unwrap_or_else(|| SecretString::from(String::new())));
         let (service, sweeper) = (defaults.service, defaults.sweeper);
+        let call_max = Duration::from_secs(60);
+        let hour = Duration::from_secs(3_600);
+        let mut limit = |name, doc, default, max| limit(env, name, doc, default, max);
         let service = ServiceOptions {
             hold_ttl: limit(
-                env,
                 "HOLD_TTL",
                 "how long seats are held for a buyer",
                 service.hold_ttl,
                 HOLD_TTL_MAX,
             ),
-            inventory_timeout: deadline(env, "INVENTORY_TIMEOUT", service.inventory_timeout),
-            payment_timeout: deadline(env, "PAYMENT_TIMEOUT", service.payment_timeout),
-            admission_timeout: deadline(env, "ADMISSION_TIMEOUT", service.admission_timeout),
-            store_timeout: deadline(env, "STORE_TIMEOUT", service.store_timeout),
-            pass_secrets: pass_secrets(env),
+            inventory_timeout: limit(
+                "INVENTORY_TIMEOUT",
+                "limit of one call to inventory-api",
+                service.inventory_timeout,
+                call_max,
+            ),
+            payment_timeout: limit(
+                "PAYMENT_TIMEOUT",
+                "limit of one call to the payment provider",
+                service.payment_timeout,
+                call_max,
+            ),
+            admission_timeout: limit(
+                "ADMISSION_TIMEOUT",
+                "limit of one call that asks whether a show requires a pass",
+                service.admission_timeout,
+                call_max,
+            ),
+            store_timeout: limit(
+                "STORE_TIMEOUT",
+                "limit of one call to the table",
+                service.store_timeout,
+                call_max,
+            ),
             ..service
         };
-        let hour = Duration::from_secs(3_600);
         let sweeper = SweeperOptions {
-            every: limit(
-                env,
-                "SWEEP_EVERY",
-                "how often due reservations are looked through",
-                sweeper.every,
-                hour,
-            ),
-            grace: limit(env, "SWEEP_GRACE", "how long a due hold is left to its event", sweeper.grace, hour),
+            every: limit("SWEEP_EVERY", "how often due reservations are read", sweeper.every, hour),
+            grace: limit("SWEEP_GRACE", "how long a due hold is left to its event", sweeper.grace, hour),
             ..sweeper
         };
+        let service = ServiceOptions { pass_secrets: pass_secrets(env), ..service };
         let internal_token =
-            env.secret("INTERNAL_API_TOKEN", "what /internal asks for in the header X-Internal-Token");
+            env.secret("INTERNAL_API_TOKEN", "token that /internal requires in the header X-Internal-Token");
         secret.map(|_| Self { service, sweeper, internal_token, relay: defaults.relay })
     }
 }
 
-impl Environment {
-    /// Reads the settings of the process. The caller finishes with [`Env::finish`].
-    pub fn from_env(env: &mut Env) -> Option<Self> {
-        let config = Config::from_env(env);
+impl PeerAddresses {
+    /// Reads the addresses; problems are collected in the environment.
+    pub fn from_env(env: &mut Env) -> Self {
         let default = |text: &str| text.parse::<Endpoint>().expect("a literal that the tests parse");
-        let inventory =
-            env.or("INVENTORY_GRPC_ADDR", "gRPC address of inventory-api", default("inventory-svc:8021"));
-        let payments = env.or(
-            "PAYMENT_GRPC_ADDR",
-            "gRPC address of the payment provider",
-            default("payment-sim-api:8031"),
-        );
-        Some(Self { config: config?, inventory, payments })
+        Self {
+            inventory: env.or(
+                "INVENTORY_GRPC_ADDR",
+                "gRPC address of inventory-api",
+                default("inventory-svc:8021"),
+            ),
+            payments: env.or(
+                "PAYMENT_GRPC_ADDR",
+                "gRPC address of the payment provider",
+                default("payment-sim-api:8031"),
+            ),
+        }
     }
 }
 
@@ -110,7 +182,7 @@ fn pass_secrets(env: &mut Env) -> Vec<SecretString> {
     let name = "WAITING_ROOM_SECRET";
     let given = env.secret(
         name,
-        "what the gateway signs passes with; several with commas, the first signs; unset: no pass is valid",
+        "secrets of the gateway's passes, separated by commas; the first signs; unset: no pass is valid",
     );
     let Some(given) = given else { return Vec::new() };
     let secrets: Vec<_> = given.expose_secret().split(',').map(str::trim).collect();
@@ -120,10 +192,6 @@ fn pass_secrets(env: &mut Env) -> Vec<SecretString> {
         return Vec::new();
     }
     secrets.into_iter().map(SecretString::from).collect()
-}
-
-fn deadline(env: &mut Env, name: &str, default: Duration) -> Duration {
-    limit(env, name, "the limit of one call", default, Duration::from_secs(60))
 }
 
 /// A length of time above zero and up to `max`.
@@ -145,12 +213,13 @@ mod tests {
     #[test]
     fn a_secret_is_enough() {
         let mut env = Env::from_pairs([SECRET]);
-        let environment = Environment::from_env(&mut env).unwrap();
+        let config = Config::from_env(&mut env).unwrap();
+        let peers = PeerAddresses::from_env(&mut env);
         env.finish().unwrap();
-        assert_eq!(environment.config.service.hold_ttl, Duration::from_secs(60));
-        assert_eq!(environment.config.service.inventory_timeout, Duration::from_millis(250));
-        assert_eq!(environment.config.service.outbox_shards, environment.config.relay.shards);
-        assert!(!format!("{environment:?}").contains("whsec_"));
+        assert_eq!(config.service.hold_ttl, Duration::from_secs(60));
+        assert_eq!(config.service.inventory_timeout, Duration::from_millis(250));
+        assert_eq!(peers.inventory.to_string(), "http://inventory-svc:8021");
+        assert!(!format!("{config:?}").contains("whsec_"));
     }
 
     #[test]
@@ -167,7 +236,8 @@ mod tests {
     fn all_mistakes_are_reported_at_once() {
         let mut env =
             Env::from_pairs([("HOLD_TTL", "60"), ("INVENTORY_GRPC_ADDR", "host"), ("SWEEP_EVERY", "0s")]);
-        assert!(Environment::from_env(&mut env).is_none());
+        assert!(Config::from_env(&mut env).is_none());
+        PeerAddresses::from_env(&mut env);
         let report = env.finish().unwrap_err().to_string();
         for name in ["PAYMENT_WEBHOOK_SECRET", "HOLD_TTL", "INVENTORY_GRPC_ADDR", "SWEEP_EVERY"] {
             assert!(report.contains(name), "{report}");

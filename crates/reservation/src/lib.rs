@@ -9,28 +9,24 @@
 //! [`Service`] is the whole behaviour without sockets; [`assemble`] adds the timers; [`run`] adds
 //! the REST and gRPC edges. `app` provides engines and peers.
 
-mod admissions;
-mod assembly;
 mod config;
+mod deps;
 mod edge;
 mod metrics;
 mod refusal;
 pub mod request;
 pub mod rows;
-mod run;
+mod serve;
 mod service;
-mod sweeper;
-mod table;
+mod sweep;
 
-pub use assembly::{Background, Deps, assemble};
-pub use config::{Config, Environment};
+pub use config::{Config, PeerAddresses, ServiceOptions, SweeperOptions};
+pub use deps::Deps;
 pub use metrics::ServiceMetrics;
-pub use refusal::{NoPass, NotPaid, Peer, Refusal, Reply};
-pub use run::{Listeners, RunError, run};
-pub use service::{
-    CreateAnswer, Listing, Page, Service, ServiceOptions, ServicePorts, TraceLine, WebhookCall,
-};
-pub use sweeper::{Sweeper, SweeperOptions};
+pub use refusal::{NoPass, NotPaid, Peer, Refusal};
+pub use serve::{Background, assemble, run};
+pub use service::{CreateAnswer, Listing, Page, Service, TraceLine, WebhookCall};
+pub use sweep::Sweeper;
 
 /// The `source` of this service's events.
 pub const SOURCE: &str = "reservation-api";

@@ -77,9 +77,4 @@ impl ServiceMetrics {
     pub(crate) fn swept(&self) {
         self.swept.inc();
     }
-
-    /// Expiries that the sweeper announced again so far.
-    pub fn swept_count(&self) -> u64 {
-        self.swept.get()
-    }
 }

@@ -16,6 +16,7 @@ use domain::reservation::Status;
 use http::StatusCode;
 use ports::reservations::EndRejection;
 use ports::{Fault, FaultClass, PortError, Trace};
+use runtime::Reply;
 
 /// A request that was not carried out.
 #[derive(Debug)]
@@ -100,20 +101,6 @@ pub enum NotPaid {
     Refused(String),
 }
 
-/// How a refusal is answered.
-#[derive(Debug)]
-pub struct Reply {
-    /// Code, message and details.
-    pub error: WireError,
-    /// The status over REST.
-    pub status: StatusCode,
-    /// Over gRPC: true = in the response's `error` with status OK; false = as a gRPC status
-    /// (malformed input and outages).
-    pub in_band: bool,
-    /// The reservation's state, beside the error over REST.
-    pub current: Option<(Status, Option<PaymentIntentId>)>,
-}
-
 impl Peer {
     /// The name in messages and logs.
     pub const fn as_str(self) -> &'static str {
@@ -178,9 +165,10 @@ impl Refusal {
         let error = Box::new(rejection_to_error(subject, no));
         Self::NotMoved { current, intent, error }
     }
+}
 
-    /// The reply to the caller.
-    pub fn reply(&self) -> Reply {
+impl runtime::Refusal for Refusal {
+    fn reply(&self) -> Reply {
         match self {
             Self::Malformed(error) => Reply::status(error.clone()),
             Self::BadRequest(bad) => {
@@ -198,7 +186,7 @@ impl Refusal {
             Self::NotHeld(error) if error.code == Code::InvalidArgument => Reply::status(error.clone()),
             Self::NotHeld(error) => Reply::in_band(error.clone()),
             Self::OtherRequest => {
-                Reply::key("the Idempotency-Key was used for another request", "OTHER_REQUEST")
+                key_conflict("the Idempotency-Key was used for another request", "OTHER_REQUEST")
             }
             Self::KeyIsOver => Reply::in_band(
                 WireError::new(
@@ -216,7 +204,7 @@ impl Refusal {
                 ),
             ),
             Self::Illegal { current, intent } => {
-                Reply::conflict(illegal_move(*current, intent.as_ref()), *current, intent.clone())
+                conflict(illegal_move(*current, intent.as_ref()), *current, intent.as_ref())
             }
             Self::Expired { current } => {
                 let error = WireError::new(
@@ -224,16 +212,16 @@ impl Refusal {
                     "the hold ran out and its seats cannot be taken again",
                 )
                 .detail("status", "CURRENT_STATUS", current.as_str());
-                Reply::conflict(error, *current, None)
+                conflict(error, *current, None)
             }
             Self::NotMoved { current, intent, error } => {
                 let error = (**error).clone().detail("status", "CURRENT_STATUS", current.as_str());
-                Reply::conflict(error, *current, intent.clone())
+                conflict(error, *current, intent.as_ref())
             }
             Self::NotPaid(why) => Reply::in_band(why.error()),
             Self::NotAuthentic(why) => Reply::status(WireError::new(Code::Unauthenticated, why.to_string())),
             Self::OtherWebhook => {
-                Reply::key("the X-Webhook-Id was used for another payment", "OTHER_WEBHOOK")
+                key_conflict("the X-Webhook-Id was used for another payment", "OTHER_WEBHOOK")
             }
             Self::NoExtension { current } => Reply::in_band(
                 WireError::new(
@@ -242,8 +230,8 @@ impl Refusal {
                 )
                 .detail("status", "CURRENT_STATUS", current.as_str()),
             ),
-            Self::Peer(peer, fault) => Reply::peer(*peer, fault),
-            Self::Store(fault) => Reply::store(fault),
+            Self::Peer(peer, fault) => peer_failed(*peer, fault),
+            Self::Store(fault) => store_failed(fault),
             Self::Contended(id) => Reply::status(WireError::new(
                 Code::ConcurrentModification,
                 format!("{id} is being changed by others; try again"),
@@ -251,8 +239,7 @@ impl Refusal {
         }
     }
 
-    /// Logs technical failures. A caller's own mistakes are reported to the caller only.
-    pub fn log(&self, operation: &'static str, trace: &Trace) {
+    fn log(&self, operation: &'static str, trace: &Trace) {
         let trace_id = trace.trace_id.as_deref();
         match self {
             Self::Peer(peer, fault) => {
@@ -298,54 +285,42 @@ impl NotPaid {
     }
 }
 
-impl Reply {
-    fn new(error: WireError, in_band: bool) -> Self {
-        Self { status: error.code.http_status(), error, in_band, current: None }
+/// A refusal because of the reservation's state: 409 over REST, whatever the code's own status, with
+/// the state beside the error.
+fn conflict(error: WireError, current: Status, intent: Option<&PaymentIntentId>) -> Reply {
+    let reply =
+        Reply::in_band(error).with_status(StatusCode::CONFLICT).with_field("status", current.as_str());
+    match intent {
+        Some(intent) => reply.with_field("payment_intent_id", intent.as_str()),
+        None => reply,
     }
+}
 
-    fn status(error: WireError) -> Self {
-        Self::new(error, false)
-    }
+fn key_conflict(message: &str, reason: &str) -> Reply {
+    let error = WireError::new(Code::IdempotencyConflict, message);
+    Reply::in_band(error.detail("idempotency_key", reason, ""))
+}
 
-    fn in_band(error: WireError) -> Self {
-        Self::new(error, true)
-    }
+fn peer_failed(peer: Peer, fault: &Fault) -> Reply {
+    let peer = peer.as_str();
+    Reply::status(match fault.class {
+        FaultClass::Unavailable => {
+            WireError::new(Code::UpstreamTimeout, format!("the {peer} did not answer in time; try again"))
+        }
+        FaultClass::Transient | FaultClass::Conflict => {
+            WireError::new(Code::UpstreamError, format!("the {peer} could not do it; try again"))
+        }
+        FaultClass::Permanent => WireError::new(Code::UpstreamError, format!("the {peer} failed")),
+    })
+}
 
-    /// A refusal because of the reservation's state: 409 over REST, whatever the code's own status.
-    fn conflict(error: WireError, current: Status, intent: Option<PaymentIntentId>) -> Self {
-        let current = Some((current, intent));
-        Self { status: StatusCode::CONFLICT, error, in_band: true, current }
-    }
-
-    fn key(message: &str, reason: &str) -> Self {
-        Self::in_band(WireError::new(Code::IdempotencyConflict, message).detail(
-            "idempotency_key",
-            reason,
-            "",
-        ))
-    }
-
-    fn peer(peer: Peer, fault: &Fault) -> Self {
-        let peer = peer.as_str();
-        Self::status(match fault.class {
-            FaultClass::Unavailable => {
-                WireError::new(Code::UpstreamTimeout, format!("the {peer} did not answer in time; try again"))
-            }
-            FaultClass::Transient | FaultClass::Conflict => {
-                WireError::new(Code::UpstreamError, format!("the {peer} could not do it; try again"))
-            }
-            FaultClass::Permanent => WireError::new(Code::UpstreamError, format!("the {peer} failed")),
-        })
-    }
-
-    fn store(fault: &Fault) -> Self {
-        Self::status(match fault.class {
-            FaultClass::Unavailable | FaultClass::Transient | FaultClass::Conflict => {
-                WireError::new(Code::Unavailable, "reservations cannot be stored now; try again")
-            }
-            FaultClass::Permanent => WireError::new(Code::Internal, "internal error"),
-        })
-    }
+fn store_failed(fault: &Fault) -> Reply {
+    Reply::status(match fault.class {
+        FaultClass::Unavailable | FaultClass::Transient | FaultClass::Conflict => {
+            WireError::new(Code::Unavailable, "reservations cannot be stored now; try again")
+        }
+        FaultClass::Permanent => WireError::new(Code::Internal, "internal error"),
+    })
 }
 
 impl From<WireError> for Refusal {
@@ -373,7 +348,7 @@ impl From<Refusal> for PortError<EndRejection> {
 impl Refusal {
     /// The failure behind a refusal, for callers that know only failures.
     pub(crate) fn into_fault(self) -> Fault {
-        let message = self.reply().error.to_string();
+        let message = runtime::Refusal::reply(&self).error().to_string();
         match self {
             Self::Peer(_, fault) | Self::Store(fault) => fault,
             Self::Contended(_) => Fault::transient(message),

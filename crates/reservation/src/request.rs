@@ -5,7 +5,7 @@
 //! not exist, a section that is full) the inventory decides.
 
 use crate::refusal::Refusal;
-use contracts::error::{Code, WireError};
+pub use contracts::IdempotencyKey;
 use contracts::reservation::v1 as proto;
 use contracts::rest::reservation as rest;
 use contracts::vocabulary::{optional, quantity, required, seat_ids};
@@ -16,9 +16,6 @@ use std::sync::Arc;
 mod identity;
 
 pub use identity::{Fingerprint, Origin, reservation_id};
-
-/// The longest Idempotency-Key, in bytes.
-pub const KEY_BYTES_MAX: usize = 128;
 
 /// The wanted seats: by name, or `quantity` of any in `section`.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -37,49 +34,6 @@ pub struct Create {
     pub pass: Option<Arc<str>>,
     /// The key under which the request happens once. Earlier callers over gRPC have none.
     pub key: Option<IdempotencyKey>,
-}
-
-/// 1 to 128 printable ASCII characters.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct IdempotencyKey(Arc<str>);
-
-impl IdempotencyKey {
-    /// Checks the text; "" is a missing key.
-    pub fn parse(text: &str) -> Result<Self, Refusal> {
-        if text.is_empty() {
-            return Err(Self::missing());
-        }
-        if text.len() > KEY_BYTES_MAX || !text.bytes().all(|byte| matches!(byte, b' '..=b'~')) {
-            return Err(Self::malformed());
-        }
-        Ok(Self(text.into()))
-    }
-
-    /// The refusal of a request that needs a key and has none.
-    pub fn missing() -> Refusal {
-        Refusal::Malformed(
-            WireError::new(
-                Code::IdempotencyRequired,
-                "the Idempotency-Key is missing; send one of your choice, the same at every retry",
-            )
-            .detail("idempotency_key", "MISSING", ""),
-        )
-    }
-
-    /// The refusal of a malformed key.
-    pub fn malformed() -> Refusal {
-        let message = format!("the Idempotency-Key must be 1 to {KEY_BYTES_MAX} printable ASCII characters");
-        Refusal::Malformed(WireError::new(Code::InvalidArgument, message).detail(
-            "idempotency_key",
-            "INVALID",
-            "",
-        ))
-    }
-
-    /// The key.
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
 }
 
 impl Create {

@@ -10,20 +10,20 @@
 //! - Any handler may be dropped at any await. What it did so far stands, and doing it again ends
 //!   the same way.
 
+use crate::config::{Config, ServiceOptions};
+use crate::deps::Deps;
 use crate::metrics::ServiceMetrics;
 use crate::refusal::{Peer, Refusal};
 use crate::rows::{Stored, reservation_key};
-use crate::table::Table;
 use core::time::Duration;
 use domain::id::{PersonId, ReservationId};
-use domain::limits;
 use outbox::{AlarmsHandle, RelayHandle};
 use ports::{
-    Admissions, CallContext, Clock, Entropy, Fault, Inventory, Payments, PortError, Store, Trace, clock,
+    Admissions, CallContext, Clock, Entropy, Fault, Inventory, Payments, PortError, Table, Trace, clock,
 };
-use secrecy::SecretString;
 use std::sync::Arc;
 
+mod admit;
 mod cancel;
 mod confirm;
 mod create;
@@ -41,68 +41,13 @@ pub use list::{Listing, Page};
 pub use trace::TraceLine;
 pub use webhook::WebhookCall;
 
-/// The options of the service: times, limits of calls, secrets.
-#[derive(Debug, Clone)]
-pub struct ServiceOptions {
-    /// How long seats are held for a buyer.
-    pub hold_ttl: Duration,
-    /// The limit of one call to the inventory.
-    pub inventory_timeout: Duration,
-    /// The limit of one call to the payment provider.
-    pub payment_timeout: Duration,
-    /// The limit of one call that asks whether a show requires a pass.
-    pub admission_timeout: Duration,
-    /// The limit of one call to the store.
-    pub store_timeout: Duration,
-    /// The secret that payment webhooks are signed with.
-    pub webhook_secret: SecretString,
-    /// The secrets that may have signed a pass of the waiting room. Without one no pass is valid.
-    pub pass_secrets: Vec<SecretString>,
-    /// Shards of the outbox; must be the relay's number.
-    pub outbox_shards: u32,
-}
-
-impl ServiceOptions {
-    /// The defaults, with this secret.
-    pub fn new(webhook_secret: SecretString) -> Self {
-        Self {
-            hold_ttl: limits::HOLD_TTL,
-            inventory_timeout: Duration::from_millis(250),
-            payment_timeout: Duration::from_millis(250),
-            admission_timeout: Duration::from_millis(250),
-            store_timeout: Duration::from_secs(5),
-            webhook_secret,
-            pass_secrets: Vec::new(),
-            outbox_shards: outbox::RelayOptions::default().shards,
-        }
-    }
-}
-
-/// The ports that the service works with.
-pub struct ServicePorts {
-    /// This service's table.
-    pub store: Arc<dyn Store>,
-    /// The seats.
-    pub inventory: Arc<dyn Inventory>,
-    /// The payment provider.
-    pub payments: Arc<dyn Payments>,
-    /// Which shows require a pass of the waiting room.
-    pub admissions: Arc<dyn Admissions>,
-    /// Time.
-    pub clock: Arc<dyn Clock>,
-    /// Randomness, for callers without an Idempotency-Key.
-    pub entropy: Arc<dyn Entropy>,
-    /// The relay of this table's outbox.
-    pub relay: RelayHandle,
-    /// The queue of alarms at the backstop, if there is one.
-    pub alarms: Option<AlarmsHandle>,
-}
-
 /// The operations on reservations. A clone is another handle to the same service.
 #[derive(Clone)]
-pub struct Service(Arc<Parts>);
+pub struct Service {
+    inner: Arc<Inner>,
+}
 
-struct Parts {
+struct Inner {
     table: Table,
     inventory: Arc<dyn Inventory>,
     payments: Arc<dyn Payments>,
@@ -110,28 +55,36 @@ struct Parts {
     clock: Arc<dyn Clock>,
     entropy: Arc<dyn Entropy>,
     relay: RelayHandle,
+    /// The queue of alarms at the backstop, if there is one.
     alarms: Option<AlarmsHandle>,
     options: ServiceOptions,
+    /// Shards of the outbox: the relay's number.
+    outbox_shards: u32,
     metrics: ServiceMetrics,
 }
 
 impl Service {
-    /// A service over these ports.
-    pub fn new(ports: ServicePorts, options: ServiceOptions, metrics: ServiceMetrics) -> Self {
-        let ServicePorts { store, inventory, payments, admissions, clock, entropy, relay, alarms } = ports;
-        let table = Table { store, clock: Arc::clone(&clock), call_timeout: options.store_timeout };
-        Self(Arc::new(Parts {
-            table,
-            inventory,
-            payments,
-            admissions,
-            clock,
-            entropy,
+    pub(crate) fn new(
+        config: &Config,
+        deps: &Deps,
+        relay: RelayHandle,
+        alarms: Option<AlarmsHandle>,
+        metrics: ServiceMetrics,
+    ) -> Self {
+        let inner = Inner {
+            table: table(config, deps),
+            inventory: Arc::clone(&deps.inventory),
+            payments: Arc::clone(&deps.payments),
+            admissions: Arc::clone(&deps.admissions),
+            clock: Arc::clone(&deps.clock),
+            entropy: Arc::clone(&deps.entropy),
             relay,
             alarms,
-            options,
+            options: config.service.clone(),
+            outbox_shards: config.relay.shards,
             metrics,
-        }))
+        };
+        Self { inner: Arc::new(inner) }
     }
 
     /// Reads a reservation. With a person, only the owner gets it.
@@ -145,12 +98,12 @@ impl Service {
 
     /// The row of a reservation, if there is one.
     async fn load(&self, id: &ReservationId) -> Result<Option<Stored>, Refusal> {
-        let [row] = self.0.table.get([reservation_key(id)]).await.map_err(Refusal::Store)?;
+        let [row] = self.inner.table.get([reservation_key(id)]).await.map_err(Refusal::Store)?;
         row.map(|row| Stored::read(&row).ok_or_else(|| unreadable(id))).transpose()
     }
 
     fn inventory_call(&self, trace: &Trace) -> CallContext {
-        CallContext { trace: trace.clone(), timeout: Some(self.0.options.inventory_timeout) }
+        CallContext { trace: trace.clone(), timeout: Some(self.inner.options.inventory_timeout) }
     }
 
     /// Runs one call to a peer under its limit. The adapter has a limit too; this one holds if the
@@ -161,7 +114,7 @@ impl Service {
         limit: Duration,
         call: impl Future<Output = Result<T, PortError<R>>> + Send,
     ) -> Result<Result<T, R>, Refusal> {
-        match clock::timeout(&*self.0.clock, limit, call).await {
+        match clock::timeout(&*self.inner.clock, limit, call).await {
             Ok(Ok(answer)) => Ok(Ok(answer)),
             Ok(Err(PortError::Rejected(no))) => Ok(Err(no)),
             Ok(Err(PortError::Failed(fault))) => Err(Refusal::Peer(peer, fault)),
@@ -171,6 +124,12 @@ impl Service {
             }
         }
     }
+}
+
+/// This service's table, with a limit on each call.
+pub(crate) fn table(config: &Config, deps: &Deps) -> Table {
+    let limit = Some(config.service.store_timeout);
+    Table::new(Arc::clone(&deps.store), Arc::clone(&deps.clock), limit)
 }
 
 /// The refusal for an unreadable row of ours: only an operator can help.

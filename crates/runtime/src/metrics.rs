@@ -43,6 +43,12 @@ impl Metrics {
         self.registry().register(name, help, metric);
     }
 
+    /// Gives the registry to a component that knows `prometheus-client` and not this crate. There
+    /// names of counters have no `_total`.
+    pub fn add(&self, register: impl FnOnce(&mut Registry)) {
+        register(&mut self.registry());
+    }
+
     /// Every metric in the OpenMetrics text format.
     pub fn render(&self) -> String {
         let mut text = String::with_capacity(16 * 1024);

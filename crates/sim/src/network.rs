@@ -269,7 +269,7 @@ impl Caller {
             };
             match service.accept_webhook(call, &Trace::default()).await {
                 Ok(()) => 200,
-                Err(refusal) => refusal.reply().status.as_u16(),
+                Err(refusal) => runtime::Refusal::reply(&refusal).http_status().as_u16(),
             }
         };
         self.call(handler).await

@@ -8,8 +8,8 @@ use crate::cli::Failure;
 use adapter_peers::{
     AdmissionsClient, InvalidPeer, InventoryClient, PaymentsClient, PeerOptions, ShowsClient,
 };
-use runtime::Process;
 use runtime::config::{Endpoint, Env};
+use runtime::{Listeners, Process};
 use secrecy::ExposeSecret;
 use std::sync::Arc;
 
@@ -22,7 +22,8 @@ pub(super) struct Settings {
     backstop: Option<BackstopSetting>,
     shows: Endpoint,
     ports: Ports,
-    environment: reservation::Environment,
+    config: reservation::Config,
+    peers: reservation::PeerAddresses,
 }
 
 impl Service for ReservationApi {
@@ -32,13 +33,14 @@ impl Service for ReservationApi {
         "The lifecycle of reservations: holds seats for a buyer, publishes their expiry, records their end";
 
     fn read(env: &mut Env) -> Option<Settings> {
-        let mut environment = reservation::Environment::from_env(env);
+        let mut config = reservation::Config::from_env(env);
+        let peers = reservation::PeerAddresses::from_env(env);
         let table = tables::RESERVATION.read(env);
         let aws = AwsSettings::read(env);
         let events = EventsSetting::read(&aws, env);
         let lead = EventsSetting::lead(events.as_ref(), env);
-        if let Some(environment) = &mut environment {
-            environment.config.relay.lead = lead;
+        if let Some(config) = &mut config {
+            config.relay.lead = lead;
         }
         let backstop = BackstopSetting::read(env);
         let default = "http://inventory-svc:8020".parse().expect("a literal that the tests parse");
@@ -48,20 +50,20 @@ impl Service for ReservationApi {
             default,
         );
         let ports = Ports::read(env, 8010, 8011);
-        Some(Settings { aws, table, events: events?, backstop, shows, ports, environment: environment? })
+        Some(Settings { aws, table, events: events?, backstop, shows, ports, config: config?, peers })
     }
 
     async fn run(settings: Settings, base: Base) -> Result<(), Failure> {
-        let Settings { aws, table, events, backstop, shows, ports, environment } = settings;
+        let Settings { aws, table, events, backstop, shows, ports, config, peers } = settings;
         let Base { clock, entropy, tasks, stop } = base;
         let aws = aws.connect().await;
         let store = table.open(&aws, &clock, &entropy).await?;
         let publisher = events.open(&aws, &*clock).await?;
         let backstop = backstop.map(|backstop| backstop.open(&aws));
         let bad = |error: InvalidPeer| Failure::configuration(error.to_string());
-        let token = environment.config.internal_token.as_ref().map(|token| token.expose_secret());
-        let inventory = environment.inventory.to_string();
-        let payments = environment.payments.to_string();
+        let token = config.internal_token.as_ref().map(|token| token.expose_secret());
+        let inventory = peers.inventory.to_string();
+        let payments = peers.payments.to_string();
         let shows = ShowsClient::new(&shows.to_string(), token, PeerOptions::rest(), clock.clone());
         let deps = reservation::Deps {
             store,
@@ -87,8 +89,8 @@ impl Service for ReservationApi {
             events = %events,
             "reservation-api listens"
         );
-        let listeners = reservation::Listeners { http, grpc };
-        let ran = reservation::run(environment.config, deps, listeners, stop).await;
+        let listeners = Listeners { http, grpc, admin: None };
+        let ran = reservation::run(config, deps, listeners, stop).await;
         ran.map_err(Failure::stopped)
     }
 }

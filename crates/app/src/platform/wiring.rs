@@ -143,8 +143,11 @@ impl Wired {
         let (publishers_stop, inventory_stop) = (CancellationToken::new(), CancellationToken::new());
         let inventory_sockets =
             runtime::Listeners { http: sockets.inventory.http, grpc: sockets.inventory.grpc, admin: None };
-        let reservation_sockets =
-            reservation::Listeners { http: sockets.reservation.http, grpc: sockets.reservation.grpc };
+        let reservation_sockets = runtime::Listeners {
+            http: sockets.reservation.http,
+            grpc: sockets.reservation.grpc,
+            admin: None,
+        };
         let payment_sockets =
             runtime::Listeners { http: sockets.payment.http, grpc: sockets.payment.grpc, admin: None };
         let worker_sockets =

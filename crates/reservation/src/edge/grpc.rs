@@ -17,7 +17,9 @@ use contracts::vocabulary::{
 use domain::id::{PaymentIntentId, PersonId, ReservationId, ShowId};
 use domain::reservation::Reservation;
 use ports::Trace;
+use runtime::Refusal as _;
 use runtime::grpc::{Services, trace_of_metadata};
+use runtime::refusal::answer;
 use tonic::metadata::MetadataValue;
 use tonic::{Request, Response, Status};
 
@@ -39,7 +41,7 @@ impl ReservationService for Edge {
         let (trace, request) = opened(request);
         let placed = async { self.0.create(&Create::from_proto(&request)?, &trace).await }.await;
         let recorded = placed.as_ref().is_ok_and(|answer| answer.recorded);
-        let answer = encode(
+        let response = answer(
             "create",
             &trace,
             placed.map(|answer| {
@@ -54,7 +56,7 @@ impl ReservationService for Edge {
                 }
             }),
         );
-        answer.map(|mut response| {
+        response.map(|mut response| {
             if recorded {
                 response.metadata_mut().insert(contracts::wire::RECORDED, MetadataValue::from_static("true"));
             }
@@ -69,7 +71,7 @@ impl ReservationService for Edge {
         let (trace, request) = opened(request);
         let read =
             async { self.0.get(&id(&request.reservation_id)?, person(&request.user_id)?.as_ref()).await };
-        encode(
+        answer(
             "get",
             &trace,
             read.await.map(|stored| proto::GetReservationResponse {
@@ -89,7 +91,7 @@ impl ReservationService for Edge {
             let (id, person) = (id(&request.reservation_id)?, person(&request.user_id)?);
             self.0.confirm(&id, &intent, person.as_ref(), &trace).await
         };
-        encode(
+        answer(
             "confirm",
             &trace,
             confirmed.await.map(|reservation| proto::ConfirmReservationResponse {
@@ -111,7 +113,7 @@ impl ReservationService for Edge {
             let (id, person) = (id(&request.reservation_id)?, person(&request.user_id)?);
             self.0.cancel(&id, person.as_ref(), &trace).await
         };
-        encode(
+        answer(
             "cancel",
             &trace,
             cancelled.await.map(|reservation| proto::CancelReservationResponse {
@@ -130,7 +132,7 @@ impl ReservationService for Edge {
         let (trace, request) = opened(request);
         let first = request.pagination.as_ref().is_none_or(|pagination| pagination.cursor.is_empty());
         let listed = async { self.0.list(&listing(&request)?).await };
-        encode(
+        answer(
             "list",
             &trace,
             listed.await.map(|page| proto::ListReservationsResponse {
@@ -151,56 +153,20 @@ impl ReservationService for Edge {
         let refused = async {
             let (id, person) = (id(&request.reservation_id)?, person(&request.user_id)?);
             let current = self.0.get(&id, person.as_ref()).await?.reservation;
-            let error = Refusal::NoExtension { current: current.status }.reply().error;
-            Ok(proto::ExtendHoldResponse {
+            let reply = Refusal::NoExtension { current: current.status }.reply();
+            Ok::<_, Refusal>(proto::ExtendHoldResponse {
                 new_expires_at: Some(time::to_proto(current.hold_expires_at)),
                 extended_seconds: 0,
                 extension_allowed: false,
-                error: Some(error.traced(trace.trace_id.clone()).to_proto()),
+                error: Some(reply.traced(&trace).error().to_proto()),
             })
         };
-        encode("extend", &trace, refused.await)
+        answer("extend", &trace, refused.await)
     }
 }
 
-/// A response that can carry a refusal.
-trait Refusable: Default {
-    fn refused(error: common::Error) -> Self;
-}
-
-macro_rules! refusable {
-    ($($response:ident),+ $(,)?) => {
-        $(impl Refusable for proto::$response {
-            fn refused(error: common::Error) -> Self {
-                Self { error: Some(error), ..Default::default() }
-            }
-        })+
-    };
-}
-
-refusable!(
-    CreateReservationResponse,
-    GetReservationResponse,
-    ConfirmReservationResponse,
-    CancelReservationResponse,
-    ListReservationsResponse,
-    ExtendHoldResponse,
-);
-
 fn opened<T>(request: Request<T>) -> (Trace, T) {
     (trace_of_metadata(request.metadata()), request.into_inner())
-}
-
-/// The answer, or the encoded refusal; technical failures go to the log.
-fn encode<T: Refusable>(operation: &'static str, trace: &Trace, answer: Result<T, Refusal>) -> Answer<T> {
-    let refusal = match answer {
-        Ok(answer) => return Ok(Response::new(answer)),
-        Err(refusal) => refusal,
-    };
-    refusal.log(operation, trace);
-    let reply = refusal.reply();
-    let error = reply.error.traced(trace.trace_id.clone());
-    if reply.in_band { Ok(Response::new(T::refused(error.to_proto()))) } else { Err(error.into()) }
 }
 
 fn id(text: &str) -> Result<ReservationId, Refusal> {

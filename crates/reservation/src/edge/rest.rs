@@ -4,23 +4,22 @@
 //! token does.
 
 use crate::refusal::Refusal;
-use crate::request::{Create, IdempotencyKey};
+use crate::request::Create;
 use crate::service::{Service, TraceLine, WebhookCall};
 use axum::Router;
 use axum::extract::{Path, State};
-use axum::response::{IntoResponse, Response};
+use axum::response::IntoResponse;
 use axum::routing::{get, post};
-use contracts::reservation_wire::{command_of, illegal_body, shown};
+use contracts::IdempotencyKey;
+use contracts::reservation_wire::{command_of, shown};
 use contracts::rest::reservation as body;
 use contracts::rest::webhook::{ID_HEADER, Received, SIGNATURE_HEADER, TIMESTAMP_HEADER};
 use contracts::vocabulary::required;
 use domain::id::{PaymentIntentId, ReservationId};
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
-use ports::Trace;
-use runtime::Process;
-use runtime::http::{
-    ErrorReply, Json, OptionalJson, RawBody, base_routes, instrument, internal_token, trace_of,
-};
+use runtime::Reply;
+use runtime::http::{Json, OptionalJson, RawBody, internal_token, trace_of};
+use runtime::refusal::refused;
 use secrecy::SecretString;
 use serde::Serialize;
 
@@ -34,52 +33,49 @@ struct Traced {
     lines: Vec<TraceLine>,
 }
 
-/// Every route of the process.
-pub(crate) fn router(service: Service, token: Option<SecretString>, process: &Process) -> Router {
+/// The service's own routes.
+pub(crate) fn routes(service: Service, token: Option<SecretString>) -> Router {
     let internal = Router::new()
         .route("/internal/reservations/{id}", get(read).patch(patch))
         .route("/internal/trace/{id}", get(trace))
         .route_layer(internal_token(token));
-    let routes = Router::new()
+    Router::new()
         .route("/v1/reservations", post(create))
         .route("/v1/reservations/{id}", get(read))
         .route("/v1/reservations/{id}/confirm", post(confirm))
         .route("/v1/reservations/{id}/cancel", post(cancel))
         .route("/internal/payment/webhook", post(webhook))
         .merge(internal)
-        .with_state(service);
-    instrument(routes.merge(base_routes(process)), &process.metrics)
+        .with_state(service)
 }
 
 async fn create(
     State(service): State<Service>,
     headers: HeaderMap,
     Json(request): Json<body::Create>,
-) -> Response {
+) -> Result<impl IntoResponse, Reply> {
     let trace = trace_of(&headers);
     let placed = async {
         let create = Create::from_rest(&request, key(&headers)?)?;
         service.create(&create, &trace).await
     };
-    match placed.await {
-        Ok(answer) => {
-            let mut response = (StatusCode::CREATED, Json(answer.placed.to_rest())).into_response();
-            if answer.recorded {
-                response.headers_mut().insert(CACHED_HEADER, HeaderValue::from_static("true"));
-            }
-            response
-        }
-        Err(refusal) => refused(&refusal, "create", &trace),
+    let answer = placed.await.map_err(refused("create", &trace))?;
+    let mut headers = HeaderMap::new();
+    if answer.recorded {
+        headers.insert(CACHED_HEADER, HeaderValue::from_static("true"));
     }
+    Ok((StatusCode::CREATED, headers, Json(answer.placed.to_rest())))
 }
 
-async fn read(State(service): State<Service>, Path(id): Path<String>, headers: HeaderMap) -> Response {
+async fn read(
+    State(service): State<Service>,
+    Path(id): Path<String>,
+    headers: HeaderMap,
+) -> Result<Json<body::Shown>, Reply> {
     let trace = trace_of(&headers);
     let read = async { service.get(&reservation(&id)?, None).await };
-    match read.await {
-        Ok(stored) => Json(shown(&stored.reservation)).into_response(),
-        Err(refusal) => refused(&refusal, "get", &trace),
-    }
+    let stored = read.await.map_err(refused("get", &trace))?;
+    Ok(Json(shown(&stored.reservation)))
 }
 
 async fn confirm(
@@ -87,7 +83,7 @@ async fn confirm(
     Path(id): Path<String>,
     headers: HeaderMap,
     Json(request): Json<body::Confirm>,
-) -> Response {
+) -> Result<Json<body::Confirmed>, Reply> {
     let trace = trace_of(&headers);
     let confirmed = async {
         let id = reservation(&id)?;
@@ -95,14 +91,11 @@ async fn confirm(
         let intent = required(PaymentIntentId::parse, "payment_intent_id", intent)?;
         service.confirm(&id, &intent, None, &trace).await
     };
-    match confirmed.await {
-        Ok(reservation) => Json(body::Confirmed {
-            order_id: reservation.order.as_ref().map(ToString::to_string).unwrap_or_default(),
-            status: reservation.status.as_str().to_owned(),
-        })
-        .into_response(),
-        Err(refusal) => refused(&refusal, "confirm", &trace),
-    }
+    let reservation = confirmed.await.map_err(refused("confirm", &trace))?;
+    Ok(Json(body::Confirmed {
+        order_id: reservation.order.as_ref().map(ToString::to_string).unwrap_or_default(),
+        status: reservation.status.as_str().to_owned(),
+    }))
 }
 
 /// The body is optional, and its content is not stored.
@@ -111,15 +104,11 @@ async fn cancel(
     Path(id): Path<String>,
     headers: HeaderMap,
     OptionalJson(_): OptionalJson<body::Cancel>,
-) -> Response {
+) -> Result<Json<body::StatusOnly>, Reply> {
     let trace = trace_of(&headers);
     let cancelled = async { service.cancel(&reservation(&id)?, None, &trace).await };
-    match cancelled.await {
-        Ok(reservation) => {
-            Json(body::StatusOnly { status: reservation.status.as_str().to_owned() }).into_response()
-        }
-        Err(refusal) => refused(&refusal, "cancel", &trace),
-    }
+    let reservation = cancelled.await.map_err(refused("cancel", &trace))?;
+    Ok(Json(body::StatusOnly { status: reservation.status.as_str().to_owned() }))
 }
 
 async fn patch(
@@ -127,28 +116,32 @@ async fn patch(
     Path(id): Path<String>,
     headers: HeaderMap,
     Json(request): Json<body::Patch>,
-) -> Response {
+) -> Result<Json<body::Shown>, Reply> {
     let trace = trace_of(&headers);
     let ended = async {
         let command = command_of(reservation(&id)?, &request)?;
         service.end(command, &trace).await
     };
-    match ended.await {
-        Ok(reservation) => Json(shown(&reservation)).into_response(),
-        Err(refusal) => refused(&refusal, "end", &trace),
-    }
+    let reservation = ended.await.map_err(refused("end", &trace))?;
+    Ok(Json(shown(&reservation)))
 }
 
-async fn trace(State(service): State<Service>, Path(id): Path<String>, headers: HeaderMap) -> Response {
+async fn trace(
+    State(service): State<Service>,
+    Path(id): Path<String>,
+    headers: HeaderMap,
+) -> Result<Json<Traced>, Reply> {
     let trace = trace_of(&headers);
     let read = async { service.trace(&reservation(&id)?).await };
-    match read.await {
-        Ok(lines) => Json(Traced { reservation_id: id.clone(), lines }).into_response(),
-        Err(refusal) => refused(&refusal, "trace", &trace),
-    }
+    let lines = read.await.map_err(refused("trace", &trace))?;
+    Ok(Json(Traced { reservation_id: id, lines }))
 }
 
-async fn webhook(State(service): State<Service>, headers: HeaderMap, RawBody(bytes): RawBody) -> Response {
+async fn webhook(
+    State(service): State<Service>,
+    headers: HeaderMap,
+    RawBody(bytes): RawBody,
+) -> Result<Json<Received>, Reply> {
     let trace = trace_of(&headers);
     let text = |name| headers.get(name).and_then(|value: &HeaderValue| value.to_str().ok());
     let call = WebhookCall {
@@ -157,10 +150,8 @@ async fn webhook(State(service): State<Service>, headers: HeaderMap, RawBody(byt
         signature: text(SIGNATURE_HEADER),
         body: &bytes,
     };
-    match service.accept_webhook(call, &trace).await {
-        Ok(()) => Json(Received { received: true }).into_response(),
-        Err(refusal) => refused(&refusal, "webhook", &trace),
-    }
+    service.accept_webhook(call, &trace).await.map_err(refused("webhook", &trace))?;
+    Ok(Json(Received { received: true }))
 }
 
 fn reservation(text: &str) -> Result<ReservationId, Refusal> {
@@ -169,18 +160,5 @@ fn reservation(text: &str) -> Result<ReservationId, Refusal> {
 
 fn key(headers: &HeaderMap) -> Result<IdempotencyKey, Refusal> {
     let value = headers.get(KEY_HEADER).ok_or_else(IdempotencyKey::missing)?;
-    IdempotencyKey::parse(value.to_str().map_err(|_| IdempotencyKey::malformed())?)
-}
-
-/// A refusal as an HTTP response; technical failures go to the log.
-fn refused(refusal: &Refusal, operation: &'static str, trace: &Trace) -> Response {
-    refusal.log(operation, trace);
-    let reply = refusal.reply();
-    let error = reply.error.traced(trace.trace_id.clone());
-    match reply.current {
-        Some((current, intent)) => {
-            (reply.status, Json(illegal_body(&error, current, intent.as_ref()))).into_response()
-        }
-        None => ErrorReply::from(error).with_status(reply.status).into_response(),
-    }
+    Ok(IdempotencyKey::from_header(value)?)
 }

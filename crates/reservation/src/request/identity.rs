@@ -1,7 +1,8 @@
 //! Ids that are functions of a request: a retry after a crash finds its own reservation and its own
 //! hold.
 
-use super::{Create, IdempotencyKey};
+use super::Create;
+use contracts::IdempotencyKey;
 use contracts::digest::half_sha256_hex;
 use domain::id::{PersonId, ReservationId};
 use std::sync::Arc;

@@ -48,9 +48,9 @@ impl Service {
 
     /// Checks that the money for this reservation was captured.
     async fn paid(&self, id: &ReservationId, intent: &PaymentIntentId, trace: &Trace) -> Result<(), Refusal> {
-        let limit = self.0.options.payment_timeout;
+        let limit = self.inner.options.payment_timeout;
         let cx = CallContext { trace: trace.clone(), timeout: Some(limit) };
-        let why = match self.ask(Peer::Payments, limit, self.0.payments.get(&cx, intent)).await? {
+        let why = match self.ask(Peer::Payments, limit, self.inner.payments.get(&cx, intent)).await? {
             Ok(view) if view.reservation != *id => NotPaid::ForAnother,
             Ok(view) if view.status != payment::Status::Captured => NotPaid::Status(view.status),
             Ok(_) => return Ok(()),

@@ -16,9 +16,9 @@
 //! A refusal stores nothing: the same request under the same key may be tried again, for example
 //! when the seats are free again. A hold whose reservation was never stored runs out by itself.
 
+use super::admit::spent;
 use super::{Service, unreadable};
-use crate::admissions::valid_pass;
-use crate::refusal::{NoPass, Peer, Refusal};
+use crate::refusal::{Peer, Refusal};
 use crate::request::{Create, Fingerprint, Origin, reservation_id};
 use crate::rows::{IdempotencyRow, PassRow, Placed, Stored, reservation_key};
 use contracts::inventory_wire::{Subject, rejection_to_error};
@@ -30,11 +30,10 @@ use domain::id::{ReservationId, SectionId};
 use domain::limits::CONFLICT_RETRIES_MAX;
 use domain::reservation::{Reservation, Status};
 use domain::time::Timestamp;
-use ports::admissions::NoSuchShow;
+use ports::Trace;
 use ports::inventory::{Held, HeldState, HoldSeats};
 use ports::plant::{Plant, planted};
 use ports::store::{CommitError, Write};
-use ports::{CallContext, Trace};
 
 /// How long after the hold ran out the backstop sends its expiry once more.
 const BACKSTOP_AFTER: Duration = Duration::from_secs(60);
@@ -61,12 +60,12 @@ impl Service {
     pub async fn create(&self, create: &Create, trace: &Trace) -> Result<CreateAnswer, Refusal> {
         let (id, keyed) = self.identity(create);
         if keyed && let Some(answer) = self.recorded(&id, create).await? {
-            self.0.metrics.created("recorded");
+            self.inner.metrics.created("recorded");
             return Ok(answer);
         }
         let pass = self.admit(&id, create, trace).await.inspect_err(|no| self.count_refused(no, trace))?;
         let held = self.hold(&id, create, trace).await?;
-        if held.state != HeldState::Live || held.until <= self.0.clock.now() {
+        if held.state != HeldState::Live || held.until <= self.inner.clock.now() {
             // An earlier try took the seats and was interrupted before it stored the reservation,
             // so no buyer knows of that hold. Or another try of this request has stored the
             // reservation by now.
@@ -75,9 +74,9 @@ impl Service {
         let stored = self.store(id, create, held, pass.as_ref(), keyed, trace).await;
         let answer = stored.inspect_err(|no| self.count_refused(no, trace))?;
         if pass.is_some() && !answer.recorded {
-            self.0.metrics.pass("redeemed");
+            self.inner.metrics.pass("redeemed");
         }
-        self.0.metrics.created(if answer.recorded { "recorded" } else { "placed" });
+        self.inner.metrics.created(if answer.recorded { "recorded" } else { "placed" });
         Ok(answer)
     }
 
@@ -88,7 +87,7 @@ impl Service {
             (Some(key), _) if !planted(Plant::KeyIgnored) => Origin::Key(key),
             (None, Some(pass)) => Origin::Pass(pass),
             (None, None) | (Some(_), _) => {
-                Origin::Chance([self.0.entropy.next_u64(), self.0.entropy.next_u64()])
+                Origin::Chance([self.inner.entropy.next_u64(), self.inner.entropy.next_u64()])
             }
         };
         (reservation_id(&create.person, origin), !matches!(origin, Origin::Chance(_)))
@@ -107,38 +106,13 @@ impl Service {
 
     async fn found(&self, id: &ReservationId) -> Result<Found, Refusal> {
         let keys = [IdempotencyRow::key(id), reservation_key(id)];
-        Ok(match self.0.table.get(keys).await.map_err(Refusal::Store)? {
+        Ok(match self.inner.table.get(keys).await.map_err(Refusal::Store)? {
             [Some(record), _] => {
                 Found::Recorded(IdempotencyRow::read(&record).ok_or_else(|| unreadable(id))?)
             }
             [None, Some(_)] => Found::WithoutRecord,
             [None, None] => Found::Nothing,
         })
-    }
-
-    /// Checks admission (trap T-W1): the pass to redeem, if the show requires one.
-    async fn admit(
-        &self,
-        id: &ReservationId,
-        create: &Create,
-        trace: &Trace,
-    ) -> Result<Option<Pass>, Refusal> {
-        let limit = self.0.options.admission_timeout;
-        let cx = CallContext { trace: trace.clone(), timeout: Some(limit) };
-        let check = self.0.admissions.requires_pass(&cx, &create.show);
-        match self.ask(Peer::Admissions, limit, check).await? {
-            Ok(false) => return Ok(None),
-            Ok(true) => {}
-            Err(NoSuchShow) => return Err(not_held(create, &Rejection::NoSuchShow)),
-        }
-        let pass = valid_pass(&self.0.options.pass_secrets, create, self.0.clock.now())?;
-        if self.is_spent(&pass, id).await? { Err(spent(create)) } else { Ok(Some(pass)) }
-    }
-
-    /// Whether a pass was redeemed for another reservation than this.
-    async fn is_spent(&self, pass: &Pass, id: &ReservationId) -> Result<bool, Refusal> {
-        let [row] = self.0.table.get([PassRow::key(&pass.show, &pass.id)]).await.map_err(Refusal::Store)?;
-        Ok(row.is_some_and(|row| PassRow::read(&row).is_none_or(|redeemed| redeemed.reservation != *id)))
     }
 
     /// Holds the seats, or finds them held by an earlier try of the same request.
@@ -150,11 +124,11 @@ impl Service {
             seats: create.seats.clone(),
             quantity: create.quantity,
             person: create.person.clone(),
-            until: self.0.clock.now().plus(self.0.options.hold_ttl),
+            until: self.inner.clock.now().plus(self.inner.options.hold_ttl),
         };
-        let limit = self.0.options.inventory_timeout;
+        let limit = self.inner.options.inventory_timeout;
         let call = self.inventory_call(trace);
-        match self.ask(Peer::Inventory, limit, self.0.inventory.hold(&call, command)).await? {
+        match self.ask(Peer::Inventory, limit, self.inner.inventory.hold(&call, command)).await? {
             // A hold of an earlier request under this key, on as many places of another section.
             Ok(held) if !within(create.section.as_ref(), &held) => Err(Refusal::OtherRequest),
             Ok(held) => Ok(held),
@@ -177,7 +151,7 @@ impl Service {
         keyed: bool,
         trace: &Trace,
     ) -> Result<CreateAnswer, Refusal> {
-        let now = self.0.clock.now();
+        let now = self.inner.clock.now();
         let reservation = placed_reservation(id.clone(), create, &held, now);
         let Held { seats, total, until, .. } = held;
         let placed =
@@ -189,7 +163,7 @@ impl Service {
             writes.extend(pass.map(|pass| redemption(pass, &id, now).write()));
             // One commit: the reservation, its event, the recorded answer and the redeemed pass, all
             // or none (trap T-T14).
-            match self.0.table.commit(writes).await {
+            match self.inner.table.commit(writes).await {
                 Ok(()) => {
                     self.announce(until, &event);
                     log_placed(&reservation, trace);
@@ -227,14 +201,14 @@ impl Service {
     /// out by itself.
     async fn give_up(&self, reservation: &Reservation, trace: &Trace) {
         if let Err(refusal) = self.release_seats(reservation, ReleaseCause::ByBuyer, trace).await {
-            refusal.log("release", trace);
+            runtime::Refusal::log(&refusal, "release", trace);
         }
     }
 
     /// Counts and logs a refused pass, without the pass itself.
     fn count_refused(&self, no: &Refusal, trace: &Trace) {
         if let Refusal::NoAdmission(show, why) = no {
-            self.0.metrics.pass(why.as_str());
+            self.inner.metrics.pass(why.as_str());
             let trace_id = trace.trace_id.as_deref();
             tracing::info!(show_id = %show, trace_id, reason = why.as_str(), "pass refused");
         }
@@ -243,8 +217,8 @@ impl Service {
     /// Announces the expiry to the relay, and to the backstop where there is one. The backstop
     /// fires later, so that it finds nothing left to do unless the row was not published.
     fn announce(&self, until: Timestamp, event: &Event) {
-        self.0.relay.notify(until, &event.id);
-        if let Some(alarms) = &self.0.alarms {
+        self.inner.relay.notify(until, &event.id);
+        if let Some(alarms) = &self.inner.alarms {
             alarms.set(event, until.plus(BACKSTOP_AFTER));
         }
     }
@@ -275,7 +249,7 @@ impl Service {
         now: Timestamp,
         trace: &Trace,
     ) -> Vec<Write> {
-        let shards = self.0.options.outbox_shards;
+        let shards = self.inner.outbox_shards;
         let mut writes = vec![
             Stored::placed(reservation.clone()).write(),
             outbox::row_write_traced(event, reservation.hold_expires_at, shards, trace),
@@ -291,10 +265,6 @@ impl Service {
 fn redemption(pass: &Pass, reservation: &ReservationId, now: Timestamp) -> PassRow {
     let Pass { id, show, person, .. } = pass.clone();
     PassRow { id, show, person, reservation: reservation.clone(), redeemed_at: now }
-}
-
-fn spent(create: &Create) -> Refusal {
-    Refusal::NoAdmission(create.show.clone(), NoPass::Spent)
 }
 
 fn within(section: Option<&SectionId>, held: &Held) -> bool {
@@ -342,7 +312,7 @@ fn placed_reservation(id: ReservationId, create: &Create, held: &Held, now: Time
     }
 }
 
-fn not_held(create: &Create, no: &Rejection) -> Refusal {
+pub(super) fn not_held(create: &Create, no: &Rejection) -> Refusal {
     let subject = Subject {
         reservation: None,
         show: Some(&create.show),

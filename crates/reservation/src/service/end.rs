@@ -17,7 +17,7 @@ impl Service {
         let reservation = &known.reservation;
         let asked = command.end.status();
         // An end that is refused, or done, or only adds a reason, moves no seats.
-        let moves = match apply(reservation, command.end.clone(), self.0.clock.now()) {
+        let moves = match apply(reservation, command.end.clone(), self.inner.clock.now()) {
             Decision::Changed(next) => next.status != reservation.status,
             Decision::Same => return Ok(known.reservation),
             Decision::Refused { current } => {

@@ -12,7 +12,6 @@ use domain::id::{PersonId, ReservationId, ShowId};
 use domain::reservation::{Reservation, Status};
 use domain::time::Timestamp;
 use ports::store::{Entry, Key};
-use ports::{Fault, clock};
 
 /// The most reservations of one page.
 const PAGE_MAX: usize = 100;
@@ -53,12 +52,15 @@ impl Service {
         let mut after = read_cursor(&listing.cursor)?;
         let (mut found, mut looked_at) = (Vec::new(), 0);
         loop {
-            let entries = self.entries(&listing.person, after.as_ref(), PAGE_MAX).await?;
+            let person = listing.person.as_str();
+            let entries =
+                self.inner.table.due(BY_PERSON, person, after.as_ref(), Timestamp::MAX, PAGE_MAX).await;
+            let entries = entries.map_err(Refusal::Store)?;
             let Some(last) = entries.last().cloned() else {
                 return Ok(Page { reservations: found, next: None });
             };
             let keys: Vec<Key> = entries.iter().map(|entry| entry.key.clone()).collect();
-            let rows = self.0.table.rows(&keys).await.map_err(Refusal::Store)?;
+            let rows = self.inner.table.rows(&keys).await.map_err(Refusal::Store)?;
             looked_at += entries.len();
             for (entry, row) in entries.into_iter().zip(rows) {
                 let reservation = row.and_then(|row| Stored::read(&row)).map(|stored| stored.reservation);
@@ -76,20 +78,6 @@ impl Service {
                 return Ok(Page { reservations: found, next: after.as_ref().map(cursor) });
             }
         }
-    }
-
-    async fn entries(
-        &self,
-        person: &PersonId,
-        after: Option<&Entry>,
-        limit: usize,
-    ) -> Result<Vec<Entry>, Refusal> {
-        let table = &self.0.table;
-        let read = table.store.due(BY_PERSON, person.as_str(), after, Timestamp::MAX, limit);
-        clock::timeout(&*self.0.clock, table.call_timeout, read)
-            .await
-            .unwrap_or_else(|_| Err(Fault::unavailable("reading an index took too long")))
-            .map_err(Refusal::Store)
     }
 }
 

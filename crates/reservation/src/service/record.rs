@@ -2,16 +2,17 @@
 
 use super::{Service, unreadable};
 use crate::refusal::Refusal;
-use crate::rows::Stored;
+use crate::rows::{Stored, reservation_key};
 use core::time::Duration;
 use domain::id::SeatId;
 use domain::limits::CONFLICT_RETRIES_MAX;
 use domain::reservation::{Decision, End, Reservation, Status, apply};
-use ports::store::CommitError;
+use ports::store::{CommitError, Row};
+use ports::table::{self, Tries, UpdateError};
 use ports::{Trace, probe};
 
 /// Commits without an answer after which the store counts as not answering.
-const AMBIGUOUS_MAX: u32 = 3;
+const UNANSWERED_MAX: u32 = 3;
 
 impl Service {
     /// Records an end over the known row and gives the reservation after it. `sold` are the seats
@@ -29,54 +30,61 @@ impl Service {
         trace: &Trace,
     ) -> Result<Reservation, Refusal> {
         let id = &known.reservation.id.clone();
-        let (mut stored, mut ambiguous) = (known, 0);
-        for _ in 0..CONFLICT_RETRIES_MAX {
-            let now = self.0.clock.now();
-            let decision = apply(&stored.reservation, end.clone(), now);
-            probe::hit_variant("reservation", &decision);
-            let mut next = match decision {
-                Decision::Changed(next) => next,
-                Decision::Same => return Ok(stored.reservation),
-                Decision::Refused { current } => {
-                    return Err(Refusal::Illegal { current, intent: stored.reservation.intent });
-                }
-            };
-            if let Some(sold) = sold.filter(|sold| !sold.is_empty()) {
-                next.seats = sold.to_vec();
+        let tries = Tries { commits_max: CONFLICT_RETRIES_MAX, unanswered_max: UNANSWERED_MAX };
+        let read = |row: Option<Row>| {
+            let row = row.ok_or_else(|| Refusal::NoSuchReservation(id.clone()))?;
+            Stored::read(&row).ok_or_else(|| unreadable(id))
+        };
+        let decide = |stored: &Stored| self.next(stored, end, sold);
+        let committed = |(from, next): &(Status, Reservation), result: &Result<(), CommitError>| {
+            if result.is_ok() {
+                self.log_change(*from, next, trace);
             }
-            if next.status == Status::Confirmed && next.order.is_none() {
-                return Err(unreadable(id));
+        };
+        let key = reservation_key(id);
+        let recorded = self.inner.table.update(&key, Some(known), tries, read, decide, committed).await;
+        recorded.map(|(_, reservation)| reservation).map_err(|error| match error {
+            UpdateError::Refused(refusal) => refusal,
+            UpdateError::Failed(fault) => Refusal::Store(fault),
+            UpdateError::Contended => Refusal::Contended(id.clone()),
+        })
+    }
+
+    /// The writes that bring a reservation to an end, with its status before and the reservation
+    /// after them.
+    fn next(
+        &self,
+        stored: &Stored,
+        end: &End,
+        sold: Option<&[SeatId]>,
+    ) -> Result<table::Decision<(Status, Reservation)>, Refusal> {
+        let before = &stored.reservation;
+        let decision = apply(before, end.clone(), self.inner.clock.now());
+        probe::hit_variant("reservation", &decision);
+        let mut next = match decision {
+            Decision::Changed(next) => next,
+            Decision::Same => return Ok(table::Decision::Keep((before.status, before.clone()))),
+            Decision::Refused { current } => {
+                return Err(Refusal::Illegal { current, intent: before.intent.clone() });
             }
-            let mut writes = vec![stored.followed_by(next.clone()).write()];
-            if stored.reservation.status == Status::Hold {
-                writes.push(outbox::delete_write(&outbox::expired_event_id(id)));
-            }
-            match self.0.table.commit(writes).await {
-                Ok(()) => {
-                    self.log_change(&stored, &next, trace);
-                    return Ok(next);
-                }
-                Err(CommitError::Conflict { .. }) => {}
-                // The row shows whether it was written: if so, the same end again changes nothing
-                // (trap T-S9).
-                Err(CommitError::Ambiguous(fault)) => {
-                    ambiguous += 1;
-                    if ambiguous == AMBIGUOUS_MAX {
-                        return Err(Refusal::Store(fault));
-                    }
-                }
-                Err(CommitError::Failed(fault)) => return Err(Refusal::Store(fault)),
-            }
-            stored = self.get(id, None).await?;
+        };
+        if let Some(sold) = sold.filter(|sold| !sold.is_empty()) {
+            next.seats = sold.to_vec();
         }
-        Err(Refusal::Contended(id.clone()))
+        if next.status == Status::Confirmed && next.order.is_none() {
+            return Err(unreadable(&before.id));
+        }
+        let mut writes = vec![stored.followed_by(next.clone()).write()];
+        if before.status == Status::Hold {
+            writes.push(outbox::delete_write(&outbox::expired_event_id(&before.id)));
+        }
+        Ok(table::Decision::Write(writes, (before.status, next)))
     }
 
     /// Logs one line for each change of status.
-    fn log_change(&self, before: &Stored, after: &Reservation, trace: &Trace) {
-        let from = before.reservation.status;
+    fn log_change(&self, from: Status, after: &Reservation, trace: &Trace) {
         if from != after.status {
-            self.0.metrics.moved(after.status);
+            self.inner.metrics.moved(after.status);
         }
         let age: Duration = after.updated_at.since(after.created_at);
         tracing::info!(

@@ -39,7 +39,7 @@ impl Service {
         let settled = command.inventory_settled;
         match command.end {
             End::Confirmed { order: Some(order), intent }
-                if settled && !seats_may_differ(reservation, self.0.clock.now()) =>
+                if settled && !seats_may_differ(reservation, self.inner.clock.now()) =>
             {
                 Ok(Settled { end: End::Confirmed { order: Some(order), intent }, sold: None })
             }
@@ -85,8 +85,12 @@ impl Service {
             person: Some(reservation.person.clone()),
         };
         let cx = self.inventory_call(trace);
-        self.ask(Peer::Inventory, self.0.options.inventory_timeout, self.0.inventory.commit(&cx, command))
-            .await
+        self.ask(
+            Peer::Inventory,
+            self.inner.options.inventory_timeout,
+            self.inner.inventory.commit(&cx, command),
+        )
+        .await
     }
 
     /// Releases the seats of a reservation and gives the cause of their release, now or before. A
@@ -105,8 +109,8 @@ impl Service {
             cause: Some(cause),
         };
         let cx = self.inventory_call(trace);
-        let call = self.0.inventory.release(&cx, command);
-        Ok(match self.ask(Peer::Inventory, self.0.options.inventory_timeout, call).await? {
+        let call = self.inner.inventory.release(&cx, command);
+        Ok(match self.ask(Peer::Inventory, self.inner.options.inventory_timeout, call).await? {
             Ok(Released::Now { .. }) | Err(Rejection::NoSuchHold) => Ok(cause),
             Ok(Released::Before { cause, .. }) => Ok(cause),
             Err(no) => Err(no),

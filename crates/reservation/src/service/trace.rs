@@ -27,7 +27,7 @@ impl Service {
         let stored = self.get(id, None).await?;
         let event = outbox::expired_event_id(id);
         let keys = [IdempotencyRow::key(id), outbox::row_key(event.as_str())];
-        let [record, waiting] = self.0.table.get(keys).await.map_err(Refusal::Store)?;
+        let [record, waiting] = self.inner.table.get(keys).await.map_err(Refusal::Store)?;
         let mut lines: Vec<(Timestamp, &'static str, String)> = stored
             .history
             .entries()

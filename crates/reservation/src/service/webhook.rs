@@ -39,8 +39,8 @@ impl Service {
     /// the same answer and has no second effect. A webhook for an unknown reservation is refused,
     /// so that its sender retries and then gives up.
     pub async fn accept_webhook(&self, call: WebhookCall<'_>, trace: &Trace) -> Result<(), Refusal> {
-        let now = self.0.clock.now();
-        let secret = self.0.options.webhook_secret.expose_secret().as_bytes();
+        let now = self.inner.clock.now();
+        let secret = self.inner.options.webhook_secret.expose_secret().as_bytes();
         match verify(secret, call.timestamp, call.signature, call.body, now) {
             Err(Rejected::WrongSignature) if planted(Plant::UnsignedWebhook) => {}
             verdict => verdict.map_err(Refusal::NotAuthentic)?,
@@ -56,7 +56,7 @@ impl Service {
 
     /// Writes the webhook's id and its event in one commit.
     async fn remember(&self, webhook: &WebhookRow, event: &Event, trace: &Trace) -> Result<(), Refusal> {
-        let shards = self.0.options.outbox_shards;
+        let shards = self.inner.outbox_shards;
         let mut lost = None;
         // An event that already waits (from a webhook with another id) stays unchanged.
         let mut waits = false;
@@ -65,10 +65,10 @@ impl Service {
             if !waits {
                 writes.push(outbox::row_write_traced(event, webhook.received_at, shards, trace));
             }
-            match self.0.table.commit(writes).await {
+            match self.inner.table.commit(writes).await {
                 Ok(()) => {
-                    self.0.relay.notify(webhook.received_at, &event.id);
-                    self.0.metrics.webhook("taken");
+                    self.inner.relay.notify(webhook.received_at, &event.id);
+                    self.inner.metrics.webhook("taken");
                     tracing::info!(
                         reservation_id = %webhook.reservation,
                         payment_intent_id = %webhook.intent,
@@ -83,7 +83,7 @@ impl Service {
                 // answer lost (trap T-S9).
                 Err(CommitError::Conflict { at: 0 }) => {
                     if let Some(before) = self.webhook(&webhook.id).await? {
-                        self.0.relay.notify(webhook.received_at, &event.id);
+                        self.inner.relay.notify(webhook.received_at, &event.id);
                         return replayed(webhook, &before);
                     }
                 }
@@ -98,7 +98,7 @@ impl Service {
     }
 
     async fn webhook(&self, id: &str) -> Result<Option<WebhookRow>, Refusal> {
-        let [row] = self.0.table.get([WebhookRow::key(id)]).await.map_err(Refusal::Store)?;
+        let [row] = self.inner.table.get([WebhookRow::key(id)]).await.map_err(Refusal::Store)?;
         Ok(row.and_then(|row| WebhookRow::read(&row)))
     }
 }

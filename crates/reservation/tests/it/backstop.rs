@@ -1,7 +1,6 @@
 //! The timer outside this process: each expiry is announced to it too, for later than the relay,
 //! and nothing depends on it.
 
-use crate::clock::until;
 use crate::world::{HOLD, World, wish};
 use async_trait::async_trait;
 use core::time::Duration;
@@ -9,6 +8,7 @@ use domain::id::EventId;
 use ports::{Alarm, Backstop, Fault, Tasks, Trace};
 use reservation::{Service, assemble};
 use std::sync::{Arc, Mutex};
+use testkit::until;
 use tokio_util::sync::CancellationToken;
 
 /// Records its alarms, or never answers.

@@ -9,6 +9,7 @@ use domain::payment;
 use domain::reservation::{Reservation, Status};
 use ports::Trace;
 use reservation::{NotPaid, Refusal};
+use runtime::Refusal as _;
 
 async fn confirm(world: &World, id: &ReservationId, by: &str) -> Result<Reservation, Refusal> {
     world.service.confirm(id, &intent(by), None, &Trace::default()).await
@@ -62,8 +63,11 @@ async fn an_unpaid_reservation_is_not_confirmed() {
     }
     for (name, reason) in [("pay_other", "FOR_ANOTHER"), ("pay_nobody", "NO_SUCH_PAYMENT")] {
         let reply = confirm(&world, &id, name).await.unwrap_err().reply();
-        assert_eq!((reply.status.as_u16(), reply.error.code.as_str()), (412, "PAYMENT_NOT_APPROVED"));
-        assert!(reply.error.find(reason).is_some(), "{:?}", reply.error);
+        assert_eq!(
+            (reply.http_status().as_u16(), reply.error().code.as_str()),
+            (412, "PAYMENT_NOT_APPROVED")
+        );
+        assert!(reply.error().find(reason).is_some(), "{:?}", reply.error());
     }
     assert_eq!(world.status(&id).await, Status::Hold);
     assert_eq!(world.stock.calls(), ["hold", "hold"], "no seats were moved");
@@ -86,7 +90,7 @@ async fn a_late_confirm_takes_the_seats_again_or_is_refused() {
     world.till.put("pay_2", &gone, payment::Status::Captured);
     assert_eq!(confirm(&world, &free, "pay_1").await.unwrap().status, Status::Confirmed);
     let reply = confirm(&world, &gone, "pay_2").await.unwrap_err().reply();
-    assert_eq!((reply.status.as_u16(), reply.error.code.as_str()), (409, "RESERVATION_EXPIRED"));
+    assert_eq!((reply.http_status().as_u16(), reply.error().code.as_str()), (409, "RESERVATION_EXPIRED"));
     assert_eq!(world.status(&gone).await, Status::Expired);
     world.check().await;
 }
@@ -117,8 +121,8 @@ async fn a_cancelled_reservation_gives_its_seats_back_and_is_cancelled_again() {
     // Seats that the buyer returned are not taken again for them.
     world.till.put("pay_1", &id, payment::Status::Captured);
     let reply = confirm(&world, &id, "pay_1").await.unwrap_err().reply();
-    assert_eq!(reply.status.as_u16(), 409);
-    assert_eq!(reply.error.find("CURRENT_STATUS").unwrap().value, "CANCELLED");
+    assert_eq!(reply.http_status().as_u16(), 409);
+    assert_eq!(reply.error().find("CURRENT_STATUS").unwrap().value, "CANCELLED");
     world.check().await;
 }
 
@@ -132,13 +136,13 @@ async fn a_sold_or_ended_reservation_is_not_cancelled() {
     assert_eq!(world.status(&sold).await, Status::Hold);
     world.end(&sold, confirmed(&sold, "pay_1"), true).await.unwrap();
     let reply = cancel(&world, &sold).await.unwrap_err().reply();
-    assert_eq!((reply.status.as_u16(), reply.error.code.as_str()), (409, "FAILED_PRECONDITION"));
+    assert_eq!((reply.http_status().as_u16(), reply.error().code.as_str()), (409, "FAILED_PRECONDITION"));
 
     let over = world.create("k2", ["A-3", "A-4"]).await.unwrap().placed.id;
     world.clock.advance(HOLD);
     release(&world, &over, ReleaseCause::Expired).await;
     let reply = cancel(&world, &over).await.unwrap_err().reply();
-    assert_eq!((reply.status.as_u16(), reply.error.code.as_str()), (409, "RESERVATION_EXPIRED"));
+    assert_eq!((reply.http_status().as_u16(), reply.error().code.as_str()), (409, "RESERVATION_EXPIRED"));
     assert_eq!(world.status(&over).await, Status::Expired, "the inventory's end is recorded");
     assert_eq!(code(cancel(&world, &over).await), "RESERVATION_EXPIRED");
     world.check().await;

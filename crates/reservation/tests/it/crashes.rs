@@ -5,7 +5,6 @@
 //! later are covered too.
 
 use crate::ends::{commit, release};
-use crate::fuse::{Ended, Mishap};
 use crate::passes::with_pass;
 use crate::webhooks;
 use crate::world::{HOLD, SECRET, World, confirmed, expired, floor, intent, wish};
@@ -16,6 +15,8 @@ use domain::reservation::Status;
 use ports::{Clock, Trace};
 use reservation::request::Create;
 use reservation::{Refusal, WebhookCall};
+use runtime::Refusal as _;
+use testkit::{Ended, Mishap};
 
 /// Runs `operation` once with the mishap at its call number `skip`. `None`: it has no such call.
 async fn mishap<T>(
@@ -33,7 +34,7 @@ async fn mishap<T>(
 fn blameless<T: core::fmt::Debug>(ended: &Ended<Result<T, Refusal>>, at: (u32, Mishap)) {
     if let Ended::Answered(Err(refusal)) = ended {
         let reply = refusal.reply();
-        assert!(reply.status.is_server_error(), "{at:?}: {refusal:?}");
+        assert!(reply.http_status().is_server_error(), "{at:?}: {refusal:?}");
     }
 }
 

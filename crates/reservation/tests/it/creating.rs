@@ -12,6 +12,7 @@ use ports::inventory::HoldSeats;
 use ports::{CallContext, Clock, Inventory, Trace};
 use reservation::request::{Create, IdempotencyKey, Origin, reservation_id};
 use reservation::rows::AnyRow;
+use runtime::Refusal as _;
 
 #[tokio::test]
 async fn a_new_reservation_has_its_seats_its_record_and_its_announced_expiry() {
@@ -101,14 +102,17 @@ async fn a_refusal_of_the_inventory_is_answered_with_its_details() {
     let world = World::new();
     world.placed().await;
     let taken = world.create("k2", ["A-1", "A-2"]).await.unwrap_err().reply();
-    let seats: Vec<_> = taken.error.details.iter().map(|detail| detail.value.as_str()).collect();
-    assert_eq!((taken.status.as_u16(), &seats[..]), (409, &["A-1", "A-2"][..]));
+    let seats: Vec<_> = taken.error().details.iter().map(|detail| detail.value.as_str()).collect();
+    assert_eq!((taken.http_status().as_u16(), &seats[..]), (409, &["A-1", "A-2"][..]));
     let nine = world.service.create(&floor("a", "kim", 9), &Trace::default()).await.unwrap();
     assert_eq!(nine.placed.seats.len(), 9);
     world.service.create(&floor("b", "kim", 9), &Trace::default()).await.unwrap();
     let sold_out = world.service.create(&floor("c", "kim", 3), &Trace::default()).await.unwrap_err().reply();
-    assert_eq!((sold_out.status.as_u16(), sold_out.error.code.as_str()), (409, "INSUFFICIENT_INVENTORY"));
-    assert_eq!(sold_out.error.find("REMAINING").unwrap().value, "2");
+    assert_eq!(
+        (sold_out.http_status().as_u16(), sold_out.error().code.as_str()),
+        (409, "INSUFFICIENT_INVENTORY")
+    );
+    assert_eq!(sold_out.error().find("REMAINING").unwrap().value, "2");
     let nowhere = Create { show: ShowId::parse("no-show").unwrap(), ..wish("d", "kim", &["A-9"]) };
     assert_eq!(code(world.service.create(&nowhere, &Trace::default()).await), "NOT_FOUND");
 }
@@ -128,8 +132,8 @@ async fn a_silent_inventory_is_reported_in_time_and_leaves_nothing() {
         }
     };
     let reply = tokio::select! { reply = answer => reply, () = timing => unreachable!() };
-    assert_eq!((reply.status.as_u16(), reply.error.code.as_str()), (504, "UPSTREAM_TIMEOUT"));
-    assert!(!reply.in_band, "an outage is a gRPC status");
+    assert_eq!((reply.http_status().as_u16(), reply.error().code.as_str()), (504, "UPSTREAM_TIMEOUT"));
+    assert!(!reply.is_in_band(), "an outage is a gRPC status");
     assert!(world.rows().await.is_empty());
 }
 
@@ -151,8 +155,8 @@ async fn a_key_whose_hold_is_over_is_refused() {
     orphan(&world, "k", &["A-1", "A-2"]).await;
     world.clock.advance(HOLD);
     let over = world.create("k", ["A-1", "A-2"]).await.unwrap_err().reply();
-    assert_eq!((over.status.as_u16(), over.error.code.as_str()), (409, "RESERVATION_EXPIRED"));
-    assert!(over.error.message.contains("new Idempotency-Key"), "{}", over.error.message);
+    assert_eq!((over.http_status().as_u16(), over.error().code.as_str()), (409, "RESERVATION_EXPIRED"));
+    assert!(over.error().message.contains("new Idempotency-Key"), "{}", over.error().message);
     assert!(world.rows().await.is_empty());
     // The seats are due, so the new key gets them; the old one is over for good.
     let answer = world.create("k2", ["A-1", "A-2"]).await.unwrap();

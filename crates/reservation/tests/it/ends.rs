@@ -10,6 +10,7 @@ use ports::inventory::{CommitSeats, ReleaseSeats};
 use ports::reservations::EndRejection;
 use ports::{CallContext, Clock, Inventory, PortError, Trace};
 use reservation::Refusal;
+use runtime::Refusal as _;
 
 pub(crate) async fn release(world: &World, id: &ReservationId, cause: ReleaseCause) {
     let command = ReleaseSeats {
@@ -102,11 +103,11 @@ async fn what_the_inventory_refuses_is_not_recorded() {
     // Not due yet.
     let refused = world.end(&id, expired(None), false).await.unwrap_err();
     let reply = refused.reply();
-    assert_eq!(reply.status.as_u16(), 409);
+    assert_eq!(reply.http_status().as_u16(), 409);
     assert!(
-        reply.error.find("NOT_DUE").is_some() && reply.error.find("CURRENT_STATUS").is_some(),
+        reply.error().find("NOT_DUE").is_some() && reply.error().find("CURRENT_STATUS").is_some(),
         "{:?}",
-        reply.error
+        reply.error()
     );
     // Sold already.
     commit(&world, &id, "pay_1").await;

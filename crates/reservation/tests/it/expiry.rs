@@ -1,7 +1,6 @@
 //! The layers of expiry in this crate: the relay's timer and the sweeper. Timers affect latency,
 //! never safety.
 
-use crate::clock::until;
 use crate::ends::release;
 use crate::world::{HOLD, Running, World, expired};
 use core::time::Duration;
@@ -12,6 +11,7 @@ use domain::reservation::Status;
 use ports::Clock;
 use ports::store::{Expect, Key, Write};
 use reservation::{ServiceMetrics, Sweeper};
+use testkit::until;
 
 const MS: Duration = Duration::from_millis(10);
 const SECOND: Duration = Duration::from_secs(1);
@@ -116,22 +116,21 @@ async fn the_sweeper_ignores_ended_reservations_and_waiting_events() {
     world.end(&ended, expired(None), true).await.unwrap();
 
     let deps = world.deps();
-    let (store, clock, entropy) = (deps.store, deps.clock, deps.entropy);
     // The relay does not run: waiting rows stay.
-    let options = world.config.relay.clone();
-    let relay = outbox::Relay::new(store.clone(), deps.events, clock.clone(), entropy.clone(), options);
-    let metrics = ServiceMetrics::default();
-    let mut sweeper = Sweeper::new(
-        (store, clock, entropy),
-        (relay.handle(), metrics.clone()),
-        (world.config.relay.shards, SECOND),
-        &world.config.sweeper,
+    let relay = outbox::Relay::new(
+        deps.store.clone(),
+        deps.events.clone(),
+        deps.clock.clone(),
+        deps.entropy.clone(),
+        world.config.relay.clone(),
     );
+    let metrics = ServiceMetrics::register(&deps.process.metrics);
+    let mut sweeper = Sweeper::new(&world.config, &deps, relay.handle(), metrics);
     for _ in 0..30 {
         world.clock.advance(5 * SECOND);
-        sweeper.look().await;
+        sweeper.sweep().await;
     }
-    assert_eq!(metrics.swept_count(), 1);
+    assert!(deps.process.metrics.render().contains("reservations_swept_total 1"));
     assert_eq!(world.stored(&lost).await.announced_again, 1);
     assert!(world.is_announced(&lost).await && world.is_announced(&waits).await);
     assert_eq!(world.stored(&waits).await.announced_again, 0);

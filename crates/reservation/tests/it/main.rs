@@ -1,21 +1,18 @@
 //! reservation-api on the embedded engines, with a small inventory and payment provider that keep
 //! the ports' promises.
 //!
-//! The tests move time; nothing sleeps. [`fuse`] ends an operation at any one of its calls: dropped
+//! The tests move time; nothing sleeps. [`testkit::Fuse`] ends an operation at any one of its calls: dropped
 //! as in a crash, failed, or done with its answer lost.
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod backstop;
 mod buyers;
-mod clock;
 mod contract;
 mod crashes;
 mod creating;
 mod ends;
-mod engine;
 mod expiry;
-mod fuse;
 mod grpc;
 mod listing;
 mod passes;

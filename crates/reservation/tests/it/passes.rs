@@ -10,6 +10,7 @@ use futures_util::future::join_all;
 use ports::{Clock, Trace};
 use reservation::request::Create;
 use reservation::rows::AnyRow;
+use runtime::Refusal as _;
 
 /// A request with a valid pass of this id.
 pub(crate) fn with_pass(world: &World, create: Create, id: &str) -> Create {
@@ -79,7 +80,11 @@ async fn a_show_with_a_waiting_room_is_not_entered_without_a_valid_pass() {
     ] {
         let create = Create { pass: text.map(Into::into), ..create.clone() };
         let reply = world.service.create(&create, &Trace::default()).await.unwrap_err().reply();
-        assert_eq!((reply.status.as_u16(), reply.error.code.as_str()), (403, "FORBIDDEN"), "{reason}");
+        assert_eq!(
+            (reply.http_status().as_u16(), reply.error().code.as_str()),
+            (403, "FORBIDDEN"),
+            "{reason}"
+        );
         let line = format!("waiting_room_passes_total{{outcome=\"{reason}\"}}");
         assert!(world.process.metrics.render().contains(&line), "{reason}");
     }

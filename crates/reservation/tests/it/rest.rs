@@ -258,7 +258,7 @@ async fn probes_metrics_and_shutdown_are_those_of_every_process() {
     let server = Server::start().await;
     placed(&server).await;
     for path in ["/health", "/healthz", "/ready", "/readyz", "/version"] {
-        crate::clock::until(&server.world.clock, std::time::Duration::ZERO, path, || async {
+        testkit::until(&server.world.clock, std::time::Duration::ZERO, path, || async {
             server.get(path).await.status == 200
         })
         .await;

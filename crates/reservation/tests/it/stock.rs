@@ -1,8 +1,6 @@
 //! A small inventory in memory by the domain's rules: section `A` of named seats, `FLOOR` of
 //! general admission.
 
-use crate::clock::ManualClock;
-use crate::fuse::Fuse;
 use async_trait::async_trait;
 use domain::hold::{
     Claim, CommitDecision, Hold, HoldKey, HoldState, Rejection, ReleaseCause, ReleaseDecision, Released,
@@ -16,6 +14,8 @@ use ports::inventory::{CommitSeats, Committed, Held, HeldState, HoldSeats, Relea
 use ports::{CallContext, Clock, Fault, Inventory, PortError};
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
+use testkit::Fuse;
+use testkit::ManualClock;
 
 pub(crate) const SHOW: &str = "show-1";
 pub(crate) const PRICE: u64 = 120_000;

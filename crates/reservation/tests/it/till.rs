@@ -1,6 +1,5 @@
 //! The payment provider and the waiting room, as small as they can be.
 
-use crate::fuse::Fuse;
 use async_trait::async_trait;
 use domain::id::{PaymentIntentId, ReservationId, ShowId};
 use domain::payment::Status;
@@ -9,6 +8,7 @@ use ports::payments::{CancelPayment, Cancelled, PaymentRejection, PaymentView};
 use ports::{Admissions, CallContext, Fault, Payments, PortError};
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
+use testkit::Fuse;
 
 /// Payments by intent.
 pub(crate) struct Till {

@@ -1,6 +1,5 @@
 //! The payment webhook: accepted only if signed and fresh, once, and never more than an event.
 
-use crate::clock::START_MS;
 use crate::world::{SECRET, World};
 use contracts::webhook::sign;
 use core::time::Duration;
@@ -9,6 +8,8 @@ use domain::id::{PaymentIntentId, ReservationId};
 use domain::reservation::Status;
 use ports::{Clock, Trace};
 use reservation::{Refusal, WebhookCall};
+use runtime::Refusal as _;
+use testkit::START_MS;
 
 pub(crate) fn body(kind: &str, reservation: &ReservationId, intent: &str) -> String {
     format!(
@@ -59,7 +60,7 @@ async fn a_replayed_webhook_is_answered_as_the_first_time_and_has_no_second_effe
     let running = world.run_background();
     let published = world.taken(1, Duration::ZERO).await;
     assert_eq!(published[0].fact.kind(), Kind::Failed);
-    crate::clock::until(&world.clock, Duration::ZERO, "the row is gone", || async {
+    testkit::until(&world.clock, Duration::ZERO, "the row is gone", || async {
         world.waiting().await.len() == 1
     })
     .await;
@@ -84,7 +85,7 @@ async fn a_webhook_id_that_was_used_for_another_payment_is_refused() {
     let id = world.placed().await;
     deliver(&world, "wh_1", &body("payment.approved", &id, "pay_1")).await.unwrap();
     let refused = deliver(&world, "wh_1", &body("payment.approved", &id, "pay_2")).await.unwrap_err();
-    assert_eq!(refused.reply().status.as_u16(), 409);
+    assert_eq!(refused.reply().http_status().as_u16(), 409);
     assert_eq!(world.waiting().await.len(), 2);
 }
 
@@ -93,7 +94,7 @@ async fn a_webhook_of_an_unknown_reservation_is_not_taken() {
     let world = World::new();
     let nobody = ReservationId::parse("rsv_nobody").unwrap();
     let refused = deliver(&world, "wh_1", &body("payment.approved", &nobody, "pay_1")).await.unwrap_err();
-    assert_eq!(refused.reply().status.as_u16(), 404);
+    assert_eq!(refused.reply().http_status().as_u16(), 404);
     assert!(world.rows().await.is_empty());
 }
 
@@ -133,7 +134,7 @@ async fn a_webhook_that_is_not_believed_or_not_understood_leaves_nothing() {
             body: body.as_bytes(),
         };
         let refused = world.service.accept_webhook(call, &Trace::default()).await.unwrap_err();
-        assert_eq!(refused.reply().status.as_u16(), status, "{what}: {refused:?}");
+        assert_eq!(refused.reply().http_status().as_u16(), status, "{what}: {refused:?}");
     }
     let (timestamp, signature) = signed(now, &good);
     let long = "x".repeat(129);
@@ -145,7 +146,7 @@ async fn a_webhook_that_is_not_believed_or_not_understood_leaves_nothing() {
             body: good.as_bytes(),
         };
         let refused = world.service.accept_webhook(call, &Trace::default()).await.unwrap_err();
-        assert_eq!(refused.reply().status.as_u16(), 400, "{id:?}");
+        assert_eq!(refused.reply().http_status().as_u16(), 400, "{id:?}");
     }
     assert_eq!(world.rows().await, rows);
 }

@@ -3,7 +3,8 @@
 
 use crate::world::World;
 use ports::Tasks;
-use reservation::{Config, Listeners, run};
+use reservation::{Config, run};
+use runtime::Listeners;
 use serde_json::Value;
 use std::net::SocketAddr;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -62,7 +63,9 @@ impl Server {
         world.process = deps.process.clone();
         let (shutdown, tasks, running) = (CancellationToken::new(), deps.tasks.clone(), Tasks::new());
         let (config, token): (Config, _) = (world.config.clone(), shutdown.clone());
-        running.spawn(async move { run(config, deps, Listeners { http, grpc }, token).await.unwrap() });
+        running.spawn(async move {
+            run(config, deps, Listeners { http, grpc, admin: None }, token).await.unwrap()
+        });
         Self { world, http: addresses.0, grpc: addresses.1, shutdown, tasks, running }
     }
 

@@ -1,8 +1,5 @@
 //! One data folder, the service on it, and the checks of both.
 
-use crate::clock::{ManualClock, until};
-use crate::engine::FusedStore;
-use crate::fuse::Fuse;
 use crate::stock::{Stock, section, show};
 use crate::till::{Doors, Till};
 use adapter_embedded::{Engine, EngineOptions, QueueOptions};
@@ -15,28 +12,23 @@ use domain::reservation::{End, Reservation, Status};
 use ports::queue::Receive;
 use ports::reservations::EndReservation;
 use ports::store::{Expect, Row, Write};
-use ports::{Entropy, Queue, Store, Tasks, Trace};
+use ports::{Queue, Store, Tasks, Trace};
 use reservation::request::{Create, IdempotencyKey};
 use reservation::rows::{AnyRow, Stored};
 use reservation::{Background, Config, CreateAnswer, Deps, Refusal, Service, assemble};
 use runtime::Process;
+use runtime::Refusal as _;
 use secrecy::SecretString;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
+use testkit::FaultyStore;
+use testkit::Fuse;
+use testkit::SeededEntropy;
+use testkit::{ManualClock, until};
 use tokio_util::sync::CancellationToken;
 
 pub(crate) const SECRET: &str = "whsec_0123456789abcdef";
 pub(crate) const PASS_SECRET: &str = "room_0123456789abcdef";
 pub(crate) const HOLD: Duration = Duration::from_secs(60);
-
-#[derive(Default)]
-struct Counter(AtomicU64);
-
-impl Entropy for Counter {
-    fn next_u64(&self) -> u64 {
-        self.0.fetch_add(0x9E37_79B9_7F4A_7C15, Ordering::Relaxed)
-    }
-}
 
 pub(crate) struct World {
     pub(crate) clock: Arc<ManualClock>,
@@ -227,14 +219,14 @@ fn deps(
     queue: &Arc<dyn Queue>,
 ) -> Deps {
     Deps {
-        store: Arc::new(FusedStore { inner: store.clone(), fuse: fuse.clone() }),
+        store: Arc::new(FaultyStore::over(store.clone()).fused(fuse.clone())),
         events: Arc::new(queue.clone()),
         backstop: None,
         inventory: stock.clone(),
         payments: till.clone(),
         admissions: doors.clone(),
         clock: clock.clone(),
-        entropy: Arc::new(Counter::default()),
+        entropy: Arc::new(SeededEntropy::default()),
         tasks: Tasks::new(),
         process: Process::new("reservation-api"),
     }
@@ -300,5 +292,5 @@ pub(crate) fn expired(code: Option<&str>) -> End {
 /// The code of a refusal on the wire.
 #[track_caller]
 pub(crate) fn code<T: core::fmt::Debug>(answer: Result<T, Refusal>) -> &'static str {
-    answer.expect_err("a refusal").reply().error.code.as_str()
+    answer.expect_err("a refusal").reply().error().code.as_str()
 }

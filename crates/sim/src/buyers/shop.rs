@@ -160,7 +160,9 @@ impl Shop for Services {
                 }
             })
             .await?;
-        let refused = |refusal: Refusal| Refused { code: format!("{:?}", refusal.reply().error.code) };
+        let refused = |refusal: Refusal| Refused {
+            code: format!("{:?}", runtime::Refusal::reply(&refusal).error().code),
+        };
         Ok(answer.map(|answer| answer.placed).map_err(refused))
     }
 
@@ -307,7 +309,7 @@ impl Shop for Services {
 /// An answer of reservation-api, or a fault where the answer says "try again".
 fn final_answer<T>(answer: Result<Result<T, Refusal>, Fault>) -> Result<Result<T, Refusal>, Fault> {
     match answer? {
-        Err(refusal) if refusal.reply().status.is_server_error() => {
+        Err(refusal) if runtime::Refusal::reply(&refusal).http_status().is_server_error() => {
             Err(Fault::unavailable(format!("{refusal:?}")))
         }
         answer => Ok(answer),

@@ -11,10 +11,11 @@
 //! **Forgetting.** Idempotency records and ids of webhooks are kept for 14 days. DynamoDB deletes
 //! them by itself (`expires_at`); the sweeper does it on every engine.
 
+use crate::config::Config;
+use crate::deps::Deps;
 use crate::metrics::ServiceMetrics;
 use crate::rows::{DUE, FORGET, IdempotencyRow, SHARDS, Stored, WebhookRow};
-use crate::service::expiry_event;
-use crate::table::Table;
+use crate::service::{expiry_event, table};
 use core::time::Duration;
 use domain::limits::{MEMORY, ROWS_PER_COMMIT_MAX};
 use domain::reservation::Status;
@@ -22,7 +23,7 @@ use domain::time::Timestamp;
 use outbox::RelayHandle;
 use outbox::due::{IndexReader, Rescan, RescanOptions};
 use ports::store::{CommitError, Entry, Expect, Key, Row, Write};
-use ports::{Clock, Entropy, Fault, Store, Trace};
+use ports::{Clock, Fault, Table, Trace};
 use std::sync::Arc;
 use tokio_util::sync::CancellationToken;
 
@@ -31,29 +32,10 @@ use tokio_util::sync::CancellationToken;
 const LOOK_AGAIN_FIRST: Duration = Duration::from_secs(5 * 60);
 const LOOK_AGAIN_MAX: Duration = Duration::from_secs(60 * 60);
 
-/// Options of the sweeper.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct SweeperOptions {
-    /// How often due reservations are read.
-    pub every: Duration,
-    /// How long after the hold was due a reservation is left to its event.
-    pub grace: Duration,
-    /// How often rows that may be forgotten are read.
-    pub forget_every: Duration,
-    /// Every so many sweeps start from the beginning instead of where the last one ended.
-    pub whole_every: u32,
-}
-
-impl Default for SweeperOptions {
-    fn default() -> Self {
-        let seconds = Duration::from_secs;
-        Self { every: seconds(5), grace: seconds(30), forget_every: seconds(5), whole_every: 12 }
-    }
-}
-
 /// Both sweeps. Driven by [`Sweeper::run`].
 pub struct Sweeper {
     table: Table,
+    clock: Arc<dyn Clock>,
     relay: RelayHandle,
     metrics: ServiceMetrics,
     outbox_shards: u32,
@@ -63,24 +45,21 @@ pub struct Sweeper {
 
 impl Sweeper {
     /// A sweeper that has read nothing yet.
-    pub fn new(
-        (store, clock, entropy): (Arc<dyn Store>, Arc<dyn Clock>, Arc<dyn Entropy>),
-        (relay, metrics): (RelayHandle, ServiceMetrics),
-        (outbox_shards, call_timeout): (u32, Duration),
-        options: &SweeperOptions,
-    ) -> Self {
+    pub fn new(config: &Config, deps: &Deps, relay: RelayHandle, metrics: ServiceMetrics) -> Self {
+        let options = &config.sweeper;
         let rescan = |index, every, grace| {
-            let reader =
-                IndexReader::new(Arc::clone(&store), Arc::clone(&clock), Arc::clone(&entropy), index, SHARDS);
+            let (store, clock) = (Arc::clone(&deps.store), Arc::clone(&deps.clock));
+            let reader = IndexReader::new(store, clock, Arc::clone(&deps.entropy), index, SHARDS);
             Rescan::new(reader, RescanOptions { every, grace, whole_every: options.whole_every })
         };
         Self {
             due: rescan(DUE, options.every, options.grace),
             forget: rescan(FORGET, options.forget_every, Duration::ZERO),
-            table: Table { store, clock, call_timeout },
+            table: table(config, deps),
+            clock: Arc::clone(&deps.clock),
             relay,
             metrics,
-            outbox_shards,
+            outbox_shards: config.relay.shards,
         }
     }
 
@@ -89,10 +68,10 @@ impl Sweeper {
     pub async fn run(mut self, shutdown: CancellationToken) {
         let work = async {
             loop {
-                self.look().await;
-                let now = self.table.clock.elapsed();
+                self.sweep().await;
+                let now = self.clock.elapsed();
                 let next = self.due.next().min(self.forget.next());
-                self.table.clock.sleep(next.saturating_sub(now)).await;
+                self.clock.sleep(next.saturating_sub(now)).await;
             }
         };
         tokio::select! {
@@ -102,10 +81,10 @@ impl Sweeper {
         }
     }
 
-    /// One look at each index whose time has come.
-    pub async fn look(&mut self) {
-        if let Some(look) = self.due.start() {
-            let found = look.await;
+    /// One sweep of each index whose time has come.
+    pub async fn sweep(&mut self) {
+        if let Some(rescan) = self.due.start() {
+            let found = rescan.await;
             let mut announced = Announced::default();
             for entries in self.due.found(found).chunks(ROWS_PER_COMMIT_MAX) {
                 if let Err(fault) = self.announce(entries, &mut announced).await {
@@ -117,8 +96,8 @@ impl Sweeper {
             }
             announced.log();
         }
-        if let Some(look) = self.forget.start() {
-            let found = look.await;
+        if let Some(rescan) = self.forget.start() {
+            let found = rescan.await;
             for entries in self.forget.found(found).chunks(ROWS_PER_COMMIT_MAX) {
                 if let Err(fault) = self.forget(entries).await {
                     tracing::warn!(error = fault.chain(), "old rows not deleted; the next sweep retries");
@@ -135,7 +114,7 @@ impl Sweeper {
                 tracing::error!(row = &*row.key.partition, "unreadable reservation row");
                 continue;
             };
-            if stored.reservation.status == Status::Hold && stored.look_at <= self.table.clock.now() {
+            if stored.reservation.status == Status::Hold && stored.look_at <= self.clock.now() {
                 self.announce_one(stored, announced).await?;
             }
         }
@@ -149,7 +128,7 @@ impl Sweeper {
             return Ok(());
         }
         // The event is due as of now: the time must not be from before the rows were read.
-        let now = self.table.clock.now();
+        let now = self.clock.now();
         let rest = LOOK_AGAIN_FIRST * 2_u32.saturating_pow(stored.announced_again.min(16));
         let mut history = stored.history.clone();
         history.add(now, "expiry announced again");
@@ -176,7 +155,7 @@ impl Sweeper {
             }
             // It ended meanwhile, or another instance announced it.
             Err(CommitError::Conflict { .. }) => Ok(()),
-            // Whether it was written or not, the next look reads the truth.
+            // Whether it was written or not, the next sweep reads the truth.
             Err(CommitError::Failed(fault) | CommitError::Ambiguous(fault)) => Err(fault),
         }
     }
@@ -184,7 +163,7 @@ impl Sweeper {
     /// Deletes rows that were kept long enough.
     async fn forget(&self, entries: &[Entry]) -> Result<(), Fault> {
         let keys: Vec<Key> = entries.iter().map(|entry| entry.key.clone()).collect();
-        let now = self.table.clock.now();
+        let now = self.clock.now();
         let rows = self.table.rows(&keys).await?.into_iter().flatten();
         let old = rows.filter(|row| remembered_since(row).is_some_and(|at| at.plus(MEMORY) <= now));
         let deletes: Vec<Write> =
@@ -200,7 +179,7 @@ impl Sweeper {
     }
 }
 
-/// How many reservations one look announced again.
+/// How many reservations one sweep announced again.
 #[derive(Default)]
 struct Announced {
     reservations: u64,
@@ -213,7 +192,7 @@ impl Announced {
         self.overdue_max = self.overdue_max.max(overdue);
     }
 
-    /// One log line a look: a worker that is behind leaves thousands of reservations.
+    /// One log line a sweep: a worker that is behind leaves thousands of reservations.
     fn log(&self) {
         if self.reservations > 0 {
             tracing::warn!(
