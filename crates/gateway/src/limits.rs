@@ -6,9 +6,9 @@
 //! person has `n` times the limit.
 
 use core::time::Duration;
+use parking_lot::Mutex;
 use std::collections::HashMap;
 use std::hash::Hash;
-use std::sync::{Mutex, PoisonError};
 
 /// Keys at a time, at most. Beyond it the keys that owe nothing are forgotten; if all owe, the new
 /// one is allowed.
@@ -57,7 +57,7 @@ impl<K: Hash + Eq + Clone> Limiter<K> {
         let now = now.as_nanos() as u64;
         let every = 1_000_000_000 / u64::from(self.rate.per_second);
         let most = every * u64::from(self.rate.burst);
-        let mut shard = self.shards[shard_of(key)].lock().unwrap_or_else(PoisonError::into_inner);
+        let mut shard = self.shards[shard_of(key)].lock();
         if shard.len() >= KEYS_MAX / SHARDS && !shard.contains_key(key) {
             shard.retain(|_, paid| *paid > now);
             if shard.len() >= KEYS_MAX / SHARDS {

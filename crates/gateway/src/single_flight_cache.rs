@@ -7,11 +7,12 @@
 use core::time::Duration;
 use futures_util::FutureExt;
 use futures_util::future::Shared;
+use parking_lot::{Mutex, MutexGuard};
 use ports::{Clock, Fault, Tasks};
 use std::collections::HashMap;
 use std::hash::Hash;
 use std::panic::AssertUnwindSafe;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use tokio::sync::oneshot;
 
 /// Cached answers, at most: the keys come from callers, who may ask for anything.
@@ -124,7 +125,7 @@ impl<K: Hash + Eq + Clone + Send + 'static, V: Clone + Send + Sync + 'static> Si
             let fetched = fetched.unwrap_or_else(|_| Err(Fault::unavailable("the fetch panicked")));
             let fetched = fetched.map_err(Arc::new);
             let now = clock.elapsed();
-            let mut slots = slots.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut slots = slots.lock();
             let slot = slots.entry(key).or_default();
             slot.running = None;
             match &fetched {
@@ -137,7 +138,7 @@ impl<K: Hash + Eq + Clone + Send + 'static, V: Clone + Send + Sync + 'static> Si
     }
 
     fn lock(&self) -> MutexGuard<'_, HashMap<K, Slot<V>>> {
-        self.slots.lock().unwrap_or_else(PoisonError::into_inner)
+        self.slots.lock()
     }
 }
 
@@ -150,37 +151,18 @@ impl<V: Clone> Slot<V> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use async_trait::async_trait;
-    use domain::time::Timestamp;
-    use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+    use std::sync::atomic::{AtomicU32, Ordering};
+    use testkit::ManualClock;
     use tokio::sync::Notify;
 
-    #[derive(Default)]
-    struct Hand(AtomicU64);
-
-    #[async_trait]
-    impl Clock for Hand {
-        fn now(&self) -> Timestamp {
-            Timestamp::from_millis(self.0.load(Ordering::SeqCst))
-        }
-
-        fn elapsed(&self) -> Duration {
-            Duration::from_millis(self.0.load(Ordering::SeqCst))
-        }
-
-        async fn sleep(&self, _: Duration) {
-            core::future::pending().await
-        }
-    }
-
-    fn cache() -> (Arc<Hand>, Arc<SingleFlightCache<u32, u32>>) {
-        let clock = Arc::new(Hand::default());
+    fn cache() -> (Arc<ManualClock>, Arc<SingleFlightCache<u32, u32>>) {
+        let clock = Arc::new(ManualClock::default());
         let cache = SingleFlightCache::new(Duration::from_millis(250), clock.clone(), Tasks::new());
         (clock, Arc::new(cache))
     }
 
-    fn at(clock: &Hand, ms: u64) {
-        clock.0.store(ms, Ordering::SeqCst);
+    fn at(clock: &ManualClock, ms: u64) {
+        clock.advance_to(Duration::from_millis(ms));
     }
 
     async fn failed() -> Result<u32, Fault> {

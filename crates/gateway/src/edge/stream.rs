@@ -10,10 +10,11 @@ use contracts::rest::gateway::{QueueStatus, Status};
 use core::convert::Infallible;
 use core::time::Duration;
 use futures_util::stream;
+use parking_lot::Mutex;
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 use std::net::IpAddr;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_util::sync::CancellationToken;
 
@@ -43,7 +44,7 @@ impl Streams {
     fn enter(self: &Arc<Self>, address: Option<IpAddr>) -> Option<Place> {
         let permit = Arc::clone(&self.places).try_acquire_owned().ok()?;
         if let Some(address) = address {
-            let mut all = self.by_address.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut all = self.by_address.lock();
             let count = all.entry(address).or_default();
             if *count >= STREAMS_OF_ADDRESS_MAX {
                 return None;
@@ -64,7 +65,7 @@ struct Place {
 impl Drop for Place {
     fn drop(&mut self) {
         let Some(address) = self.address else { return };
-        let mut all = self.streams.by_address.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut all = self.streams.by_address.lock();
         if let Entry::Occupied(mut count) = all.entry(address) {
             *count.get_mut() -= 1;
             if *count.get() == 0 {

@@ -10,9 +10,10 @@
 use super::people::People;
 use core::time::Duration;
 use domain::waiting_room::{Standing, Ticket};
+use parking_lot::{Mutex, MutexGuard};
 use ports::waiting_room::BEATS_MAX;
 use std::collections::BTreeSet;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+
 use tokio::sync::{Notify, oneshot};
 
 /// How often one person's sign of life is sent: three times within the line's grace.
@@ -252,7 +253,7 @@ impl Beats {
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        self.state.lock()
     }
 }
 

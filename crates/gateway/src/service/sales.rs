@@ -11,9 +11,10 @@ use contracts::backends::{Answer, Sales};
 use contracts::error::{Code, WireError};
 use core::time::Duration;
 use domain::id::PersonId;
+use parking_lot::Mutex;
 use ports::{CallContext, Clock, FaultClass, PortError, Trace};
 use std::collections::HashSet;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 /// The longest Idempotency-Key, in bytes.
 const KEY_BYTES_MAX: usize = 128;
@@ -104,7 +105,7 @@ impl SalesService {
     /// Allows one request under a key at a time; dropping the guard ends it.
     fn begin(&self, person: &PersonId, key: &str) -> Result<Running, Refusal> {
         let entry = (person.clone(), key.to_owned());
-        let mut running = self.inner.running.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut running = self.inner.running.lock();
         if !running.insert(entry.clone()) {
             self.inner.metrics.idempotency("running");
             let message = "the request under this Idempotency-Key is still running";
@@ -126,7 +127,7 @@ struct Running {
 
 impl Drop for Running {
     fn drop(&mut self) {
-        self.service.running.lock().unwrap_or_else(PoisonError::into_inner).remove(&self.entry);
+        self.service.running.lock().remove(&self.entry);
     }
 }
 

@@ -10,10 +10,9 @@ use contracts::error::WireError;
 use contracts::payment::v1 as payment;
 use contracts::reservation::v1 as reservation;
 use contracts::rest::admin;
-use core::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use core::sync::atomic::{AtomicBool, Ordering};
 use core::time::Duration;
 use domain::id::{PersonId, SectionId, ShowId};
-use domain::random::{Random, SplitMix64};
 use domain::time::Timestamp;
 use domain::waiting_room::{Patience, Refusal, RuleChange, Rules, Standing, Ticket};
 use gateway::{Config, Gateway};
@@ -24,7 +23,7 @@ use ports::{CallContext, Clock, Entropy, Fault, PortError, Tasks, WaitingRoomSto
 use runtime::Process;
 use serde_json::Value;
 use std::sync::{Arc, Mutex};
-use tokio::sync::Notify;
+use testkit::{ManualClock, SeededEntropy};
 use tower::ServiceExt;
 
 pub(crate) const JWT_SECRET: &str = "who the people of this test are, signed";
@@ -33,48 +32,6 @@ pub(crate) const ROOM_SECRET: &str = "the waiting room of this test";
 pub(crate) const SHOW: &str = "first-night";
 /// Not behind one.
 pub(crate) const OPEN_SHOW: &str = "open-air";
-
-/// A clock that the test moves. It wakes a sleeper when its time has come.
-pub(crate) struct TestClock {
-    now: AtomicU64,
-    moved: Notify,
-}
-
-impl TestClock {
-    fn new() -> Arc<Self> {
-        Arc::new(Self { now: AtomicU64::new(1_750_000_000_000), moved: Notify::new() })
-    }
-}
-
-#[async_trait]
-impl Clock for TestClock {
-    fn now(&self) -> Timestamp {
-        Timestamp::from_millis(self.now.load(Ordering::SeqCst))
-    }
-
-    fn elapsed(&self) -> Duration {
-        self.now().since(Timestamp::from_millis(1_700_000_000_000))
-    }
-
-    async fn sleep(&self, duration: Duration) {
-        let until = self.now().plus(duration);
-        loop {
-            let moved = self.moved.notified();
-            if self.now() >= until {
-                return;
-            }
-            moved.await;
-        }
-    }
-}
-
-struct Dice(Mutex<SplitMix64>);
-
-impl Entropy for Dice {
-    fn next_u64(&self) -> u64 {
-        self.0.lock().unwrap().next_u64()
-    }
-}
 
 /// The shows on sale here.
 #[derive(Default)]
@@ -193,7 +150,7 @@ impl Sales for Nobody {
 pub(crate) struct Room {
     now: Mutex<Arc<MemoryWaitingRoom>>,
     opened: Mutex<Vec<(ShowId, Rules)>>,
-    clock: Arc<TestClock>,
+    clock: Arc<ManualClock>,
     entropy: Arc<dyn Entropy>,
     is_dead: AtomicBool,
     is_broken: AtomicBool,
@@ -278,7 +235,7 @@ impl WaitingRoomStore for Room {
 
 /// The world of a test.
 pub(crate) struct Stage {
-    pub(crate) clock: Arc<TestClock>,
+    pub(crate) clock: Arc<ManualClock>,
     pub(crate) room: Arc<Room>,
     pub(crate) catalogue: Arc<Catalogue>,
     entropy: Arc<dyn Entropy>,
@@ -316,8 +273,10 @@ impl Reply {
 
 impl Stage {
     pub(crate) fn new() -> Self {
-        let (clock, entropy) =
-            (TestClock::new(), Arc::new(Dice(Mutex::new(SplitMix64::new(7)))) as Arc<dyn Entropy>);
+        let clock = Arc::new(ManualClock::at(Timestamp::from_millis(1_700_000_000_000)));
+        // Not at its start, where whatever a process has counted so far would be zero.
+        clock.advance(Duration::from_secs(50_000_000));
+        let entropy = Arc::new(SeededEntropy::new(7)) as Arc<dyn Entropy>;
         let now = MemoryWaitingRoom::new(Patience::default(), clock.clone(), entropy.clone());
         let room = Room {
             now: Mutex::new(Arc::new(now)),
@@ -369,8 +328,7 @@ impl Stage {
     pub(crate) async fn pass(&self, time: Duration) {
         let step = Duration::from_millis(5);
         for _ in 0..time.as_millis() / step.as_millis() {
-            self.clock.now.fetch_add(step.as_millis() as u64, Ordering::SeqCst);
-            self.clock.moved.notify_waiters();
+            self.clock.advance(step);
             for _ in 0..20 {
                 tokio::task::yield_now().await;
             }
