@@ -8,7 +8,7 @@ use utoipa::openapi::{OpenApi, PathItem};
 
 /// The document of each service that has routes of its own.
 pub fn documents() -> Vec<OpenApi> {
-    vec![inventory::openapi(), payment::openapi(), worker::openapi()]
+    vec![inventory::openapi(), payment::openapi(), reservation::openapi(), worker::openapi()]
 }
 
 /// A row for each operation: service, method and path, what it does, and whether it asks for the

@@ -21,6 +21,7 @@ mod service;
 mod sweep;
 
 pub use config::{Config, PeerAddresses, ServiceOptions, SweeperOptions};
+pub use edge::rest::openapi;
 pub use deps::Deps;
 pub use metrics::ServiceMetrics;
 pub use refusal::{NoPass, NotPaid, Peer, Refusal};

@@ -9,46 +9,77 @@ use crate::service::{Service, TraceLine, WebhookCall};
 use axum::Router;
 use axum::extract::{Path, State};
 use axum::response::IntoResponse;
-use axum::routing::{get, post};
 use contracts::IdempotencyKey;
 use contracts::reservation_wire::{command_of, shown};
 use contracts::rest::reservation as body;
-use contracts::rest::webhook::{ID_HEADER, Received, SIGNATURE_HEADER, TIMESTAMP_HEADER};
+use contracts::rest::webhook::{ID_HEADER, PaymentWebhook, Received, SIGNATURE_HEADER, TIMESTAMP_HEADER};
 use contracts::vocabulary::required;
 use domain::id::{PaymentIntentId, ReservationId};
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use runtime::Reply;
-use runtime::http::{Json, OptionalJson, RawBody, internal_token, trace_of};
+use runtime::http::{Json, OptionalJson, RawBody, document, internal_token, openapi_route, trace_of};
 use runtime::refusal::refused;
 use secrecy::SecretString;
 use serde::Serialize;
+use utoipa::ToSchema;
+use utoipa::openapi::OpenApi;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
 
 const KEY_HEADER: &str = "idempotency-key";
 const CACHED_HEADER: HeaderName = HeaderName::from_static(contracts::wire::RECORDED);
 
 /// The lines of [`Service::trace`].
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 struct Traced {
     reservation_id: String,
     lines: Vec<TraceLine>,
 }
 
-/// The service's own routes.
-pub(crate) fn routes(service: Service, token: Option<SecretString>) -> Router {
-    let internal = Router::new()
-        .route("/internal/reservations/{id}", get(read).patch(patch))
-        .route("/internal/trace/{id}", get(trace))
-        .route_layer(internal_token(token));
-    Router::new()
-        .route("/v1/reservations", post(create))
-        .route("/v1/reservations/{id}", get(read))
-        .route("/v1/reservations/{id}/confirm", post(confirm))
-        .route("/v1/reservations/{id}/cancel", post(cancel))
-        .route("/internal/payment/webhook", post(webhook))
-        .merge(internal)
-        .with_state(service)
+/// The description of every route of the service, without the probes.
+pub fn openapi() -> OpenApi {
+    document(
+        "reservation-api",
+        "Reservations: holding, confirming and cancelling seats. The same operations go over gRPC.",
+        public().merge(internal()).into_openapi(),
+    )
 }
 
+/// The service's own routes.
+pub(crate) fn routes(service: Service, token: Option<SecretString>) -> Router {
+    let ((public, _), (internal, _)) = (public().split_for_parts(), internal().split_for_parts());
+    public
+        .merge(internal.route_layer(internal_token(token)))
+        .with_state(service)
+        .merge(openapi_route(&openapi()))
+}
+
+fn public() -> OpenApiRouter<Service> {
+    OpenApiRouter::new()
+        .routes(routes!(create))
+        .routes(routes!(read))
+        .routes(routes!(confirm))
+        .routes(routes!(cancel))
+        .routes(routes!(webhook))
+}
+
+fn internal() -> OpenApiRouter<Service> {
+    OpenApiRouter::new().routes(routes!(read_internal, patch)).routes(routes!(trace))
+}
+
+/// Reserves seats.
+#[utoipa::path(
+    post,
+    path = "/v1/reservations",
+    tag = "reservations",
+    params(
+        ("Idempotency-Key" = Option<String>, Header, description = "Makes a repetition find the first answer."),
+    ),
+    request_body = body::Create,
+    responses(
+        (status = 201, description = "The reservation. The header `X-Idempotency-Cached` marks a recorded answer.", body = body::Created),
+    ),
+)]
 async fn create(
     State(service): State<Service>,
     headers: HeaderMap,
@@ -67,6 +98,18 @@ async fn create(
     Ok((StatusCode::CREATED, headers, Json(answer.placed.to_rest())))
 }
 
+/// Reads a reservation.
+#[utoipa::path(
+    get,
+    path = "/v1/reservations/{id}",
+    tag = "reservations",
+    params(
+        ("id" = String, Path, description = "The reservation."),
+    ),
+    responses(
+        (status = 200, description = "The reservation.", body = body::Shown),
+    ),
+)]
 async fn read(
     State(service): State<Service>,
     Path(id): Path<String>,
@@ -78,6 +121,40 @@ async fn read(
     Ok(Json(shown(&stored.reservation)))
 }
 
+/// Reads a reservation, for services of the platform.
+#[utoipa::path(
+    get,
+    path = "/internal/reservations/{id}",
+    tag = "internal",
+    params(
+        ("id" = String, Path, description = "The reservation."),
+    ),
+    responses(
+        (status = 200, description = "The reservation.", body = body::Shown),
+    ),
+    security(("internal_token" = [])),
+)]
+async fn read_internal(
+    service: State<Service>,
+    id: Path<String>,
+    headers: HeaderMap,
+) -> Result<Json<body::Shown>, Reply> {
+    read(service, id, headers).await
+}
+
+/// Confirms a paid reservation.
+#[utoipa::path(
+    post,
+    path = "/v1/reservations/{id}/confirm",
+    tag = "reservations",
+    params(
+        ("id" = String, Path, description = "The reservation."),
+    ),
+    request_body = body::Confirm,
+    responses(
+        (status = 200, description = "The order.", body = body::Confirmed),
+    ),
+)]
 async fn confirm(
     State(service): State<Service>,
     Path(id): Path<String>,
@@ -98,7 +175,19 @@ async fn confirm(
     }))
 }
 
-/// The body is optional, and its content is not stored.
+/// Cancels a reservation. The body is optional, and its content is not stored.
+#[utoipa::path(
+    post,
+    path = "/v1/reservations/{id}/cancel",
+    tag = "reservations",
+    params(
+        ("id" = String, Path, description = "The reservation."),
+    ),
+    request_body = Option<body::Cancel>,
+    responses(
+        (status = 200, description = "The new status.", body = body::StatusOnly),
+    ),
+)]
 async fn cancel(
     State(service): State<Service>,
     Path(id): Path<String>,
@@ -111,6 +200,21 @@ async fn cancel(
     Ok(Json(body::StatusOnly { status: reservation.status.as_str().to_owned() }))
 }
 
+/// Brings a reservation to its end.
+#[utoipa::path(
+    patch,
+    path = "/internal/reservations/{id}",
+    tag = "internal",
+    params(
+        ("id" = String, Path, description = "The reservation."),
+    ),
+    request_body = body::Patch,
+    responses(
+        (status = 200, description = "The reservation.", body = body::Shown),
+        (status = 409, description = "Its status does not allow this end.", body = body::Illegal),
+    ),
+    security(("internal_token" = [])),
+)]
 async fn patch(
     State(service): State<Service>,
     Path(id): Path<String>,
@@ -126,6 +230,19 @@ async fn patch(
     Ok(Json(shown(&reservation)))
 }
 
+/// Lists what happened to a reservation, for `tacos trace`.
+#[utoipa::path(
+    get,
+    path = "/internal/trace/{id}",
+    tag = "internal",
+    params(
+        ("id" = String, Path, description = "The reservation."),
+    ),
+    responses(
+        (status = 200, description = "The timeline.", body = Traced),
+    ),
+    security(("internal_token" = [])),
+)]
 async fn trace(
     State(service): State<Service>,
     Path(id): Path<String>,
@@ -137,6 +254,21 @@ async fn trace(
     Ok(Json(Traced { reservation_id: id, lines }))
 }
 
+/// Receives a signed payment webhook.
+#[utoipa::path(
+    post,
+    path = "/internal/payment/webhook",
+    tag = "internal",
+    params(
+        ("X-Webhook-Id" = String, Header, description = "The id, the same at every attempt."),
+        ("X-Webhook-Timestamp" = String, Header, description = "Seconds since 1970."),
+        ("X-Webhook-Signature" = String, Header, description = "`sha256=` and HMAC-SHA256 over timestamp, point and body, in hexadecimal."),
+    ),
+    request_body = PaymentWebhook,
+    responses(
+        (status = 200, description = "Received.", body = Received),
+    ),
+)]
 async fn webhook(
     State(service): State<Service>,
     headers: HeaderMap,

@@ -10,7 +10,7 @@ use outbox::PendingRow;
 use serde::Serialize;
 
 /// One line: time, layer, text.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, utoipa::ToSchema)]
 pub struct TraceLine {
     /// RFC 3339.
     pub at: String,
