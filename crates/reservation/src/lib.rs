@@ -21,8 +21,8 @@ mod service;
 mod sweep;
 
 pub use config::{Config, PeerAddresses, ServiceOptions, SweeperOptions};
-pub use edge::rest::openapi;
 pub use deps::Deps;
+pub use edge::rest::openapi;
 pub use metrics::ServiceMetrics;
 pub use refusal::{NoPass, NotPaid, Peer, Refusal};
 pub use serve::{Background, assemble, run};

@@ -5,6 +5,7 @@
 
 use crate::refusal::Refusal;
 use crate::service::{CreateIntent, ListPayments, Service, SimulateWebhook};
+use contracts::IdempotencyKey;
 use contracts::error::{CarriesError, WireError};
 use contracts::payment::v1 as proto;
 use contracts::payment::v1::payment_service_server::{PaymentService, PaymentServiceServer};
@@ -187,7 +188,10 @@ fn create_from_proto(request: proto::CreatePaymentIntentRequest) -> Result<Creat
             proto::PaymentScenario::Timeout => Scenario::Timeout,
         },
         webhook_url: some_text(request.webhook_url),
-        idempotency_key: some_text(request.idempotency_key),
+        idempotency_key: match request.idempotency_key.as_str() {
+            "" => None,
+            key => Some(IdempotencyKey::parse(key)?),
+        },
     })
 }
 

@@ -3,6 +3,7 @@
 use super::{Change, Service};
 use crate::refusal::Refusal;
 use crate::rows::PaymentRow;
+use contracts::IdempotencyKey;
 use contracts::digest::half_sha256_hex;
 use contracts::payment::v1::PaymentMethod;
 use domain::id::{PaymentIntentId, PersonId, ReservationId};
@@ -16,7 +17,6 @@ use std::sync::Arc;
 /// The largest amount in minor units: the largest integer that every JSON reader holds exactly.
 pub(crate) const AMOUNT_MAX: u64 = (1 << 53) - 1;
 const URL_BYTES_MAX: usize = 2_048;
-const KEY_BYTES_MAX: usize = 128;
 
 /// A request for an intent, checked as far as possible without the state.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -35,7 +35,7 @@ pub struct CreateIntent {
     pub webhook_url: Option<Arc<str>>,
     /// The intent is opened once under this key. Keys belong to a person: two people may use the
     /// same key.
-    pub idempotency_key: Option<Arc<str>>,
+    pub idempotency_key: Option<IdempotencyKey>,
 }
 
 impl Service {
@@ -47,7 +47,7 @@ impl Service {
     pub async fn create(&self, command: CreateIntent, trace: &Trace) -> Result<(PaymentRow, bool), Refusal> {
         self.check(&command)?;
         let intent = match &command.idempotency_key {
-            Some(key) => derived_intent(command.person.as_ref(), key),
+            Some(key) => derived_intent(command.person.as_ref(), key.as_str()),
             None => self.random_intent(),
         };
         let row = self.opened(&command, intent.clone(), trace);
@@ -80,12 +80,6 @@ impl Service {
                 "amount",
                 format!("amount is {amount}, it must be 1 to {AMOUNT_MAX}"),
             ));
-        }
-        if let Some(key) = &command.idempotency_key
-            && !(key.len() <= KEY_BYTES_MAX && key.bytes().all(|byte| (b' '..=b'~').contains(&byte)))
-        {
-            let words = format!("idempotency_key must be 1 to {KEY_BYTES_MAX} printable ASCII characters");
-            return Err(Refusal::invalid("idempotency_key", words));
         }
         match &command.webhook_url {
             Some(url) => self.check_url(url),

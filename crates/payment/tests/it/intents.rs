@@ -1,6 +1,7 @@
 //! Opening, reading and listing intents.
 
 use crate::world::{World, intent};
+use contracts::IdempotencyKey;
 use core::time::Duration;
 use domain::id::{PersonId, ReservationId};
 use domain::payment::{Scenario, Status};
@@ -8,7 +9,10 @@ use payment::{CreateIntent, ListPayments, Refusal};
 use ports::Trace;
 
 fn keyed(key: &str) -> CreateIntent {
-    CreateIntent { idempotency_key: Some(key.into()), ..intent("rsv_1", Scenario::Approve) }
+    CreateIntent {
+        idempotency_key: Some(IdempotencyKey::parse(key).unwrap()),
+        ..intent("rsv_1", Scenario::Approve)
+    }
 }
 
 #[tokio::test]

@@ -129,13 +129,13 @@ async fn a_failure_after_an_approval_changes_nothing() {
 
 #[tokio::test]
 async fn random_decides_an_intent_the_same_way_under_the_same_seed() {
-    let mut told = Vec::new();
+    let mut seen = Vec::new();
     for _ in 0..2 {
         let world = World::new().await;
         let running = world.start();
         let mut statuses = Vec::new();
         for n in 0..20 {
-            let key = format!("k{n}").into();
+            let key = contracts::IdempotencyKey::parse(&format!("k{n}")).unwrap();
             let command =
                 payment::CreateIntent { idempotency_key: Some(key), ..intent("rsv_1", Scenario::Random) };
             let (row, _) = running.service.create(command, &Trace::default()).await.unwrap();
@@ -143,10 +143,10 @@ async fn random_decides_an_intent_the_same_way_under_the_same_seed() {
             statuses.push(row.payment.status);
         }
         assert!(statuses.contains(&Status::Captured) && statuses.contains(&Status::Failed), "{statuses:?}");
-        told.push(statuses);
+        seen.push(statuses);
         running.stop().await;
     }
-    assert_eq!(told[0], told[1]);
+    assert_eq!(seen[0], seen[1]);
 }
 
 #[tokio::test]

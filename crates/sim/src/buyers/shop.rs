@@ -192,7 +192,7 @@ impl Shop for Services {
             method: PaymentMethod::CreditCard,
             scenario,
             webhook_url: None,
-            idempotency_key: Some(key.into()),
+            idempotency_key: IdempotencyKey::parse(key).ok(),
         };
         let opened = self
             .until_answered(|| {

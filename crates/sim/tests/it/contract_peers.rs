@@ -209,7 +209,7 @@ impl of_payments::Harness for Peers {
             method: PaymentMethod::CreditCard,
             scenario: if status == Status::Failed { Scenario::Fail } else { Scenario::Approve },
             webhook_url: None,
-            idempotency_key: Some(reservation.as_str().into()),
+            idempotency_key: IdempotencyKey::parse(reservation.as_str()).ok(),
         };
         let create = |service: payment::Service| async move {
             service.create(command, &CallTrace::default()).await.ok().map(|(row, _)| row.payment.intent)
