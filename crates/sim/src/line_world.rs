@@ -15,7 +15,6 @@ mod people;
 pub mod plan;
 pub mod room;
 pub mod run;
-mod shop;
 pub mod storage;
 mod watch;
 

@@ -8,12 +8,15 @@
 //!   queue or by a rule.
 //! - [`Fuse`]: makes the n-th call of an operation fail or crash, to try every crash point.
 //! - [`Logs`]: what a test logged, by message and field.
+//! - `Shop` and `NoSales`, with the feature `shop`: the services behind a gateway.
 
 mod clock;
 mod entropy;
 mod fuse;
 mod logs;
 mod queue;
+#[cfg(feature = "shop")]
+mod shop;
 mod store;
 
 pub use clock::{ManualClock, START_MS, until};
@@ -21,4 +24,6 @@ pub use entropy::SeededEntropy;
 pub use fuse::{Ended, Fuse, Mishap};
 pub use logs::{LogLine, Logs};
 pub use queue::{EntryFate, FaultyQueue, SendFate};
+#[cfg(feature = "shop")]
+pub use shop::{NoSales, Shop, show};
 pub use store::{Call, Fate, FaultyStore, StoreCall};

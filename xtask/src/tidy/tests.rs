@@ -119,7 +119,7 @@ fn a_service_depends_on_no_adapter_and_no_service() {
     reports(|t| depend(t, "worker", "adapter-embedded", Kind::Dev), &[]);
     reports(|t| depend(t, "worker", "testkit", Kind::Normal), &["worker must not depend on testkit"]);
     reports(|t| depend(t, "worker", "testkit", Kind::Dev), &[]);
-    reports(|t| depend(t, "testkit", "contracts", Kind::Normal), &["testkit must not depend on contracts"]);
+    reports(|t| depend(t, "testkit", "runtime", Kind::Normal), &["testkit must not depend on runtime"]);
     reports(|t| depend(t, "adapter-embedded", "worker", Kind::Normal), &["must not depend on worker"]);
     reports(|t| depend(t, "runtime", "worker", Kind::Normal), &["runtime must not depend on worker"]);
 }

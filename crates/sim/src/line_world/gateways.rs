@@ -2,7 +2,6 @@
 
 use super::fault::Trouble;
 use super::room::{JWT_SECRET, ROOM_SECRET, Room};
-use super::shop::{Nobody, Shop};
 use super::storage::Port;
 use super::watch::{self, Asked};
 use crate::core::{SimClock, SimEntropy, Spawner, stream};
@@ -18,6 +17,7 @@ use ports::clock::timeout;
 use runtime::Process;
 use serde_json::Value;
 use std::sync::Arc;
+use testkit::{NoSales, Shop, show};
 use tokio::sync::oneshot;
 use tokio_util::sync::CancellationToken;
 use tower::ServiceExt;
@@ -55,11 +55,13 @@ pub fn start(world: &Arc<Room>) {
     let skew = if world.faults.strikes(Trouble::ClockSkew) { world.skew() } else { 0 };
     let group = world.exec.group();
     let clock = SimClock::new(world.exec.clone(), skew);
-    let shop = Shop { shows: world.shows(), rate: world.plan.rate, burst: world.plan.burst };
+    let rate = (f64::from(world.plan.rate), f64::from(world.plan.burst));
+    let shows = world.shows();
+    let shows = shows.iter().map(|id| show(id.as_str(), id.as_str(), Some(rate))).collect();
     let deps = gateway::Deps {
         waiting_room: Arc::new(Port::new(Arc::clone(world), id)),
-        shows: Arc::new(shop),
-        sales: Arc::new(Nobody),
+        shows: Arc::new(Shop::new(shows)),
+        sales: Arc::new(NoSales::default()),
         keys: None,
         clock: clock.clone(),
         entropy: SimEntropy::new(stream(world.plan.seed, 2_000 + u64::from(id)).next_u64()),
