@@ -3,7 +3,7 @@
 //!
 //! A service builds a router of its own routes, merges [`base_routes`], wraps the whole
 //! with [`instrument`] and hands it to [`serve`]. Handlers take [`Json`] or [`RawBody`] and
-//! return [`Json`] or [`ErrorReply`]; whatever goes wrong before or after them (no route,
+//! return [`Json`] or [`crate::Reply`]; whatever goes wrong before or after them (no route,
 //! no method, a body that cannot be read, a panic) is answered in the same shape
 //! `{"error":{"code","message"," trace_id"}}`, never with a bare text.
 
@@ -15,7 +15,6 @@ mod openapi;
 mod serve;
 mod token;
 
-pub use crate::refusal::Reply as ErrorReply;
 pub use base::base_routes;
 pub use instrument::instrument;
 pub use json::{BODY_BYTES_MAX, Json, OptionalJson, RawBody};

@@ -14,7 +14,8 @@ use axum::routing::get;
 use contracts::error::{Code, WireError};
 use domain::id::ReservationId;
 use ports::Tasks;
-use runtime::http::{ErrorReply, Json, instrument, internal_token};
+use runtime::Reply;
+use runtime::http::{Json, instrument, internal_token};
 use secrecy::SecretString;
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
@@ -63,15 +64,14 @@ impl Admin {
     }
 }
 
-fn failed(error: &anyhow::Error) -> ErrorReply {
+fn failed(error: &anyhow::Error) -> Reply {
     tracing::warn!(error = format!("{error:#}"), "administration failed");
     WireError::new(Code::Internal, "the data cannot be read; the log says why").into()
 }
 
-async fn trace(State(admin): State<Admin>, Path(id): Path<String>) -> Result<Json<Value>, ErrorReply> {
-    let id = ReservationId::parse(&id).map_err(|why| {
-        ErrorReply::from(WireError::invalid("reservation_id", format!("reservation_id {why}")))
-    })?;
+async fn trace(State(admin): State<Admin>, Path(id): Path<String>) -> Result<Json<Value>, Reply> {
+    let id = ReservationId::parse(&id)
+        .map_err(|why| Reply::from(WireError::invalid("reservation_id", format!("reservation_id {why}"))))?;
     let timeline =
         crate::story::of(&admin.engines, &id, Some(admin.worker.journal())).await.map_err(|e| failed(&e))?;
     if timeline.is_empty() {
@@ -80,7 +80,7 @@ async fn trace(State(admin): State<Admin>, Path(id): Path<String>) -> Result<Jso
     Ok(Json(json!(timeline)))
 }
 
-async fn rest(State(admin): State<Admin>) -> Result<Json<Value>, ErrorReply> {
+async fn rest(State(admin): State<Admin>) -> Result<Json<Value>, Reply> {
     let pending = crate::census::pending_work(&admin.engines).await.map_err(|e| failed(&e))?;
     Ok(Json(json!({"at_rest": pending.is_none(), "unrest": pending})))
 }

@@ -1,8 +1,9 @@
 //! Around every route: a trace, metrics by matched route, panics as 500, and every failure
 //! in the one error shape.
 
-use super::{BODY_BYTES_MAX, ErrorReply, trace_of};
+use super::{BODY_BYTES_MAX, trace_of};
 use crate::Metrics;
+use crate::Reply;
 use crate::http::metrics::HttpMetrics;
 use crate::trace::{TRACE_ID, TRACEPARENT};
 use axum::Router;
@@ -45,7 +46,7 @@ async fn observe(State(metrics): State<HttpMetrics>, mut request: Request, next:
         Ok(response) => in_error_shape(response, &trace),
         Err(_) => {
             tracing::error!(route, trace_id = trace.trace_id.as_deref(), "a handler panicked");
-            ErrorReply::new(Code::Internal, "internal error", &trace).into_response()
+            Reply::new(Code::Internal, "internal error", &trace).into_response()
         }
     };
     if let Some(id) = header_value(trace.trace_id.as_deref()) {
@@ -90,7 +91,7 @@ fn in_error_shape(response: Response, trace: &Trace) -> Response {
         _ if status.is_client_error() => (Code::InvalidArgument, "the request could not be read"),
         _ => (Code::Internal, "internal error"),
     };
-    let mut reply = ErrorReply::new(code, message, trace).with_status(status).into_response();
+    let mut reply = Reply::new(code, message, trace).with_status(status).into_response();
     // A 405 tells the methods that would be answered in `Allow`.
     if let Some(allow) = response.headers().get(header::ALLOW) {
         reply.headers_mut().insert(header::ALLOW, allow.clone());

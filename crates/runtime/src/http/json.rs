@@ -6,7 +6,8 @@
 //! serde_json (128 levels). What a handler's type does not know is refused by the type
 //! itself (`deny_unknown_fields` in `contracts::rest`).
 
-use super::{ErrorReply, trace_of};
+use super::trace_of;
+use crate::Reply;
 use axum::body::Body;
 use axum::extract::{FromRequest, Request};
 use axum::response::{IntoResponse, Response};
@@ -47,7 +48,7 @@ where
     T: DeserializeOwned,
     S: Send + Sync,
 {
-    type Rejection = ErrorReply;
+    type Rejection = Reply;
 
     async fn from_request(request: Request, _state: &S) -> Result<Self, Self::Rejection> {
         let (parts, body) = request.into_parts();
@@ -66,7 +67,7 @@ impl<T: DeserializeOwned> Json<T> {
     ///
     /// # Errors
     /// A 400 in the error shape that says where it is wrong.
-    pub fn parse(bytes: &[u8], headers: &HeaderMap) -> Result<Self, ErrorReply> {
+    pub fn parse(bytes: &[u8], headers: &HeaderMap) -> Result<Self, Reply> {
         if bytes.trim_ascii_start().first() == Some(&b'[') {
             return Err(refusal(StatusCode::BAD_REQUEST, "the body must be a JSON object", headers));
         }
@@ -82,7 +83,7 @@ where
     T: DeserializeOwned + Default,
     S: Send + Sync,
 {
-    type Rejection = ErrorReply;
+    type Rejection = Reply;
 
     async fn from_request(request: Request, _state: &S) -> Result<Self, Self::Rejection> {
         let (parts, body) = request.into_parts();
@@ -98,7 +99,7 @@ where
 }
 
 impl<S: Send + Sync> FromRequest<S> for RawBody {
-    type Rejection = ErrorReply;
+    type Rejection = Reply;
 
     async fn from_request(request: Request, _state: &S) -> Result<Self, Self::Rejection> {
         let (parts, body) = request.into_parts();
@@ -118,7 +119,7 @@ fn is_json(headers: &HeaderMap) -> bool {
     essence == "application/json" || (essence.starts_with("application/") && essence.ends_with("+json"))
 }
 
-async fn read(headers: &HeaderMap, body: Body) -> Result<Bytes, ErrorReply> {
+async fn read(headers: &HeaderMap, body: Body) -> Result<Bytes, Reply> {
     let too_large = || {
         let message = format!("the body is larger than {BODY_BYTES_MAX} bytes");
         refusal(StatusCode::PAYLOAD_TOO_LARGE, &message, headers)
@@ -171,12 +172,12 @@ async fn collect(mut body: Body) -> Result<Option<Bytes>, axum::Error> {
     Ok((seen <= BODY_BYTES_MAX as u64).then_some(whole))
 }
 
-fn not_json(headers: &HeaderMap) -> ErrorReply {
+fn not_json(headers: &HeaderMap) -> Reply {
     refusal(StatusCode::UNSUPPORTED_MEDIA_TYPE, "the content type must be application/json", headers)
 }
 
-fn refusal(status: StatusCode, message: &str, headers: &HeaderMap) -> ErrorReply {
-    ErrorReply::new(Code::InvalidArgument, message, &trace_of(headers)).with_status(status)
+fn refusal(status: StatusCode, message: &str, headers: &HeaderMap) -> Reply {
+    Reply::new(Code::InvalidArgument, message, &trace_of(headers)).with_status(status)
 }
 
 /// Serde quotes the value it did not expect, which may be as long as the body.

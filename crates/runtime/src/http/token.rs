@@ -4,7 +4,8 @@
 //! how much of a guess was right; its length may show. Without a token every call passes
 //! (docs/contracts.md#http-apis).
 
-use super::{ErrorReply, trace_of};
+use super::trace_of;
+use crate::Reply;
 use axum::body::Body;
 use axum::response::{IntoResponse, Response};
 use contracts::error::Code;
@@ -70,7 +71,7 @@ where
             }
             Some(_) | None => return Either::Left(IntoReply(Box::pin(self.inner.call(request)))),
         };
-        let reply = ErrorReply::new(no.0, no.1, &trace_of(headers));
+        let reply = Reply::new(no.0, no.1, &trace_of(headers));
         Either::Right(ready(Ok(reply.into_response())))
     }
 }

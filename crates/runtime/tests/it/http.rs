@@ -5,7 +5,8 @@ use axum::Router;
 use axum::extract::Path;
 use axum::routing::{get, post};
 use http::HeaderMap;
-use runtime::http::{ErrorReply, Json, RawBody, internal_token, trace_of};
+use runtime::Reply;
+use runtime::http::{Json, RawBody, internal_token, trace_of};
 use secrecy::SecretString;
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -18,7 +19,7 @@ struct Order {
     quantity: u32,
 }
 
-async fn order(Json(order): Json<Order>) -> Result<Json<Value>, ErrorReply> {
+async fn order(Json(order): Json<Order>) -> Result<Json<Value>, Reply> {
     Ok(Json(json!({ "seats": order.seat_ids.len(), "quantity": order.quantity })))
 }
 
