@@ -5,7 +5,7 @@
 //! The relay states until when it sleeps. It is woken only by an earlier row, or by so many
 //! announcements that their memory should become keys.
 
-use std::sync::{Mutex, PoisonError};
+use parking_lot::Mutex;
 use tokio::sync::Notify;
 
 /// Announcements that pile up before the relay is woken to take them.
@@ -36,7 +36,7 @@ impl<K> Inbox<K> {
     /// Announces a row. Waits at most for another push.
     pub fn push(&self, due_ms: u64, id: K) {
         let wake = {
-            let mut state = self.lock();
+            let mut state = self.state.lock();
             state.arrived.push((due_ms, id));
             due_ms < state.asleep_until || state.arrived.len() >= ARRIVED_MAX
         };
@@ -48,14 +48,14 @@ impl<K> Inbox<K> {
     /// Takes the announcements. Until the next [`Self::sleep_until`] every announcement wakes the
     /// relay, so none is missed while the relay plans its sleep.
     pub fn take(&self) -> Vec<(u64, K)> {
-        let mut state = self.lock();
+        let mut state = self.state.lock();
         state.asleep_until = u64::MAX;
         std::mem::take(&mut state.arrived)
     }
 
     /// From now on only rows that are due before this time wake the relay.
     pub fn sleep_until(&self, at_ms: u64) {
-        self.lock().asleep_until = at_ms;
+        self.state.lock().asleep_until = at_ms;
     }
 
     /// Returns when the relay was woken since the last return.
@@ -65,11 +65,6 @@ impl<K> Inbox<K> {
 
     /// Announcements that were not taken yet.
     pub fn waiting(&self) -> usize {
-        self.lock().arrived.len()
-    }
-
-    fn lock(&self) -> std::sync::MutexGuard<'_, State<K>> {
-        // A push or a take that panicked (out of memory) leaves a whole vector behind.
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        self.state.lock().arrived.len()
     }
 }
