@@ -15,13 +15,8 @@ pub struct PaymentMetrics {
 }
 
 impl PaymentMetrics {
-    pub(crate) fn register(&self, metrics: &Metrics, relay: RelayMetrics) {
-        metrics.register("outbox_published_total", "Events that the queue accepted.", relay.published);
-        let help = "Events that the queue did not accept, once an attempt.";
-        metrics.register("outbox_failures_total", help, relay.failures);
-        metrics.register("outbox_pending", "Events that wait or are being published.", relay.pending);
-        let help = "From an event's due time to the queue's answer.";
-        metrics.register("outbox_publish_lag_seconds", help, relay.lag);
+    pub(crate) fn register(&self, metrics: &Metrics, relay: &RelayMetrics) {
+        metrics.add(|registry| relay.register(registry));
         metrics.register("payments_decided_total", "Payments that reached an outcome.", self.decided.clone());
         let help = "Webhook attempts by result: DELIVERED, PENDING (will be retried), GIVEN_UP.";
         metrics.register("payment_webhook_attempts_total", help, self.webhooks.clone());

@@ -31,7 +31,7 @@ pub fn assemble(options: ServiceOptions, deps: &Deps) -> (Service, Background) {
     let relay =
         Relay::new(Arc::clone(&store), events, Arc::clone(&clock), Arc::clone(&entropy), relay_options);
     let metrics = PaymentMetrics::default();
-    metrics.register(&process.metrics, relay.metrics());
+    metrics.register(&process.metrics, &relay.metrics());
     let (handle, schedule) = (relay.handle(), Schedule::new());
     let service = Service::new(options, deps, handle.clone(), schedule.clone(), metrics);
     let scheduled = ScheduledWork::new(service.clone(), schedule, store, clock, entropy);
