@@ -1,9 +1,9 @@
 //! Real servers for tests: ElasticMQ, DynamoDB Local, MiniStack and Redis, single and as a cluster.
 //!
-//! Two halves. A [`ServerPool`] fetches the servers, starts them on free loopback ports and ends them;
-//! `cargo xtask engines` and `cargo xtask test` are thin callers of it. [`sqs`], [`dynamodb`] and
-//! the rest are for tests: the address of a running engine, or a panic whose message is the command
-//! that starts it. A test never skips.
+//! Two halves. A [`ServerPool`] fetches the servers, starts them on free loopback ports and ends
+//! them; `cargo xtask engines` and `cargo xtask test` are thin callers of it. [`sqs`], [`dynamodb`]
+//! and the rest are for tests: the address of a running engine, or a panic whose message is the
+//! command that starts it. A test never skips.
 //!
 //! The halves share a file of addresses and processes, see [`State`]:
 //! `target/engines/engines.json`, or the one that `TACOS_ENGINES` names. `docs/engines.md` says

@@ -88,7 +88,7 @@ impl Environment {
         let config = Config::from_env(env);
         let admin: SocketAddr = env.or(
             "ADMIN_ADDR",
-            "address of the administration; beyond loopback it needs ADMIN_TOKEN",
+            "address of administration; beyond loopback it requires ADMIN_TOKEN",
             SocketAddr::from(([127, 0, 0, 1], 8042)),
         );
         if !admin.ip().is_loopback() && config.admin_token.is_none() {
@@ -96,13 +96,37 @@ impl Environment {
         }
         let default = |text: &str| text.parse::<Endpoint>().expect("a literal that the tests parse");
         let this = Self {
-            dead_letter_queue_url: env.optional("SQS_DLQ_URL", "URL of the dead-letter queue; default: the queue's redrive policy names it"),
-            inventory: env.or("INVENTORY_GRPC_ADDR", "gRPC address of inventory-api", default("inventory-svc:8021")),
-            reservations: env.or("RESERVATION_API_BASE", "base URL of reservation-api", default("http://reservation-api:8010")),
-            payments: env.optional("PAYMENT_GRPC_ADDR", "gRPC address of the payment provider, for voids and refunds; without it a payment without a seat is dead-lettered"),
-            internal_api_token: env.secret("INTERNAL_API_TOKEN", "token sent to reservation-api in X-Internal-Token"),
-            http_port: env.or("SERVER_PORT", "HTTP port; 0 takes a free one and logs it", 8040),
-            grpc_port: env.or("GRPC_DEBUG_PORT", "gRPC port; 0 takes a free one and logs it", 8041),
+            dead_letter_queue_url: env.optional(
+                "SQS_DLQ_URL",
+                "URL of the dead-letter queue; default: the one in the queue's redrive policy",
+            ),
+            inventory: env.or(
+                "INVENTORY_GRPC_ADDR",
+                "gRPC address of inventory-api",
+                default("inventory-svc:8021"),
+            ),
+            reservations: env.or(
+                "RESERVATION_API_BASE",
+                "base URL of reservation-api",
+                default("http://reservation-api:8010"),
+            ),
+            payments: env.optional(
+                "PAYMENT_GRPC_ADDR",
+                "gRPC address of the payment provider, for voids and refunds; default: none, and \
+                 payments without a seat are dead-lettered",
+            ),
+            internal_api_token: env
+                .secret("INTERNAL_API_TOKEN", "token sent to reservation-api in X-Internal-Token"),
+            http_port: env.or(
+                "SERVER_PORT",
+                "HTTP port: probes and metrics; 0 takes a free one and logs it",
+                8040,
+            ),
+            grpc_port: env.or(
+                "GRPC_DEBUG_PORT",
+                "gRPC port: WorkerService; 0 takes a free one and logs it",
+                8041,
+            ),
             queue_url: queue_url?,
             admin,
             config,
@@ -118,7 +142,7 @@ impl Config {
         let mut pipeline = defaults.clone();
         pipeline.wait = Duration::from_secs(env.in_range(
             "SQS_WAIT_TIME",
-            "seconds that a receive waits for the first message",
+            "seconds that a receive waits for its first message",
             20u64,
             0..=20,
         ));
@@ -129,7 +153,7 @@ impl Config {
         let in_flight: Option<Concurrency> = checked(
             env,
             "WORKER_CONCURRENCY",
-            "handlers in flight, or `auto`: the worker finds the number",
+            "handlers in flight, or `auto`: the worker measures the best number",
             default,
         );
         pipeline.in_flight = in_flight.map_or(defaults.in_flight, |found| found.0);
@@ -141,7 +165,7 @@ impl Config {
         );
         let base = env.in_range(
             "BACKOFF_BASE_MS",
-            "wait before the first retry, doubled up to 16 times that",
+            "milliseconds before the first retry; each retry doubles them, up to 16 times",
             defaults.retry.base.as_millis() as u64,
             1..=600_000,
         );
@@ -149,12 +173,12 @@ impl Config {
         pipeline.write_rps = env
             .optional::<core::num::NonZeroU32>(
                 "MAX_WRITE_RPS",
-                "most events that this process starts in a second; default: no limit",
+                "most events that this process starts per second; default: no limit",
             )
             .map(core::num::NonZero::get);
         pipeline.shutdown_timeout = env.duration_or(
             "SHUTDOWN_TIMEOUT",
-            "limit of the whole shutdown, running polls included",
+            "limit of the whole shutdown, polls in the air included",
             defaults.shutdown_timeout,
         );
         let downstream = env.in_range(
@@ -166,8 +190,7 @@ impl Config {
         Self {
             pipeline,
             downstream_timeout: Duration::from_millis(downstream),
-            admin_token: env
-                .secret("ADMIN_TOKEN", "token that the administration asks for in X-Internal-Token"),
+            admin_token: env.secret("ADMIN_TOKEN", "token that administration requires in X-Internal-Token"),
         }
     }
 }

@@ -3,4 +3,3 @@
 
 pub(crate) mod admin;
 pub(crate) mod grpc;
-pub(crate) mod rest;

@@ -27,7 +27,7 @@
 //! | `hand_back_followers` | settle | hands back the followers of a failed head, after the head |
 //! | `hand_back_arrival` | receive | hands back an arrival that would overtake an earlier message |
 //! | `lease_lost` | verdict | drops a run whose message belongs to a newer receive |
-//! | `settlement_finished` | settle | the queue has answered for good: removes, continues the lane |
+//! | `settlement_finished` | settle | after the last answer: removes it, continues its lane |
 //! | `remove` | settle | forgets the delivery and takes up the arrivals that waited for it |
 //!
 //! The stages live in the files below: [`polls`](crate::polls) and `receive` bring messages in,

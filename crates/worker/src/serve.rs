@@ -2,10 +2,11 @@
 //!
 //! The ports answer until the pipeline has drained, so that probes see it drain; then they close.
 
-use crate::edge::{admin, grpc, rest};
+use crate::edge::{admin, grpc};
 use crate::metrics::WorkerMetrics;
 use crate::pipeline::{Pipeline, PipelineDeps};
 use crate::{Config, Deps, Handlers, Journal, Observation, observer, status};
+use axum::Router;
 use domain::invariant::Name;
 use domain::time::Timestamp;
 use ports::{Clock, DeadLetters, Queue, Tasks};
@@ -23,7 +24,7 @@ pub struct Worker {
     tasks: Tasks,
 }
 
-/// A look at a worker while it runs. Cloning gives another one.
+/// A view of a worker while it runs. Cloning gives another one.
 #[derive(Clone)]
 pub struct Handle {
     pub(crate) handlers: Arc<Handlers>,
@@ -89,7 +90,7 @@ pub fn assemble(config: Config, deps: Deps) -> Worker {
 }
 
 impl Worker {
-    /// A look at this worker.
+    /// A view of this worker.
     pub fn handle(&self) -> Handle {
         self.handle.clone()
     }
@@ -109,7 +110,7 @@ impl Worker {
         let process = handle.process.clone();
         let has_token = config.admin_token.is_some();
         let edges =
-            Edges::internal(&process, rest::routes(), Services::default().with(grpc::service(&handle)))
+            Edges::internal(&process, Router::new(), Services::default().with(grpc::service(&handle)))
                 .with_grpc_limits(grpc::limits(&handle))
                 .with_admin(&process, admin::routes(handle, config.admin_token), has_token);
         let background = |stop| pipeline.run(stop);

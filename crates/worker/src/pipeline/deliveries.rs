@@ -66,9 +66,12 @@ pub(super) struct Run {
     pub(super) cut: Option<Cut>,
 }
 
+/// Why a run is cut off.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Cut {
     LeaseLost,
+    /// No path of today's handlers is that long, because each call has its limit; this guards
+    /// against one that is.
     TookTooLong,
     Shutdown,
 }

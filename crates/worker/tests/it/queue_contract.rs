@@ -1,5 +1,5 @@
-//! The queue suite on the fixture, so that the worker's tests stand on a queue that keeps the port's
-//! promises.
+//! The queue suite on the fixture, so that the worker's tests stand on a queue that keeps the
+//! port's promises.
 
 use crate::queue::MemoryQueue;
 use async_trait::async_trait;
