@@ -4,10 +4,10 @@ use crate::shows::ShowsClient;
 use async_trait::async_trait;
 use contracts::backends::Shows;
 use domain::id::ShowId;
+use parking_lot::{Mutex, MutexGuard};
 use ports::admissions::NoSuchShow;
 use ports::{Admissions, CallContext, PortError};
 use std::collections::BTreeMap;
-use std::sync::{Mutex, MutexGuard, PoisonError};
 
 /// A process remembers at most this many shows; a sale has a handful.
 const SHOWS_MAX: usize = 10_000;
@@ -26,7 +26,7 @@ impl AdmissionsClient {
     }
 
     fn known(&self) -> MutexGuard<'_, BTreeMap<ShowId, bool>> {
-        self.known.lock().unwrap_or_else(PoisonError::into_inner)
+        self.known.lock()
     }
 }
 

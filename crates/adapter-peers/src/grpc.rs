@@ -1,8 +1,8 @@
 //! Connections to one gRPC peer, and one call over them.
 
 use crate::address;
+use crate::connection::Connection;
 use crate::frame;
-use crate::line::Line;
 use crate::options::{InvalidPeer, PeerOptions};
 use core::sync::atomic::{AtomicUsize, Ordering};
 use ports::clock::timeout;
@@ -13,7 +13,7 @@ use tonic::{Request, Response, Status};
 /// Connections to one peer, used in turn.
 pub(crate) struct Pool {
     peer: &'static str,
-    lines: Box<[Line]>,
+    connections: Box<[Connection]>,
     next: AtomicUsize,
     options: PeerOptions,
     clock: Arc<dyn Clock>,
@@ -34,9 +34,9 @@ impl Pool {
         });
         match url {
             Ok(url) if problems.is_empty() => {
-                let line = |_| Line::new(&url, options.connect_timeout, clock.clone());
-                let lines = (0..options.connections).map(line).collect();
-                Ok(Self { peer, lines, next: AtomicUsize::new(0), options, clock })
+                let connection = |_| Connection::new(&url, options.connect_timeout, clock.clone());
+                let connections = (0..options.connections).map(connection).collect();
+                Ok(Self { peer, connections, next: AtomicUsize::new(0), options, clock })
             }
             Ok(_) => Err(InvalidPeer { peer, problems }),
             Err(problem) => {
@@ -53,7 +53,7 @@ impl Pool {
         cx: &CallContext,
         method: &str,
         message: M,
-        send: impl FnOnce(Line, Request<M>) -> F + Send,
+        send: impl FnOnce(Connection, Request<M>) -> F + Send,
     ) -> Result<Result<A, Status>, Fault>
     where
         F: Future<Output = Result<Response<A>, Status>> + Send,
@@ -64,8 +64,8 @@ impl Pool {
         let mut request = Request::new(message);
         request.set_timeout(limit);
         frame::trace_metadata(&cx.trace, request.metadata_mut());
-        let turn = self.next.fetch_add(1, Ordering::Relaxed) % self.lines.len();
-        match timeout(self.clock.as_ref(), limit, send(self.lines[turn].clone(), request)).await {
+        let turn = self.next.fetch_add(1, Ordering::Relaxed) % self.connections.len();
+        match timeout(self.clock.as_ref(), limit, send(self.connections[turn].clone(), request)).await {
             Ok(answer) => Ok(answer.map(Response::into_inner)),
             Err(_) => Err(Fault::unavailable(format!("{} {method}: no answer within {limit:?}", self.peer))),
         }

@@ -7,7 +7,7 @@ use crate::options::{InvalidPeer, PeerOptions};
 use crate::rest::{Call, Http};
 use bytes::Bytes;
 use http::header::{ACCEPT, CONTENT_TYPE};
-use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Response, Uri};
 use ports::{CallContext, Clock, Fault};
 use std::sync::Arc;
 
@@ -57,7 +57,7 @@ impl Internal {
         method: Method,
         (collection, id): (&str, &str),
         body: Bytes,
-    ) -> Result<(StatusCode, Bytes), Fault> {
+    ) -> Result<Response<Bytes>, Fault> {
         self.call_at(cx, what, method, &format!("{collection}/{}", address::segment(id)), body).await
     }
 
@@ -69,7 +69,7 @@ impl Internal {
         method: Method,
         path: &str,
         body: Bytes,
-    ) -> Result<(StatusCode, Bytes), Fault> {
+    ) -> Result<Response<Bytes>, Fault> {
         let url = address::below(&self.base, path)
             .ok_or_else(|| Fault::permanent(format!("{what}: {path} makes no URL")))?;
         let mut headers = HeaderMap::new();

@@ -1,9 +1,9 @@
 //! [`ports::Inventory`] over gRPC.
 
-use crate::fault::{from_refusal, from_status};
 use crate::grpc::Pool;
 use crate::options::{InvalidPeer, PeerOptions};
 use async_trait::async_trait;
+use contracts::answer::grpc::error_from_status;
 use contracts::inventory_wire::{self as wire, Call, Subject};
 use contracts::reservation::v1::inventory_service_client::InventoryServiceClient as Rpc;
 use domain::hold::{Rejection, Released};
@@ -29,14 +29,14 @@ impl Inventory for InventoryClient {
         let max = self.pool.answer_bytes_max();
         let answer = self
             .pool
-            .call(cx, "ReserveSeat", wire::hold_to_proto(&command), |line, request| async move {
-                Rpc::new(line).max_decoding_message_size(max).reserve_seat(request).await
+            .call(cx, "ReserveSeat", wire::hold_to_proto(&command), |connection, request| async move {
+                Rpc::new(connection).max_decoding_message_size(max).reserve_seat(request).await
             })
             .await?;
         let what = self.pool.what("ReserveSeat");
         match answer {
-            Ok(response) => wire::held_from_proto(&command, response).map_err(|no| from_refusal(&what, no)),
-            Err(status) => Err(from_status(&what, status, |error| {
+            Ok(response) => wire::held_from_proto(&command, response).map_err(|no| no.into_error(&what)),
+            Err(status) => Err(error_from_status(&what, status, |error| {
                 wire::rejection_from_error(Call::Hold, Subject::from(&command), error)
             })),
         }
@@ -50,16 +50,19 @@ impl Inventory for InventoryClient {
         let max = self.pool.answer_bytes_max();
         let answer = self
             .pool
-            .call(cx, "CommitReservation", wire::commit_to_proto(&command), |line, request| async move {
-                Rpc::new(line).max_decoding_message_size(max).commit_reservation(request).await
-            })
+            .call(
+                cx,
+                "CommitReservation",
+                wire::commit_to_proto(&command),
+                |connection, request| async move {
+                    Rpc::new(connection).max_decoding_message_size(max).commit_reservation(request).await
+                },
+            )
             .await?;
         let what = self.pool.what("CommitReservation");
         match answer {
-            Ok(response) => {
-                wire::committed_from_proto(&command, response).map_err(|no| from_refusal(&what, no))
-            }
-            Err(status) => Err(from_status(&what, status, |error| {
+            Ok(response) => wire::committed_from_proto(&command, response).map_err(|no| no.into_error(&what)),
+            Err(status) => Err(error_from_status(&what, status, |error| {
                 wire::rejection_from_error(Call::Commit, Subject::from(&command), error)
             })),
         }
@@ -73,16 +76,14 @@ impl Inventory for InventoryClient {
         let max = self.pool.answer_bytes_max();
         let answer = self
             .pool
-            .call(cx, "ReleaseHold", wire::release_to_proto(&command), |line, request| async move {
-                Rpc::new(line).max_decoding_message_size(max).release_hold(request).await
+            .call(cx, "ReleaseHold", wire::release_to_proto(&command), |connection, request| async move {
+                Rpc::new(connection).max_decoding_message_size(max).release_hold(request).await
             })
             .await?;
         let what = self.pool.what("ReleaseHold");
         match answer {
-            Ok(response) => {
-                wire::released_from_proto(&command, response).map_err(|no| from_refusal(&what, no))
-            }
-            Err(status) => Err(from_status(&what, status, |error| {
+            Ok(response) => wire::released_from_proto(&command, response).map_err(|no| no.into_error(&what)),
+            Err(status) => Err(error_from_status(&what, status, |error| {
                 wire::rejection_from_error(Call::Release, Subject::from(&command), error)
             })),
         }

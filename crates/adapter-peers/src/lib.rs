@@ -14,12 +14,11 @@
 
 mod address;
 mod admissions;
-mod fault;
+mod connection;
 mod frame;
 mod grpc;
 mod internal;
 mod inventory;
-mod line;
 mod options;
 mod payments;
 mod post;

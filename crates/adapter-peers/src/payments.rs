@@ -1,9 +1,9 @@
 //! [`ports::Payments`] over gRPC.
 
-use crate::fault::{from_refusal, from_status};
 use crate::grpc::Pool;
 use crate::options::{InvalidPeer, PeerOptions};
 use async_trait::async_trait;
+use contracts::answer::grpc::error_from_status;
 use contracts::payment::v1::GetPaymentStatusRequest;
 use contracts::payment::v1::payment_service_client::PaymentServiceClient as Rpc;
 use contracts::payment_wire as wire;
@@ -36,14 +36,14 @@ impl Payments for PaymentsClient {
             GetPaymentStatusRequest { payment_intent_id: intent.as_str().to_owned(), user_id: String::new() };
         let answer = self
             .pool
-            .call(cx, "GetPaymentStatus", message, |line, request| async move {
-                Rpc::new(line).max_decoding_message_size(max).get_payment_status(request).await
+            .call(cx, "GetPaymentStatus", message, |connection, request| async move {
+                Rpc::new(connection).max_decoding_message_size(max).get_payment_status(request).await
             })
             .await?;
         let what = self.pool.what("GetPaymentStatus");
         match answer {
-            Ok(response) => wire::view_from_proto(response).map_err(|no| from_refusal(&what, no)),
-            Err(status) => Err(from_status(&what, status, wire::rejection_from_error)),
+            Ok(response) => wire::view_from_proto(response).map_err(|no| no.into_error(&what)),
+            Err(status) => Err(error_from_status(&what, status, wire::rejection_from_error)),
         }
     }
 
@@ -55,14 +55,14 @@ impl Payments for PaymentsClient {
         let max = self.pool.answer_bytes_max();
         let answer = self
             .pool
-            .call(cx, "CancelPayment", wire::cancel_to_proto(&command), |line, request| async move {
-                Rpc::new(line).max_decoding_message_size(max).cancel_payment(request).await
+            .call(cx, "CancelPayment", wire::cancel_to_proto(&command), |connection, request| async move {
+                Rpc::new(connection).max_decoding_message_size(max).cancel_payment(request).await
             })
             .await?;
         let what = self.pool.what("CancelPayment");
         match answer {
-            Ok(response) => wire::cancelled_from_proto(response).map_err(|no| from_refusal(&what, no)),
-            Err(status) => Err(from_status(&what, status, wire::rejection_from_error)),
+            Ok(response) => wire::cancelled_from_proto(response).map_err(|no| no.into_error(&what)),
+            Err(status) => Err(error_from_status(&what, status, wire::rejection_from_error)),
         }
     }
 }

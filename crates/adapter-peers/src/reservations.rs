@@ -1,14 +1,13 @@
 //! [`ports::Reservations`] over the internal REST interface (docs/contracts.md#reservation-api).
 
-use crate::fault::from_refusal;
 use crate::internal::Internal;
 use crate::options::{InvalidPeer, PeerOptions};
 use async_trait::async_trait;
 use bytes::Bytes;
+use contracts::answer::Refusal;
 use contracts::reservation_wire as wire;
-use contracts::wire::Refusal;
 use domain::id::ReservationId;
-use http::{Method, StatusCode};
+use http::{Method, Response, StatusCode};
 use ports::reservations::{
     EndRejection, EndReservation, Ended, NoSuchReservation, ReservationView, Reservations,
 };
@@ -37,7 +36,7 @@ impl ReservationsClient {
         method: Method,
         id: &ReservationId,
         body: Bytes,
-    ) -> Result<(StatusCode, Bytes), Fault> {
+    ) -> Result<Response<Bytes>, Fault> {
         self.0.call(cx, what, method, ("/internal/reservations", id.as_str()), body).await
     }
 }
@@ -50,19 +49,19 @@ impl Reservations for ReservationsClient {
         id: &ReservationId,
     ) -> Result<ReservationView, PortError<NoSuchReservation>> {
         let what = "reservation GET";
-        let (status, body) = self.call(cx, what, Method::GET, id, Bytes::new()).await?;
-        wire::view_from_rest(id, status, &body).map_err(|no| refused(what, status, no))
+        let answer = self.call(cx, what, Method::GET, id, Bytes::new()).await?;
+        wire::view_from_rest(id, &answer).map_err(|no| refused(what, answer.status(), no))
     }
 
     async fn end(&self, cx: &CallContext, command: EndReservation) -> Result<Ended, PortError<EndRejection>> {
         let what = "reservation PATCH";
         let body = serde_json::to_vec(&wire::patch_of(&command))
             .map_err(|why| Fault::permanent(format!("{what}: no body")).because(why))?;
-        let (status, body) = self.call(cx, what, Method::PATCH, &command.id, body.into()).await?;
-        wire::ended_from_rest(&command.id, status, &body).map_err(|no| refused(what, status, no))
+        let answer = self.call(cx, what, Method::PATCH, &command.id, body.into()).await?;
+        wire::ended_from_rest(&command.id, &answer).map_err(|no| refused(what, answer.status(), no))
     }
 }
 
 fn refused<R>(what: &str, status: StatusCode, refusal: Refusal<R>) -> PortError<R> {
-    from_refusal(&format!("{what}: status {}", status.as_u16()), refusal)
+    refusal.into_error(&format!("{what}: status {}", status.as_u16()))
 }

@@ -1,9 +1,11 @@
-//! HTTP/1.1 calls on connections that are kept alive, so many at once and no more.
+//! HTTP/1.1 calls on connections that are kept alive, a bounded number at once.
 //!
 //! A call drives its connection itself: it writes its request and reads its answer in the task that
-//! waits for it. A connection task of its own would be woken for each of both and wake the caller
-//! again, which costs as much as the call. Between calls nobody looks at a connection; that its
-//! server has closed it is seen when it is taken.
+//! waits for it. The next call finds out whether the server has closed the connection meanwhile.
+//!
+//! hyper-util's client would replace this file, but it runs each connection in a task of its own,
+//! which is woken for each request and each answer and wakes the caller again. In a profile of the
+//! worker the REST call was 27 % of the processor time (docs/measurements.md), so this stays.
 
 use crate::options::PeerOptions;
 use bytes::Bytes;
@@ -12,6 +14,7 @@ use core::pin::Pin;
 use core::task::Poll;
 use core::time::Duration;
 use http::header::HOST;
+use http::response::Parts;
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Uri};
 use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
 use hyper::body::Incoming;
@@ -78,9 +81,9 @@ impl Http {
         what: &str,
         limit: Duration,
         call: Call,
-    ) -> Result<(StatusCode, Bytes), Fault> {
-        let (status, body) = self.answer(what, limit, call).await?;
-        Ok((status, body?))
+    ) -> Result<Response<Bytes>, Fault> {
+        let (head, body) = self.answer(what, limit, call).await?;
+        Ok(Response::from_parts(head, body?))
     }
 
     /// The same for a caller that only wants the status: a body that is too long or breaks off does
@@ -91,7 +94,7 @@ impl Http {
         limit: Duration,
         call: Call,
     ) -> Result<StatusCode, Fault> {
-        self.answer(what, limit, call).await.map(|(status, _)| status)
+        self.answer(what, limit, call).await.map(|(head, _)| head.status)
     }
 
     async fn answer(
@@ -99,14 +102,14 @@ impl Http {
         what: &str,
         limit: Duration,
         call: Call,
-    ) -> Result<(StatusCode, Result<Bytes, Fault>), Fault> {
+    ) -> Result<(Parts, Result<Bytes, Fault>), Fault> {
         match timeout(self.clock.as_ref(), limit, Box::pin(self.exchange(what, call))).await {
             Ok(answer) => answer,
             Err(_) => Err(Fault::unavailable(format!("{what}: no answer within {limit:?}"))),
         }
     }
 
-    async fn exchange(&self, what: &str, call: Call) -> Result<(StatusCode, Result<Bytes, Fault>), Fault> {
+    async fn exchange(&self, what: &str, call: Call) -> Result<(Parts, Result<Bytes, Fault>), Fault> {
         let _turn = self.turns.acquire().await.expect("the semaphore is never closed");
         let no_answer = |why: hyper::Error| Fault::unavailable(format!("{what}: no answer")).because(why);
         let authority: Box<str> = call.url.authority().map_or("", |authority| authority.as_str()).into();
@@ -123,8 +126,9 @@ impl Http {
                 Err((why, _)) => return Err(no_answer(why)),
             }
         };
-        let status = answer.status();
-        let body = Limited::new(answer.into_body(), self.answer_bytes_max).collect();
+        let (head, body) = answer.into_parts();
+        let status = head.status;
+        let body = Limited::new(body, self.answer_bytes_max).collect();
         let body = connection.while_driven(body).await;
         let body = body.map(|body| body.to_bytes()).map_err(|why| {
             if why.is::<LengthLimitError>() {
@@ -139,7 +143,7 @@ impl Http {
         if body.is_ok() && connection.is_usable().await {
             self.keep(Idle { authority, connection, since: self.clock.elapsed() });
         }
-        Ok((status, body))
+        Ok((head, body))
     }
 
     /// The connection that was used last, if it is still open.

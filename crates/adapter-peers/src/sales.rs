@@ -4,21 +4,19 @@
 //! A refusal is a refusal in either form, in the answer or as a status: the edge returns it to the
 //! buyer.
 
-use crate::fault::class_of_status;
 use crate::grpc::Pool;
 use crate::options::{InvalidPeer, PeerOptions};
 use async_trait::async_trait;
+use contracts::answer::grpc::{buyers_answer, buyers_error_from_status};
 use contracts::backends::{Answer, Sales};
-use contracts::common::v1 as common;
-use contracts::error::{Code, WireError};
 use contracts::payment::v1 as payment;
 use contracts::payment::v1::payment_service_client::PaymentServiceClient;
 use contracts::reservation::v1 as reservation;
 use contracts::reservation::v1::reservation_service_client::ReservationServiceClient;
 use contracts::wire::RECORDED;
-use ports::{CallContext, Clock, Fault, FaultClass, PortError};
+use ports::{CallContext, Clock};
 use std::sync::Arc;
-use tonic::{Response, Status};
+use tonic::Response;
 
 /// A client of the two services.
 pub struct SalesClient {
@@ -51,24 +49,26 @@ macro_rules! sales {
         impl Sales for SalesClient {
             $(
                 async fn $c_method(&self, cx: &CallContext, message: $c_request) -> Answer<($c_response, bool)> {
-                    let called = self.$c_pool.call(cx, $c_name, message, async |line, request| {
-                        let response = $c_client::new(line).$c_method(request).await?;
+                    let called = self.$c_pool.call(cx, $c_name, message, async |connection, request| {
+                        let response = $c_client::new(connection).$c_method(request).await?;
                         let recorded = response.metadata().contains_key(RECORDED);
                         Ok(Response::new((response.into_inner(), recorded)))
                     });
-                    let (mut answer, recorded) = self.$c_pool.answered($c_name, called.await?)?;
+                    let refused = |status| buyers_error_from_status(&self.$c_pool.what($c_name), status);
+                    let (mut answer, recorded) = called.await?.map_err(refused)?;
                     let error = answer.error.take();
-                    self.$c_pool.accepted($c_name, (answer, recorded), error)
+                    buyers_answer(|| self.$c_pool.what($c_name), (answer, recorded), error)
                 }
             )+
             $(
                 async fn $method(&self, cx: &CallContext, message: $request) -> Answer<$response> {
-                    let called = self.$pool.call(cx, $name, message, async |line, request| {
-                        $client::new(line).$method(request).await
+                    let called = self.$pool.call(cx, $name, message, async |connection, request| {
+                        $client::new(connection).$method(request).await
                     });
-                    let mut answer = self.$pool.answered($name, called.await?)?;
+                    let refused = |status| buyers_error_from_status(&self.$pool.what($name), status);
+                    let mut answer = called.await?.map_err(refused)?;
                     let error = answer.error.take();
-                    self.$pool.accepted($name, answer, error)
+                    buyers_answer(|| self.$pool.what($name), answer, error)
                 }
             )+
         }
@@ -93,48 +93,5 @@ sales! {
             payment::GetPaymentStatusRequest => payment::GetPaymentStatusResponse;
         payments PaymentServiceClient simulate_webhook "SimulateWebhook":
             payment::SimulateWebhookRequest => payment::SimulateWebhookResponse;
-    }
-}
-
-impl Pool {
-    /// A status is a refusal if the peer understood the request and refused it, or reports the
-    /// outcome at a peer of its own: the request may have been carried out there, and the message
-    /// is for the buyer. Else it is a failure.
-    fn answered<T>(&self, method: &str, answer: Result<T, Status>) -> Answer<T> {
-        let is_for_the_buyer = |class, error: &WireError| {
-            class == FaultClass::Permanent
-                || matches!(
-                    error.code,
-                    Code::UpstreamTimeout | Code::UpstreamError | Code::ConcurrentModification
-                )
-        };
-        answer.map_err(|status| match (class_of_status(&status), WireError::from_status(&status)) {
-            (class, Some(error)) if is_for_the_buyer(class, &error) => PortError::Rejected(error),
-            (class, _) => {
-                let what = self.what(method);
-                PortError::Failed(
-                    Fault::new(class, format!("{what}: status {:?}", status.code())).because(status),
-                )
-            }
-        })
-    }
-
-    fn accepted<T>(&self, method: &str, answer: T, error: Option<common::Error>) -> Answer<T> {
-        match error {
-            None => Ok(answer),
-            Some(error) if error.code == 0 => Ok(answer),
-            Some(error) => {
-                let unknown =
-                    || Fault::transient(format!("{}: an error of no known code", self.what(method)));
-                let error = WireError::from_proto(error).ok_or_else(unknown)?;
-                match error.code {
-                    // A failure inside of the peer is not the buyer's fault.
-                    Code::Internal | Code::DataCorruption => {
-                        Err(Fault::transient(format!("{}: {error}", self.what(method))).into())
-                    }
-                    _ => Err(PortError::Rejected(error)),
-                }
-            }
-        }
     }
 }

@@ -1,16 +1,15 @@
 //! What inventory-api's administration reports of a show (docs/contracts.md#inventory-api).
 
 use crate::address;
-use crate::fault::class_of_code;
 use crate::internal::Internal;
 use crate::options::{InvalidPeer, PeerOptions};
 use async_trait::async_trait;
 use bytes::Bytes;
+use contracts::answer::rest::{RestAnswer, class_of_status, read};
 use contracts::backends::Shows;
-use contracts::reservation_wire::code_of_status;
 use contracts::rest::admin;
 use domain::id::{SectionId, ShowId};
-use http::{Method, StatusCode};
+use http::Method;
 use ports::{CallContext, Clock, Fault};
 use serde::de::DeserializeOwned;
 use std::sync::Arc;
@@ -37,15 +36,15 @@ impl ShowsClient {
         path: &str,
     ) -> Result<Option<T>, Fault> {
         let path = format!("/admin/shows{path}");
-        let (status, body) = self.0.call_at(cx, what, Method::GET, &path, Bytes::new()).await?;
-        match status {
-            StatusCode::NOT_FOUND => Ok(None),
-            status if status.is_success() => serde_json::from_slice(&body)
+        let answer = self.0.call_at(cx, what, Method::GET, &path, Bytes::new()).await?;
+        match read(&answer) {
+            RestAnswer::NotFound => Ok(None),
+            RestAnswer::Done(body) => serde_json::from_slice(body)
                 .map(Some)
                 .map_err(|why| Fault::transient(format!("{what}: an answer of another shape")).because(why)),
-            status => {
-                let class = class_of_code(code_of_status(status));
-                Err(Fault::new(class, format!("{what}: status {}", status.as_u16())))
+            RestAnswer::Conflict(_) | RestAnswer::Failed(_) => {
+                let status = answer.status();
+                Err(Fault::new(class_of_status(status), format!("{what}: status {}", status.as_u16())))
             }
         }
     }

@@ -8,6 +8,7 @@
 //! Where a business answer has a wire form (`inventory_wire`, `payment_wire`, `reservation_wire`),
 //! one module holds both directions: the service encodes with it and the client decodes with it.
 
+pub mod answer;
 pub mod backends;
 pub mod codec;
 pub mod digest;

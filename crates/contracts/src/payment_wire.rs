@@ -5,11 +5,11 @@
 //! (`docs/contracts.md#payment-sim-api`). Refusals are in-band: status OK with `error` set. Earlier
 //! services may send the same refusals as gRPC statuses; these are read too.
 
+use crate::answer::{Refusal, is_set};
 use crate::error::{Code, WireError};
 use crate::payment::v1 as proto;
 use crate::time;
 use crate::vocabulary::{money_from_proto, money_to_proto, optional, required};
-use crate::wire::{Refusal, is_set};
 use domain::id::{PaymentIntentId, PersonId, ReservationId};
 use domain::money::{Currency, Money};
 use domain::payment::{Payment, Status};

@@ -8,7 +8,7 @@
 
 mod read;
 
-pub use read::{code_of_status, ended_from_rest, view_from_rest};
+pub use read::{ended_from_rest, view_from_rest};
 
 use crate::common::v1 as common;
 use crate::error::{Code, ErrorBody, WireError};

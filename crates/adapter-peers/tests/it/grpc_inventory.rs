@@ -14,16 +14,16 @@ use ports::{CallContext, FaultClass};
 use std::sync::Arc;
 use tonic::Status;
 
-struct Stage {
+struct Setup {
     peer: Arc<Peer>,
     client: InventoryClient,
     cx: CallContext,
 }
 
-async fn stage() -> Stage {
+async fn setup() -> Setup {
     let (peer, address) = Peer::serve().await;
     let client = InventoryClient::new(&address, patient(), clock()).unwrap();
-    Stage { peer, client, cx: CallContext::default() }
+    Setup { peer, client, cx: CallContext::default() }
 }
 
 pub(crate) fn hold() -> HoldSeats {
@@ -69,7 +69,7 @@ fn seat(id: &str) -> common::Seat {
 
 #[tokio::test]
 async fn a_hold_of_an_earlier_peer_is_understood() {
-    let s = stage().await;
+    let s = setup().await;
     s.peer.reserve.message(rsv::ReserveSeatResponse {
         hold_id: "another-name".into(),
         reserved_seats: vec![seat("floor-A-1"), seat("floor-A-2")],
@@ -87,7 +87,7 @@ async fn a_hold_of_an_earlier_peer_is_understood() {
 
 #[tokio::test]
 async fn refusals_inside_of_an_answer_are_understood() {
-    let s = stage().await;
+    let s = setup().await;
     let taken = WireError::new(Code::InventoryConflict, "taken").detail("seat_ids", "TAKEN", "floor-A-2");
     s.peer.reserve.message(rsv::ReserveSeatResponse { error: Some(taken.to_proto()), ..Default::default() });
     assert_eq!(
@@ -132,7 +132,7 @@ async fn refusals_inside_of_an_answer_are_understood() {
 
 #[tokio::test]
 async fn refusals_as_grpc_statuses_are_understood() {
-    let s = stage().await;
+    let s = setup().await;
     s.peer.release.status(Status::not_found("no hold"));
     assert_eq!(rejection(s.client.release(&s.cx, release()).await), Rejection::NoSuchHold);
     s.peer.commit.status(Status::not_found("no hold"));
@@ -151,7 +151,7 @@ async fn refusals_as_grpc_statuses_are_understood() {
 
 #[tokio::test]
 async fn a_release_that_had_happened_is_done() {
-    let s = stage().await;
+    let s = setup().await;
     s.peer.release.message(rsv::ReleaseHoldResponse {
         status: rsv::ReleaseStatus::AlreadyReleased as i32,
         ..Default::default()
@@ -163,7 +163,7 @@ async fn a_release_that_had_happened_is_done() {
 
 #[tokio::test]
 async fn failures_have_their_class_in_both_styles() {
-    let s = stage().await;
+    let s = setup().await;
     for (code, expected) in [
         (Code::Unavailable, FaultClass::Unavailable),
         (Code::Timeout, FaultClass::Unavailable),

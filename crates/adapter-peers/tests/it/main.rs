@@ -3,8 +3,8 @@
 
 #![allow(clippy::unwrap_used, reason = "a test fails where something cannot be")]
 
+mod grpc_connection;
 mod grpc_inventory;
-mod grpc_line;
 mod grpc_payments;
 mod rest_post;
 mod rest_reservations;

@@ -4,12 +4,12 @@
 //! exception: an earlier peer may set an error beside ALREADY_RELEASED, and that release is done.
 
 use super::rejection::{Call, Subject, rejection_from_error};
+use crate::answer::{Refusal, is_set};
 use crate::common::v1 as common;
 use crate::error::{Code, WireError};
 use crate::reservation::v1 as proto;
 use crate::time;
 use crate::vocabulary::seat_from_proto;
-use crate::wire::{Refusal, is_set};
 use domain::hold::{Rejection, ReleaseCause, Released};
 use domain::id::{OrderId, SeatId};
 use domain::money::{Currency, Money};

@@ -1,8 +1,8 @@
 use super::*;
+use crate::answer::Refusal;
 use crate::common::v1 as common;
 use crate::error::{Code, WireError};
 use crate::reservation::v1 as proto;
-use crate::wire::Refusal;
 use core::time::Duration;
 use domain::hold::{BadRequest, Rejection, ReleaseCause, Released};
 use domain::id::{OrderId, PaymentIntentId, PersonId, ReservationId, SeatId, SectionId, ShowId};

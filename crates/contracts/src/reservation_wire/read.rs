@@ -1,52 +1,50 @@
 //! REST answers about a reservation, read by a client.
 
-use crate::error::{Code, ErrorBody, WireError};
+use crate::answer::Refusal;
+use crate::answer::rest::{RestAnswer, read};
+use crate::error::{Code, WireError};
 use crate::rest::reservation::Seen;
-use crate::wire::Refusal;
 use domain::id::{OrderId, PaymentIntentId, PersonId, ReservationId, SeatId, ShowId};
 use domain::reservation::Status;
-use http::StatusCode;
+use http::Response;
 use ports::reservations::{EndRejection, Ended, NoSuchReservation, ReservationView};
 use serde_json::Value;
 
 /// Reads the answer to `GET /internal/reservations/{id}`.
-pub fn view_from_rest(
+pub fn view_from_rest<B: AsRef<[u8]>>(
     id: &ReservationId,
-    status: StatusCode,
-    body: &[u8],
+    answer: &Response<B>,
 ) -> Result<ReservationView, Refusal<NoSuchReservation>> {
-    if status == StatusCode::NOT_FOUND {
-        return Err(Refusal::Rejected(NoSuchReservation));
-    }
-    if !status.is_success() {
-        return Err(Refusal::Failed(failure(status, body)));
-    }
+    let body = match read(answer) {
+        RestAnswer::Done(body) => body,
+        RestAnswer::NotFound => return Err(Refusal::Rejected(NoSuchReservation)),
+        RestAnswer::Conflict(error) | RestAnswer::Failed(error) => return Err(Refusal::Failed(error)),
+    };
     let seen: Seen = serde_json::from_slice(body).map_err(|why| {
+        let status = answer.status();
         Refusal::Unreadable(format!("status {status} with a body that is no reservation: {why}"))
     })?;
     Ok(view(id, seen))
 }
 
 /// Reads the answer to `PATCH /internal/reservations/{id}`. A success without a body is a success.
-pub fn ended_from_rest(
+pub fn ended_from_rest<B: AsRef<[u8]>>(
     id: &ReservationId,
-    status: StatusCode,
-    body: &[u8],
+    answer: &Response<B>,
 ) -> Result<Ended, Refusal<EndRejection>> {
-    if status.is_success() {
-        let seen: Option<Seen> = serde_json::from_slice(body).ok();
-        let known = seen.filter(|seen| seen.status.is_some());
-        return Ok(Ended { reservation: known.map(|seen| view(id, seen)) });
-    }
-    match status {
-        StatusCode::NOT_FOUND => Err(Refusal::Rejected(EndRejection::NoSuchReservation)),
-        StatusCode::CONFLICT => {
-            let value: Value = serde_json::from_slice(body).unwrap_or_default();
-            let error = failure(status, body);
-            // Two writers at once say nothing about the move itself.
-            if error.code == Code::ConcurrentModification {
-                return Err(Refusal::Failed(error));
-            }
+    match read(answer) {
+        RestAnswer::Done(body) => {
+            let seen: Option<Seen> = serde_json::from_slice(body).ok();
+            let complete = seen.filter(|seen| seen.status.is_some());
+            Ok(Ended { reservation: complete.map(|seen| view(id, seen)) })
+        }
+        RestAnswer::NotFound => Err(Refusal::Rejected(EndRejection::NoSuchReservation)),
+        // Two writers at once say nothing about the move itself.
+        RestAnswer::Conflict(error) if error.code == Code::ConcurrentModification => {
+            Err(Refusal::Failed(error))
+        }
+        RestAnswer::Conflict(error) => {
+            let value: Value = serde_json::from_slice(answer.body().as_ref()).unwrap_or_default();
             let intent = particular(&value, &error, "payment_intent_id", "CURRENT");
             let current = particular(&value, &error, "status", "CURRENT_STATUS");
             Err(Refusal::Rejected(EndRejection::Illegal {
@@ -54,43 +52,7 @@ pub fn ended_from_rest(
                 intent: intent.and_then(|text| PaymentIntentId::parse(&text).ok()),
             }))
         }
-        _ => Err(Refusal::Failed(failure(status, body))),
-    }
-}
-
-/// The code that an HTTP status means if the body has none. The status decides how a caller
-/// continues, so a proxy's answer counts like a service's.
-pub fn code_of_status(status: StatusCode) -> Code {
-    match status.as_u16() {
-        401 => Code::Unauthenticated,
-        403 => Code::Forbidden,
-        404 | 410 => Code::NotFound,
-        408 => Code::Timeout,
-        409 => Code::AlreadyExists,
-        412 => Code::FailedPrecondition,
-        429 => Code::RateLimited,
-        502 => Code::UpstreamError,
-        503 => Code::Unavailable,
-        504 => Code::UpstreamTimeout,
-        500..=599 => Code::Internal,
-        _ => Code::InvalidArgument,
-    }
-}
-
-/// The failure that an answer reports: the body's error if its code agrees with the status, else
-/// the status.
-fn failure(status: StatusCode, body: &[u8]) -> WireError {
-    let own = serde_json::from_slice::<ErrorBody>(body).ok();
-    let message = own.as_ref().map(|body| body.error.message.clone());
-    match own.and_then(WireError::from_json) {
-        Some(error) if error.code.http_status() == status || status == StatusCode::CONFLICT => error,
-        _ => WireError::new(
-            code_of_status(status),
-            match message.filter(|text| !text.is_empty()) {
-                Some(text) => format!("status {status}: {text}"),
-                None => format!("status {status}"),
-            },
-        ),
+        RestAnswer::Failed(error) => Err(Refusal::Failed(error)),
     }
 }
 

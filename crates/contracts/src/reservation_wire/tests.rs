@@ -1,9 +1,15 @@
 use super::*;
-use crate::wire::Refusal;
+use crate::answer::Refusal;
 use domain::id::{PersonId, SeatId, SectionId, ShowId};
 use domain::money::{Currency, Money};
 use domain::time::Timestamp;
 use ports::reservations::{Ended, NoSuchReservation, ReservationView};
+
+fn answer(status: StatusCode, body: &[u8]) -> http::Response<&[u8]> {
+    let mut answer = http::Response::new(body);
+    *answer.status_mut() = status;
+    answer
+}
 
 fn id() -> ReservationId {
     ReservationId::parse("rsv_456").unwrap()
@@ -90,8 +96,8 @@ fn a_reservation_round_trips() {
             order: reservation.order,
             intent: reservation.intent,
         };
-        assert_eq!(view_from_rest(&id(), StatusCode::OK, &body).unwrap(), expected);
-        let ended = ended_from_rest(&id(), StatusCode::OK, &body).unwrap();
+        assert_eq!(view_from_rest(&id(), &answer(StatusCode::OK, &body)).unwrap(), expected);
+        let ended = ended_from_rest(&id(), &answer(StatusCode::OK, &body)).unwrap();
         assert_eq!(ended, Ended { reservation: Some(expected) });
     }
 }
@@ -106,7 +112,7 @@ fn every_refusal_round_trips() {
     }
     for rejection in all {
         let (status, body) = end_rejection_to_rest(&id(), &rejection, Some("abc".into()));
-        let got = ended_from_rest(&id(), status, body.to_string().as_bytes());
+        let got = ended_from_rest(&id(), &answer(status, body.to_string().as_bytes()));
         assert_eq!(got, Err(Refusal::Rejected(rejection)));
     }
 }
@@ -136,7 +142,7 @@ fn the_409_has_the_documented_shape() {
 
 #[test]
 fn answers_of_earlier_services_are_read_with_any_body_or_none() {
-    let illegal = |body: &str| match ended_from_rest(&id(), StatusCode::CONFLICT, body.as_bytes()) {
+    let illegal = |body: &str| match ended_from_rest(&id(), &answer(StatusCode::CONFLICT, body.as_bytes())) {
         Err(Refusal::Rejected(EndRejection::Illegal { current, .. })) => current,
         other => panic!("{body}: {other:?}"),
     };
@@ -153,21 +159,24 @@ fn answers_of_earlier_services_are_read_with_any_body_or_none() {
         assert_eq!(illegal(body), current, "{body}");
     }
     for body in ["", "not found", "{}", r#"{"error":"Not Found","status":404}"#] {
-        let got = view_from_rest(&id(), StatusCode::NOT_FOUND, body.as_bytes());
+        let got = view_from_rest(&id(), &answer(StatusCode::NOT_FOUND, body.as_bytes()));
         assert_eq!(got, Err(Refusal::Rejected(NoSuchReservation)), "{body}");
     }
     for body in ["", "ok", "{}", r#"{"success":true}"#] {
-        assert_eq!(ended_from_rest(&id(), StatusCode::OK, body.as_bytes()), Ok(Ended { reservation: None }));
+        assert_eq!(
+            ended_from_rest(&id(), &answer(StatusCode::OK, body.as_bytes())),
+            Ok(Ended { reservation: None })
+        );
     }
-    assert_eq!(ended_from_rest(&id(), StatusCode::NO_CONTENT, b""), Ok(Ended { reservation: None }));
-    assert!(matches!(view_from_rest(&id(), StatusCode::OK, b"ok"), Err(Refusal::Unreadable(_))));
+    assert_eq!(ended_from_rest(&id(), &answer(StatusCode::NO_CONTENT, b"")), Ok(Ended { reservation: None }));
+    assert!(matches!(view_from_rest(&id(), &answer(StatusCode::OK, b"ok")), Err(Refusal::Unreadable(_))));
 }
 
 #[test]
 fn the_http_status_decides_what_a_failure_is() {
     let code = |status: u16, body: &str| {
         let status = StatusCode::from_u16(status).unwrap();
-        match ended_from_rest(&id(), status, body.as_bytes()) {
+        match ended_from_rest(&id(), &answer(status, body.as_bytes())) {
             Err(Refusal::Failed(error)) => error.code,
             other => panic!("{status}: {other:?}"),
         }

@@ -1,19 +1,12 @@
-//! What a failed call means: the one place that turns gRPC statuses and error codes into classes of
-//! [`Fault`].
-//!
-//! | seen | class |
-//! |---|---|
-//! | no answer (refused, reset, timed out, cancelled), UNAVAILABLE, DEADLINE_EXCEEDED, 503, 504 | Unavailable |
-//! | RESOURCE_EXHAUSTED, ABORTED, INTERNAL, UNKNOWN, DATA_LOSS, 429, other 5xx, an unreadable answer | Transient |
-//! | everything else, such as INVALID_ARGUMENT, UNAUTHENTICATED, other 4xx | Permanent |
+//! Answers over gRPC: a status, or a message with an error in it.
 
-use contracts::error::{Code, WireError};
-use contracts::wire::Refusal;
+use crate::common::v1 as common;
+use crate::error::{Code, WireError};
 use ports::{Fault, FaultClass, PortError};
 use std::error::Error;
 
 /// The class of a gRPC status. One with a source was made on this side because no answer came.
-pub(crate) fn class_of_status(status: &tonic::Status) -> FaultClass {
+pub fn class_of_status(status: &tonic::Status) -> FaultClass {
     use tonic::Code as Grpc;
     if status.source().is_some() {
         return FaultClass::Unavailable;
@@ -35,32 +28,6 @@ pub(crate) fn class_of_status(status: &tonic::Status) -> FaultClass {
     }
 }
 
-/// The class of an error inside of an answer, or of an HTTP status (see `code_of_status`).
-pub(crate) const fn class_of_code(code: Code) -> FaultClass {
-    match code {
-        Code::Unavailable | Code::Timeout | Code::UpstreamTimeout => FaultClass::Unavailable,
-        Code::Internal
-        | Code::UpstreamError
-        | Code::DataCorruption
-        | Code::RateLimited
-        | Code::QuotaExceeded
-        | Code::ConcurrentModification
-        | Code::IdempotencyConflict => FaultClass::Transient,
-        Code::Unauthenticated
-        | Code::Forbidden
-        | Code::Unauthorized
-        | Code::InvalidArgument
-        | Code::NotFound
-        | Code::AlreadyExists
-        | Code::FailedPrecondition
-        | Code::IdempotencyRequired
-        | Code::ReservationExpired
-        | Code::PaymentNotApproved
-        | Code::InventoryConflict
-        | Code::InsufficientInventory => FaultClass::Permanent,
-    }
-}
-
 /// The code of a gRPC status without further details; `None` if it cannot be a refusal.
 fn code_of_refusal(code: tonic::Code) -> Option<Code> {
     match code {
@@ -72,7 +39,8 @@ fn code_of_refusal(code: tonic::Code) -> Option<Code> {
 }
 
 /// A gRPC status as the caller's error: a rejection if `rejection` finds one in it, else a fault.
-pub(crate) fn from_status<R>(
+/// `what` names the call in the message of a fault.
+pub fn error_from_status<R>(
     what: &str,
     status: tonic::Status,
     rejection: impl Fn(&WireError) -> Option<R>,
@@ -89,19 +57,43 @@ pub(crate) fn from_status<R>(
     let name = status.code().to_string();
     let message = match status.message() {
         "" => format!("{what}: {name}"),
-        words => format!("{what}: {name} ({words})"),
+        text => format!("{what}: {name} ({text})"),
     };
     PortError::Failed(Fault::new(class, message).because(status))
 }
 
-/// An answer that was not the result, as the caller's error.
-pub(crate) fn from_refusal<R>(what: &str, refusal: Refusal<R>) -> PortError<R> {
-    match refusal {
-        Refusal::Rejected(rejected) => PortError::Rejected(rejected),
-        Refusal::Failed(error) => {
-            PortError::Failed(Fault::new(class_of_code(error.code), format!("{what}: {error}")))
-        }
-        Refusal::Unreadable(words) => PortError::Failed(Fault::transient(format!("{what}: {words}"))),
+/// A gRPC status as the buyer's error. It is a refusal if the peer understood the request and
+/// refused it, or reports the outcome at a peer of its own: the request may have been carried out
+/// there, and the message is for the buyer. Else it is a failure.
+pub fn buyers_error_from_status(what: &str, status: tonic::Status) -> PortError<WireError> {
+    let is_for_the_buyer = |class, error: &WireError| {
+        class == FaultClass::Permanent
+            || matches!(
+                error.code,
+                Code::UpstreamTimeout | Code::UpstreamError | Code::ConcurrentModification
+            )
+    };
+    match (class_of_status(&status), WireError::from_status(&status)) {
+        (class, Some(error)) if is_for_the_buyer(class, &error) => PortError::Rejected(error),
+        (class, _) => PortError::Failed(
+            Fault::new(class, format!("{what}: status {:?}", status.code())).because(status),
+        ),
+    }
+}
+
+/// A message as the buyer's answer: its in-band error, if set, is a refusal or a failure.
+pub fn buyers_answer<T>(
+    what: impl Fn() -> String,
+    answer: T,
+    error: Option<common::Error>,
+) -> Result<T, PortError<WireError>> {
+    let Some(error) = error.filter(|error| error.code != 0) else { return Ok(answer) };
+    let unknown = || Fault::transient(format!("{}: an error of no known code", what()));
+    let error = WireError::from_proto(error).ok_or_else(unknown)?;
+    match error.code {
+        // A failure inside of the peer is not the buyer's fault.
+        Code::Internal | Code::DataCorruption => Err(Fault::transient(format!("{}: {error}", what())).into()),
+        _ => Err(PortError::Rejected(error)),
     }
 }
 
@@ -131,30 +123,17 @@ mod tests {
     }
 
     #[test]
-    fn what_the_transport_reports_is_an_outage_whatever_its_code() {
+    fn a_failure_of_the_transport_is_an_outage_whatever_its_code() {
         let status = tonic::Status::from_error("connection reset".into());
         assert_eq!(status.code(), tonic::Code::Unknown);
-        let fault = fault(from_status::<()>("inventory ReleaseHold", status, |_| Some(())));
+        let fault = fault(error_from_status::<()>("inventory ReleaseHold", status, |_| Some(())));
         assert_eq!(fault.class, FaultClass::Unavailable);
         assert!(fault.chain().contains("connection reset"), "{}", fault.chain());
     }
 
     #[test]
-    fn both_styles_of_an_error_have_the_same_class() {
-        for row in contracts::error::TABLE {
-            let in_band = fault(from_refusal::<()>("x", Refusal::Failed(WireError::new(row.code, "m"))));
-            let status = fault(from_status::<()>("x", WireError::new(row.code, "m").into(), |_| None));
-            // A key that is in use is ALREADY_EXISTS to gRPC, which has no word for "in use just
-            // now".
-            if row.code != Code::IdempotencyConflict {
-                assert_eq!(in_band.class, status.class, "{}", row.text);
-            }
-        }
-    }
-
-    #[test]
     fn an_outage_is_no_refusal_even_with_details() {
         let status = tonic::Status::from(WireError::new(Code::Unavailable, "later"));
-        assert_eq!(fault(from_status("x", status, |_| Some(()))).class, FaultClass::Unavailable);
+        assert_eq!(fault(error_from_status("x", status, |_| Some(()))).class, FaultClass::Unavailable);
     }
 }

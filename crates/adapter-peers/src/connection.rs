@@ -41,7 +41,7 @@ type Problem = Box<dyn Error + Send + Sync>;
 
 /// A connection. Clones share it.
 #[derive(Clone)]
-pub(crate) struct Line(Arc<Shared>);
+pub(crate) struct Connection(Arc<Shared>);
 
 struct Shared {
     scheme: Scheme,
@@ -118,7 +118,7 @@ impl Turns {
     }
 }
 
-impl Line {
+impl Connection {
     /// A connection to the peer at `url`. Nothing is connected yet.
     pub(crate) fn new(url: &Uri, connect_timeout: Duration, clock: Arc<dyn Clock>) -> Self {
         let authority = url.authority().cloned().expect("an address that was parsed has an authority");
@@ -302,7 +302,7 @@ impl http_body::Body for Answer {
     }
 }
 
-impl Service<Request<Body>> for Line {
+impl Service<Request<Body>> for Connection {
     type Response = Response<Answer>;
     type Error = Problem;
     type Future = Pin<Box<dyn Future<Output = Result<Self::Response, Self::Error>> + Send>>;
@@ -312,7 +312,7 @@ impl Service<Request<Body>> for Line {
     }
 
     fn call(&mut self, request: Request<Body>) -> Self::Future {
-        let line = self.0.clone();
-        Box::pin(async move { line.send(request).await })
+        let connection = self.0.clone();
+        Box::pin(async move { connection.send(request).await })
     }
 }
