@@ -11,7 +11,7 @@ pub(super) const SERVICES: &[&str] = &["gateway", "inventory", "payment", "reser
 const TOOLS: &[&str] = &["app", "bench", "engines", "sim", "standin", "xtask"];
 
 /// The dev-dependencies that every package but `domain` may have, besides its own dependencies.
-const DEV: &[&str] = &["adapter-embedded", "engines", "ports-contract", "testkit"];
+const DEV: &[&str] = &["adapter-embedded", "adapter-peers", "engines", "ports-contract", "testkit"];
 
 /// The prefix of an engine's crates, and the only package that may name them.
 const ENGINES: &[(&str, &str)] = &[

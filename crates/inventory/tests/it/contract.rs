@@ -1,6 +1,8 @@
-//! The suite of the port, on the service alone and on one of two services.
+//! The suite of the port, on the service alone, on one of two services, and over sockets.
 
+use crate::wire::Server;
 use crate::world::{World, show};
+use adapter_peers::{InventoryClient, PeerOptions};
 use async_trait::async_trait;
 use domain::id::{SeatId, SectionId, ShowId};
 use domain::show::{Layout, RowRange, Rows};
@@ -12,16 +14,25 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use testkit::ManualClock;
 
-struct InProcess {
+/// The port under test, and the service that makes its shows.
+struct Suite {
+    port: Arc<dyn Inventory>,
     service: Service,
     clock: Arc<ManualClock>,
     shows: AtomicU32,
 }
 
+impl Suite {
+    fn new(world: &World, port: Arc<dyn Inventory>) -> Self {
+        let (service, clock) = (world.service.clone(), world.clock.clone());
+        Self { port, service, clock, shows: AtomicU32::new(0) }
+    }
+}
+
 #[async_trait]
-impl Harness for InProcess {
+impl Harness for Suite {
     fn inventory(&self) -> Arc<dyn Inventory> {
-        Arc::new(self.service.clone())
+        self.port.clone()
     }
 
     async fn open_show(&self) -> OpenShow {
@@ -51,15 +62,23 @@ impl Harness for InProcess {
 #[tokio::test]
 async fn the_service_alone_keeps_the_contract_of_the_port() {
     let world = World::new().await;
-    let (service, clock) = (world.service.clone(), world.clock.clone());
-    check(&InProcess { service, clock, shows: AtomicU32::new(0) }).await;
+    check(&Suite::new(&world, Arc::new(world.service.clone()))).await;
     world.check(&[&world.service]).await;
 }
 
 #[tokio::test]
 async fn a_service_among_others_keeps_the_contract_of_the_port() {
     let world = World::shared().await;
-    let (service, clock) = (world.service.clone(), world.clock.clone());
-    check(&InProcess { service, clock, shows: AtomicU32::new(0) }).await;
+    check(&Suite::new(&world, Arc::new(world.service.clone()))).await;
     world.check(&[&world.service]).await;
+}
+
+#[tokio::test]
+async fn a_client_over_sockets_keeps_the_contract_of_the_port() {
+    let server = Server::start().await;
+    let clock = Arc::new(runtime::SystemClock::new());
+    let client = InventoryClient::new(&server.grpc.to_string(), PeerOptions::grpc(), clock).unwrap();
+    check(&Suite::new(&server.world, Arc::new(client))).await;
+    server.world.check(&[&server.world.service]).await;
+    server.stop().await;
 }

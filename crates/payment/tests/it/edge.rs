@@ -16,14 +16,15 @@ use tonic::{Code, Status};
 
 type Client = PaymentServiceClient<Channel>;
 
-struct Served {
+pub(crate) struct Served {
     client: Client,
+    pub(crate) grpc: String,
     http: String,
     shutdown: CancellationToken,
     running: JoinHandle<Result<(), runtime::RunError>>,
 }
 
-async fn serve(world: &World, token: Option<&str>) -> Served {
+pub(crate) async fn serve(world: &World, token: Option<&str>) -> Served {
     let bind = || TcpListener::bind("127.0.0.1:0");
     let listeners = Listeners { http: bind().await.unwrap(), grpc: bind().await.unwrap(), admin: None };
     let grpc = format!("http://{}", listeners.grpc.local_addr().unwrap());
@@ -34,12 +35,13 @@ async fn serve(world: &World, token: Option<&str>) -> Served {
     let run = payment::run(config, world.deps(&tasks), listeners, shutdown.clone());
     #[allow(clippy::disallowed_methods, reason = "the test is the process")]
     let running = tokio::spawn(run);
-    let client = PaymentServiceClient::new(Channel::from_shared(grpc).unwrap().connect().await.unwrap());
-    Served { client, http, shutdown, running }
+    let client =
+        PaymentServiceClient::new(Channel::from_shared(grpc.clone()).unwrap().connect().await.unwrap());
+    Served { client, grpc, http, shutdown, running }
 }
 
 impl Served {
-    async fn stop(self) {
+    pub(crate) async fn stop(self) {
         drop(self.client);
         self.shutdown.cancel();
         self.running.await.unwrap().unwrap();

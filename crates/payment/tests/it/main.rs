@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod cancel;
+mod contract;
 mod edge;
 mod intents;
 mod outcomes;

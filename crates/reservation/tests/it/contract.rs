@@ -1,7 +1,9 @@
-//! The contract suite of the port, run against the service without sockets.
+//! The contract suite of the port, on the service in this process and over sockets.
 
 use crate::ends::{commit, release};
+use crate::wire::Server;
 use crate::world::{HOLD, World, floor, person};
+use adapter_peers::{PeerOptions, ReservationsClient};
 use async_trait::async_trait;
 use domain::hold::ReleaseCause;
 use domain::id::OrderId;
@@ -11,15 +13,17 @@ use ports_contract::peers::reservations::{Harness, Reserved, check};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
-struct Suite {
-    world: World,
+/// The port under test, and the world of its service.
+struct Suite<'a> {
+    port: Arc<dyn Reservations>,
+    world: &'a World,
     made: AtomicU32,
 }
 
 #[async_trait]
-impl Harness for Suite {
+impl Harness for Suite<'_> {
     fn reservations(&self) -> Arc<dyn Reservations> {
-        Arc::new(self.world.service.clone())
+        self.port.clone()
     }
 
     async fn reserve(&self) -> Reserved {
@@ -37,12 +41,12 @@ impl Harness for Suite {
     async fn settle_inventory(&self, reserved: &Reserved, end: &End) -> Option<OrderId> {
         match end {
             End::Confirmed { intent, .. } => {
-                commit(&self.world, &reserved.id, intent.as_ref()?.as_str()).await;
+                commit(self.world, &reserved.id, intent.as_ref()?.as_str()).await;
                 self.world.stock.order_of(&reserved.id)
             }
             End::Cancelled { reason, .. } => {
                 release(
-                    &self.world,
+                    self.world,
                     &reserved.id,
                     CancelCause::from_reason(reason.as_deref()).release_cause(),
                 )
@@ -51,7 +55,7 @@ impl Harness for Suite {
             }
             End::Expired { .. } => {
                 self.world.clock.advance(HOLD);
-                release(&self.world, &reserved.id, ReleaseCause::Expired).await;
+                release(self.world, &reserved.id, ReleaseCause::Expired).await;
                 None
             }
         }
@@ -62,9 +66,22 @@ impl Harness for Suite {
     }
 }
 
+async fn check_port(world: &World, port: Arc<dyn Reservations>) {
+    check(&Suite { port, world, made: AtomicU32::new(0) }).await;
+    world.check().await;
+}
+
 #[tokio::test]
 async fn the_service_keeps_the_promises_of_its_port() {
-    let suite = Suite { world: World::new(), made: AtomicU32::new(0) };
-    check(&suite).await;
-    suite.world.check().await;
+    let world = World::new();
+    check_port(&world, Arc::new(world.service.clone())).await;
+}
+
+#[tokio::test]
+async fn a_client_over_sockets_keeps_the_promises_of_the_port() {
+    let server = Server::start().await;
+    let clock = Arc::new(runtime::SystemClock::new());
+    let client = ReservationsClient::new(&server.http.to_string(), None, PeerOptions::rest(), clock).unwrap();
+    check_port(&server.world, Arc::new(client)).await;
+    server.stop().await;
 }
