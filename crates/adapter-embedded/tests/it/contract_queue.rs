@@ -1,6 +1,5 @@
 //! The queue suite on the embedded engine, on a clock that moves only when a case moves it.
 
-use crate::clock::ManualClock;
 use adapter_embedded::{Engine, EngineOptions, QueueOptions};
 use async_trait::async_trait;
 use core::time::Duration;
@@ -10,6 +9,7 @@ use ports::queue::QueueKind;
 use ports_contract::queue::{QueueHarness, VISIBILITY};
 use std::sync::Arc;
 use tempfile::TempDir;
+use testkit::ManualClock;
 
 struct Embedded {
     folder: TempDir,
@@ -27,7 +27,7 @@ struct State {
 impl Embedded {
     fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let clock = ManualClock::new();
+        let clock = Arc::new(ManualClock::default());
         let engine = Engine::open(folder.path(), EngineOptions::default(), clock.clone()).unwrap();
         Self { folder, clock, state: Mutex::new(State { engine: Some(engine), queues: 0, last: None }) }
     }

@@ -1,6 +1,5 @@
 //! The store suite on the embedded engine.
 
-use crate::clock::ManualClock;
 use adapter_embedded::{Engine, EngineOptions};
 use async_trait::async_trait;
 use parking_lot::Mutex;
@@ -8,6 +7,7 @@ use ports::Store;
 use ports_contract::store::StoreHarness;
 use std::sync::Arc;
 use tempfile::TempDir;
+use testkit::ManualClock;
 
 struct Embedded {
     folder: TempDir,
@@ -25,7 +25,7 @@ impl Embedded {
 fn open(folder: &TempDir) -> Engine {
     // A small memory of versions, so that the suite also reads versions from the tree.
     let options = EngineOptions { version_rows: 16, batch_max: 8, ..EngineOptions::default() };
-    Engine::open(folder.path(), options, ManualClock::new()).unwrap()
+    Engine::open(folder.path(), options, Arc::new(ManualClock::default())).unwrap()
 }
 
 #[async_trait]

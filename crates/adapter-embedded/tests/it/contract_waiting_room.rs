@@ -2,24 +2,15 @@
 
 use adapter_embedded::MemoryWaitingRoom;
 use async_trait::async_trait;
-use core::sync::atomic::{AtomicU64, Ordering};
 use domain::waiting_room::Patience;
-use ports::{Entropy, WaitingRoomStore};
+use ports::WaitingRoomStore;
 use ports_contract::waiting_room::{SuiteClock, WaitingRoomHarness};
 use std::sync::Arc;
+use testkit::SeededEntropy;
 
 struct Memory {
     clock: Arc<SuiteClock>,
-    entropy: Arc<Counter>,
-}
-
-#[derive(Default)]
-struct Counter(AtomicU64);
-
-impl Entropy for Counter {
-    fn next_u64(&self) -> u64 {
-        self.0.fetch_add(1, Ordering::Relaxed)
-    }
+    entropy: Arc<SeededEntropy>,
 }
 
 impl Memory {

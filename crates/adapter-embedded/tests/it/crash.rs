@@ -6,7 +6,6 @@
 //! child continues from there.
 
 use crate::child;
-use crate::clock::ManualClock;
 use adapter_embedded::{EmbeddedQueue, EmbeddedStore, Engine, EngineOptions, QueueOptions};
 use core::time::Duration;
 use domain::random::{Random as _, SplitMix64};
@@ -18,6 +17,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::io::{BufRead as _, BufReader};
 use std::path::Path;
 use std::sync::Arc;
+use testkit::ManualClock;
 
 const LANES: u64 = 8;
 const ROUNDS: u64 = 12;
@@ -26,7 +26,7 @@ const INDEX: &str = "crash_log";
 fn open(folder: &Path) -> (Engine, Arc<EmbeddedStore>, Arc<EmbeddedQueue>) {
     // Small tables, so that flushes and merges are under way when the kill comes.
     let options = EngineOptions { memtable_bytes: 256 << 10, version_rows: 8, ..EngineOptions::default() };
-    let engine = Engine::open(folder, options, ManualClock::new()).unwrap();
+    let engine = Engine::open(folder, options, Arc::new(ManualClock::default())).unwrap();
     let store = engine.store("rows").unwrap();
     let queue = engine.queue("events", QueueOptions::fifo()).unwrap();
     (engine, store, queue)

@@ -1,13 +1,14 @@
 //! Folders that cannot be opened, each with an error that says what to do.
 
-use crate::clock::ManualClock;
 use adapter_embedded::engine::FORMAT;
 use adapter_embedded::{Engine, EngineOptions, OpenError, QueueOptions};
 use std::fs;
 use std::path::Path;
+use std::sync::Arc;
+use testkit::ManualClock;
 
 fn open(folder: &Path) -> Result<Engine, OpenError> {
-    Engine::open(folder, EngineOptions::default(), ManualClock::new())
+    Engine::open(folder, EngineOptions::default(), Arc::new(ManualClock::default()))
 }
 
 fn refused(folder: &Path) -> OpenError {

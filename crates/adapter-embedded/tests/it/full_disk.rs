@@ -6,7 +6,6 @@
 //! write the content of the file is unknown.
 
 use crate::child;
-use crate::clock::ManualClock;
 use adapter_embedded::{EmbeddedQueue, EmbeddedStore, Engine, EngineOptions, QueueOptions};
 use ports::queue::{Outgoing, Receive};
 use ports::store::{Attributes, CommitError, Expect, Key, Write};
@@ -15,9 +14,10 @@ use std::collections::BTreeSet;
 use std::io::{BufRead as _, BufReader};
 use std::path::Path;
 use std::sync::Arc;
+use testkit::ManualClock;
 
 fn open(folder: &Path) -> (Engine, Arc<EmbeddedStore>, Arc<EmbeddedQueue>) {
-    let engine = Engine::open(folder, EngineOptions::default(), ManualClock::new()).unwrap();
+    let engine = Engine::open(folder, EngineOptions::default(), Arc::new(ManualClock::default())).unwrap();
     let store = engine.store("rows").unwrap();
     let queue = engine.queue("events", QueueOptions::standard()).unwrap();
     (engine, store, queue)

@@ -3,7 +3,6 @@
 #![allow(clippy::unwrap_used, reason = "tests")]
 
 mod child;
-mod clock;
 mod contract_queue;
 mod contract_store;
 mod contract_waiting_room;

@@ -5,7 +5,6 @@
 //! with which counts, which receipts still worked, the depth, and the messages in the dead-letter
 //! queue.
 
-use crate::clock::ManualClock;
 use adapter_embedded::{EmbeddedQueue, Engine, EngineOptions, QueueOptions};
 use core::time::Duration;
 use ports::Queue as _;
@@ -14,6 +13,7 @@ use proptest::prelude::*;
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
+use testkit::ManualClock;
 
 const VISIBILITY: u64 = 30;
 const RECEIVES_MAX: u32 = 3;
@@ -308,7 +308,7 @@ fn agree(fifo: bool, commands: Vec<Command>) {
             engine: None,
             queue: None,
             dead: None,
-            clock: ManualClock::new(),
+            clock: Arc::new(ManualClock::default()),
             receipts: Vec::new(),
             ids: BTreeMap::new(),
             sends: 0,

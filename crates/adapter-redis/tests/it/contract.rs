@@ -2,23 +2,11 @@
 
 use adapter_redis::{RedisOptions, RedisWaitingRoom};
 use async_trait::async_trait;
-use core::sync::atomic::{AtomicU64, Ordering};
 use domain::waiting_room::Patience;
 use ports::{Entropy, WaitingRoomStore};
 use ports_contract::waiting_room::{SuiteClock, WaitingRoomHarness};
 use std::sync::Arc;
-
-/// Numbers that no other process of the same minute has.
-#[derive(Default)]
-pub(crate) struct Counter;
-
-static COUNT: AtomicU64 = AtomicU64::new(0);
-
-impl Entropy for Counter {
-    fn next_u64(&self) -> u64 {
-        (u64::from(std::process::id()) << 32) + COUNT.fetch_add(1, Ordering::Relaxed)
-    }
-}
+use testkit::SeededEntropy;
 
 struct Server {
     clock: Arc<SuiteClock>,
@@ -27,7 +15,7 @@ struct Server {
 
 impl Server {
     fn new(options: RedisOptions) -> Self {
-        let prefix = format!("test-{}", Counter.next_u64());
+        let prefix = format!("test-{}", SeededEntropy::unique().next_u64());
         Self { clock: SuiteClock::new(), options: RedisOptions { prefix, ..options } }
     }
 }
@@ -35,7 +23,9 @@ impl Server {
 #[async_trait]
 impl WaitingRoomHarness for Server {
     async fn room(&self) -> Arc<dyn WaitingRoomStore> {
-        let room = RedisWaitingRoom::connect(&self.options, Patience::default(), Arc::new(Counter)).await;
+        let room =
+            RedisWaitingRoom::connect(&self.options, Patience::default(), Arc::new(SeededEntropy::unique()))
+                .await;
         Arc::new(room.unwrap().on_clock(self.clock.clone()))
     }
 

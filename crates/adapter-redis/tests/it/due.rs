@@ -1,7 +1,6 @@
 //! When something is due: as in [`Line`], to the millisecond, also if everything is due at once or
 //! more than one call may move.
 
-use crate::contract::Counter;
 use adapter_redis::{RedisOptions, RedisWaitingRoom};
 use core::time::Duration;
 use domain::id::ShowId;
@@ -10,6 +9,7 @@ use domain::waiting_room::{Line, Patience, Rules, Snapshot, Ticket};
 use ports::{Clock, Entropy, PortError, WaitingRoomStore};
 use ports_contract::waiting_room::SuiteClock;
 use std::sync::Arc;
+use testkit::SeededEntropy;
 
 /// A store and the line that it must equal.
 struct Pair {
@@ -23,9 +23,10 @@ struct Pair {
 impl Pair {
     async fn new(patience: Patience, rules: Rules) -> Self {
         let (show, clock) = (ShowId::parse("show").unwrap(), SuiteClock::new());
-        let prefix = format!("test-{}", Counter.next_u64());
+        let prefix = format!("test-{}", SeededEntropy::unique().next_u64());
         let options = RedisOptions { prefix, ..RedisOptions::single(engines::redis()) };
-        let room = RedisWaitingRoom::connect(&options, patience, Arc::new(Counter)).await.unwrap();
+        let room =
+            RedisWaitingRoom::connect(&options, patience, Arc::new(SeededEntropy::unique())).await.unwrap();
         let room = room.on_clock(clock.clone());
         room.open(&show, rules).await.unwrap();
         Self { show, room, line: Line::new(1, rules, patience, clock.now()), clock, known: None }

@@ -1,7 +1,6 @@
 //! Servers that are demoted, silent, slow or gone behind one address.
 
 use crate::cluster::Cluster;
-use crate::contract::Counter;
 use crate::proxy::Proxy;
 use crate::server::{Redis, until};
 use adapter_redis::{RedisOptions, RedisWaitingRoom};
@@ -12,6 +11,7 @@ use ports::{Fault, FaultClass, PortError, WaitingRoomStore};
 use redis::Value;
 use std::sync::Arc;
 use std::time::Instant;
+use testkit::SeededEntropy;
 
 /// Calls within which it must continue.
 const TRIES: usize = 50;
@@ -27,7 +27,12 @@ fn impatient(options: RedisOptions) -> RedisOptions {
 }
 
 async fn gateway(options: RedisOptions, shows: &[&ShowId]) -> Arc<RedisWaitingRoom> {
-    let room = RedisWaitingRoom::connect(&impatient(options), Patience::default(), Arc::new(Counter)).await;
+    let room = RedisWaitingRoom::connect(
+        &impatient(options),
+        Patience::default(),
+        Arc::new(SeededEntropy::unique()),
+    )
+    .await;
     let room = Arc::new(room.unwrap());
     for show in shows {
         continues(TRIES, async || room.open(show, Rules::at(1_000)).await).await;

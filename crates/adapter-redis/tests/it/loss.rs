@@ -1,6 +1,5 @@
 //! A server that is killed, and restarts with less data than it had.
 
-use crate::contract::Counter;
 use crate::server::Redis;
 use adapter_redis::{RedisOptions, RedisWaitingRoom};
 use core::time::Duration;
@@ -11,6 +10,7 @@ use ports_contract::waiting_room::SuiteClock;
 use redis::Value;
 use std::collections::BTreeSet;
 use std::sync::Arc;
+use testkit::SeededEntropy;
 
 fn show() -> ShowId {
     ShowId::parse("show").unwrap()
@@ -18,7 +18,7 @@ fn show() -> ShowId {
 
 async fn connect(url: String) -> RedisWaitingRoom {
     let options = RedisOptions::single(url);
-    RedisWaitingRoom::connect(&options, Patience::default(), Arc::new(Counter)).await.unwrap()
+    RedisWaitingRoom::connect(&options, Patience::default(), Arc::new(SeededEntropy::unique())).await.unwrap()
 }
 
 /// One of several gateways, on the clock of the server.
@@ -257,7 +257,9 @@ async fn a_wrong_password_and_a_wrong_address_are_permanent() {
     let room = connect(redis.url().replace("//", "//:secret@")).await;
     room.open(&show(), Rules::at(1)).await.unwrap();
     let options = RedisOptions::single("127.0.0.1:6379/x y");
-    let fault =
-        RedisWaitingRoom::connect(&options, Patience::default(), Arc::new(Counter)).await.err().unwrap();
+    let fault = RedisWaitingRoom::connect(&options, Patience::default(), Arc::new(SeededEntropy::unique()))
+        .await
+        .err()
+        .unwrap();
     assert_eq!(fault.class, FaultClass::Permanent, "{}", fault.chain());
 }

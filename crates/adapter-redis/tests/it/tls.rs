@@ -1,15 +1,16 @@
 //! Servers with certificates.
 
-use crate::contract::Counter;
 use crate::server::{Certificates, Redis};
 use adapter_redis::{RedisOptions, RedisWaitingRoom};
 use domain::id::ShowId;
 use domain::waiting_room::{Patience, Rules};
 use ports::{Fault, FaultClass, WaitingRoomStore};
 use std::sync::Arc;
+use testkit::SeededEntropy;
 
 async fn open(options: RedisOptions) -> Result<Rules, Fault> {
-    let room = RedisWaitingRoom::connect(&options, Patience::default(), Arc::new(Counter)).await?;
+    let room =
+        RedisWaitingRoom::connect(&options, Patience::default(), Arc::new(SeededEntropy::unique())).await?;
     room.open(&ShowId::parse("show").unwrap(), Rules::at(1)).await
 }
 

@@ -1,7 +1,7 @@
 //! Creating a table and checking it: a repetition changes nothing, and every difference is named.
 
 use super::proxy::{Fate, Proxy};
-use super::world::{FastClock, Local, client, opened, unique_name};
+use super::world::{Local, client, fast_clock, opened, unique_name};
 use adapter_aws::DynamoStore;
 use adapter_aws::dynamo::{Created, TableDefinition, table_definition};
 use ports::FaultClass;
@@ -9,7 +9,7 @@ use runtime::SystemEntropy;
 use std::sync::Arc;
 
 async fn create(local: &Local, definition: &TableDefinition) -> Result<Created, ports::Fault> {
-    definition.create_if_absent(&local.client, &FastClock::default(), &SystemEntropy::new()).await
+    definition.create_if_absent(&local.client, &fast_clock(), &SystemEntropy::new()).await
 }
 
 #[tokio::test]
@@ -29,13 +29,7 @@ async fn a_table_is_made_once_and_then_fits() {
 }
 
 fn store(local: &Local, table: &str, indexes: &'static [&'static str]) -> DynamoStore {
-    DynamoStore::new(
-        &local.client,
-        table,
-        indexes,
-        Arc::new(FastClock::default()),
-        Arc::new(SystemEntropy::new()),
-    )
+    DynamoStore::new(&local.client, table, indexes, Arc::new(fast_clock()), Arc::new(SystemEntropy::new()))
 }
 
 #[tokio::test]

@@ -3,38 +3,20 @@
 use super::proxy::Proxy;
 use adapter_aws::dynamo::table_definition;
 use adapter_aws::{Aws, DynamoStore};
-use async_trait::async_trait;
 use aws_sdk_dynamodb::Client;
-use core::sync::atomic::{AtomicU64, Ordering};
-use core::time::Duration;
-use domain::time::Timestamp;
+use ports::Store;
 use ports::store::{Attributes, CommitError, Expect, Key, Row, Write};
-use ports::{Clock, Store};
 use ports_contract::store::{INDEX, OTHER_INDEX};
 use runtime::SystemEntropy;
 use std::sync::Arc;
+use testkit::ManualClock;
 
 /// The indexes of every table here.
 pub(crate) const INDEXES: &[&str] = &[INDEX, OTHER_INDEX];
 
 /// A clock whose sleeps end at once but count as elapsed.
-#[derive(Default)]
-pub(crate) struct FastClock(AtomicU64);
-
-#[async_trait]
-impl Clock for FastClock {
-    fn now(&self) -> Timestamp {
-        Timestamp::from_millis(1_750_000_000_000).plus(self.elapsed())
-    }
-
-    fn elapsed(&self) -> Duration {
-        Duration::from_micros(self.0.load(Ordering::Relaxed))
-    }
-
-    async fn sleep(&self, duration: Duration) {
-        self.0.fetch_add(duration.as_micros() as u64, Ordering::Relaxed);
-        tokio::task::yield_now().await;
-    }
+pub(crate) fn fast_clock() -> ManualClock {
+    ManualClock::default().advancing_by_itself()
 }
 
 /// DynamoDB Local.
@@ -53,7 +35,7 @@ impl Local {
     pub(crate) async fn table(&self) -> String {
         let name = unique_name();
         let made = table_definition(name.as_str(), INDEXES)
-            .create_if_absent(&self.client, &FastClock::default(), &SystemEntropy::new())
+            .create_if_absent(&self.client, &fast_clock(), &SystemEntropy::new())
             .await;
         made.expect("a table can be made");
         name
@@ -75,14 +57,14 @@ pub(crate) fn opened(client: &Client, table: &str) -> DynamoStore {
     opened_on(client, table, Arc::default())
 }
 
-fn opened_on(client: &Client, table: &str, clock: Arc<FastClock>) -> DynamoStore {
+fn opened_on(client: &Client, table: &str, clock: Arc<ManualClock>) -> DynamoStore {
     DynamoStore::new(client, table, INDEXES, clock, Arc::new(SystemEntropy::new()))
 }
 
 /// A table, a store that reaches it through a proxy, and one that reaches it directly.
 pub(crate) struct World {
     pub(crate) proxy: Proxy,
-    pub(crate) clock: Arc<FastClock>,
+    pub(crate) clock: Arc<ManualClock>,
     pub(crate) store: DynamoStore,
     pub(crate) direct: Arc<DynamoStore>,
 }
@@ -92,7 +74,7 @@ impl World {
         let local = Local::default();
         let table = local.table().await;
         let proxy = Proxy::before(&engines::dynamodb()).await;
-        let clock = Arc::new(FastClock::default());
+        let clock = Arc::new(fast_clock());
         let store = opened_on(&client(&proxy.endpoint()), &table, clock.clone());
         let direct = Arc::new(opened(&local.client, &table));
         Self { proxy, clock, store, direct }
