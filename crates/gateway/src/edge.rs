@@ -3,9 +3,12 @@
 pub(crate) mod admin;
 mod caller;
 pub(crate) mod grpc;
+mod openapi;
 mod page;
+mod payments;
+mod reservations;
 pub(crate) mod rest;
-mod sales;
+mod shows;
 mod stream;
 mod waiting_room;
 

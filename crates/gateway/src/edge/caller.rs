@@ -4,17 +4,19 @@ use super::Edge;
 use crate::limits::Verdict;
 use crate::proxies::subject;
 use crate::refusal::Refusal;
+use crate::service::sales::SalesService;
 use axum::extract::{Request, State};
 use axum::middleware::Next;
-use axum::response::Response;
+use axum::response::{IntoResponse, Response};
 use contracts::error::Code;
 use domain::id::PersonId;
 use http::{Extensions, HeaderMap, HeaderValue, header};
 use identity::Rejected;
 use ports::Trace;
 use runtime::PeerAddress;
-use runtime::http::trace_of;
+use runtime::http::{Json, trace_of};
 use runtime::refusal::{Reply, refused};
+use serde::Serialize;
 use std::net::IpAddr;
 use std::sync::Arc;
 
@@ -129,4 +131,20 @@ pub(super) async fn limit_address(
     let allowed = edge.within_address_limit(request.headers(), request.extensions());
     allowed.map_err(|refusal| refused("limit", &trace_of(request.headers()))(refusal))?;
     Ok(next.run(request).await)
+}
+
+/// Answers in the name of the signed-in user; without one the answer is 401.
+pub(super) async fn as_person<T: Serialize>(
+    operation: &'static str,
+    edge: &Edge,
+    headers: &HeaderMap,
+    ask: impl AsyncFnOnce(&SalesService, &PersonId, &Trace) -> Result<T, Refusal>,
+) -> Result<Response, Reply> {
+    let trace = trace_of(headers);
+    let answer = async {
+        let person = edge.person(headers, &trace).await?;
+        ask(&edge.sales, &person, &trace).await
+    };
+    let answer = answer.await.map_err(refused(operation, &trace))?;
+    Ok(Json(answer).into_response())
 }

@@ -28,7 +28,6 @@ const HTML: &str = "text/html; charset=utf-8";
 const CSS: &str = "text/css; charset=utf-8";
 const JS: &str = "text/javascript; charset=utf-8";
 const SVG: &str = "image/svg+xml";
-const JSON: &str = "application/json";
 
 const FILES: &[File] = files![
     "/" HTML "web/index.html",
@@ -56,16 +55,18 @@ const FILES: &[File] = files![
     "/docs" HTML "web/docs/index.html",
     "/docs/docs.css" CSS "web/docs/docs.css",
     "/docs/docs.js" JS "web/docs/docs.js",
-    "/openapi.json" JSON "crates/gateway/src/edge/openapi.json",
 ];
 
-/// The routes of all files, for a router with any state.
+/// The routes of all files and of the description, for a router with any state.
 pub(super) fn routes<S: Clone + Send + Sync + 'static>() -> Router<S> {
     let add = |routes: Router<S>, file: &'static File| {
         let body = Arc::new(CachedBody::new(file.kind, file.bytes, true));
         routes.route(file.path, get(async move |headers: HeaderMap| answer(&body, &headers)))
     };
-    FILES.iter().fold(Router::new(), add)
+    let document =
+        Arc::new(CachedBody::new("application/json", super::openapi::document().to_string(), true));
+    let routes = FILES.iter().fold(Router::new(), add);
+    routes.route("/openapi.json", get(async move |headers: HeaderMap| answer(&document, &headers)))
 }
 
 /// A browser revalidates each time: it sees a new version at once, and an unchanged one costs no

@@ -6,7 +6,6 @@ use contracts::common::v1 as common;
 use contracts::error::{Code, WireError};
 use contracts::payment::v1 as payment;
 use contracts::rest::gateway as body;
-use contracts::rest::reservation::StatusOnly;
 use contracts::vocabulary::required;
 use domain::id::{PaymentIntentId, PersonId};
 use ports::Trace;
@@ -56,7 +55,7 @@ impl SalesService {
         person: &PersonId,
         request: &body::Process,
         trace: &Trace,
-    ) -> Result<StatusOnly, Refusal> {
+    ) -> Result<body::Processed, Refusal> {
         let target = match request.action.as_str() {
             "approve" => payment::PaymentStatus::Completed,
             "fail" => payment::PaymentStatus::Failed,
@@ -64,7 +63,7 @@ impl SalesService {
         };
         let before = self.payment(person, &request.payment_intent_id, trace).await?;
         if before.status != "PENDING" {
-            return Ok(StatusOnly { status: before.status });
+            return Ok(body::Processed { status: before.status });
         }
         let message = payment::SimulateWebhookRequest {
             payment_intent_id: request.payment_intent_id.clone(),
@@ -75,7 +74,7 @@ impl SalesService {
         let called = self.inner.sales.simulate_webhook(&cx, message);
         self.call("payment", "SimulateWebhook", called, trace).await?;
         let after = self.payment(person, &request.payment_intent_id, trace).await?;
-        Ok(StatusOnly { status: after.status })
+        Ok(body::Processed { status: after.status })
     }
 
     /// Reads the person's own payment.

@@ -5,7 +5,6 @@ use crate::refusal::Refusal;
 use contracts::error::{Code, WireError};
 use contracts::reservation::v1 as reservation;
 use contracts::rest::gateway as body;
-use contracts::rest::reservation::{Confirmed, StatusOnly};
 use contracts::vocabulary::{optional, required, seat_ids};
 use domain::id::{PaymentIntentId, PersonId, ReservationId, SectionId, ShowId};
 use ports::Trace;
@@ -80,7 +79,7 @@ impl SalesService {
         id: &str,
         intent: Option<String>,
         trace: &Trace,
-    ) -> Result<Confirmed, Refusal> {
+    ) -> Result<body::Confirmed, Refusal> {
         let id = required(ReservationId::parse, "reservation_id", id)?;
         let intent = match intent.filter(|intent| !intent.is_empty()) {
             Some(intent) => required(PaymentIntentId::parse, "payment_intent_id", &intent)?.to_string(),
@@ -89,7 +88,7 @@ impl SalesService {
                 match (seen.payment_intent_id, seen.order_id) {
                     (Some(intent), _) => intent,
                     (None, Some(order_id)) if seen.status == "CONFIRMED" => {
-                        return Ok(Confirmed { order_id, status: seen.status });
+                        return Ok(body::Confirmed { order_id, status: seen.status });
                     }
                     _ => return Err(unpaid(&seen.status)),
                 }
@@ -104,7 +103,7 @@ impl SalesService {
         let cx = self.context(trace);
         let called = self.inner.sales.confirm_reservation(&cx, message);
         let answer = self.call("reservation", "ConfirmReservation", called, trace).await?;
-        Ok(Confirmed { order_id: answer.order_id, status: "CONFIRMED".to_owned() })
+        Ok(body::Confirmed { order_id: answer.order_id, status: "CONFIRMED".to_owned() })
     }
 
     /// Gives the seats back.
@@ -114,7 +113,7 @@ impl SalesService {
         id: &str,
         reason: Option<String>,
         trace: &Trace,
-    ) -> Result<StatusOnly, Refusal> {
+    ) -> Result<body::Cancelled, Refusal> {
         let id = required(ReservationId::parse, "reservation_id", id)?;
         let reason = reason.unwrap_or_default();
         if reason.len() > REASON_BYTES_MAX {
@@ -130,7 +129,7 @@ impl SalesService {
         let cx = self.context(trace);
         let called = self.inner.sales.cancel_reservation(&cx, message);
         self.call("reservation", "CancelReservation", called, trace).await?;
-        Ok(StatusOnly { status: "CANCELLED".to_owned() })
+        Ok(body::Cancelled { status: "CANCELLED".to_owned() })
     }
 }
 
