@@ -1,7 +1,7 @@
 //! The settings of every process on AWS: region, credentials and queues; and the check at the start
 //! that they can be reached.
 
-use crate::cli::Failure;
+use crate::exit::Failure;
 use adapter_aws::{Aws, QueueUrl, Unusable};
 use core::time::Duration;
 use ports::Clock;

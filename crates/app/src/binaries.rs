@@ -4,7 +4,7 @@
 //! port), and runs until SIGTERM. `--check-config` stops after the reading; `--help` lists every
 //! variable with its default.
 
-use crate::cli::{Exit, Failure};
+use crate::exit::{Exit, Failure};
 use clap::{Arg, ArgAction, Command};
 use ports::{Clock, Entropy, Tasks};
 use runtime::config::Env;
@@ -114,7 +114,7 @@ async fn start<S: Service + 'static>(only_check: bool) -> Result<(), Failure> {
     env.finish().map_err(|problems| Failure::configuration(problems.to_string()))?;
     let settings = settings.ok_or_else(|| Failure::configuration("a required setting is missing"))?;
     if only_check {
-        crate::cli::output::print("the settings are valid");
+        crate::output::print("the settings are valid");
         return Ok(());
     }
     let _flush = telemetry::init(logs).map_err(|error| Failure::service("set up logging", error))?;

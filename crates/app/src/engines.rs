@@ -1,12 +1,14 @@
 //! The engines of a platform: three tables, the event queue and its dead-letter queue.
 
-use crate::census::{EVENTS, INVENTORY, LETTERS, PAYMENT, RESERVATION};
-use adapter_embedded::{EmbeddedQueue, Engine, MemoryWaitingRoom, QueueOptions};
+use adapter_embedded::{EmbeddedQueue, Engine, EngineOptions, MemoryWaitingRoom, OpenError, QueueOptions};
 use anyhow::Result;
+use census::snapshot::{self, Reported, SnapshotError, Sources};
 use domain::id::ReservationId;
+use domain::invariant::World;
 use domain::time::Timestamp;
 use domain::waiting_room::Patience;
-use ports::{DeadLetters, Fault, Queue, Store, WaitingRoomStore};
+use ports::{Clock, DeadLetters, Fault, Queue, Store, WaitingRoomStore};
+use std::path::Path;
 use std::sync::Arc;
 
 #[cfg(feature = "aws")]
@@ -14,6 +16,17 @@ mod tally;
 
 #[cfg(feature = "aws")]
 pub(crate) use tally::Tally;
+
+/// The table of inventory-api.
+pub const INVENTORY: &str = "inventory";
+/// The table of reservation-api.
+pub const RESERVATION: &str = "reservation";
+/// The table of payment-sim-api.
+pub const PAYMENT: &str = "payment";
+/// The event queue.
+const EVENTS: &str = "events.fifo";
+/// Its dead-letter queue.
+const LETTERS: &str = "events-dlq.fifo";
 
 /// Receives before the queue's own redrive. The worker counts attempts itself and buries earlier.
 pub(crate) const RECEIVES_MAX: u32 = 100;
@@ -25,6 +38,11 @@ const PEEKED_MAX: usize = 10_000;
 fn waiting_room() -> Arc<dyn WaitingRoomStore> {
     let (clock, entropy) = (Arc::new(runtime::SystemClock::new()), Arc::new(runtime::SystemEntropy::new()));
     Arc::new(MemoryWaitingRoom::new(Patience::default(), clock, entropy))
+}
+
+/// Opens a data folder.
+pub async fn open(folder: &Path, clock: Arc<dyn Clock>) -> Result<Engine, OpenError> {
+    Engine::open(folder, EngineOptions::default(), clock)
 }
 
 /// The engines of one platform. Clones are the same engines.
@@ -117,6 +135,26 @@ impl Engines {
             dead_letters,
             waiting_room: waiting_room(),
             kind: Kind::Aws { tally },
+        }
+    }
+
+    /// Everything that is stored. `reported` is the stock as inventory-api reported it, or empty.
+    pub async fn snapshot(&self, reported: &Reported) -> Result<World, SnapshotError> {
+        snapshot::read(&self.sources(), reported).await
+    }
+
+    /// Describes the work that is still pending; `None` when everything is at rest.
+    pub(crate) async fn pending_work(&self) -> Result<Option<String>, Fault> {
+        snapshot::pending_work(&self.sources()).await
+    }
+
+    fn sources(&self) -> Sources<'_> {
+        Sources {
+            inventory: &*self.inventory,
+            reservation: &*self.reservation,
+            payment: &*self.payment,
+            events: &*self.events,
+            dead_letters: &*self.dead_letters,
         }
     }
 

@@ -9,12 +9,12 @@
 use crate::engines::Engines;
 use adapter_embedded::Engine;
 use anyhow::{Context, Result, ensure};
-use domain::invariant::{Counts, Name};
+use census::snapshot::Reported;
+use domain::invariant::Name;
 use identity::Secret;
 use ports::{Clock, Tasks};
 use runtime::Health;
 use secrecy::SecretString;
-use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -59,9 +59,6 @@ pub struct EventCounts {
     /// Events that were published and are in no queue, settled or buried.
     pub lost: u64,
 }
-
-/// The stock that inventory-api reports, by show and section.
-pub type Reported = BTreeMap<(String, String), Counts>;
 
 /// Fails the liveness of these services when the engine stops. Such a process answers reads only;
 /// restart it when the cause is removed. Ends at `shutdown`.
@@ -164,7 +161,7 @@ impl Platform {
     /// queue.
     pub async fn at_rest(&self, limit: Duration) -> Result<()> {
         let give_up = self.clock.elapsed() + limit;
-        while let Some(pending) = crate::census::pending_work(&self.engines).await? {
+        while let Some(pending) = self.engines.pending_work().await? {
             ensure!(
                 self.clock.elapsed() < give_up,
                 "the platform did not come to rest within {limit:?}: {pending}; {:?}",

@@ -11,6 +11,7 @@
 
 mod shows;
 mod slots;
+pub mod snapshot;
 
 use domain::hold::Hold;
 use domain::id::ReservationId;

@@ -2,7 +2,7 @@
 //! one.
 
 use super::{AwsSettings, QueueSetting, reach};
-use crate::cli::Failure;
+use crate::exit::Failure;
 use adapter_aws::{Aws, EventBus, QueueUrl, SqsQueue};
 use core::fmt;
 use core::time::Duration;

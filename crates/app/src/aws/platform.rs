@@ -3,8 +3,8 @@
 
 use super::tables::{INVENTORY, PAYMENT, RESERVATION, Table};
 use super::{AwsSettings, failure};
-use crate::cli::Failure;
 use crate::engines::{Engines, RECEIVES_MAX, Tally};
+use crate::exit::Failure;
 use adapter_aws::dynamo::table_definition;
 use adapter_aws::setup::{self, Done, Mode, Queue, QueueDefinition};
 use adapter_aws::{Aws, LetterBox, SqsQueue, Unusable};

@@ -2,7 +2,7 @@
 //! (docs/contracts.md#configuration).
 
 use super::{AwsSettings, failure};
-use crate::cli::Failure;
+use crate::exit::Failure;
 use adapter_aws::Secret;
 use runtime::config::Env;
 

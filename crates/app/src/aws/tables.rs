@@ -1,7 +1,7 @@
 //! The DynamoDB tables: one for each service, named by its own variable.
 
 use super::reach;
-use crate::cli::Failure;
+use crate::exit::Failure;
 use adapter_aws::{Aws, Unusable};
 use core::fmt;
 use ports::{Clock, Entropy, Store};

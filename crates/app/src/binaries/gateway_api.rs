@@ -1,7 +1,7 @@
 //! `gateway-api`: the public edge, with its waiting room on Redis or in memory.
 
 use super::{Base, Ports, Service, address, bind};
-use crate::cli::Failure;
+use crate::exit::Failure;
 use crate::keys::{HttpKeys, KeysUrl};
 use adapter_embedded::MemoryWaitingRoom;
 use adapter_peers::{InvalidPeer, PeerOptions, SalesClient, ShowsClient};

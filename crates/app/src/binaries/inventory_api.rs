@@ -1,8 +1,8 @@
 //! `inventory-api`: the only writer of seats, on DynamoDB or on a data folder.
 
 use super::{Base, Ports, Service, address};
-use crate::cli::Failure;
-use crate::{census, platform, up};
+use crate::exit::Failure;
+use crate::{engines, platform};
 use ports::Store;
 use runtime::config::Env;
 use runtime::{Listeners, Process};
@@ -42,10 +42,10 @@ impl Service for InventoryApi {
         let process = Process::new(InventoryApi::NAME);
         let (store, sole_writer, data): (Arc<dyn Store>, bool, String) = match place {
             Place::Folder(folder) => {
-                let engine = census::open(&folder, base.clock.clone()).await.map_err(up::unusable)?;
+                let engine = engines::open(&folder, base.clock.clone()).await?;
                 let healths = vec![process.health.clone()];
                 base.tasks.spawn(platform::watch_engine(&engine, healths, base.stop.clone()));
-                let store = engine.store(census::INVENTORY).map_err(up::unusable)?;
+                let store = engine.store(engines::INVENTORY)?;
                 // The folder is locked, so there is no other writer.
                 (store, true, engine.folder().display().to_string())
             }

@@ -4,7 +4,7 @@ use super::{Base, Ports, Service, address};
 use crate::aws::AwsSettings;
 use crate::aws::events::{BackstopSetting, EventsSetting};
 use crate::aws::tables::{self, TableSetting};
-use crate::cli::Failure;
+use crate::exit::Failure;
 use adapter_peers::{
     AdmissionsClient, InvalidPeer, InventoryClient, PaymentsClient, PeerOptions, ShowsClient,
 };

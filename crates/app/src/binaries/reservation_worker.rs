@@ -3,7 +3,7 @@
 
 use super::{Base, Service, address, bind, listen_ip};
 use crate::aws::{AwsSettings, QueueSetting, reach, secret};
-use crate::cli::Failure;
+use crate::exit::Failure;
 use adapter_aws::{Aws, LetterBox, QueueUrl, SqsQueue, Unusable};
 use adapter_peers::{InventoryClient, PaymentsClient, PeerOptions, ReservationsClient};
 use ports::{Clock, DeadLetters, Queue};

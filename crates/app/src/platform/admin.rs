@@ -72,8 +72,9 @@ fn failed(error: &anyhow::Error) -> Reply {
 async fn trace(State(admin): State<Admin>, Path(id): Path<String>) -> Result<Json<Value>, Reply> {
     let id = ReservationId::parse(&id)
         .map_err(|why| Reply::from(WireError::invalid("reservation_id", format!("reservation_id {why}"))))?;
-    let timeline =
-        crate::story::of(&admin.engines, &id, Some(admin.worker.journal())).await.map_err(|e| failed(&e))?;
+    let timeline = crate::timeline::read(&admin.engines, &id, Some(admin.worker.journal()))
+        .await
+        .map_err(|e| failed(&e))?;
     if timeline.is_empty() {
         return Err(WireError::new(Code::NotFound, format!("reservation {id} is unknown")).into());
     }
@@ -81,6 +82,6 @@ async fn trace(State(admin): State<Admin>, Path(id): Path<String>) -> Result<Jso
 }
 
 async fn rest(State(admin): State<Admin>) -> Result<Json<Value>, Reply> {
-    let pending = crate::census::pending_work(&admin.engines).await.map_err(|e| failed(&e))?;
+    let pending = admin.engines.pending_work().await.map_err(|e| failed(&e.into()))?;
     Ok(Json(json!({"at_rest": pending.is_none(), "unrest": pending})))
 }

@@ -31,6 +31,7 @@ pub(super) struct Wired {
     pub(super) healths: Vec<Health>,
 }
 
+/// Assembles every service.
 pub(super) fn wire(
     engines: &Engines,
     clock: &Arc<dyn Clock>,
@@ -38,88 +39,38 @@ pub(super) fn wire(
     addresses: &Addresses,
     settings: &Settings,
 ) -> Result<Wired> {
+    let mut settings = settings.clone();
+    let token = settings.internal_token.clone();
     let entropy: Arc<dyn Entropy> = Arc::new(runtime::SystemEntropy::new());
-    let settings = settings.clone();
-
-    let inventory_deps = inventory::Deps {
-        store: engines.inventory.clone(),
-        clock: clock.clone(),
-        entropy: entropy.clone(),
-        tasks: tasks.clone(),
-        process: Process::new("inventory-api"),
+    let wiring = Wiring {
+        engines,
+        clock,
+        entropy,
+        tasks,
+        addresses,
+        token: token.as_ref().map(|t| t.expose_secret()),
     };
+
+    let inventory_deps = wiring.inventory();
     let inventory = inventory::assemble(settings.inventory.service.clone(), &inventory_deps);
-
-    let peers =
-        Peers { clock, addresses, token: settings.internal_token.as_ref().map(|t| t.expose_secret()) };
-    let reservation_deps = reservation::Deps {
-        store: engines.reservation.clone(),
-        events: Arc::new(engines.events.clone()),
-        backstop: None,
-        inventory: Arc::new(peers.inventory()?),
-        payments: Arc::new(peers.payments()?),
-        admissions: Arc::new(inventory.clone()),
-        clock: clock.clone(),
-        entropy: entropy.clone(),
-        tasks: tasks.clone(),
-        process: Process::new("reservation-api"),
-    };
-    let gateway_config = settings.gateway;
-    let limit = gateway_config.backend_timeout;
-    let gateway_deps = gateway::Deps {
-        waiting_room: engines.waiting_room.clone(),
-        shows: Arc::new(peers.shows(limit)?),
-        sales: Arc::new(peers.sales(limit)?),
-        keys: None,
-        clock: clock.clone(),
-        entropy: entropy.clone(),
-        tasks: tasks.clone(),
-        process: Process::new("gateway-api"),
-    };
-    let gateway_process = gateway_deps.process.clone();
-    let gateway = gateway::assemble(gateway_config, gateway_deps)?;
-    let mut payment_config = settings.payment;
-    if payment_config.service.webhooks.default_url.is_none() {
-        let receiver = format!("{}/internal/payment/webhook", url(addresses.reservation_http));
-        payment_config.service.webhooks.default_url = Some(receiver.into());
-    }
-    let payment_deps = payment::Deps {
-        store: engines.payment.clone(),
-        events: Arc::new(engines.events.clone()),
-        webhook: Arc::new(HttpPost::new(PeerOptions::rest(), clock.clone())?),
-        clock: clock.clone(),
-        entropy: entropy.clone(),
-        tasks: tasks.clone(),
-        process: Process::new("payment-sim-api"),
-    };
-    let admin_token = settings.worker.admin_token.clone();
-    let worker_process = Process::new("reservation-worker");
+    let reservation_deps = wiring.reservation(&inventory)?;
+    wiring.deliver_webhooks_here(&mut settings.payment);
+    let payment_deps = wiring.payment()?;
+    let gateway_deps = wiring.gateway(settings.gateway.backend_timeout)?;
+    let worker_deps = wiring.worker()?;
     let healths = [
-        &gateway_process,
+        &gateway_deps.process,
         &inventory_deps.process,
         &reservation_deps.process,
         &payment_deps.process,
-        &worker_process,
+        &worker_deps.process,
     ]
     .map(|process| process.health.clone())
     .to_vec();
-    let worker = worker::assemble(
-        settings.worker,
-        worker::Deps {
-            queue: engines.events.clone(),
-            dead_letter_queue: Some(engines.letters.clone()),
-            dead_letters: Some(engines.dead_letters.clone()),
-            peers: worker::Peers {
-                inventory: Arc::new(peers.inventory()?),
-                reservations: Arc::new(peers.reservations()?),
-                payments: Some(Arc::new(peers.payments()?)),
-            },
-            clock: clock.clone(),
-            entropy,
-            tasks: tasks.clone(),
-            process: worker_process,
-        },
-    );
+
+    let gateway = gateway::assemble(settings.gateway, gateway_deps)?;
+    let admin_token = settings.worker.admin_token.clone();
+    let worker = worker::assemble(settings.worker, worker_deps);
     let admin = Admin::new(engines.clone(), worker.handle(), gateway.admin_routes(), admin_token);
     Ok(Wired {
         gateway,
@@ -128,7 +79,7 @@ pub(super) fn wire(
         inventory_config: settings.inventory,
         inventory_deps,
         reservation: (settings.reservation, reservation_deps),
-        payment: (payment_config, payment_deps),
+        payment: (settings.payment, payment_deps),
         admin,
         tasks: tasks.clone(),
         healths,
@@ -204,38 +155,119 @@ impl Wired {
     }
 }
 
-/// Clients of our own services over loopback.
-struct Peers<'p> {
-    clock: &'p Arc<dyn Clock>,
-    addresses: &'p Addresses,
-    token: Option<&'p str>,
+/// The parts that all services share; each method gives a service its ports.
+struct Wiring<'w> {
+    engines: &'w Engines,
+    clock: &'w Arc<dyn Clock>,
+    entropy: Arc<dyn Entropy>,
+    tasks: &'w Tasks,
+    addresses: &'w Addresses,
+    /// Sent to the internal HTTP APIs.
+    token: Option<&'w str>,
 }
 
-impl Peers<'_> {
-    fn inventory(&self) -> Result<InventoryClient> {
+impl Wiring<'_> {
+    fn inventory(&self) -> inventory::Deps {
+        inventory::Deps {
+            store: self.engines.inventory.clone(),
+            clock: self.clock.clone(),
+            entropy: self.entropy.clone(),
+            tasks: self.tasks.clone(),
+            process: Process::new("inventory-api"),
+        }
+    }
+
+    fn reservation(&self, inventory: &inventory::Service) -> Result<reservation::Deps> {
+        Ok(reservation::Deps {
+            store: self.engines.reservation.clone(),
+            events: Arc::new(self.engines.events.clone()),
+            backstop: None,
+            inventory: Arc::new(self.inventory_client()?),
+            payments: Arc::new(self.payments_client()?),
+            admissions: Arc::new(inventory.clone()),
+            clock: self.clock.clone(),
+            entropy: self.entropy.clone(),
+            tasks: self.tasks.clone(),
+            process: Process::new("reservation-api"),
+        })
+    }
+
+    fn payment(&self) -> Result<payment::Deps> {
+        Ok(payment::Deps {
+            store: self.engines.payment.clone(),
+            events: Arc::new(self.engines.events.clone()),
+            webhook: Arc::new(HttpPost::new(PeerOptions::rest(), self.clock.clone())?),
+            clock: self.clock.clone(),
+            entropy: self.entropy.clone(),
+            tasks: self.tasks.clone(),
+            process: Process::new("payment-sim-api"),
+        })
+    }
+
+    /// `backend_timeout` limits each call of a backend.
+    fn gateway(&self, backend_timeout: Duration) -> Result<gateway::Deps> {
+        Ok(gateway::Deps {
+            waiting_room: self.engines.waiting_room.clone(),
+            shows: Arc::new(self.shows_client(backend_timeout)?),
+            sales: Arc::new(self.sales_client(backend_timeout)?),
+            keys: None,
+            clock: self.clock.clone(),
+            entropy: self.entropy.clone(),
+            tasks: self.tasks.clone(),
+            process: Process::new("gateway-api"),
+        })
+    }
+
+    fn worker(&self) -> Result<worker::Deps> {
+        Ok(worker::Deps {
+            queue: self.engines.events.clone(),
+            dead_letter_queue: Some(self.engines.letters.clone()),
+            dead_letters: Some(self.engines.dead_letters.clone()),
+            peers: worker::Peers {
+                inventory: Arc::new(self.inventory_client()?),
+                reservations: Arc::new(self.reservations_client()?),
+                payments: Some(Arc::new(self.payments_client()?)),
+            },
+            clock: self.clock.clone(),
+            entropy: self.entropy.clone(),
+            tasks: self.tasks.clone(),
+            process: Process::new("reservation-worker"),
+        })
+    }
+
+    /// Unless the settings name another receiver, webhooks go to the reservation-api of this process.
+    fn deliver_webhooks_here(&self, config: &mut payment::Config) {
+        let receiver = &mut config.service.webhooks.default_url;
+        if receiver.is_none() {
+            let address = url(self.addresses.reservation_http);
+            *receiver = Some(format!("{address}/internal/payment/webhook").into());
+        }
+    }
+
+    fn inventory_client(&self) -> Result<InventoryClient> {
         let address = url(self.addresses.inventory_grpc);
         Ok(InventoryClient::new(&address, PeerOptions::grpc(), self.clock.clone())?)
     }
 
-    fn payments(&self) -> Result<PaymentsClient> {
+    fn payments_client(&self) -> Result<PaymentsClient> {
         let address = url(self.addresses.payment_grpc);
         Ok(PaymentsClient::new(&address, PeerOptions::grpc(), self.clock.clone())?)
     }
 
-    fn shows(&self, limit: Duration) -> Result<ShowsClient> {
+    fn shows_client(&self, limit: Duration) -> Result<ShowsClient> {
         let options = PeerOptions { timeout: limit, answer_bytes_max: 64 << 20, ..PeerOptions::rest() };
         let address = url(self.addresses.inventory_http);
         Ok(ShowsClient::new(&address, self.token, options, self.clock.clone())?)
     }
 
-    fn sales(&self, limit: Duration) -> Result<SalesClient> {
+    fn sales_client(&self, limit: Duration) -> Result<SalesClient> {
         let options = PeerOptions { timeout: limit, ..PeerOptions::grpc() };
         let (reservations, payments) =
             (url(self.addresses.reservation_grpc), url(self.addresses.payment_grpc));
         Ok(SalesClient::new(&reservations, &payments, options, self.clock.clone())?)
     }
 
-    fn reservations(&self) -> Result<ReservationsClient> {
+    fn reservations_client(&self) -> Result<ReservationsClient> {
         let address = url(self.addresses.reservation_http);
         Ok(ReservationsClient::new(&address, self.token, PeerOptions::rest(), self.clock.clone())?)
     }

@@ -3,11 +3,10 @@
 //! `TACOS_CRASH_ROUNDS` sets the number of kills (default 5; `cargo xtask soak` sets 50),
 //! `TACOS_SEED` repeats a run.
 
-use crate::running::{JWT_SECRET, Running};
+use crate::running::{JWT_SECRET, Running, stock};
 use anyhow::{Context, Result, ensure};
 use app::buyers::{Crowd, CrowdOptions, Venue};
-use app::census;
-use app::engines::Engines;
+use app::engines::{self, Engines};
 use app::promises;
 use domain::invariant::{self, Phase};
 use domain::random::{Random, SplitMix64};
@@ -75,8 +74,8 @@ async fn what_a_buyer_was_told_survives_every_kill() -> Result<()> {
     let reported = platform.get("inventory_http", &format!("/admin/shows/{SHOW}")).await?;
     ensure!(platform.terminate().await? == 0, "a drained platform ends with 0");
 
-    let engine = census::open(folder.path(), clock).await?;
-    let world = census::take(&Engines::embedded(&engine)?, &census::reported(&[reported.body])?).await?;
+    let engine = engines::open(folder.path(), clock).await?;
+    let world = Engines::embedded(&engine)?.snapshot(&stock(&[reported.body])?).await?;
     let report = invariant::check(&world, Phase::AtRest);
     let broken = promises::broken(&receipts, &world);
     let confirmed = world.reservations.iter().filter(|r| r.order.is_some()).count();

@@ -6,7 +6,7 @@ use std::process::{Output, Stdio};
 use tokio::process::Command;
 
 async fn demo(args: &[&str]) -> Result<Output> {
-    let size = ["demo", "--seats", "300", "--buyers", "700", "--hold", "1", "--seed", "7"];
+    let size = ["demo", "--seats", "300", "--buyers", "700", "--hold", "1s", "--seed", "7"];
     played(Command::new(env!("CARGO_BIN_EXE_tacos")).args(size).args(args)).await
 }
 
@@ -33,7 +33,7 @@ async fn a_crowd_buys_out_a_hall_on_sqs_and_dynamodb() -> Result<()> {
         "--buyers",
         "130",
         "--hold",
-        "3",
+        "3s",
         "--seed",
         "7",
     ]);

@@ -1,10 +1,9 @@
 //! A full disk under the whole platform: buyers get a clear refusal, and every probe reports the
 //! reason. After a restart with room, everything acknowledged is there, and every invariant holds.
 
-use crate::running::Running;
+use crate::running::{Running, stock};
 use anyhow::{Result, ensure};
-use app::census;
-use app::engines::Engines;
+use app::engines::{self, Engines};
 use domain::invariant::{self, Phase};
 use http::StatusCode;
 use ports::Clock;
@@ -72,8 +71,8 @@ async fn a_full_disk_is_told_and_loses_nothing_that_was_acknowledged() -> Result
     ensure!(reported["sections"][0]["remaining"] == 5_000, "every hold has run out: {reported}");
     ensure!(platform.terminate().await? == 0, "a drained platform ends with 0");
     let clock: Arc<dyn Clock> = Arc::new(runtime::SystemClock::new());
-    let engine = census::open(folder.path(), clock).await?;
-    let world = census::take(&Engines::embedded(&engine)?, &census::reported(&[reported])?).await?;
+    let engine = engines::open(folder.path(), clock).await?;
+    let world = Engines::embedded(&engine)?.snapshot(&stock(&[reported])?).await?;
     let report = invariant::check(&world, Phase::AtRest);
     ensure!(report.holds(), "{report:#?}");
     Ok(())

@@ -5,8 +5,10 @@ use adapter_aws::SqsQueue;
 use anyhow::{Context, Result, ensure};
 use app::buyers::Endpoints;
 use app::client::{Answer, Http};
+use census::snapshot::Reported;
 use contracts::pass::Pass;
 use domain::id::{PersonId, ShowId};
+use domain::invariant::Counts;
 use identity::{Claims, Secret, mint};
 use ports::queue::Depth;
 use ports::{Clock, Queue};
@@ -185,4 +187,22 @@ impl Running {
             .map_err(|_| anyhow::anyhow!("the platform did not end within {PATIENCE:?} of SIGTERM"))??;
         status.code().context("ended by a signal")
     }
+}
+
+/// The stock in these answers of `GET /admin/shows/{id}`.
+pub(crate) fn stock(shows: &[Value]) -> Result<Reported> {
+    let mut reported = Reported::new();
+    for show in shows {
+        let show: contracts::rest::admin::Show = serde_json::from_value(show.clone()).context("a show")?;
+        for section in show.sections {
+            let counts = Counts {
+                available: section.remaining,
+                held: section.held,
+                sold: section.sold,
+                blocked: section.blocked,
+            };
+            reported.insert((show.event_id.clone(), section.id), counts);
+        }
+    }
+    Ok(reported)
 }

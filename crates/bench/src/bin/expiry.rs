@@ -101,8 +101,8 @@ async fn prepare(
     first_due: Timestamp,
 ) -> Result<()> {
     let engine = Engine::open(folder, EngineOptions::default(), clock.clone())?;
-    let store: Arc<dyn Store> = engine.store(app::census::INVENTORY)?;
-    let reservations: Arc<dyn Store> = engine.store(app::census::RESERVATION)?;
+    let store: Arc<dyn Store> = engine.store(app::engines::INVENTORY)?;
+    let reservations: Arc<dyn Store> = engine.store(app::engines::RESERVATION)?;
     let inventory = inventory::Service::new(
         store,
         clock.clone(),
@@ -264,7 +264,7 @@ async fn scrape(address: &str) -> Result<String> {
 /// From due to released, by the rows of the holds, in milliseconds.
 async fn released(folder: &Path, clock: &Arc<dyn Clock>) -> Result<Histogram<u64>> {
     let engine = Engine::open(folder, EngineOptions::default(), clock.clone())?;
-    let store = engine.store(app::census::INVENTORY)?;
+    let store = engine.store(app::engines::INVENTORY)?;
     let mut lag = Histogram::<u64>::new(3)?;
     let mut after: Option<Key> = None;
     loop {

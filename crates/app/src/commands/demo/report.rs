@@ -1,7 +1,8 @@
 //! The report of a demo: tables for people, one JSON object for scripts.
 
 use super::Outcome;
-use crate::cli::output::{print, table};
+use crate::commands::check;
+use crate::output::{print, table};
 use crowd::{Behaviour, Promise};
 use domain::reservation::Status;
 use serde_json::json;
@@ -14,7 +15,7 @@ pub(super) fn json(outcome: &Outcome) {
     for problem in problems(outcome) {
         tracing::error!(problem, "the demo failed");
     }
-    let invariants = crate::check::to_json(&outcome.verdicts);
+    let invariants = check::to_json(&outcome.verdicts);
     let events = &outcome.events;
     print(json!({
         "seats": outcome.seats,
@@ -49,7 +50,7 @@ pub(super) fn tables(outcome: &Outcome) {
     ));
     print(buyers(outcome));
     print(ends(outcome));
-    print(crate::check::table(&outcome.verdicts));
+    print(check::table(&outcome.verdicts));
     for problem in problems(outcome) {
         print(problem);
     }

@@ -16,7 +16,7 @@ use serde::{Deserialize, Serialize};
 
 /// One entry of a timeline.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct Line {
+pub(crate) struct Entry {
     /// The time, RFC 3339.
     pub(crate) at: String,
     /// The time in milliseconds since the Unix epoch; the entries are in this order.
@@ -28,31 +28,31 @@ pub(crate) struct Line {
     pub(crate) what: String,
 }
 
-fn line(at: Timestamp, layer: &str, what: impl Into<String>) -> Line {
-    Line { at: rfc3339(at), at_ms: at.as_millis(), layer: layer.to_owned(), what: what.into() }
+fn new_entry(at: Timestamp, layer: &str, what: impl Into<String>) -> Entry {
+    Entry { at: rfc3339(at), at_ms: at.as_millis(), layer: layer.to_owned(), what: what.into() }
 }
 
 /// Collects the timeline of a reservation. Empty if the reservation is unknown.
-pub(crate) async fn of(
+pub(crate) async fn read(
     engines: &Engines,
     id: &ReservationId,
     journal: Option<&worker::Journal>,
-) -> Result<Vec<Line>> {
-    let mut lines = Vec::new();
-    holds(&mut lines, &*engines.inventory, id).await?;
-    reservation(&mut lines, &*engines.reservation, id).await?;
-    payments(&mut lines, &*engines.payment, id).await?;
-    messages(&mut lines, engines, id)?;
+) -> Result<Vec<Entry>> {
+    let mut entries = Vec::new();
+    holds(&mut entries, &*engines.inventory, id).await?;
+    reservation(&mut entries, &*engines.reservation, id).await?;
+    payments(&mut entries, &*engines.payment, id).await?;
+    messages(&mut entries, engines, id)?;
     for entry in journal.map(|journal| journal.entries(id.as_str())).unwrap_or_default() {
         let record = entry.body(String::new());
         let what = format!("{} {} {}", record.event_type, record.what, record.detail);
-        lines.push(line(entry.at, "worker", what.trim_end()));
+        entries.push(new_entry(entry.at, "worker", what.trim_end()));
     }
-    lines.sort_by_key(|line| line.at_ms);
-    Ok(lines)
+    entries.sort_by_key(|entry| entry.at_ms);
+    Ok(entries)
 }
 
-async fn holds(lines: &mut Vec<Line>, store: &dyn Store, id: &ReservationId) -> Result<()> {
+async fn holds(entries: &mut Vec<Entry>, store: &dyn Store, id: &ReservationId) -> Result<()> {
     let keys = [HoldKey::First, HoldKey::Retake].map(|key| inventory::rows::hold_key(id, key));
     for row in store.get(&keys).await?.into_iter().flatten() {
         let hold = inventory::rows::read_hold(&row)?;
@@ -61,60 +61,64 @@ async fn holds(lines: &mut Vec<Line>, store: &dyn Store, id: &ReservationId) -> 
             HoldKey::First => format!("held {seats} until {}", rfc3339(hold.until)),
             HoldKey::Retake => format!("took {seats} again"),
         };
-        lines.push(line(hold.placed_at, "inventory", what));
+        entries.push(new_entry(hold.placed_at, "inventory", what));
         match &hold.state {
             HoldState::Live => {}
             HoldState::Committed { order, at, .. } => {
-                lines.push(line(*at, "inventory", format!("sold as {order}")))
+                entries.push(new_entry(*at, "inventory", format!("sold as {order}")))
             }
             HoldState::Released { cause, at } => {
-                lines.push(line(*at, "inventory", format!("released, {}", cause.as_str())));
+                entries.push(new_entry(*at, "inventory", format!("released, {}", cause.as_str())));
             }
         }
         for intent in &hold.refused {
-            lines.push(line(hold.until, "inventory", format!("no seats left for the late payment {intent}")));
+            entries.push(new_entry(
+                hold.until,
+                "inventory",
+                format!("no seats left for the late payment {intent}"),
+            ));
         }
     }
     Ok(())
 }
 
-async fn reservation(lines: &mut Vec<Line>, store: &dyn Store, id: &ReservationId) -> Result<()> {
+async fn reservation(entries: &mut Vec<Entry>, store: &dyn Store, id: &ReservationId) -> Result<()> {
     let event = outbox::expired_event_id(id);
     let keys: [Key; 2] = [reservation::rows::reservation_key(id), outbox::row_key(event.as_str())];
     let found = store.get(&keys).await?;
     if let Some(stored) = found[0].as_ref().and_then(reservation::rows::Stored::read) {
         for entry in stored.history.entries() {
-            lines.push(line(entry.at, "reservation", entry.text.to_string()));
+            entries.push(new_entry(entry.at, "reservation", entry.text.to_string()));
         }
     }
     if let Some(waiting) = found[1].as_ref().and_then(outbox::PendingRow::read) {
-        lines.push(line(waiting.due, "outbox", format!("{} will be published", waiting.event_id)));
+        entries.push(new_entry(waiting.due, "outbox", format!("{} will be published", waiting.event_id)));
     }
     Ok(())
 }
 
-async fn payments(lines: &mut Vec<Line>, store: &dyn Store, id: &ReservationId) -> Result<()> {
-    let entries = store.due(payment::rows::BY_RESERVATION, id.as_str(), None, Timestamp::MAX, 100).await?;
-    for entry in entries {
-        for row in store.list(&entry.key.partition, None, 100).await? {
+async fn payments(entries: &mut Vec<Entry>, store: &dyn Store, id: &ReservationId) -> Result<()> {
+    let due = store.due(payment::rows::BY_RESERVATION, id.as_str(), None, Timestamp::MAX, 100).await?;
+    for payment in due {
+        for row in store.list(&payment.key.partition, None, 100).await? {
             match payment::rows::AnyRow::read(&row) {
                 Ok(Some(payment::rows::AnyRow::Payment(stored))) => {
                     let payment = &stored.payment;
                     let asked = format!("{} asks for {:?}", payment.intent, payment.amount);
-                    lines.push(line(payment.created_at, "payment", asked));
+                    entries.push(new_entry(payment.created_at, "payment", asked));
                     let is = format!("{} is {:?}", payment.intent, payment.status).to_lowercase();
-                    lines.push(line(payment.updated_at, "payment", is));
+                    entries.push(new_entry(payment.updated_at, "payment", is));
                 }
                 Ok(Some(payment::rows::AnyRow::Refund(refund))) => {
                     let what = format!("{} gave back {:?}: {}", refund.intent, refund.amount, refund.reason);
-                    lines.push(line(refund.at, "payment", what));
+                    entries.push(new_entry(refund.at, "payment", what));
                 }
                 Ok(Some(payment::rows::AnyRow::Webhook(webhook))) => {
                     let what = format!(
                         "webhook {} is {:?} after {} attempts",
                         webhook.id, webhook.delivery, webhook.attempts
                     );
-                    lines.push(line(webhook.due_at, "payment", what.to_lowercase()));
+                    entries.push(new_entry(webhook.due_at, "payment", what.to_lowercase()));
                 }
                 _ => {}
             }
@@ -123,11 +127,11 @@ async fn payments(lines: &mut Vec<Line>, store: &dyn Store, id: &ReservationId) 
     Ok(())
 }
 
-fn messages(lines: &mut Vec<Line>, engines: &Engines, id: &ReservationId) -> Result<()> {
+fn messages(entries: &mut Vec<Entry>, engines: &Engines, id: &ReservationId) -> Result<()> {
     for message in engines.messages_of(id)? {
         let why = message.reason.map(|reason| format!(" because of {reason}")).unwrap_or_default();
         let what = format!("message {} is queued{why}, received {} times", message.id, message.receive_count);
-        lines.push(line(message.sent_at, message.layer, what));
+        entries.push(new_entry(message.sent_at, message.layer, what));
     }
     Ok(())
 }

@@ -1,9 +1,10 @@
 //! `tacos aws create`: creates tables, queues and the rule, and writes the roles' policies;
 //! idempotent.
 
-use super::{Exit, Failure, output};
 use crate::aws::platform::{Blueprint, Built};
 use crate::aws::{AwsSettings, failure};
+use crate::exit::{Exit, Failure};
+use crate::output;
 use adapter_aws::setup::{Done, Mode, Queue, Role, RuleDefinition, policy};
 use clap::{Args, Subcommand};
 use domain::event::Kind;
@@ -13,7 +14,7 @@ use serde_json::{Value, json};
 use std::path::PathBuf;
 
 #[derive(Debug, Subcommand)]
-pub(super) enum AwsCommand {
+pub(crate) enum AwsCommand {
     /// Create missing tables, queues and rules; compare existing ones and never change them.
     ///
     /// Region, credentials and endpoints come from the SDK's own variables (AWS_REGION,
@@ -22,7 +23,7 @@ pub(super) enum AwsCommand {
 }
 
 #[derive(Debug, Args)]
-pub(super) struct CreateArgs {
+pub(crate) struct CreateArgs {
     /// Prefix of every name.
     #[arg(long, value_name = "NAME", default_value = "traffic-tacos", value_parser = prefix)]
     prefix: String,
@@ -53,7 +54,7 @@ fn prefix(text: &str) -> Result<String, String> {
     }
 }
 
-pub(super) async fn run(command: AwsCommand) -> Result<Exit, Failure> {
+pub(crate) async fn run(command: AwsCommand) -> Result<Exit, Failure> {
     let AwsCommand::Create(args) = command;
     let mut env = Env::process();
     let settings = AwsSettings::read(&mut env);

@@ -1,15 +1,14 @@
 //! The engines of a demo: created before it, removed after it.
 
-use crate::census;
-use crate::cli::DemoArgs;
-use crate::engines::Engines;
+use super::DemoArgs;
+use crate::engines::{self, Engines};
 use anyhow::{Context, Result};
 use ports::Clock;
 use std::sync::Arc;
 use tempfile::TempDir;
 
 /// The engines of a demo, and how they are removed.
-pub(super) struct Ground {
+pub(super) struct TemporaryEngines {
     pub(super) engines: Engines,
     kind: Kind,
 }
@@ -20,15 +19,15 @@ enum Kind {
     Aws(Box<crate::aws::platform::OwnEngines>),
 }
 
-impl Ground {
+impl TemporaryEngines {
     pub(super) async fn make(args: &DemoArgs, clock: &Arc<dyn Clock>) -> Result<Self> {
         #[cfg(feature = "aws")]
-        if args.engines == crate::cli::EngineKind::Aws {
+        if args.engines == super::EngineKind::Aws {
             return Self::on_aws(clock).await;
         }
         let _ = args;
         let folder = tempfile::tempdir().context("make a temporary folder")?;
-        let engine = census::open(folder.path(), clock.clone()).await?;
+        let engine = engines::open(folder.path(), clock.clone()).await?;
         Ok(Self { engines: Engines::embedded(&engine)?, kind: Kind::Folder(folder) })
     }
 

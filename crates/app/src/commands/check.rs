@@ -1,12 +1,29 @@
 //! `tacos check`: checks every invariant of a data folder that no process has open.
 
-use crate::census;
-use crate::cli::{CheckArgs, Exit, Failure, output};
-use crate::engines::Engines;
-use crate::platform::Reported;
+use super::DATA;
+use crate::engines::{self, Engines};
+use crate::exit::{Exit, Failure};
+use crate::output;
+use census::snapshot::Reported;
+use clap::Args;
 use domain::invariant::{self, Phase, Report};
 use serde_json::{Map, Value, json};
+use std::path::PathBuf;
 use std::sync::Arc;
+
+/// `tacos check`.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct CheckArgs {
+    /// Data folder.
+    #[arg(long, value_name = "DIR", default_value = DATA)]
+    pub(crate) data: PathBuf,
+    /// Also require that nothing is pending: no open hold, no queued message.
+    #[arg(long)]
+    pub(crate) at_rest: bool,
+    /// Print one JSON object instead of the table.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
 
 /// Runs the command.
 pub(crate) async fn run(args: CheckArgs) -> Result<Exit, Failure> {
@@ -14,11 +31,10 @@ pub(crate) async fn run(args: CheckArgs) -> Result<Exit, Failure> {
         return Err(Failure::not_found(format!("data folder {} does not exist", args.data.display())));
     }
     let clock = Arc::new(runtime::SystemClock::new());
-    let engine = census::open(&args.data, clock).await.map_err(crate::up::unusable)?;
+    let engine = engines::open(&args.data, clock).await?;
     let engines = Engines::embedded(&engine).map_err(|error| Failure::service("open the data", error))?;
-    let world = census::take(&engines, &Reported::new())
-        .await
-        .map_err(|error| Failure::service("read the data", error))?;
+    let world =
+        engines.snapshot(&Reported::new()).await.map_err(|error| Failure::service("read the data", error))?;
     let phase = if args.at_rest { Phase::AtRest } else { Phase::Running };
     let report = invariant::check(&world, phase);
     if args.json {

@@ -1,7 +1,8 @@
 //! `tacos seed`: puts a show on sale on a running platform.
 
-use super::{Exit, Failure, output};
 use crate::client::Http;
+use crate::exit::{Exit, Failure};
+use crate::output;
 use clap::Args;
 use http::StatusCode;
 use std::path::{Path, PathBuf};
@@ -9,7 +10,7 @@ use std::sync::Arc;
 
 /// `tacos seed`.
 #[derive(Debug, Args)]
-pub(super) struct SeedArgs {
+pub(crate) struct SeedArgs {
     /// The show: the JSON body of `POST /admin/shows`; `-` reads standard input.
     #[arg(long, value_name = "FILE")]
     show: PathBuf,
@@ -21,7 +22,7 @@ pub(super) struct SeedArgs {
     token: Option<String>,
 }
 
-pub(super) async fn run(args: SeedArgs) -> Result<Exit, Failure> {
+pub(crate) async fn run(args: SeedArgs) -> Result<Exit, Failure> {
     let body = read_show(&args.show)?;
     let http = Http::new(Arc::new(runtime::SystemClock::new()));
     let url = format!("http://{}/admin/shows", args.inventory);
@@ -44,7 +45,7 @@ pub(super) async fn run(args: SeedArgs) -> Result<Exit, Failure> {
 }
 
 /// Reads the JSON of a show from a file, or from standard input for `-`.
-pub fn read_show(path: &Path) -> Result<serde_json::Value, Failure> {
+pub(super) fn read_show(path: &Path) -> Result<serde_json::Value, Failure> {
     let text = if path == Path::new("-") {
         std::io::read_to_string(std::io::stdin())
     } else {

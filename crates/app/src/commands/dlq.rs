@@ -1,6 +1,8 @@
 //! `tacos dlq`: works on the dead letters of a running platform or of a data folder.
 
-use super::{Exit, Failure, Where, output};
+use super::Place;
+use crate::exit::{Exit, Failure};
+use crate::output;
 use clap::{Args, Subcommand};
 use http::{Method, StatusCode};
 use ports::{Clock, Fault};
@@ -16,7 +18,7 @@ const LISTED_MAX: usize = 1_000;
 const RATE: u32 = 50;
 
 #[derive(Debug, Subcommand)]
-pub(super) enum DlqCommand {
+pub(crate) enum DlqCommand {
     /// List the dead letters, oldest first.
     List(ListArgs),
     /// Show one dead letter with its body and the error that buried it.
@@ -29,31 +31,31 @@ pub(super) enum DlqCommand {
 }
 
 #[derive(Debug, Args)]
-pub(super) struct ListArgs {
+pub(crate) struct ListArgs {
     #[command(flatten)]
-    place: Where,
+    place: Place,
     /// Print JSON instead of the table.
     #[arg(long)]
     json: bool,
 }
 
 #[derive(Debug, Args)]
-pub(super) struct ShowArgs {
+pub(crate) struct ShowArgs {
     /// Id of the dead letter, as `list` prints it.
     id: String,
     #[command(flatten)]
-    place: Where,
+    place: Place,
     /// Print JSON instead of text.
     #[arg(long)]
     json: bool,
 }
 
 #[derive(Debug, Args)]
-pub(super) struct RedriveArgs {
+pub(crate) struct RedriveArgs {
     /// Ids of the dead letters to redrive; default: all.
     ids: Vec<String>,
     #[command(flatten)]
-    place: Where,
+    place: Place,
     /// Print what would be sent back, and send nothing.
     #[arg(long)]
     dry_run: bool,
@@ -66,7 +68,7 @@ pub(super) struct RedriveArgs {
 }
 
 #[derive(Debug, Args)]
-pub(super) struct PurgeArgs {
+pub(crate) struct PurgeArgs {
     /// Ids of the dead letters to remove.
     #[arg(required_unless_present = "all")]
     ids: Vec<String>,
@@ -74,7 +76,7 @@ pub(super) struct PurgeArgs {
     #[arg(long, conflicts_with = "ids")]
     all: bool,
     #[command(flatten)]
-    place: Where,
+    place: Place,
     /// Print what would be removed, and remove nothing.
     #[arg(long)]
     dry_run: bool,
@@ -83,7 +85,7 @@ pub(super) struct PurgeArgs {
     json: bool,
 }
 
-pub(super) async fn run(command: DlqCommand) -> Result<Exit, Failure> {
+pub(crate) async fn run(command: DlqCommand) -> Result<Exit, Failure> {
     match command {
         DlqCommand::List(args) => list(args).await,
         DlqCommand::Show(args) => show(args).await,

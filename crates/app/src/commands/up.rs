@@ -1,16 +1,38 @@
 //! `tacos up`: runs the platform on a data folder until a signal stops it.
 
-use crate::cli::token::{room_secret_of, secret_of};
-use crate::cli::{Exit, Failure, UpArgs, output, read_show};
+use super::seed::read_show;
+use super::token::{room_secret_of, secret_of};
+use super::{DATA, duration};
 use crate::client::Http;
-use crate::engines::Engines;
+use crate::engines::{self, Engines};
+use crate::exit::{Exit, Failure};
+use crate::output;
 use crate::platform::{Platform, PlatformOptions, Settings};
-use adapter_embedded::OpenError;
+use clap::Args;
 use ports::Clock;
 use runtime::config::Env;
 use runtime::telemetry;
 use serde_json::json;
+use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
+
+/// `tacos up`.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct UpArgs {
+    /// Data folder; created if missing.
+    #[arg(long, value_name = "DIR", default_value = DATA)]
+    pub(crate) data: PathBuf,
+    /// Bind free ports instead of 8000 to 8042.
+    #[arg(long)]
+    pub(crate) free_ports: bool,
+    /// How long seats are held for a buyer, for example 60s, 1m30s or 500ms.
+    #[arg(long, value_name = "TIME", default_value = "60s", value_parser = duration)]
+    pub(crate) hold: Duration,
+    /// Show to put on sale at the start: the JSON body of `POST /admin/shows`.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) seed_show: Option<PathBuf>,
+}
 
 /// Runs the command.
 pub(crate) async fn run(args: UpArgs) -> Result<Exit, Failure> {
@@ -30,7 +52,7 @@ pub(crate) async fn run(args: UpArgs) -> Result<Exit, Failure> {
         runtime::shutdown::on_signals().map_err(|error| Failure::service("listen to signals", error))?;
 
     let clock: Arc<dyn Clock> = Arc::new(runtime::SystemClock::new());
-    let engine = crate::census::open(&args.data, clock.clone()).await.map_err(unusable)?;
+    let engine = engines::open(&args.data, clock.clone()).await?;
     let options = PlatformOptions { free_ports: args.free_ports, settings };
     let engines = Engines::embedded(&engine).map_err(|error| Failure::service("open the data", error))?;
     let platform = Platform::start_on(engines, clock.clone(), options)
@@ -47,16 +69,6 @@ pub(crate) async fn run(args: UpArgs) -> Result<Exit, Failure> {
     }));
     platform.run_until(stop).await.map_err(Failure::stopped)?;
     Ok(Exit::Done)
-}
-
-/// The error for a data folder that cannot be used; it says what to change.
-pub(crate) fn unusable(error: OpenError) -> Failure {
-    let words = match &error {
-        OpenError::InUse { .. } => format!("{error}; stop that process, or use another --data"),
-        OpenError::NewerFormat { .. } | OpenError::Corrupt { .. } => format!("{error}; nothing was changed"),
-        _ => error.to_string(),
-    };
-    Failure::configuration(words)
 }
 
 async fn open_the_sale(

@@ -4,26 +4,29 @@
 //! use its real APIs. The verdict comes from the stored rows after the platform has stopped; the
 //! answers that buyers received are compared with them.
 
+use super::duration;
 use crate::buyers::{Crowd, CrowdOptions, Endpoints, Receipt, Venue};
-use crate::census;
-use crate::cli::{DemoArgs, Exit, Failure};
 use crate::client::Http;
 use crate::engines::Engines;
+use crate::exit::{Exit, Failure};
 use crate::platform::{EventCounts, Platform, PlatformOptions};
 use crate::promises;
 use anyhow::{Result, ensure};
+use clap::Args;
 use domain::invariant::{self, Name, Phase, Report, World};
 use domain::payment;
 use domain::reservation::Status;
-use ground::Ground;
 use indicatif::{ProgressBar, ProgressStyle};
 use ports::{Clock, Entropy};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::watch;
 
-mod ground;
+mod damage;
 mod report;
+mod temporary_engines;
+
+use temporary_engines::TemporaryEngines;
 
 /// The show of the demo.
 const SHOW: &str = "tacos-live";
@@ -36,6 +39,44 @@ const AT_ONCE_ON_AWS: usize = 16;
 const REST_LIMIT: Duration = Duration::from_secs(180);
 /// How long a buyer repeats a call that is not answered. A busy machine is slow, not wrong.
 const PATIENCE: Duration = Duration::from_secs(180);
+
+/// `tacos demo`.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct DemoArgs {
+    /// Number of seats.
+    #[arg(long, value_name = "N", default_value_t = 10_000, value_parser = clap::value_parser!(u64).range(1..=1_000_000))]
+    pub(crate) seats: u64,
+    /// Number of buyers.
+    #[arg(long, value_name = "N", default_value_t = 20_000, value_parser = clap::value_parser!(u64).range(1..=1_000_000))]
+    pub(crate) buyers: u64,
+    /// How long seats are held, for example 5s or 1500ms.
+    #[arg(long, value_name = "TIME", default_value = "5s", value_parser = duration)]
+    pub(crate) hold: Duration,
+    /// Seed of every choice that the crowd makes; default: a random one, which is printed.
+    #[arg(long, value_name = "N")]
+    pub(crate) seed: Option<u64>,
+    /// Engines: a temporary folder, or tables and queues on AWS, which are created under a unique
+    /// prefix and removed at the end. The SDK's variables say where AWS is: AWS_ENDPOINT_URL_SQS, …
+    #[cfg(feature = "aws")]
+    #[arg(long, value_name = "ENGINES", default_value = "embedded")]
+    pub(crate) engines: EngineKind,
+    /// Print one JSON object instead of the tables.
+    #[arg(long)]
+    pub(crate) json: bool,
+    /// Damage the data before the check, so that the test suite sees the named invariant fail.
+    #[arg(long, hide = true, value_name = "NAME")]
+    pub(crate) break_invariant: Option<String>,
+}
+
+/// The engines of a demo.
+#[cfg(feature = "aws")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub(crate) enum EngineKind {
+    /// A temporary folder.
+    Embedded,
+    /// SQS and DynamoDB.
+    Aws,
+}
 
 /// The result of a demo.
 pub(crate) struct Outcome {
@@ -96,9 +137,9 @@ pub(crate) async fn run(args: DemoArgs) -> Result<Exit, Failure> {
 async fn play(args: &DemoArgs) -> Result<Outcome> {
     let clock: Arc<dyn Clock> = Arc::new(runtime::SystemClock::new());
     let seed = args.seed.unwrap_or_else(|| runtime::SystemEntropy::new().next_u64() >> 16);
-    let ground = Ground::make(args, &clock).await?;
-    let outcome = play_on(args, seed, ground.engines.clone(), clock).await;
-    ground.remove().await?;
+    let temporary = TemporaryEngines::make(args, &clock).await?;
+    let outcome = play_on(args, seed, temporary.engines.clone(), clock).await;
+    temporary.remove().await?;
     outcome
 }
 
@@ -124,9 +165,9 @@ async fn play_on(args: &DemoArgs, seed: u64, engines: Engines, clock: Arc<dyn Cl
     progress.finish_and_clear();
 
     if let Some(name) = &args.break_invariant {
-        census::damage(&engines, name).await?;
+        damage::break_invariant(&engines, name).await?;
     }
-    let world = census::take(&engines, &reported).await?;
+    let world = engines.snapshot(&reported).await?;
     let mut verdicts = invariant::check(&world, Phase::AtRest);
     for (name, checked, violations) in observed {
         verdicts.record(name, checked, violations);
@@ -139,7 +180,7 @@ async fn play_on(args: &DemoArgs, seed: u64, engines: Engines, clock: Arc<dyn Cl
 
 #[cfg(feature = "aws")]
 fn at_once(args: &DemoArgs) -> usize {
-    if args.engines == crate::cli::EngineKind::Aws { AT_ONCE_ON_AWS } else { AT_ONCE }
+    if args.engines == EngineKind::Aws { AT_ONCE_ON_AWS } else { AT_ONCE }
 }
 
 #[cfg(not(feature = "aws"))]

@@ -1,6 +1,8 @@
 //! `tacos token`: makes a signed token for a person, for local use.
 
-use super::{DATA, Exit, Failure, duration, output};
+use super::{DATA, duration};
+use crate::exit::{Exit, Failure};
+use crate::output;
 use clap::Args;
 use domain::id::PersonId;
 use identity::{Claims, SECRET_BYTES_MIN, Secret, mint};
@@ -14,7 +16,7 @@ const ROOM_SECRET_FILE: &str = "waiting-room-secret";
 
 /// `tacos token`.
 #[derive(Debug, Args)]
-pub(super) struct TokenArgs {
+pub(crate) struct TokenArgs {
     /// The person: the claim `sub`.
     #[arg(long, value_name = "USER")]
     sub: String,
@@ -29,7 +31,7 @@ pub(super) struct TokenArgs {
     secret: Option<String>,
 }
 
-pub(super) fn run(args: TokenArgs) -> Result<Exit, Failure> {
+pub(crate) fn run(args: TokenArgs) -> Result<Exit, Failure> {
     let person = PersonId::parse(&args.sub).map_err(|error| Failure::usage(format!("--sub {error}")))?;
     let secret = match args.secret {
         Some(secret) => secret,

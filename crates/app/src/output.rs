@@ -4,7 +4,7 @@ use comfy_table::{Attribute, Cell, Color, ContentArrangement, Table, TableCompon
 use std::io::{IsTerminal, Write};
 
 /// A table with a header, as wide as the terminal allows.
-pub fn table(header: &[&str]) -> Table {
+pub(crate) fn table(header: &[&str]) -> Table {
     let mut table = Table::new();
     table.load_preset(presets::NOTHING).set_content_arrangement(ContentArrangement::Dynamic);
     table
@@ -18,12 +18,12 @@ pub fn table(header: &[&str]) -> Table {
 }
 
 /// A cell in green if `good`, else in red.
-pub fn verdict(good: bool, text: impl ToString) -> Cell {
+pub(crate) fn verdict(good: bool, text: impl ToString) -> Cell {
     Cell::new(text).fg(if good { Color::Green } else { Color::Red })
 }
 
 /// Writes the text and a line end. A reader that closed the pipe (`tacos … | head`) is not an
 /// error.
-pub fn print(text: impl std::fmt::Display) {
+pub(crate) fn print(text: impl std::fmt::Display) {
     let _ = writeln!(std::io::stdout().lock(), "{text}");
 }
