@@ -1,5 +1,5 @@
-//! Compiles the `.proto` files without a system `protoc`: protox parses them into a descriptor set, tonic generates
-//! clients and servers from it, and its bytes are kept for server reflection.
+//! Compiles the `.proto` files without a system `protoc`: protox parses them into a descriptor set,
+//! tonic generates clients and servers from it, and its bytes are kept for server reflection.
 
 use prost::Message;
 use std::error::Error;

@@ -31,8 +31,8 @@ impl HttpPost {
     }
 }
 
-/// A URL or a header that cannot be sent is a permanent fault; no response within the client's timeout
-/// is an unavailable one.
+/// A URL or a header that cannot be sent is a permanent fault; no response within the client's
+/// timeout is an unavailable one.
 #[async_trait]
 impl WebhookPost for HttpPost {
     async fn post(&self, request: WebhookRequest) -> Result<u16, Fault> {

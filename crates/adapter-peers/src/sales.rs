@@ -39,7 +39,8 @@ impl SalesClient {
     }
 }
 
-/// One method of [`Sales`] a line: the service, its generated client, and the method's name on the wire.
+/// One method of [`Sales`] a line: the service, its generated client, and the method's name on the
+/// wire.
 macro_rules! sales {
     (
         creations { $($c_pool:ident $c_client:ident $c_method:ident $c_name:literal: $c_request:ty => $c_response:ty;)+ }

@@ -1,7 +1,7 @@
 //! The operations of every HTTP port, from the OpenAPI documents that the ports serve.
 //!
-//! `docs/contracts.md` has a table of them. The test below fails when it lacks an operation, and prints
-//! the row to paste.
+//! `docs/contracts.md` has a table of them. The test below fails when it lacks an operation, and
+//! prints the row to paste.
 
 use utoipa::openapi::path::Operation;
 use utoipa::openapi::{OpenApi, PathItem};

@@ -1,12 +1,13 @@
 //! The one hash function of the platform: FNV-1a, 64 bits.
 //!
-//! Its values become shards, row keys, ids and seeds. Shards, keys and ids are stored, so the function must never change.
+//! Its values become shards, row keys, ids and seeds. Shards, keys and ids are stored, so the
+//! function must never change.
 
 const OFFSET_BASIS: u64 = 0xcbf2_9ce4_8422_2325;
 const PRIME: u64 = 0x0100_0000_01b3;
 
-/// The FNV-1a hash of some bytes. It spreads well and is the same in every build; it does not resist an attacker who
-/// chooses the bytes.
+/// The FNV-1a hash of some bytes. It spreads well and is the same in every build; it does not
+/// resist an attacker who chooses the bytes.
 pub fn fnv1a(bytes: &[u8]) -> u64 {
     bytes.iter().fold(OFFSET_BASIS, |hash, byte| (hash ^ u64::from(*byte)).wrapping_mul(PRIME))
 }

@@ -4,9 +4,9 @@
 //! checks read what is stored, never what a driver remembers. Each check counts what it examined,
 //! so that a report over nothing cannot pass as a success.
 //!
-//! Only a history can show I3's growing versions and Q1-Q6. These are observed where they happen and
-//! added with [`Report::record`]. W1-W6 concern a line, which stores no rows here: the simulator's
-//! waiting-room world checks them, together with facts that are no invariants.
+//! Only a history can show I3's growing versions and Q1-Q6. These are observed where they happen
+//! and added with [`Report::record`]. W1-W6 concern a line, which stores no rows here: the
+//! simulator's waiting-room world checks them, together with facts that are no invariants.
 
 use crate::hold::{Hold, HoldKey};
 use crate::id::{OrderId, PaymentIntentId, ReservationId, SeatId, SectionId, ShowId};

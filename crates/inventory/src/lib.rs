@@ -6,8 +6,8 @@
 //! The rules are in `domain::hold`; this crate reads, decides, commits and answers.
 //!
 //! [`Service`] is the inventory without sockets and implements [`ports::Inventory`]; [`run`] serves
-//! it. Others decide when a hold is released, who may hold, and what is paid. It publishes no events
-//! and calls no peers.
+//! it. Others decide when a hold is released, who may hold, and what is paid. It publishes no
+//! events and calls no peers.
 
 mod config;
 mod deps;

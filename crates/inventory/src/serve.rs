@@ -1,5 +1,5 @@
-//! One instance of inventory-api: the handlers, the servers and the sweeper, from start to a drained
-//! shutdown.
+//! One instance of inventory-api: the handlers, the servers and the sweeper, from start to a
+//! drained shutdown.
 
 use crate::config::{Config, Options};
 use crate::deps::Deps;

@@ -8,8 +8,8 @@
 //! `scheduled.rs` takes the place of other services' `sweep.rs`: it runs due outcomes and webhooks,
 //! and finds those that nobody announced.
 //!
-//! Others send HTTP ([`ports::WebhookPost`] is passed in), provide the engines, and decide what a payment
-//! means for seats and reservations.
+//! Others send HTTP ([`ports::WebhookPost`] is passed in), provide the engines, and decide what a
+//! payment means for seats and reservations.
 
 pub mod config;
 mod deps;

@@ -7,8 +7,8 @@ use domain::id::ShowId;
 
 /// The admission rules of the shows.
 ///
-/// A show's rules never change, so an implementation may cache them. It must not cache that a show is
-/// unknown, because the show may be opened a moment later.
+/// A show's rules never change, so an implementation may cache them. It must not cache that a show
+/// is unknown, because the show may be opened a moment later.
 #[async_trait]
 pub trait Admissions: Send + Sync + 'static {
     /// Whether a reservation of this show needs a pass of the waiting room.

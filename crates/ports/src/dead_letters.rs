@@ -4,10 +4,12 @@ use crate::fault::Fault;
 use crate::queue::Message;
 use async_trait::async_trait;
 
-/// Looks into a dead-letter queue without consuming it, which the [`Queue`](crate::Queue) port cannot do.
+/// Looks into a dead-letter queue without consuming it, which the [`Queue`](crate::Queue) port
+/// cannot do.
 ///
-/// Nobody consumes a dead-letter queue, so a listed message stays until it is removed here. Messages
-/// are listed in the order in which they were buried, and browsing changes nothing about them.
+/// Nobody consumes a dead-letter queue, so a listed message stays until it is removed here.
+/// Messages are listed in the order in which they were buried, and browsing changes nothing about
+/// them.
 #[async_trait]
 pub trait DeadLetters: Send + Sync + 'static {
     /// Up to `limit` messages after the one with the id `after`, which may have been removed

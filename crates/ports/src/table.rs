@@ -1,9 +1,9 @@
-//! One service's table: a [`Store`] with a time limit on each call, and the loop that every change of a row goes
-//! through: load, decide, commit, and again when somebody else was faster.
+//! One service's table: a [`Store`] with a time limit on each call, and the loop that every change
+//! of a row goes through: load, decide, commit, and again when somebody else was faster.
 //!
-//! The rules stay with the caller: `decide` is a plain function of the row as it was read. What the loop guarantees:
-//! nothing is written over a version that `decide` has not seen, a lost answer to a commit is resolved by reading the
-//! row again (trap T-S9), and the number of tries is bounded.
+//! The rules stay with the caller: `decide` is a plain function of the row as it was read. What the
+//! loop guarantees: nothing is written over a version that `decide` has not seen, a lost answer to
+//! a commit is resolved by reading the row again (trap T-S9), and the number of tries is bounded.
 
 use crate::clock::{self, Clock};
 use crate::fault::Fault;
@@ -130,8 +130,9 @@ impl Table {
             .unwrap_or_else(|_| Err(CommitError::Ambiguous(Fault::unavailable("a commit took too long"))))
     }
 
-    /// Reads a row, lets `decide` say what becomes of it, and commits that; on a conflict or a lost answer it does so
-    /// again. `known` is the row's reading from a moment ago, which saves the first read. `read` makes sense of a row.
+    /// Reads a row, lets `decide` say what becomes of it, and commits that; on a conflict or a lost
+    /// answer it does so again. `known` is the row's reading from a moment ago, which saves the
+    /// first read. `read` makes sense of a row.
     /// `committed` hears of each commit that was tried, before anything else happens.
     ///
     /// # Errors
@@ -168,7 +169,8 @@ impl Table {
             match result {
                 Ok(()) => return Ok(answer),
                 Err(CommitError::Conflict { .. }) => {}
-                // The row tells whether it was written: if so, `decide` finds nothing left to do (trap T-S9).
+                // The row tells whether it was written: if so, `decide` finds nothing left to do
+                // (trap T-S9).
                 Err(CommitError::Ambiguous(fault)) => {
                     unanswered += 1;
                     if unanswered == tries.unanswered_max {

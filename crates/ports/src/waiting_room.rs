@@ -36,8 +36,8 @@ pub trait WaitingRoomStore: Send + Sync + 'static {
     async fn open(&self, show: &ShowId, rules: Rules) -> Result<Rules, Fault>;
     /// The rules of an existing line, whichever gateway opened it; changes nothing.
     async fn find(&self, show: &ShowId) -> Result<Option<Rules>, Fault>;
-    /// A place for a person, whose key is 1 to [`PERSON_KEY_BYTES_MAX`] bytes: a new place, or the one
-    /// that they already have.
+    /// A place for a person, whose key is 1 to [`PERSON_KEY_BYTES_MAX`] bytes: a new place, or the
+    /// one that they already have.
     async fn join(&self, show: &ShowId, key: &str) -> Result<Ticket, PortError<Refusal>>;
     /// Signs of life, 1 to [`BEATS_MAX`]: the standing of each ticket, in the order of the tickets.
     async fn beat(&self, show: &ShowId, tickets: &[Ticket]) -> Result<Dated<Vec<Standing>>, Fault>;

@@ -285,8 +285,8 @@ impl NotPaid {
     }
 }
 
-/// A refusal because of the reservation's state: 409 over REST, whatever the code's own status, with
-/// the state beside the error.
+/// A refusal because of the reservation's state: 409 over REST, whatever the code's own status,
+/// with the state beside the error.
 fn conflict(error: WireError, current: Status, intent: Option<&PaymentIntentId>) -> Reply {
     let reply =
         Reply::in_band(error).with_status(StatusCode::CONFLICT).with_field("status", current.as_str());

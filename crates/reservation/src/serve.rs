@@ -99,8 +99,8 @@ impl Background {
     }
 }
 
-/// Readiness: the outbox was read, and the store answers. A queue that accepts nothing does not make
-/// this service unready: events wait in the outbox, and buyers are served meanwhile.
+/// Readiness: the outbox was read, and the store answers. A queue that accepts nothing does not
+/// make this service unready: events wait in the outbox, and buyers are served meanwhile.
 async fn report_health(mut state: watch::Receiver<RelayState>, health: Health, shutdown: CancellationToken) {
     loop {
         let now = state.borrow_and_update().clone();

@@ -33,8 +33,8 @@ impl Entropy for SystemEntropy {
     fn next_u64(&self) -> u64 {
         BUFFER.with_borrow_mut(|buffer| {
             if buffer.used == BUFFER_BYTES {
-                // Linux fails here only before the kernel's pool was first seeded, and then it blocks
-                // instead; a process that cannot draw ids must not continue with guessable
+                // Linux fails here only before the kernel's pool was first seeded, and then it
+                // blocks instead; a process that cannot draw ids must not continue with guessable
                 // ones.
                 getrandom::fill(&mut buffer.bytes).expect("the kernel gives random bytes once it is seeded");
                 buffer.used = 0;

@@ -6,8 +6,8 @@
 //! settlement. The worker knows its queue and its peers as ports only; `app` gives it the engines.
 //!
 //! [`assemble`] puts it together, [`Worker::handle`] lets others look, [`Worker::run`] works until
-//! `shutdown`. Of the files of a service, `edge/rest`, `rows` and `sweep` are absent: the worker has
-//! no REST routes beside administration and stores nothing.
+//! `shutdown`. Of the files of a service, `edge/rest`, `rows` and `sweep` are absent: the worker
+//! has no REST routes beside administration and stores nothing.
 
 mod attempts;
 mod breakers;

@@ -47,7 +47,8 @@ pub(super) fn citations(tree: &Tree) -> Vec<Finding> {
     findings
 }
 
-/// CI runs no tests in documentation, so an example there must be marked as text or another language.
+/// CI runs no tests in documentation, so an example there must be marked as text or another
+/// language.
 pub(super) fn examples(tree: &Tree) -> Vec<Finding> {
     let mut findings = Vec::new();
     for (path, text) in tree.sources() {

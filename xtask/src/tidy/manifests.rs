@@ -37,8 +37,8 @@ fn allowed(package: &str) -> Option<&'static [&'static str]> {
         // It reads the rows of the services with their own readers, to check invariants on any
         // store.
         "census" => Some(&["domain", "ports", "outbox", "inventory", "reservation", "payment"]),
-        // The tests of every crate use it, so it is below all of them except the ports that it wraps,
-        // and the messages that the services behind a gateway answer with.
+        // The tests of every crate use it, so it is below all of them except the ports that it
+        // wraps, and the messages that the services behind a gateway answer with.
         "testkit" => Some(&["domain", "contracts", "ports"]),
         // The buyers of `tacos demo` and of the simulator.
         "crowd" => Some(&["domain"]),
@@ -50,8 +50,8 @@ fn allowed(package: &str) -> Option<&'static [&'static str]> {
     }
 }
 
-/// The domain depends on nothing; the other crates depend on each other in one direction only. Tests
-/// may also use the packages in [`DEV`], and those of an adapter the services that it calls.
+/// The domain depends on nothing; the other crates depend on each other in one direction only.
+/// Tests may also use the packages in [`DEV`], and those of an adapter the services that it calls.
 pub(super) fn local_dependencies(tree: &Tree) -> Vec<Finding> {
     let mut findings = Vec::new();
     for (name, package) in &tree.packages {

@@ -235,7 +235,8 @@ impl Wiring<'_> {
         })
     }
 
-    /// Unless the settings name another receiver, webhooks go to the reservation-api of this process.
+    /// Unless the settings name another receiver, webhooks go to the reservation-api of this
+    /// process.
     fn deliver_webhooks_here(&self, config: &mut payment::Config) {
         let receiver = &mut config.service.webhooks.default_url;
         if receiver.is_none() {

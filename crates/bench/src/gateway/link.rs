@@ -55,7 +55,8 @@ impl Link {
 
     /// Sends a request; `false`: the connection does not take it.
     pub(super) fn send(&mut self, bytes: &[u8], sent: Sent) -> bool {
-        // A request is far smaller than the buffer of a socket that waits for at most a few answers.
+        // A request is far smaller than the buffer of a socket that waits for at most a few
+        // answers.
         let taken = matches!(self.stream.write(bytes), Ok(written) if written == bytes.len());
         self.sent.push_back(sent);
         taken

@@ -1,5 +1,5 @@
-//! `google.rpc.Status`, the one shape that gRPC tools understand in a status' details. It is defined
-//! here because two messages are not worth a dependency.
+//! `google.rpc.Status`, the one shape that gRPC tools understand in a status' details. It is
+//! defined here because two messages are not worth a dependency.
 
 use crate::common::v1::Error;
 use bytes::Bytes;

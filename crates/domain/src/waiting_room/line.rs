@@ -1,14 +1,14 @@
 //! The line of one show: the people in it, their turns and their ends.
 //!
 //! Everyone who joins takes the next number, and the lowest waiting number is next. So people
-//! who vanish leave no hole, and people who return get their old position, ahead of everybody behind
-//! them (traps T-W2, T-W3).
+//! who vanish leave no hole, and people who return get their old position, ahead of everybody
+//! behind them (traps T-W2, T-W3).
 //!
 //! ```text
 //!  join ─▶ Waiting ──turn──▶ Ready ──enter──▶ Entered
 //!           ▲    │silent       │unused
 //!      beat │    ▼             ▼
-//!           └─ Absent ◀────────┘      third time, or too long: Expired;  leave, from anywhere: Left
+//! └─ Absent ◀────────┘      third time, or too long: Expired;  leave, from anywhere: Left
 //! ```
 //!
 //! **Two buckets.** A turn takes a token, and being ready is a grant (trap T-W5). If a turn is not

@@ -212,7 +212,8 @@ fn headers() -> Value {
     })
 }
 
-/// The schemas that no body has: the error, the answers of the process, and what a derive cannot say.
+/// The schemas that no body has: the error, the answers of the process, and what a derive cannot
+/// say.
 fn complete_schemas(schemas: &mut Value) {
     let codes: Vec<_> = TABLE.iter().map(|row| row.text).chain(["NOT_READY"]).collect();
     schemas["Error"] = json!({

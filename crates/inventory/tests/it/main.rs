@@ -1,8 +1,8 @@
 //! inventory-api on the embedded engine.
 //!
-//! Tests move the time by hand; nothing sleeps. [`testkit::FaultyStore`] stands between the service and the
-//! engine and loses answers, refuses commits or keeps them waiting, as a test says. At the end of a
-//! test the stored rows are checked against the invariants.
+//! Tests move the time by hand; nothing sleeps. [`testkit::FaultyStore`] stands between the service
+//! and the engine and loses answers, refuses commits or keeps them waiting, as a test says. At the
+//! end of a test the stored rows are checked against the invariants.
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 

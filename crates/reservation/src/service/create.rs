@@ -161,8 +161,8 @@ impl Service {
         for _ in 0..CONFLICT_RETRIES_MAX {
             let mut writes = self.writes(create, &reservation, &placed, &event, keyed, now, trace);
             writes.extend(pass.map(|pass| redemption(pass, &id, now).write()));
-            // One commit: the reservation, its event, the recorded answer and the redeemed pass, all
-            // or none (trap T-T14).
+            // One commit: the reservation, its event, the recorded answer and the redeemed pass,
+            // all or none (trap T-T14).
             match self.inner.table.commit(writes).await {
                 Ok(()) => {
                     self.announce(until, &event);

@@ -1,8 +1,8 @@
 //! reservation-api on the embedded engines, with a small inventory and payment provider that keep
 //! the ports' promises.
 //!
-//! The tests move time; nothing sleeps. [`testkit::Fuse`] ends an operation at any one of its calls: dropped
-//! as in a crash, failed, or done with its answer lost.
+//! The tests move time; nothing sleeps. [`testkit::Fuse`] ends an operation at any one of its
+//! calls: dropped as in a crash, failed, or done with its answer lost.
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 

@@ -34,7 +34,8 @@ impl Bounded {
             self.prefix[self.prefix_seen..][..more].copy_from_slice(&data[..more]);
             self.prefix_seen += more;
             let [_, length @ ..] = self.prefix;
-            // Bytes that were not seen yet count as zero, so a large length shows in its first bytes.
+            // Bytes that were not seen yet count as zero, so a large length shows in its first
+            // bytes.
             if u32::from_be_bytes(length) as usize > self.left {
                 return false;
             }

@@ -60,8 +60,8 @@ impl Watch {
     /// The next status, as soon as it differs from the one before.
     async fn next(mut self) -> Option<(Result<HealthCheckResponse, Status>, Self)> {
         if !self.known {
-            // Told once, and the stream stays open: that is what the protocol asks for a name that may
-            // come to be known.
+            // Told once, and the stream stays open: that is what the protocol asks for a name that
+            // may come to be known.
             if std::mem::replace(&mut self.told, true) {
                 self.shutdown.cancelled().await;
                 return None;

@@ -23,8 +23,8 @@ use utoipa::openapi::security::{ApiKey, ApiKeyValue, SecurityScheme};
 use utoipa::openapi::{ContentBuilder, Info, OpenApi, PathItem, Ref, ResponseBuilder};
 use utoipa::{PartialSchema, ToSchema};
 
-/// The name of the security scheme of the header `X-Internal-Token`, for `security(("internal_token"
-/// = []))`.
+/// The name of the security scheme of the header `X-Internal-Token`, for
+/// `security(("internal_token" = []))`.
 pub const INTERNAL_TOKEN: &str = "internal_token";
 
 /// Completes the description of a port's routes: title, the error shape as the default response of
