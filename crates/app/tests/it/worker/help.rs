@@ -2,7 +2,7 @@
 
 use super::process::{command, environment};
 use super::stage::{Kind, Setting, Stage};
-use anyhow::{Result, ensure};
+use anyhow::{Context, Result, ensure};
 use standin::Action;
 
 /// The variables of docs/contracts.md#configuration, and their defaults.
@@ -65,5 +65,28 @@ async fn check_config_accepts_valid_settings_and_calls_nobody() -> Result<()> {
     let output = command(&env, &[("MAX_RETRIES", "many")]).arg("--check-config").output().await?;
     let said = String::from_utf8(output.stderr)?;
     ensure!(output.status.code() == Some(64) && said.contains("MAX_RETRIES"), "{said}");
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn every_variable_of_every_binary_has_a_description() -> Result<()> {
+    for binary in [
+        env!("CARGO_BIN_EXE_gateway-api"),
+        env!("CARGO_BIN_EXE_inventory-api"),
+        env!("CARGO_BIN_EXE_reservation-api"),
+        env!("CARGO_BIN_EXE_payment-sim-api"),
+        env!("CARGO_BIN_EXE_reservation-worker"),
+    ] {
+        let output = tokio::process::Command::new(binary).env_clear().arg("--help").output().await?;
+        let said = String::from_utf8(output.stdout)?;
+        let (_, section) = said.split_once("Environment:\n").context("no variables")?;
+        let lines: Vec<&str> = section.lines().take_while(|line| !line.starts_with("Exit codes")).collect();
+        let is_name = |line: &str| line.starts_with("  ") && !line.starts_with("   ");
+        let names = lines.iter().filter(|line| is_name(line)).count();
+        ensure!(names > 5, "{binary} names {names} variables");
+        for (line, next) in lines.iter().zip(lines.iter().skip(1)).filter(|(line, _)| is_name(line)) {
+            ensure!(next.starts_with("      "), "{binary} does not describe{line}");
+        }
+    }
     Ok(())
 }
