@@ -19,7 +19,10 @@ pub(super) fn width(tree: &Tree) -> Vec<Finding> {
             let comment = marks.iter().find_map(|mark| line.trim_start().strip_prefix(mark));
             let Some(comment) = comment else { continue };
             let columns = line.chars().count();
-            if columns > COLUMNS_MAX && !line.contains("://") && !comment.trim_start().starts_with('|') {
+            if columns > COLUMNS_MAX
+                && !line.contains("://")
+                && !comment.trim_start_matches(['/', '!', ' ']).starts_with('|')
+            {
                 let text = format!("has {columns} columns; {COLUMNS_MAX} is the limit of a comment");
                 findings.push(Finding::new(path, number + 1, text));
             }
