@@ -33,8 +33,8 @@ pub fn from_message(attributes: &[(String, String)], trace_id: Option<&str>) -> 
 }
 
 /// A well-formed W3C `traceparent`, following
-/// <https://www.w3.org/TR/trace-context/#traceparent-header>: versions after 00 may carry more after
-/// the flags, version ff and all-zero ids are invalid, digits are lower case.
+/// <https://www.w3.org/TR/trace-context/#traceparent-header>: versions after 00 may carry more
+/// after the flags, version ff and all-zero ids are invalid, digits are lower case.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct TraceParent<'a>(&'a str);
 

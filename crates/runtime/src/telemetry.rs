@@ -68,8 +68,9 @@ impl Options {
         }
     }
 
-    /// On stderr, as a command logs: readable when stderr is a terminal, JSON in a pipe or
-    /// a file. Colours follow `NO_COLOR` (<https://no-color.org>). `quietest` is the level without `LOG_LEVEL`: a command shows `warn`.
+    /// On stderr, as a command logs: readable when stderr is a terminal, JSON in a pipe or a file.
+    /// Colours follow `NO_COLOR` (<https://no-color.org>). `quietest` is the level without
+    /// `LOG_LEVEL`: a command shows `warn`.
     pub fn command(env: &mut Env, quietest: &str) -> Self {
         let terminal = std::io::stderr().is_terminal();
         let colour =

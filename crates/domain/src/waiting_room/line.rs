@@ -8,7 +8,7 @@
 //!  join ─▶ Waiting ──turn──▶ Ready ──enter──▶ Entered
 //!           ▲    │silent       │unused
 //!      beat │    ▼             ▼
-//! └─ Absent ◀────────┘      third time, or too long: Expired;  leave, from anywhere: Left
+//!           └─ Absent ◀────────┘     third time, or too long: Expired;  leave, from anywhere: Left
 //! ```
 //!
 //! **Two buckets.** A turn takes a token, and being ready is a grant (trap T-W5). If a turn is not

@@ -4,8 +4,8 @@ use core::fmt;
 use core::str::FromStr;
 use http::Uri;
 
-/// The address of a peer, as `inventory-svc:8021` or `http://reservation-api:8010`; names are resolved when they are
-/// used, not when they are read.
+/// The address of a peer, as `inventory-svc:8021` or `http://reservation-api:8010`; names are
+/// resolved when they are used, not when they are read.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Endpoint {
     url: Uri,
