@@ -238,7 +238,7 @@ fn names_with_an_empty_ending_are_reported() {
     reports_line("enum Informed { A }", &[]);
     reports(
         |t| put(t, "crates/worker/src/a/mod.rs", "//! A.\n"),
-        &["crates/worker/src/a/mod.rs: is `foo.rs`"],
+        &["crates/worker/src/a/mod.rs: must be `foo.rs`"],
     );
 }
 
