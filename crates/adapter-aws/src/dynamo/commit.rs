@@ -99,7 +99,8 @@ impl DynamoStore {
             Meaning::Done => Ok(()),
             Meaning::Conflict => Err(CommitError::Conflict { at }),
             Meaning::Unclear => Err(CommitError::Ambiguous(Fault::transient(format!(
-                "the answer to a commit to the table {}  {:?} no longer tells/ {:?} no longer tells",
+                "the answer to a commit to the table {} was lost, and the row {:?} / {:?} does not \
+                 show whether it was applied",
                 self.table, step.key.partition, step.key.sort
             )))),
         }
