@@ -54,7 +54,7 @@ pub(crate) fn unique_name() -> String {
 
 /// A store whose rests take no time.
 pub(crate) fn opened(client: &Client, table: &str) -> DynamoStore {
-    opened_on(client, table, Arc::default())
+    opened_on(client, table, Arc::new(fast_clock()))
 }
 
 fn opened_on(client: &Client, table: &str, clock: Arc<ManualClock>) -> DynamoStore {
