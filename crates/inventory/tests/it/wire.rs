@@ -48,7 +48,8 @@ impl Answer {
 
 impl Server {
     pub(crate) async fn start() -> Self {
-        let world = World::new().await;
+        // The served instance is another one than the world's: neither is alone on the folder.
+        let world = World::shared().await;
         let bind = async || TcpListener::bind("127.0.0.1:0").await.unwrap();
         let (http_listener, grpc_listener) = (bind().await, bind().await);
         let (http, grpc) = (http_listener.local_addr().unwrap(), grpc_listener.local_addr().unwrap());
