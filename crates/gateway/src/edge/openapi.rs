@@ -55,6 +55,7 @@ pub(super) fn document() -> &'static Value {
 }
 
 fn complete(mut document: Value) -> Value {
+    merge_descriptions(&mut document);
     document["openapi"] = "3.1.0".into();
     document["info"] = json!({
         "title": "Traffic Tacos gateway",
@@ -91,6 +92,32 @@ fn complete(mut document: Value) -> Value {
     }});
     complete_schemas(&mut components["schemas"]);
     document
+}
+
+/// utoipa describes an inlined enum as `allOf: [enum, {type: object, description}]`, which no text
+/// can satisfy. Both parts become one schema.
+fn merge_descriptions(value: &mut Value) {
+    match value {
+        Value::Object(fields) => {
+            let is_description = |part: &Value| part["type"] == "object" && part.get("properties").is_none();
+            let is_described = matches!(
+                fields.get("allOf").and_then(Value::as_array).map(Vec::as_slice),
+                Some([_, description]) if is_description(description)
+            );
+            if is_described && let Some(Value::Array(parts)) = fields.remove("allOf") {
+                for (key, value) in parts.into_iter().rev().filter_map(into_fields).flatten() {
+                    fields.insert(key, value);
+                }
+            }
+            fields.values_mut().for_each(merge_descriptions);
+        }
+        Value::Array(values) => values.iter_mut().for_each(merge_descriptions),
+        _ => {}
+    }
+}
+
+fn into_fields(value: Value) -> Option<Map<String, Value>> {
+    if let Value::Object(fields) = value { Some(fields) } else { None }
 }
 
 fn operations(item: &mut Value) -> impl Iterator<Item = &mut Value> {
