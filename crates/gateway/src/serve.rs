@@ -89,7 +89,7 @@ impl Gateway {
         edge::rest::router(&self.edge, &self.config.origins, &self.deps.process)
     }
 
-    /// Serves until `shutdown` and drains ([`runtime::serve`]); then the tasks of the lines end. No
+    /// Serves until `shutdown` and drains ([`runtime::serve()`]); then the tasks of the lines end. No
     /// state of a line is lost with them: other gateways, or this one after a restart, continue the
     /// line.
     ///

@@ -16,7 +16,7 @@ pub fn assemble(options: Options, deps: &Deps) -> Service {
     Service::new(deps.store.clone(), deps.clock.clone(), deps.entropy.clone(), options, metrics)
 }
 
-/// Builds the service and serves it until `shutdown`; then it drains ([`runtime::serve`]).
+/// Builds the service and serves it until `shutdown`; then it drains ([`runtime::serve()`]).
 ///
 /// # Errors
 /// When a server could not be set up; the other one is then drained too.
