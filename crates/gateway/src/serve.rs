@@ -89,9 +89,9 @@ impl Gateway {
         edge::rest::router(&self.edge, &self.config.origins, &self.deps.process)
     }
 
-    /// Serves until `shutdown` and drains ([`runtime::serve()`]); then the tasks of the lines end. No
-    /// state of a line is lost with them: other gateways, or this one after a restart, continue the
-    /// line.
+    /// Serves until `shutdown` and drains ([`runtime::serve()`]); then the tasks of the lines end.
+    /// No state of a line is lost with them: other gateways, or this one after a restart, continue
+    /// the line.
     ///
     /// # Errors
     /// When a server could not be set up; the other servers are then drained too.
