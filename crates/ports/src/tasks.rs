@@ -85,7 +85,7 @@ impl Tasks {
     {
         let abort = self.abort.clone();
         // In a box of its own, because each layer around a future keeps it twice: as an argument
-        // and as what it awaits.
+        // and as the awaited future.
         let future = Box::pin(future);
         async move {
             let _ = abort.run_until_cancelled_owned(future).await;

@@ -12,7 +12,7 @@ use std::io;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 
-/// Between two checks of what the tree still holds.
+/// The time between two looks at the memtables that the tree still holds.
 const LOOK_EVERY: Duration = Duration::from_millis(50);
 
 /// A handle on a memtable of the tree, whose type has no public name.

@@ -23,8 +23,7 @@ pub(super) struct Told {
 }
 
 impl Told {
-    /// An estimate of `told` seconds for a wait of `real` seconds; `first`: it was given at the
-    /// join.
+    /// An estimate of `told` seconds for a wait of `real` seconds; `first`: it is from the join.
     pub(super) fn add(&mut self, told: f32, real: f32, first: bool) {
         self.waits.push((told, real));
         if first {

@@ -2,7 +2,8 @@
 
 use serde_json::Value;
 
-/// Those of contracts 8 and the ones beside them, in this order; the others follow by name.
+/// The figures that scripts rely on (docs/contracts.md#commands), in this order; the others follow
+/// by name.
 const FIRST: [&str; 17] = [
     "requests_per_second",
     "p50_ms",

@@ -41,7 +41,7 @@ const PREFILL_AT_ONCE: usize = 64;
 const ASIDE_MAX: usize = 2_000;
 
 /// Runs the plan; `begin` is called when the measured window begins. The figures are those of
-/// contracts 8, and more.
+/// docs/contracts.md#commands, and more.
 pub fn run(plan: &Plan, begin: impl FnOnce()) -> Result<Value> {
     let mut load = Load::new(plan)?;
     load.prefill(plan.prefill)?;

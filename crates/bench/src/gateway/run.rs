@@ -39,7 +39,7 @@ impl Limit {
     }
 }
 
-/// Runs the plan against what is up; the figures of contracts 8, and more.
+/// Runs the plan against what is up; gives its figures (docs/contracts.md#commands).
 pub async fn measure(rig: &Rig, name: &str, plan: &Plan, limit: Limit) -> Result<Value> {
     let program = std::env::current_exe()?;
     let mut child = Command::new(program)

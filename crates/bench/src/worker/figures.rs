@@ -1,11 +1,11 @@
-//! What was seen, as the figures of contracts 8, and as a table.
+//! The figures of a run (docs/contracts.md#commands), and their table.
 
 use super::run::{Latencies, Seen};
 use crate::{columns, round};
 use serde_json::{Value, json};
 use std::time::Duration;
 
-/// The figures of a run. Those that contracts 8 name come first; the others say what the run
+/// The figures of a run. Those that scripts rely on come first; the others say what the run
 /// was bounded by.
 pub fn of(seen: &Seen) -> Value {
     let window = &seen.window;
@@ -54,7 +54,7 @@ pub fn table(runs: &[Value], bursts: &[Value]) -> String {
     text
 }
 
-/// The figures of contracts 8, in its order.
+/// The figures that scripts rely on, in a fixed order.
 const CONTRACT: [&str; 10] = [
     "events_per_second",
     "cpu_us_per_event",
