@@ -13,7 +13,7 @@ mod queues;
 mod rules;
 
 pub use policies::{Role, policy};
-pub use queues::{Queue, QueueDefinition};
+pub use queues::{ExistingQueue, QueueDefinition};
 pub use rules::RuleDefinition;
 
 /// The result for one part.

@@ -133,16 +133,6 @@ pub fn seat_status_from_proto(number: i32) -> Option<SeatStatus> {
     }
 }
 
-/// The status of a seat in JSON bodies.
-pub const fn seat_status_text(status: SeatStatus) -> &'static str {
-    match status {
-        SeatStatus::Available => "AVAILABLE",
-        SeatStatus::Held => "HELD",
-        SeatStatus::Sold => "SOLD",
-        SeatStatus::Blocked => "BLOCKED",
-    }
-}
-
 /// The status of a reservation as a message.
 pub const fn reservation_status_to_proto(status: Status) -> proto::ReservationStatus {
     match status {

@@ -89,11 +89,6 @@ impl Section {
         }
     }
 
-    /// Whether buyers name no seats.
-    pub const fn is_general_admission(&self) -> bool {
-        matches!(self.layout, Layout::Places(_))
-    }
-
     /// The id of the seat at a place. `None` outside the section.
     pub fn seat_id(&self, index: u32) -> Option<SeatId> {
         let text = match &self.layout {

@@ -101,7 +101,7 @@ impl ScheduledWork {
         let began = self.clock.now();
         let take = |entry: &ports::store::Entry| Some((entry.at.as_millis(), entry.key.clone()));
         let all = self.rescan.reader().all(take, |_| {}).await;
-        tracing::info!(errands = all.len(), "read scheduled outcomes and webhooks");
+        tracing::info!(scheduled = all.len(), "read scheduled outcomes and webhooks");
         self.agenda.add_all(all);
         self.rescan.set_all_read(began);
     }

@@ -1,20 +1,17 @@
 //! Planted bugs: one for each trap that the simulator must find. A check that has never failed
-//! proves nothing, so each run
-//! of `sim` over the plants shows that every one of them is caught.
+//! proves nothing, so each run of `sim` over the plants shows that every one of them is caught.
 //!
 //! Without the feature `plants`, [`planted`] is the constant `false` and the compiler drops the
-//! wrong branch. With it, one
-//! plant at a time is set on the thread that runs the simulated world. A wrong branch stands where
-//! the mistake would
-//! be made, so it keeps compiling, and testing, as the code around it changes.
+//! wrong branch. With it, one plant at a time is set on the thread that runs the simulated world. A
+//! wrong branch stands where the mistake would be made, so it keeps compiling, and testing, as the
+//! code around it changes.
 
 #[cfg(feature = "plants")]
 use std::cell::Cell;
 
 /// The one list of plants: what is wrong, its name for command lines and reports, and the trap that
-/// it is (docs/traps.md),
-/// or the invariant that it breaks where no trap names it. The groups are the simulated worlds that
-/// look for it.
+/// it is (docs/traps.md), or the invariant that it breaks where no trap names it. The groups are
+/// the simulated worlds that look for it.
 macro_rules! plants {
     ($($world:ident { $($(#[$doc:meta])* $plant:ident = $name:literal, $trap:literal;)* })*) => {
         /// A bug that the simulator must find.

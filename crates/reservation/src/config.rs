@@ -150,7 +150,12 @@ impl Config {
             grace: limit("SWEEP_GRACE", "how long a due hold is left to its event", sweeper.grace, hour),
             ..sweeper
         };
-        let service = ServiceOptions { pass_secrets: pass_secrets(env), ..service };
+        let pass_secrets = env.secrets(
+            "WAITING_ROOM_SECRET",
+            "secrets of the gateway's passes, separated by commas; the first signs; unset: no pass is valid",
+            SECRET_BYTES_MIN,
+        );
+        let service = ServiceOptions { pass_secrets, ..service };
         let internal_token =
             env.secret("INTERNAL_API_TOKEN", "token that /internal requires in the header X-Internal-Token");
         secret.map(|_| Self { service, sweeper, internal_token, relay: defaults.relay })
@@ -174,24 +179,6 @@ impl PeerAddresses {
             ),
         }
     }
-}
-
-/// The secrets of the waiting room's passes, separated by commas. The gateway signs with the first,
-/// and all are accepted, so that a new one can be put in front of the current one.
-fn pass_secrets(env: &mut Env) -> Vec<SecretString> {
-    let name = "WAITING_ROOM_SECRET";
-    let given = env.secret(
-        name,
-        "secrets of the gateway's passes, separated by commas; the first signs; unset: no pass is valid",
-    );
-    let Some(given) = given else { return Vec::new() };
-    let secrets: Vec<_> = given.expose_secret().split(',').map(str::trim).collect();
-    if secrets.iter().any(|secret| secret.len() < SECRET_BYTES_MIN) {
-        let what = format!("has a secret that is too short; each has at least {SECRET_BYTES_MIN} bytes");
-        env.problem(name, &what);
-        return Vec::new();
-    }
-    secrets.into_iter().map(SecretString::from).collect()
 }
 
 /// A length of time above zero and up to `max`.

@@ -4,7 +4,8 @@
 //! Calls go from the HTTP/2 connection straight to tonic's services. One future stands
 //! between: it counts, measures, ends the call at the caller's deadline and turns a panic
 //! into INTERNAL. There are no boxed layers, because a unary call should cost some 15 µs in
-//! all.
+//! all. The gain is thin: this and clients that open their own streams took the worker from
+//! 178-195 to 152-202 µs of CPU an event (docs/measurements.md).
 //!
 //! Calls over [`Limits::in_flight_max`] are refused at once with UNAVAILABLE, while the
 //! caller can still go elsewhere; messages over [`Limits::message_bytes_max`] with
@@ -66,5 +67,5 @@ impl Default for Limits {
 /// The trace that the call belongs to: see [`crate::trace`].
 pub fn trace_of_metadata(metadata: &MetadataMap) -> Trace {
     let text = |name: &str| metadata.get(name).and_then(|value| value.to_str().ok());
-    crate::trace::of(text(crate::trace::TRACEPARENT), text(crate::trace::TRACE_ID))
+    crate::trace::from_values(text(crate::trace::TRACEPARENT), text(crate::trace::TRACE_ID))
 }

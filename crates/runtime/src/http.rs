@@ -28,5 +28,5 @@ use ports::Trace;
 /// The trace that the request belongs to: see [`crate::trace`]. Behind [`instrument`] two
 /// calls for one request agree, because it gives a request without a trace a new one.
 pub fn trace_of(headers: &HeaderMap) -> Trace {
-    crate::trace::of_headers(headers)
+    crate::trace::from_headers(headers)
 }

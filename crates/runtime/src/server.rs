@@ -42,7 +42,7 @@ pub struct PeerAddress(pub SocketAddr);
 
 impl PeerAddress {
     /// `None` of a connection that has ended already.
-    pub(crate) fn of(stream: &TcpStream) -> Option<Self> {
+    pub(crate) fn from_stream(stream: &TcpStream) -> Option<Self> {
         stream.peer_addr().ok().map(Self)
     }
 }

@@ -5,6 +5,10 @@
 //! then the event's own fields and those of the spans around it, flat, and `pod_name`.
 //! Secrets do not get here: their type prints no value, and no code logs a request's body.
 //!
+//! The JSON formatter of tracing-subscriber cannot write them: its members are `timestamp`,
+//! `level` in capitals and `fields`, with the fields of spans in objects of their own, and
+//! it has no setting for names. Its non-blocking writer drops without a count in the log.
+//!
 //! Lines go through a bounded queue to one writing thread. A pipe that nobody reads must
 //! not stop a sale, so when the queue is full a line is dropped and counted, and the count
 //! is logged first when there is room again.
@@ -103,7 +107,7 @@ pub fn init(options: Options) -> Result<Flush, InitError> {
         Output::Stderr => Box::new(std::io::stderr()),
     };
     let (lines, flush) = writer::start(sink).map_err(InitError::Thread)?;
-    let layer = layer::Lines::new(options.format, options.pod_name.as_deref(), lines);
+    let layer = layer::LineLayer::new(options.format, options.pod_name.as_deref(), lines);
     tracing_subscriber::registry()
         .with(filter(options.level))
         .with(layer)
@@ -116,7 +120,7 @@ pub fn init(options: Options) -> Result<Flush, InitError> {
 /// Runs `body` with logging of these options into `sink`, for this thread only. For tests.
 pub fn with_sink<T>(options: &Options, sink: impl Write + Send + 'static, body: impl FnOnce() -> T) -> T {
     let (lines, flush) = writer::start(Box::new(sink)).expect("a test can start a thread");
-    let layer = layer::Lines::new(options.format, options.pod_name.as_deref(), lines);
+    let layer = layer::LineLayer::new(options.format, options.pod_name.as_deref(), lines);
     let subscriber = tracing_subscriber::registry().with(filter(options.level)).with(layer);
     let value = tracing::subscriber::with_default(subscriber, body);
     drop(flush);

@@ -17,13 +17,13 @@ pub use contracts::trace::{TRACE_ID, TRACEPARENT};
 const TRACE_ID_BYTES_MAX: usize = 128;
 
 /// The trace that headers name, or a new one.
-pub fn of_headers(headers: &HeaderMap) -> Trace {
+pub fn from_headers(headers: &HeaderMap) -> Trace {
     let text = |name| headers.get(name).and_then(|value| value.to_str().ok());
-    of(text(TRACEPARENT), text(TRACE_ID))
+    from_values(text(TRACEPARENT), text(TRACE_ID))
 }
 
 /// The trace of these two values, or a new one.
-pub fn of(traceparent: Option<&str>, trace_id: Option<&str>) -> Trace {
+pub fn from_values(traceparent: Option<&str>, trace_id: Option<&str>) -> Trace {
     named(traceparent, trace_id).unwrap_or_else(|| new(&SystemEntropy))
 }
 

@@ -279,7 +279,7 @@ impl Checker {
             if let Some(downstream) = silent {
                 let (answered, calls) = self.answered.get(&(holder, downstream)).copied().unwrap_or_default();
                 if core.exec.micros() > answered + SILENCE_MAX_US && calls > SILENT_CALLS_MAX {
-                    let text = format!("message {id} is buried for an outage of {downstream} (trap T10)");
+                    let text = format!("message {id} is buried for an outage of {downstream} (trap T-T10)");
                     core.broken(Name::Q6, text);
                 }
             }
@@ -333,7 +333,7 @@ impl Checker {
             // instance.
             if newest > number && received_at < core.exec.micros() {
                 let text =
-                    format!("{} is deleted under lease {number}, {newest} is known (trap T7)", message.id);
+                    format!("{} is deleted under lease {number}, {newest} is known (trap T-T7)", message.id);
                 core.broken(Name::Q4, text);
             }
         }
@@ -369,7 +369,7 @@ impl Checker {
             let working =
                 self.instances.get(&key.0).is_some_and(|instance| instance.alive && !instance.ending);
             if working && core.faults.active() {
-                core.broken(Name::Q4, format!("the failed delete of {} is not repeated (trap T8)", key.1));
+                core.broken(Name::Q4, format!("the failed delete of {} is not repeated (trap T-T8)", key.1));
             }
         }
     }

@@ -22,7 +22,7 @@ use std::sync::{Arc, Mutex};
 use tokio::sync::oneshot;
 
 const ROW_BYTES_MAX: usize = 400 * 1024;
-const KEY_BYTES_MAX: usize = 1024;
+const KEY_PART_BYTES_MAX: usize = 1024;
 /// The longest that an unanswered call takes: a client of an engine gives up then.
 const GIVE_UP: Duration = Duration::from_secs(8);
 /// The longest that a commit without an answer may still be on its way. The inventory counts on 30
@@ -450,7 +450,7 @@ fn check(writes: &[Write]) -> Result<(), Fault> {
         if !keys.insert(key) {
             return Err(Fault::permanent("a commit writes one row twice"));
         }
-        if key.partition.len() > KEY_BYTES_MAX || key.sort.len() > KEY_BYTES_MAX {
+        if key.partition.len() > KEY_PART_BYTES_MAX || key.sort.len() > KEY_PART_BYTES_MAX {
             return Err(Fault::permanent("a key is over 1 KB"));
         }
         if let Write::Put { attributes, expect, .. } = write {

@@ -28,7 +28,7 @@ pub struct QueueDefinition {
 
 /// An existing queue.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Queue {
+pub struct ExistingQueue {
     /// Its URL.
     pub url: QueueUrl,
     /// Its name in policies.
@@ -67,7 +67,7 @@ impl QueueDefinition {
     ///
     /// When a queue of that name has other settings, or AWS does not answer or refuses; the text
     /// says what to change.
-    pub async fn ensure(&self, aws: &Aws, mode: Mode) -> Result<(Done, Option<Queue>), Unusable> {
+    pub async fn ensure(&self, aws: &Aws, mode: Mode) -> Result<(Done, Option<ExistingQueue>), Unusable> {
         let client = Client::new(aws.sdk());
         let unusable = |failure: Failure| {
             let allow = "sqs:GetQueueUrl, sqs:GetQueueAttributes and sqs:CreateQueue";
@@ -110,7 +110,7 @@ impl QueueDefinition {
         Ok(())
     }
 
-    async fn find(&self, client: &Client) -> Result<Option<Queue>, Failure> {
+    async fn find(&self, client: &Client) -> Result<Option<ExistingQueue>, Failure> {
         let name = self.name();
         let found = client.get_queue_url().queue_name(&name).send().await;
         let found =
@@ -118,10 +118,10 @@ impl QueueDefinition {
         let url = found.and_then(|found| found.queue_url).and_then(|url| url.parse::<QueueUrl>().ok());
         let Some(url) = url else { return Ok(None) };
         let attributes = attributes_of(client, &url, &[Name::QueueArn]).await?;
-        Ok(attributes.get(&Name::QueueArn).map(|arn| Queue { arn: arn.clone(), url }))
+        Ok(attributes.get(&Name::QueueArn).map(|arn| ExistingQueue { arn: arn.clone(), url }))
     }
 
-    async fn compare(&self, client: &Client, queue: &Queue) -> Result<(), Unusable> {
+    async fn compare(&self, client: &Client, queue: &ExistingQueue) -> Result<(), Unusable> {
         let wanted = self.attributes();
         let names: Vec<Name> = wanted.iter().map(|(name, _)| name.clone()).collect();
         let found = attributes_of(client, &queue.url, &names).await;

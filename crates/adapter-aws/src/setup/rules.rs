@@ -1,7 +1,7 @@
 //! A rule of EventBridge that feeds a standard queue (a rule has one static message group, so it
 //! cannot feed a FIFO queue in order).
 
-use super::queues::Queue;
+use super::queues::ExistingQueue;
 use super::{Done, Mode, absent};
 use crate::connect::Aws;
 use crate::fault::{Failure, Unusable};
@@ -31,7 +31,7 @@ impl RuleDefinition {
     }
 
     /// The queue's permission for the rule's events.
-    pub fn queue_policy(queue: &Queue, rule_arn: &str) -> Value {
+    pub fn queue_policy(queue: &ExistingQueue, rule_arn: &str) -> Value {
         json!({
             "Version": "2012-10-17",
             "Statement": [{
@@ -51,7 +51,12 @@ impl RuleDefinition {
     /// # Errors
     ///
     /// When AWS does not answer or refuses; the text says what to change.
-    pub async fn ensure(&self, aws: &Aws, queue: Option<&Queue>, mode: Mode) -> Result<Done, Unusable> {
+    pub async fn ensure(
+        &self,
+        aws: &Aws,
+        queue: Option<&ExistingQueue>,
+        mode: Mode,
+    ) -> Result<Done, Unusable> {
         let unusable = |failure: Failure| {
             let allow = "events:DescribeRule, events:PutRule, events:ListTargetsByRule, events:PutTargets, \
                          events:DescribeEventBus and events:CreateEventBus";
@@ -72,7 +77,7 @@ impl RuleDefinition {
         }
     }
 
-    async fn is_complete(&self, client: &Client, queue: &Queue) -> Result<bool, Failure> {
+    async fn is_complete(&self, client: &Client, queue: &ExistingQueue) -> Result<bool, Failure> {
         let (bus, name) = (&self.bus, &self.name);
         let rule = client.describe_rule().event_bus_name(bus).name(name).send().await;
         let rule =
@@ -87,7 +92,7 @@ impl RuleDefinition {
         Ok(targets.targets().iter().any(|target| target.arn() == queue.arn))
     }
 
-    async fn make(&self, aws: &Aws, client: &Client, queue: &Queue) -> Result<(), Failure> {
+    async fn make(&self, aws: &Aws, client: &Client, queue: &ExistingQueue) -> Result<(), Failure> {
         let (bus, name) = (&self.bus, &self.name);
         let found = client.describe_event_bus().name(bus).send().await;
         let found =

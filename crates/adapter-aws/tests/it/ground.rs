@@ -1,7 +1,7 @@
 //! The base of these tests: a server, unique names, queues, and a bounded wait for messages.
 #![allow(clippy::unwrap_used, reason = "tests")]
 
-use adapter_aws::setup::{Mode, Queue, QueueDefinition};
+use adapter_aws::setup::{ExistingQueue, Mode, QueueDefinition};
 use adapter_aws::{Aws, SqsQueue};
 use core::time::Duration;
 use domain::event::{Event, Fact, SeatsHint};
@@ -31,14 +31,14 @@ pub(crate) fn definition(stem: &str, kind: QueueKind) -> QueueDefinition {
 }
 
 /// A standard queue with a unique name.
-pub(crate) async fn standard_queue(aws: &Aws) -> Queue {
+pub(crate) async fn standard_queue(aws: &Aws) -> ExistingQueue {
     let definition = definition(&unique_name(), QueueKind::Standard);
     let (_, queue) = definition.ensure(aws, Mode::Make).await.unwrap();
     queue.unwrap()
 }
 
 /// Receives until that many messages have arrived.
-pub(crate) async fn received(aws: &Aws, queue: &Queue, count: usize) -> Vec<Message> {
+pub(crate) async fn received(aws: &Aws, queue: &ExistingQueue, count: usize) -> Vec<Message> {
     use ports::Queue as _;
     let queue = SqsQueue::new(aws, &queue.url);
     let request = Receive { max: 10, wait: Duration::from_secs(5), visibility: None };

@@ -1,12 +1,12 @@
 //! The resources of a platform on AWS: three tables, an event queue and its dead-letter queue,
 //! under one prefix.
 
-use super::tables::{INVENTORY, PAYMENT, RESERVATION, Table};
+use super::tables::{INVENTORY, PAYMENT, RESERVATION, ServiceTable};
 use super::{AwsSettings, failure};
 use crate::engines::{Engines, RECEIVES_MAX, Tally};
 use crate::exit::Failure;
 use adapter_aws::dynamo::table_definition;
-use adapter_aws::setup::{self, Done, Mode, Queue, QueueDefinition};
+use adapter_aws::setup::{self, Done, ExistingQueue, Mode, QueueDefinition};
 use adapter_aws::{Aws, LetterBox, SqsQueue, Unusable};
 use core::time::Duration;
 use ports::queue::QueueKind;
@@ -26,13 +26,13 @@ pub(crate) struct Blueprint {
 /// The existing resources of a blueprint. `resources` has the kind, name and outcome of each.
 pub(crate) struct Built {
     pub(crate) resources: Vec<(&'static str, String, Done)>,
-    pub(crate) events: Option<Queue>,
-    pub(crate) letters: Option<Queue>,
+    pub(crate) events: Option<ExistingQueue>,
+    pub(crate) letters: Option<ExistingQueue>,
 }
 
 impl Blueprint {
     /// The tables, each with its name.
-    pub(crate) fn tables(&self) -> [(&'static Table, String); 3] {
+    pub(crate) fn tables(&self) -> [(&'static ServiceTable, String); 3] {
         [&INVENTORY, &RESERVATION, &PAYMENT]
             .map(|table| (table, format!("{}-{}", self.prefix, table.service)))
     }

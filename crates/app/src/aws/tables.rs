@@ -9,7 +9,7 @@ use runtime::config::Env;
 use std::sync::Arc;
 
 /// The table of a service: the variable that names it, its default name, and the indexes in use.
-pub(crate) struct Table {
+pub(crate) struct ServiceTable {
     pub(crate) service: &'static str,
     pub(crate) variable: &'static str,
     pub(crate) default: &'static str,
@@ -17,21 +17,21 @@ pub(crate) struct Table {
 }
 
 /// The table of inventory-api.
-pub(crate) const INVENTORY: Table = Table {
+pub(crate) const INVENTORY: ServiceTable = ServiceTable {
     service: "inventory",
     variable: "INVENTORY_TABLE",
     default: "traffic-tacos-inventory",
     indexes: inventory::rows::INDEXES,
 };
 /// The table of reservation-api.
-pub(crate) const RESERVATION: Table = Table {
+pub(crate) const RESERVATION: ServiceTable = ServiceTable {
     service: "reservation",
     variable: "RESERVATION_TABLE",
     default: "traffic-tacos-reservation",
     indexes: reservation::rows::INDEXES,
 };
 /// The table of payment-sim-api.
-pub(crate) const PAYMENT: Table = Table {
+pub(crate) const PAYMENT: ServiceTable = ServiceTable {
     service: "payment",
     variable: "PAYMENT_TABLE",
     default: "traffic-tacos-payment",
@@ -40,11 +40,11 @@ pub(crate) const PAYMENT: Table = Table {
 
 /// A table and its name from the environment.
 pub(crate) struct TableSetting {
-    table: &'static Table,
+    table: &'static ServiceTable,
     name: String,
 }
 
-impl Table {
+impl ServiceTable {
     /// Reads the table's name, which has a default.
     pub(crate) fn read(&'static self, env: &mut Env) -> TableSetting {
         let name =
@@ -68,7 +68,7 @@ impl TableSetting {
         clock: &Arc<dyn Clock>,
         entropy: &Arc<dyn Entropy>,
     ) -> Result<Arc<dyn Store>, Failure> {
-        let Table { variable, indexes, .. } = self.table;
+        let ServiceTable { variable, indexes, .. } = self.table;
         let store = aws.table(&self.name, indexes, clock.clone(), entropy.clone());
         let check = || async { store.check().await.map_err(|fault| Unusable::from_fault(variable, &fault)) };
         reach(&**clock, check).await?;

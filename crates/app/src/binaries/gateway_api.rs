@@ -19,7 +19,7 @@ pub(super) struct GatewayApi;
 
 pub(super) struct Settings {
     config: gateway::Config,
-    lines: Lines,
+    lines: LineStore,
     keys: Option<KeysUrl>,
     reservations: Endpoint,
     payments: Endpoint,
@@ -30,7 +30,7 @@ pub(super) struct Settings {
 }
 
 /// The store of the waiting room.
-enum Lines {
+enum LineStore {
     Memory,
     #[cfg(feature = "redis")]
     Redis(Box<adapter_redis::RedisOptions>),
@@ -99,11 +99,11 @@ impl Service for GatewayApi {
             None => None,
         };
         let waiting_room: Arc<dyn WaitingRoomStore> = match &lines {
-            Lines::Memory => {
+            LineStore::Memory => {
                 Arc::new(MemoryWaitingRoom::new(Patience::default(), clock.clone(), entropy.clone()))
             }
             #[cfg(feature = "redis")]
-            Lines::Redis(options) => {
+            LineStore::Redis(options) => {
                 let room =
                     adapter_redis::RedisWaitingRoom::connect(options, Patience::default(), entropy.clone());
                 Arc::new(room.await.map_err(|error| Failure::service("reach Redis", error))?)
@@ -135,7 +135,7 @@ impl Service for GatewayApi {
     }
 }
 
-impl Lines {
+impl LineStore {
     const fn describe(&self) -> &'static str {
         match self {
             Self::Memory => "in memory",
@@ -149,7 +149,7 @@ impl Lines {
 
 /// Reads `WAITING_ROOM_STORE` and the settings of that store. There is no fallback to memory: two
 /// gateways would keep two lines.
-fn lines(env: &mut Env, limit: Duration) -> Option<Lines> {
+fn lines(env: &mut Env, limit: Duration) -> Option<LineStore> {
     let name = "WAITING_ROOM_STORE";
     #[cfg(feature = "redis")]
     let in_memory = env.one_of(
@@ -166,11 +166,11 @@ fn lines(env: &mut Env, limit: Duration) -> Option<Lines> {
         "memory",
     );
     if in_memory {
-        return Some(Lines::Memory);
+        return Some(LineStore::Memory);
     }
     #[cfg(feature = "redis")]
     {
-        redis(env, limit).map(|options| Lines::Redis(Box::new(options)))
+        redis(env, limit).map(|options| LineStore::Redis(Box::new(options)))
     }
     #[cfg(not(feature = "redis"))]
     None

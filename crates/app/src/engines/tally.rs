@@ -2,10 +2,11 @@
 
 use super::Passed;
 use async_trait::async_trait;
+use parking_lot::{Mutex, MutexGuard};
 use ports::queue::{Depth, Message, Outgoing, QueueKind, Receipt, Receive, RedrivePolicy, Sent};
 use ports::{Fault, Queue};
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 /// Counts the messages that this process sends and deletes. For a demo, whose events fit into
@@ -34,7 +35,7 @@ impl Tally {
     }
 
     fn seen(&self) -> MutexGuard<'_, Seen> {
-        self.seen.lock().unwrap_or_else(PoisonError::into_inner)
+        self.seen.lock()
     }
 }
 

@@ -4,7 +4,7 @@
 //! | method path | answer |
 //! |---|---|
 //! | GET /admin/trace/{reservation} | the timeline of a reservation, oldest first; 404 if it is unknown |
-//! | GET /admin/rest | `{"at_rest": bool, "unrest"?}`: whether no work is pending; `unrest` describes the pending work |
+//! | GET /admin/rest | `{"at_rest": bool, "pending"?}`: whether no work is pending; `pending` describes it |
 
 use crate::engines::Engines;
 use anyhow::Result;
@@ -83,5 +83,5 @@ async fn trace(State(admin): State<Admin>, Path(id): Path<String>) -> Result<Jso
 
 async fn rest(State(admin): State<Admin>) -> Result<Json<Value>, Reply> {
     let pending = admin.engines.pending_work().await.map_err(|e| failed(&e.into()))?;
-    Ok(Json(json!({"at_rest": pending.is_none(), "unrest": pending})))
+    Ok(Json(json!({"at_rest": pending.is_none(), "pending": pending})))
 }

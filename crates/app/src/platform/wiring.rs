@@ -2,7 +2,7 @@
 
 use super::admin::Admin;
 use super::settings::Settings;
-use super::sockets::{Addresses, Sockets};
+use super::sockets::{Addresses, Pair, Sockets};
 use super::url;
 use crate::engines::Engines;
 use adapter_peers::{
@@ -92,22 +92,11 @@ impl Wired {
     pub(super) async fn run(self, sockets: Sockets, shutdown: CancellationToken) -> Result<()> {
         let worker_stop = shutdown.child_token();
         let (publishers_stop, inventory_stop) = (CancellationToken::new(), CancellationToken::new());
-        let inventory_sockets =
-            runtime::Listeners { http: sockets.inventory.http, grpc: sockets.inventory.grpc, admin: None };
-        let reservation_sockets = runtime::Listeners {
-            http: sockets.reservation.http,
-            grpc: sockets.reservation.grpc,
-            admin: None,
-        };
-        let payment_sockets =
-            runtime::Listeners { http: sockets.payment.http, grpc: sockets.payment.grpc, admin: None };
-        let worker_sockets =
-            runtime::Listeners { http: sockets.worker.http, grpc: sockets.worker.grpc, admin: None };
+        let (gateway_stop, gateway_sockets) = (worker_stop.child_token(), listeners(sockets.gateway));
+        let (inventory_sockets, reservation_sockets) =
+            (listeners(sockets.inventory), listeners(sockets.reservation));
+        let (payment_sockets, worker_sockets) = (listeners(sockets.payment), listeners(sockets.worker));
 
-        let (gateway_stop, gateway_sockets) = (
-            worker_stop.child_token(),
-            runtime::Listeners { http: sockets.gateway.http, grpc: sockets.gateway.grpc, admin: None },
-        );
         let gateway = async {
             let ended = self.gateway.run(gateway_sockets, gateway_stop).await;
             worker_stop.cancel();
@@ -272,4 +261,8 @@ impl Wiring<'_> {
         let address = url(self.addresses.reservation_http);
         Ok(ReservationsClient::new(&address, self.token, PeerOptions::rest(), self.clock.clone())?)
     }
+}
+
+fn listeners(pair: Pair) -> runtime::Listeners {
+    runtime::Listeners { http: pair.http, grpc: pair.grpc, admin: None }
 }

@@ -5,7 +5,6 @@
 //! not redeemed for another reservation. The commit that stores the reservation redeems it.
 
 use super::Service;
-use super::create::not_held;
 use crate::refusal::{NoPass, Peer, Refusal};
 use crate::request::Create;
 use crate::rows::PassRow;
@@ -31,7 +30,7 @@ impl Service {
         match self.ask(Peer::Admissions, limit, check).await? {
             Ok(false) => return Ok(None),
             Ok(true) => {}
-            Err(NoSuchShow) => return Err(not_held(create, &Rejection::NoSuchShow)),
+            Err(NoSuchShow) => return Err(Refusal::not_held(create, &Rejection::NoSuchShow)),
         }
         let pass = valid_pass(&self.inner.options.pass_secrets, create, self.inner.clock.now())?;
         if self.is_spent(&pass, id).await? { Err(spent(create)) } else { Ok(Some(pass)) }

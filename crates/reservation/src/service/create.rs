@@ -21,7 +21,6 @@ use super::{Service, unreadable};
 use crate::refusal::{Peer, Refusal};
 use crate::request::{Create, Fingerprint, Origin, reservation_id};
 use crate::rows::{IdempotencyRow, PassRow, Placed, Stored, reservation_key};
-use contracts::inventory_wire::{Subject, rejection_to_error};
 use contracts::pass::Pass;
 use core::time::Duration;
 use domain::event::{Event, Fact, SeatsHint};
@@ -137,7 +136,7 @@ impl Service {
             Err(Rejection::BadRequest(BadRequest::DifferentSeats) | Rejection::NotOwner) => {
                 Err(Refusal::OtherRequest)
             }
-            Err(no) => Err(not_held(create, &no)),
+            Err(no) => Err(Refusal::not_held(create, &no)),
         }
     }
 
@@ -310,16 +309,6 @@ fn placed_reservation(id: ReservationId, create: &Create, held: &Held, now: Time
         cancel_reason: None,
         error_code: None,
     }
-}
-
-pub(super) fn not_held(create: &Create, no: &Rejection) -> Refusal {
-    let subject = Subject {
-        reservation: None,
-        show: Some(&create.show),
-        section: create.section.as_ref(),
-        seats: &create.seats,
-    };
-    Refusal::NotHeld(rejection_to_error(subject, no))
 }
 
 fn log_placed(reservation: &Reservation, trace: &Trace) {

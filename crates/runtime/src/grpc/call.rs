@@ -44,7 +44,7 @@ enum Kind {
 }
 
 impl Kind {
-    fn of(path: &str) -> Self {
+    fn for_path(path: &str) -> Self {
         match path {
             "/grpc.health.v1.Health/Check" => Self::Probe,
             path if path.starts_with("/grpc.") => Self::Stream,
@@ -60,7 +60,7 @@ impl Edge {
     }
 
     /// For one connection.
-    pub(crate) fn of(&self, peer: Option<PeerAddress>) -> Self {
+    pub(crate) fn for_peer(&self, peer: Option<PeerAddress>) -> Self {
         Self { peer, ..self.clone() }
     }
 
@@ -84,7 +84,7 @@ impl Service<Request<Incoming>> for Edge {
     #[allow(clippy::disallowed_methods, reason = "real sockets live in real time")]
     fn call(&self, mut request: Request<Incoming>) -> Call {
         let path = request.uri().path();
-        let kind = Kind::of(path);
+        let kind = Kind::for_path(path);
         let (open_call, admitted) = self.admit(kind, path);
         if !admitted {
             return Call { answer: None, deadline: None, kind, open_call: Some(open_call) };
@@ -97,7 +97,7 @@ impl Service<Request<Incoming>> for Edge {
                 return Call { answer: Some(refusal(no)), deadline: None, kind, open_call: Some(open_call) };
             }
         }
-        let limit = deadline::of(request.headers());
+        let limit = deadline::from_headers(request.headers());
         let (limit, bytes_max) = match kind {
             Kind::Stream => (limit, usize::MAX),
             Kind::Call | Kind::Probe => {

@@ -6,7 +6,7 @@ use http::HeaderMap;
 
 /// The time that the caller gives the call; `None` if it does not say, or not as the
 /// protocol asks.
-pub(crate) fn of(headers: &HeaderMap) -> Option<Duration> {
+pub(crate) fn from_headers(headers: &HeaderMap) -> Option<Duration> {
     let text = headers.get("grpc-timeout")?.to_str().ok()?;
     let (digits, unit) = text.split_at_checked(text.len().checked_sub(1)?)?;
     if digits.is_empty() || digits.len() > 8 || !digits.bytes().all(|byte| byte.is_ascii_digit()) {
@@ -31,7 +31,7 @@ mod tests {
     #[test]
     fn the_header_is_read_as_the_protocol_writes_it() {
         let read = |text: &str| {
-            of(&HeaderMap::from_iter([("grpc-timeout".parse().unwrap(), text.parse().unwrap())]))
+            from_headers(&HeaderMap::from_iter([("grpc-timeout".parse().unwrap(), text.parse().unwrap())]))
         };
         assert_eq!(read("250m"), Some(Duration::from_millis(250)));
         assert_eq!(read("1S"), Some(Duration::from_secs(1)));

@@ -84,8 +84,8 @@ pub async fn serve_within(
     let edge = Edge::new(services, methods, limits);
     let builder = builder(tasks);
     server::run(listener, shutdown, tasks, server::CONNECTIONS_MAX, |stream| {
-        let peer = PeerAddress::of(&stream);
-        builder.serve_connection(TokioIo::new(stream), edge.of(peer))
+        let peer = PeerAddress::from_stream(&stream);
+        builder.serve_connection(TokioIo::new(stream), edge.for_peer(peer))
     })
     .await
 }

@@ -64,7 +64,7 @@ pub async fn serve_many(
         .max_headers(HEADERS_MAX)
         .max_header_size(HEAD_BYTES_MAX);
     server::run(listener, shutdown, tasks, connections, |stream| {
-        let peer = PeerAddress::of(&stream);
+        let peer = PeerAddress::from_stream(&stream);
         builder.serve_connection(TokioIo::new(stream), Edge { router: router.clone(), peer })
     })
     .await

@@ -1,6 +1,6 @@
 //! Fields as text: what an event or a span carries, ready to be joined.
 
-use core::fmt::{self, Write};
+use core::fmt;
 use std::error::Error;
 use tracing::field::{Field, Visit};
 
@@ -68,13 +68,7 @@ impl Visit for Fields {
     }
 
     fn record_error(&mut self, field: &Field, value: &(dyn Error + 'static)) {
-        let mut text = value.to_string();
-        let mut below = value.source();
-        while let Some(error) = below {
-            let _ = write!(text, ": {error}");
-            below = error.source();
-        }
-        self.text(field, &text);
+        self.text(field, &ports::fault::chain(value));
     }
 
     fn record_bool(&mut self, field: &Field, value: bool) {

@@ -2,7 +2,7 @@
 
 use super::Format;
 use super::fields::{Entry, Fields, Style, json_string};
-use super::writer::Lines as Queue;
+use super::writer::LineQueue;
 use crate::SystemClock;
 use domain::time::Timestamp;
 use jiff::tz::TimeZone;
@@ -15,16 +15,16 @@ use tracing_subscriber::layer::Context;
 use tracing_subscriber::registry::LookupSpan;
 
 /// Writes every event that reaches it as one line.
-pub(super) struct Lines {
+pub(super) struct LineLayer {
     format: Format,
     /// What every JSON line ends with.
     tail: String,
     clock: SystemClock,
-    queue: Queue,
+    queue: LineQueue,
 }
 
-impl Lines {
-    pub(super) fn new(format: Format, pod_name: Option<&str>, queue: Queue) -> Self {
+impl LineLayer {
+    pub(super) fn new(format: Format, pod_name: Option<&str>, queue: LineQueue) -> Self {
         let tail = pod_name.map(|name| format!(",\"pod_name\":{}", json_string(name))).unwrap_or_default();
         Self { format, tail, clock: SystemClock::new(), queue }
     }
@@ -69,7 +69,7 @@ impl Lines {
     }
 }
 
-impl<S: Subscriber + for<'a> LookupSpan<'a>> Layer<S> for Lines {
+impl<S: Subscriber + for<'a> LookupSpan<'a>> Layer<S> for LineLayer {
     fn on_new_span(&self, attributes: &Attributes<'_>, id: &Id, context: Context<'_, S>) {
         let mut fields = Fields::new(self.style());
         attributes.record(&mut fields);

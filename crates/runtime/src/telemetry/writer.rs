@@ -27,7 +27,7 @@ enum Message {
 }
 
 /// The queue's end for those who log.
-pub(super) struct Lines {
+pub(super) struct LineQueue {
     queue: SyncSender<Message>,
     dropped: Arc<AtomicU64>,
 }
@@ -38,20 +38,20 @@ pub struct Flush {
     queue: SyncSender<Message>,
 }
 
-pub(super) fn start(sink: Box<dyn Write + Send>) -> io::Result<(Lines, Flush)> {
+pub(super) fn start(sink: Box<dyn Write + Send>) -> io::Result<(LineQueue, Flush)> {
     start_with(sink, LINES_QUEUED_MAX)
 }
 
 #[allow(clippy::disallowed_methods, reason = "a pipe that hangs must hang a thread that nothing else needs")]
-fn start_with(sink: Box<dyn Write + Send>, queued_max: usize) -> io::Result<(Lines, Flush)> {
+fn start_with(sink: Box<dyn Write + Send>, queued_max: usize) -> io::Result<(LineQueue, Flush)> {
     let (queue, lines) = sync_channel(queued_max);
     let dropped = Arc::new(AtomicU64::new(0));
     let counted = Arc::clone(&dropped);
     std::thread::Builder::new().name("log".to_owned()).spawn(move || write_all(&lines, sink, &counted))?;
-    Ok((Lines { queue: queue.clone(), dropped }, Flush { queue }))
+    Ok((LineQueue { queue: queue.clone(), dropped }, Flush { queue }))
 }
 
-impl Lines {
+impl LineQueue {
     pub(super) fn push(&self, line: String) {
         if self.queue.try_send(Message::Line(line)).is_err() {
             self.dropped.fetch_add(1, Ordering::Relaxed);
