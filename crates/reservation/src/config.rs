@@ -7,7 +7,7 @@ use core::time::Duration;
 use domain::limits;
 use outbox::RelayOptions;
 use runtime::config::{Endpoint, Env};
-use secrecy::{ExposeSecret, SecretString};
+use secrecy::SecretString;
 
 /// The longest hold; a longer one is a mistake of units.
 const HOLD_TTL_MAX: Duration = Duration::from_secs(24 * 60 * 60);
@@ -194,6 +194,7 @@ fn limit(env: &mut Env, name: &str, doc: &str, default: Duration, max: Duration)
 #[cfg(test)]
 mod tests {
     use super::*;
+    use secrecy::ExposeSecret;
 
     const SECRET: (&str, &str) = ("PAYMENT_WEBHOOK_SECRET", "whsec_0123456789");
 
