@@ -7,7 +7,7 @@
 //! comments are text, so there is no run of tests in the documentation.
 
 use crate::run::{Outcome, cargo, failed, line, remember, shown};
-use crate::{deny, engines, subcommands, tidy, web};
+use crate::{deny, engines, subcommands, suites, tidy, web};
 use anyhow::Result;
 use std::path::Path;
 use std::process::Command;
@@ -76,41 +76,49 @@ pub(crate) fn run(root: &Path) -> Result<bool> {
         "-D",
         "warnings",
     ];
-    step(&mut steps, "lints", || shown(&mut lean(cargo(root, &lints))))?;
-    step(&mut steps, "tests", || run_tests(lean(cargo(root, TESTS)), &[]))?;
+    step(&mut steps, "lints", || shown_lean(cargo(root, &lints)))?;
+    step(&mut steps, "tests", || run_tests(root, &[], lean))?;
     // The tests have built `tacos`; a build of the package alone has other features, and starts
     // anew.
     let pages = web::Options::on_existing_build();
     step(&mut steps, "pages and the API's description", || web::run(root, &pages))?;
-    step(&mut steps, "simulation", || shown(&mut lean(cargo(root, SIMULATION))))?;
-    step(&mut steps, "simulation finds planted bugs", || shown(&mut lean(cargo(root, FINDINGS))))?;
+    step(&mut steps, "simulation", || shown_lean(cargo(root, SIMULATION)))?;
+    step(&mut steps, "simulation finds planted bugs", || shown_lean(cargo(root, FINDINGS)))?;
     step(&mut steps, "documentation", || {
-        let mut command = lean(cargo(root, &["doc", "--workspace", "--no-deps", "--locked"]));
-        shown(command.env("RUSTDOCFLAGS", "-D warnings"))
+        let mut command = cargo(root, &["doc", "--workspace", "--no-deps", "--locked"]);
+        command.env("RUSTDOCFLAGS", "-D warnings");
+        shown_lean(command)
     })?;
     Ok(summary(&steps))
 }
 
-/// Every test of every package.
-const TESTS: &[&str] = &["test", "--workspace", "--locked", "--lib", "--bins", "--tests", "--no-fail-fast"];
-
-/// Every test of every package, while the engines that some of them need are up.
+/// Every test of every package, or those that the arguments select, while the engines that some of
+/// them need are up.
 pub(crate) fn test(root: &Path, args: &[String]) -> Result<bool> {
-    run_tests(cargo(root, TESTS), args)
+    run_tests(root, args, |_| {})
 }
 
-fn run_tests(mut command: Command, args: &[String]) -> Result<bool> {
-    command.args(args);
-    engines::during(|lease| shown(command.env("TACOS_ENGINES", lease.file())))
+fn run_tests(root: &Path, args: &[String], prepare: impl Fn(&mut Command) + Sync) -> Result<bool> {
+    engines::during(|lease| {
+        suites::run(root, args, |command| {
+            prepare(command);
+            command.env("TACOS_ENGINES", lease.file());
+        })
+    })
 }
 
-/// A build for one run: without debug information, and without the data of incremental builds.
-fn lean(mut command: Command) -> Command {
+/// Makes it a build for one run: without debug information, and without the data of incremental
+/// builds.
+fn lean(command: &mut Command) {
     for name in ["CARGO_PROFILE_DEV_DEBUG", "CARGO_PROFILE_TEST_DEBUG", "CARGO_PROFILE_RELEASE_DEBUG"] {
         command.env(name, "none");
     }
     command.env("CARGO_INCREMENTAL", "0");
-    command
+}
+
+fn shown_lean(mut command: Command) -> Result<bool> {
+    lean(&mut command);
+    shown(&mut command)
 }
 
 fn step<O: Into<Outcome>>(

@@ -14,6 +14,7 @@ mod engines;
 mod inner_loop;
 mod run;
 mod source;
+mod suites;
 mod tidy;
 mod tree;
 mod web;
@@ -37,7 +38,7 @@ enum Chore {
     Ci,
     /// Run every test, as `ci` does.
     Test {
-        /// Arguments of `cargo test`.
+        /// Arguments of `cargo test`, such as `-p worker` or `-- the_name_of_a_test`.
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         args: Vec<String>,
     },

@@ -72,10 +72,32 @@ pub(crate) fn shown_as(line: &str, command: &mut Command) -> Result<bool> {
     };
     let (status, printed) = copied(command).with_context(context)?;
     if !status.success() {
-        let failure = format!("$ {line}\n{}", excerpt(&printed).join("\n"));
-        all.lock().unwrap_or_else(PoisonError::into_inner).push(failure);
+        keep(all, line, &printed);
     }
     Ok(status.success())
+}
+
+/// Runs the command, then prints its line and its output, so that commands which run at the same
+/// time do not mix theirs; returns whether it succeeded.
+pub(crate) fn printed_at_end(command: &mut Command) -> Result<bool> {
+    let line = line(command);
+    let output = command.stdin(Stdio::null()).output().with_context(|| format!("cannot start `{line}`"))?;
+    let text = format!(
+        "$ {line}\n{}{}",
+        String::from_utf8_lossy(&output.stdout),
+        String::from_utf8_lossy(&output.stderr)
+    );
+    // One write: whole, whatever the other threads print.
+    std::io::stdout().lock().write_all(text.as_bytes())?;
+    if let Some(all) = FAILED.get().filter(|_| !output.status.success()) {
+        keep(all, &line, &text.lines().skip(1).map(str::to_owned).collect::<Vec<_>>());
+    }
+    Ok(output.status.success())
+}
+
+fn keep(all: &Mutex<Vec<String>>, line: &str, printed: &[String]) {
+    let failure = format!("$ {line}\n{}", excerpt(printed).join("\n"));
+    all.lock().unwrap_or_else(PoisonError::into_inner).push(failure);
 }
 
 /// Runs the command; prints its output and returns it too.
