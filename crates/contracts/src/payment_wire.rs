@@ -105,23 +105,7 @@ pub fn payment_to_proto(payment: &Payment) -> proto::Payment {
     }
 }
 
-/// The answer to GetPaymentStatus.
-pub fn get_response(
-    intent: &PaymentIntentId,
-    answer: Result<&Payment, &PaymentRejection>,
-) -> proto::GetPaymentStatusResponse {
-    match answer {
-        Ok(payment) => {
-            proto::GetPaymentStatusResponse { payment: Some(payment_to_proto(payment)), error: None }
-        }
-        Err(rejection) => proto::GetPaymentStatusResponse {
-            payment: None,
-            error: Some(rejection_to_error(intent, rejection).to_proto()),
-        },
-    }
-}
-
-/// Reads [`get_response`].
+/// Reads the answer to GetPaymentStatus.
 pub fn view_from_proto(
     response: proto::GetPaymentStatusResponse,
 ) -> Result<PaymentView, Refusal<PaymentRejection>> {

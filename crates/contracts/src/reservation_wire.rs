@@ -11,15 +11,14 @@ mod read;
 pub use read::{ended_from_rest, view_from_rest};
 
 use crate::common::v1 as common;
-use crate::error::{Code, ErrorBody, WireError};
+use crate::error::{Code, WireError};
 use crate::reservation::v1 as proto;
 use crate::rest::reservation::{Illegal, Patch, Shown};
 use crate::time;
 use crate::vocabulary::{money_to_proto, required, reservation_status_to_proto};
 use domain::id::{OrderId, PaymentIntentId, ReservationId};
 use domain::reservation::{End, Reservation, Status};
-use http::StatusCode;
-use ports::reservations::{EndRejection, EndReservation};
+use ports::reservations::EndReservation;
 use std::sync::Arc;
 
 /// The body of the PATCH that brings a reservation to its end.
@@ -152,33 +151,8 @@ pub fn illegal_body(error: &WireError, current: Status, intent: Option<&PaymentI
     }
 }
 
-/// Every refusal of the PATCH as HTTP status and JSON body.
-pub fn end_rejection_to_rest(
-    id: &ReservationId,
-    rejection: &EndRejection,
-    trace_id: Option<Arc<str>>,
-) -> (StatusCode, serde_json::Value) {
-    match rejection {
-        EndRejection::NoSuchReservation => {
-            let error = no_such_reservation(id).traced(trace_id);
-            (StatusCode::NOT_FOUND, json(&error.to_json()))
-        }
-        EndRejection::Illegal { current: Some(current), intent } => {
-            let error = illegal_move(*current, intent.as_ref()).traced(trace_id);
-            (StatusCode::CONFLICT, json(&illegal_body(&error, *current, intent.as_ref())))
-        }
-        EndRejection::Illegal { current: None, .. } => {
-            let error =
-                WireError::new(Code::FailedPrecondition, "the reservation does not allow this change")
-                    .traced(trace_id);
-            (StatusCode::CONFLICT, json::<ErrorBody>(&error.to_json()))
-        }
-    }
-}
-
-fn json<T: serde::Serialize>(body: &T) -> serde_json::Value {
-    serde_json::to_value(body).expect("bodies have text keys and no failing Serialize")
-}
+#[cfg(test)]
+mod tests;
 
 #[cfg(test)]
 mod tests;

@@ -32,6 +32,22 @@ fn every_status_is_read_back() {
     assert_eq!(status_from_proto(99), None);
 }
 
+/// The answer to GetPaymentStatus.
+fn get_response(
+    intent: &PaymentIntentId,
+    answer: Result<&Payment, &PaymentRejection>,
+) -> proto::GetPaymentStatusResponse {
+    match answer {
+        Ok(payment) => {
+            proto::GetPaymentStatusResponse { payment: Some(payment_to_proto(payment)), error: None }
+        }
+        Err(rejection) => proto::GetPaymentStatusResponse {
+            payment: None,
+            error: Some(rejection_to_error(intent, rejection).to_proto()),
+        },
+    }
+}
+
 #[test]
 fn a_payment_round_trips() {
     for status in ALL {

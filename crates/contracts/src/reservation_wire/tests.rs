@@ -102,6 +102,34 @@ fn a_reservation_round_trips() {
     }
 }
 
+/// Every refusal of the PATCH as HTTP status and JSON body.
+fn end_rejection_to_rest(
+    id: &ReservationId,
+    rejection: &EndRejection,
+    trace_id: Option<Arc<str>>,
+) -> (StatusCode, serde_json::Value) {
+    match rejection {
+        EndRejection::NoSuchReservation => {
+            let error = no_such_reservation(id).traced(trace_id);
+            (StatusCode::NOT_FOUND, json(&error.to_json()))
+        }
+        EndRejection::Illegal { current: Some(current), intent } => {
+            let error = illegal_move(*current, intent.as_ref()).traced(trace_id);
+            (StatusCode::CONFLICT, json(&illegal_body(&error, *current, intent.as_ref())))
+        }
+        EndRejection::Illegal { current: None, .. } => {
+            let error =
+                WireError::new(Code::FailedPrecondition, "the reservation does not allow this change")
+                    .traced(trace_id);
+            (StatusCode::CONFLICT, json::<ErrorBody>(&error.to_json()))
+        }
+    }
+}
+
+fn json<T: serde::Serialize>(body: &T) -> serde_json::Value {
+    serde_json::to_value(body).expect("bodies have text keys and no failing Serialize")
+}
+
 #[test]
 fn every_refusal_round_trips() {
     let mut all =
