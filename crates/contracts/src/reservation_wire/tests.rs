@@ -1,9 +1,11 @@
 use super::*;
 use crate::answer::Refusal;
+use crate::error::ErrorBody;
 use domain::id::{PersonId, SeatId, SectionId, ShowId};
 use domain::money::{Currency, Money};
 use domain::time::Timestamp;
-use ports::reservations::{Ended, NoSuchReservation, ReservationView};
+use http::StatusCode;
+use ports::reservations::{EndRejection, Ended, NoSuchReservation, ReservationView};
 
 fn answer(status: StatusCode, body: &[u8]) -> http::Response<&[u8]> {
     let mut answer = http::Response::new(body);
