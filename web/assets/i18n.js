@@ -200,7 +200,7 @@ export const texts = {
   timeoutText: ['응답이 오지 않아 선점 시간이 지나갑니다.', 'The provider never answers, and the hold runs out.'],
   payNow: [(sum) => `${sum} 결제하기`, (sum) => `Pay ${sum}`],
   paying: ['결제 결과를 기다리고 있습니다…', 'Waiting for the payment’s result…'],
-  payingText: ['새로고침해도 결제는 계속됩니다.', 'The payment goes on if you reload the page.'],
+  payingText: ['새로고침해도 결제는 계속됩니다.', 'The payment continues if you reload the page.'],
   settling: ['결제가 승인되었습니다. 예매를 확정하고 있습니다…', 'The payment is approved. Confirming your reservation…'],
   declined: ['결제가 거절되었습니다.', 'The payment was declined.'],
   declinedHeld: [

@@ -10,7 +10,7 @@ use crate::commands::aws;
 /// The ticket-reservation platform that stays standing when the sale opens.
 ///
 /// One process, embedded engines, no account and nothing to install. Start with `tacos demo`: a
-/// crowd buys out a hall, and every invariant is checked. Or run the platform with `tacos up` and
+/// crowd buys every seat of a show, and every invariant is checked. Or run the platform with `tacos up` and
 /// talk to it with curl and grpcurl.
 #[derive(Debug, Parser)]
 #[command(name = "tacos", version, propagate_version = true, arg_required_else_help = true)]
@@ -30,7 +30,7 @@ enum Command {
     /// on stdout; logs go to stderr. SIGTERM or Ctrl-C drains it and ends it with exit code 0. A
     /// kill -9 loses nothing that was acknowledged: start it again on the same folder.
     Up(up::UpArgs),
-    /// Let a crowd buy out a hall, then check every invariant on the stored rows.
+    /// Let a crowd buy every seat of a show, then check every invariant on the stored rows.
     ///
     /// Runs on a temporary folder and free ports. The buyers pay, fail, walk away, pay late, pay
     /// twice, cancel and repeat requests, over the real APIs. The exit code is 0 only if every

@@ -4,6 +4,9 @@
 //! The rules stay with the caller: `decide` is a plain function of the row as it was read. What the
 //! loop guarantees: nothing is written over a version that `decide` has not seen, a lost answer to
 //! a commit is resolved by reading the row again (trap T-S9), and the number of tries is bounded.
+//!
+//! Commands that decide on several rows at once, or on a seat map beside the rows, have loops of
+//! their own: hold, commit and release in inventory, create and webhook in reservation.
 
 use crate::clock::{self, Clock};
 use crate::fault::Fault;
@@ -132,8 +135,7 @@ impl Table {
 
     /// Reads a row, lets `decide` say what becomes of it, and commits that; on a conflict or a lost
     /// answer it does so again. `known` is the row's reading from a moment ago, which saves the
-    /// first read. `read` makes sense of a row.
-    /// `committed` hears of each commit that was tried, before anything else happens.
+    /// first read. `read` makes sense of a row. `committed` hears of each commit that was tried, before anything else happens.
     ///
     /// # Errors
     /// See [`UpdateError`].

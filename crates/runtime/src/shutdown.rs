@@ -49,6 +49,6 @@ async fn next(term: &mut Signal, int: &mut Signal) -> &'static str {
 
 #[allow(clippy::print_stderr, reason = "the log's writer may be what hangs")]
 fn end_now(signal: &str) -> ! {
-    eprintln!("{signal} again: ending at once; what was not settled will be redelivered");
+    eprintln!("{signal} again: ending at once; the queue will redeliver unsettled messages");
     std::process::exit(i32::from(Exit::Failed.code()));
 }
