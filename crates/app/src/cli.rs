@@ -10,8 +10,8 @@ use crate::commands::aws;
 /// The ticket-reservation platform that stays standing when the sale opens.
 ///
 /// One process, embedded engines, no account and nothing to install. Start with `tacos demo`: a
-/// crowd buys every seat of a show, and every invariant is checked. Or run the platform with `tacos up` and
-/// talk to it with curl and grpcurl.
+/// crowd buys every seat of a show, and every invariant is checked. Or run the platform with
+/// `tacos up` and talk to it with curl and grpcurl.
 #[derive(Debug, Parser)]
 #[command(name = "tacos", version, propagate_version = true, arg_required_else_help = true)]
 #[command(

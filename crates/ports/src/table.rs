@@ -1,5 +1,5 @@
-//! One service's table: a [`Store`] with a time limit on each call, and the loop that every change
-//! of a row goes through: load, decide, commit, and again when somebody else was faster.
+//! One service's table: a [`Store`] with a time limit on each call, and the loop that a change
+//! of one row goes through: load, decide, commit, and again when somebody else was faster.
 //!
 //! The rules stay with the caller: `decide` is a plain function of the row as it was read. What the
 //! loop guarantees: nothing is written over a version that `decide` has not seen, a lost answer to
@@ -135,7 +135,8 @@ impl Table {
 
     /// Reads a row, lets `decide` say what becomes of it, and commits that; on a conflict or a lost
     /// answer it does so again. `known` is the row's reading from a moment ago, which saves the
-    /// first read. `read` makes sense of a row. `committed` hears of each commit that was tried, before anything else happens.
+    /// first read. `read` makes sense of a row. `committed` hears of each commit that was tried,
+    /// before anything else happens.
     ///
     /// # Errors
     /// See [`UpdateError`].
