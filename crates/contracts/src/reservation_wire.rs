@@ -153,6 +153,3 @@ pub fn illegal_body(error: &WireError, current: Status, intent: Option<&PaymentI
 
 #[cfg(test)]
 mod tests;
-
-#[cfg(test)]
-mod tests;

@@ -58,20 +58,20 @@ mod tests {
 
     #[test]
     fn a_well_formed_traceparent_wins_and_is_passed_on_as_it_came() {
-        let trace = of(Some(GOOD), Some("other"));
+        let trace = from_values(Some(GOOD), Some("other"));
         assert_eq!(trace.trace_id.as_deref(), Some("5b8aa5a2d2c872e8321cf37308d69df2"));
         assert_eq!(trace.traceparent.as_deref(), Some(GOOD));
     }
 
     #[test]
     fn a_malformed_traceparent_is_ignored() {
-        assert_eq!(of(Some("00-1-2-03"), Some("abc")).trace_id.as_deref(), Some("abc"));
+        assert_eq!(from_values(Some("00-1-2-03"), Some("abc")).trace_id.as_deref(), Some("abc"));
     }
 
     #[test]
     fn without_a_usable_name_the_trace_is_new_and_well_formed() {
         for unusable in ["", "has space", "line\nbreak", &"x".repeat(129)] {
-            let trace = of(None, Some(unusable));
+            let trace = from_values(None, Some(unusable));
             let parent = trace.traceparent.clone().unwrap();
             assert_eq!(
                 TraceParent::parse(&parent).map(TraceParent::trace_id),
@@ -79,6 +79,6 @@ mod tests {
                 "{parent}"
             );
         }
-        assert_ne!(of(None, None), of(None, None));
+        assert_ne!(from_values(None, None), from_values(None, None));
     }
 }

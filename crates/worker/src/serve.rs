@@ -9,7 +9,7 @@ use crate::{Config, Deps, Handle, Handlers, Journal, observer, status};
 use axum::Router;
 use ports::Tasks;
 use runtime::grpc::Services;
-use runtime::{Edges, Listeners, Order, Process, RunError};
+use runtime::{Edges, Listeners, Order, RunError};
 use std::sync::Arc;
 use tokio_util::sync::CancellationToken;
 

@@ -5,7 +5,7 @@ use crate::aws::platform::{Blueprint, Built};
 use crate::aws::{AwsSettings, failure};
 use crate::exit::{Exit, Failure};
 use crate::output;
-use adapter_aws::setup::{Done, Mode, Queue, Role, RuleDefinition, policy};
+use adapter_aws::setup::{Done, ExistingQueue, Mode, Role, RuleDefinition, policy};
 use clap::{Args, Subcommand};
 use domain::event::Kind;
 use ports::queue::QueueKind;
@@ -84,8 +84,8 @@ pub(crate) async fn run(command: AwsCommand) -> Result<Exit, Failure> {
 fn policies(
     args: &CreateArgs,
     blueprint: &Blueprint,
-    events: &Queue,
-    letters: &Queue,
+    events: &ExistingQueue,
+    letters: &ExistingQueue,
 ) -> Result<Vec<(String, Value)>, Failure> {
     // arn:aws:sqs:REGION:ACCOUNT:NAME
     let parts: Vec<&str> = events.arn.split(':').collect();

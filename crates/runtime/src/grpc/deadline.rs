@@ -40,6 +40,6 @@ mod tests {
         for bad in ["", "m", "250", "250x", "-1m", "123456789m", "1.5S"] {
             assert_eq!(read(bad), None, "{bad}");
         }
-        assert_eq!(of(&HeaderMap::new()), None);
+        assert_eq!(from_headers(&HeaderMap::new()), None);
     }
 }
