@@ -1,8 +1,8 @@
-//! Runs the tests of the workspace: builds every test binary once, then runs two at a time.
+//! Runs the tests of the workspace: builds every test binary once, then runs three at a time.
 //!
-//! `cargo test` runs one binary after the other. Some suites wait most of their time, above all
-//! those on queue servers, whose timeouts have seconds as their unit; the machine is idle
-//! meanwhile. Two at a time is enough to fill it: one waits, the other works.
+//! `cargo test` runs one binary after the other. The two longest suites wait most of their time,
+//! for timeouts of queue servers and for processes; the machine is idle meanwhile. Three at a time
+//! fill it: these two, and one of the others after the other.
 //!
 //! The output of a binary is printed when it ends, so that outputs do not mix.
 
@@ -15,7 +15,10 @@ use std::process::Command;
 use std::sync::Mutex;
 use std::thread;
 
-const AT_ONCE: usize = 2;
+const AT_ONCE: usize = 3;
+
+/// The packages whose suites take longest. They start first, so that none runs alone at the end.
+const LONGEST: [&str; 2] = ["adapter-aws", "app"];
 
 /// A line of cargo's `--message-format=json`, as far as it is read here.
 #[derive(Deserialize)]
@@ -69,16 +72,17 @@ pub(crate) fn run(root: &Path, args: &[String], prepare: impl Fn(&mut Command) +
     })
 }
 
-/// The test binaries, in cargo's order; `None` if the build failed.
+/// The test binaries, the longest first; `None` if the build failed.
 fn built(build: &mut Command) -> Result<Option<VecDeque<Suite>>> {
     if !shown(build)? {
         return Ok(None);
     }
     // Again, for the list: nothing is left to build.
     let listed = build.arg("--message-format=json").output().context("cannot start cargo")?;
-    let suites: VecDeque<_> = String::from_utf8_lossy(&listed.stdout).lines().filter_map(suite).collect();
+    let mut suites: Vec<_> = String::from_utf8_lossy(&listed.stdout).lines().filter_map(suite).collect();
     ensure!(listed.status.success() && !suites.is_empty(), "cargo lists no test binary");
-    Ok(Some(suites))
+    suites.sort_by_key(|suite| !LONGEST.iter().any(|name| suite.package.ends_with(name)));
+    Ok(Some(suites.into()))
 }
 
 fn suite(line: &str) -> Option<Suite> {

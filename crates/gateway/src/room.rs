@@ -67,8 +67,7 @@ impl LineStore {
         call: impl Future<Output = Result<T, E>>,
     ) -> Result<T, E> {
         let start = self.clock.elapsed();
-        let limit = if planted(Plant::StoreAwaited) { Duration::MAX / 4 } else { self.limit };
-        let answer = timeout(&*self.clock, limit, call).await.unwrap_or_else(|_| {
+        let answer = timeout(&*self.clock, self.limit, call).await.unwrap_or_else(|_| {
             let limit = self.limit;
             Err(Fault::unavailable(format!("waiting room {operation}: no answer within {limit:?}")).into())
         });
@@ -202,7 +201,7 @@ impl Room {
     /// its own: what the gateway does not know comes with the next signs of life. While the store
     /// does not answer, the answer is the last known standing.
     pub(crate) async fn standing(&self, ticket: &Ticket) -> Standing {
-        let asks = self.had_turn(ticket) && !planted(Plant::CountsBelieved);
+        let asks = self.had_turn(ticket) && !planted(Plant::CountsTrusted);
         match self.beats.record(ticket, asks, self.store.clock.elapsed()) {
             Heard::InLine => Standing::Waiting,
             Heard::Ended(standing) => standing,

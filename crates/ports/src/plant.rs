@@ -64,7 +64,7 @@ plants! {
         /// The queue's count of receives is used as the count of attempts.
         AttemptsByReceives = "attempts_by_receives", "T-T5";
         /// A failed renewal counts as a success: the worker keeps working without a lease.
-        LeaseBelieved = "lease_believed", "T-T6";
+        LeaseAssumed = "lease_assumed", "T-T6";
         /// A message that is received again while the worker has it is settled under its first
         /// receipt.
         StaleHandle = "stale_handle", "T-T7";
@@ -140,7 +140,7 @@ plants! {
         /// A gateway accepts any ticket.
         TicketUnsigned = "ticket_unsigned", "T-W1";
         /// A gateway answers from the counts alone and never asks the store whose turn it is.
-        CountsBelieved = "counts_believed", "T-W5";
+        CountsTrusted = "counts_trusted", "T-W5";
         /// A gateway waits for the store without a limit.
         StoreAwaited = "store_awaited", "T-W10";
     }

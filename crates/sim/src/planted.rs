@@ -59,7 +59,7 @@ impl Queue for PlantedQueue {
         unread(self.queue.delete(receipts).await)
     }
 
-    /// [`Plant::LeaseBelieved`]: a renewal is answered as a success whatever happened.
+    /// [`Plant::LeaseAssumed`]: a renewal is answered as a success whatever happened.
     async fn change_visibility(
         &self,
         entries: Vec<(Receipt, Duration)>,
@@ -67,7 +67,7 @@ impl Queue for PlantedQueue {
         let renews = entries.iter().all(|(_, visibility)| *visibility == self.lease);
         let count = entries.len();
         let results = self.queue.change_visibility(entries).await;
-        if renews && planted(Plant::LeaseBelieved) {
+        if renews && planted(Plant::LeaseAssumed) {
             return Ok((0..count).map(|_| Ok(())).collect());
         }
         if renews { results } else { unread(results) }

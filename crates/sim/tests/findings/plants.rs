@@ -12,7 +12,7 @@ const BASE: u64 = 50_000_000;
 /// most take fewer than ten.
 const fn limit(bug: Plant) -> u64 {
     match bug {
-        Plant::LeaseBelieved | Plant::OutageCounts | Plant::LateAnswerWins => 4_000,
+        Plant::LeaseAssumed | Plant::OutageCounts | Plant::LateAnswerWins => 4_000,
         Plant::ComesAgainAlone | Plant::ConfirmedMeanwhile | Plant::RedriveSameDedup => 2_000,
         Plant::BeatsForgotten | Plant::LossUnnoticed => 2_000,
         _ => 500,
