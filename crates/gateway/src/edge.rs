@@ -1,8 +1,10 @@
 //! The edges of the gateway: REST with its pages, gRPC, and administration.
 
 pub(crate) mod admin;
+mod api;
 mod caller;
 pub(crate) mod grpc;
+mod idempotency;
 mod openapi;
 mod page;
 mod payments;

@@ -1,36 +1,23 @@
 //! The OpenAPI document of the public port, made from the handlers.
 //!
-//! The handlers describe their own parameters, bodies and answers. This module adds what belongs to
-//! every operation: the errors, the trace's header, the aliases of the payments' paths, and the
-//! operations of every process.
+//! The handlers describe their own parameters, bodies and answers. This module adds what would
+//! repeat in their descriptions or belongs to no handler: the errors, the trace's header, the
+//! aliases of the payments' paths, examples and links (`openapi/operations.json`), and the
+//! operations of every process (`openapi/document.json`).
 
-mod errors;
+pub(super) mod errors;
 
-use super::rest;
+use super::api;
+use contracts::IdempotencyKey;
 use contracts::error::TABLE;
 use serde_json::{Map, Value, json};
 use std::sync::LazyLock;
-use utoipa::ToResponse;
-use utoipa::openapi::{RefOr, Response};
 use utoipa_axum::router::OpenApiRouter;
 
-/// Names of the shared errors, for the handlers' descriptions.
-macro_rules! errors {
-    ($($name:ident),+ $(,)?) => {$(
-        pub(super) struct $name;
-
-        impl ToResponse<'static> for $name {
-            fn response() -> (&'static str, RefOr<Response>) {
-                (stringify!($name), Response::default().into())
-            }
-        }
-    )+};
-}
-
-errors! {
-    Forbidden, NotFound, RequestTimeout, Conflict, Gone, PaymentNotApproved, TooLarge, UnsupportedMediaType,
-    BadGateway,
-}
+/// The examples and links of each operation, by its id.
+const OPERATIONS: &str = include_str!("openapi/operations.json");
+/// What no handler describes: the head, the operations of every process, schemas without a type.
+const DOCUMENT: &str = include_str!("openapi/document.json");
 
 /// Errors of every operation of the API, and of those with a body.
 const ERRORS: [(&str, &str); 6] = [
@@ -45,53 +32,78 @@ const BODY_ERRORS: [(&str, &str); 3] =
     [("408", "RequestTimeout"), ("413", "TooLarge"), ("415", "UnsupportedMediaType")];
 const KEY_PATTERN: &str = "^[!-~]([ -~]*[!-~])?$";
 
+/// Parameters that several operations have: the beginning of the path, the name, the description
+/// and an example.
+const PARAMETERS: [(&str, &str, &str, &str); 6] = [
+    (
+        "/api/v1/",
+        "Idempotency-Key",
+        "1 to 128 printable ASCII characters of your choice, the same at every retry of the same request.",
+        "buy-7c1f",
+    ),
+    (
+        "/api/v1/queue/",
+        "token",
+        "The token of join, as it was given.",
+        "q1.eyJzaG93IjoiZXZ0XzIwMjVfMTAwMSIsIm4iOjQyfQ.5rGm3yfXl2nQdX3m6G0bWg",
+    ),
+    ("/api/v1/events/", "id", "The show.", "evt_2025_1001"),
+    ("/api/v1/events/", "section", "The section.", "R"),
+    ("/api/v1/reservations/", "id", "The reservation.", "rsv_a4a5af7f13403cbfe7f047e4a5dc975a"),
+    ("/api/v1/payment/", "id", "The payment.", "pay_5b8aa5a2d2c872e8321cf37308d69df2"),
+];
+
 /// The document.
 pub(super) fn document() -> &'static Value {
-    static DOCUMENT: LazyLock<Value> = LazyLock::new(|| {
-        let api = OpenApiRouter::new().nest("/api/v1", rest::api()).into_openapi();
+    static COMPLETE: LazyLock<Value> = LazyLock::new(|| {
+        let api = OpenApiRouter::new().nest("/api/v1", api::described()).into_openapi();
         complete(serde_json::to_value(&api).expect("a document has text keys"))
     });
-    &DOCUMENT
+    &COMPLETE
 }
 
 fn complete(mut document: Value) -> Value {
     merge_descriptions(&mut document);
-    document["openapi"] = "3.1.0".into();
-    document["info"] = json!({
-        "title": "Traffic Tacos gateway",
-        "version": "1.0.0",
-        "summary": "Buy tickets for a show through a waiting room that keeps everybody's place.",
-        "license": { "name": "MIT", "identifier": "MIT" },
-        "description": include_str!("openapi/description.md").trim_end(),
-    });
-    document["servers"] = json!([{ "url": "/", "description": "This gateway" }]);
-    document["tags"] = tags();
-    document["security"] = json!([{ "bearer": [] }, {}]);
+    let more = parsed(OPERATIONS);
     let paths = document["paths"].as_object_mut().expect("an object");
-    for operation in paths.values_mut().flat_map(operations) {
-        add_errors(operation);
-        describe_key(operation);
+    for (path, item) in paths.iter_mut() {
+        for operation in operations(item) {
+            add_errors(operation);
+            describe_parameters(path, operation);
+            if let Some(more) = operation["operationId"].as_str().and_then(|id| more.get(id)) {
+                merge(operation, more);
+            }
+        }
     }
     add_aliases(paths);
-    paths.extend(process_operations());
-    for operation in paths.values_mut().flat_map(operations) {
-        add_headers(operation);
-    }
+    merge(&mut document, &parsed(DOCUMENT));
+    document["info"]["description"] = include_str!("openapi/description.md").trim_end().into();
+    let items = document["paths"].as_object_mut().into_iter().flat_map(Map::values_mut);
+    items.flat_map(operations).for_each(add_headers);
     let components = &mut document["components"];
-    components["headers"] = headers();
     components["responses"] = errors::responses().into();
     for response in components["responses"].as_object_mut().into_iter().flat_map(Map::values_mut) {
         response["headers"]["X-Trace-Id"] = trace_header();
     }
-    components["securitySchemes"] = json!({ "bearer": {
-        "type": "http",
-        "scheme": "bearer",
-        "bearerFormat": "JWT",
-        "description": "A JWT of the site's identity provider, HS256, RS256 or ES256. Its `sub` is the person; \
-                        issuer, audience and expiry are checked.",
-    }});
-    complete_schemas(&mut components["schemas"]);
+    let codes: Vec<_> = TABLE.iter().map(|row| row.text).chain(["NOT_READY"]).collect();
+    components["schemas"]["Error"]["properties"]["error"]["properties"]["code"]["enum"] = json!(codes);
     document
+}
+
+fn parsed(text: &str) -> Value {
+    serde_json::from_str(text).expect("a file of this crate, which the tests read")
+}
+
+/// Adds every member of `more`, down to members that are no objects.
+fn merge(into: &mut Value, more: &Value) {
+    match (into, more) {
+        (Value::Object(into), Value::Object(more)) => {
+            for (name, value) in more {
+                merge(into.entry(name).or_insert(Value::Null), value);
+            }
+        }
+        (into, more) => *into = more.clone(),
+    }
 }
 
 /// utoipa describes an inlined enum as `allOf: [enum, {type: object, description}]`, which no text
@@ -140,11 +152,21 @@ fn add_errors(operation: &mut Value) {
     }
 }
 
-fn describe_key(operation: &mut Value) {
+fn describe_parameters(path: &str, operation: &mut Value) {
     let parameters = operation.get_mut("parameters").and_then(Value::as_array_mut);
-    for parameter in parameters.into_iter().flatten().filter(|one| one["name"] == "Idempotency-Key") {
-        parameter["schema"] =
-            json!({ "type": "string", "minLength": 1, "maxLength": 128, "pattern": KEY_PATTERN });
+    for parameter in parameters.into_iter().flatten() {
+        let is_this = |(below, name, ..): &&(&str, &str, &str, &str)| {
+            path.starts_with(below) && parameter["name"] == *name
+        };
+        if let Some((.., description, example)) = PARAMETERS.iter().find(is_this) {
+            parameter["description"] = (*description).into();
+            parameter["example"] = (*example).into();
+        }
+        if parameter["name"] == "Idempotency-Key" {
+            let max = IdempotencyKey::BYTES_MAX;
+            parameter["schema"] =
+                json!({ "type": "string", "minLength": 1, "maxLength": max, "pattern": KEY_PATTERN });
+        }
     }
 }
 
@@ -179,292 +201,4 @@ fn add_headers(operation: &mut Value) {
             *cached = json!({ "$ref": "#/components/headers/IdempotencyCached" });
         }
     }
-}
-
-fn tags() -> Value {
-    json!([
-        {
-            "name": "Events",
-            "description": "The shows on sale and their seats. Counts and statuses are at most \
-                            about 250 ms old, and while the inventory does not answer up to 30 \
-                            s.",
-        },
-        {
-            "name": "Waiting room",
-            "description": "The line of a show. A place is kept in a signed token, and nobody is \
-                            overtaken.",
-        },
-        {
-            "name": "Reservations",
-            "description": "Seats held for a buyer until they are paid, given back or run out.",
-        },
-        {
-            "name": "Payments",
-            "description": "A simulated payment provider. Every path is also there under \
-                            `/payments/…`.",
-        },
-        {
-            "name": "Operations",
-            "description": "Probes, metrics and this description.",
-        },
-    ])
-}
-
-fn headers() -> Value {
-    let integer = |least: u64, description: &str, is_always: bool| {
-        let mut header =
-            json!({ "description": description, "schema": { "type": "integer", "minimum": least } });
-        if is_always {
-            header["required"] = true.into();
-        }
-        header
-    };
-    let retry = "Whole seconds to wait before the next try.";
-    json!({
-        "TraceId": {
-            "description": "The trace of this request. Send `traceparent` or `X-Trace-Id` to \
-                            choose it.",
-            "schema": { "type": "string", "minLength": 1, "maxLength": 128 },
-            "required": true,
-        },
-        "RetryAfter": integer(1, retry, false),
-        "RetryAfterAlways": integer(1, retry, true),
-        "RateLimit": integer(1, "Requests that are let through at once.", true),
-        "RateRemaining": integer(0, "Requests that are left at present.", true),
-        "RateReset": integer(0, "When there will be more, in seconds since 1970.", true),
-        "IdempotencyCached": {
-            "description": "`true` if this answer was recorded earlier and nothing was done now.",
-            "schema": { "type": "string", "enum": ["true"] },
-        },
-    })
-}
-
-/// The schemas that no body has: the error, the answers of the process, and what a derive cannot
-/// say.
-fn complete_schemas(schemas: &mut Value) {
-    let codes: Vec<_> = TABLE.iter().map(|row| row.text).chain(["NOT_READY"]).collect();
-    schemas["Error"] = json!({
-        "type": "object",
-        "description": "Every error has this shape.",
-        "required": ["error"],
-        "properties": { "error": {
-            "type": "object",
-            "description": "What went wrong.",
-            "required": ["code", "message", "trace_id"],
-            "properties": {
-                "code": { "type": "string", "enum": codes, "description": "What to decide by." },
-                "message": { "type": "string", "description": "For people." },
-                "trace_id": { "type": "string", "description": "Quote it to whoever runs the site." },
-                "details": {
-                    "type": "array",
-                    "description": "Particulars, if there are any.",
-                    "items": {
-                        "type": "object",
-                        "description": "One particular.",
-                        "required": ["field", "reason", "value"],
-                        "properties": {
-                            "field": { "type": "string", "description": "What it is about, such as `seat_ids`." },
-                            "reason": {
-                                "type": "string",
-                                "description": "An upper-case word, such as `NO_SUCH_SEAT`.",
-                            },
-                            "value": { "type": "string", "description": "The particular, such as the seat." },
-                        },
-                    },
-                },
-            },
-        }},
-    });
-    schemas["Health"] = json!({
-        "type": "object",
-        "description": "The answer of a probe.",
-        "required": [
-            "status",
-            "checks",
-            "reasons"
-        ],
-        "properties": {
-            "status": {
-                "type": "string",
-                "enum": [
-                    "ok",
-                    "not alive",
-                    "not ready",
-                    "draining"
-                ],
-                "description": "The verdict."
-            },
-            "checks": {
-                "type": "object",
-                "additionalProperties": {
-                    "type": "string"
-                },
-                "description": "Every check by name: `ok` or what is wrong."
-            },
-            "reasons": {
-                "type": "array",
-                "items": {
-                    "type": "string"
-                },
-                "description": "The checks that fail, with their reasons."
-            }
-        }
-    });
-    schemas["Version"] = json!({
-        "type": "object",
-        "description": "A program.",
-        "required": [
-            "name",
-            "version"
-        ],
-        "properties": {
-            "name": {
-                "type": "string",
-                "description": "Which."
-            },
-            "version": {
-                "type": "string",
-                "description": "Its version."
-            }
-        }
-    });
-    let data = &mut schemas["StatusEvent"]["properties"]["data"];
-    data["contentSchema"] = json!({ "$ref": "#/components/schemas/QueueStatus" });
-    let create = &mut schemas["CreateRequest"];
-    create["properties"]["seat_ids"]["uniqueItems"] = true.into();
-    create["anyOf"] = json!([
-        { "title": "by name", "required": ["seat_ids"], "properties": { "seat_ids": { "minItems": 1 } } },
-        { "title": "by number", "required": ["quantity"] },
-    ]);
-    schemas["Availability"]["properties"]["sections"]["minItems"] = 1.into();
-}
-
-/// The operations that every process has, and the pages.
-fn process_operations() -> Map<String, Value> {
-    let ok = json!({ "status": "ok", "checks": { "store": "ok" }, "reasons": [] });
-    let not_ready =
-        json!({ "status": "not ready", "checks": { "store": "no answer" }, "reasons": ["store: no answer"] });
-    let health = |description: &str, example: &Value| {
-        let schema = json!({ "$ref": "#/components/schemas/Health" });
-        json!({ "description": description, "content": { "application/json": { "schema": schema, "example": example } } })
-    };
-    let operation = |id: &str, summary: &str, description: &str, responses: Value| {
-        let mut operation = json!({
-            "operationId": id,
-            "tags": ["Operations"],
-            "summary": summary,
-            "description": description,
-            "security": [],
-            "responses": responses,
-        });
-        operation["responses"]["500"] = json!({ "$ref": "#/components/responses/Internal" });
-        json!({ "get": operation })
-    };
-    let probe = |id: &str, summary: &str, description: &str| {
-        let responses = json!({ "200": health("Yes.", &ok), "503": health("No, and why.", &not_ready) });
-        operation(id, summary, description, responses)
-    };
-    let text = |description: &str, kind: &str, content: Value| json!({ "200": { "description": description, "content": { kind: content } } });
-    let page = || text("A page.", "text/html", json!({ "schema": { "type": "string" } }));
-    let items = [
-        (
-            "/health",
-            probe("getHealth", "Is it alive?", "Whether the process works. If not, it should be restarted."),
-        ),
-        ("/healthz", probe("getHealthz", "Is it alive? (alias)", "The same as `/health`.")),
-        (
-            "/ready",
-            probe(
-                "getReady",
-                "Is it ready?",
-                "Whether the process can do its job now. If not, it should get no requests.",
-            ),
-        ),
-        ("/readyz", probe("getReadyz", "Is it ready? (alias)", "The same as `/ready`.")),
-        (
-            "/metrics",
-            operation(
-                "getMetrics",
-                "Metrics",
-                "Every metric of the process in the OpenMetrics text format, for Prometheus.",
-                text(
-                    "The metrics.",
-                    "application/openmetrics-text",
-                    json!({
-                        "schema": {
-                            "type": "string"
-                        },
-                        "example": "# TYPE http_server_requests counter\n# EOF\n"
-                    }),
-                ),
-            ),
-        ),
-        (
-            "/version",
-            operation(
-                "getVersion",
-                "Version",
-                "Which program answers, and its version.",
-                text(
-                    "The version.",
-                    "application/json",
-                    json!({
-                        "schema": {
-                            "$ref": "#/components/schemas/Version"
-                        },
-                        "example": {
-                            "name": "gateway-api",
-                            "version": "0.1.0"
-                        }
-                    }),
-                ),
-            ),
-        ),
-        (
-            "/openapi.json",
-            operation(
-                "getOpenApi",
-                "This description",
-                "This document.",
-                text(
-                    "An OpenAPI document.",
-                    "application/json",
-                    json!({
-                        "schema": {
-                            "type": "object",
-                            "description": "An OpenAPI document.",
-                            "required": [
-                                "openapi",
-                                "info",
-                                "paths"
-                            ],
-                            "properties": {
-                                "openapi": {
-                                    "type": "string",
-                                    "description": "The version of OpenAPI."
-                                },
-                                "info": {
-                                    "type": "object"
-                                },
-                                "paths": {
-                                    "type": "object"
-                                }
-                            }
-                        }
-                    }),
-                ),
-            ),
-        ),
-        (
-            "/docs",
-            operation(
-                "getDocs",
-                "This description, to read and try",
-                "A page that shows this document.",
-                page(),
-            ),
-        ),
-        ("/", operation("getSalePage", "The page of the sale", "The page on which people buy.", page())),
-    ];
-    items.into_iter().map(|(path, item)| (path.to_owned(), item)).collect()
 }

@@ -2,12 +2,11 @@
 
 use super::Edge;
 use super::caller::as_person;
-use super::openapi::{BadGateway, Conflict, Forbidden, NotFound};
-use super::reservations::keyed;
-use super::waiting_room::KEY_HEADER;
-use crate::service::sales::key;
+use super::idempotency::{keyed, optional_key};
+use super::openapi::errors::{BadGateway, Conflict, Forbidden, NotFound};
 use axum::extract::{Path, State};
 use axum::response::Response;
+use contracts::IdempotencyKey;
 use contracts::rest::gateway as body;
 use contracts::rest::gateway::schema;
 use http::{HeaderMap, StatusCode};
@@ -23,69 +22,14 @@ use runtime::refusal::{Reply, refused};
     description = "Opens a payment for a reservation. `amount` must be its `total_amount`. \
                    Nothing is paid yet. `scenario` says how the simulated provider will \
                    behave.",
-    params(
-        (
-            "Idempotency-Key" = Option<String>,
-            Header,
-            description = "1 to 128 printable ASCII characters of your choice, the same at \
-                           every retry of the same request.",
-            example = "buy-7c1f",
-        ),
-    ),
-    request_body(
-        content = body::Intent,
-        examples(
-            ("approve" = (
-                summary = "Will be approved",
-                value = json!({
-                    "reservation_id": "rsv_a4a5af7f13403cbfe7f047e4a5dc975a",
-                    "amount": 240000,
-                    "currency": "KRW",
-                    "scenario": "APPROVE"
-                }),
-            )),
-        ),
-    ),
+    params(("Idempotency-Key" = Option<String>, Header)),
+    request_body = body::Intent,
     responses(
         (
             status = 200,
             description = "The payment is open.",
             body = body::IntentMade,
             headers(("X-Idempotency-Cached" = String)),
-            links(
-                ("ApprovePayment" = (
-                    operation_id = "processPayment",
-                    description = "Pay.",
-                    request_body = json!({
-                        "payment_intent_id": "$response.body#/payment_intent_id",
-                        "action": "approve"
-                    }),
-                )),
-                ("FailPayment" = (
-                    operation_id = "processPaymentAlias",
-                    description = "Let it fail.",
-                    request_body = json!({
-                        "payment_intent_id": "$response.body#/payment_intent_id",
-                        "action": "fail"
-                    }),
-                )),
-                ("ReadPayment" = (
-                    operation_id = "getPaymentStatusAlias",
-                    description = "Read it.",
-                    parameters(("id" = "$response.body#/payment_intent_id")),
-                )),
-                ("ConfirmWithPayment" = (
-                    operation_id = "confirmReservation",
-                    description = "Confirm the reservation with it.",
-                    parameters(("id" = "$request.body#/reservation_id")),
-                    request_body = json!({"payment_intent_id": "$response.body#/payment_intent_id"}),
-                )),
-            ),
-            example = json!({
-                "payment_intent_id": "pay_5b8aa5a2d2c872e8321cf37308d69df2",
-                "status": "PENDING",
-                "next": "webhook"
-            }),
         ),
         (status = 403, response = Forbidden),
         (status = 404, response = NotFound),
@@ -102,7 +46,8 @@ pub(super) async fn intent(
     let trace = trace_of(&headers);
     let made = async {
         let person = edge.person(&headers, &trace).await?;
-        edge.sales.intent(&person, key(headers.get(KEY_HEADER))?, request, &trace).await
+        let key = optional_key(&headers)?;
+        edge.sales.intent(&person, key.as_ref().map(IdempotencyKey::as_str), request, &trace).await
     };
     Ok(keyed(StatusCode::OK, made.await.map_err(refused("intent", &trace))?))
 }
@@ -118,39 +63,9 @@ pub(super) async fn intent(
                    decide by itself (gRPC `ProcessPayment`). A payment that is decided stays as \
                    it is, and the answer is how it ended. The reservation follows within about \
                    a second.",
-    request_body(
-        content = body::Process,
-        examples(
-            ("approve" = (
-                summary = "Pay",
-                value = json!({
-                    "payment_intent_id": "pay_5b8aa5a2d2c872e8321cf37308d69df2",
-                    "action": "approve"
-                }),
-            )),
-            ("fail" = (
-                summary = "Let it fail",
-                value = json!({
-                    "payment_intent_id": "pay_5b8aa5a2d2c872e8321cf37308d69df2",
-                    "action": "fail"
-                }),
-            )),
-        ),
-    ),
+    request_body = body::Process,
     responses(
-        (
-            status = 200,
-            description = "How the payment stands now.",
-            body = body::Processed,
-            links(
-                ("ReadProcessedPayment" = (
-                    operation_id = "getPaymentStatus",
-                    description = "Read it.",
-                    parameters(("id" = "$request.body#/payment_intent_id")),
-                )),
-            ),
-            example = json!({"status": "COMPLETED"}),
-        ),
+        (status = 200, description = "How the payment stands now.", body = body::Processed),
         (status = 404, response = NotFound),
         (status = 409, response = Conflict),
         (status = 502, response = BadGateway),
@@ -175,34 +90,9 @@ pub(super) async fn process(
     tag = "Payments",
     summary = "Read a payment",
     description = "The payment as it stands.",
-    params(
-        (
-            "id" = schema::Id,
-            Path,
-            description = "The payment.",
-            example = "pay_5b8aa5a2d2c872e8321cf37308d69df2",
-        ),
-    ),
+    params(("id" = schema::Id, Path)),
     responses(
-        (
-            status = 200,
-            description = "The payment.",
-            body = body::Payment,
-            links(
-                ("ReservationOfPayment" = (
-                    operation_id = "getReservation",
-                    description = "The reservation that it pays for.",
-                    parameters(("id" = "$response.body#/reservation_id")),
-                )),
-            ),
-            example = json!({
-                "payment_intent_id": "pay_5b8aa5a2d2c872e8321cf37308d69df2",
-                "status": "COMPLETED",
-                "amount": 240000,
-                "currency": "KRW",
-                "reservation_id": "rsv_a4a5af7f13403cbfe7f047e4a5dc975a"
-            }),
-        ),
+        (status = 200, description = "The payment.", body = body::Payment),
         (status = 404, response = NotFound),
         (status = 502, response = BadGateway),
     ),

@@ -1,25 +1,21 @@
 //! The public routes (docs/contracts.md#gateway-api), with the headers that every answer has.
 
-use super::{Edge, caller, page, payments, reservations, shows, waiting_room};
+use super::{Edge, api, caller, page};
 use axum::Router;
 use axum::middleware::from_fn_with_state;
-use axum::routing::{get, post};
 use http::header::{self, HeaderName};
 use http::{HeaderValue, Method};
 use runtime::Process;
 use runtime::http::{base_routes, instrument};
 use tower_http::cors::{AllowOrigin, CorsLayer};
 use tower_http::set_header::SetResponseHeaderLayer;
-use utoipa_axum::router::OpenApiRouter;
-use utoipa_axum::routes;
 
 /// How long a browser may cache the answer to a CORS preflight.
 const CORS_FOR: core::time::Duration = core::time::Duration::from_secs(600);
 
 /// Every route of the public port. `origins`: the other sites whose pages may call it.
 pub(crate) fn router(edge: &Edge, origins: &[HeaderValue], process: &Process) -> Router {
-    let (api, _) = api().split_for_parts();
-    let api = api.merge(aliases()).layer(from_fn_with_state(edge.clone(), caller::limit_address));
+    let api = api::routes().layer(from_fn_with_state(edge.clone(), caller::limit_address));
     let routes = Router::new().nest("/api/v1", api).with_state(edge.clone());
     let routes = instrument(routes.merge(page::routes()).merge(base_routes(process)), &process.metrics);
     let unless_said =
@@ -35,34 +31,6 @@ pub(crate) fn router(edge: &Edge, origins: &[HeaderValue], process: &Process) ->
     ));
     // Outermost, so that a CORS preflight is answered whatever methods the route has.
     if origins.is_empty() { routes } else { routes.layer(cors(origins)) }
-}
-
-/// The routes below `/api/v1`, each with its description.
-pub(super) fn api() -> OpenApiRouter<Edge> {
-    OpenApiRouter::new()
-        .routes(routes!(shows::events))
-        .routes(routes!(shows::availability))
-        .routes(routes!(shows::seats))
-        .routes(routes!(waiting_room::join))
-        .routes(routes!(waiting_room::status))
-        .routes(routes!(waiting_room::stream))
-        .routes(routes!(waiting_room::enter))
-        .routes(routes!(waiting_room::leave, waiting_room::leave_by_delete))
-        .routes(routes!(reservations::reserve))
-        .routes(routes!(reservations::reservation, reservations::cancel_by_delete))
-        .routes(routes!(reservations::confirm))
-        .routes(routes!(reservations::cancel))
-        .routes(routes!(payments::intent))
-        .routes(routes!(payments::process))
-        .routes(routes!(payments::payment))
-}
-
-/// The payments' routes under their second name; [`super::openapi`] describes them as aliases.
-fn aliases() -> Router<Edge> {
-    Router::new()
-        .route("/payments/intent", post(payments::intent))
-        .route("/payments/process", post(payments::process))
-        .route("/payments/{id}/status", get(payments::payment))
 }
 
 fn cors(origins: &[HeaderValue]) -> CorsLayer {

@@ -1,7 +1,7 @@
 //! REST of the shows on sale.
 
 use super::Edge;
-use super::openapi::{BadGateway, NotFound};
+use super::openapi::errors::{BadGateway, NotFound};
 use crate::cached_body::CachedBody;
 use axum::extract::{Path, Query, State};
 use axum::response::Response;
@@ -37,36 +37,7 @@ fn cached(body: &CachedBody, headers: &HeaderMap) -> Response {
     summary = "List the shows",
     description = "Every show on sale, with what is left. No token needed.",
     responses(
-        (
-            status = 200,
-            description = "The shows.",
-            body = body::Events,
-            links(
-                ("AvailabilityOfFirstEvent" = (
-                    operation_id = "getAvailability",
-                    description = "What is left of the first show.",
-                    parameters(("id" = "$response.body#/events/0/event_id")),
-                )),
-                ("JoinFirstEvent" = (
-                    operation_id = "joinQueue",
-                    description = "Get in line for the first show.",
-                    request_body = json!({"event_id": "$response.body#/events/0/event_id"}),
-                )),
-            ),
-            example = json!({
-                "events": [
-                    {
-                        "event_id": "evt_2025_1001",
-                        "name": "Autumn Night Concert",
-                        "currency": "KRW",
-                        "total": 10000,
-                        "remaining": 8214,
-                        "waiting_room": true
-                    }
-                ],
-                "as_of": "2025-10-01T11:00:00.000Z"
-            }),
-        ),
+        (status = 200, description = "The shows.", body = body::Events),
         (status = 304, description = "What you have is still so: you sent its ETag as \
                                        If-None-Match."),
         (status = 502, response = BadGateway),
@@ -91,57 +62,9 @@ pub(super) async fn events(State(edge): State<Edge>, headers: HeaderMap) -> Resu
     summary = "What is left, by section",
     description = "The sections of a show with their prices and counts. What is neither free, \
                    held nor sold is not for sale.",
-    params(
-        (
-            "id" = schema::Id,
-            Path,
-            description = "The show.",
-            example = "evt_2025_1001",
-        ),
-    ),
+    params(("id" = schema::Id, Path)),
     responses(
-        (
-            status = 200,
-            description = "The sections.",
-            body = body::Availability,
-            links(
-                ("SeatsOfFirstSection" = (
-                    operation_id = "getSeats",
-                    description = "The seats of the first section.",
-                    parameters(("id" = "$response.body#/event_id"), ("section" = "$response.body#/sections/0/id")),
-                )),
-            ),
-            example = json!({
-                "event_id": "evt_2025_1001",
-                "name": "Autumn Night Concert",
-                "currency": "KRW",
-                "waiting_room": true,
-                "remaining": 8214,
-                "as_of": "2025-10-01T11:00:00.000Z",
-                "sections": [
-                    {
-                        "id": "R",
-                        "name": "R seats",
-                        "price": 120000,
-                        "kind": "seats",
-                        "total": 2000,
-                        "remaining": 214,
-                        "held": 86,
-                        "sold": 1700
-                    },
-                    {
-                        "id": "floor",
-                        "name": "Floor",
-                        "price": 99000,
-                        "kind": "general",
-                        "total": 8000,
-                        "remaining": 8000,
-                        "held": 0,
-                        "sold": 0
-                    }
-                ]
-            }),
-        ),
+        (status = 200, description = "The sections.", body = body::Availability),
         (status = 304, description = "What you have is still so: you sent its ETag as \
                                        If-None-Match."),
         (status = 404, response = NotFound),
@@ -172,60 +95,9 @@ pub(super) async fn availability(
     summary = "The seats of a section",
     description = "Every named seat of one section with its status. A section of kind \
                    `general` has no named seats, so its list is empty.",
-    params(
-        (
-            "id" = schema::Id,
-            Path,
-            description = "The show.",
-            example = "evt_2025_1001",
-        ),
-        (
-            "section" = schema::Id,
-            Query,
-            description = "The section.",
-            example = "R",
-        ),
-    ),
+    params(("id" = schema::Id, Path), ("section" = schema::Id, Query)),
     responses(
-        (
-            status = 200,
-            description = "The seats.",
-            body = body::Seats,
-            links(
-                ("ReserveFirstSeat" = (
-                    operation_id = "createReservation",
-                    description = "Hold the first seat.",
-                    request_body = json!({
-                        "event_id": "$response.body#/event_id",
-                        "seat_ids": [
-                            "$response.body#/seats/0/seat_id"
-                        ],
-                        "quantity": 1
-                    }),
-                )),
-            ),
-            example = json!({
-                "event_id": "evt_2025_1001",
-                "section": "R",
-                "as_of": "2025-10-01T11:00:00.000Z",
-                "seats": [
-                    {
-                        "seat_id": "R-A-1",
-                        "row": "A",
-                        "number": "1",
-                        "price": 120000,
-                        "status": "AVAILABLE"
-                    },
-                    {
-                        "seat_id": "R-A-2",
-                        "row": "A",
-                        "number": "2",
-                        "price": 120000,
-                        "status": "HELD"
-                    }
-                ]
-            }),
-        ),
+        (status = 200, description = "The seats.", body = body::Seats),
         (status = 304, description = "What you have is still so: you sent its ETag as \
                                        If-None-Match."),
         (status = 404, response = NotFound),

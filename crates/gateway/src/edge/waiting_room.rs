@@ -2,9 +2,9 @@
 
 use super::Edge;
 use super::caller::key_of;
-use super::openapi::{BadGateway, Forbidden, Gone, NotFound};
+use super::idempotency::optional_key;
+use super::openapi::errors::{BadGateway, Forbidden, Gone, NotFound};
 use crate::refusal::Refusal;
-use crate::service::sales::key;
 use crate::service::waiting_room::{HeldTicket, Joiner};
 use axum::extract::{Query, State};
 use axum::response::{IntoResponse, Response};
@@ -19,8 +19,6 @@ use runtime::http::{Json, trace_of};
 use runtime::refusal::{Reply, refused};
 use serde::Deserialize;
 use std::borrow::Cow;
-
-pub(super) const KEY_HEADER: &str = "idempotency-key";
 
 /// The query of a request with a ticket.
 #[derive(Debug, Deserialize)]
@@ -40,63 +38,10 @@ pub(super) struct WithToken {
                    place, and everything else in the line asks for it. The same person and show \
                    again, or the same Idempotency-Key, give the same place. With a bearer token \
                    you are its `sub`.",
-    params(
-        (
-            "Idempotency-Key" = Option<String>,
-            Header,
-            description = "1 to 128 printable ASCII characters of your choice, the same at \
-                           every retry of the same request.",
-            example = "buy-7c1f",
-        ),
-    ),
-    request_body(
-        content = body::Join,
-        examples(
-            ("anonymous" = (
-                summary = "Without a name",
-                value = json!({"event_id": "evt_2025_1001"}),
-            )),
-            ("named" = (
-                summary = "With a name",
-                value = json!({"event_id": "evt_2025_1001", "user_id": "kim"}),
-            )),
-        ),
-    ),
+    params(("Idempotency-Key" = Option<String>, Header)),
+    request_body = body::Join,
     responses(
-        (
-            status = 202,
-            description = "You are in line.",
-            body = body::Joined,
-            links(
-                ("PollStatus" = (
-                    operation_id = "getQueueStatus",
-                    description = "Ask where you stand.",
-                    parameters(("token" = "$response.body#/waiting_token")),
-                )),
-                ("FollowStatus" = (
-                    operation_id = "streamQueueStatus",
-                    description = "Follow where you stand.",
-                    parameters(("token" = "$response.body#/waiting_token")),
-                )),
-                ("EnterFromJoin" = (
-                    operation_id = "enterQueue",
-                    description = "Enter, if it is your turn at once.",
-                    request_body = json!({"waiting_token": "$response.body#/waiting_token"}),
-                )),
-                ("LeaveFromJoin" = (
-                    operation_id = "leaveQueue",
-                    description = "Give the place up.",
-                    parameters(("token" = "$response.body#/waiting_token")),
-                )),
-            ),
-            example = json!({
-                "waiting_token": "q1.eyJzaG93IjoiZXZ0XzIwMjVfMTAwMSIsIm4iOjQyfQ.5rGm3yfXl2nQdX3m6G0bWg",
-                "position_hint": 1841,
-                "status": "waiting",
-                "eta_sec": 2,
-                "poll_after_ms": 1000
-            }),
-        ),
+        (status = 202, description = "You are in line.", body = body::Joined),
         (status = 403, response = Forbidden),
         (status = 404, response = NotFound),
         (status = 502, response = BadGateway),
@@ -122,8 +67,8 @@ pub(super) async fn join(
                 Joiner::Person(person)
             }
             (None, Some(claimed)) => Joiner::Claimed(claimed),
-            (None, None) => match key(headers.get(KEY_HEADER))? {
-                Some(key) => Joiner::Keyed(key.to_owned(), edge.sender(&headers, &extensions)),
+            (None, None) => match optional_key(&headers)? {
+                Some(key) => Joiner::Keyed(key.as_str().to_owned(), edge.sender(&headers, &extensions)),
                 None => Joiner::Anybody,
             },
         };
@@ -163,72 +108,9 @@ fn token(uri: &Uri) -> Result<Cow<'_, str>, Refusal> {
     description = "Your place and when it will be your turn. Ask again after `poll_after_ms`. \
                    Asking is your sign of life: after 30 seconds of silence you count as absent \
                    and others go first; come back and you are at your own place again.",
-    params(
-        (
-            "token" = schema::WaitingToken,
-            Query,
-            description = "The token of join, as it was given.",
-            example = "q1.eyJzaG93IjoiZXZ0XzIwMjVfMTAwMSIsIm4iOjQyfQ.5rGm3yfXl2nQdX3m6G0bWg",
-        ),
-    ),
+    params(("token" = schema::WaitingToken, Query)),
     responses(
-        (
-            status = 200,
-            description = "Where you stand.",
-            body = body::Status,
-            links(
-                ("EnterFromStatus" = (
-                    operation_id = "enterQueue",
-                    description = "Enter when the status is `ready`.",
-                    request_body = json!({"waiting_token": "$request.query.token"}),
-                )),
-                ("LeaveFromStatus" = (
-                    operation_id = "leaveQueueByDelete",
-                    description = "Give the place up.",
-                    parameters(("token" = "$request.query.token")),
-                )),
-            ),
-            examples(
-                ("waiting" = (
-                    summary = "In line",
-                    value = json!({
-                        "status": "waiting",
-                        "position": 1841,
-                        "eta_sec": 2,
-                        "waiting_time": 12,
-                        "ready_for_entry": false,
-                        "poll_after_ms": 1000,
-                        "paused": false
-                    }),
-                )),
-                ("ready" = (
-                    summary = "Your turn",
-                    value = json!({
-                        "status": "ready",
-                        "position": 0,
-                        "eta_sec": 0,
-                        "waiting_time": 14,
-                        "ready_for_entry": true,
-                        "poll_after_ms": 1000,
-                        "paused": false,
-                        "ready_for_sec": 28
-                    }),
-                )),
-                ("paused" = (
-                    summary = "The line is paused",
-                    value = json!({
-                        "status": "waiting",
-                        "position": 1841,
-                        "eta_sec": null,
-                        "waiting_time": 40,
-                        "ready_for_entry": false,
-                        "poll_after_ms": 5000,
-                        "paused": true,
-                        "message": "The sale goes on at 20:10."
-                    }),
-                )),
-            ),
-        ),
+        (status = 200, description = "Where you stand.", body = body::Status),
         (status = 404, response = NotFound),
     ),
     security(("bearer" = []), ()),
@@ -259,36 +141,13 @@ pub(super) async fn status(
                    its data is the JSON of the status. Lines that begin with a colon only keep \
                    the connection open. The stream ends after `expired` or `left`. An open \
                    stream is your sign of life.",
-    params(
-        (
-            "token" = schema::WaitingToken,
-            Query,
-            description = "The token of join, as it was given.",
-            example = "q1.eyJzaG93IjoiZXZ0XzIwMjVfMTAwMSIsIm4iOjQyfQ.5rGm3yfXl2nQdX3m6G0bWg",
-        ),
-    ),
+    params(("token" = schema::WaitingToken, Query)),
     responses(
         (
             status = 200,
             description = "A stream that stays open. The schema describes one event of it.",
             body = body::StatusEvent,
             content_type = "text/event-stream",
-            examples(
-                ("waiting" = (
-                    summary = "In line",
-                    value = json!({
-                        "event": "status",
-                        "data": "{\"status\":\"waiting\",\"position\":1841,\"eta_sec\":2,\"waiting_time\":12,\"ready_for_entry\":false,\"poll_after_ms\":1000,\"paused\":false}"
-                    }),
-                )),
-                ("ready" = (
-                    summary = "Your turn",
-                    value = json!({
-                        "event": "status",
-                        "data": "{\"status\":\"ready\",\"position\":0,\"eta_sec\":0,\"waiting_time\":14,\"ready_for_entry\":true,\"poll_after_ms\":1000,\"paused\":false,\"ready_for_sec\":28}"
-                    }),
-                )),
-            ),
         ),
         (status = 404, response = NotFound),
     ),
@@ -319,40 +178,12 @@ pub(super) async fn stream(
                    ready is a promise. The same token again gives the same pass while it lives. \
                    If the token was made without a person, send a bearer token, because a pass \
                    belongs to somebody.",
-    request_body(
-        content = body::Enter,
-        examples(
-            ("enter" = (
-                summary = "With the token of join",
-                value = json!({
-                    "waiting_token": "q1.eyJzaG93IjoiZXZ0XzIwMjVfMTAwMSIsIm4iOjQyfQ.5rGm3yfXl2nQdX3m6G0bWg"
-                }),
-            )),
-        ),
-    ),
+    request_body = body::Enter,
     responses(
         (
             status = 200,
             description = "You are in. Send `reservation_token` with your reservation.",
             body = body::Entered,
-            links(
-                ("ReserveWithPass" = (
-                    operation_id = "createReservation",
-                    description = "Hold seats with the pass. `event_id` is the show that you \
-                                   joined.",
-                    request_body = json!({
-                        "event_id": "evt_2025_1001",
-                        "section": "floor",
-                        "quantity": 1,
-                        "reservation_token": "$response.body#/reservation_token"
-                    }),
-                )),
-            ),
-            example = json!({
-                "admission": "granted",
-                "reservation_token": "p1.eyJpZCI6IjQyIiwic2hvdyI6ImV2dF8yMDI1XzEwMDEiLCJwZXJzb24iOiJraW0ifQ.rS3pUJShU0w5i6TlxhUNML4jpKk0N60zxOKfQeK8veM",
-                "ttl_sec": 30
-            }),
         ),
         (status = 403, response = Forbidden),
         (status = 404, response = NotFound),
@@ -384,21 +215,9 @@ pub(super) async fn enter(
     description = "Gives your place up. Leaving twice is the same as once. POST is there for \
                    pages that are being closed and can only send that (`navigator.sendBeacon`). \
                    A body is not read.",
-    params(
-        (
-            "token" = schema::WaitingToken,
-            Query,
-            description = "The token of join, as it was given.",
-            example = "q1.eyJzaG93IjoiZXZ0XzIwMjVfMTAwMSIsIm4iOjQyfQ.5rGm3yfXl2nQdX3m6G0bWg",
-        ),
-    ),
+    params(("token" = schema::WaitingToken, Query)),
     responses(
-        (
-            status = 200,
-            description = "You have left.",
-            body = body::Left,
-            example = json!({"status": "left"}),
-        ),
+        (status = 200, description = "You have left.", body = body::Left),
         (status = 404, response = NotFound),
     ),
     security(("bearer" = []), ()),
@@ -421,21 +240,9 @@ pub(super) async fn leave(State(edge): State<Edge>, headers: HeaderMap, uri: Uri
     tag = "Waiting room",
     summary = "Leave the line",
     description = "Gives your place up. Leaving twice is the same as once.",
-    params(
-        (
-            "token" = schema::WaitingToken,
-            Query,
-            description = "The token of join, as it was given.",
-            example = "q1.eyJzaG93IjoiZXZ0XzIwMjVfMTAwMSIsIm4iOjQyfQ.5rGm3yfXl2nQdX3m6G0bWg",
-        ),
-    ),
+    params(("token" = schema::WaitingToken, Query)),
     responses(
-        (
-            status = 200,
-            description = "You have left.",
-            body = body::Left,
-            example = json!({"status": "left"}),
-        ),
+        (status = 200, description = "You have left.", body = body::Left),
         (status = 404, response = NotFound),
     ),
     security(("bearer" = []), ()),

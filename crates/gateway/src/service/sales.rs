@@ -8,16 +8,13 @@ mod translate;
 use crate::metrics::GatewayMetrics;
 use crate::refusal::Refusal;
 use contracts::backends::{Answer, Sales};
-use contracts::error::{Code, WireError};
+use contracts::error::Code;
 use core::time::Duration;
 use domain::id::PersonId;
 use parking_lot::Mutex;
 use ports::{CallContext, Clock, FaultClass, PortError, Trace};
 use std::collections::HashSet;
 use std::sync::Arc;
-
-/// The longest Idempotency-Key, in bytes.
-const KEY_BYTES_MAX: usize = 128;
 
 /// Reservations and payments of signed-in users. A clone is another handle to the same.
 #[derive(Clone)]
@@ -128,21 +125,5 @@ struct Running {
 impl Drop for Running {
     fn drop(&mut self) {
         self.service.running.lock().remove(&self.entry);
-    }
-}
-
-/// Checks the Idempotency-Key of a request: 1 to 128 printable ASCII characters.
-pub(crate) fn key(given: Option<&http::HeaderValue>) -> Result<Option<&str>, Refusal> {
-    let Some(given) = given else { return Ok(None) };
-    let text = given.as_bytes();
-    let fine =
-        (1..=KEY_BYTES_MAX).contains(&text.len()) && text.iter().all(|byte| (b' '..=b'~').contains(byte));
-    match given.to_str() {
-        Ok(text) if fine => Ok(Some(text)),
-        _ => {
-            let message =
-                format!("the Idempotency-Key must be 1 to {KEY_BYTES_MAX} printable ASCII characters");
-            Err(WireError::invalid("idempotency_key", message).into())
-        }
     }
 }

@@ -1,6 +1,26 @@
 //! The answers that are not a success, by name: the operations refer to them.
 
 use serde_json::{Map, Value, json};
+use utoipa::ToResponse;
+use utoipa::openapi::{RefOr, Response};
+
+/// Types that name the shared errors in the handlers' descriptions.
+macro_rules! named {
+    ($($name:ident),+ $(,)?) => {$(
+        pub(in crate::edge) struct $name;
+
+        impl ToResponse<'static> for $name {
+            fn response() -> (&'static str, RefOr<Response>) {
+                (stringify!($name), Response::default().into())
+            }
+        }
+    )+};
+}
+
+named! {
+    Forbidden, NotFound, RequestTimeout, Conflict, Gone, PaymentNotApproved, TooLarge, UnsupportedMediaType,
+    BadGateway,
+}
 
 /// A shared error response.
 struct Error {
