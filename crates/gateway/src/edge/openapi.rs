@@ -76,6 +76,8 @@ fn complete(mut document: Value) -> Value {
         }
     }
     add_aliases(paths);
+    // In place of what utoipa took from a manifest.
+    document["info"] = Value::Null;
     merge(&mut document, &parsed(DOCUMENT));
     document["info"]["description"] = include_str!("openapi/description.md").trim_end().into();
     let items = document["paths"].as_object_mut().into_iter().flat_map(Map::values_mut);

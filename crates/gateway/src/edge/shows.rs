@@ -35,11 +35,10 @@ fn cached(body: &CachedBody, headers: &HeaderMap) -> Response {
     operation_id = "listEvents",
     tag = "Events",
     summary = "List the shows",
-    description = "Every show on sale, with what is left. No token needed.",
+    description = "Every show on sale and how many seats are free. No token needed.",
     responses(
         (status = 200, description = "The shows.", body = body::Events),
-        (status = 304, description = "What you have is still so: you sent its ETag as \
-                                       If-None-Match."),
+        (status = 304, description = "Not modified since the answer whose ETag you sent."),
         (status = 502, response = BadGateway),
     ),
     security(("bearer" = []), ()),
@@ -65,8 +64,7 @@ pub(super) async fn events(State(edge): State<Edge>, headers: HeaderMap) -> Resu
     params(("id" = schema::Id, Path)),
     responses(
         (status = 200, description = "The sections.", body = body::Availability),
-        (status = 304, description = "What you have is still so: you sent its ETag as \
-                                       If-None-Match."),
+        (status = 304, description = "Not modified since the answer whose ETag you sent."),
         (status = 404, response = NotFound),
         (status = 502, response = BadGateway),
     ),
@@ -98,8 +96,7 @@ pub(super) async fn availability(
     params(("id" = schema::Id, Path), ("section" = schema::Id, Query)),
     responses(
         (status = 200, description = "The seats.", body = body::Seats),
-        (status = 304, description = "What you have is still so: you sent its ETag as \
-                                       If-None-Match."),
+        (status = 304, description = "Not modified since the answer whose ETag you sent."),
         (status = 404, response = NotFound),
         (status = 502, response = BadGateway),
     ),
