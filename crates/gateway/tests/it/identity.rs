@@ -1,18 +1,18 @@
 //! Forged, foreign and expired tokens of people and of places: refused, counted, and logged without
 //! the token.
 
-use crate::stage::{SHOW, Stage};
+use crate::fixture::{Fixture, SHOW};
 use core::time::Duration;
 use http::StatusCode;
 use serde_json::json;
 
 #[tokio::test]
 async fn an_invalid_token_is_rejected() {
-    let stage = Stage::new();
-    let door = stage.door();
-    let good = stage.token("kim");
+    let fixture = Fixture::new();
+    let gateway = fixture.gateway();
+    let good = fixture.token("kim");
     let reservation = async |authorization: &str| {
-        stage.answered(door.get("/reservations/rsv_1", &[("authorization", authorization)])).await
+        fixture.answered(gateway.get("/reservations/rsv_1", &[("authorization", authorization)])).await
     };
     assert_eq!(
         reservation(&format!("Bearer {good}")).await.status,
@@ -34,13 +34,13 @@ async fn an_invalid_token_is_rejected() {
         let answer = reservation(bad).await;
         assert!(answer.status == StatusCode::UNAUTHORIZED || bad.ends_with(signature), "{bad}: {answer:?}");
     }
-    let answer = stage.answered(door.get("/reservations/rsv_1", &[])).await;
+    let answer = fixture.answered(gateway.get("/reservations/rsv_1", &[])).await;
     assert_eq!((answer.status, answer.code()), (StatusCode::UNAUTHORIZED, "UNAUTHENTICATED"));
     assert_eq!(answer.headers["www-authenticate"], "Bearer");
-    stage.pass(Duration::from_secs(3_700)).await;
+    fixture.pass(Duration::from_secs(3_700)).await;
     let answer = reservation(&format!("Bearer {good}")).await;
     assert!(answer.body["error"]["message"].as_str().unwrap().contains("expired"), "{answer:?}");
-    let metrics = door.process.metrics.render();
+    let metrics = gateway.process.metrics.render();
     for reason in ["missing", "malformed", "algorithm", "expired"] {
         assert!(
             metrics.contains(&format!("identity_rejected_total{{reason=\"{reason}\"}}")),
@@ -51,17 +51,17 @@ async fn an_invalid_token_is_rejected() {
 
 #[tokio::test]
 async fn a_place_is_its_owners() {
-    let stage = Stage::new();
-    let door = stage.door();
-    let (kim, lee) = (format!("Bearer {}", stage.token("kim")), format!("Bearer {}", stage.token("lee")));
+    let fixture = Fixture::new();
+    let gateway = fixture.gateway();
+    let (kim, lee) = (format!("Bearer {}", fixture.token("kim")), format!("Bearer {}", fixture.token("lee")));
     let join = async |headers: &[(&str, &str)]| {
-        let answer = stage.answered(door.post("/queue/join", headers, &json!({"event_id": SHOW}))).await;
+        let answer = fixture.answered(gateway.post("/queue/join", headers, &json!({"event_id": SHOW}))).await;
         answer.text("waiting_token").to_owned()
     };
     let (ticket, nobodys) = (join(&[("authorization", &kim)]).await, join(&[]).await);
-    stage.pass(Duration::from_secs(2)).await;
+    fixture.pass(Duration::from_secs(2)).await;
     let enter = async |ticket: &str, headers: &[(&str, &str)]| {
-        stage.answered(door.post("/queue/enter", headers, &json!({"waiting_token": ticket}))).await
+        fixture.answered(gateway.post("/queue/enter", headers, &json!({"waiting_token": ticket}))).await
     };
     assert_eq!(enter(&ticket, &[("authorization", &lee)]).await.code(), "FORBIDDEN");
     assert_eq!(enter(&nobodys, &[]).await.status, StatusCode::UNAUTHORIZED);
@@ -71,13 +71,13 @@ async fn a_place_is_its_owners() {
 
 #[tokio::test]
 async fn a_ticket_with_a_foreign_signature_is_rejected() {
-    let stage = Stage::new();
-    let (door, other) = (
-        stage.door(),
-        stage.door_with(|config| config.line.secrets = vec!["another secret of another house".into()]),
+    let fixture = Fixture::new();
+    let (gateway, other) = (
+        fixture.gateway(),
+        fixture.gateway_with(|config| config.line.secrets = vec!["another secret of another house".into()]),
     );
-    let ticket = stage.join(&door, "kim").await;
-    assert_eq!(stage.status(&other, &ticket).await.status, StatusCode::UNAUTHORIZED);
+    let ticket = fixture.join(&gateway, "kim").await;
+    assert_eq!(fixture.status(&other, &ticket).await.status, StatusCode::UNAUTHORIZED);
     for bad in [
         "",
         "x",
@@ -87,15 +87,15 @@ async fn a_ticket_with_a_foreign_signature_is_rejected() {
         &format!("{ticket}.{ticket}"),
         &"q1.".repeat(2_000),
     ] {
-        let answer = stage.status(&door, bad).await;
+        let answer = fixture.status(&gateway, bad).await;
         assert!(
             matches!(answer.status, StatusCode::BAD_REQUEST | StatusCode::UNAUTHORIZED),
             "{bad}: {answer:?}"
         );
     }
-    assert!(door.process.metrics.render().contains("ticket_"));
+    assert!(gateway.process.metrics.render().contains("ticket_"));
     // The secret is rotated while people wait.
     let turned =
-        stage.door_with(|config| config.line.secrets.insert(0, "the new secret of this house".into()));
-    assert_eq!(stage.status(&turned, &ticket).await.status, StatusCode::OK);
+        fixture.gateway_with(|config| config.line.secrets.insert(0, "the new secret of this house".into()));
+    assert_eq!(fixture.status(&turned, &ticket).await.status, StatusCode::OK);
 }

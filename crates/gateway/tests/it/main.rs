@@ -2,6 +2,7 @@
 //! `app` cover the services behind it.
 #![allow(missing_docs, clippy::unwrap_used, reason = "a test binary")]
 
+mod fixture;
 mod grpc;
 mod identity;
 mod limits;
@@ -9,4 +10,4 @@ mod line;
 mod operator;
 mod pages;
 mod served;
-mod stage;
+mod store_faults;

@@ -1,21 +1,21 @@
 //! The operator's commands for a line.
 
-use crate::stage::{SHOW, Stage};
+use crate::fixture::{Fixture, SHOW};
 use core::time::Duration;
 use http::{Method, StatusCode};
 use serde_json::{Value, json};
 
 #[tokio::test]
 async fn the_operator_sees_and_changes_the_line() {
-    let stage = Stage::new();
-    let door = stage.door_with(|config| config.admin_token = Some("an operator's token".into()));
+    let fixture = Fixture::new();
+    let gateway = fixture.gateway_with(|config| config.admin_token = Some("an operator's token".into()));
     let admin = async |method: Method, path: &str, body: Option<Value>| {
         let headers = [("x-internal-token", "an operator's token")];
-        stage
-            .answered(door.admin(method, &format!("/admin/queues/{SHOW}{path}"), &headers, body.as_ref()))
+        fixture
+            .answered(gateway.admin(method, &format!("/admin/queues/{SHOW}{path}"), &headers, body.as_ref()))
             .await
     };
-    let without = stage.answered(door.admin(Method::GET, "/admin/queues", &[], None)).await;
+    let without = fixture.answered(gateway.admin(Method::GET, "/admin/queues", &[], None)).await;
     assert_eq!(without.status, StatusCode::UNAUTHORIZED);
     let ruled = admin(Method::PATCH, "", Some(json!({"rate_per_sec": 50, "burst": 1, "capacity": 3}))).await;
     assert_eq!(
@@ -28,12 +28,12 @@ async fn the_operator_sees_and_changes_the_line() {
 
     let mut tickets = Vec::new();
     for person in ["a", "b", "c"] {
-        tickets.push(stage.join(&door, person).await);
+        tickets.push(fixture.join(&gateway, person).await);
     }
-    stage.pass(Duration::from_secs(2)).await;
-    let answer = stage.status(&door, &tickets[0]).await;
+    fixture.pass(Duration::from_secs(2)).await;
+    let answer = fixture.status(&gateway, &tickets[0]).await;
     assert_eq!((answer.text("message"), &answer.body["paused"]), ("곧 시작합니다", &json!(true)));
-    let full = stage.answered(door.post("/queue/join", &[], &json!({"event_id": SHOW}))).await;
+    let full = fixture.answered(gateway.post("/queue/join", &[], &json!({"event_id": SHOW}))).await;
     assert_eq!(full.status, StatusCode::SERVICE_UNAVAILABLE, "three wait, which is the capacity: {full:?}");
     let figures = admin(Method::GET, "", None).await;
     assert_eq!(
@@ -44,15 +44,15 @@ async fn the_operator_sees_and_changes_the_line() {
     admin(Method::POST, "/drain", None).await;
     admin(Method::POST, "/resume", None).await;
     assert_eq!(admin(Method::DELETE, "/message", None).await.status, StatusCode::NO_CONTENT);
-    stage.pass(Duration::from_secs(2)).await;
+    fixture.pass(Duration::from_secs(2)).await;
     for ticket in &tickets {
-        assert_eq!(stage.status(&door, ticket).await.text("status"), "ready");
+        assert_eq!(fixture.status(&gateway, ticket).await.text("status"), "ready");
     }
-    let closed = stage.answered(door.post("/queue/join", &[], &json!({"event_id": SHOW}))).await;
+    let closed = fixture.answered(gateway.post("/queue/join", &[], &json!({"event_id": SHOW}))).await;
     assert_eq!((closed.status, closed.code()), (StatusCode::FORBIDDEN, "FORBIDDEN"));
     admin(Method::POST, "/open", None).await;
     admin(Method::PATCH, "", Some(json!({"capacity": 9_000}))).await;
-    stage.join(&door, "d").await;
+    fixture.join(&gateway, "d").await;
     let unlimited = admin(Method::PATCH, "", Some(json!({"capacity": null}))).await;
     assert_eq!((unlimited.status, &unlimited.body["capacity"]), (StatusCode::OK, &Value::Null));
     for bad in [json!({"rate_per_sec": 0}), json!({"burst": 0}), json!({"speed": 1}), json!({"capacity": -1})]

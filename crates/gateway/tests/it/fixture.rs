@@ -5,25 +5,21 @@ use adapter_embedded::MemoryWaitingRoom;
 use async_trait::async_trait;
 use axum::Router;
 use axum::body::Body;
-use contracts::backends::{Answer, Sales, Shows};
 use contracts::error::WireError;
-use contracts::payment::v1 as payment;
-use contracts::reservation::v1 as reservation;
-use contracts::rest::admin;
 use core::sync::atomic::{AtomicBool, Ordering};
 use core::time::Duration;
-use domain::id::{PersonId, SectionId, ShowId};
+use domain::id::{PersonId, ShowId};
 use domain::time::Timestamp;
 use domain::waiting_room::{Patience, Refusal, RuleChange, Rules, Standing, Ticket};
 use gateway::{Config, Gateway};
 use http::{Method, Request, StatusCode, header};
 use identity::{Claims, Secret, mint};
 use ports::waiting_room::{Dated, Ticked};
-use ports::{CallContext, Clock, Entropy, Fault, PortError, Tasks, WaitingRoomStore};
+use ports::{Clock, Entropy, Fault, PortError, Tasks, WaitingRoomStore};
 use runtime::Process;
 use serde_json::Value;
 use std::sync::{Arc, Mutex};
-use testkit::{ManualClock, SeededEntropy};
+use testkit::{ManualClock, NoSales, SeededEntropy, Shop, show};
 use tower::ServiceExt;
 
 pub(crate) const JWT_SECRET: &str = "who the people of this test are, signed";
@@ -32,119 +28,6 @@ pub(crate) const ROOM_SECRET: &str = "the waiting room of this test";
 pub(crate) const SHOW: &str = "first-night";
 /// Not behind one.
 pub(crate) const OPEN_SHOW: &str = "open-air";
-
-/// The shows on sale here.
-#[derive(Default)]
-pub(crate) struct Catalogue {
-    is_away: AtomicBool,
-}
-
-impl Catalogue {
-    /// From now on the inventory does not answer, or answers again.
-    pub(crate) fn go_away(&self, is_away: bool) {
-        self.is_away.store(is_away, Ordering::SeqCst);
-    }
-}
-
-#[async_trait]
-impl Shows for Catalogue {
-    async fn shows(&self, _: &CallContext) -> Result<Vec<admin::Show>, Fault> {
-        Ok(vec![show(SHOW, true), show(OPEN_SHOW, false)])
-    }
-
-    async fn show(&self, _: &CallContext, id: &ShowId) -> Result<Option<admin::Show>, Fault> {
-        if self.is_away.load(Ordering::SeqCst) {
-            return Err(Fault::unavailable("the inventory is away"));
-        }
-        Ok(match id.as_str() {
-            SHOW => Some(show(SHOW, true)),
-            OPEN_SHOW => Some(show(OPEN_SHOW, false)),
-            _ => None,
-        })
-    }
-
-    async fn seats(&self, _: &CallContext, _: &ShowId, _: &SectionId) -> Result<Option<admin::Seats>, Fault> {
-        Ok(None)
-    }
-}
-
-fn show(id: &str, is_behind: bool) -> admin::Show {
-    let room = admin::WaitingRoom { rate_per_sec: 2.0, burst: Some(2.0), required: true };
-    admin::Show {
-        event_id: id.to_owned(),
-        name: "A show".to_owned(),
-        currency: "KRW".to_owned(),
-        total_seats: 0,
-        sections: Vec::new(),
-        waiting_room: is_behind.then_some(room),
-    }
-}
-
-/// Services that never answer.
-struct Nobody;
-
-fn nobody<T>() -> Answer<T> {
-    Err(Fault::unavailable("nobody is there").into())
-}
-
-#[async_trait]
-impl Sales for Nobody {
-    async fn create_reservation(
-        &self,
-        _: &CallContext,
-        _: reservation::CreateReservationRequest,
-    ) -> Answer<(reservation::CreateReservationResponse, bool)> {
-        nobody()
-    }
-
-    async fn get_reservation(
-        &self,
-        _: &CallContext,
-        _: reservation::GetReservationRequest,
-    ) -> Answer<reservation::GetReservationResponse> {
-        Err(PortError::Rejected(WireError::invalid("reservation_id", "none")))
-    }
-
-    async fn confirm_reservation(
-        &self,
-        _: &CallContext,
-        _: reservation::ConfirmReservationRequest,
-    ) -> Answer<reservation::ConfirmReservationResponse> {
-        nobody()
-    }
-
-    async fn cancel_reservation(
-        &self,
-        _: &CallContext,
-        _: reservation::CancelReservationRequest,
-    ) -> Answer<reservation::CancelReservationResponse> {
-        nobody()
-    }
-
-    async fn create_payment_intent(
-        &self,
-        _: &CallContext,
-        _: payment::CreatePaymentIntentRequest,
-    ) -> Answer<(payment::CreatePaymentIntentResponse, bool)> {
-        nobody()
-    }
-
-    async fn get_payment_status(
-        &self,
-        _: &CallContext,
-        _: payment::GetPaymentStatusRequest,
-    ) -> Answer<payment::GetPaymentStatusResponse> {
-        nobody()
-    }
-
-    async fn simulate_webhook(
-        &self,
-        _: &CallContext,
-        _: payment::SimulateWebhookRequest,
-    ) -> Answer<payment::SimulateWebhookResponse> {
-        nobody()
-    }
-}
 
 /// The embedded waiting room, which can lose everything, hang and panic.
 pub(crate) struct Room {
@@ -233,17 +116,17 @@ impl WaitingRoomStore for Room {
     }
 }
 
-/// The world of a test.
-pub(crate) struct Stage {
+/// What a test runs on.
+pub(crate) struct Fixture {
     pub(crate) clock: Arc<ManualClock>,
     pub(crate) room: Arc<Room>,
-    pub(crate) catalogue: Arc<Catalogue>,
+    pub(crate) shop: Arc<Shop>,
     entropy: Arc<dyn Entropy>,
     tasks: Tasks,
 }
 
 /// One gateway.
-pub(crate) struct Door {
+pub(crate) struct TestGateway {
     pub(crate) process: Process,
     routes: Router,
     admin: Router,
@@ -271,11 +154,12 @@ impl Reply {
     }
 }
 
-impl Stage {
+impl Fixture {
     pub(crate) fn new() -> Self {
         let clock = Arc::new(ManualClock::at(Timestamp::from_millis(1_700_000_000_000)));
         // Not at its start, where whatever a process has counted so far would be zero.
         clock.advance(Duration::from_secs(50_000_000));
+        let shows = vec![show(SHOW, "A show", Some((2.0, 2.0))), show(OPEN_SHOW, "A show", None)];
         let entropy = Arc::new(SeededEntropy::new(7)) as Arc<dyn Entropy>;
         let now = MemoryWaitingRoom::new(Patience::default(), clock.clone(), entropy.clone());
         let room = Room {
@@ -287,33 +171,34 @@ impl Stage {
             is_broken: AtomicBool::new(false),
             calls: Mutex::default(),
         };
-        Self { clock, room: Arc::new(room), catalogue: Arc::default(), entropy, tasks: Tasks::new() }
+        let shop = Arc::new(Shop::new(shows));
+        Self { clock, room: Arc::new(room), shop, entropy, tasks: Tasks::new() }
     }
 
     /// Another gateway on the same waiting room.
-    pub(crate) fn door(&self) -> Door {
-        self.door_with(|_| {})
+    pub(crate) fn gateway(&self) -> TestGateway {
+        self.gateway_with(|_| {})
     }
 
-    pub(crate) fn door_with(&self, change: impl FnOnce(&mut Config)) -> Door {
-        self.gateway(change).0
+    pub(crate) fn gateway_with(&self, change: impl FnOnce(&mut Config)) -> TestGateway {
+        self.assemble(change).0
     }
 
     /// Another gateway, and the same over sockets.
-    pub(crate) async fn serve(&self, change: impl FnOnce(&mut Config)) -> (Door, Served) {
-        let (door, gateway) = self.gateway(change);
-        (door, Served::start(gateway).await)
+    pub(crate) async fn serve(&self, change: impl FnOnce(&mut Config)) -> (TestGateway, Served) {
+        let (calls, gateway) = self.assemble(change);
+        (calls, Served::start(gateway).await)
     }
 
-    fn gateway(&self, change: impl FnOnce(&mut Config)) -> (Door, Gateway) {
+    fn assemble(&self, change: impl FnOnce(&mut Config)) -> (TestGateway, Gateway) {
         let mut config = Config::new(ROOM_SECRET.into(), JWT_SECRET.into());
         (config.limits.per_person, config.limits.per_address) = (None, None);
         change(&mut config);
         let process = Process::new("gateway-api");
         let deps = gateway::Deps {
             waiting_room: self.room.clone(),
-            shows: self.catalogue.clone(),
-            sales: Arc::new(Nobody),
+            shows: self.shop.clone(),
+            sales: Arc::new(NoSales { read_refusal: Some(WireError::invalid("reservation_id", "none")) }),
             keys: None,
             clock: self.clock.clone(),
             entropy: self.entropy.clone(),
@@ -321,7 +206,7 @@ impl Stage {
             process: process.clone(),
         };
         let gateway: Gateway = gateway::assemble(config, deps).unwrap();
-        (Door { routes: gateway.routes(), admin: gateway.admin_routes(), process }, gateway)
+        (TestGateway { routes: gateway.routes(), admin: gateway.admin_routes(), process }, gateway)
     }
 
     /// Lets time pass in small steps, and the tasks run meanwhile.
@@ -355,24 +240,24 @@ impl Stage {
     }
 
     /// Joins as `person` and returns the ticket.
-    pub(crate) async fn join(&self, door: &Door, person: &str) -> String {
+    pub(crate) async fn join(&self, gateway: &TestGateway, person: &str) -> String {
         let body = serde_json::json!({"event_id": SHOW, "user_id": person});
-        let joined = self.answered(door.post("/queue/join", &[], &body)).await;
+        let joined = self.answered(gateway.post("/queue/join", &[], &body)).await;
         assert_eq!(joined.status, StatusCode::ACCEPTED, "{joined:?}");
         joined.text("waiting_token").to_owned()
     }
 
-    pub(crate) async fn status(&self, door: &Door, ticket: &str) -> Reply {
-        self.answered(door.get(&format!("/queue/status?token={ticket}"), &[])).await
+    pub(crate) async fn status(&self, gateway: &TestGateway, ticket: &str) -> Reply {
+        self.answered(gateway.get(&format!("/queue/status?token={ticket}"), &[])).await
     }
 
-    pub(crate) async fn enter(&self, door: &Door, ticket: &str) -> Reply {
+    pub(crate) async fn enter(&self, gateway: &TestGateway, ticket: &str) -> Reply {
         let body = serde_json::json!({"waiting_token": ticket});
-        self.answered(door.post("/queue/enter", &[], &body)).await
+        self.answered(gateway.post("/queue/enter", &[], &body)).await
     }
 }
 
-impl Door {
+impl TestGateway {
     pub(crate) async fn get(&self, path: &str, headers: &[(&str, &str)]) -> Reply {
         call(&self.routes, Method::GET, &format!("/api/v1{path}"), headers, None).await
     }
