@@ -1,6 +1,6 @@
 //! The command line of `tacos`: the commands and their help texts.
 
-use crate::commands::{check, demo, dlq, seed, token, trace, up};
+use crate::commands::{check, demo, dlq, openapi, seed, token, trace, up};
 use crate::exit::{Exit, Failure};
 use clap::{Parser, Subcommand};
 
@@ -56,6 +56,11 @@ enum Command {
     /// Signs with HS256 and the secret in JWT_SECRET. Without it, signs with the secret of the data
     /// folder, which is created at the first use.
     Token(token::TokenArgs),
+    /// Print the OpenAPI description of a service's HTTP API.
+    ///
+    /// The same document as the service answers to `GET /openapi.json`; nothing has to run.
+    #[command(name = "openapi")]
+    OpenApi(openapi::OpenApiArgs),
 }
 
 /// Parses the command line, runs the command and returns the exit code.
@@ -82,6 +87,7 @@ async fn run(command: Command) -> Result<Exit, Failure> {
         #[cfg(feature = "aws")]
         Command::Aws(command) => aws::run(command).await,
         Command::Token(args) => token::run(args),
+        Command::OpenApi(args) => Ok(openapi::run(&args)),
     }
 }
 

@@ -5,6 +5,7 @@ pub(crate) mod aws;
 pub(crate) mod check;
 pub(crate) mod demo;
 pub(crate) mod dlq;
+pub(crate) mod openapi;
 mod place;
 pub(crate) mod seed;
 pub(crate) mod token;

@@ -14,7 +14,6 @@ mod commands;
 pub mod engines;
 mod exit;
 pub mod keys;
-pub mod openapi;
 mod output;
 pub mod platform;
 pub mod promises;

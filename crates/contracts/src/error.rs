@@ -190,6 +190,25 @@ mod tests {
     }
 
     #[test]
+    fn the_document_has_this_table() {
+        let document = include_str!("../../../docs/contracts.md");
+        for row in &TABLE {
+            let mut grpc = String::new();
+            for letter in format!("{:?}", row.grpc).chars() {
+                if letter.is_uppercase() && !grpc.is_empty() {
+                    grpc.push('_');
+                }
+                grpc.push(letter.to_ascii_uppercase());
+            }
+            // After the code the document may have a remark.
+            let (code, rest) =
+                (format!("| {} ", row.text), format!("| {} | {} | {grpc} |", row.number, row.http));
+            let is_this = |line: &str| line.starts_with(&code) && line.ends_with(&rest);
+            assert!(document.lines().any(is_this), "docs/contracts.md, Errors, lacks: {code}{rest}");
+        }
+    }
+
+    #[test]
     fn only_retryable_codes_are_aborted() {
         let aborted: Vec<_> =
             TABLE.iter().filter(|r| r.grpc == tonic::Code::Aborted).map(|r| r.code).collect();

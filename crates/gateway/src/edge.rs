@@ -5,7 +5,7 @@ mod api;
 mod caller;
 pub(crate) mod grpc;
 mod idempotency;
-mod openapi;
+pub(crate) mod openapi;
 mod page;
 mod payments;
 mod reservations;

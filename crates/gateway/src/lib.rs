@@ -29,6 +29,7 @@ pub mod token;
 
 pub use config::{Config, ISSUER, JwtConfig, LimitsConfig, LineConfig};
 pub use deps::Deps;
+pub use edge::openapi::document as openapi;
 pub use limits::Rate;
 pub use room::{Room, View};
 pub use serve::{Gateway, assemble};

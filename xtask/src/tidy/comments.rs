@@ -8,7 +8,10 @@ use crate::tree::Tree;
 const COLUMNS_MAX: usize = 100;
 
 /// Citations of documents that are not in the repository.
-const ELSEWHERE: &[&str] = &["design part", "contracts section", "the contracts'"];
+const ELSEWHERE: &[&str] = &["design part", "contracts section", "the contracts'", "shared/"];
+
+/// Documents that are cited by a heading's link, never by the number of a section.
+const NUMBERED: &[&str] = &["contracts", "design", "rules", "cases", "house", "style"];
 
 /// Code lines may be a little longer (`rustfmt.toml`). URLs and tables cannot be wrapped.
 pub(super) fn width(tree: &Tree) -> Vec<Finding> {
@@ -41,13 +44,27 @@ pub(super) fn citations(tree: &Tree) -> Vec<Finding> {
             findings.extend(
                 missing.map(|cited| Finding::new(path, number + 1, format!("`{cited}` does not exist"))),
             );
-            let elsewhere = ELSEWHERE.iter().find(|words| line.contains(**words));
-            findings.extend(elsewhere.map(|words| {
+            let elsewhere = ELSEWHERE.iter().find(|words| line.contains(**words)).copied();
+            findings.extend(elsewhere.or_else(|| numbered(path, line)).map(|words| {
                 Finding::new(path, number + 1, format!("cites \"{words}\", which is not in the repository"))
             }));
         }
     }
     findings
+}
+
+/// A document that a comment cites by number, such as "contracts 5".
+fn numbered<'l>(path: &str, line: &'l str) -> Option<&'l str> {
+    let comment = marks(path)?.iter().find_map(|mark| line.trim_start().strip_prefix(mark))?;
+    NUMBERED.iter().find_map(|name| {
+        comment.match_indices(name).find_map(|(at, _)| {
+            let number = &comment[at + name.len()..].trim_start_matches(".md").strip_prefix(' ')?;
+            let digits = number.find(|c: char| !c.is_ascii_digit()).unwrap_or(number.len());
+            let is_word = !comment[..at].ends_with(|c: char| c.is_alphanumeric() || c == '_');
+            let end = comment.len() - number.len() + digits;
+            (digits > 0 && is_word).then(|| &comment[at..end])
+        })
+    })
 }
 
 /// CI runs no tests in documentation, so an example there must be marked as text or another

@@ -318,6 +318,11 @@ fn sources_cite_only_existing_documents() {
     reports_line("// see docs/gone.md", &["`docs/gone.md` does not exist"]);
     reports_line("// as in design part 4", &["cites \"design part\""]);
     reports_line("// as in contracts section 5", &["cites \"contracts section\""]);
+    reports_line("// the log (contracts 7)", &["cites \"contracts 7\""]);
+    reports_line("// see rules.md 4 and ../shared/rules.md", &["cites \"shared/\""]);
+    reports_line("//! case 3 of cases.md 2", &["cites \"cases.md 2\""]);
+    reports_line("// the contracts of 5 ports obey 3 rules", &[]);
+    reports_line("let contracts = 7;", &[]);
     reports_line("// see https://example.com/docs/x.md", &[]);
 }
 

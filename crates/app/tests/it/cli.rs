@@ -36,7 +36,7 @@ async fn usage_mistakes_end_with_2_and_missing_services_with_69() -> Result<()> 
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_help_of_every_command_teaches() -> Result<()> {
-    for command in ["up", "demo", "check", "seed", "trace", "dlq", "token"] {
+    for command in ["up", "demo", "check", "seed", "trace", "dlq", "token", "openapi"] {
         let (code, out, _) = tacos(&[command, "--help"]).await?;
         ensure!(code == Some(0) && out.contains("Usage: tacos") && out.len() > 200, "{command}: {out}");
     }

@@ -53,8 +53,8 @@ const PARAMETERS: [(&str, &str, &str, &str); 6] = [
     ("/api/v1/payment/", "id", "The payment.", "pay_5b8aa5a2d2c872e8321cf37308d69df2"),
 ];
 
-/// The document.
-pub(super) fn document() -> &'static Value {
+/// The document, as `GET /openapi.json` answers it.
+pub fn document() -> &'static Value {
     static COMPLETE: LazyLock<Value> = LazyLock::new(|| {
         let api = OpenApiRouter::new().nest("/api/v1", api::described()).into_openapi();
         complete(serde_json::to_value(&api).expect("a document has text keys"))
