@@ -1,6 +1,5 @@
 //! The queue of alarms: nobody waits for it, and the alarms it cannot set are counted.
 
-use crate::manual::{ManualClock, until};
 use crate::world::event;
 use async_trait::async_trait;
 use core::time::Duration;
@@ -9,6 +8,7 @@ use domain::time::Timestamp;
 use outbox::{AlarmOptions, Alarms, AlarmsHandle};
 use ports::{Alarm, Backstop, Fault, Tasks};
 use std::sync::{Arc, Mutex};
+use testkit::{ManualClock, until};
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 

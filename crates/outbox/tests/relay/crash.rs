@@ -1,10 +1,9 @@
 //! Rows that a crash leaves behind are published, and the queue counts each once.
 
-use crate::faulty::Mishap;
-use crate::manual::until;
 use crate::world::{World, event};
 use core::time::Duration;
 use ports::store::Write;
+use testkit::{Fate, SendFate, until};
 
 fn is_delete(writes: &[Write]) -> bool {
     writes.iter().all(|write| matches!(write, Write::Delete { .. }))
@@ -16,7 +15,7 @@ async fn a_crash_between_send_and_delete_publishes_again_under_the_same_deduplic
     let world = World::new();
     let first = world.relay();
     world.until_known(&first, 0).await;
-    world.store.on_commit(|writes| is_delete(writes).then_some(Mishap::Fails));
+    world.store.on_commit(|writes| is_delete(writes).then_some(Fate::Failed));
     let expired = event("rsv_1", "evt_1");
     world.put(&first, &expired, world.at(0)).await;
     world.until_taken(1, Duration::ZERO).await;
@@ -39,13 +38,13 @@ async fn no_row_is_deleted_before_the_queue_has_its_event() {
     let world = World::new();
     let relay = world.relay();
     world.until_known(&relay, 0).await;
-    world.queue.always(crate::faulty::SendMishap::Unavailable);
+    world.queue.always(SendFate::Unavailable);
     let events: Vec<_> = (0..25).map(|n| event(&format!("rsv_{n}"), &format!("evt_{n:02}"))).collect();
     for event in &events {
         world.put(&relay, event, world.at(0)).await;
     }
     until(&world.clock, Duration::from_millis(20), "several attempts", || async {
-        world.queue.calls.lock().unwrap().len() >= 3
+        world.queue.calls().len() >= 3
     })
     .await;
     for event in &events {
@@ -55,7 +54,7 @@ async fn no_row_is_deleted_before_the_queue_has_its_event() {
     world.queue.heal();
     let relay = world.relay();
     world.until_empty(Duration::from_millis(20)).await;
-    assert!(world.queue.sent_without_row.lock().unwrap().is_empty());
+    assert!(world.queue.sent_without_row().is_empty());
     let mut on_queue = world.drain_queue().await;
     on_queue.sort();
     assert_eq!(on_queue, events.iter().map(|event| event.id.to_string()).collect::<Vec<_>>());
@@ -124,7 +123,7 @@ async fn a_shutdown_ends_even_with_a_dead_store() {
     let world = World::new();
     let relay = world.relay();
     world.until_known(&relay, 0).await;
-    world.store.on_commit(|writes| is_delete(writes).then_some(Mishap::Fails));
+    world.store.on_commit(|writes| is_delete(writes).then_some(Fate::Failed));
     world.put(&relay, &event("rsv_1", "evt_1"), world.at(0)).await;
     world.until_taken(1, Duration::ZERO).await;
     relay.stop().await;

@@ -1,9 +1,8 @@
 //! Outages and lost answers.
 
-use crate::faulty::{Mishap, SendMishap};
-use crate::manual::until;
 use crate::world::{World, event};
 use core::time::Duration;
+use testkit::{Call, Fate, SendFate, until};
 
 const STEP: Duration = Duration::from_millis(50);
 
@@ -12,7 +11,7 @@ async fn a_queue_outage_loses_nothing_and_is_reported() {
     let world = World::new();
     let relay = world.relay();
     world.until_known(&relay, 0).await;
-    world.queue.always(SendMishap::Unavailable);
+    world.queue.always(SendFate::Unavailable);
     for n in 0..40 {
         world.put(&relay, &event(&format!("rsv_{n}"), &format!("evt_{n:02}")), world.at(0)).await;
     }
@@ -20,11 +19,8 @@ async fn a_queue_outage_loses_nothing_and_is_reported() {
         relay.handle.state().borrow().ready().is_err_and(|why| why.contains("the queue does not answer"))
     })
     .await;
-    let calls = world.queue.calls.lock().unwrap().len();
-    until(&world.clock, STEP, "it keeps trying", || async {
-        world.queue.calls.lock().unwrap().len() > calls + 3
-    })
-    .await;
+    let calls = world.queue.calls().len();
+    until(&world.clock, STEP, "it keeps trying", || async { world.queue.calls().len() > calls + 3 }).await;
     assert_eq!(relay.handle.pending(), 40);
     world.queue.heal();
     world.until_empty(STEP).await;
@@ -40,7 +36,7 @@ async fn a_send_whose_answer_was_lost_is_repeated_under_the_same_id() {
     let world = World::new();
     let relay = world.relay();
     world.until_known(&relay, 0).await;
-    world.queue.next_sends(&[SendMishap::AnswerLost]);
+    world.queue.plan([SendFate::AnswerLost]);
     world.put(&relay, &event("rsv_1", "evt_1"), world.at(0)).await;
     world.put(&relay, &event("rsv_1", "evt_2"), world.at(0)).await;
     world.until_empty(STEP).await;
@@ -55,7 +51,7 @@ async fn a_delete_whose_answer_was_lost_is_repeated_and_done() {
     let world = World::new();
     let relay = world.relay();
     world.until_known(&relay, 0).await;
-    world.store.on_commit(|_| Some(Mishap::AnswerLost));
+    world.store.on_commit(|_| Some(Fate::AnswerLost));
     world.put(&relay, &event("rsv_1", "evt_1"), world.at(0)).await;
     world.until_empty(STEP).await;
     world.store.heal();
@@ -68,7 +64,7 @@ async fn a_delete_whose_answer_was_lost_is_repeated_and_done() {
 async fn a_store_that_does_not_answer_at_the_start_is_waited_for() {
     let world = World::new();
     world.commit(&event("rsv_1", "evt_1"), world.at(0)).await;
-    world.store.fail_reads(7);
+    world.store.plan(Call::Due, [Fate::Failed; 7]);
     let relay = world.relay();
     assert!(relay.handle.state().borrow().ready().is_err());
     world.until_taken(1, STEP).await;
@@ -86,7 +82,7 @@ async fn a_store_that_does_not_answer_when_rows_are_due_is_waited_for() {
         world.put(&relay, &event("rsv_1", &format!("evt_{n}")), world.at(10 + n)).await;
     }
     world.until_known(&relay, 3).await;
-    world.store.fail_reads(3);
+    world.store.plan(Call::Get, [Fate::Failed; 3]);
     world.clock.advance(Duration::from_millis(20));
     world.until_taken(3, STEP).await;
     assert_eq!(world.taken(), ["evt_0", "evt_1", "evt_2"]);

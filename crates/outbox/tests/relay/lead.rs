@@ -1,12 +1,12 @@
 //! The queue as the timer: rows are sent ahead of their time, delayed by the remaining time.
 
-use crate::manual::until;
 use crate::world::{Running, World, event};
 use adapter_embedded::QueueOptions;
 use core::time::Duration;
 use outbox::RelayOptions;
 use ports::Queue;
 use ports::queue::QueueKind;
+use testkit::{SendFate, until};
 
 const MINUTE: Duration = Duration::from_secs(60);
 
@@ -83,11 +83,10 @@ async fn the_delay_is_the_remaining_time_at_each_try() {
     let world = standard();
     let relay = ahead(&world, RelayOptions::LEAD_MAX);
     world.until_known(&relay, 0).await;
-    world.queue.always(crate::faulty::SendMishap::Unavailable);
+    world.queue.always(SendFate::Unavailable);
     world.put(&relay, &event("rsv_1", "evt_soon"), world.at(60_000)).await;
     world.put(&relay, &event("rsv_2", "evt_later"), world.at(600_000)).await;
-    until(&world.clock, Duration::ZERO, "a try", || async { !world.queue.calls.lock().unwrap().is_empty() })
-        .await;
+    until(&world.clock, Duration::ZERO, "a try", || async { !world.queue.calls().is_empty() }).await;
     world.clock.advance(2 * MINUTE);
     world.queue.heal();
     world.until_empty(Duration::from_millis(100)).await;

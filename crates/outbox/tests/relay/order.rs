@@ -1,15 +1,14 @@
 //! In which order rows are published.
 
-use crate::faulty::Mishap;
-use crate::manual::until;
 use crate::world::{World, event};
 use core::time::Duration;
+use testkit::{EntryFate, SendFate, until};
 
 /// Trap T-T3, from the sender's side; invariant X3.
 #[tokio::test]
 async fn a_failed_head_holds_the_followers_of_its_reservation_and_nobody_else() {
     let world = World::new();
-    world.queue.on_entry(|entry| (entry.dedup_id.as_deref() == Some("evt_a1")).then_some(Mishap::Fails));
+    world.queue.on_entry(|entry| (entry.dedup_id.as_deref() == Some("evt_a1")).then_some(EntryFate::Refused));
     for (reservation, id, due) in
         [("a", "evt_a1", 1), ("a", "evt_a2", 2), ("b", "evt_b1", 2), ("b", "evt_b2", 3)]
     {
@@ -39,8 +38,8 @@ async fn every_reservation_has_its_order_though_sends_fail_here_and_there() {
         let tried = tries.entry(id.clone()).or_default();
         *tried += 1;
         match (*tried, id.ends_with('7')) {
-            (1, true) => Some(Mishap::AnswerLost),
-            (1 | 2, false) => Some(Mishap::Fails),
+            (1, true) => Some(EntryFate::AnswerLost),
+            (1 | 2, false) => Some(EntryFate::Refused),
             _ => None,
         }
     });
@@ -61,7 +60,7 @@ async fn every_reservation_has_its_order_though_sends_fail_here_and_there() {
         let of_this = on_queue.iter().filter(|id| id[4..].parse::<u64>().unwrap() % 7 == reservation);
         assert!(of_this.is_sorted(), "{on_queue:?}");
     }
-    assert!(world.queue.sent_without_row.lock().unwrap().is_empty());
+    assert!(world.queue.sent_without_row().is_empty());
     relay.stop().await;
 }
 
@@ -70,19 +69,21 @@ async fn every_reservation_has_its_order_though_sends_fail_here_and_there() {
 #[tokio::test]
 async fn a_row_that_spoils_its_batch_holds_only_its_own_reservation() {
     let world = World::new();
-    world.queue.on_entry(|entry| (entry.dedup_id.as_deref() == Some("evt_bad")).then_some(Mishap::Fails));
+    world
+        .queue
+        .on_entry(|entry| (entry.dedup_id.as_deref() == Some("evt_bad")).then_some(EntryFate::Refused));
     for n in 0..5 {
         world.commit(&event(&format!("rsv_{n}"), &format!("evt_{n}")), world.at(1)).await;
     }
     world.commit(&event("rsv_bad", "evt_bad"), world.at(1)).await;
-    world.queue.next_sends(&[crate::faulty::SendMishap::Refused]);
+    world.queue.plan([SendFate::Refused]);
     let relay = world.relay();
     world.until_known(&relay, 6).await;
     world.clock.advance(Duration::from_millis(1));
     world.until_taken(5, Duration::from_millis(20)).await;
     until(&world.clock, Duration::from_millis(20), "one row left", || async { relay.handle.pending() == 1 })
         .await;
-    let calls = world.queue.calls.lock().unwrap().clone();
+    let calls = world.queue.calls();
     assert!(calls.contains(&1), "after the refusal rows go alone: {calls:?}");
     world.queue.heal();
     world.until_empty(Duration::from_millis(500)).await;

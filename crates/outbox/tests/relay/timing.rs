@@ -1,9 +1,9 @@
 //! When rows are published.
 
-use crate::manual::until;
 use crate::world::{SHARDS, World, event};
 use core::time::Duration;
 use outbox::expired_event_id;
+use testkit::until;
 
 /// Trap T-S7: the timer is a row and a clock, not a log line or a job of minute precision.
 #[tokio::test]
