@@ -1,7 +1,7 @@
 //! The connection itself: deadlines, traces, breaks, reconnecting, several connections.
 
 use crate::grpc_inventory::{commit, hold, release};
-use crate::stage::{
+use crate::servers::{
     Answer, Peer, TRACEPARENT, class, clock, fault, go, hasty, listen, nobody, patient, rude, traced,
 };
 use adapter_peers::{InventoryClient, PaymentsClient, PeerOptions};

@@ -1,6 +1,6 @@
 //! The queue of alarms: nobody waits for it, and the alarms it cannot set are counted.
 
-use crate::world::event;
+use crate::fixture::event;
 use async_trait::async_trait;
 use core::time::Duration;
 use domain::id::EventId;

@@ -6,7 +6,7 @@
 mod alarms;
 mod crash;
 mod faults;
+mod fixture;
 mod lead;
 mod order;
 mod timing;
-mod world;

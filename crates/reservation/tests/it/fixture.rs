@@ -30,7 +30,7 @@ pub(crate) const SECRET: &str = "whsec_0123456789abcdef";
 pub(crate) const PASS_SECRET: &str = "room_0123456789abcdef";
 pub(crate) const HOLD: Duration = Duration::from_secs(60);
 
-pub(crate) struct World {
+pub(crate) struct Fixture {
     pub(crate) clock: Arc<ManualClock>,
     pub(crate) fuse: Arc<Fuse>,
     pub(crate) stock: Arc<Stock>,
@@ -45,18 +45,18 @@ pub(crate) struct World {
     _folder: tempfile::TempDir,
 }
 
-impl World {
+impl Fixture {
     pub(crate) fn new() -> Self {
         Self::with(Config::new(SecretString::from(SECRET)))
     }
 
-    /// A world whose show requires a pass.
+    /// With a show that requires a pass.
     pub(crate) fn behind_a_waiting_room() -> Self {
         let mut config = Config::new(SecretString::from(SECRET));
         config.service.pass_secrets = vec![SecretString::from(PASS_SECRET)];
-        let world = Self::with(config);
-        world.doors.close(show().as_str());
-        world
+        let fixture = Self::with(config);
+        fixture.doors.close(show().as_str());
+        fixture
     }
 
     pub(crate) fn with(config: Config) -> Self {

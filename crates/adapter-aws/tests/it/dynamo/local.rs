@@ -62,14 +62,14 @@ fn opened_on(client: &Client, table: &str, clock: Arc<ManualClock>) -> DynamoSto
 }
 
 /// A table, a store that reaches it through a proxy, and one that reaches it directly.
-pub(crate) struct World {
+pub(crate) struct ProxiedTable {
     pub(crate) proxy: Proxy,
     pub(crate) clock: Arc<ManualClock>,
     pub(crate) store: DynamoStore,
     pub(crate) direct: Arc<DynamoStore>,
 }
 
-impl World {
+impl ProxiedTable {
     pub(crate) async fn new() -> Self {
         let local = Local::default();
         let table = local.table().await;

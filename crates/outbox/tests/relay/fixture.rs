@@ -16,7 +16,7 @@ use tokio_util::sync::CancellationToken;
 
 pub(crate) const SHARDS: u32 = 4;
 
-pub(crate) struct World {
+pub(crate) struct Fixture {
     pub(crate) clock: Arc<ManualClock>,
     pub(crate) store: Arc<FaultyStore>,
     pub(crate) queue: Arc<FaultyQueue>,
@@ -32,12 +32,12 @@ pub(crate) struct Running {
     tasks: Tasks,
 }
 
-impl World {
+impl Fixture {
     pub(crate) fn new() -> Self {
         Self::with_queue("events.fifo", QueueOptions::fifo())
     }
 
-    /// A world with a queue of another kind.
+    /// With a queue of another kind.
     pub(crate) fn with_queue(name: &str, options: QueueOptions) -> Self {
         let clock = Arc::new(ManualClock::default());
         let folder = tempfile::tempdir().unwrap();
@@ -68,7 +68,7 @@ impl World {
         Running { handle, metrics, clock: self.clock.clone(), shutdown, tasks }
     }
 
-    /// The time `ms` after the start of the world.
+    /// The time `ms` after the clock's start.
     pub(crate) fn at(&self, ms: u64) -> Timestamp {
         Timestamp::from_millis(START_MS + ms)
     }
@@ -171,6 +171,6 @@ pub(crate) fn event(reservation: &str, id: &str) -> Event {
 }
 
 /// The clock as the port.
-pub(crate) fn now(world: &World) -> Timestamp {
-    world.clock.now()
+pub(crate) fn now(fixture: &Fixture) -> Timestamp {
+    fixture.clock.now()
 }
