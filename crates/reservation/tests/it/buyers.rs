@@ -23,16 +23,16 @@ async fn cancel(fixture: &Fixture, id: &ReservationId) -> Result<Reservation, Re
 async fn a_paid_reservation_is_confirmed_and_confirmed_again_with_the_same_order() {
     let fixture = Fixture::new();
     let id = fixture.placed().await;
-    fixture.till.put("pay_1", &id, payment::Status::Captured);
+    fixture.payments.put("pay_1", &id, payment::Status::Captured);
     let first = confirm(&fixture, &id, "pay_1").await.unwrap();
     assert_eq!((first.status, first.order.clone()), (Status::Confirmed, Some(OrderId::for_reservation(&id))));
     assert!(!fixture.is_announced(&id).await);
-    fixture.stock.calls();
+    fixture.inventory.calls();
     fixture.clock.advance(Duration::from_secs(3_600));
     assert_eq!(confirm(&fixture, &id, "pay_1").await.unwrap(), first);
     // Another payment changes nothing; this reservation is confirmed.
     assert_eq!(confirm(&fixture, &id, "pay_other").await.unwrap(), first);
-    assert!(fixture.stock.calls().is_empty());
+    assert!(fixture.inventory.calls().is_empty());
     fixture.check().await;
 }
 
@@ -41,7 +41,7 @@ async fn a_paid_reservation_is_confirmed_and_confirmed_again_with_the_same_order
 async fn the_event_and_the_confirm_give_the_same_order() {
     let fixture = Fixture::new();
     let id = fixture.placed().await;
-    fixture.till.put("pay_1", &id, payment::Status::Captured);
+    fixture.payments.put("pay_1", &id, payment::Status::Captured);
     commit(&fixture, &id, "pay_1").await;
     let order = confirm(&fixture, &id, "pay_1").await.unwrap().order;
     let ended = fixture.end(&id, confirmed(&id, "pay_1"), true).await.unwrap();
@@ -53,11 +53,11 @@ async fn an_unpaid_reservation_is_not_confirmed() {
     let fixture = Fixture::new();
     let id = fixture.placed().await;
     let other = fixture.create("k2", ["A-3", "A-4"]).await.unwrap().placed.id;
-    fixture.till.put("pay_other", &other, payment::Status::Captured);
+    fixture.payments.put("pay_other", &other, payment::Status::Captured);
     let statuses = payment::Status::ALL.into_iter().filter(|status| *status != payment::Status::Captured);
     for (n, status) in statuses.enumerate() {
         let name = format!("pay_{n}");
-        fixture.till.put(&name, &id, status);
+        fixture.payments.put(&name, &id, status);
         let refused = confirm(&fixture, &id, &name).await;
         assert!(matches!(refused, Err(Refusal::NotPaid(NotPaid::Status(s))) if s == status), "{refused:?}");
     }
@@ -70,7 +70,7 @@ async fn an_unpaid_reservation_is_not_confirmed() {
         assert!(reply.error().find(reason).is_some(), "{:?}", reply.error());
     }
     assert_eq!(fixture.status(&id).await, Status::Hold);
-    assert_eq!(fixture.stock.calls(), ["hold", "hold"], "no seats were moved");
+    assert_eq!(fixture.inventory.calls(), ["hold", "hold"], "no seats were moved");
 }
 
 /// Trap T-M1: paid after the hold ran out. Free seats are taken again. If they are gone the record
@@ -86,8 +86,8 @@ async fn a_late_confirm_takes_the_seats_again_or_is_refused() {
         fixture.end(id, expired(None), true).await.unwrap();
     }
     fixture.create("k3", ["A-3", "A-5"]).await.unwrap();
-    fixture.till.put("pay_1", &free, payment::Status::Captured);
-    fixture.till.put("pay_2", &gone, payment::Status::Captured);
+    fixture.payments.put("pay_1", &free, payment::Status::Captured);
+    fixture.payments.put("pay_2", &gone, payment::Status::Captured);
     assert_eq!(confirm(&fixture, &free, "pay_1").await.unwrap().status, Status::Confirmed);
     let reply = confirm(&fixture, &gone, "pay_2").await.unwrap_err().reply();
     assert_eq!((reply.http_status().as_u16(), reply.error().code.as_str()), (409, "RESERVATION_EXPIRED"));
@@ -103,7 +103,7 @@ async fn a_late_confirm_of_general_admission_lists_its_new_places() {
     let held = fixture.stored(&id).await.reservation.seats;
     fixture.clock.advance(HOLD);
     fixture.service.create(&floor("k2", "lee", 2), &trace).await.unwrap();
-    fixture.till.put("pay_1", &id, payment::Status::Captured);
+    fixture.payments.put("pay_1", &id, payment::Status::Captured);
     let sold = confirm(&fixture, &id, "pay_1").await.unwrap().seats;
     assert!(sold.len() == 2 && sold.iter().all(|seat| !held.contains(seat)), "{sold:?}");
 }
@@ -116,10 +116,10 @@ async fn a_cancelled_reservation_gives_its_seats_back_and_is_cancelled_again() {
     assert_eq!((first.status, first.cancel_reason.as_deref()), (Status::Cancelled, Some("user")));
     assert!(!fixture.is_announced(&id).await);
     assert_eq!(cancel(&fixture, &id).await.unwrap(), first);
-    assert_eq!(fixture.stock.calls(), ["hold", "release"]);
+    assert_eq!(fixture.inventory.calls(), ["hold", "release"]);
     assert!(fixture.create("k2", ["A-1", "A-2"]).await.is_ok());
     // Seats that the buyer returned are not taken again for them.
-    fixture.till.put("pay_1", &id, payment::Status::Captured);
+    fixture.payments.put("pay_1", &id, payment::Status::Captured);
     let reply = confirm(&fixture, &id, "pay_1").await.unwrap_err().reply();
     assert_eq!(reply.http_status().as_u16(), 409);
     assert_eq!(reply.error().find("CURRENT_STATUS").unwrap().value, "CANCELLED");
@@ -159,7 +159,7 @@ async fn a_cancel_after_a_failed_payment_records_the_failed_payment() {
     assert_eq!(ended.cancel_reason.as_deref(), Some("payment_failed"));
     let ended = fixture.end(&id, cancelled("payment_failed", Some("CARD_DECLINED")), true).await.unwrap();
     assert_eq!(ended.error_code.as_deref(), Some("CARD_DECLINED"));
-    fixture.till.put("pay_2", &id, payment::Status::Captured);
+    fixture.payments.put("pay_2", &id, payment::Status::Captured);
     assert_eq!(confirm(&fixture, &id, "pay_2").await.unwrap().status, Status::Confirmed);
     fixture.check().await;
 }
@@ -173,7 +173,7 @@ async fn confirm_and_cancel_at_the_same_time_end_in_one_of_them() {
         let seats = [format!("A-{}", 2 * n + 1), format!("A-{}", 2 * n + 2)];
         let id = fixture.create(&format!("k{n}"), [&seats[0], &seats[1]]).await.unwrap().placed.id;
         let name = format!("pay_{n}");
-        fixture.till.put(&name, &id, payment::Status::Captured);
+        fixture.payments.put(&name, &id, payment::Status::Captured);
         let (confirmed, cancelled) = if n % 2 == 0 {
             tokio::join!(confirm(&fixture, &id, &name), cancel(&fixture, &id))
         } else {
@@ -185,7 +185,7 @@ async fn confirm_and_cancel_at_the_same_time_end_in_one_of_them() {
             (confirmed.is_ok(), cancelled.is_ok()),
             (status == Status::Confirmed, status == Status::Cancelled)
         );
-        assert_eq!(fixture.stock.order_of(&id).is_some(), confirmed.is_ok());
+        assert_eq!(fixture.inventory.order_of(&id).is_some(), confirmed.is_ok());
         fixture.check().await;
     }
     assert_eq!(fixture.live_holds(), 0);
@@ -197,11 +197,11 @@ async fn only_the_owner_is_answered_where_the_caller_names_a_person() {
     let id = fixture.placed().await;
     let lee = person("lee");
     let trace = Trace::default();
-    fixture.till.put("pay_1", &id, payment::Status::Captured);
+    fixture.payments.put("pay_1", &id, payment::Status::Captured);
     assert_eq!(code(fixture.service.get(&id, Some(&lee)).await), "FORBIDDEN");
     assert_eq!(code(fixture.service.cancel(&id, Some(&lee), &trace).await), "FORBIDDEN");
     assert_eq!(code(fixture.service.confirm(&id, &intent("pay_1"), Some(&lee), &trace).await), "FORBIDDEN");
     assert!(fixture.service.get(&id, Some(&person("kim"))).await.is_ok());
-    let hold = fixture.stock.hold_of(&id).unwrap();
+    let hold = fixture.inventory.hold_of(&id).unwrap();
     assert_eq!(hold.state, HoldState::Live);
 }

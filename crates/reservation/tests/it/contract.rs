@@ -42,7 +42,7 @@ impl Harness for Suite<'_> {
         match end {
             End::Confirmed { intent, .. } => {
                 commit(self.fixture, &reserved.id, intent.as_ref()?.as_str()).await;
-                self.fixture.stock.order_of(&reserved.id)
+                self.fixture.inventory.order_of(&reserved.id)
             }
             End::Cancelled { reason, .. } => {
                 release(
@@ -62,7 +62,7 @@ impl Harness for Suite<'_> {
     }
 
     async fn order_in_inventory(&self, reserved: &Reserved) -> Option<OrderId> {
-        self.fixture.stock.order_of(&reserved.id)
+        self.fixture.inventory.order_of(&reserved.id)
     }
 }
 

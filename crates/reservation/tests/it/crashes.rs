@@ -53,7 +53,7 @@ async fn create_at_each_point(
         let fixture = fixture();
         for skip in 0.. {
             let (create, trace) = (wish(&fixture, skip), Trace::default());
-            let holds = fixture.stock.holds().len();
+            let holds = fixture.inventory.holds().len();
             let Some(ended) = mishap(&fixture, skip, how, fixture.service.create(&create, &trace)).await
             else {
                 assert!(skip >= 3, "a create reads, holds and commits");
@@ -67,7 +67,7 @@ async fn create_at_each_point(
             if let Ended::Answered(Ok(first)) = ended {
                 assert_eq!(first.placed, answer.placed, "an answer stays true");
             }
-            assert_eq!(fixture.stock.holds().len(), holds + 1, "{skip} {how:?}: one hold");
+            assert_eq!(fixture.inventory.holds().len(), holds + 1, "{skip} {how:?}: one hold");
             assert_eq!(
                 fixture.rows().await.len(),
                 rows,
@@ -98,12 +98,12 @@ async fn a_confirm_that_is_interrupted_anywhere_is_one_order_after_the_retry() {
         let fixture = Fixture::new();
         for skip in 0.. {
             let (id, by) = (placed(&fixture, skip).await, intent(&format!("pay_{skip}")));
-            fixture.till.put(by.as_str(), &id, payment::Status::Captured);
+            fixture.payments.put(by.as_str(), &id, payment::Status::Captured);
             let trace = Trace::default();
             let Some(ended) =
                 mishap(&fixture, skip, how, fixture.service.confirm(&id, &by, None, &trace)).await
             else {
-                assert!(skip >= 4, "a confirm reads, asks the till, commits the seats and commits");
+                assert!(skip >= 4, "a confirm reads, asks the provider, commits the seats and commits");
                 break;
             };
             blameless(&ended, (skip, how));
@@ -111,7 +111,7 @@ async fn a_confirm_that_is_interrupted_anywhere_is_one_order_after_the_retry() {
             let ended = fixture.service.confirm(&id, &by, None, &trace).await.unwrap();
             assert_eq!(
                 (ended.status, ended.order),
-                (Status::Confirmed, fixture.stock.order_of(&id)),
+                (Status::Confirmed, fixture.inventory.order_of(&id)),
                 "{skip} {how:?}"
             );
             assert!(!fixture.is_announced(&id).await);
@@ -177,7 +177,7 @@ async fn an_end_that_is_interrupted_anywhere_is_recorded_once_after_the_retry() 
             blameless(&ended, (skip, how));
             fixture.check().await;
             let ended = end().await.unwrap();
-            assert_eq!((ended.status, ended.order), (Status::Confirmed, fixture.stock.order_of(&id)));
+            assert_eq!((ended.status, ended.order), (Status::Confirmed, fixture.inventory.order_of(&id)));
             let stored = fixture.stored(&id).await;
             assert_eq!((stored.version, stored.history.entries().len()), (2, 2), "{skip} {how:?}: once");
             fixture.check().await;
@@ -229,7 +229,7 @@ async fn a_webhook_that_is_interrupted_anywhere_is_one_event_after_the_retry() {
 async fn an_interrupted_confirm_is_not_undone_by_the_expiry() {
     let fixture = Fixture::new();
     let id: ReservationId = fixture.placed().await;
-    fixture.till.put("pay_1", &id, payment::Status::Captured);
+    fixture.payments.put("pay_1", &id, payment::Status::Captured);
     let trace = Trace::default();
     let by = intent("pay_1");
     mishap(&fixture, 2, Mishap::CrashAfter, fixture.service.confirm(&id, &by, None, &trace)).await.unwrap();
@@ -246,7 +246,7 @@ async fn a_late_record_does_not_undo_a_second_card() {
     let fixture = Fixture::new();
     let id = fixture.placed().await;
     release(&fixture, &id, ReleaseCause::PaymentFailed).await;
-    fixture.till.put("pay_2", &id, payment::Status::Captured);
+    fixture.payments.put("pay_2", &id, payment::Status::Captured);
     let trace = Trace::default();
     fixture.service.confirm(&id, &intent("pay_2"), None, &trace).await.unwrap();
     let refused = fixture.end(&id, crate::fixture::cancelled("payment_failed", None), true).await;

@@ -1,7 +1,7 @@
 //! Create: one key has one effect and one answer, and a refusal has none.
 
 use crate::fixture::{Fixture, HOLD, cancelled, code, floor, person, wish};
-use crate::stock::{PRICE, section, show};
+use crate::inventory::{PRICE, section, show};
 use core::time::Duration;
 use domain::event::Fact;
 use domain::hold::HoldState;
@@ -27,7 +27,7 @@ async fn a_new_reservation_has_its_seats_its_record_and_its_announced_expiry() {
 
     let stored = fixture.stored(&placed.id).await.reservation;
     assert_eq!((stored.status, stored.hold_expires_at, stored.section), (Status::Hold, until, None));
-    assert_eq!(fixture.stock.hold_of(&placed.id).unwrap().until, until);
+    assert_eq!(fixture.inventory.hold_of(&placed.id).unwrap().until, until);
     let [event] = &fixture.waiting().await[..] else { panic!("one event") };
     assert_eq!(event.id, outbox::expired_event_id(&placed.id));
     assert_eq!(event.fact, Fact::ReservationExpired { expired_at: Some(until) });
@@ -42,13 +42,13 @@ async fn a_new_reservation_has_its_seats_its_record_and_its_announced_expiry() {
 async fn the_same_key_is_answered_as_the_first_time() {
     let fixture = Fixture::new();
     let first = fixture.create("k", ["A-1", "A-2"]).await.unwrap();
-    fixture.stock.calls();
+    fixture.inventory.calls();
     let again = fixture.create("k", ["A-1", "A-2"]).await.unwrap();
     assert_eq!((&again.placed, again.recorded), (&first.placed, true));
     fixture.end(&first.placed.id, cancelled("user", None), false).await.unwrap();
     let after_the_end = fixture.create("k", ["A-1", "A-2"]).await.unwrap();
     assert_eq!(after_the_end, again);
-    assert_eq!(fixture.stock.calls(), ["release"]);
+    assert_eq!(fixture.inventory.calls(), ["release"]);
     assert_eq!(fixture.status(&first.placed.id).await, Status::Cancelled);
 }
 
@@ -62,7 +62,7 @@ async fn another_request_under_a_used_key_is_refused_and_changes_nothing() {
         assert_eq!(code(answer), "IDEMPOTENCY_CONFLICT");
     }
     assert_eq!(fixture.rows().await, rows);
-    assert_eq!(fixture.stock.holds().len(), 1);
+    assert_eq!(fixture.inventory.holds().len(), 1);
     // The same key of another person is another key.
     let lee = wish("k", "lee", &["A-3", "A-4"]);
     assert!(!fixture.service.create(&lee, &Trace::default()).await.unwrap().recorded);
@@ -80,7 +80,7 @@ async fn concurrent_duplicates_make_one_reservation_and_get_one_answer() {
         let answers = join_all(tries).await;
         assert!(answers.iter().all(|answer| answer.placed == answers[0].placed));
         assert_eq!(answers.iter().filter(|answer| !answer.recorded).count(), 1, "one of them did it");
-        assert_eq!(fixture.stock.holds().len(), round + 1);
+        assert_eq!(fixture.inventory.holds().len(), round + 1);
     }
     assert_eq!(fixture.rows().await.len(), 15);
     fixture.check().await;
@@ -121,7 +121,7 @@ async fn a_refusal_of_the_inventory_is_answered_with_its_details() {
 #[tokio::test]
 async fn a_silent_inventory_is_reported_in_time_and_leaves_nothing() {
     let fixture = Fixture::new();
-    fixture.stock.hang();
+    fixture.inventory.hang();
     let answer = async {
         let answer = fixture.create("k", ["A-1", "A-2"]).await;
         answer.unwrap_err().reply()
@@ -146,7 +146,7 @@ async fn a_retry_takes_over_the_hold_of_an_interrupted_try() {
     fixture.clock.advance(Duration::from_secs(20));
     let answer = fixture.create("k", ["A-1", "A-2"]).await.unwrap();
     assert_eq!(answer.placed.hold_expires_at, until, "the time of the hold, not a new one");
-    assert_eq!((fixture.stock.holds().len(), answer.recorded), (1, false));
+    assert_eq!((fixture.inventory.holds().len(), answer.recorded), (1, false));
     assert_eq!(fixture.stored(&answer.placed.id).await.look_at, until);
 }
 
@@ -211,7 +211,7 @@ async fn orphan(fixture: &Fixture, key: &str, seats: &[&str]) -> domain::time::T
     let key = IdempotencyKey::parse(key).unwrap();
     let id = reservation_id(&person("kim"), Origin::Key(&key));
     hold(fixture, &id, &create).await;
-    let hold = fixture.stock.hold_of(&id).unwrap();
+    let hold = fixture.inventory.hold_of(&id).unwrap();
     assert_eq!(hold.state, HoldState::Live);
     hold.until
 }
@@ -226,5 +226,5 @@ async fn hold(fixture: &Fixture, id: &ReservationId, create: &Create) {
         person: create.person.clone(),
         until: fixture.clock.now().plus(HOLD),
     };
-    fixture.stock.hold(&CallContext::default(), command).await.unwrap();
+    fixture.inventory.hold(&CallContext::default(), command).await.unwrap();
 }

@@ -1,7 +1,7 @@
 //! PATCH: the record follows the inventory, the first record wins, and nothing else is recorded.
 
 use crate::fixture::{Fixture, HOLD, cancelled, code, confirmed, expired, floor, intent};
-use crate::stock::show;
+use crate::inventory::show;
 use core::time::Duration;
 use domain::hold::{HoldState, ReleaseCause};
 use domain::id::{OrderId, ReservationId};
@@ -20,8 +20,8 @@ pub(crate) async fn release(fixture: &Fixture, id: &ReservationId, cause: Releas
         quantity: None,
         cause: Some(cause),
     };
-    fixture.stock.release(&CallContext::default(), command).await.unwrap();
-    fixture.stock.calls();
+    fixture.inventory.release(&CallContext::default(), command).await.unwrap();
+    fixture.inventory.calls();
 }
 
 pub(crate) async fn commit(fixture: &Fixture, id: &ReservationId, by: &str) {
@@ -33,8 +33,8 @@ pub(crate) async fn commit(fixture: &Fixture, id: &ReservationId, by: &str) {
         intent: Some(intent(by)),
         person: None,
     };
-    fixture.stock.commit(&CallContext::default(), command).await.unwrap();
-    fixture.stock.calls();
+    fixture.inventory.commit(&CallContext::default(), command).await.unwrap();
+    fixture.inventory.calls();
 }
 
 #[tokio::test]
@@ -66,7 +66,7 @@ async fn an_end_is_recorded_withdraws_the_announcement_and_may_be_repeated() {
         fixture.clock.advance(Duration::from_secs(1));
         assert_eq!(fixture.end(&id, end, true).await.unwrap(), first);
         assert_eq!(fixture.rows().await, rows, "the same end again changes nothing");
-        fixture.stock.calls();
+        fixture.inventory.calls();
         fixture.check().await;
     }
 }
@@ -79,13 +79,13 @@ async fn a_sender_that_did_not_settle_finds_the_inventory_settled_first() {
     let end = End::Confirmed { order: None, intent: Some(intent("pay_1")) };
     let recorded = fixture.end(&id, end, false).await.unwrap();
     assert_eq!(
-        (recorded.order.clone(), fixture.stock.order_of(&id)),
+        (recorded.order.clone(), fixture.inventory.order_of(&id)),
         (Some(OrderId::for_reservation(&id)), recorded.order)
     );
 
     let other = fixture.create("k2", ["A-3", "A-4"]).await.unwrap().placed.id;
     fixture.end(&other, cancelled("user", None), false).await.unwrap();
-    let hold = fixture.stock.hold_of(&other).unwrap();
+    let hold = fixture.inventory.hold_of(&other).unwrap();
     assert!(
         matches!(hold.state, HoldState::Released { cause: ReleaseCause::ByBuyer, .. }),
         "{:?}",
@@ -147,7 +147,7 @@ async fn an_illegal_move_reports_the_current_status_and_touches_no_seats() {
             assert_eq!(rejection, expected);
         }
     }
-    assert!(fixture.stock.calls().is_empty());
+    assert!(fixture.inventory.calls().is_empty());
     let nobody = ReservationId::parse("rsv_nobody").unwrap();
     assert_eq!(code(fixture.end(&nobody, expired(None), true).await), "NOT_FOUND");
 }
@@ -233,7 +233,7 @@ async fn the_inventorys_own_cause_is_recorded() {
 async fn an_unknown_hold_holds_nothing() {
     let fixture = Fixture::new();
     let id = fixture.placed().await;
-    fixture.stock.forget(&id);
+    fixture.inventory.forget(&id);
     fixture.clock.advance(HOLD);
     assert_eq!(fixture.end(&id, expired(None), false).await.unwrap().status, Status::Expired);
 }
@@ -249,7 +249,7 @@ async fn a_reason_may_be_added_once_and_moves_no_seats() {
     assert_eq!(ended.error_code.as_deref(), Some("PAID_TOO_LATE"));
     let again = fixture.end(&id, expired(Some("OTHER")), false).await.unwrap();
     assert_eq!(again.error_code.as_deref(), Some("PAID_TOO_LATE"));
-    assert!(fixture.stock.calls().is_empty());
+    assert!(fixture.inventory.calls().is_empty());
 }
 
 #[tokio::test]

@@ -67,7 +67,7 @@ async fn the_six_methods_carry_a_reservation_through_its_life() {
     assert_eq!(extended.new_expires_at, placed.hold_expires_at);
     assert_eq!(extended.error.unwrap().code(), ErrorCode::FailedPrecondition);
 
-    server.fixture.till.put("pay_1", &ReservationId::parse(&id).unwrap(), payment::Status::Captured);
+    server.fixture.payments.put("pay_1", &ReservationId::parse(&id).unwrap(), payment::Status::Captured);
     let confirmed = client.confirm_reservation(confirm(&id, "pay_1", "")).await.unwrap().into_inner();
     assert_eq!(
         (confirmed.status(), confirmed.confirmed_seats.len()),
@@ -160,14 +160,14 @@ async fn malformed_input_is_a_status_and_changes_nothing() {
         let status = client.list_reservations(request.clone()).await.unwrap_err();
         assert_eq!(status.code(), tonic::Code::InvalidArgument, "{request:?}");
     }
-    assert!(server.fixture.rows().await.is_empty() && server.fixture.stock.holds().is_empty());
+    assert!(server.fixture.rows().await.is_empty() && server.fixture.inventory.holds().is_empty());
     server.stop().await;
 }
 
 #[tokio::test]
 async fn a_silent_inventory_is_a_status() {
     let server = Server::start().await;
-    server.fixture.stock.hang();
+    server.fixture.inventory.hang();
     let mut client = client(&server).await;
     let clock = server.fixture.clock.clone();
     let time = async {

@@ -2,7 +2,7 @@
 //! reservation (trap T-W1, invariant W4).
 
 use crate::fixture::{Fixture, PASS_SECRET, code, floor, person};
-use crate::stock::show;
+use crate::inventory::show;
 use contracts::pass::{self, Pass};
 use core::time::Duration;
 use domain::id::ShowId;
@@ -88,7 +88,7 @@ async fn a_show_with_a_waiting_room_is_not_entered_without_a_valid_pass() {
         let line = format!("waiting_room_passes_total{{outcome=\"{reason}\"}}");
         assert!(fixture.process.metrics.render().contains(&line), "{reason}");
     }
-    assert!(fixture.stock.calls().is_empty() && fixture.rows().await.is_empty());
+    assert!(fixture.inventory.calls().is_empty() && fixture.rows().await.is_empty());
 }
 
 /// A show that requires no pass ignores one.
@@ -116,9 +116,9 @@ async fn a_pass_is_redeemed_once() {
     }
     assert_eq!(fixture.rows().await.len(), 4, "of one reservation");
     assert_eq!(fixture.live_holds(), 1, "the others have given their seats back");
-    fixture.stock.calls();
+    fixture.inventory.calls();
     assert_eq!(code(fixture.service.create(&wish(99), &Trace::default()).await), "FORBIDDEN");
-    assert!(fixture.stock.calls().is_empty(), "no seats are held for it");
+    assert!(fixture.inventory.calls().is_empty(), "no seats are held for it");
     fixture.check().await;
 }
 

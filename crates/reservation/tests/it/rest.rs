@@ -50,7 +50,7 @@ async fn a_reservation_lives_from_the_first_request_to_the_order() {
     let pay = format!("/v1/reservations/{id}/confirm");
     let unpaid = server.post(&pay, &[], r#"{"payment_intent_id":"pay_1"}"#).await;
     assert_eq!(unpaid.error(), (412, "PAYMENT_NOT_APPROVED".into()));
-    server.fixture.till.put("pay_1", &ReservationId::parse(&id).unwrap(), payment::Status::Captured);
+    server.fixture.payments.put("pay_1", &ReservationId::parse(&id).unwrap(), payment::Status::Captured);
     let confirmed = server.post(&pay, &[], r#"{"payment_intent_id":"pay_1"}"#).await.json();
     assert_eq!(confirmed["status"], "CONFIRMED");
     assert_eq!(server.post(&pay, &[], r#"{"payment_intent_id":"pay_1"}"#).await.json(), confirmed);
@@ -74,7 +74,7 @@ async fn a_cancel_needs_no_body_and_is_answered_again() {
     assert_eq!(server.post(&path, &[], r#"{"why":1}"#).await.error().0, 400);
     assert_eq!(server.send("POST", &path, &[("content-type", "text/plain")], "x").await.error().0, 415);
     let confirm = format!("/v1/reservations/{id}/confirm");
-    server.fixture.till.put("pay_1", &id, payment::Status::Captured);
+    server.fixture.payments.put("pay_1", &id, payment::Status::Captured);
     let refused = server.post(&confirm, &[], r#"{"payment_intent_id":"pay_1"}"#).await;
     assert_eq!((refused.error().0, &refused.json()["status"]), (409, &json!("CANCELLED")));
     server.stop().await;
@@ -123,7 +123,7 @@ async fn a_bad_create_is_a_clear_error_and_changes_nothing() {
     for (body, status, code) in table {
         assert_eq!(create(&server, "k", &body).await.error(), (status, code.into()), "{body}");
     }
-    assert!(server.fixture.rows().await.is_empty() && server.fixture.stock.holds().is_empty());
+    assert!(server.fixture.rows().await.is_empty() && server.fixture.inventory.holds().is_empty());
     server.stop().await;
 }
 
@@ -141,7 +141,7 @@ async fn the_key_the_content_type_and_the_size_are_checked() {
     assert_eq!(create(&server, "k", &large).await.error().0, 413);
     assert_eq!(server.send("DELETE", "/v1/reservations", &[], "").await.error().0, 405);
     assert_eq!(server.get("/v1/nothing").await.error().0, 404);
-    assert!(server.fixture.rows().await.is_empty() && server.fixture.stock.holds().is_empty());
+    assert!(server.fixture.rows().await.is_empty() && server.fixture.inventory.holds().is_empty());
     server.stop().await;
 }
 

@@ -43,7 +43,7 @@ async fn a_webhook_becomes_the_very_event_that_the_provider_puts_on_the_queue() 
     assert_eq!((paid, amount.as_ref().unwrap().amount), (&intent, 240_000));
     assert_eq!(event.at.as_millis(), START_MS);
     assert_eq!(fixture.status(&id).await, Status::Hold, "a webhook changes no status itself");
-    assert_eq!(fixture.stock.calls(), ["hold"]);
+    assert_eq!(fixture.inventory.calls(), ["hold"]);
 }
 
 /// Trap T-M5: webhooks were unsigned and could be replayed.
