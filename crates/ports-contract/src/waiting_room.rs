@@ -42,7 +42,7 @@ macro_rules! waiting_room_contract {
             a_store_answers_as_the_line_does,
             a_long_line_is_sent_page_by_page,
             everybody_gets_a_different_number_when_all_join_at_once,
-            one_ticket_has_one_pass_however_often_it_enters_at_once,
+            a_ticket_gets_one_pass_from_many_entries_at_once,
             over_many_gateways_no_more_enter_than_the_rate_and_the_burst,
             an_existing_line_keeps_its_rules,
             a_line_is_found_once_it_was_opened,
@@ -185,7 +185,7 @@ pub async fn everybody_gets_a_different_number_when_all_join_at_once(harness: &d
 }
 
 /// Trap T-W8.
-pub async fn one_ticket_has_one_pass_however_often_it_enters_at_once(harness: &dyn WaitingRoomHarness) {
+pub async fn a_ticket_gets_one_pass_from_many_entries_at_once(harness: &dyn WaitingRoomHarness) {
     let room = opened(harness, Rules::at(1_000)).await;
     let ticket = room.join(&show(), "one").await.expect("joined");
     harness.clock().advance(Duration::from_secs(1));

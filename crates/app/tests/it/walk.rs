@@ -175,7 +175,7 @@ async fn a_late_payment_for_seats_that_are_gone_is_given_back_once(on: On) -> Re
 }
 
 /// Trap T-M1: of two payments for the same seats, one is refunded.
-async fn who_pays_twice_gets_one_payment_back(on: On) -> Result<()> {
+async fn a_buyer_who_pays_twice_gets_one_refund(on: On) -> Result<()> {
     let mut walk = start(on, "60s").await?;
     let held = walk.reserve("twice", &["A-1-1"]).await?;
     let (first, _) = walk.pay(&held, PaymentScenario::Approve, "first").await?;
@@ -348,7 +348,7 @@ walks! {
     a_declined_payment_gives_the_seats_back_and_a_second_card_takes_them_again,
     a_late_payment_takes_the_seats_again_if_they_are_free,
     a_late_payment_for_seats_that_are_gone_is_given_back_once,
-    who_pays_twice_gets_one_payment_back,
+    a_buyer_who_pays_twice_gets_one_refund,
     a_show_behind_a_waiting_room_is_entered_once_with_a_pass,
     a_ticket_is_bought_over_the_gateway,
 }

@@ -354,7 +354,7 @@ async fn before_the_first_fetch_a_request_waits_for_it() {
 }
 
 #[tokio::test]
-async fn nobody_waits_for_a_task_that_has_ended() {
+async fn a_request_does_not_wait_for_a_task_that_has_ended() {
     let fixture = Fixture::after_the_first_fetch(&[RSA_A]).await;
     fixture.clock.advance(FETCH_GAP);
     fixture.shutdown.cancel();

@@ -42,7 +42,7 @@ async fn a_late_repetition_of_a_hold_leaves_it_to_its_owner() {
 }
 
 #[tokio::test]
-async fn a_repetition_that_asks_for_something_else_is_refused() {
+async fn a_repeated_hold_for_other_seats_is_refused() {
     let fixture = Fixture::new().await;
     hold(&fixture.service, fixture.any("r1", 2)).await.unwrap();
     let different = Rejection::BadRequest(BadRequest::DifferentSeats);

@@ -81,7 +81,7 @@ async fn due_holds_go_to_the_crowd_once() {
 
 /// Trap T-S2, invariant I4.
 #[tokio::test(flavor = "multi_thread")]
-async fn of_commit_and_release_one_wins_and_the_other_is_refused() {
+async fn either_commit_or_release_wins_and_the_other_is_refused() {
     for shared in [false, true] {
         let fixture = if shared { Fixture::shared().await } else { Fixture::new().await };
         for n in 0..40 {

@@ -102,7 +102,7 @@ async fn a_release_that_lands_late_frees_the_seat_for_the_next_buyer() {
 
 /// Trap T-S9: even if it lands so late that the seat was due meanwhile and nobody asked for it.
 #[tokio::test]
-async fn a_release_that_nobody_saw_land_leaves_no_seat_behind() {
+async fn a_late_release_with_a_lost_answer_frees_every_seat() {
     let fixture = Fixture::new().await;
     fixture.hold("r1", &["1"]).await.unwrap();
     past_the_deadline(&fixture, release(&fixture.service, "r1", Some(ReleaseCause::ByBuyer))).await;
@@ -116,7 +116,7 @@ async fn a_release_that_nobody_saw_land_leaves_no_seat_behind() {
 
 /// The answer comes within the deadline or is UNAVAILABLE, and leaves no mark on the seats.
 #[tokio::test]
-async fn a_command_past_its_deadline_says_so_and_blocks_nobody() {
+async fn a_command_past_its_deadline_fails_and_blocks_no_other() {
     let fixture = Fixture::new().await;
     past_the_deadline(&fixture, fixture.hold("r1", &["1"])).await;
     fixture.hold("r2", &["1"]).await.unwrap();

@@ -97,7 +97,7 @@ async fn a_cancelled_hold_is_never_taken_again() {
 }
 
 #[tokio::test]
-async fn a_retake_releases_what_is_due_in_its_way() {
+async fn a_retake_releases_due_holds_on_its_seats() {
     let fixture = Fixture::new().await;
     fixture.hold("r1", &["1", "2"]).await.unwrap();
     release(&fixture.service, "r1", Some(ReleaseCause::PaymentFailed)).await.unwrap();

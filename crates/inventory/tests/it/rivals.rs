@@ -16,7 +16,7 @@ async fn two() -> (Fixture, Service) {
 }
 
 #[tokio::test]
-async fn each_sees_what_the_other_wrote() {
+async fn each_service_sees_the_writes_of_the_other() {
     let (fixture, other) = two().await;
     fixture.hold("r1", &["1", "2"]).await.unwrap();
     assert_eq!(counts(&other, "A").await, Counts { available: 8, held: 2, ..Counts::default() });

@@ -49,7 +49,7 @@ async fn a_wrong_definition_is_refused_and_leaves_nothing() {
 
 /// Two operators, one id: the show is one of theirs, not a mixture.
 #[tokio::test(flavor = "multi_thread")]
-async fn of_different_shows_under_one_id_one_goes_on_sale_whole() {
+async fn only_one_of_two_shows_with_the_same_id_goes_on_sale() {
     for round in 0..5 {
         let fixture = Fixture::new().await;
         let other = fixture.another(inventory::Options::default());

@@ -44,7 +44,7 @@ async fn one_hold_that_cannot_be_released_does_not_keep_the_others() {
 }
 
 #[tokio::test]
-async fn the_sweeper_comes_round_until_shutdown() {
+async fn the_sweeper_repeats_until_shutdown() {
     let fixture = Fixture::new().await;
     hold(&fixture.service, fixture.any("orphan", 3)).await.unwrap();
     let (tasks, shutdown) = (Tasks::new(), CancellationToken::new());

@@ -88,7 +88,7 @@ async fn an_alarm_carries_the_event_as_the_queue_would() {
 }
 
 #[tokio::test]
-async fn a_slow_backstop_limits_calls_and_queue_and_delays_nobody() {
+async fn a_slow_backstop_delays_no_caller_and_its_queue_is_bounded() {
     let line = Line::new(0, false);
     line.set(0);
     line.set(1);

@@ -63,7 +63,7 @@ async fn no_row_is_deleted_before_the_queue_has_its_event() {
 
 /// Trap T-S7: the announcement is lost (the handler was dropped after its commit), the row is not.
 #[tokio::test]
-async fn a_row_that_nobody_announced_is_found_by_the_rescan() {
+async fn the_rescan_finds_an_unannounced_row() {
     let fixture = Fixture::new();
     let relay = fixture.relay();
     fixture.until_known(&relay, 0).await;
@@ -80,7 +80,7 @@ async fn a_row_that_nobody_announced_is_found_by_the_rescan() {
 
 /// A slow commit lands behind the cursor of the rescans; the whole rescan finds it.
 #[tokio::test]
-async fn a_row_that_was_committed_late_under_an_early_time_is_found_too() {
+async fn the_whole_rescan_finds_a_row_committed_late_with_an_early_time() {
     let fixture = Fixture::new();
     let relay = fixture.relay();
     fixture.until_known(&relay, 0).await;
@@ -108,7 +108,7 @@ async fn the_rows_of_a_dead_instance_are_published_by_another() {
 }
 
 #[tokio::test]
-async fn a_shutdown_lets_the_sends_end_and_deletes_what_was_sent() {
+async fn a_shutdown_finishes_sends_and_deletes_their_rows() {
     let fixture = Fixture::new();
     let relay = fixture.relay();
     fixture.until_known(&relay, 0).await;

@@ -62,7 +62,7 @@ async fn a_delete_whose_answer_was_lost_is_repeated_and_done() {
 }
 
 #[tokio::test]
-async fn a_store_that_does_not_answer_at_the_start_is_waited_for() {
+async fn the_relay_starts_once_the_store_answers() {
     let fixture = Fixture::new();
     fixture.commit(&event("rsv_1", "evt_1"), fixture.at(0)).await;
     fixture.store.plan(Call::Due, [Fate::Failed; 7]);
@@ -75,7 +75,7 @@ async fn a_store_that_does_not_answer_at_the_start_is_waited_for() {
 }
 
 #[tokio::test]
-async fn a_store_that_does_not_answer_when_rows_are_due_is_waited_for() {
+async fn due_rows_are_sent_once_the_store_answers() {
     let fixture = Fixture::new();
     let relay = fixture.relay();
     fixture.until_known(&relay, 0).await;

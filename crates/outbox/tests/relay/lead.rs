@@ -37,7 +37,7 @@ async fn an_event_arrives_when_it_is_due_even_if_every_relay_is_dead() {
 
 /// A queue delays a message by at most a quarter of an hour, so a later row waits here first.
 #[tokio::test]
-async fn a_row_is_sent_as_early_as_the_queue_can_keep_it_and_no_earlier() {
+async fn a_row_is_sent_when_its_delay_fits_the_queues_limit() {
     let fixture = standard();
     // A lead beyond what a queue can do is cut down.
     let relay = ahead(&fixture, 10 * RelayOptions::LEAD_MAX);

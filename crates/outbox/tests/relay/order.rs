@@ -6,7 +6,7 @@ use testkit::{EntryFate, SendFate, until};
 
 /// Trap T-T3, from the sender's side; invariant X3.
 #[tokio::test]
-async fn a_failed_head_holds_the_followers_of_its_reservation_and_nobody_else() {
+async fn a_failed_event_blocks_only_later_events_of_its_reservation() {
     let fixture = Fixture::new();
     fixture
         .queue
@@ -30,7 +30,7 @@ async fn a_failed_head_holds_the_followers_of_its_reservation_and_nobody_else() 
 }
 
 #[tokio::test]
-async fn every_reservation_has_its_order_though_sends_fail_here_and_there() {
+async fn each_reservation_keeps_its_order_when_some_sends_fail() {
     let fixture = Fixture::new();
     // Each entry is refused at its first two attempts, or accepted and reported as refused.
     let tries = std::sync::Mutex::new(std::collections::BTreeMap::<String, u32>::new());
@@ -69,7 +69,7 @@ async fn every_reservation_has_its_order_though_sends_fail_here_and_there() {
 /// The queue refuses a call as a whole because of one entry: the others go, and only its
 /// reservation waits.
 #[tokio::test]
-async fn a_row_that_spoils_its_batch_holds_only_its_own_reservation() {
+async fn a_row_that_fails_its_batch_delays_only_its_own_reservation() {
     let fixture = Fixture::new();
     fixture
         .queue

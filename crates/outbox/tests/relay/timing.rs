@@ -60,7 +60,7 @@ async fn a_row_that_its_owner_withdrew_is_not_published() {
 }
 
 #[tokio::test]
-async fn a_row_that_was_put_off_is_published_at_its_new_time_only() {
+async fn a_postponed_row_is_published_at_its_new_time_only() {
     let fixture = Fixture::new();
     let relay = fixture.relay();
     fixture.until_known(&relay, 0).await;

@@ -108,7 +108,7 @@ async fn a_refund_that_was_not_stored_did_not_happen() {
 }
 
 #[tokio::test]
-async fn a_part_may_be_given_back_and_never_more_than_the_price() {
+async fn partial_refunds_never_exceed_the_price() {
     let fixture = Fixture::new().await;
     let running = fixture.start();
     let intent = running.pay(Scenario::Approve).await.payment.intent;
@@ -131,7 +131,7 @@ async fn a_part_may_be_given_back_and_never_more_than_the_price() {
 }
 
 #[tokio::test]
-async fn a_payment_that_took_nothing_is_voided_and_stays_so() {
+async fn an_uncaptured_payment_is_voided_for_good() {
     let fixture = Fixture::new().await;
     let running = fixture.start();
     let trace = Trace::default();

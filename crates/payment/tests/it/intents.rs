@@ -16,7 +16,7 @@ fn keyed(key: &str) -> CreateIntent {
 }
 
 #[tokio::test]
-async fn the_same_key_and_request_is_the_same_intent_whatever_happened_to_it() {
+async fn a_repeated_request_returns_the_same_intent_in_any_state() {
     let fixture = Fixture::new().await;
     let running = fixture.start();
     let trace = Trace::default();

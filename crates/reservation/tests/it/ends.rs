@@ -96,7 +96,7 @@ async fn a_sender_that_did_not_settle_finds_the_inventory_settled_first() {
 
 /// Trap T-S3: an end that the inventory refuses is not recorded.
 #[tokio::test]
-async fn what_the_inventory_refuses_is_not_recorded() {
+async fn an_end_that_the_inventory_refuses_is_not_recorded() {
     let fixture = Fixture::new();
     let id = fixture.placed().await;
     let rows = fixture.rows().await;
@@ -155,7 +155,7 @@ async fn an_illegal_move_reports_the_current_status_and_touches_no_seats() {
 /// A second payment of the same reservation: the first stays, and the caller can see that it is
 /// another one.
 #[tokio::test]
-async fn the_payment_that_confirmed_first_stays_the_one() {
+async fn the_first_payment_to_confirm_stays_recorded() {
     let fixture = Fixture::new();
     let id = fixture.placed().await;
     commit(&fixture, &id, "pay_1").await;
@@ -230,7 +230,7 @@ async fn the_inventorys_own_cause_is_recorded() {
 }
 
 #[tokio::test]
-async fn an_unknown_hold_holds_nothing() {
+async fn a_reservation_without_a_hold_can_expire() {
     let fixture = Fixture::new();
     let id = fixture.placed().await;
     fixture.inventory.forget(&id);

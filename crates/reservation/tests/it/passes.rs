@@ -93,7 +93,7 @@ async fn a_show_with_a_waiting_room_is_not_entered_without_a_valid_pass() {
 
 /// A show that requires no pass ignores one.
 #[tokio::test]
-async fn where_no_pass_is_needed_none_is_redeemed() {
+async fn a_show_without_a_waiting_room_redeems_no_pass() {
     let fixture = Fixture::new();
     let create = with_pass(&fixture, floor("k", "kim", 2), "1");
     fixture.service.create(&create, &Trace::default()).await.unwrap();

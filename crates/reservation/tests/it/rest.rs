@@ -201,7 +201,7 @@ async fn a_patch_is_answered_as_the_contract_says() {
 
 /// Trap T-O3: the internal API was reachable from outside.
 #[tokio::test]
-async fn the_internal_side_asks_for_its_token_where_one_is_set() {
+async fn internal_calls_need_the_token_when_one_is_set() {
     let token = Some(SecretString::from("internal-token"));
     let config = Config { internal_token: token, ..Config::new(SecretString::from(SECRET)) };
     let server = Server::with(Fixture::with(config)).await;

@@ -90,7 +90,7 @@ async fn a_webhook_id_that_was_used_for_another_payment_is_refused() {
 }
 
 #[tokio::test]
-async fn a_webhook_of_an_unknown_reservation_is_not_taken() {
+async fn a_webhook_for_an_unknown_reservation_is_refused() {
     let fixture = Fixture::new();
     let nobody = ReservationId::parse("rsv_nobody").unwrap();
     let refused = deliver(&fixture, "wh_1", &body("payment.approved", &nobody, "pay_1")).await.unwrap_err();
@@ -100,7 +100,7 @@ async fn a_webhook_of_an_unknown_reservation_is_not_taken() {
 
 /// Trap T-M5: a webhook with any defect leaves nothing.
 #[tokio::test]
-async fn a_webhook_that_is_not_believed_or_not_understood_leaves_nothing() {
+async fn an_unsigned_or_malformed_webhook_is_refused_and_stores_nothing() {
     let fixture = Fixture::new();
     let id = fixture.placed().await;
     let rows = fixture.rows().await;

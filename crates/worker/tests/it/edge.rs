@@ -206,7 +206,7 @@ async fn probes_answer_and_tell_the_drain() {
 
 /// Trap T-O3: with a token, every call needs it.
 #[tokio::test]
-async fn administration_asks_for_its_token() {
+async fn administration_requires_its_token() {
     let served = serve(Some("a-token-of-the-operator")).await;
     let paths = ["/admin/status", "/admin/journal/rsv_1", "/admin/dlq", "/admin/dlq/x"];
     for path in paths {

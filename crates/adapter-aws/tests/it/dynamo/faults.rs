@@ -133,7 +133,7 @@ async fn unprocessed_keys_are_read_again_and_not_forever() {
 }
 
 #[tokio::test]
-async fn a_problem_for_the_operator_is_refused_at_once_with_what_to_change() {
+async fn an_operator_problem_fails_at_once_and_names_the_fix() {
     use FaultClass::{Permanent, Transient};
     for (code, class, words) in [
         ("AccessDeniedException", Permanent, "allow dynamodb:PutItem"),

@@ -107,7 +107,7 @@ async fn a_lost_creation_that_another_writer_preceded_is_ambiguous() {
 }
 
 #[tokio::test]
-async fn a_lost_transaction_is_a_conflict_if_a_row_was_moved_on_and_done_if_its_token_says_so() {
+async fn the_token_decides_whether_a_lost_transaction_was_applied() {
     let proxied = ProxiedTable::new().await;
     proxied.given(two(Expect::Absent, 1)).await;
     let forestall = meanwhile(&proxied, vec![put("b", Expect::Version(1), 20)]);

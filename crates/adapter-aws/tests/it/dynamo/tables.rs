@@ -41,7 +41,7 @@ async fn a_table_may_have_no_indexes() {
 }
 
 #[tokio::test]
-async fn a_missing_table_is_named_with_what_to_check() {
+async fn a_missing_table_is_reported_with_the_setting_to_check() {
     let local = Local::default();
     let fault = opened(&local.client, "nowhere-at-all").check().await.unwrap_err();
     assert_eq!(fault.class, FaultClass::Permanent);
@@ -98,7 +98,7 @@ async fn a_creation_whose_answer_is_lost_is_a_table() {
 }
 
 #[tokio::test]
-async fn a_check_that_is_not_allowed_names_the_permission() {
+async fn a_forbidden_check_names_the_missing_permission() {
     let local = Local::default();
     let table = local.table().await;
     let proxy = Proxy::before(&engines::dynamodb()).await;

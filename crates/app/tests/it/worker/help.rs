@@ -52,7 +52,7 @@ async fn help_lists_every_variable_with_its_default() -> Result<()> {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn check_config_accepts_valid_settings_and_calls_nobody() -> Result<()> {
+async fn check_config_accepts_valid_settings_and_makes_no_call() -> Result<()> {
     let stand_ins = StandIns::new(Setting::of(Kind::Fifo, 1)).await?;
     let env = environment(&stand_ins);
     let good = [("SQS_DLQ_URL", stand_ins.letters_url.as_str()), ("WORKER_CONCURRENCY", "auto")];

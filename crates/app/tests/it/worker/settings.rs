@@ -106,7 +106,7 @@ async fn an_unknown_key_and_a_wrong_secret_are_reported() -> Result<()> {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn where_nobody_answers_the_worker_ends_with_69() -> Result<()> {
+async fn the_worker_exits_with_69_when_a_service_does_not_answer() -> Result<()> {
     let worker = Refusing::new(Kind::Fifo).await?;
     let (closed, _socket) = closed()?;
     let endpoint = [("AWS_ENDPOINT_URL_SQS", closed.as_str())];
