@@ -6,6 +6,7 @@ use crate::wire::Server;
 use contracts::common::v1::{Error, ErrorCode, SeatStatus};
 use contracts::reservation::v1 as proto;
 use contracts::reservation::v1::inventory_service_client::InventoryServiceClient;
+use domain::id::ID_BYTES_MAX;
 use testkit::Call;
 use testkit::Fate::Failed;
 use tonic::Code;
@@ -176,7 +177,7 @@ async fn a_refused_reservation_names_its_kind_and_takes_nothing() {
         reserve("", &["A-1-1"]),
         reserve("r", &[""]),
         reserve("a\nb", &["A-1-1"]),
-        reserve(&"x".repeat(129), &["A-1-1"]),
+        reserve(&"x".repeat(ID_BYTES_MAX + 1), &["A-1-1"]),
         proto::ReserveSeatRequest { event_id: String::new(), ..reserve("r", &["A-1-1"]) },
         proto::ReserveSeatRequest { quantity: 3, ..reserve("r", &["A-1-1"]) },
     ];

@@ -1,9 +1,11 @@
 //! The service over real sockets.
 
 use crate::fixture::Fixture;
+use contracts::IdempotencyKey;
 use contracts::common::v1::{ErrorCode, Money, Pagination};
 use contracts::payment::v1 as proto;
 use contracts::payment::v1::payment_service_client::PaymentServiceClient;
+use domain::id::ID_BYTES_MAX;
 use payment::Config;
 use ports::Tasks;
 use proto::{PaymentScenario, PaymentStatus};
@@ -140,14 +142,23 @@ async fn bad_input_is_refused_and_changes_nothing() {
         ),
         (
             "reservation long",
-            proto::CreatePaymentIntentRequest { reservation_id: "x".repeat(129), ..create() },
+            proto::CreatePaymentIntentRequest { reservation_id: "x".repeat(ID_BYTES_MAX + 1), ..create() },
         ),
         (
             "reservation control",
             proto::CreatePaymentIntentRequest { reservation_id: "a\nb".into(), ..create() },
         ),
-        ("user long", proto::CreatePaymentIntentRequest { user_id: "x".repeat(129), ..create() }),
-        ("key long", proto::CreatePaymentIntentRequest { idempotency_key: "k".repeat(129), ..create() }),
+        (
+            "user long",
+            proto::CreatePaymentIntentRequest { user_id: "x".repeat(ID_BYTES_MAX + 1), ..create() },
+        ),
+        (
+            "key long",
+            proto::CreatePaymentIntentRequest {
+                idempotency_key: "k".repeat(IdempotencyKey::BYTES_MAX + 1),
+                ..create()
+            },
+        ),
         ("key not ASCII", proto::CreatePaymentIntentRequest { idempotency_key: "ключ".into(), ..create() }),
         ("scenario unknown", proto::CreatePaymentIntentRequest { scenario: 99, ..create() }),
         ("method unknown", proto::CreatePaymentIntentRequest { method: -1, ..create() }),

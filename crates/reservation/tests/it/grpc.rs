@@ -1,6 +1,7 @@
 //! The gRPC API: refusals in the response, malformed input and outages as statuses.
 
 use crate::wire::Server;
+use contracts::IdempotencyKey;
 use contracts::common::v1::{ErrorCode, Pagination};
 use contracts::error::{Code, WireError};
 use contracts::reservation::v1 as proto;
@@ -134,7 +135,7 @@ async fn malformed_input_is_a_status_and_changes_nothing() {
         proto::CreateReservationRequest { quantity: 3, ..two("k") },
         proto::CreateReservationRequest { seat_ids: vec!["A-1".to_owned(); 2], ..two("k") },
         proto::CreateReservationRequest { seat_ids: vec![String::new()], ..two("k") },
-        two(&"x".repeat(129)),
+        two(&"x".repeat(IdempotencyKey::BYTES_MAX + 1)),
         two("\u{7}"),
     ];
     for request in bad {

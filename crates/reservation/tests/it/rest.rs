@@ -3,8 +3,9 @@
 use crate::fixture::{Fixture, SECRET};
 use crate::webhooks;
 use crate::wire::{Answer, Server};
+use contracts::IdempotencyKey;
 use contracts::webhook::sign;
-use domain::id::ReservationId;
+use domain::id::{ID_BYTES_MAX, ReservationId};
 use domain::payment;
 use ports::Clock;
 use reservation::Config;
@@ -86,7 +87,7 @@ async fn a_bad_create_is_a_clear_error_and_changes_nothing() {
     let server = Server::start().await;
     let with = |field: &str| format!(r#"{{"event_id":"show-1","user_id":"kim",{field}}}"#);
     let eleven = (1..=11).map(|n| format!("\"A-{n}\"")).collect::<Vec<_>>().join(",");
-    let long_id = format!(r#""seat_ids":["{}"]"#, "x".repeat(129));
+    let long_id = format!(r#""seat_ids":["{}"]"#, "x".repeat(ID_BYTES_MAX + 1));
     let deep = format!(r#"{{"event_id":{}"#, "[".repeat(20_000));
     let bad = [
         "not json".to_owned(),
@@ -133,7 +134,10 @@ async fn the_key_the_content_type_and_the_size_are_checked() {
     let missing = server.post("/v1/reservations", &[], TWO).await;
     assert_eq!(missing.error(), (400, "IDEMPOTENCY_REQUIRED".into()));
     assert_eq!(create(&server, "", TWO).await.error(), (400, "IDEMPOTENCY_REQUIRED".into()));
-    assert_eq!(create(&server, &"x".repeat(129), TWO).await.error(), (400, "INVALID_ARGUMENT".into()));
+    assert_eq!(
+        create(&server, &"x".repeat(IdempotencyKey::BYTES_MAX + 1), TWO).await.error(),
+        (400, "INVALID_ARGUMENT".into())
+    );
     assert_eq!(create(&server, "좌석", TWO).await.error(), (400, "INVALID_ARGUMENT".into()));
     let headers = [("Idempotency-Key", "k"), ("content-type", "text/plain")];
     assert_eq!(server.send("POST", "/v1/reservations", &headers, TWO).await.error().0, 415);
@@ -148,7 +152,7 @@ async fn the_key_the_content_type_and_the_size_are_checked() {
 #[tokio::test]
 async fn an_unknown_or_impossible_reservation_is_a_clear_error() {
     let server = Server::start().await;
-    let long = "x".repeat(129);
+    let long = "x".repeat(ID_BYTES_MAX + 1);
     for (id, status) in [("rsv_nobody", 404), ("%0A", 400), (&*long, 400)] {
         for path in [
             format!("/v1/reservations/{id}"),

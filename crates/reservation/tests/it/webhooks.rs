@@ -4,7 +4,7 @@ use crate::fixture::{Fixture, SECRET};
 use contracts::webhook::sign;
 use core::time::Duration;
 use domain::event::{Fact, Kind};
-use domain::id::{PaymentIntentId, ReservationId};
+use domain::id::{ID_BYTES_MAX, PaymentIntentId, ReservationId};
 use domain::reservation::Status;
 use ports::{Clock, Trace};
 use reservation::{Refusal, WebhookCall};
@@ -137,7 +137,7 @@ async fn an_unsigned_or_malformed_webhook_is_refused_and_stores_nothing() {
         assert_eq!(refused.reply().http_status().as_u16(), status, "{what}: {refused:?}");
     }
     let (timestamp, signature) = signed(now, &good);
-    let long = "x".repeat(129);
+    let long = "x".repeat(ID_BYTES_MAX + 1);
     for id in [None, Some(""), Some(&*long)] {
         let call = WebhookCall {
             id,

@@ -1,6 +1,7 @@
 //! Tables on DynamoDB Local, stores over them, and a clock whose sleeps end at once.
 
 use super::proxy::Proxy;
+use crate::ground::unique_name;
 use adapter_aws::dynamo::table_definition;
 use adapter_aws::{Aws, DynamoStore};
 use aws_sdk_dynamodb::Client;
@@ -44,12 +45,6 @@ impl Local {
 
 pub(crate) fn client(endpoint: &str) -> Client {
     Client::new(Aws::local(endpoint, "ap-northeast-2").sdk())
-}
-
-/// Engines outlive a run of the tests, so a counter from zero is not enough.
-pub(crate) fn unique_name() -> String {
-    use ports::Entropy;
-    format!("test-{:016x}", SystemEntropy::new().next_u64())
 }
 
 /// A store whose rests take no time.

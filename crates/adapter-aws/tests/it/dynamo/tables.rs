@@ -1,7 +1,8 @@
 //! Creating a table and checking it: a repetition changes nothing, and every difference is named.
 
-use super::local::{Local, client, fast_clock, opened, unique_name};
+use super::local::{Local, client, fast_clock, opened};
 use super::proxy::{Fate, Proxy};
+use crate::ground::unique_name;
 use adapter_aws::DynamoStore;
 use adapter_aws::dynamo::{Created, TableDefinition, table_definition};
 use ports::FaultClass;
