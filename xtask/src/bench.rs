@@ -45,7 +45,7 @@ struct LongTest {
 const SOAKS: [LongTest; 5] = [
     LongTest {
         name: "crash",
-        tests: "what_a_buyer_was_told_survives_every_kill",
+        tests: "every_answer_to_a_buyer_survives_kills",
         setting: "TACOS_CRASH_ROUNDS",
         count: None,
     },

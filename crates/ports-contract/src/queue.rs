@@ -95,7 +95,7 @@ macro_rules! queue_contract {
             a_sent_message_is_received_as_it_was_sent,
             a_batch_of_ten_has_a_result_per_entry,
             batches_of_none_or_more_than_ten_are_refused,
-            a_receive_asks_for_one_to_ten,
+            a_receive_outside_its_limits_is_refused,
             a_message_may_be_any_text,
             a_message_over_the_limit_is_refused_and_the_rest_is_sent,
             a_deleted_message_never_comes_again,

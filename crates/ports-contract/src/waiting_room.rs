@@ -9,11 +9,9 @@ mod pair;
 use super::together::together;
 use async_trait::async_trait;
 use core::pin::Pin;
-use core::sync::atomic::{AtomicU64, Ordering};
 use core::time::Duration;
 use domain::id::ShowId;
 use domain::random::{Random, SplitMix64};
-use domain::time::Timestamp;
 use domain::waiting_room::{
     BLOCK, BLOCKS_MAX, Line, Patience, Places, Refusal, RuleChange, Rules, Snapshot, Standing, Ticket,
 };
@@ -22,6 +20,7 @@ use ports::waiting_room::{BEATS_MAX, PERSON_KEY_BYTES_MAX, WaitingRoomStore};
 use ports::{Clock, FaultClass, PortError};
 use std::collections::BTreeSet;
 use std::sync::Arc;
+use testkit::ManualClock;
 
 /// What an engine's tests give to the suite. Each case gets a new one.
 #[async_trait]
@@ -31,38 +30,7 @@ pub trait WaitingRoomHarness: Send + Sync {
     /// The store after it has lost everything.
     async fn emptied(&self, room: Arc<dyn WaitingRoomStore>) -> Arc<dyn WaitingRoomStore>;
     /// The clock that the store decides by.
-    fn clock(&self) -> &SuiteClock;
-}
-
-/// A clock that moves only when a case moves it.
-pub struct SuiteClock(AtomicU64);
-
-impl SuiteClock {
-    /// Some time in 2025.
-    pub fn new() -> Arc<Self> {
-        Arc::new(Self(AtomicU64::new(1_750_000_000_000)))
-    }
-
-    /// Moves the clock forward.
-    pub fn pass(&self, time: Duration) {
-        self.0.fetch_add(time.as_millis() as u64, Ordering::Relaxed);
-    }
-}
-
-#[async_trait]
-impl Clock for SuiteClock {
-    fn now(&self) -> Timestamp {
-        Timestamp::from_millis(self.0.load(Ordering::Relaxed))
-    }
-
-    fn elapsed(&self) -> Duration {
-        self.now().since(Timestamp::EPOCH)
-    }
-
-    /// No store of lines waits for time.
-    async fn sleep(&self, _: Duration) {
-        core::future::pending().await
-    }
+    fn clock(&self) -> &ManualClock;
 }
 
 /// Turns every case into a test. The argument makes a harness; the calling crate needs tokio with
@@ -74,7 +42,7 @@ macro_rules! waiting_room_contract {
             a_store_answers_as_the_line_does,
             a_long_line_is_sent_page_by_page,
             everybody_gets_a_different_number_when_all_join_at_once,
-            one_ticket_has_one_pass_however_often_it_enters_at_once,
+            a_ticket_gets_one_pass_from_many_entries_at_once,
             over_many_gateways_no_more_enter_than_the_rate_and_the_burst,
             an_existing_line_keeps_its_rules,
             a_line_is_found_once_it_was_opened,
@@ -156,9 +124,9 @@ pub async fn a_store_answers_as_the_line_does(harness: &dyn WaitingRoomHarness) 
                 };
                 pair.rule(change).await;
             }
-            13 if dice.below(6) == 0 => harness.clock().pass(Duration::from_millis(dice.below(1_900_000))),
+            13 if dice.below(6) == 0 => harness.clock().advance(Duration::from_millis(dice.below(1_900_000))),
             13..=16 => {
-                harness.clock().pass(Duration::from_millis(dice.below(2_500)));
+                harness.clock().advance(Duration::from_millis(dice.below(2_500)));
                 pair.tick(0).await;
             }
             _ => pair.tick(dice.below(2) as usize).await,
@@ -217,10 +185,10 @@ pub async fn everybody_gets_a_different_number_when_all_join_at_once(harness: &d
 }
 
 /// Trap T-W8.
-pub async fn one_ticket_has_one_pass_however_often_it_enters_at_once(harness: &dyn WaitingRoomHarness) {
+pub async fn a_ticket_gets_one_pass_from_many_entries_at_once(harness: &dyn WaitingRoomHarness) {
     let room = opened(harness, Rules::at(1_000)).await;
     let ticket = room.join(&show(), "one").await.expect("joined");
-    harness.clock().pass(Duration::from_secs(1));
+    harness.clock().advance(Duration::from_secs(1));
     room.tick(&show(), None).await.expect("ticked");
     let enters = (0..20).map(|_| {
         let (room, ticket) = (&room, &ticket);
@@ -243,7 +211,7 @@ pub async fn over_many_gateways_no_more_enter_than_the_rate_and_the_burst(harnes
     let began = harness.clock().now();
     let mut passes = BTreeSet::new();
     for _ in 0..40 {
-        harness.clock().pass(Duration::from_millis(100));
+        harness.clock().advance(Duration::from_millis(100));
         let gateways = (0..4).map(|gateway| {
             let (room, tickets) = (&room, &tickets);
             at_once(async move {
@@ -384,7 +352,7 @@ pub async fn an_emptied_store_takes_everybody_back_in_order(harness: &dyn Waitin
         old.push(room.join(&show(), &format!("old-{who}")).await.expect("joined"));
     }
     let before = room.tick(&show(), None).await.expect("ticked").snapshot;
-    harness.clock().pass(Duration::from_millis(500));
+    harness.clock().advance(Duration::from_millis(500));
     let room = harness.emptied(room).await;
     room.open(&show(), Rules::at(10)).await.expect("opened");
     let new = room.join(&show(), "new").await.expect("joined");
@@ -397,7 +365,7 @@ pub async fn an_emptied_store_takes_everybody_back_in_order(harness: &dyn Waitin
     assert_eq!((after.totals.waiting, after.totals.ready), (51, 0), "nobody gets a turn for a moment");
     let mut entered = Vec::new();
     for _ in 0..100 {
-        harness.clock().pass(Duration::from_millis(100));
+        harness.clock().advance(Duration::from_millis(100));
         room.tick(&show(), None).await.expect("ticked");
         for ticket in old.iter().chain([&new]) {
             let standing = room.enter(&show(), ticket).await.expect("an answer").answer;

@@ -31,8 +31,8 @@ pub enum SendFate {
 
 type EntryRule = Box<dyn Fn(&Outgoing) -> Option<EntryFate> + Send + Sync>;
 
-/// A queue that publishes outbox rows, with faults. Entries must have a group and a deduplication
-/// id.
+/// Any queue, with faults. It records the entries that have a group and a deduplication id, as
+/// published outbox rows have.
 pub struct FaultyQueue {
     inner: Arc<dyn Queue>,
     /// An event's row must still be in this store when it is sent: it is deleted after the send,
@@ -101,23 +101,37 @@ impl FaultyQueue {
         self.sent_without_row.lock().clone()
     }
 
-    async fn send_entry(&self, entry: Outgoing) -> Result<Sent, Fault> {
-        let fate = self.entry_rule.lock().as_ref().and_then(|rule| rule(&entry));
-        if fate == Some(EntryFate::Refused) {
-            return Err(Fault::transient("refused"));
+    /// Sends the entries that are not refused, as one batch.
+    async fn send_batch(&self, entries: Vec<Outgoing>) -> Result<Vec<Result<Sent, Fault>>, Fault> {
+        let fates: Vec<_> = {
+            let rule = self.entry_rule.lock();
+            entries.iter().map(|entry| rule.as_ref().and_then(|rule| rule(entry))).collect()
+        };
+        let (mut batch, mut names) = (Vec::new(), Vec::new());
+        for (entry, fate) in entries.into_iter().zip(&fates) {
+            if *fate != Some(EntryFate::Refused) {
+                names.push(entry.group.clone().zip(entry.dedup_id.clone()));
+                batch.push(entry);
+            }
         }
-        let names = (entry.group.clone().expect("a group"), dedup_id(&entry));
-        let sent = self.inner.send(vec![entry]).await?.pop().expect("an answer for the entry")?;
-        self.accepted.lock().push(names);
-        match fate {
-            Some(EntryFate::AnswerLost) => Err(Fault::transient("the answer was lost")),
-            _ => Ok(sent),
-        }
+        // An empty batch of the caller goes on, for the queue to refuse it.
+        let is_left = !batch.is_empty() || fates.is_empty();
+        let sent = if is_left { self.inner.send(batch).await? } else { Vec::new() };
+        let mut sent = sent.into_iter().zip(names);
+        let answer = |fate: Option<EntryFate>| {
+            if fate == Some(EntryFate::Refused) {
+                return Err(Fault::transient("refused"));
+            }
+            let (result, names) = sent.next().expect("an answer for each entry");
+            let result = result?;
+            self.accepted.lock().extend(names);
+            match fate {
+                Some(EntryFate::AnswerLost) => Err(Fault::transient("the answer was lost")),
+                _ => Ok(result),
+            }
+        };
+        Ok(fates.into_iter().map(answer).collect())
     }
-}
-
-fn dedup_id(entry: &Outgoing) -> String {
-    entry.dedup_id.clone().expect("a deduplication id")
 }
 
 #[async_trait]
@@ -128,7 +142,7 @@ impl Queue for FaultyQueue {
 
     async fn send(&self, entries: Vec<Outgoing>) -> Result<Vec<Result<Sent, Fault>>, Fault> {
         self.calls.lock().push(entries.len());
-        let ids: Vec<_> = entries.iter().map(dedup_id).collect();
+        let ids: Vec<_> = entries.iter().filter_map(|entry| entry.dedup_id.clone()).collect();
         let keys: Vec<_> = ids.iter().map(|id| (self.row_key)(id)).collect();
         let rows = self.store.get(&keys).await?;
         let gone = ids.iter().zip(&rows).filter(|(_, row)| row.is_none()).map(|(id, _)| id.clone());
@@ -141,10 +155,7 @@ impl Queue for FaultyQueue {
             Some(SendFate::Refused) => return Err(Fault::permanent("the batch is refused")),
             Some(SendFate::AnswerLost) | None => {}
         }
-        let mut results = Vec::new();
-        for entry in entries {
-            results.push(self.send_entry(entry).await);
-        }
+        let results = self.send_batch(entries).await?;
         match fate {
             Some(_) => Err(Fault::unavailable("the answer was lost")),
             None => Ok(results),

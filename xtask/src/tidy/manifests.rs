@@ -26,8 +26,8 @@ fn allowed(package: &str) -> Option<&'static [&'static str]> {
     match package {
         "domain" => Some(&[]),
         "ports" => Some(&["domain"]),
-        // The suites of the ports; for tests alone.
-        "ports-contract" => Some(&["domain", "ports"]),
+        // The suites of the ports; for tests alone, so they may use the clock of the test kit.
+        "ports-contract" => Some(&["domain", "ports", "testkit"]),
         "contracts" | "identity" => Some(&["domain", "ports"]),
         "outbox" | "runtime" => Some(&["domain", "contracts", "ports"]),
         _ if package.starts_with("adapter-") => Some(&["domain", "contracts", "ports"]),

@@ -3,19 +3,19 @@
 #![allow(clippy::unwrap_used, reason = "tests")]
 
 mod faults;
+mod local;
 mod lost;
 mod pages;
 mod proxy;
 mod tables;
-mod world;
 
 use adapter_aws::DynamoStore;
 use async_trait::async_trait;
+use local::{Local, opened};
 use parking_lot::Mutex;
 use ports::Store;
 use ports_contract::store::StoreHarness;
 use std::sync::Arc;
-use world::{Local, opened};
 
 /// A table for each store.
 #[derive(Default)]

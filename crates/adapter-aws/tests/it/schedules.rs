@@ -30,7 +30,7 @@ async fn is_there(client: &Client, event_id: &EventId) -> bool {
 }
 
 #[tokio::test]
-async fn a_schedule_sends_its_event_when_it_is_due_and_goes() {
+async fn a_schedule_sends_its_event_when_due_and_is_removed() {
     let aws = ministack();
     let (client, queue) = (Client::new(aws.sdk()), standard_queue(&aws).await);
     let schedules = Schedules::new(&aws, &queue.arn, ROLE);
@@ -51,7 +51,7 @@ async fn a_schedule_sends_its_event_when_it_is_due_and_goes() {
 }
 
 #[tokio::test]
-async fn making_it_twice_makes_one_and_the_first_time_stands() {
+async fn setting_a_schedule_twice_keeps_the_first_time() {
     let aws = ministack();
     let client = Client::new(aws.sdk());
     let schedules = Schedules::new(&aws, QUEUE, ROLE);
@@ -87,7 +87,7 @@ async fn a_schedule_is_removed_by_its_event_and_removing_it_again_succeeds() {
 }
 
 #[tokio::test]
-async fn an_event_whose_id_is_no_name_has_a_schedule_all_the_same() {
+async fn an_event_id_that_is_no_valid_name_still_gets_a_schedule() {
     let aws = ministack();
     let schedules = Schedules::new(&aws, QUEUE, ROLE);
     let (_, alarm) = alarm(HOUR);

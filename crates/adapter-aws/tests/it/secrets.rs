@@ -46,7 +46,7 @@ async fn a_secret_is_found_by_its_arn_too() {
 }
 
 #[tokio::test]
-async fn a_secret_that_is_not_there_names_the_setting() {
+async fn a_missing_secret_names_the_setting() {
     match read(&ministack(), &unique_name()).await {
         Err(Unusable::Setting(words)) => {
             assert!(words.contains("SECRET_NAME") && words.contains(REGION), "{words}");

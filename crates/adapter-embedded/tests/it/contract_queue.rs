@@ -9,7 +9,7 @@ use ports::queue::QueueKind;
 use ports_contract::queue::{QueueHarness, VISIBILITY};
 use std::sync::Arc;
 use tempfile::TempDir;
-use testkit::ManualClock;
+use testkit::{FaultyQueue, ManualClock};
 
 struct Embedded {
     folder: TempDir,
@@ -90,3 +90,44 @@ impl QueueHarness for Embedded {
 }
 
 ports_contract::queue_contract!(Embedded::new());
+
+/// The wrapper of testkit, without a fault, is a queue like the one that it wraps.
+mod behind_a_faulty_queue {
+    use super::*;
+    use ports::store::Key;
+
+    struct Wrapped(Embedded);
+
+    impl Wrapped {
+        fn wrap(&self, queue: Arc<dyn Queue>) -> Arc<dyn Queue> {
+            let store = self.0.state.lock().engine.as_ref().unwrap().store("outbox").unwrap();
+            Arc::new(FaultyQueue::over(queue, store, |_| Key::new("outbox", "row")))
+        }
+    }
+
+    #[async_trait]
+    impl QueueHarness for Wrapped {
+        async fn queue(&self, kind: QueueKind) -> Arc<dyn Queue> {
+            self.wrap(self.0.queue(kind).await)
+        }
+
+        async fn queue_with_redrive(
+            &self,
+            kind: QueueKind,
+            max_receive_count: u32,
+        ) -> (Arc<dyn Queue>, Arc<dyn Queue>) {
+            let (queue, dead) = self.0.queue_with_redrive(kind, max_receive_count).await;
+            (self.wrap(queue), self.wrap(dead))
+        }
+
+        async fn advance(&self, duration: Duration) {
+            self.0.advance(duration).await;
+        }
+
+        async fn reopen(&self, queue: Arc<dyn Queue>) -> Option<Arc<dyn Queue>> {
+            Some(self.wrap(self.0.reopen(queue).await?))
+        }
+    }
+
+    ports_contract::queue_contract!(Wrapped(Embedded::new()));
+}

@@ -7,7 +7,7 @@ use ports::Store;
 use ports_contract::store::StoreHarness;
 use std::sync::Arc;
 use tempfile::TempDir;
-use testkit::ManualClock;
+use testkit::{FaultyStore, ManualClock};
 
 struct Embedded {
     folder: TempDir,
@@ -46,6 +46,26 @@ impl StoreHarness for Embedded {
 }
 
 ports_contract::store_contract!(Embedded::new());
+
+/// The wrapper of testkit, without a fault, is a store like the one that it wraps.
+mod behind_a_faulty_store {
+    use super::*;
+
+    struct Wrapped(Embedded);
+
+    #[async_trait]
+    impl StoreHarness for Wrapped {
+        async fn store(&self) -> Arc<dyn Store> {
+            Arc::new(FaultyStore::over(self.0.store().await))
+        }
+
+        async fn reopen(&self, store: Arc<dyn Store>) -> Option<Arc<dyn Store>> {
+            Some(Arc::new(FaultyStore::over(self.0.reopen(store).await?)))
+        }
+    }
+
+    ports_contract::store_contract!(Wrapped(Embedded::new()));
+}
 
 #[tokio::test]
 async fn two_stores_in_one_folder_have_their_own_rows() {

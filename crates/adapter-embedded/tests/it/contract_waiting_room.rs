@@ -4,18 +4,18 @@ use adapter_embedded::MemoryWaitingRoom;
 use async_trait::async_trait;
 use domain::waiting_room::Patience;
 use ports::WaitingRoomStore;
-use ports_contract::waiting_room::{SuiteClock, WaitingRoomHarness};
+use ports_contract::waiting_room::WaitingRoomHarness;
 use std::sync::Arc;
-use testkit::SeededEntropy;
+use testkit::{ManualClock, SeededEntropy};
 
 struct Memory {
-    clock: Arc<SuiteClock>,
+    clock: Arc<ManualClock>,
     entropy: Arc<SeededEntropy>,
 }
 
 impl Memory {
     fn new() -> Self {
-        Self { clock: SuiteClock::new(), entropy: Arc::default() }
+        Self { clock: Arc::default(), entropy: Arc::default() }
     }
 }
 
@@ -31,7 +31,7 @@ impl WaitingRoomHarness for Memory {
         self.room().await
     }
 
-    fn clock(&self) -> &SuiteClock {
+    fn clock(&self) -> &ManualClock {
         &self.clock
     }
 }

@@ -1,7 +1,7 @@
 //! The connection itself: deadlines, traces, breaks, reconnecting, several connections.
 
 use crate::grpc_inventory::{commit, hold, release};
-use crate::stage::{
+use crate::servers::{
     Answer, Peer, TRACEPARENT, class, clock, fault, go, hasty, listen, nobody, patient, rude, traced,
 };
 use adapter_peers::{InventoryClient, PaymentsClient, PeerOptions};
@@ -65,7 +65,7 @@ async fn the_trace_is_sent() {
 }
 
 #[tokio::test]
-async fn a_peer_that_is_not_there_or_breaks_off_is_unavailable() {
+async fn a_missing_or_disconnecting_peer_is_unavailable() {
     for address in [nobody().await, rude().await] {
         let client = InventoryClient::new(&address, patient(), clock()).unwrap();
         for _ in 0..3 {
@@ -187,7 +187,7 @@ fn reply(respond: &mut SendResponse<Bytes>) -> Result<(), h2::Error> {
 /// A server that is replaced sends GOAWAY to its clients and finishes its calls. No call may fail
 /// because of that.
 #[tokio::test]
-async fn a_peer_that_shuts_down_in_good_order_costs_no_call() {
+async fn a_graceful_shutdown_of_a_peer_loses_no_call() {
     let (listener, address) = listen().await;
     let (connections, seen) = tokio::sync::watch::channel(0);
     go(async move {

@@ -1,6 +1,6 @@
 //! What the inventory's answers mean, in both error styles.
 
-use crate::stage::{Peer, class, clock, fault, patient, rejection};
+use crate::servers::{Peer, class, clock, fault, patient, rejection};
 use adapter_peers::InventoryClient;
 use contracts::common::v1 as common;
 use contracts::error::{Code, WireError};

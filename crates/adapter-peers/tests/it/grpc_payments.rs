@@ -1,6 +1,6 @@
 //! What the payment provider's answers mean.
 
-use crate::stage::{Peer, class, clock, patient, rejection};
+use crate::servers::{Peer, class, clock, patient, rejection};
 use adapter_peers::PaymentsClient;
 use contracts::common::v1 as common;
 use contracts::error::{Code, WireError};

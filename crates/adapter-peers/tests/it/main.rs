@@ -9,4 +9,4 @@ mod grpc_payments;
 mod rest_post;
 mod rest_reservations;
 mod sales;
-mod stage;
+mod servers;

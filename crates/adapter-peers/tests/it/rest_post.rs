@@ -1,6 +1,6 @@
 //! The POST that carries webhooks.
 
-use crate::stage::{clock, go, listen, nobody, rude};
+use crate::servers::{clock, go, listen, nobody, rude};
 use adapter_peers::{HttpPost, PeerOptions};
 use axum::Router;
 use axum::body::Bytes;

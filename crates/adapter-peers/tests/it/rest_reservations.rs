@@ -1,6 +1,6 @@
 //! What reservation-api's answers mean, and the requests to it.
 
-use crate::stage::{TRACEPARENT, class, clock, fault, go, hasty, listen, nobody, rejection, rude, traced};
+use crate::servers::{TRACEPARENT, class, clock, fault, go, hasty, listen, nobody, rejection, rude, traced};
 use adapter_peers::{PeerOptions, ReservationsClient};
 use axum::Router;
 use axum::body::{Body, Bytes};

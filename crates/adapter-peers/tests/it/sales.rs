@@ -1,6 +1,6 @@
 //! What the public edge learns from the services behind it.
 
-use crate::stage::{Peer, class, clock, patient, rejection};
+use crate::servers::{Peer, class, clock, patient, rejection};
 use adapter_peers::SalesClient;
 use contracts::backends::Sales;
 use contracts::error::{Code, WireError};

@@ -4,19 +4,19 @@ use adapter_redis::{RedisOptions, RedisWaitingRoom};
 use async_trait::async_trait;
 use domain::waiting_room::Patience;
 use ports::{Entropy, WaitingRoomStore};
-use ports_contract::waiting_room::{SuiteClock, WaitingRoomHarness};
+use ports_contract::waiting_room::WaitingRoomHarness;
 use std::sync::Arc;
-use testkit::SeededEntropy;
+use testkit::{ManualClock, SeededEntropy};
 
 struct Server {
-    clock: Arc<SuiteClock>,
+    clock: Arc<ManualClock>,
     options: RedisOptions,
 }
 
 impl Server {
     fn new(options: RedisOptions) -> Self {
         let prefix = format!("test-{}", SeededEntropy::unique().next_u64());
-        Self { clock: SuiteClock::new(), options: RedisOptions { prefix, ..options } }
+        Self { clock: Arc::default(), options: RedisOptions { prefix, ..options } }
     }
 }
 
@@ -43,7 +43,7 @@ impl WaitingRoomHarness for Server {
         room
     }
 
-    fn clock(&self) -> &SuiteClock {
+    fn clock(&self) -> &ManualClock {
         &self.clock
     }
 }

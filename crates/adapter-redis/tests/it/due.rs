@@ -7,22 +7,21 @@ use domain::id::ShowId;
 use domain::random::{Random, SplitMix64};
 use domain::waiting_room::{Line, Patience, Rules, Snapshot, Ticket};
 use ports::{Clock, Entropy, PortError, WaitingRoomStore};
-use ports_contract::waiting_room::SuiteClock;
 use std::sync::Arc;
-use testkit::SeededEntropy;
+use testkit::{ManualClock, SeededEntropy};
 
 /// A store and the line that it must equal.
 struct Pair {
     show: ShowId,
     room: RedisWaitingRoom,
     line: Line,
-    clock: Arc<SuiteClock>,
+    clock: Arc<ManualClock>,
     known: Option<(u64, u64)>,
 }
 
 impl Pair {
     async fn new(patience: Patience, rules: Rules) -> Self {
-        let (show, clock) = (ShowId::parse("show").unwrap(), SuiteClock::new());
+        let (show, clock) = (ShowId::parse("show").unwrap(), Arc::<ManualClock>::default());
         let prefix = format!("test-{}", SeededEntropy::unique().next_u64());
         let options = RedisOptions { prefix, ..RedisOptions::single(engines::redis()) };
         let room =
@@ -82,7 +81,7 @@ async fn it_is_due_to_the_millisecond() {
                     _ => {}
                 }
             }
-            pair.clock.pass(Duration::from_millis(dice.below(3)));
+            pair.clock.advance(Duration::from_millis(dice.below(3)));
             pair.tick().await;
         }
     }
@@ -96,7 +95,7 @@ async fn more_is_due_than_one_call_may_move() {
         pair.join(&who.to_string()).await;
     }
     pair.tick().await;
-    pair.clock.pass(patience.grace + Duration::from_millis(1));
+    pair.clock.advance(patience.grace + Duration::from_millis(1));
     let mut busy = Vec::new();
     for _ in 0..4 {
         busy.push(pair.tick().await);

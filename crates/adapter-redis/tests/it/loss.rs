@@ -6,11 +6,10 @@ use core::time::Duration;
 use domain::id::ShowId;
 use domain::waiting_room::{Patience, RuleChange, Rules, Snapshot, Standing, Ticket};
 use ports::{FaultClass, PortError, WaitingRoomStore};
-use ports_contract::waiting_room::SuiteClock;
 use redis::Value;
 use std::collections::BTreeSet;
 use std::sync::Arc;
-use testkit::SeededEntropy;
+use testkit::{ManualClock, SeededEntropy};
 
 fn show() -> ShowId {
     ShowId::parse("show").unwrap()
@@ -89,7 +88,7 @@ async fn a_server_that_lost_its_last_second_gives_no_number_twice() {
 #[tokio::test]
 async fn after_a_loss_entry_continues_within_five_seconds() {
     let mut redis = Redis::start().await;
-    let clock = SuiteClock::new();
+    let clock = Arc::<ManualClock>::default();
     let room = connect(redis.url()).await.on_clock(clock.clone());
     room.open(&show(), Rules::at(1_000)).await.unwrap();
     join(&room, "kept").await;
@@ -97,11 +96,11 @@ async fn after_a_loss_entry_continues_within_five_seconds() {
     let lost = join(&room, "lost").await;
     redis.crash(false).await;
     join(&room, "new").await;
-    clock.pass(Duration::from_millis(2_900));
+    clock.advance(Duration::from_millis(2_900));
     assert_eq!(room.beat(&show(), &[lost]).await.unwrap().answer, [Standing::Waiting]);
-    clock.pass(Duration::from_millis(1_500));
+    clock.advance(Duration::from_millis(1_500));
     assert_eq!(snapshot(&room).await.totals.ready, 0, "those in front have the time to come");
-    clock.pass(Duration::from_millis(200));
+    clock.advance(Duration::from_millis(200));
     assert_eq!(snapshot(&room).await.totals.ready, 3);
 }
 
@@ -149,18 +148,18 @@ async fn a_server_that_lost_everything_takes_everybody_back() {
 #[tokio::test]
 async fn a_server_that_was_restarted_keeps_no_tokens() {
     let mut redis = Redis::start().await;
-    let clock = SuiteClock::new();
+    let clock = Arc::<ManualClock>::default();
     let room = connect(redis.url()).await.on_clock(clock.clone());
     room.open(&show(), Rules { burst: 10, ..Rules::at(1) }).await.unwrap();
     for who in 0..20 {
         join(&room, &who.to_string()).await;
     }
-    clock.pass(Duration::from_secs(60));
+    clock.advance(Duration::from_secs(60));
     redis.run(&["SAVE"]).await;
     redis.crash(false).await;
     join(&room, "one more").await;
     for (seconds, turns) in [(0, 0), (2, 0), (1, 3), (1, 4)] {
-        clock.pass(Duration::from_secs(seconds));
+        clock.advance(Duration::from_secs(seconds));
         assert_eq!(snapshot(&room).await.totals.turns, turns);
     }
 }
@@ -169,12 +168,12 @@ async fn a_server_that_was_restarted_keeps_no_tokens() {
 #[tokio::test]
 async fn the_keys_of_a_line_have_an_end() {
     let redis = Redis::start().await;
-    let clock = SuiteClock::new();
+    let clock = Arc::<ManualClock>::default();
     let room = connect(redis.url()).await.on_clock(clock.clone());
     room.open(&show(), Rules::at(10)).await.unwrap();
     join(&room, "one").await;
     // Not a tick: no gateway looks at this line any more.
-    clock.pass(Duration::from_secs(1));
+    clock.advance(Duration::from_secs(1));
     join(&room, "two").await;
     let Value::Array(keys) = redis.run(&["KEYS", "*"]).await else { panic!("no list") };
     assert!(keys.len() >= 5, "{keys:?}");
@@ -198,14 +197,14 @@ async fn a_line_that_lacks_some_of_its_keys_begins_anew() {
 
 async fn evicted(key: &str) {
     let redis = Redis::start().await;
-    let clock = SuiteClock::new();
+    let clock = Arc::<ManualClock>::default();
     let room = connect(redis.url()).await.on_clock(clock.clone());
     room.open(&show(), Rules::at(10)).await.unwrap();
     let evicted = join(&room, "evicted").await;
     redis.run(&["DEL", &format!("wr:{{show}}:{key}")]).await;
-    clock.pass(Duration::from_secs(1));
+    clock.advance(Duration::from_secs(1));
     let stays = join(&room, "stays").await;
-    clock.pass(Duration::from_secs(1));
+    clock.advance(Duration::from_secs(1));
     let after = snapshot(&room).await;
     assert_eq!((after.totals.turns, after.totals.joined, after.totals.waiting), (1, 1, 0), "without {key}");
     let entered = room.enter(&show(), &stays).await.unwrap().answer;
@@ -213,7 +212,7 @@ async fn evicted(key: &str) {
     assert!(join(&room, "evicted").await.number > evicted.number);
     // Until they would be absent.
     for _ in 0..40 {
-        clock.pass(Duration::from_secs(1));
+        clock.advance(Duration::from_secs(1));
         snapshot(&room).await;
     }
 }

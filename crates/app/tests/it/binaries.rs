@@ -23,7 +23,7 @@ async fn ended(binary: &str, env: &[(&str, &str)]) -> Result<(Option<i32>, Strin
 }
 
 #[tokio::test]
-async fn every_binary_tells_all_its_configuration_mistakes_at_once() -> Result<()> {
+async fn every_binary_reports_all_its_configuration_mistakes_at_once() -> Result<()> {
     let mistakes = [
         (
             GATEWAY_API,

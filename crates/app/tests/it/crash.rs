@@ -29,7 +29,7 @@ fn setting(name: &str) -> Option<u64> {
 /// Traps T-T1, T-T14, T-S9, T-M1 and T-M2 on the real engine: at whatever moment the kill comes,
 /// nothing acknowledged is lost and nothing is half done.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn what_a_buyer_was_told_survives_every_kill() -> Result<()> {
+async fn every_answer_to_a_buyer_survives_kills() -> Result<()> {
     let rounds = setting("TACOS_CRASH_ROUNDS").unwrap_or(5);
     let seed = setting("TACOS_SEED").unwrap_or_else(|| runtime::SystemEntropy::new().next_u64() >> 16);
     println!("seed {seed}, {rounds} rounds; again with TACOS_SEED={seed} TACOS_CRASH_ROUNDS={rounds}");

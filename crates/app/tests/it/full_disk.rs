@@ -14,7 +14,7 @@ use std::sync::Arc;
 const BLOCKS: u64 = 512;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_full_disk_is_told_and_loses_nothing_that_was_acknowledged() -> Result<()> {
+async fn a_full_disk_is_reported_and_loses_no_acknowledged_write() -> Result<()> {
     let folder = tempfile::tempdir()?;
     // The files of a new folder are created with room, as on a disk that fills up later.
     ensure!(Running::start(folder.path(), "2s").await?.terminate().await? == 0, "an empty folder");

@@ -94,7 +94,7 @@ impl Redis {
     }
 }
 
-struct Stage {
+struct Deployment {
     redis: Redis,
     _inventory: Process,
     gateways: Vec<Process>,
@@ -103,7 +103,7 @@ struct Stage {
     _folder: tempfile::TempDir,
 }
 
-impl Stage {
+impl Deployment {
     /// Two gateways on one Redis, and a show with a waiting room of that rate.
     async fn new(rate: u32) -> Result<Self> {
         let clock: Arc<dyn Clock> = Arc::new(runtime::SystemClock::new());
@@ -175,71 +175,73 @@ impl Stage {
 /// arrival, and newcomers after the loss are last.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn people_keep_their_order_when_redis_is_killed_and_emptied() -> Result<()> {
-    let mut stage = Stage::new(4).await?;
+    let mut deployment = Deployment::new(4).await?;
     let mut tickets = Vec::new();
     for n in 0..16 {
-        tickets.push(stage.join(n, &format!("p-{n}")).await?);
+        tickets.push(deployment.join(n, &format!("p-{n}")).await?);
     }
     for (n, ticket) in tickets.iter().enumerate() {
-        stage.status(n, ticket).await?;
+        deployment.status(n, ticket).await?;
     }
-    stage.redis.kill().await?;
+    deployment.redis.kill().await?;
     // While Redis is away, positions are still answered, and joins are refused.
-    let status = stage.status(0, &tickets[15]).await?;
+    let status = deployment.status(0, &tickets[15]).await?;
     ensure!(status.text("status") == "waiting", "{status:?}");
     let body = json!({"event_id": SHOW});
-    let refused = stage.http.post(&stage.url(0, "/queue/join"), &[], &body).await?;
+    let refused = deployment.http.post(&deployment.url(0, "/queue/join"), &[], &body).await?;
     ensure!(
         refused.status == StatusCode::SERVICE_UNAVAILABLE && refused.code() == "UNAVAILABLE",
         "{refused:?}"
     );
-    stage.redis.begin().await?;
-    let joined = async || stage.http.post(&stage.url(1, "/queue/join"), &[], &body).await;
+    deployment.redis.begin().await?;
+    let joined = async || deployment.http.post(&deployment.url(1, "/queue/join"), &[], &body).await;
     let newcomer = loop {
         let answer = joined().await?;
         if answer.status == StatusCode::ACCEPTED {
             break answer.text("waiting_token").to_owned();
         }
-        stage.clock.sleep(Duration::from_millis(50)).await;
+        deployment.clock.sleep(Duration::from_millis(50)).await;
     };
     // This place has no owner yet, because people sign in to enter. Only its position matters here.
-    let ahead = stage.status(1, &newcomer).await?;
-    let order = stage.all_enter(&tickets).await?;
+    let ahead = deployment.status(1, &newcomer).await?;
+    let order = deployment.all_enter(&tickets).await?;
     println!("order {order:?}, the newcomer was {} in line", ahead.body["position"]);
     // The two gateways report their people one after the other, so only neighbours may swap places.
     let overtaken = order.iter().enumerate().filter(|(at, n)| n.abs_diff(*at) > 3).count();
     ensure!(overtaken == 0, "{order:?}");
-    ensure!(stage.status(0, &newcomer).await?.text("status") != "expired");
+    ensure!(deployment.status(0, &newcomer).await?.text("status") != "expired");
     Ok(())
 }
 
 /// A Redis that does not answer for a while stops no gateway and loses nothing.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_frozen_redis_takes_no_gateway_out() -> Result<()> {
-    let stage = Stage::new(20).await?;
+    let deployment = Deployment::new(20).await?;
     let mut tickets = Vec::new();
     for n in 0..6 {
-        tickets.push(stage.join(n, &format!("p-{n}")).await?);
+        tickets.push(deployment.join(n, &format!("p-{n}")).await?);
     }
-    let id = stage.redis.child.as_ref().and_then(Child::id).context("it runs")?.to_string();
+    let id = deployment.redis.child.as_ref().and_then(Child::id).context("it runs")?.to_string();
     let signal = async |name: &str| Command::new("kill").args([name, &id]).status().await;
     ensure!(signal("-STOP").await?.success());
     let mut refused: BTreeMap<u16, u32> = BTreeMap::new();
     for n in 0..12 {
         let body = json!({"event_id": SHOW, "user_id": format!("late-{n}")});
-        let answer = stage.http.post(&stage.url(n, "/queue/join"), &[], &body).await?;
+        let answer = deployment.http.post(&deployment.url(n, "/queue/join"), &[], &body).await?;
         *refused.entry(answer.status.as_u16()).or_default() += 1;
-        stage.status(n, &tickets[n % tickets.len()]).await?;
-        let health = stage.http.get(&format!("http://{}/health", stage.gateways[n % 2].http)).await?;
+        deployment.status(n, &tickets[n % tickets.len()]).await?;
+        let health =
+            deployment.http.get(&format!("http://{}/health", deployment.gateways[n % 2].http)).await?;
         ensure!(health.status == StatusCode::OK, "{health:?}");
     }
     ensure!(refused == BTreeMap::from([(503, 12)]), "{refused:?}");
     ensure!(signal("-CONT").await?.success());
-    let order = stage.all_enter(&tickets).await?;
+    let order = deployment.all_enter(&tickets).await?;
     ensure!(order.len() == 6);
-    let figures = stage.http.get(&format!("http://{}/admin/queues/{SHOW}", stage.gateways[0].admin)).await?;
+    let figures =
+        deployment.http.get(&format!("http://{}/admin/queues/{SHOW}", deployment.gateways[0].admin)).await?;
     ensure!(figures.body["entered"] == 6, "{figures:?}");
-    for mut gateway in stage.gateways {
+    for mut gateway in deployment.gateways {
         let pid = gateway.child.id().context("it runs")?.to_string();
         Command::new("kill").args(["-TERM", &pid]).status().await?;
         ensure!(gateway.child.wait().await?.success(), "a drained gateway ends with 0");

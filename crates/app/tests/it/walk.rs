@@ -21,14 +21,14 @@ enum On {
     Aws,
 }
 
-struct Stage {
+struct Walk {
     _folder: Option<tempfile::TempDir>,
     platform: Running,
     payments: PaymentServiceClient<Channel>,
 }
 
 /// A show of one named row and a floor.
-async fn stage(on: On, hold: &str) -> Result<Stage> {
+async fn start(on: On, hold: &str) -> Result<Walk> {
     let (folder, platform) = match on {
         On::Folder => {
             let folder = tempfile::tempdir()?;
@@ -44,10 +44,10 @@ async fn stage(on: On, hold: &str) -> Result<Stage> {
     ensure!(opened.status == StatusCode::CREATED, "{opened:?}");
     let endpoint = Endpoint::from_shared(format!("http://{}", platform.address("payment_grpc")))?;
     let payments = PaymentServiceClient::new(endpoint.connect().await?);
-    Ok(Stage { _folder: folder, platform, payments })
+    Ok(Walk { _folder: folder, platform, payments })
 }
 
-impl Stage {
+impl Walk {
     async fn reserve(&self, key: &str, seats: &[&str]) -> Result<Value> {
         let body = json!({"event_id": "s", "seat_ids": seats, "quantity": seats.len(), "user_id": key, "reservation_token": ""});
         let answer = self
@@ -107,107 +107,107 @@ impl Stage {
 }
 
 async fn an_approved_payment_sells_the_seats_once(on: On) -> Result<()> {
-    let mut stage = stage(on, "60s").await?;
-    let held = stage.reserve("buyer", &["A-1-1", "A-1-2"]).await?;
+    let mut walk = start(on, "60s").await?;
+    let held = walk.reserve("buyer", &["A-1-1", "A-1-2"]).await?;
     ensure!(held["total_amount"] == 200, "{held}");
-    ensure!(stage.remaining("A").await? == 2, "two are held");
-    let (intent, status) = stage.pay(&held, PaymentScenario::Approve, "k").await?;
+    ensure!(walk.remaining("A").await? == 2, "two are held");
+    let (intent, status) = walk.pay(&held, PaymentScenario::Approve, "k").await?;
     ensure!(status == PaymentStatus::Completed, "{status:?}");
-    let confirmed = stage.becomes(&held, "CONFIRMED").await?;
+    let confirmed = walk.becomes(&held, "CONFIRMED").await?;
     ensure!(confirmed["payment_intent_id"] == intent, "{confirmed}");
     let path = format!("/v1/reservations/{}/confirm", held["reservation_id"].as_str().unwrap_or_default());
     let answer =
-        stage.platform.post("reservation_http", &path, &[], &json!({"payment_intent_id": intent})).await?;
+        walk.platform.post("reservation_http", &path, &[], &json!({"payment_intent_id": intent})).await?;
     ensure!(
         answer.status == StatusCode::OK && answer.body["order_id"] == confirmed["order_id"],
         "{answer:?}"
     );
-    ensure!(stage.remaining("A").await? == 2, "two are sold");
+    ensure!(walk.remaining("A").await? == 2, "two are sold");
     Ok(())
 }
 
 async fn a_hold_that_runs_out_gives_its_seats_back(on: On) -> Result<()> {
-    let stage = stage(on, on.short_hold()).await?;
-    let held = stage.reserve("walker", &["A-1-1"]).await?;
-    stage.becomes(&held, "EXPIRED").await?;
-    ensure!(stage.remaining("A").await? == 4, "all are free again");
-    stage.platform.at_rest().await
+    let walk = start(on, on.short_hold()).await?;
+    let held = walk.reserve("walker", &["A-1-1"]).await?;
+    walk.becomes(&held, "EXPIRED").await?;
+    ensure!(walk.remaining("A").await? == 4, "all are free again");
+    walk.platform.at_rest().await
 }
 
 async fn a_declined_payment_gives_the_seats_back_and_a_second_card_takes_them_again(on: On) -> Result<()> {
-    let mut stage = stage(on, "60s").await?;
-    let held = stage.reserve("buyer", &["A-1-1"]).await?;
-    let (_, status) = stage.pay(&held, PaymentScenario::Fail, "first").await?;
+    let mut walk = start(on, "60s").await?;
+    let held = walk.reserve("buyer", &["A-1-1"]).await?;
+    let (_, status) = walk.pay(&held, PaymentScenario::Fail, "first").await?;
     ensure!(status == PaymentStatus::Failed, "{status:?}");
-    stage.becomes(&held, "CANCELLED").await?;
-    ensure!(stage.remaining("A").await? == 4, "free again");
-    stage.pay(&held, PaymentScenario::Approve, "second").await?;
-    stage.becomes(&held, "CONFIRMED").await?;
-    ensure!(stage.remaining("A").await? == 3, "sold");
+    walk.becomes(&held, "CANCELLED").await?;
+    ensure!(walk.remaining("A").await? == 4, "free again");
+    walk.pay(&held, PaymentScenario::Approve, "second").await?;
+    walk.becomes(&held, "CONFIRMED").await?;
+    ensure!(walk.remaining("A").await? == 3, "sold");
     Ok(())
 }
 
 /// Trap T-M1: a late payment gets its seats again, if they are free.
 async fn a_late_payment_takes_the_seats_again_if_they_are_free(on: On) -> Result<()> {
-    let mut stage = stage(on, on.short_hold()).await?;
-    let held = stage.reserve("late", &["A-1-1"]).await?;
-    stage.becomes(&held, "EXPIRED").await?;
-    stage.pay(&held, PaymentScenario::Approve, "k").await?;
-    stage.becomes(&held, "CONFIRMED").await?;
-    ensure!(stage.remaining("A").await? == 3, "sold");
+    let mut walk = start(on, on.short_hold()).await?;
+    let held = walk.reserve("late", &["A-1-1"]).await?;
+    walk.becomes(&held, "EXPIRED").await?;
+    walk.pay(&held, PaymentScenario::Approve, "k").await?;
+    walk.becomes(&held, "CONFIRMED").await?;
+    ensure!(walk.remaining("A").await? == 3, "sold");
     Ok(())
 }
 
 /// Trap T-M1: a late payment is refunded, if its seats are taken.
 async fn a_late_payment_for_seats_that_are_gone_is_given_back_once(on: On) -> Result<()> {
-    let mut stage = stage(on, on.short_hold()).await?;
-    let late = stage.reserve("late", &["A-1-1"]).await?;
-    stage.becomes(&late, "EXPIRED").await?;
-    let other = stage.reserve("quick", &["A-1-1"]).await?;
-    stage.pay(&other, PaymentScenario::Approve, "quick").await?;
-    stage.becomes(&other, "CONFIRMED").await?;
-    let (intent, _) = stage.pay(&late, PaymentScenario::Approve, "late").await?;
-    let given_back = async || Ok(stage.payment(&intent).await? == PaymentStatus::Refunded);
-    stage.platform.until("the money is given back", given_back).await?;
-    stage.platform.at_rest().await?;
-    ensure!(stage.status(&late).await?["status"] == "EXPIRED", "it stays as it ended");
+    let mut walk = start(on, on.short_hold()).await?;
+    let late = walk.reserve("late", &["A-1-1"]).await?;
+    walk.becomes(&late, "EXPIRED").await?;
+    let other = walk.reserve("quick", &["A-1-1"]).await?;
+    walk.pay(&other, PaymentScenario::Approve, "quick").await?;
+    walk.becomes(&other, "CONFIRMED").await?;
+    let (intent, _) = walk.pay(&late, PaymentScenario::Approve, "late").await?;
+    let given_back = async || Ok(walk.payment(&intent).await? == PaymentStatus::Refunded);
+    walk.platform.until("the money is given back", given_back).await?;
+    walk.platform.at_rest().await?;
+    ensure!(walk.status(&late).await?["status"] == "EXPIRED", "it stays as it ended");
     Ok(())
 }
 
 /// Trap T-M1: of two payments for the same seats, one is refunded.
-async fn who_pays_twice_gets_one_payment_back(on: On) -> Result<()> {
-    let mut stage = stage(on, "60s").await?;
-    let held = stage.reserve("twice", &["A-1-1"]).await?;
-    let (first, _) = stage.pay(&held, PaymentScenario::Approve, "first").await?;
-    let (second, _) = stage.pay(&held, PaymentScenario::Approve, "second").await?;
-    stage.becomes(&held, "CONFIRMED").await?;
+async fn a_buyer_who_pays_twice_gets_one_refund(on: On) -> Result<()> {
+    let mut walk = start(on, "60s").await?;
+    let held = walk.reserve("twice", &["A-1-1"]).await?;
+    let (first, _) = walk.pay(&held, PaymentScenario::Approve, "first").await?;
+    let (second, _) = walk.pay(&held, PaymentScenario::Approve, "second").await?;
+    walk.becomes(&held, "CONFIRMED").await?;
     let one_is_back = async || {
-        let statuses = [stage.payment(&first).await?, stage.payment(&second).await?];
+        let statuses = [walk.payment(&first).await?, walk.payment(&second).await?];
         Ok(statuses.contains(&PaymentStatus::Refunded))
     };
-    stage.platform.until("one payment is refunded", one_is_back).await?;
-    stage.platform.at_rest().await?;
-    let statuses = [stage.payment(&first).await?, stage.payment(&second).await?];
+    walk.platform.until("one payment is refunded", one_is_back).await?;
+    walk.platform.at_rest().await?;
+    let statuses = [walk.payment(&first).await?, walk.payment(&second).await?];
     ensure!(statuses.contains(&PaymentStatus::Completed), "{statuses:?}");
     Ok(())
 }
 
 /// Trap T-W1: a show with a waiting room sells nothing without a pass, and one pass buys once.
 async fn a_show_behind_a_waiting_room_is_entered_once_with_a_pass(on: On) -> Result<()> {
-    let stage = stage(on, "60s").await?;
+    let walk = start(on, "60s").await?;
     let show = json!({"event_id": "w", "name": "W", "sections": [{"id": "A", "price": 1, "capacity": 5}],
                       "waiting_room": {"rate_per_sec": 10, "required": true}});
-    let opened = stage.platform.post("inventory_http", "/admin/shows", &[], &show).await?;
+    let opened = walk.platform.post("inventory_http", "/admin/shows", &[], &show).await?;
     ensure!(opened.status == StatusCode::CREATED, "{opened:?}");
     let reserve = async |key: &str, pass: &str| {
         let body = json!({"event_id": "w", "seat_ids": [], "section": "A", "quantity": 1, "user_id": "kim", "reservation_token": pass});
         let headers = [("idempotency-key", key)];
-        stage.platform.post("reservation_http", "/v1/reservations", &headers, &body).await
+        walk.platform.post("reservation_http", "/v1/reservations", &headers, &body).await
     };
-    let pass = stage.platform.pass("w:1", "w", "kim")?;
+    let pass = walk.platform.pass("w:1", "w", "kim")?;
     let mut forged = pass.clone().into_bytes();
     forged[10] ^= 1;
-    let (forged, other) = (String::from_utf8(forged)?, stage.platform.pass("w:2", "w", "lee")?);
+    let (forged, other) = (String::from_utf8(forged)?, walk.platform.pass("w:2", "w", "lee")?);
     for (token, words) in [
         ("", "the request has none"),
         ("made-up", "this is not one"),
@@ -233,16 +233,16 @@ async fn a_show_behind_a_waiting_room_is_entered_once_with_a_pass(on: On) -> Res
 /// The whole way of the page: in line, in, held, paid, sold; all over the gateway by a signed-in
 /// person. Traps T-W1 to T-W8 have their own tests; this one joins the parts.
 async fn a_ticket_is_bought_over_the_gateway(on: On) -> Result<()> {
-    let stage = stage(on, "60s").await?;
+    let walk = start(on, "60s").await?;
     let show = json!({"event_id": "g", "name": "G", "sections": [{"id": "A", "price": 70, "rows": [{"row": "1", "from": 1, "to": 4}]}],
                       "waiting_room": {"rate_per_sec": 10}});
-    let opened = stage.platform.post("inventory_http", "/admin/shows", &[], &show).await?;
+    let opened = walk.platform.post("inventory_http", "/admin/shows", &[], &show).await?;
     ensure!(opened.status == StatusCode::CREATED, "{opened:?}");
-    let (kim, lee) = (stage.platform.bearer("kim")?, stage.platform.bearer("lee")?);
+    let (kim, lee) = (walk.platform.bearer("kim")?, walk.platform.bearer("lee")?);
     let call = async |method: Method, path: &str, who: &str, more: &[(&str, &str)], body: Option<Value>| {
-        let url = format!("http://{}/api/v1{path}", stage.platform.address("gateway_http"));
+        let url = format!("http://{}/api/v1{path}", walk.platform.address("gateway_http"));
         let headers: Vec<_> = [("authorization", who)].into_iter().chain(more.iter().copied()).collect();
-        stage.platform.http.call(method, &url, &headers, body.as_ref()).await
+        walk.platform.http.call(method, &url, &headers, body.as_ref()).await
     };
     let joined = call(Method::POST, "/queue/join", &kim, &[], Some(json!({"event_id": "g"}))).await?;
     ensure!(joined.status == StatusCode::ACCEPTED, "{joined:?}");
@@ -251,7 +251,7 @@ async fn a_ticket_is_bought_over_the_gateway(on: On) -> Result<()> {
         let status = call(Method::GET, &format!("/queue/status?token={ticket}"), &kim, &[], None).await?;
         Ok(status.text("status") == "ready")
     };
-    stage.platform.until("it is their turn", ready).await?;
+    walk.platform.until("it is their turn", ready).await?;
     let enter = json!({"waiting_token": ticket});
     let entered = call(Method::POST, "/queue/enter", &kim, &[], Some(enter.clone())).await?;
     ensure!(entered.status == StatusCode::OK, "{entered:?}");
@@ -297,7 +297,7 @@ async fn a_ticket_is_bought_over_the_gateway(on: On) -> Result<()> {
         ensure!(paid.text("status") == "COMPLETED", "{paid:?}");
     }
     let sold = async || Ok(call(Method::GET, &path, &kim, &[], None).await?.text("status") == "CONFIRMED");
-    stage.platform.until("it is sold", sold).await?;
+    walk.platform.until("it is sold", sold).await?;
     let confirmed = call(Method::POST, &format!("{path}/confirm"), &kim, &[], Some(json!({}))).await?;
     ensure!(
         confirmed.text("status") == "CONFIRMED" && !confirmed.text("order_id").is_empty(),
@@ -309,7 +309,7 @@ async fn a_ticket_is_bought_over_the_gateway(on: On) -> Result<()> {
         let seats = call(Method::GET, "/events/g/seats?section=A", &kim, &[], None).await?;
         Ok(seats.body["seats"][0]["status"] == "SOLD")
     };
-    stage.platform.until("the plan shows it", is_seen).await
+    walk.platform.until("the plan shows it", is_seen).await
 }
 
 impl On {
@@ -348,7 +348,7 @@ walks! {
     a_declined_payment_gives_the_seats_back_and_a_second_card_takes_them_again,
     a_late_payment_takes_the_seats_again_if_they_are_free,
     a_late_payment_for_seats_that_are_gone_is_given_back_once,
-    who_pays_twice_gets_one_payment_back,
+    a_buyer_who_pays_twice_gets_one_refund,
     a_show_behind_a_waiting_room_is_entered_once_with_a_pass,
     a_ticket_is_bought_over_the_gateway,
 }

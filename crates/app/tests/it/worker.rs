@@ -2,7 +2,7 @@
 //! settings.
 //!
 //! Only a few tests run at a time, on any machine, because each has a process that needs a core
-//! ([`stage`]). Counts are small here; `cargo xtask soak` raises them through the variables that
+//! ([`stand_ins`]). Counts are small here; `cargo xtask soak` raises them through the variables that
 //! the tests name. Times are printed and never asserted.
 
 mod events;
@@ -17,6 +17,6 @@ mod policy;
 mod process;
 mod rivals;
 mod settings;
-mod stage;
+mod stand_ins;
 mod terminate;
 mod weather;

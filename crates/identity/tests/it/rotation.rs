@@ -48,7 +48,7 @@ impl KeySource for Provider {
     }
 }
 
-struct World {
+struct Fixture {
     provider: Arc<Provider>,
     clock: Arc<ManualClock>,
     verifier: Verifier,
@@ -57,7 +57,7 @@ struct World {
     shutdown: CancellationToken,
 }
 
-impl World {
+impl Fixture {
     /// A provider with these keys, before any fetch.
     fn asleep(keys: &[&str]) -> (Self, Refresher) {
         let provider = Arc::new(Provider {
@@ -73,17 +73,17 @@ impl World {
         (Self { provider, clock, verifier, states, tasks, shutdown }, refresher.unwrap())
     }
 
-    /// As [`World::asleep`], and the task runs.
+    /// As [`Fixture::asleep`], and the task runs.
     fn awake(keys: &[&str]) -> Self {
-        let (world, refresher) = Self::asleep(keys);
-        world.start(refresher);
-        world
+        let (fixture, refresher) = Self::asleep(keys);
+        fixture.start(refresher);
+        fixture
     }
 
     async fn after_the_first_fetch(keys: &[&str]) -> Self {
-        let world = Self::awake(keys);
-        world.fetched(1).await;
-        world
+        let fixture = Self::awake(keys);
+        fixture.fetched(1).await;
+        fixture
     }
 
     fn start(&self, refresher: Refresher) {
@@ -166,80 +166,80 @@ fn kim() -> Option<Result<String, Rejected>> {
 
 #[tokio::test]
 async fn a_new_key_is_accepted_at_the_first_token_that_names_it() {
-    let world = World::after_the_first_fetch(&[RSA_A]).await;
-    world.clock.advance(FETCH_GAP);
-    world.publish(&[RSA_A, RSA_B]);
-    assert_eq!(world.verifier.verify(RS256_B), Err(Rejected::UnknownKey), "without a fetch");
-    assert_eq!(world.verifier.authenticate(RS256_B).await.unwrap().id.as_str(), "kim");
-    assert_eq!(world.fetches(), 2);
+    let fixture = Fixture::after_the_first_fetch(&[RSA_A]).await;
+    fixture.clock.advance(FETCH_GAP);
+    fixture.publish(&[RSA_A, RSA_B]);
+    assert_eq!(fixture.verifier.verify(RS256_B), Err(Rejected::UnknownKey), "without a fetch");
+    assert_eq!(fixture.verifier.authenticate(RS256_B).await.unwrap().id.as_str(), "kim");
+    assert_eq!(fixture.fetches(), 2);
     for token in [RS256_A, RS256_B, HS256] {
-        assert!(world.verifier.authenticate(token).await.is_ok());
+        assert!(fixture.verifier.authenticate(token).await.is_ok());
     }
-    assert_eq!(world.fetches(), 2, "known keys ask for nothing");
+    assert_eq!(fixture.fetches(), 2, "known keys ask for nothing");
 }
 
 #[tokio::test]
 async fn keys_are_fetched_regularly_and_withdrawn_keys_are_dropped() {
-    let world = World::after_the_first_fetch(&[RSA_A, RSA_B]).await;
-    assert!(world.verifier.verify(RS256_A).is_ok());
-    world.publish(&[RSA_B, EC_A]);
-    world.clock.advance(FETCH_EVERY - Duration::from_millis(1));
+    let fixture = Fixture::after_the_first_fetch(&[RSA_A, RSA_B]).await;
+    assert!(fixture.verifier.verify(RS256_A).is_ok());
+    fixture.publish(&[RSA_B, EC_A]);
+    fixture.clock.advance(FETCH_EVERY - Duration::from_millis(1));
     settle().await;
-    assert_eq!(world.fetches(), 1);
-    assert!(world.verifier.verify(RS256_A).is_ok(), "until the next fetch");
-    world.clock.advance(Duration::from_millis(1));
-    world.fetched(2).await;
-    assert_eq!(world.verifier.verify(RS256_A), Err(Rejected::UnknownKey));
-    assert!(world.verifier.verify(RS256_B).is_ok() && world.verifier.verify(ES256).is_ok());
-    world.publish(&[]);
-    world.clock.advance(FETCH_EVERY);
-    world.fetched(3).await;
-    assert_eq!(world.verifier.verify(RS256_B), Err(Rejected::UnknownKey), "no keys are an answer too");
-    assert!(world.state().ready().unwrap_err().contains("no key"));
+    assert_eq!(fixture.fetches(), 1);
+    assert!(fixture.verifier.verify(RS256_A).is_ok(), "until the next fetch");
+    fixture.clock.advance(Duration::from_millis(1));
+    fixture.fetched(2).await;
+    assert_eq!(fixture.verifier.verify(RS256_A), Err(Rejected::UnknownKey));
+    assert!(fixture.verifier.verify(RS256_B).is_ok() && fixture.verifier.verify(ES256).is_ok());
+    fixture.publish(&[]);
+    fixture.clock.advance(FETCH_EVERY);
+    fixture.fetched(3).await;
+    assert_eq!(fixture.verifier.verify(RS256_B), Err(Rejected::UnknownKey), "no keys are an answer too");
+    assert!(fixture.state().ready().unwrap_err().contains("no key"));
 }
 
 #[tokio::test]
 async fn many_requests_share_one_fetch() {
-    let world = World::after_the_first_fetch(&[RSA_A]).await;
-    world.clock.advance(FETCH_GAP);
-    world.publish(&[RSA_B]);
-    let gate = world.shut().await;
+    let fixture = Fixture::after_the_first_fetch(&[RSA_A]).await;
+    fixture.clock.advance(FETCH_GAP);
+    fixture.publish(&[RSA_B]);
+    let gate = fixture.shut().await;
     let mut answers = Vec::new();
     for _ in 0..100 {
-        answers.push(world.request(RS256_B).await);
+        answers.push(fixture.request(RS256_B).await);
     }
     assert!(answers.iter().all(|waiting| answer(waiting).is_none()));
-    assert_eq!(world.fetches(), 2);
+    assert_eq!(fixture.fetches(), 2);
     drop(gate);
-    world.fetched(2).await;
+    fixture.fetched(2).await;
     assert!(answers.iter().all(|answered| answer(answered) == kim()));
-    assert_eq!(world.provider.most_in_the_air.load(Ordering::SeqCst), 1);
+    assert_eq!(fixture.provider.most_in_the_air.load(Ordering::SeqCst), 1);
 }
 
 #[tokio::test]
 async fn forged_names_do_not_hammer_the_provider() {
-    let world = World::after_the_first_fetch(&[RSA_A]).await;
+    let fixture = Fixture::after_the_first_fetch(&[RSA_A]).await;
     let step = Duration::from_millis(50);
     let steps = 2_400;
     for kid in 0..steps {
-        let refused = world.request(&forged(kid)).await;
+        let refused = fixture.request(&forged(kid)).await;
         assert_eq!(answer(&refused), Some(Err(Rejected::UnknownKey)));
-        world.clock.advance(step);
+        fixture.clock.advance(step);
     }
     let time = step * u32::try_from(steps - 1).unwrap();
     let most = 1 + time.as_secs() / FETCH_GAP.as_secs();
-    assert_eq!(world.fetches() as u64, most, "in {time:?}");
-    assert_eq!(world.provider.most_in_the_air.load(Ordering::SeqCst), 1);
+    assert_eq!(fixture.fetches() as u64, most, "in {time:?}");
+    assert_eq!(fixture.provider.most_in_the_air.load(Ordering::SeqCst), 1);
 }
 
 #[tokio::test]
 async fn a_caller_that_hangs_up_does_not_stop_the_fetch() {
-    let world = World::after_the_first_fetch(&[RSA_A]).await;
-    world.clock.advance(FETCH_GAP);
-    world.publish(&[RSA_B]);
-    let gate = world.shut().await;
+    let fixture = Fixture::after_the_first_fetch(&[RSA_A]).await;
+    fixture.clock.advance(FETCH_GAP);
+    fixture.publish(&[RSA_B]);
+    let gate = fixture.shut().await;
     let token = forged(1);
-    let mut hanging_up = Box::pin(world.verifier.authenticate(&token));
+    let mut hanging_up = Box::pin(fixture.verifier.authenticate(&token));
     tokio::select! {
         biased;
         _ = &mut hanging_up => panic!("it waits"),
@@ -247,81 +247,81 @@ async fn a_caller_that_hangs_up_does_not_stop_the_fetch() {
     }
     drop(hanging_up);
     drop(gate);
-    world.fetched(2).await;
-    assert!(world.verifier.verify(RS256_B).is_ok());
+    fixture.fetched(2).await;
+    assert!(fixture.verifier.verify(RS256_B).is_ok());
 }
 
 #[tokio::test]
 async fn a_provider_that_fails_leaves_the_keys_and_is_asked_again() {
-    let world = World::after_the_first_fetch(&[RSA_A]).await;
-    assert_eq!(world.state(), KeyState { keys: 1, trouble: None });
-    world.fail("connection refused");
-    world.clock.advance(FETCH_EVERY);
-    world.fetched(2).await;
+    let fixture = Fixture::after_the_first_fetch(&[RSA_A]).await;
+    assert_eq!(fixture.state(), KeyState { keys: 1, trouble: None });
+    fixture.fail("connection refused");
+    fixture.clock.advance(FETCH_EVERY);
+    fixture.fetched(2).await;
     for fetches in 3..10 {
-        world.clock.advance(FETCH_GAP - Duration::from_millis(1));
+        fixture.clock.advance(FETCH_GAP - Duration::from_millis(1));
         settle().await;
-        assert_eq!(world.fetches(), fetches - 1, "not sooner");
-        world.clock.advance(Duration::from_millis(1));
-        world.fetched(fetches).await;
-        assert!(world.verifier.verify(RS256_A).is_ok());
+        assert_eq!(fixture.fetches(), fetches - 1, "not sooner");
+        fixture.clock.advance(Duration::from_millis(1));
+        fixture.fetched(fetches).await;
+        assert!(fixture.verifier.verify(RS256_A).is_ok());
     }
-    let state = world.state();
+    let state = fixture.state();
     assert_eq!(state.to_string(), "1 known from an earlier fetch: connection refused");
     assert_eq!(state.ready(), Ok(()));
-    world.publish(&[RSA_B]);
-    world.clock.advance(FETCH_GAP);
-    world.fetched(10).await;
-    assert_eq!(world.state(), KeyState { keys: 1, trouble: None });
-    assert_eq!(world.verifier.verify(RS256_A), Err(Rejected::UnknownKey));
+    fixture.publish(&[RSA_B]);
+    fixture.clock.advance(FETCH_GAP);
+    fixture.fetched(10).await;
+    assert_eq!(fixture.state(), KeyState { keys: 1, trouble: None });
+    assert_eq!(fixture.verifier.verify(RS256_A), Err(Rejected::UnknownKey));
 }
 
 #[tokio::test]
 async fn an_answer_that_is_no_key_set_changes_nothing() {
-    let world = World::after_the_first_fetch(&[RSA_A]).await;
+    let fixture = Fixture::after_the_first_fetch(&[RSA_A]).await;
     let huge = format!(r#"{{"keys":[],"x":"{}"}}"#, "x".repeat(KEY_SET_BYTES_MAX));
     let answers =
         ["", "<html>", "[]", "[[]]", "{}", r#"{"keys":{}}"#, r#"{"keys":null}"#, r#"{"keys":[]"#, &huge];
     for (at, text) in answers.iter().enumerate() {
-        *world.provider.answer.lock().unwrap() = Ok((*text).to_owned());
-        world.clock.advance(FETCH_EVERY);
-        world.fetched(at + 2).await;
-        assert!(world.state().trouble.is_some(), "{text}");
-        assert!(world.verifier.verify(RS256_A).is_ok(), "{text}");
+        *fixture.provider.answer.lock().unwrap() = Ok((*text).to_owned());
+        fixture.clock.advance(FETCH_EVERY);
+        fixture.fetched(at + 2).await;
+        assert!(fixture.state().trouble.is_some(), "{text}");
+        assert!(fixture.verifier.verify(RS256_A).is_ok(), "{text}");
     }
 }
 
 #[tokio::test]
 async fn a_provider_that_hangs_is_given_up_and_so_is_waiting_for_it() {
-    let world = World::after_the_first_fetch(&[RSA_A]).await;
-    world.clock.advance(FETCH_GAP);
-    let gate = world.shut().await;
-    let waiting = world.request(RS256_B).await;
-    world.clock.advance(FETCH_LIMIT - Duration::from_millis(1));
+    let fixture = Fixture::after_the_first_fetch(&[RSA_A]).await;
+    fixture.clock.advance(FETCH_GAP);
+    let gate = fixture.shut().await;
+    let waiting = fixture.request(RS256_B).await;
+    fixture.clock.advance(FETCH_LIMIT - Duration::from_millis(1));
     settle().await;
     assert_eq!(answer(&waiting), None);
-    world.clock.advance(Duration::from_millis(1));
-    world.fetched(2).await;
+    fixture.clock.advance(Duration::from_millis(1));
+    fixture.fetched(2).await;
     assert_eq!(answer(&waiting), Some(Err(Rejected::UnknownKey)));
-    assert!(world.state().trouble.unwrap().contains("6s"));
-    assert_eq!(world.provider.in_the_air.load(Ordering::SeqCst), 0, "it was dropped");
-    assert!(world.verifier.verify(RS256_A).is_ok());
+    assert!(fixture.state().trouble.unwrap().contains("6s"));
+    assert_eq!(fixture.provider.in_the_air.load(Ordering::SeqCst), 0, "it was dropped");
+    assert!(fixture.verifier.verify(RS256_A).is_ok());
     drop(gate);
-    world.publish(&[RSA_A, RSA_B]);
-    world.clock.advance(FETCH_GAP);
-    world.fetched(3).await;
-    assert!(world.verifier.verify(RS256_B).is_ok());
+    fixture.publish(&[RSA_A, RSA_B]);
+    fixture.clock.advance(FETCH_GAP);
+    fixture.fetched(3).await;
+    assert!(fixture.verifier.verify(RS256_B).is_ok());
 }
 
 #[tokio::test]
 async fn the_number_of_waiting_requests_is_limited() {
-    let world = World::after_the_first_fetch(&[RSA_A]).await;
-    world.clock.advance(FETCH_GAP);
-    let gate = world.shut().await;
+    let fixture = Fixture::after_the_first_fetch(&[RSA_A]).await;
+    fixture.clock.advance(FETCH_GAP);
+    let gate = fixture.shut().await;
     let token = forged(1);
     let mut waiting = Vec::new();
     for _ in 0..WAITING_MAX {
-        let mut request = Box::pin(world.verifier.authenticate(&token));
+        let mut request = Box::pin(fixture.verifier.authenticate(&token));
         tokio::select! {
             biased;
             _ = &mut request => panic!("it waits"),
@@ -329,9 +329,9 @@ async fn the_number_of_waiting_requests_is_limited() {
         }
         waiting.push(request);
     }
-    assert_eq!(world.verifier.authenticate(&token).await, Err(Rejected::UnknownKey), "and at once");
+    assert_eq!(fixture.verifier.authenticate(&token).await, Err(Rejected::UnknownKey), "and at once");
     waiting.pop();
-    let next = world.request(&token).await;
+    let next = fixture.request(&token).await;
     assert_eq!(answer(&next), None, "there is a place again");
     drop(gate);
     settle().await;
@@ -340,25 +340,25 @@ async fn the_number_of_waiting_requests_is_limited() {
 
 #[tokio::test]
 async fn before_the_first_fetch_a_request_waits_for_it() {
-    let (world, refresher) = World::asleep(&[RSA_A]);
+    let (fixture, refresher) = Fixture::asleep(&[RSA_A]);
     assert!(refresher.state().ready().unwrap_err().contains("not asked yet"));
-    let gate = world.shut().await;
-    let early = world.request(RS256_A).await;
-    world.start(refresher);
-    let waiting = world.request(RS256_A).await;
+    let gate = fixture.shut().await;
+    let early = fixture.request(RS256_A).await;
+    fixture.start(refresher);
+    let waiting = fixture.request(RS256_A).await;
     assert_eq!((answer(&early), answer(&waiting)), (None, None));
-    assert!(world.verifier.authenticate(HS256).await.is_ok(), "the secret needs no provider");
+    assert!(fixture.verifier.authenticate(HS256).await.is_ok(), "the secret needs no provider");
     drop(gate);
-    world.fetched(1).await;
+    fixture.fetched(1).await;
     assert_eq!((answer(&early), answer(&waiting)), (kim(), kim()));
 }
 
 #[tokio::test]
-async fn nobody_waits_for_a_task_that_has_ended() {
-    let world = World::after_the_first_fetch(&[RSA_A]).await;
-    world.clock.advance(FETCH_GAP);
-    world.shutdown.cancel();
-    world.tasks.finished().await;
-    assert_eq!(world.verifier.authenticate(RS256_B).await, Err(Rejected::UnknownKey));
-    assert!(world.verifier.authenticate(RS256_A).await.is_ok());
+async fn a_request_does_not_wait_for_a_task_that_has_ended() {
+    let fixture = Fixture::after_the_first_fetch(&[RSA_A]).await;
+    fixture.clock.advance(FETCH_GAP);
+    fixture.shutdown.cancel();
+    fixture.tasks.finished().await;
+    assert_eq!(fixture.verifier.authenticate(RS256_B).await, Err(Rejected::UnknownKey));
+    assert!(fixture.verifier.authenticate(RS256_A).await.is_ok());
 }

@@ -1,6 +1,6 @@
 //! Many buyers at once, on every core.
 
-use crate::world::{Answer, World, commit, counts, hold, release, rsv, seat_id};
+use crate::fixture::{Answer, Fixture, commit, counts, hold, release, rsv, seat_id};
 use domain::hold::{Rejection, ReleaseCause};
 use domain::invariant::Counts;
 use inventory::Service;
@@ -34,65 +34,65 @@ fn taken(answers: &[Answer<Held>]) -> usize {
 #[tokio::test(flavor = "multi_thread")]
 async fn two_hundred_buyers_get_ten_seats_by_name() {
     for shared in [false, true] {
-        let world = if shared { World::shared().await } else { World::new().await };
+        let fixture = if shared { Fixture::shared().await } else { Fixture::new().await };
         let wish = |n: u32| {
             let pair = [(n % 10 + 1).to_string(), ((n * 3 + 1) % 10 + 1).to_string()];
             let seats = if pair[0] == pair[1] { &pair[..1] } else { &pair[..] };
-            world.wish(&format!("r{n}"), &seats.iter().map(String::as_str).collect::<Vec<_>>())
+            fixture.wish(&format!("r{n}"), &seats.iter().map(String::as_str).collect::<Vec<_>>())
         };
-        let sold = taken(&rush(&world.service, (0..200).map(wish)).await);
+        let sold = taken(&rush(&fixture.service, (0..200).map(wish)).await);
         let mut last = 0;
         for n in 1..=10 {
-            last += usize::from(world.hold(&format!("last{n}"), &[&n.to_string()]).await.is_ok());
+            last += usize::from(fixture.hold(&format!("last{n}"), &[&n.to_string()]).await.is_ok());
         }
         assert_eq!(sold + last, 10);
-        assert_eq!(world.counts("A").await, Counts { held: 10, ..Counts::default() });
-        world.check(&[&world.service]).await;
+        assert_eq!(fixture.counts("A").await, Counts { held: 10, ..Counts::default() });
+        fixture.check(&[&fixture.service]).await;
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn two_hundred_buyers_get_the_last_places_of_general_admission() {
     for shared in [false, true] {
-        let world = if shared { World::shared().await } else { World::new().await };
-        let answers = rush(&world.service, (0..200).map(|n| world.any(&format!("r{n}"), 1))).await;
+        let fixture = if shared { Fixture::shared().await } else { Fixture::new().await };
+        let answers = rush(&fixture.service, (0..200).map(|n| fixture.any(&format!("r{n}"), 1))).await;
         assert_eq!(taken(&answers), 3, "the very last place is found, and none twice");
-        assert_eq!(world.counts("floor").await, Counts { held: 3, ..Counts::default() });
-        world.check(&[&world.service]).await;
+        assert_eq!(fixture.counts("floor").await, Counts { held: 3, ..Counts::default() });
+        fixture.check(&[&fixture.service]).await;
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn due_holds_go_to_the_crowd_once() {
     for shared in [false, true] {
-        let world = if shared { World::shared().await } else { World::new().await };
-        hold(&world.service, world.any("late1", 2)).await.unwrap();
-        hold(&world.service, world.any("late2", 1)).await.unwrap();
-        world.hold("late3", &["1", "2"]).await.unwrap();
-        world.clock.advance(crate::world::MINUTE);
+        let fixture = if shared { Fixture::shared().await } else { Fixture::new().await };
+        hold(&fixture.service, fixture.any("late1", 2)).await.unwrap();
+        hold(&fixture.service, fixture.any("late2", 1)).await.unwrap();
+        fixture.hold("late3", &["1", "2"]).await.unwrap();
+        fixture.clock.advance(crate::fixture::MINUTE);
         let wishes = (0..100).map(|n| match n % 2 {
-            0 => world.any(&format!("r{n}"), 1),
-            _ => world.wish(&format!("r{n}"), &["1"]),
+            0 => fixture.any(&format!("r{n}"), 1),
+            _ => fixture.wish(&format!("r{n}"), &["1"]),
         });
-        assert_eq!(taken(&rush(&world.service, wishes).await), 4);
-        world.check(&[&world.service]).await;
+        assert_eq!(taken(&rush(&fixture.service, wishes).await), 4);
+        fixture.check(&[&fixture.service]).await;
     }
 }
 
 /// Trap T-S2, invariant I4.
 #[tokio::test(flavor = "multi_thread")]
-async fn of_commit_and_release_one_wins_and_the_other_is_refused() {
+async fn either_commit_or_release_wins_and_the_other_is_refused() {
     for shared in [false, true] {
-        let world = if shared { World::shared().await } else { World::new().await };
+        let fixture = if shared { Fixture::shared().await } else { Fixture::new().await };
         for n in 0..40 {
             let name = format!("r{n}");
             let seats = [(n % 10 + 1).to_string()];
-            world.hold(&name, &[&seats[0]]).await.unwrap();
+            fixture.hold(&name, &[&seats[0]]).await.unwrap();
             let mut both = JoinSet::new();
             for _ in 0..3 {
-                let (service, name) = (world.service.clone(), name.clone());
+                let (service, name) = (fixture.service.clone(), name.clone());
                 both.spawn(async move { commit(&service, &name, "pay").await.map(|sold| Some(sold.order)) });
-                let (service, name) = (world.service.clone(), format!("r{n}"));
+                let (service, name) = (fixture.service.clone(), format!("r{n}"));
                 both.spawn(async move {
                     release(&service, &name, Some(ReleaseCause::ByBuyer)).await.map(|_| None)
                 });
@@ -111,58 +111,58 @@ async fn of_commit_and_release_one_wins_and_the_other_is_refused() {
             }
             if sold {
                 // A sold seat stays sold, so the next rounds continue without it.
-                let taken = world.hold("other", &[&seats[0]]).await;
+                let taken = fixture.hold("other", &[&seats[0]]).await;
                 assert!(matches!(taken, Err(PortError::Rejected(Rejection::SeatTaken(_)))), "{taken:?}");
                 break;
             }
         }
-        world.check(&[&world.service]).await;
+        fixture.check(&[&fixture.service]).await;
     }
 }
 
 /// The same command many times at once has one effect and one answer.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_command_that_is_sent_many_times_at_once_has_one_effect() {
-    let world = World::new().await;
-    let wish = world.wish("r1", &["1", "2", "3"]);
-    let answers = rush(&world.service, (0..50).map(|_| wish.clone())).await;
+    let fixture = Fixture::new().await;
+    let wish = fixture.wish("r1", &["1", "2", "3"]);
+    let answers = rush(&fixture.service, (0..50).map(|_| wish.clone())).await;
     let first = answers[0].as_ref().unwrap();
     assert!(answers.iter().all(|answer| answer.as_ref().unwrap() == first));
-    let any = world.any("r2", 2);
-    let answers = rush(&world.service, (0..50).map(|_| any.clone())).await;
+    let any = fixture.any("r2", 2);
+    let answers = rush(&fixture.service, (0..50).map(|_| any.clone())).await;
     let first = answers[0].as_ref().unwrap();
     assert!(answers.iter().all(|answer| answer.as_ref().unwrap() == first));
-    assert_eq!(world.counts("floor").await, Counts { available: 1, held: 2, ..Counts::default() });
+    assert_eq!(fixture.counts("floor").await, Counts { available: 1, held: 2, ..Counts::default() });
     let mut commits = JoinSet::new();
     for _ in 0..50 {
-        let service = world.service.clone();
+        let service = fixture.service.clone();
         commits.spawn(async move { commit(&service, "r1", "pay").await.unwrap() });
     }
     let sold = commits.join_all().await;
     assert!(sold.iter().all(|answer| *answer == sold[0]));
-    world.check(&[&world.service]).await;
+    fixture.check(&[&fixture.service]).await;
 }
 
 /// Two processes and a crowd in front of each.
 #[tokio::test(flavor = "multi_thread")]
 async fn two_services_sell_each_seat_once() {
-    let world = World::shared().await;
-    let other = world.another(inventory::Options::default());
+    let fixture = Fixture::shared().await;
+    let other = fixture.another(inventory::Options::default());
     let wishes = |name: &str| {
-        let (world, name) = (&world, name.to_owned());
+        let (fixture, name) = (&fixture, name.to_owned());
         (0..60u32)
             .map(move |n| match n % 3 {
-                0 => world.any(&format!("{name}{n}"), 1),
-                _ => world.wish(&format!("{name}{n}"), &[&(n % 10 + 1).to_string()]),
+                0 => fixture.any(&format!("{name}{n}"), 1),
+                _ => fixture.wish(&format!("{name}{n}"), &[&(n % 10 + 1).to_string()]),
             })
             .collect::<Vec<_>>()
     };
-    let (a, b) = tokio::join!(rush(&world.service, wishes("a")), rush(&other, wishes("b")));
+    let (a, b) = tokio::join!(rush(&fixture.service, wishes("a")), rush(&other, wishes("b")));
     assert_eq!(taken(&a) + taken(&b), 13);
     for (n, answer) in a.iter().flatten().chain(b.iter().flatten()).enumerate() {
         assert!(answer.seats.iter().all(|seat| seat.id != seat_id("99")), "{n}");
     }
-    assert_eq!(counts(&world.service, "A").await, counts(&other, "A").await);
-    world.check(&[&world.service, &other]).await;
-    assert!(world.service.holds_of(&rsv("nobody")).await.unwrap().is_empty());
+    assert_eq!(counts(&fixture.service, "A").await, counts(&other, "A").await);
+    fixture.check(&[&fixture.service, &other]).await;
+    assert!(fixture.service.holds_of(&rsv("nobody")).await.unwrap().is_empty());
 }

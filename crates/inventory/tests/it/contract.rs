@@ -1,7 +1,7 @@
 //! The suite of the port, on the service alone, on one of two services, and over sockets.
 
+use crate::fixture::{Fixture, show};
 use crate::wire::Server;
-use crate::world::{World, show};
 use adapter_peers::{InventoryClient, PeerOptions};
 use async_trait::async_trait;
 use domain::id::{SeatId, SectionId, ShowId};
@@ -23,8 +23,8 @@ struct Suite {
 }
 
 impl Suite {
-    fn new(world: &World, port: Arc<dyn Inventory>) -> Self {
-        let (service, clock) = (world.service.clone(), world.clock.clone());
+    fn new(fixture: &Fixture, port: Arc<dyn Inventory>) -> Self {
+        let (service, clock) = (fixture.service.clone(), fixture.clock.clone());
         Self { port, service, clock, shows: AtomicU32::new(0) }
     }
 }
@@ -61,16 +61,16 @@ impl Harness for Suite {
 
 #[tokio::test]
 async fn the_service_alone_keeps_the_contract_of_the_port() {
-    let world = World::new().await;
-    check(&Suite::new(&world, Arc::new(world.service.clone()))).await;
-    world.check(&[&world.service]).await;
+    let fixture = Fixture::new().await;
+    check(&Suite::new(&fixture, Arc::new(fixture.service.clone()))).await;
+    fixture.check(&[&fixture.service]).await;
 }
 
 #[tokio::test]
 async fn a_service_among_others_keeps_the_contract_of_the_port() {
-    let world = World::shared().await;
-    check(&Suite::new(&world, Arc::new(world.service.clone()))).await;
-    world.check(&[&world.service]).await;
+    let fixture = Fixture::shared().await;
+    check(&Suite::new(&fixture, Arc::new(fixture.service.clone()))).await;
+    fixture.check(&[&fixture.service]).await;
 }
 
 #[tokio::test]
@@ -78,7 +78,7 @@ async fn a_client_over_sockets_keeps_the_contract_of_the_port() {
     let server = Server::start().await;
     let clock = Arc::new(runtime::SystemClock::new());
     let client = InventoryClient::new(&server.grpc.to_string(), PeerOptions::grpc(), clock).unwrap();
-    check(&Suite::new(&server.world, Arc::new(client))).await;
-    server.world.check(&[&server.world.service]).await;
+    check(&Suite::new(&server.fixture, Arc::new(client))).await;
+    server.fixture.check(&[&server.fixture.service]).await;
     server.stop().await;
 }

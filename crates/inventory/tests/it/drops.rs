@@ -1,6 +1,6 @@
 //! A handler whose caller is gone is dropped at any await. Nothing may stay stuck.
 
-use crate::world::{MINUTE, World, commit, hold, refusal, release};
+use crate::fixture::{Fixture, MINUTE, commit, hold, refusal, release};
 use core::future::poll_fn;
 use core::pin::pin;
 use core::task::Poll;
@@ -22,21 +22,21 @@ async fn poll_times<T>(times: u32, future: impl Future<Output = T>) -> Option<T>
     .await
 }
 
-/// Drops `command` after one poll, two, three, …, each time in a world of its own, until it
+/// Drops `command` after one poll, two, three, …, each time on a new fixture, until it
 /// finishes.
 async fn at_every_await<T>(
-    prepare: impl AsyncFn(&World),
-    command: impl AsyncFn(&World) -> T,
-    afterwards: impl AsyncFn(&World),
+    prepare: impl AsyncFn(&Fixture),
+    command: impl AsyncFn(&Fixture) -> T,
+    afterwards: impl AsyncFn(&Fixture),
 ) {
     for shared in [false, true] {
         let mut dropped = 0;
         loop {
-            let world = if shared { World::shared().await } else { World::new().await };
-            prepare(&world).await;
-            let ended = poll_times(dropped, command(&world)).await.is_some();
-            afterwards(&world).await;
-            world.check(&[&world.service]).await;
+            let fixture = if shared { Fixture::shared().await } else { Fixture::new().await };
+            prepare(&fixture).await;
+            let ended = poll_times(dropped, command(&fixture)).await.is_some();
+            afterwards(&fixture).await;
+            fixture.check(&[&fixture.service]).await;
             if ended {
                 break;
             }
@@ -50,13 +50,13 @@ async fn at_every_await<T>(
 async fn a_hold_that_is_dropped_can_be_repeated_and_its_seats_are_not_stuck() {
     at_every_await(
         async |_| {},
-        async |world| world.hold("r1", &["1", "2"]).await,
-        async |world| {
-            let rival = world.hold("r2", &["2", "3"]).await;
-            let again = world.hold("r1", &["1", "2"]).await;
+        async |fixture| fixture.hold("r1", &["1", "2"]).await,
+        async |fixture| {
+            let rival = fixture.hold("r2", &["2", "3"]).await;
+            let again = fixture.hold("r1", &["1", "2"]).await;
             assert!(rival.is_ok() != again.is_ok(), "{rival:?} {again:?}");
-            world.clock.advance(MINUTE);
-            world.hold("r3", &["1", "2", "3"]).await.unwrap();
+            fixture.clock.advance(MINUTE);
+            fixture.hold("r3", &["1", "2", "3"]).await.unwrap();
         },
     )
     .await;
@@ -66,12 +66,12 @@ async fn a_hold_that_is_dropped_can_be_repeated_and_its_seats_are_not_stuck() {
 async fn a_hold_of_any_places_that_is_dropped_loses_no_place() {
     at_every_await(
         async |_| {},
-        async |world| hold(&world.service, world.any("r1", 2)).await,
-        async |world| {
-            hold(&world.service, world.any("r1", 2)).await.unwrap();
-            hold(&world.service, world.any("r2", 1)).await.unwrap();
+        async |fixture| hold(&fixture.service, fixture.any("r1", 2)).await,
+        async |fixture| {
+            hold(&fixture.service, fixture.any("r1", 2)).await.unwrap();
+            hold(&fixture.service, fixture.any("r2", 1)).await.unwrap();
             assert_eq!(
-                refusal(hold(&world.service, world.any("r3", 1)).await),
+                refusal(hold(&fixture.service, fixture.any("r3", 1)).await),
                 Rejection::SoldOut { remaining: 0 }
             );
         },
@@ -82,12 +82,12 @@ async fn a_hold_of_any_places_that_is_dropped_loses_no_place() {
 #[tokio::test]
 async fn a_commit_that_is_dropped_is_completed_by_its_repetition() {
     at_every_await(
-        async |world| drop(world.hold("r1", &["1", "2"]).await.unwrap()),
-        async |world| commit(&world.service, "r1", "pay").await,
-        async |world| {
-            commit(&world.service, "r1", "pay").await.unwrap();
-            assert!(matches!(refusal(world.hold("r2", &["1"]).await), Rejection::SeatTaken(_)));
-            assert_eq!(world.counts("A").await.sold, 2);
+        async |fixture| drop(fixture.hold("r1", &["1", "2"]).await.unwrap()),
+        async |fixture| commit(&fixture.service, "r1", "pay").await,
+        async |fixture| {
+            commit(&fixture.service, "r1", "pay").await.unwrap();
+            assert!(matches!(refusal(fixture.hold("r2", &["1"]).await), Rejection::SeatTaken(_)));
+            assert_eq!(fixture.counts("A").await.sold, 2);
         },
     )
     .await;
@@ -96,12 +96,12 @@ async fn a_commit_that_is_dropped_is_completed_by_its_repetition() {
 #[tokio::test]
 async fn a_release_that_is_dropped_is_completed_by_its_repetition() {
     at_every_await(
-        async |world| drop(world.hold("r1", &["1", "2"]).await.unwrap()),
-        async |world| release(&world.service, "r1", Some(ReleaseCause::PaymentFailed)).await,
-        async |world| {
-            release(&world.service, "r1", Some(ReleaseCause::PaymentFailed)).await.unwrap();
-            world.hold("r2", &["1", "2"]).await.unwrap();
-            assert_eq!(world.counts("A").await.held, 2);
+        async |fixture| drop(fixture.hold("r1", &["1", "2"]).await.unwrap()),
+        async |fixture| release(&fixture.service, "r1", Some(ReleaseCause::PaymentFailed)).await,
+        async |fixture| {
+            release(&fixture.service, "r1", Some(ReleaseCause::PaymentFailed)).await.unwrap();
+            fixture.hold("r2", &["1", "2"]).await.unwrap();
+            assert_eq!(fixture.counts("A").await.held, 2);
         },
     )
     .await;
@@ -111,14 +111,14 @@ async fn a_release_that_is_dropped_is_completed_by_its_repetition() {
 #[tokio::test]
 async fn a_retake_that_is_dropped_sells_once_or_not_at_all() {
     at_every_await(
-        async |world| {
-            world.hold("r1", &["1", "2"]).await.unwrap();
-            release(&world.service, "r1", Some(ReleaseCause::PaymentFailed)).await.unwrap();
+        async |fixture| {
+            fixture.hold("r1", &["1", "2"]).await.unwrap();
+            release(&fixture.service, "r1", Some(ReleaseCause::PaymentFailed)).await.unwrap();
         },
-        async |world| commit(&world.service, "r1", "pay").await,
-        async |world| {
-            let rival = world.hold("r2", &["2"]).await;
-            match commit(&world.service, "r1", "pay").await {
+        async |fixture| commit(&fixture.service, "r1", "pay").await,
+        async |fixture| {
+            let rival = fixture.hold("r2", &["2"]).await;
+            match commit(&fixture.service, "r1", "pay").await {
                 Ok(sold) => {
                     assert!(rival.is_err());
                     assert_eq!(sold.seats.len(), 2);
@@ -138,15 +138,15 @@ async fn a_retake_that_is_dropped_sells_once_or_not_at_all() {
 #[tokio::test]
 async fn taking_over_a_due_hold_can_be_dropped_anywhere() {
     at_every_await(
-        async |world| {
-            world.hold("late", &["1", "2"]).await.unwrap();
-            world.clock.advance(MINUTE);
+        async |fixture| {
+            fixture.hold("late", &["1", "2"]).await.unwrap();
+            fixture.clock.advance(MINUTE);
         },
-        async |world| world.hold("r1", &["2", "3"]).await,
-        async |world| {
-            world.hold("r1", &["2", "3"]).await.unwrap();
-            world.hold("r2", &["1"]).await.unwrap();
-            assert_eq!(world.counts("A").await.held, 3);
+        async |fixture| fixture.hold("r1", &["2", "3"]).await,
+        async |fixture| {
+            fixture.hold("r1", &["2", "3"]).await.unwrap();
+            fixture.hold("r2", &["1"]).await.unwrap();
+            assert_eq!(fixture.counts("A").await.held, 3);
         },
     )
     .await;
@@ -155,12 +155,12 @@ async fn taking_over_a_due_hold_can_be_dropped_anywhere() {
 /// A show that takes longer to read than a request may last still gets on sale.
 #[tokio::test]
 async fn a_reading_of_a_show_that_is_dropped_is_continued_by_the_next() {
-    let world = World::new().await;
-    let mut show = crate::world::show("large");
+    let fixture = Fixture::new().await;
+    let mut show = crate::fixture::show("large");
     show.sections[1].layout = domain::show::Layout::Places(64 * 40);
-    world.service.create_show(&show).await.unwrap();
-    let before = world.store.calls(Call::List);
-    let fresh = world.another(crate::world::sole());
+    fixture.service.create_show(&show).await.unwrap();
+    let before = fixture.store.calls(Call::List);
+    let fresh = fixture.another(crate::fixture::sole());
     let mut tries = 0;
     while poll_times(12, fresh.status(&show.id, None)).await.is_none() {
         tries += 1;
@@ -170,7 +170,7 @@ async fn a_reading_of_a_show_that_is_dropped_is_continued_by_the_next() {
     let blocks = 41;
     let definitions = tries + 1;
     assert!(
-        world.store.calls(Call::List) - before <= blocks + 2 * definitions,
+        fixture.store.calls(Call::List) - before <= blocks + 2 * definitions,
         "no block is read twice without need"
     );
 }

@@ -1,11 +1,12 @@
 //! The gRPC edge as a caller sees it (docs/contracts.md#grpc): refusals in the response, malformed
 //! input and outages as statuses.
 
+use crate::fixture::MINUTE;
 use crate::wire::Server;
-use crate::world::MINUTE;
 use contracts::common::v1::{Error, ErrorCode, SeatStatus};
 use contracts::reservation::v1 as proto;
 use contracts::reservation::v1::inventory_service_client::InventoryServiceClient;
+use domain::id::ID_BYTES_MAX;
 use testkit::Call;
 use testkit::Fate::Failed;
 use tonic::Code;
@@ -89,7 +90,7 @@ async fn reserve_commit_and_release_answer_as_documented() {
     client.reserve_seat(any("r3", 3)).await.unwrap();
     let none = client.reserve_seat(any("r4", 1)).await.unwrap().into_inner();
     assert_eq!(first_detail(none.error.as_ref()).0, ErrorCode::InsufficientInventory);
-    server.world.clock.advance(MINUTE);
+    server.fixture.clock.advance(MINUTE);
     let gone = client.release_hold(release("r3", "")).await.unwrap().into_inner();
     assert_eq!((gone.status(), gone.released_seats.len()), (proto::ReleaseStatus::Success, 3));
     let again = client.release_hold(release("r3", "")).await.unwrap().into_inner();
@@ -176,7 +177,7 @@ async fn a_refused_reservation_names_its_kind_and_takes_nothing() {
         reserve("", &["A-1-1"]),
         reserve("r", &[""]),
         reserve("a\nb", &["A-1-1"]),
-        reserve(&"x".repeat(129), &["A-1-1"]),
+        reserve(&"x".repeat(ID_BYTES_MAX + 1), &["A-1-1"]),
         proto::ReserveSeatRequest { event_id: String::new(), ..reserve("r", &["A-1-1"]) },
         proto::ReserveSeatRequest { quantity: 3, ..reserve("r", &["A-1-1"]) },
     ];
@@ -188,17 +189,17 @@ async fn a_refused_reservation_names_its_kind_and_takes_nothing() {
     assert_eq!(status.code(), Code::InvalidArgument);
     let status = client.release_hold(release("r", "because")).await.unwrap_err();
     assert_eq!(status.code(), Code::InvalidArgument);
-    assert_eq!(server.world.counts("A").await.available, 10);
-    assert_eq!(server.world.counts("floor").await.available, 3);
+    assert_eq!(server.fixture.counts("A").await.available, 10);
+    assert_eq!(server.fixture.counts("floor").await.available, 3);
     server.stop().await;
 }
 
 #[tokio::test]
 async fn the_seats_of_a_large_section_are_counted_all_and_listed_in_part() {
     let server = Server::start().await;
-    let mut large = crate::world::show("large");
+    let mut large = crate::fixture::show("large");
     large.sections[1].layout = domain::show::Layout::Places(20_000);
-    server.world.service.create_show(&large).await.unwrap();
+    server.fixture.service.create_show(&large).await.unwrap();
     let ask = proto::CheckAvailabilityRequest {
         event_id: "large".to_owned(),
         section: "floor".to_owned(),
@@ -214,7 +215,7 @@ async fn the_seats_of_a_large_section_are_counted_all_and_listed_in_part() {
 async fn an_outage_is_a_status_not_a_refusal() {
     let server = Server::start().await;
     let mut client = client(&server).await;
-    server.world.store.plan(Call::Commit, [Failed]);
+    server.fixture.store.plan(Call::Commit, [Failed]);
     let status = client.reserve_seat(reserve("r1", &["A-1-1"])).await.unwrap_err();
     assert_eq!(status.code(), Code::Unavailable);
     let held = client.reserve_seat(reserve("r1", &["A-1-1"])).await.unwrap().into_inner();

@@ -1,7 +1,7 @@
 //! The administration over real sockets (docs/contracts.md#inventory-api).
 
+use crate::fixture::{commit, hold};
 use crate::wire::{Server, TOKEN};
-use crate::world::{commit, hold};
 use serde_json::json;
 
 const SHOW: &str = r#"{"event_id":"concert","name":"Concert","sections":[
@@ -101,10 +101,10 @@ async fn malformed_requests_are_refused_and_change_nothing() {
 #[tokio::test]
 async fn blocking_reports_changed_and_refused_seats() {
     let server = Server::start().await;
-    let world = &server.world;
-    hold(&world.service, world.wish("r1", &["1"])).await.unwrap();
-    hold(&world.service, world.wish("r2", &["2"])).await.unwrap();
-    commit(&world.service, "r2", "pay").await.unwrap();
+    let fixture = &server.fixture;
+    hold(&fixture.service, fixture.wish("r1", &["1"])).await.unwrap();
+    hold(&fixture.service, fixture.wish("r2", &["2"])).await.unwrap();
+    commit(&fixture.service, "r2", "pay").await.unwrap();
     let body = r#"{"seat_ids":["A-1-1","A-1-2","A-1-3","A-1-99"]}"#;
     let blocked = server.post("/admin/shows/show/block", body).await;
     let refused = json!([

@@ -1,7 +1,7 @@
 //! The whole service on real sockets. HTTP/1.1 is written by hand, so that a test controls what is
 //! on the wire.
 
-use crate::world::World;
+use crate::fixture::Fixture;
 use inventory::{Config, Deps, run};
 use ports::Tasks;
 use runtime::{Listeners, Process};
@@ -16,9 +16,9 @@ use tokio_util::sync::CancellationToken;
 
 pub(crate) const TOKEN: &str = "internal-0123456789";
 
-/// A running instance on a world's folder.
+/// A running instance on the fixture's folder.
 pub(crate) struct Server {
-    pub(crate) world: World,
+    pub(crate) fixture: Fixture,
     pub(crate) http: SocketAddr,
     pub(crate) grpc: SocketAddr,
     shutdown: CancellationToken,
@@ -48,14 +48,14 @@ impl Answer {
 
 impl Server {
     pub(crate) async fn start() -> Self {
-        // The served instance is another one than the world's: neither is alone on the folder.
-        let world = World::shared().await;
+        // The served instance is not the fixture's own: neither is alone on the folder.
+        let fixture = Fixture::shared().await;
         let bind = async || TcpListener::bind("127.0.0.1:0").await.unwrap();
         let (http_listener, grpc_listener) = (bind().await, bind().await);
         let (http, grpc) = (http_listener.local_addr().unwrap(), grpc_listener.local_addr().unwrap());
         let deps = Deps {
-            store: world.store.clone(),
-            clock: world.clock.clone(),
+            store: fixture.store.clone(),
+            clock: fixture.clock.clone(),
             entropy: Arc::new(SeededEntropy::default()),
             tasks: Tasks::new(),
             process: Process::new("inventory-api"),
@@ -70,7 +70,7 @@ impl Server {
         running.spawn(async move {
             run(config, deps, listeners, stop).await.expect("it serves until shutdown");
         });
-        Self { world, http, grpc, shutdown, running }
+        Self { fixture, http, grpc, shutdown, running }
     }
 
     pub(crate) async fn stop(self) {

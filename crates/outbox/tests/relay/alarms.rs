@@ -1,7 +1,6 @@
 //! The queue of alarms: nobody waits for it, and the alarms it cannot set are counted.
 
-use crate::manual::{ManualClock, until};
-use crate::world::event;
+use crate::fixture::event;
 use async_trait::async_trait;
 use core::time::Duration;
 use domain::id::EventId;
@@ -9,6 +8,7 @@ use domain::time::Timestamp;
 use outbox::{AlarmOptions, Alarms, AlarmsHandle};
 use ports::{Alarm, Backstop, Fault, Tasks};
 use std::sync::{Arc, Mutex};
+use testkit::{ManualClock, until};
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
@@ -88,7 +88,7 @@ async fn an_alarm_carries_the_event_as_the_queue_would() {
 }
 
 #[tokio::test]
-async fn a_slow_backstop_limits_calls_and_queue_and_delays_nobody() {
+async fn a_slow_backstop_delays_no_caller_and_its_queue_is_bounded() {
     let line = Line::new(0, false);
     line.set(0);
     line.set(1);

@@ -1,71 +1,71 @@
 //! The queue as the timer: rows are sent ahead of their time, delayed by the remaining time.
 
-use crate::manual::until;
-use crate::world::{Running, World, event};
+use crate::fixture::{Fixture, Running, event};
 use adapter_embedded::QueueOptions;
 use core::time::Duration;
 use outbox::RelayOptions;
 use ports::Queue;
 use ports::queue::QueueKind;
+use testkit::{SendFate, until};
 
 const MINUTE: Duration = Duration::from_secs(60);
 
-fn standard() -> World {
-    World::with_queue("events", QueueOptions::new(QueueKind::Standard))
+fn standard() -> Fixture {
+    Fixture::with_queue("events", QueueOptions::new(QueueKind::Standard))
 }
 
-fn ahead(world: &World, lead: Duration) -> Running {
-    world.relay_with(RelayOptions { lead, ..World::options() })
+fn ahead(fixture: &Fixture, lead: Duration) -> Running {
+    fixture.relay_with(RelayOptions { lead, ..Fixture::options() })
 }
 
 /// Layer 3 of expiry: no instance is left when the hold runs out.
 #[tokio::test]
 async fn an_event_arrives_when_it_is_due_even_if_every_relay_is_dead() {
-    let world = standard();
-    let relay = ahead(&world, RelayOptions::LEAD_MAX);
-    world.until_known(&relay, 0).await;
-    world.put(&relay, &event("rsv_1", "evt_1"), world.at(60_000)).await;
-    world.until_taken(1, Duration::ZERO).await;
-    world.until_empty(Duration::ZERO).await;
+    let fixture = standard();
+    let relay = ahead(&fixture, RelayOptions::LEAD_MAX);
+    fixture.until_known(&relay, 0).await;
+    fixture.put(&relay, &event("rsv_1", "evt_1"), fixture.at(60_000)).await;
+    fixture.until_taken(1, Duration::ZERO).await;
+    fixture.until_empty(Duration::ZERO).await;
     relay.crash().await;
-    assert_eq!(world.queue.depth().await.unwrap().delayed, 1);
-    world.clock.advance(MINUTE - Duration::from_millis(1));
-    assert!(world.drain_queue().await.is_empty(), "it is not due yet");
-    world.clock.advance(Duration::from_millis(1));
-    assert_eq!(world.drain_queue().await, ["evt_1"]);
+    assert_eq!(fixture.queue.depth().await.unwrap().delayed, 1);
+    fixture.clock.advance(MINUTE - Duration::from_millis(1));
+    assert!(fixture.drain_queue().await.is_empty(), "it is not due yet");
+    fixture.clock.advance(Duration::from_millis(1));
+    assert_eq!(fixture.drain_queue().await, ["evt_1"]);
 }
 
 /// A queue delays a message by at most a quarter of an hour, so a later row waits here first.
 #[tokio::test]
-async fn a_row_is_sent_as_early_as_the_queue_can_keep_it_and_no_earlier() {
-    let world = standard();
+async fn a_row_is_sent_when_its_delay_fits_the_queues_limit() {
+    let fixture = standard();
     // A lead beyond what a queue can do is cut down.
-    let relay = ahead(&world, 10 * RelayOptions::LEAD_MAX);
-    world.until_known(&relay, 0).await;
-    world.put(&relay, &event("rsv_1", "evt_later"), world.at(20 * 60_000)).await;
-    world.until_known(&relay, 1).await;
-    world.clock.advance(5 * MINUTE - Duration::from_millis(1));
+    let relay = ahead(&fixture, 10 * RelayOptions::LEAD_MAX);
+    fixture.until_known(&relay, 0).await;
+    fixture.put(&relay, &event("rsv_1", "evt_later"), fixture.at(20 * 60_000)).await;
+    fixture.until_known(&relay, 1).await;
+    fixture.clock.advance(5 * MINUTE - Duration::from_millis(1));
     // A row that is due now goes through the whole relay: earlier rows have gone too by then.
-    world.put(&relay, &event("rsv_2", "evt_now"), world.at(0)).await;
-    world.until_taken(1, Duration::ZERO).await;
-    assert_eq!(world.taken(), ["evt_now"]);
-    world.clock.advance(Duration::from_millis(1));
-    world.until_taken(2, Duration::ZERO).await;
-    world.until_empty(Duration::ZERO).await;
-    assert_eq!(world.drain_queue().await, ["evt_now"]);
-    world.clock.advance(15 * MINUTE);
-    assert_eq!(world.drain_queue().await, ["evt_later"]);
+    fixture.put(&relay, &event("rsv_2", "evt_now"), fixture.at(0)).await;
+    fixture.until_taken(1, Duration::ZERO).await;
+    assert_eq!(fixture.taken(), ["evt_now"]);
+    fixture.clock.advance(Duration::from_millis(1));
+    fixture.until_taken(2, Duration::ZERO).await;
+    fixture.until_empty(Duration::ZERO).await;
+    assert_eq!(fixture.drain_queue().await, ["evt_now"]);
+    fixture.clock.advance(15 * MINUTE);
+    assert_eq!(fixture.drain_queue().await, ["evt_later"]);
     relay.stop().await;
 }
 
 #[tokio::test]
 async fn the_lag_of_a_message_sent_ahead_is_zero_and_not_the_lead() {
-    let world = standard();
-    let relay = ahead(&world, RelayOptions::LEAD_MAX);
-    world.until_known(&relay, 0).await;
-    world.put(&relay, &event("rsv_1", "evt_1"), world.at(600_000)).await;
-    world.until_taken(1, Duration::ZERO).await;
-    until(&world.clock, Duration::ZERO, "it is counted", || async { relay.metrics.published.get() == 1 })
+    let fixture = standard();
+    let relay = ahead(&fixture, RelayOptions::LEAD_MAX);
+    fixture.until_known(&relay, 0).await;
+    fixture.put(&relay, &event("rsv_1", "evt_1"), fixture.at(600_000)).await;
+    fixture.until_taken(1, Duration::ZERO).await;
+    until(&fixture.clock, Duration::ZERO, "it is counted", || async { relay.metrics.published.get() == 1 })
         .await;
     let mut registry = prometheus_client::registry::Registry::default();
     registry.register("lag", "", relay.metrics.lag.clone());
@@ -80,30 +80,29 @@ async fn the_lag_of_a_message_sent_ahead_is_zero_and_not_the_lead() {
 /// their remaining time.
 #[tokio::test]
 async fn the_delay_is_the_remaining_time_at_each_try() {
-    let world = standard();
-    let relay = ahead(&world, RelayOptions::LEAD_MAX);
-    world.until_known(&relay, 0).await;
-    world.queue.always(crate::faulty::SendMishap::Unavailable);
-    world.put(&relay, &event("rsv_1", "evt_soon"), world.at(60_000)).await;
-    world.put(&relay, &event("rsv_2", "evt_later"), world.at(600_000)).await;
-    until(&world.clock, Duration::ZERO, "a try", || async { !world.queue.calls.lock().unwrap().is_empty() })
-        .await;
-    world.clock.advance(2 * MINUTE);
-    world.queue.heal();
-    world.until_empty(Duration::from_millis(100)).await;
-    assert_eq!(world.drain_queue().await, ["evt_soon"]);
-    world.clock.advance(8 * MINUTE);
-    assert_eq!(world.drain_queue().await, ["evt_later"]);
+    let fixture = standard();
+    let relay = ahead(&fixture, RelayOptions::LEAD_MAX);
+    fixture.until_known(&relay, 0).await;
+    fixture.queue.always(SendFate::Unavailable);
+    fixture.put(&relay, &event("rsv_1", "evt_soon"), fixture.at(60_000)).await;
+    fixture.put(&relay, &event("rsv_2", "evt_later"), fixture.at(600_000)).await;
+    until(&fixture.clock, Duration::ZERO, "a try", || async { !fixture.queue.calls().is_empty() }).await;
+    fixture.clock.advance(2 * MINUTE);
+    fixture.queue.heal();
+    fixture.until_empty(Duration::from_millis(100)).await;
+    assert_eq!(fixture.drain_queue().await, ["evt_soon"]);
+    fixture.clock.advance(8 * MINUTE);
+    assert_eq!(fixture.drain_queue().await, ["evt_later"]);
     relay.stop().await;
 }
 
 #[tokio::test]
 async fn a_row_that_a_dead_instance_left_is_sent_ahead_too() {
-    let world = standard();
-    world.commit(&event("rsv_1", "evt_1"), world.at(60_000)).await;
-    let relay = ahead(&world, RelayOptions::LEAD_MAX);
-    world.until_taken(1, Duration::ZERO).await;
-    world.until_empty(Duration::ZERO).await;
-    assert_eq!(world.queue.depth().await.unwrap().delayed, 1);
+    let fixture = standard();
+    fixture.commit(&event("rsv_1", "evt_1"), fixture.at(60_000)).await;
+    let relay = ahead(&fixture, RelayOptions::LEAD_MAX);
+    fixture.until_taken(1, Duration::ZERO).await;
+    fixture.until_empty(Duration::ZERO).await;
+    assert_eq!(fixture.queue.depth().await.unwrap().delayed, 1);
     relay.stop().await;
 }

@@ -6,9 +6,7 @@
 mod alarms;
 mod crash;
 mod faults;
-mod faulty;
+mod fixture;
 mod lead;
-mod manual;
 mod order;
 mod timing;
-mod world;

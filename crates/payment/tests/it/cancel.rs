@@ -1,9 +1,9 @@
 //! Giving money back.
 
-use crate::world::{Running, STEP, World};
+use crate::fixture::{Fixture, Running, STEP};
 use core::time::Duration;
 use domain::id::PaymentIntentId;
-use domain::invariant::{Name, Phase, Refund, World as Snapshot, check};
+use domain::invariant::{World as Snapshot, Name, Phase, Refund, check};
 use domain::money::{Currency, Money};
 use domain::payment::{Rejection, Scenario, Status};
 use payment::{Cancellation, Refusal};
@@ -22,10 +22,10 @@ async fn cancel(running: &Running, intent: &PaymentIntentId, key: &str) -> Resul
 }
 
 /// Checks the invariants of the money on the rows.
-async fn holds(world: &World) {
-    let refunds = world.refunds().await.into_iter();
+async fn holds(fixture: &Fixture) {
+    let refunds = fixture.refunds().await.into_iter();
     let snapshot = Snapshot {
-        payments: world.payments().await.into_iter().map(|row| row.payment).collect(),
+        payments: fixture.payments().await.into_iter().map(|row| row.payment).collect(),
         refunds: refunds.map(|row| Refund { intent: row.intent, amount: row.amount.amount }).collect(),
         ..Snapshot::default()
     };
@@ -39,8 +39,8 @@ async fn holds(world: &World) {
 /// Invariants M2 and M3, trap T-M2.
 #[tokio::test]
 async fn cancelling_again_and_at_once_refunds_once() {
-    let world = World::new().await;
-    let running = world.start();
+    let fixture = Fixture::new().await;
+    let running = fixture.start();
     let intent = running.pay(Scenario::Approve).await.payment.intent;
     let calls = (0..8).map(|n| {
         let (service, command) = (running.service.clone(), command(&intent, &format!("k{n}")));
@@ -50,10 +50,10 @@ async fn cancelling_again_and_at_once_refunds_once() {
     assert!(answers.iter().all(|answer| *answer == answers[0]), "{answers:?}");
     assert_eq!(answers[0].cancelled.status, Status::Refunded);
     assert_eq!(answers[0].cancelled.refunded, 120_000);
-    world.clock.advance(Duration::from_secs(3_600));
+    fixture.clock.advance(Duration::from_secs(3_600));
     assert_eq!(cancel(&running, &intent, "much later").await.unwrap(), answers[0]);
-    assert_eq!(world.refunds().await.len(), 1);
-    holds(&world).await;
+    assert_eq!(fixture.refunds().await.len(), 1);
+    holds(&fixture).await;
     running.stop().await;
 }
 
@@ -61,56 +61,56 @@ async fn cancelling_again_and_at_once_refunds_once() {
 /// that nothing was taken.
 #[tokio::test]
 async fn a_repetition_after_a_refund_answers_refunded() {
-    let world = World::new().await;
-    let running = world.start();
+    let fixture = Fixture::new().await;
+    let running = fixture.start();
     let intent = running.pay(Scenario::Approve).await.payment.intent;
     cancel(&running, &intent, "k").await.unwrap();
     let again = running.service.process(&intent, &Trace::default()).await.unwrap();
     assert_eq!((again.payment.status, again.payment.refunded), (Status::Refunded, 120_000));
-    assert_eq!(world.refunds().await.len(), 1);
-    holds(&world).await;
+    assert_eq!(fixture.refunds().await.len(), 1);
+    holds(&fixture).await;
     running.stop().await;
 }
 
 /// Trap T-S9: the refund was stored and the answer lost.
 #[tokio::test]
 async fn a_refund_whose_answer_was_lost_runs_once() {
-    let world = World::new().await;
-    let running = world.start();
+    let fixture = Fixture::new().await;
+    let running = fixture.start();
     let intent = running.pay(Scenario::Approve).await.payment.intent;
-    world.store.on_commit(|writes| {
+    fixture.store.on_commit(|writes| {
         writes.iter().any(|write| &*write.key().sort == "refund").then_some(Fate::AnswerLost)
     });
     let answer = cancel(&running, &intent, "k").await.unwrap();
     assert_eq!(answer.cancelled.refunded, 120_000);
-    assert_eq!(world.refunds().await.len(), 1);
-    holds(&world).await;
+    assert_eq!(fixture.refunds().await.len(), 1);
+    holds(&fixture).await;
     running.stop().await;
 }
 
 /// Trap T-M2: the refund and the payment that records it are one commit.
 #[tokio::test]
 async fn a_refund_that_was_not_stored_did_not_happen() {
-    let world = World::new().await;
-    let running = world.start();
+    let fixture = Fixture::new().await;
+    let running = fixture.start();
     let intent = running.pay(Scenario::Approve).await.payment.intent;
-    world.store.on_commit(|writes| {
+    fixture.store.on_commit(|writes| {
         let is_refund =
             writes.iter().any(|write| matches!(write, Write::Put { key, .. } if &*key.sort == "refund"));
         is_refund.then_some(Fate::Failed)
     });
     assert!(matches!(cancel(&running, &intent, "k").await, Err(Refusal::Failed(_))));
-    world.store.heal();
+    fixture.store.heal();
     assert_eq!(running.service.get(&intent).await.unwrap().payment.status, Status::Captured);
-    assert!(world.refunds().await.is_empty());
-    holds(&world).await;
+    assert!(fixture.refunds().await.is_empty());
+    holds(&fixture).await;
     running.stop().await;
 }
 
 #[tokio::test]
-async fn a_part_may_be_given_back_and_never_more_than_the_price() {
-    let world = World::new().await;
-    let running = world.start();
+async fn partial_refunds_never_exceed_the_price() {
+    let fixture = Fixture::new().await;
+    let running = fixture.start();
     let intent = running.pay(Scenario::Approve).await.payment.intent;
     let krw = |amount| Money { amount, currency: Currency::krw() };
     for bad in [krw(0), krw(120_001)] {
@@ -126,14 +126,14 @@ async fn a_part_may_be_given_back_and_never_more_than_the_price() {
     let part = running.service.cancel_payment(&command(&intent, "k"), Some(&krw(20_000))).await.unwrap();
     assert_eq!(part.cancelled.refunded, 20_000);
     assert_eq!(cancel(&running, &intent, "the rest").await.unwrap(), part, "one refund a payment");
-    holds(&world).await;
+    holds(&fixture).await;
     running.stop().await;
 }
 
 #[tokio::test]
-async fn a_payment_that_took_nothing_is_voided_and_stays_so() {
-    let world = World::new().await;
-    let running = world.start();
+async fn an_uncaptured_payment_is_voided_for_good() {
+    let fixture = Fixture::new().await;
+    let running = fixture.start();
     let trace = Trace::default();
     for scenario in [Scenario::Timeout, Scenario::Delay] {
         let intent = running.pay(scenario).await.payment.intent;
@@ -144,27 +144,27 @@ async fn a_payment_that_took_nothing_is_voided_and_stays_so() {
             matches!(refused, Err(Refusal::Rejected(_, Rejection::Decided(Status::Voided)))),
             "{refused:?}"
         );
-        world.clock.advance(Duration::from_secs(10));
-        world.settle(&running).await;
+        fixture.clock.advance(Duration::from_secs(10));
+        fixture.settle(&running).await;
         assert_eq!(running.service.get(&intent).await.unwrap().payment.status, Status::Voided);
     }
-    until(&world.clock, STEP, "nothing scheduled", || async {
-        world.payments().await.iter().all(|row| row.scheduled.is_none())
+    until(&fixture.clock, STEP, "nothing scheduled", || async {
+        fixture.payments().await.iter().all(|row| row.scheduled.is_none())
     })
     .await;
-    assert!(world.events().await.is_empty());
-    assert!(world.refunds().await.is_empty());
+    assert!(fixture.events().await.is_empty());
+    assert!(fixture.refunds().await.is_empty());
     running.stop().await;
 }
 
 #[tokio::test]
 async fn a_failed_payment_has_nothing_to_give_back() {
-    let world = World::new().await;
-    let running = world.start();
+    let fixture = Fixture::new().await;
+    let running = fixture.start();
     let intent = running.pay(Scenario::Fail).await.payment.intent;
     let answer =
         Payments::cancel(&running.service, &CallContext::default(), command(&intent, "k")).await.unwrap();
     assert_eq!((answer.status, answer.refunded), (Status::Failed, 0));
-    assert!(world.refunds().await.is_empty());
+    assert!(fixture.refunds().await.is_empty());
     running.stop().await;
 }

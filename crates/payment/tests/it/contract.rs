@@ -1,7 +1,7 @@
 //! The contract suite of the port, on the service in this process and over sockets.
 
 use crate::edge::serve;
-use crate::world::{Running, STEP, World, intent};
+use crate::fixture::{Fixture, Running, STEP, intent};
 use adapter_peers::{PaymentsClient, PeerOptions};
 use async_trait::async_trait;
 use domain::id::{PaymentIntentId, ReservationId};
@@ -16,7 +16,7 @@ use testkit::until;
 /// The port under test, and a service on the same folder that makes its payments.
 struct Suite<'a> {
     port: Arc<dyn Payments>,
-    world: &'a World,
+    fixture: &'a Fixture,
     running: &'a Running,
 }
 
@@ -36,34 +36,34 @@ impl Harness for Suite<'_> {
             let what = format!("{id} is {status:?}");
             let id = &id;
             let reached = || async move { service.get(id).await.unwrap().payment.status == status };
-            until(&self.world.clock, STEP, &what, reached).await;
+            until(&self.fixture.clock, STEP, &what, reached).await;
         }
         id
     }
 
     async fn refunds(&self, intent: &PaymentIntentId) -> Vec<u64> {
-        let refunds = self.world.refunds().await.into_iter().filter(|refund| refund.intent == *intent);
+        let refunds = self.fixture.refunds().await.into_iter().filter(|refund| refund.intent == *intent);
         refunds.map(|refund| refund.amount.amount).collect()
     }
 }
 
 #[tokio::test]
 async fn the_service_keeps_the_contract_of_the_port() {
-    let world = World::new().await;
-    let running = world.start();
+    let fixture = Fixture::new().await;
+    let running = fixture.start();
     let port = Arc::new(running.service.clone());
-    check(&Suite { port, world: &world, running: &running }).await;
+    check(&Suite { port, fixture: &fixture, running: &running }).await;
     running.stop().await;
 }
 
 #[tokio::test]
 async fn a_client_over_sockets_keeps_the_contract_of_the_port() {
-    let world = World::new().await;
-    let running = world.start();
-    let served = serve(&world, None).await;
+    let fixture = Fixture::new().await;
+    let running = fixture.start();
+    let served = serve(&fixture, None).await;
     let clock = Arc::new(runtime::SystemClock::new());
     let port = Arc::new(PaymentsClient::new(&served.grpc, PeerOptions::grpc(), clock).unwrap());
-    check(&Suite { port, world: &world, running: &running }).await;
+    check(&Suite { port, fixture: &fixture, running: &running }).await;
     served.stop().await;
     running.stop().await;
 }

@@ -1,9 +1,11 @@
 //! The service over real sockets.
 
-use crate::world::World;
+use crate::fixture::Fixture;
+use contracts::IdempotencyKey;
 use contracts::common::v1::{ErrorCode, Money, Pagination};
 use contracts::payment::v1 as proto;
 use contracts::payment::v1::payment_service_client::PaymentServiceClient;
+use domain::id::ID_BYTES_MAX;
 use payment::Config;
 use ports::Tasks;
 use proto::{PaymentScenario, PaymentStatus};
@@ -24,15 +26,15 @@ pub(crate) struct Served {
     running: JoinHandle<Result<(), runtime::RunError>>,
 }
 
-pub(crate) async fn serve(world: &World, token: Option<&str>) -> Served {
+pub(crate) async fn serve(fixture: &Fixture, token: Option<&str>) -> Served {
     let bind = || TcpListener::bind("127.0.0.1:0");
     let listeners = Listeners { http: bind().await.unwrap(), grpc: bind().await.unwrap(), admin: None };
     let grpc = format!("http://{}", listeners.grpc.local_addr().unwrap());
     let http = listeners.http.local_addr().unwrap().to_string();
-    let config = Config { service: world.options(), internal_token: token.map(Into::into) };
+    let config = Config { service: fixture.options(), internal_token: token.map(Into::into) };
     let shutdown = CancellationToken::new();
     let tasks = Tasks::new();
-    let run = payment::run(config, world.deps(&tasks), listeners, shutdown.clone());
+    let run = payment::run(config, fixture.deps(&tasks), listeners, shutdown.clone());
     #[allow(clippy::disallowed_methods, reason = "the test is the process")]
     let running = tokio::spawn(run);
     let client =
@@ -80,8 +82,8 @@ async fn created(client: &mut Client, request: proto::CreatePaymentIntentRequest
 
 #[tokio::test]
 async fn a_payment_succeeds_over_grpc() {
-    let world = World::new().await;
-    let mut served = serve(&world, None).await;
+    let fixture = Fixture::new().await;
+    let mut served = serve(&fixture, None).await;
     let client = &mut served.client;
     let intent = created(client, create()).await;
     let request = proto::ProcessPaymentRequest { payment_intent_id: intent.clone(), ..Default::default() };
@@ -104,14 +106,14 @@ async fn a_payment_succeeds_over_grpc() {
     assert_eq!(listed.payments.len(), 1);
     assert_eq!(listed.payments[0].status(), PaymentStatus::Refunded);
     served.stop().await;
-    assert_eq!(world.refunds().await.len(), 1);
+    assert_eq!(fixture.refunds().await.len(), 1);
 }
 
 /// A decline is an outcome, not an error.
 #[tokio::test]
 async fn a_decline_is_status_ok_with_its_reason() {
-    let world = World::new().await;
-    let mut served = serve(&world, None).await;
+    let fixture = Fixture::new().await;
+    let mut served = serve(&fixture, None).await;
     let failing = proto::CreatePaymentIntentRequest { scenario: PaymentScenario::Fail as i32, ..create() };
     let intent = created(&mut served.client, failing).await;
     let request = proto::ProcessPaymentRequest { payment_intent_id: intent, ..Default::default() };
@@ -124,8 +126,8 @@ async fn a_decline_is_status_ok_with_its_reason() {
 
 #[tokio::test]
 async fn bad_input_is_refused_and_changes_nothing() {
-    let world = World::new().await;
-    let mut served = serve(&world, None).await;
+    let fixture = Fixture::new().await;
+    let mut served = serve(&fixture, None).await;
     let money = |amount, currency: &str| Some(Money { amount, currency: currency.into() });
     let bad = [
         ("amount missing", proto::CreatePaymentIntentRequest { amount: None, ..create() }),
@@ -140,14 +142,23 @@ async fn bad_input_is_refused_and_changes_nothing() {
         ),
         (
             "reservation long",
-            proto::CreatePaymentIntentRequest { reservation_id: "x".repeat(129), ..create() },
+            proto::CreatePaymentIntentRequest { reservation_id: "x".repeat(ID_BYTES_MAX + 1), ..create() },
         ),
         (
             "reservation control",
             proto::CreatePaymentIntentRequest { reservation_id: "a\nb".into(), ..create() },
         ),
-        ("user long", proto::CreatePaymentIntentRequest { user_id: "x".repeat(129), ..create() }),
-        ("key long", proto::CreatePaymentIntentRequest { idempotency_key: "k".repeat(129), ..create() }),
+        (
+            "user long",
+            proto::CreatePaymentIntentRequest { user_id: "x".repeat(ID_BYTES_MAX + 1), ..create() },
+        ),
+        (
+            "key long",
+            proto::CreatePaymentIntentRequest {
+                idempotency_key: "k".repeat(IdempotencyKey::BYTES_MAX + 1),
+                ..create()
+            },
+        ),
         ("key not ASCII", proto::CreatePaymentIntentRequest { idempotency_key: "ключ".into(), ..create() }),
         ("scenario unknown", proto::CreatePaymentIntentRequest { scenario: 99, ..create() }),
         ("method unknown", proto::CreatePaymentIntentRequest { method: -1, ..create() }),
@@ -167,14 +178,14 @@ async fn bad_input_is_refused_and_changes_nothing() {
         let refused = served.client.create_payment_intent(request).await;
         assert_eq!(refused.map_err(|status| status.code()).unwrap_err(), Code::InvalidArgument, "{what}");
     }
-    assert!(world.rows().await.is_empty());
+    assert!(fixture.rows().await.is_empty());
     served.stop().await;
 }
 
 #[tokio::test]
 async fn requests_about_unknown_payments_are_refused_in_band() {
-    let world = World::new().await;
-    let mut served = serve(&world, None).await;
+    let fixture = Fixture::new().await;
+    let mut served = serve(&fixture, None).await;
     let client = &mut served.client;
     let owned = created(client, create()).await;
     let id = || "pay_unknown".to_owned();
@@ -202,8 +213,8 @@ async fn requests_about_unknown_payments_are_refused_in_band() {
 
 #[tokio::test]
 async fn malformed_requests_about_payments_are_invalid() {
-    let world = World::new().await;
-    let mut served = serve(&world, None).await;
+    let fixture = Fixture::new().await;
+    let mut served = serve(&fixture, None).await;
     let client = &mut served.client;
     let intent = created(client, create()).await;
     let simulate = |target_status, delay_seconds| proto::SimulateWebhookRequest {
@@ -245,8 +256,8 @@ async fn malformed_requests_about_payments_are_invalid() {
 
 #[tokio::test]
 async fn a_key_of_another_request_is_a_conflict_in_band() {
-    let world = World::new().await;
-    let mut served = serve(&world, None).await;
+    let fixture = Fixture::new().await;
+    let mut served = serve(&fixture, None).await;
     let keyed = proto::CreatePaymentIntentRequest { idempotency_key: "k1".into(), ..create() };
     let first = served.client.create_payment_intent(keyed.clone()).await.unwrap();
     assert!(!first.metadata().contains_key(contracts::wire::RECORDED));
@@ -261,8 +272,8 @@ async fn a_key_of_another_request_is_a_conflict_in_band() {
 
 #[tokio::test]
 async fn card_data_is_never_stored() {
-    let world = World::new().await;
-    let mut served = serve(&world, None).await;
+    let fixture = Fixture::new().await;
+    let mut served = serve(&fixture, None).await;
     let intent = created(&mut served.client, create()).await;
     let card = proto::CreditCardDetails {
         card_number: "4242424242424242".into(),
@@ -277,15 +288,15 @@ async fn card_data_is_never_stored() {
         ..Default::default()
     };
     served.client.process_payment(request).await.unwrap();
-    let rows = format!("{:?}", ports::Store::scan(&**world.store.inner(), None, 100).await.unwrap());
+    let rows = format!("{:?}", ports::Store::scan(&**fixture.store.inner(), None, 100).await.unwrap());
     assert!(rows.contains("pay_") && !rows.contains("4242") && !rows.contains("Gildong"), "{rows}");
     served.stop().await;
 }
 
 #[tokio::test]
 async fn an_operator_reads_a_payment_with_the_token_only() {
-    let world = World::new().await;
-    let mut served = serve(&world, Some("op-token")).await;
+    let fixture = Fixture::new().await;
+    let mut served = serve(&fixture, Some("op-token")).await;
     let intent = created(&mut served.client, create()).await;
     let request = proto::ProcessPaymentRequest { payment_intent_id: intent.clone(), ..Default::default() };
     served.client.process_payment(request).await.unwrap();
@@ -308,8 +319,8 @@ async fn an_operator_reads_a_payment_with_the_token_only() {
 
 #[tokio::test]
 async fn the_http_port_describes_itself_without_a_token() {
-    let world = World::new().await;
-    let served = serve(&world, Some("secret")).await;
+    let fixture = Fixture::new().await;
+    let served = serve(&fixture, Some("secret")).await;
     let (status, document) = served.get("/openapi.json", "").await;
     assert_eq!(status, 200);
     let operation = &document["paths"]["/admin/payments/{id}"]["get"];
@@ -322,8 +333,8 @@ async fn the_http_port_describes_itself_without_a_token() {
 /// The event and the webhook of an answered call are still sent, or stay in the outbox.
 #[tokio::test]
 async fn a_shutdown_ends_and_a_restart_continues() {
-    let world = World::new().await;
-    let mut served = serve(&world, None).await;
+    let fixture = Fixture::new().await;
+    let mut served = serve(&fixture, None).await;
     let delayed = proto::CreatePaymentIntentRequest { scenario: PaymentScenario::Delay as i32, ..create() };
     for request in [create(), delayed] {
         let intent = created(&mut served.client, request).await;
@@ -331,9 +342,9 @@ async fn a_shutdown_ends_and_a_restart_continues() {
         served.client.process_payment(request).await.unwrap();
     }
     served.stop().await;
-    world.clock.advance(core::time::Duration::from_secs(60));
-    let served = serve(&world, None).await;
-    world.until_events(2).await;
-    world.until_webhooks(2).await;
+    fixture.clock.advance(core::time::Duration::from_secs(60));
+    let served = serve(&fixture, None).await;
+    fixture.until_events(2).await;
+    fixture.until_webhooks(2).await;
     served.stop().await;
 }

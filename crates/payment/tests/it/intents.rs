@@ -1,6 +1,6 @@
 //! Opening, reading and listing intents.
 
-use crate::world::{World, intent};
+use crate::fixture::{Fixture, intent};
 use contracts::IdempotencyKey;
 use core::time::Duration;
 use domain::id::{PersonId, ReservationId};
@@ -16,9 +16,9 @@ fn keyed(key: &str) -> CreateIntent {
 }
 
 #[tokio::test]
-async fn the_same_key_and_request_is_the_same_intent_whatever_happened_to_it() {
-    let world = World::new().await;
-    let running = world.start();
+async fn a_repeated_request_returns_the_same_intent_in_any_state() {
+    let fixture = Fixture::new().await;
+    let running = fixture.start();
     let trace = Trace::default();
     let (first, is_recorded) = running.service.create(keyed("k1"), &trace).await.unwrap();
     assert!(!is_recorded);
@@ -27,14 +27,14 @@ async fn the_same_key_and_request_is_the_same_intent_whatever_happened_to_it() {
     let (again, is_recorded) = running.service.create(keyed("k1"), &trace).await.unwrap();
     assert!(is_recorded);
     assert_eq!((again.payment.intent, again.payment.status), (first.payment.intent, Status::Captured));
-    assert_eq!(world.payments().await.len(), 1);
+    assert_eq!(fixture.payments().await.len(), 1);
     running.stop().await;
 }
 
 #[tokio::test]
 async fn a_key_belongs_to_its_person_and_its_request() {
-    let world = World::new().await;
-    let running = world.start();
+    let fixture = Fixture::new().await;
+    let running = fixture.start();
     let trace = Trace::default();
     let (first, _) = running.service.create(keyed("k1"), &trace).await.unwrap();
     let other_person = CreateIntent { person: PersonId::parse("u_2").ok(), ..keyed("k1") };
@@ -54,36 +54,36 @@ async fn a_key_belongs_to_its_person_and_its_request() {
 /// Trap T-S9: the intent was stored and its answer lost.
 #[tokio::test]
 async fn an_intent_whose_answer_was_lost_is_found_again() {
-    let world = World::new().await;
-    let running = world.start();
-    world.store.on_commit(|_| Some(testkit::Fate::AnswerLost));
+    let fixture = Fixture::new().await;
+    let running = fixture.start();
+    fixture.store.on_commit(|_| Some(testkit::Fate::AnswerLost));
     for command in [keyed("k1"), intent("rsv_1", Scenario::Approve)] {
         let (row, _) = running.service.create(command, &Trace::default()).await.unwrap();
         assert_eq!(running.service.get(&row.payment.intent).await.unwrap().payment, row.payment);
     }
-    world.store.heal();
-    assert_eq!(world.payments().await.len(), 2);
+    fixture.store.heal();
+    assert_eq!(fixture.payments().await.len(), 2);
     running.stop().await;
 }
 
 #[tokio::test]
 async fn a_failing_store_changes_nothing_and_is_reported() {
-    let world = World::new().await;
-    let running = world.start();
+    let fixture = Fixture::new().await;
+    let running = fixture.start();
     let (row, _) = running.service.create(keyed("k1"), &Trace::default()).await.unwrap();
-    world.store.on_commit(|_| Some(testkit::Fate::Failed));
+    fixture.store.on_commit(|_| Some(testkit::Fate::Failed));
     let refused = running.service.process(&row.payment.intent, &Trace::default()).await;
     assert!(matches!(refused, Err(Refusal::Failed(_))), "{refused:?}");
-    world.store.heal();
+    fixture.store.heal();
     assert_eq!(running.service.get(&row.payment.intent).await.unwrap().payment.status, Status::Pending);
-    assert!(world.webhooks().await.is_empty());
+    assert!(fixture.webhooks().await.is_empty());
     running.stop().await;
 }
 
 #[tokio::test]
 async fn lists_are_newest_first_and_turn_pages() {
-    let world = World::new().await;
-    let running = world.start();
+    let fixture = Fixture::new().await;
+    let running = fixture.start();
     let trace = Trace::default();
     let mut made = Vec::new();
     for n in 0..7 {
@@ -93,7 +93,7 @@ async fn lists_are_newest_first_and_turn_pages() {
             .await
             .unwrap();
         made.push(row.payment.intent);
-        world.clock.advance(Duration::from_millis(10));
+        fixture.clock.advance(Duration::from_millis(10));
     }
     running.service.process(&made[3], &trace).await.unwrap();
     made.reverse();

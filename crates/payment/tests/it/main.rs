@@ -6,8 +6,8 @@
 mod cancel;
 mod contract;
 mod edge;
+mod fixture;
 mod intents;
 mod outcomes;
 mod receiver;
 mod webhooks;
-mod world;

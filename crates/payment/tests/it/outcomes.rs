@@ -1,6 +1,6 @@
 //! Payments reach their outcome once, and status, event and webhook agree.
 
-use crate::world::{STEP, World, intent};
+use crate::fixture::{Fixture, STEP, intent};
 use core::time::Duration;
 use domain::event::{Fact, Kind};
 use domain::payment::{Outcome, Rejection, Scenario, Status};
@@ -18,13 +18,13 @@ async fn status_event_and_webhook_agree() {
         (Scenario::Approve, Status::Captured, Kind::Approved),
         (Scenario::Fail, Status::Failed, Kind::Failed),
     ] {
-        let world = World::new().await;
-        let running = world.start();
+        let fixture = Fixture::new().await;
+        let running = fixture.start();
         let row = running.pay(scenario).await;
         assert_eq!(row.payment.status, status);
-        world.until_events(1).await;
-        world.until_webhooks(1).await;
-        let events = world.events().await;
+        fixture.until_events(1).await;
+        fixture.until_webhooks(1).await;
+        let events = fixture.events().await;
         assert_eq!(events.len(), 1);
         assert_eq!(events[0].fact.kind(), kind);
         assert_eq!(events[0].id, outbox::payment_event_id(&row.payment.intent, kind));
@@ -33,7 +33,7 @@ async fn status_event_and_webhook_agree() {
         if let Fact::PaymentFailed { error_code, .. } = &events[0].fact {
             assert_eq!(error_code, &row.payment.error_code);
         }
-        let webhook = &world.receiver.seen()[0];
+        let webhook = &fixture.receiver.seen()[0];
         assert_eq!(webhook.body.kind, kind.wire());
         assert_eq!(webhook.body.payment_intent_id, row.payment.intent.as_str());
         assert_eq!(webhook.body.error_code.as_deref(), row.payment.error_code.as_deref());
@@ -46,13 +46,13 @@ async fn status_event_and_webhook_agree() {
 /// Trap T-M4: at no instant is one of the three written without the others.
 #[tokio::test]
 async fn an_outcome_is_one_commit() {
-    let world = World::new().await;
-    let running = world.start();
+    let fixture = Fixture::new().await;
+    let running = fixture.start();
     let (row, _) =
         running.service.create(intent("rsv_1", Scenario::Approve), &Trace::default()).await.unwrap();
     let seen = std::sync::Arc::new(std::sync::Mutex::new(Vec::new()));
     let commits = seen.clone();
-    world.store.on_commit(move |writes| {
+    fixture.store.on_commit(move |writes| {
         let keys = |write: &Write| write.key().sort.split('#').next().unwrap().to_owned();
         commits.lock().unwrap().push(writes.iter().map(keys).collect::<Vec<_>>());
         Some(Fate::Failed)
@@ -66,8 +66,8 @@ async fn an_outcome_is_one_commit() {
 
 #[tokio::test]
 async fn paying_twice_is_paying_once() {
-    let world = World::new().await;
-    let running = world.start();
+    let fixture = Fixture::new().await;
+    let running = fixture.start();
     let row = running.pay(Scenario::Approve).await;
     let again = running.service.process(&row.payment.intent, &Trace::default()).await.unwrap();
     assert_eq!(again.payment, row.payment);
@@ -77,27 +77,27 @@ async fn paying_twice_is_paying_once() {
     let (intent, trace) = (&other.payment.intent, Trace::default());
     let (a, b) = tokio::join!(a.process(intent, &trace), b.process(intent, &trace));
     assert_eq!(a.unwrap().payment, b.unwrap().payment);
-    world.until_events(2).await;
-    world.until_webhooks(2).await;
-    world.settle(&running).await;
-    assert_eq!(world.events().await.len(), 2);
-    assert_eq!(world.receiver.seen().len(), 3, "one each, and the one of settling");
+    fixture.until_events(2).await;
+    fixture.until_webhooks(2).await;
+    fixture.settle(&running).await;
+    assert_eq!(fixture.events().await.len(), 2);
+    assert_eq!(fixture.receiver.seen().len(), 3, "one each, and the one of settling");
     running.stop().await;
 }
 
 /// Trap T-S9: the outcome was stored and the answer lost; it is not decided a second time.
 #[tokio::test]
 async fn an_outcome_whose_answer_was_lost_is_not_decided_again() {
-    let world = World::new().await;
-    let running = world.start();
+    let fixture = Fixture::new().await;
+    let running = fixture.start();
     let (row, _) =
         running.service.create(intent("rsv_1", Scenario::Approve), &Trace::default()).await.unwrap();
-    world.store.on_commit(|_| Some(Fate::AnswerLost));
+    fixture.store.on_commit(|_| Some(Fate::AnswerLost));
     let row = running.service.process(&row.payment.intent, &Trace::default()).await.unwrap();
     assert_eq!(row.payment.status, Status::Captured);
-    world.store.heal();
-    world.settle(&running).await;
-    assert_eq!(world.events().await.len(), 1);
+    fixture.store.heal();
+    fixture.settle(&running).await;
+    assert_eq!(fixture.events().await.len(), 1);
     assert_eq!(row.webhooks, 1);
     running.stop().await;
 }
@@ -105,8 +105,8 @@ async fn an_outcome_whose_answer_was_lost_is_not_decided_again() {
 /// Trap T-M3.
 #[tokio::test]
 async fn a_failure_after_an_approval_changes_nothing() {
-    let world = World::new().await;
-    let running = world.start();
+    let fixture = Fixture::new().await;
+    let running = fixture.start();
     let row = running.pay(Scenario::Approve).await;
     for force in [false, true] {
         let late = SimulateWebhook {
@@ -121,9 +121,9 @@ async fn a_failure_after_an_approval_changes_nothing() {
             "{refused:?}"
         );
     }
-    world.settle(&running).await;
+    fixture.settle(&running).await;
     assert_eq!(running.service.get(&row.payment.intent).await.unwrap().payment, row.payment);
-    assert!(world.events().await.iter().all(|event| event.fact.kind() == Kind::Approved));
+    assert!(fixture.events().await.iter().all(|event| event.fact.kind() == Kind::Approved));
     running.stop().await;
 }
 
@@ -131,8 +131,8 @@ async fn a_failure_after_an_approval_changes_nothing() {
 async fn random_decides_an_intent_the_same_way_under_the_same_seed() {
     let mut seen = Vec::new();
     for _ in 0..2 {
-        let world = World::new().await;
-        let running = world.start();
+        let fixture = Fixture::new().await;
+        let running = fixture.start();
         let mut statuses = Vec::new();
         for n in 0..20 {
             let key = contracts::IdempotencyKey::parse(&format!("k{n}")).unwrap();
@@ -151,14 +151,14 @@ async fn random_decides_an_intent_the_same_way_under_the_same_seed() {
 
 #[tokio::test]
 async fn timeout_never_answers_until_it_is_decided_from_outside() {
-    let world = World::new().await;
-    let running = world.start();
+    let fixture = Fixture::new().await;
+    let running = fixture.start();
     let row = running.pay(Scenario::Timeout).await;
     assert_eq!(row.payment.status, Status::Pending);
     let again = running.service.process(&row.payment.intent, &Trace::default()).await.unwrap();
     assert_eq!(again.payment.status, Status::Pending);
-    world.settle(&running).await;
-    assert!(world.events().await.is_empty());
+    fixture.settle(&running).await;
+    assert!(fixture.events().await.is_empty());
     let decide = SimulateWebhook {
         intent: row.payment.intent.clone(),
         outcome: Outcome::Approved,
@@ -168,62 +168,62 @@ async fn timeout_never_answers_until_it_is_decided_from_outside() {
     let done = running.service.simulate(&decide, &Trace::default()).await.unwrap();
     assert!(done.effect && done.webhook.is_some(), "{done:?}");
     assert_eq!(running.service.get(&row.payment.intent).await.unwrap().payment.status, Status::Captured);
-    world.settle(&running).await;
-    assert_eq!(world.events().await.len(), 1);
+    fixture.settle(&running).await;
+    assert_eq!(fixture.events().await.len(), 1);
     running.stop().await;
 }
 
 #[tokio::test]
 async fn delay_sets_the_money_aside_and_approves_when_its_time_comes() {
-    let world = World::new().await;
-    let running = world.start();
+    let fixture = Fixture::new().await;
+    let running = fixture.start();
     let row = running.pay(Scenario::Delay).await;
     assert_eq!(row.payment.status, Status::Authorized);
-    world.settle(&running).await;
-    assert!(world.events().await.is_empty());
-    until(&world.clock, STEP, "captured", || async {
+    fixture.settle(&running).await;
+    assert!(fixture.events().await.is_empty());
+    until(&fixture.clock, STEP, "captured", || async {
         running.service.get(&row.payment.intent).await.unwrap().payment.status == Status::Captured
     })
     .await;
     let decided_at = running.service.get(&row.payment.intent).await.unwrap().decided_at.unwrap();
     assert!(decided_at.since(row.payment.updated_at) >= Duration::from_secs(5));
-    world.settle(&running).await;
-    assert_eq!(world.events().await.len(), 1);
+    fixture.settle(&running).await;
+    assert_eq!(fixture.events().await.len(), 1);
     running.stop().await;
 }
 
 #[tokio::test]
 async fn a_crash_in_the_middle_of_a_delay_loses_nothing() {
-    let world = World::new().await;
-    let running = world.start();
+    let fixture = Fixture::new().await;
+    let running = fixture.start();
     let row = running.pay(Scenario::Delay).await;
-    world.clock.advance(Duration::from_secs(2));
+    fixture.clock.advance(Duration::from_secs(2));
     running.crash().await;
-    world.clock.advance(Duration::from_secs(60));
-    let running = world.start();
-    world.until_events(1).await;
-    world.until_webhooks(1).await;
+    fixture.clock.advance(Duration::from_secs(60));
+    let running = fixture.start();
+    fixture.until_events(1).await;
+    fixture.until_webhooks(1).await;
     assert_eq!(running.service.get(&row.payment.intent).await.unwrap().payment.status, Status::Captured);
-    assert_eq!(world.events().await[0].fact.kind(), Kind::Approved);
+    assert_eq!(fixture.events().await[0].fact.kind(), Kind::Approved);
     running.stop().await;
 }
 
 /// The handler was dropped between its commit and its announcement: no memory holds the outcome.
 #[tokio::test]
 async fn an_unannounced_outcome_is_found() {
-    let world = World::new().await;
-    let running = world.start();
+    let fixture = Fixture::new().await;
+    let running = fixture.start();
     let (row, _) =
         running.service.create(intent("rsv_1", Scenario::Approve), &Trace::default()).await.unwrap();
     // A service without a background announces to nobody.
     let tasks = ports::Tasks::new();
-    let (silent, background) = payment::assemble(world.options(), &world.deps(&tasks));
+    let (silent, background) = payment::assemble(fixture.options(), &fixture.deps(&tasks));
     silent.process(&row.payment.intent, &Trace::default()).await.unwrap();
     drop(background);
-    world.until_events(1).await;
-    world.until_webhooks(1).await;
-    until(&world.clock, STEP, "delivered", || async {
-        world.webhooks().await[0].delivery == Delivery::Delivered
+    fixture.until_events(1).await;
+    fixture.until_webhooks(1).await;
+    until(&fixture.clock, STEP, "delivered", || async {
+        fixture.webhooks().await[0].delivery == Delivery::Delivered
     })
     .await;
     running.stop().await;

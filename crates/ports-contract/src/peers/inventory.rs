@@ -63,28 +63,28 @@ pub async fn check(harness: &dyn Harness) {
     commit_and_release_agree_on_the_winner(harness).await;
 }
 
-/// One buyer with one reservation on a stage.
+/// One buyer with one reservation on an open show.
 struct Buyer<'a> {
     harness: &'a dyn Harness,
     port: Arc<dyn Inventory>,
-    stage: &'a OpenShow,
+    opened: &'a OpenShow,
     reservation: ReservationId,
     person: PersonId,
 }
 
 impl<'a> Buyer<'a> {
-    fn new(harness: &'a dyn Harness, stage: &'a OpenShow, name: &str) -> Self {
-        let reservation = ReservationId::parse(&format!("rsv_{}_{name}", stage.show)).expect("a short id");
+    fn new(harness: &'a dyn Harness, opened: &'a OpenShow, name: &str) -> Self {
+        let reservation = ReservationId::parse(&format!("rsv_{}_{name}", opened.show)).expect("a short id");
         let person = PersonId::parse(&format!("person_{name}")).expect("a short id");
-        Self { harness, port: harness.inventory(), stage, reservation, person }
+        Self { harness, port: harness.inventory(), opened, reservation, person }
     }
 
     fn wish(&self, seats: &[usize], lasting: Duration) -> HoldSeats {
         HoldSeats {
             reservation: self.reservation.clone(),
-            show: self.stage.show.clone(),
+            show: self.opened.show.clone(),
             section: None,
-            seats: seats.iter().map(|&at| self.stage.seats[at].clone()).collect(),
+            seats: seats.iter().map(|&at| self.opened.seats[at].clone()).collect(),
             quantity: 0,
             person: self.person.clone(),
             until: self.harness.now().plus(lasting),
@@ -102,7 +102,7 @@ impl<'a> Buyer<'a> {
     fn paid(&self) -> CommitSeats {
         CommitSeats {
             reservation: self.reservation.clone(),
-            show: Some(self.stage.show.clone()),
+            show: Some(self.opened.show.clone()),
             seats: Vec::new(),
             quantity: None,
             intent: Some(PaymentIntentId::parse(&format!("pay_{}", self.reservation)).expect("a short id")),
@@ -132,28 +132,28 @@ fn ids(held: &[domain::seat::SeatView]) -> Vec<SeatId> {
 
 /// Trap T-S1: commit moved stock that nothing held.
 async fn a_hold_takes_every_seat_or_none(harness: &dyn Harness) {
-    let stage = harness.open_show().await;
+    let opened = harness.open_show().await;
     let (first, second, third) = (
-        Buyer::new(harness, &stage, "first"),
-        Buyer::new(harness, &stage, "second"),
-        Buyer::new(harness, &stage, "third"),
+        Buyer::new(harness, &opened, "first"),
+        Buyer::new(harness, &opened, "second"),
+        Buyer::new(harness, &opened, "third"),
     );
     let held = first.hold(&[1, 0]).await;
     assert_eq!(
         ids(&held.seats),
-        [stage.seats[1].clone(), stage.seats[0].clone()],
+        [opened.seats[1].clone(), opened.seats[0].clone()],
         "in the order of the wish"
     );
     assert_eq!((held.total.amount, &held.state), (2 * PRICE, &HeldState::Live));
     assert!(held.seats.iter().all(|seat| seat.status == SeatStatus::Held && seat.price.amount == PRICE));
     let rejection = refusal(second.try_hold(second.wish(&[2, 1, 3], LONG)).await);
-    assert_eq!(rejection, Rejection::SeatTaken(vec![stage.seats[1].clone()]));
+    assert_eq!(rejection, Rejection::SeatTaken(vec![opened.seats[1].clone()]));
     third.hold(&[2, 3]).await;
 }
 
 async fn a_hold_again_is_the_same_hold(harness: &dyn Harness) {
-    let stage = harness.open_show().await;
-    let buyer = Buyer::new(harness, &stage, "again");
+    let opened = harness.open_show().await;
+    let buyer = Buyer::new(harness, &opened, "again");
     let wish = buyer.wish(&[0, 1], LONG);
     let first = result(buyer.try_hold(wish.clone()).await);
     assert_eq!(result(buyer.try_hold(wish.clone()).await), first);
@@ -166,10 +166,10 @@ async fn a_hold_again_is_the_same_hold(harness: &dyn Harness) {
 }
 
 async fn general_admission_takes_any_places(harness: &dyn Harness) {
-    let stage = harness.open_show().await;
-    let (first, second) = (Buyer::new(harness, &stage, "first"), Buyer::new(harness, &stage, "second"));
+    let opened = harness.open_show().await;
+    let (first, second) = (Buyer::new(harness, &opened, "first"), Buyer::new(harness, &opened, "second"));
     let any = |buyer: &Buyer<'_>, quantity| HoldSeats {
-        section: Some(stage.floor.clone()),
+        section: Some(opened.floor.clone()),
         quantity,
         ..buyer.wish(&[], LONG)
     };
@@ -178,18 +178,18 @@ async fn general_admission_takes_any_places(harness: &dyn Harness) {
     places.sort();
     places.dedup();
     assert_eq!(places.len(), 2, "two different places");
-    assert!(held.seats.iter().all(|seat| seat.section == stage.floor));
+    assert!(held.seats.iter().all(|seat| seat.section == opened.floor));
     assert_eq!(result(first.try_hold(any(&first, 2)).await), held);
-    let rejection = refusal(second.try_hold(any(&second, stage.places)).await);
-    assert_eq!(rejection, Rejection::SoldOut { remaining: stage.places - 2 });
-    let rest = result(second.try_hold(any(&second, stage.places - 2)).await);
+    let rejection = refusal(second.try_hold(any(&second, opened.places)).await);
+    assert_eq!(rejection, Rejection::SoldOut { remaining: opened.places - 2 });
+    let rest = result(second.try_hold(any(&second, opened.places - 2)).await);
     assert!(ids(&rest.seats).iter().all(|place| !places.contains(place)));
 }
 
 /// Trap T-S6: seats that do not exist were sold.
 async fn an_impossible_hold_is_refused_with_its_reason(harness: &dyn Harness) {
-    let stage = harness.open_show().await;
-    let buyer = Buyer::new(harness, &stage, "odd");
+    let opened = harness.open_show().await;
+    let buyer = Buyer::new(harness, &opened, "odd");
     let no_show = ShowId::parse("evt_that_nobody_opened").expect("a short id");
     let no_section = SectionId::parse("no-such-section").expect("a short id");
     let no_seat = SeatId::parse("no-such-seat").expect("a short id");
@@ -206,10 +206,10 @@ async fn an_impossible_hold_is_refused_with_its_reason(harness: &dyn Harness) {
         (HoldSeats { seats: Vec::new(), quantity: 0, ..wish() }, bad(BadRequest::NoSeats)),
         (buyer.wish(&[0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10], LONG), bad(BadRequest::TooManySeats(11))),
         (
-            HoldSeats { seats: Vec::new(), section: Some(stage.floor.clone()), quantity: 11, ..wish() },
+            HoldSeats { seats: Vec::new(), section: Some(opened.floor.clone()), quantity: 11, ..wish() },
             bad(BadRequest::TooManySeats(11)),
         ),
-        (buyer.wish(&[0, 1, 0], LONG), bad(BadRequest::DuplicateSeat(stage.seats[0].clone()))),
+        (buyer.wish(&[0, 1, 0], LONG), bad(BadRequest::DuplicateSeat(opened.seats[0].clone()))),
         (HoldSeats { quantity: 3, ..wish() }, bad(BadRequest::QuantityMismatch { seats: 2, quantity: 3 })),
         (HoldSeats { until: Timestamp::from_millis(1), ..wish() }, bad(BadRequest::UntilInThePast)),
     ];
@@ -220,12 +220,12 @@ async fn an_impossible_hold_is_refused_with_its_reason(harness: &dyn Harness) {
 }
 
 async fn a_commit_again_is_the_same_order(harness: &dyn Harness) {
-    let stage = harness.open_show().await;
-    let buyer = Buyer::new(harness, &stage, "payer");
+    let opened = harness.open_show().await;
+    let buyer = Buyer::new(harness, &opened, "payer");
     buyer.hold(&[4, 5]).await;
     let first = result(buyer.commit().await);
     assert_eq!(first.order, OrderId::for_reservation(&buyer.reservation));
-    assert_eq!(ids(&first.seats), [stage.seats[4].clone(), stage.seats[5].clone()]);
+    assert_eq!(ids(&first.seats), [opened.seats[4].clone(), opened.seats[5].clone()]);
     assert!(first.seats.iter().all(|seat| seat.status == SeatStatus::Sold));
     assert_eq!(result(buyer.commit().await), first);
     let bare = CommitSeats { show: None, intent: None, person: None, ..buyer.paid() };
@@ -238,8 +238,8 @@ async fn a_commit_again_is_the_same_order(harness: &dyn Harness) {
 
 /// Trap T-S2: a late expiry gave a sold seat away.
 async fn a_committed_hold_is_not_released(harness: &dyn Harness) {
-    let stage = harness.open_show().await;
-    let buyer = Buyer::new(harness, &stage, "payer");
+    let opened = harness.open_show().await;
+    let buyer = Buyer::new(harness, &opened, "payer");
     let held = result(buyer.try_hold(buyer.wish(&[0], SHORT)).await);
     let order = result(buyer.commit().await).order;
     harness.pass(held.until).await;
@@ -252,9 +252,9 @@ async fn a_committed_hold_is_not_released(harness: &dyn Harness) {
             "{cause:?}"
         );
     }
-    let next = Buyer::new(harness, &stage, "next");
+    let next = Buyer::new(harness, &opened, "next");
     let rejection = refusal(next.try_hold(next.wish(&[0], LONG)).await);
-    assert_eq!(rejection, Rejection::SeatTaken(vec![stage.seats[0].clone()]));
+    assert_eq!(rejection, Rejection::SeatTaken(vec![opened.seats[0].clone()]));
 }
 
 async fn a_repeated_release_answers_with_the_first_cause(harness: &dyn Harness) {
@@ -263,13 +263,13 @@ async fn a_repeated_release_answers_with_the_first_cause(harness: &dyn Harness) 
         (Some(ReleaseCause::ByBuyer), ReleaseCause::ByBuyer),
         (None, ReleaseCause::PaymentFailed),
     ] {
-        let stage = harness.open_show().await;
-        let (buyer, next) = (Buyer::new(harness, &stage, "gone"), Buyer::new(harness, &stage, "next"));
+        let opened = harness.open_show().await;
+        let (buyer, next) = (Buyer::new(harness, &opened, "gone"), Buyer::new(harness, &opened, "next"));
         buyer.hold(&[0, 1]).await;
         let released = result(buyer.release(first).await);
         let Released::Now { mut seats, at } = released else { panic!("the first release: {released:?}") };
         seats.sort();
-        let mut expected = vec![stage.seats[0].clone(), stage.seats[1].clone()];
+        let mut expected = vec![opened.seats[0].clone(), opened.seats[1].clone()];
         expected.sort();
         assert_eq!(seats, expected);
         for again in [first, Some(ReleaseCause::ByBuyer), Some(ReleaseCause::Expired)] {
@@ -286,8 +286,8 @@ async fn a_repeated_release_answers_with_the_first_cause(harness: &dyn Harness) 
 }
 
 async fn an_unknown_hold_is_refused(harness: &dyn Harness) {
-    let stage = harness.open_show().await;
-    let nobody = Buyer::new(harness, &stage, "nobody");
+    let opened = harness.open_show().await;
+    let nobody = Buyer::new(harness, &opened, "nobody");
     assert_eq!(refusal(nobody.commit().await), Rejection::NoSuchHold);
     for cause in [None, Some(ReleaseCause::Expired), Some(ReleaseCause::ByBuyer)] {
         assert_eq!(refusal(nobody.release(cause).await), Rejection::NoSuchHold);
@@ -295,21 +295,21 @@ async fn an_unknown_hold_is_refused(harness: &dyn Harness) {
 }
 
 async fn a_stranger_is_refused(harness: &dyn Harness) {
-    let stage = harness.open_show().await;
-    let (owner, stranger) = (Buyer::new(harness, &stage, "owner"), Buyer::new(harness, &stage, "stranger"));
+    let opened = harness.open_show().await;
+    let (owner, stranger) = (Buyer::new(harness, &opened, "owner"), Buyer::new(harness, &opened, "stranger"));
     owner.hold(&[0]).await;
     let cx = CallContext::default();
     let theirs = CommitSeats { person: Some(stranger.person.clone()), ..owner.paid() };
     assert_eq!(refusal(owner.port.commit(&cx, theirs).await), Rejection::NotOwner);
-    let others = CommitSeats { seats: vec![stage.seats[1].clone()], ..owner.paid() };
+    let others = CommitSeats { seats: vec![opened.seats[1].clone()], ..owner.paid() };
     assert_eq!(refusal(owner.port.commit(&cx, others).await), Rejection::NotOwner);
     result(owner.commit().await);
 }
 
 /// Invariant I1.
 async fn one_of_many_gets_the_seat(harness: &dyn Harness) {
-    let stage = harness.open_show().await;
-    let buyers: Vec<_> = ["a", "b", "c", "d"].iter().map(|name| Buyer::new(harness, &stage, name)).collect();
+    let opened = harness.open_show().await;
+    let buyers: Vec<_> = ["a", "b", "c", "d"].iter().map(|name| Buyer::new(harness, &opened, name)).collect();
     let [a, b, c, d] = [0, 1, 2, 3].map(|at: usize| buyers[at].try_hold(buyers[at].wish(&[at % 2, 7], LONG)));
     let answers = <[_; 4]>::from(tokio::join!(a, b, c, d));
     let winners = answers.iter().filter(|answer| answer.is_ok()).count();
@@ -317,7 +317,9 @@ async fn one_of_many_gets_the_seat(harness: &dyn Harness) {
     for (buyer, answer) in buyers.iter().zip(answers) {
         match answer {
             Ok(_) => drop(result(buyer.commit().await)),
-            Err(PortError::Rejected(Rejection::SeatTaken(taken))) => assert!(taken.contains(&stage.seats[7])),
+            Err(PortError::Rejected(Rejection::SeatTaken(taken))) => {
+                assert!(taken.contains(&opened.seats[7]))
+            }
             Err(other) => panic!("{other:?}"),
         }
     }
@@ -325,9 +327,9 @@ async fn one_of_many_gets_the_seat(harness: &dyn Harness) {
 
 /// Invariant I4: a hold is committed or released, never both.
 async fn commit_and_release_agree_on_the_winner(harness: &dyn Harness) {
-    let stage = harness.open_show().await;
+    let opened = harness.open_show().await;
     for at in 0..8 {
-        let buyer = Buyer::new(harness, &stage, &format!("torn{at}"));
+        let buyer = Buyer::new(harness, &opened, &format!("torn{at}"));
         buyer.hold(&[at]).await;
         let (committed, released) = if at % 2 == 0 {
             tokio::join!(buyer.commit(), buyer.release(Some(ReleaseCause::ByBuyer)))

@@ -25,7 +25,7 @@ pub async fn check(harness: &dyn Harness) {
     a_payment_shows_its_present_state(harness).await;
     an_unknown_payment_is_refused(harness).await;
     a_captured_payment_is_refunded_once(harness).await;
-    money_that_was_not_taken_is_not_given_back(harness).await;
+    an_uncaptured_payment_is_not_refunded(harness).await;
     cancels_at_the_same_time_refund_once(harness).await;
 }
 
@@ -73,7 +73,7 @@ async fn a_captured_payment_is_refunded_once(harness: &dyn Harness) {
     assert_eq!(harness.refunds(&intent).await, [price().amount]);
 }
 
-async fn money_that_was_not_taken_is_not_given_back(harness: &dyn Harness) {
+async fn an_uncaptured_payment_is_not_refunded(harness: &dyn Harness) {
     let (port, cx) = (harness.payments(), CallContext::default());
     for (name, before, after) in
         [("void", Status::Pending, Status::Voided), ("declined", Status::Failed, Status::Failed)]

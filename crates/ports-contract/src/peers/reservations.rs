@@ -45,7 +45,7 @@ pub async fn check(harness: &dyn Harness) {
     an_unknown_reservation_is_refused(harness).await;
     every_end_is_reached_once_and_answered_again(harness).await;
     a_confirmed_reservation_stays(harness).await;
-    a_late_approval_confirms_what_ended_for_want_of_money(harness).await;
+    a_late_approval_confirms_an_unpaid_end(harness).await;
     the_buyers_cancellation_is_final(harness).await;
     ends_without_money_do_not_replace_each_other(harness).await;
     a_late_payment_given_back_is_recorded(harness).await;
@@ -168,7 +168,7 @@ async fn a_confirmed_reservation_stays(harness: &dyn Harness) {
     }
 }
 
-async fn a_late_approval_confirms_what_ended_for_want_of_money(harness: &dyn Harness) {
+async fn a_late_approval_confirms_an_unpaid_end(harness: &dyn Harness) {
     for first in [expired(), cancelled(CancelCause::PaymentFailed)] {
         let case = Case::new(harness).await;
         case.end(first).await;

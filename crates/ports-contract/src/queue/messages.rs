@@ -69,7 +69,7 @@ pub async fn batches_of_none_or_more_than_ten_are_refused(harness: &dyn QueueHar
 }
 
 /// And a wait of at most 20 s.
-pub async fn a_receive_asks_for_one_to_ten(harness: &dyn QueueHarness) {
+pub async fn a_receive_outside_its_limits_is_refused(harness: &dyn QueueHarness) {
     let queue = harness.queue(QueueKind::Standard).await;
     send_one(&*queue, "g", "b").await;
     for (max, wait) in [(0, 0), (11, 0), (1, 21)] {

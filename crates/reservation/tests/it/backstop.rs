@@ -1,7 +1,7 @@
 //! The timer outside this process: each expiry is announced to it too, for later than the relay,
 //! and nothing depends on it.
 
-use crate::world::{HOLD, World, wish};
+use crate::fixture::{Fixture, HOLD, wish};
 use async_trait::async_trait;
 use core::time::Duration;
 use domain::id::EventId;
@@ -33,11 +33,11 @@ impl Backstop for Told {
     }
 }
 
-/// A service of the world that also sets alarms at the backstop.
-fn service(world: &World, backstop: &Arc<Told>) -> (Service, Tasks, CancellationToken) {
-    let mut deps = world.deps();
+/// Another service on the same folder, which also sets alarms at the backstop.
+fn service(fixture: &Fixture, backstop: &Arc<Told>) -> (Service, Tasks, CancellationToken) {
+    let mut deps = fixture.deps();
     deps.backstop = Some(backstop.clone());
-    let (service, background) = assemble(&world.config, &deps);
+    let (service, background) = assemble(&fixture.config, &deps);
     let stop = CancellationToken::new();
     deps.tasks.spawn(background.run(stop.clone()));
     (service, deps.tasks, stop)
@@ -45,10 +45,10 @@ fn service(world: &World, backstop: &Arc<Told>) -> (Service, Tasks, Cancellation
 
 #[tokio::test]
 async fn each_expiry_sets_an_alarm_a_minute_late() {
-    let (world, backstop) = (World::new(), Arc::new(Told::default()));
-    let (service, tasks, stop) = service(&world, &backstop);
+    let (fixture, backstop) = (Fixture::new(), Arc::new(Told::default()));
+    let (service, tasks, stop) = service(&fixture, &backstop);
     let placed = service.create(&wish("k", "kim", &["A-1"]), &Trace::default()).await.unwrap().placed;
-    until(&world.clock, Duration::ZERO, "the alarm is set", || async {
+    until(&fixture.clock, Duration::ZERO, "the alarm is set", || async {
         !backstop.alarms.lock().unwrap().is_empty()
     })
     .await;
@@ -56,21 +56,21 @@ async fn each_expiry_sets_an_alarm_a_minute_late() {
     assert_eq!(alarm.event_id, outbox::expired_event_id(&placed.id));
     assert_eq!(alarm.at, placed.hold_expires_at.plus(Duration::from_secs(60)));
     // The relay does not wait for it: the event is published when the hold is due.
-    world.clock.advance(HOLD);
+    fixture.clock.advance(HOLD);
     let body = contracts::envelope::decode(&alarm.body, "m", &[]).unwrap().0;
-    assert_eq!(world.taken(1, Duration::from_millis(10)).await[0], body, "the very same event");
+    assert_eq!(fixture.taken(1, Duration::from_millis(10)).await[0], body, "the very same event");
     stop.cancel();
     tasks.finished().await;
 }
 
 #[tokio::test]
 async fn a_backstop_that_never_answers_delays_neither_buyers_nor_the_end() {
-    let (world, backstop) = (World::new(), Arc::new(Told { is_silent: true, ..Told::default() }));
-    let (service, tasks, stop) = service(&world, &backstop);
+    let (fixture, backstop) = (Fixture::new(), Arc::new(Told { is_silent: true, ..Told::default() }));
+    let (service, tasks, stop) = service(&fixture, &backstop);
     for (key, seat) in [("k1", "A-1"), ("k2", "A-2"), ("k3", "A-3")] {
         service.create(&wish(key, "kim", &[seat]), &Trace::default()).await.unwrap();
     }
-    until(&world.clock, Duration::ZERO, "all alarms arrived", || async {
+    until(&fixture.clock, Duration::ZERO, "all alarms arrived", || async {
         backstop.alarms.lock().unwrap().len() == 3
     })
     .await;

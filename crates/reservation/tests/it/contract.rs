@@ -1,8 +1,8 @@
 //! The contract suite of the port, on the service in this process and over sockets.
 
 use crate::ends::{commit, release};
+use crate::fixture::{Fixture, HOLD, floor, person};
 use crate::wire::Server;
-use crate::world::{HOLD, World, floor, person};
 use adapter_peers::{PeerOptions, ReservationsClient};
 use async_trait::async_trait;
 use domain::hold::ReleaseCause;
@@ -13,10 +13,10 @@ use ports_contract::peers::reservations::{Harness, Reserved, check};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
-/// The port under test, and the world of its service.
+/// The port under test, and the fixture that its service runs on.
 struct Suite<'a> {
     port: Arc<dyn Reservations>,
-    world: &'a World,
+    fixture: &'a Fixture,
     made: AtomicU32,
 }
 
@@ -29,7 +29,7 @@ impl Harness for Suite<'_> {
     async fn reserve(&self) -> Reserved {
         let n = self.made.fetch_add(1, Ordering::Relaxed);
         let create = floor(&format!("k{n}"), &format!("p{n}"), 2);
-        let placed = self.world.service.create(&create, &Trace::default()).await.unwrap().placed;
+        let placed = self.fixture.service.create(&create, &Trace::default()).await.unwrap().placed;
         Reserved {
             id: placed.id,
             show: placed.show,
@@ -41,12 +41,12 @@ impl Harness for Suite<'_> {
     async fn settle_inventory(&self, reserved: &Reserved, end: &End) -> Option<OrderId> {
         match end {
             End::Confirmed { intent, .. } => {
-                commit(self.world, &reserved.id, intent.as_ref()?.as_str()).await;
-                self.world.stock.order_of(&reserved.id)
+                commit(self.fixture, &reserved.id, intent.as_ref()?.as_str()).await;
+                self.fixture.inventory.order_of(&reserved.id)
             }
             End::Cancelled { reason, .. } => {
                 release(
-                    self.world,
+                    self.fixture,
                     &reserved.id,
                     CancelCause::from_reason(reason.as_deref()).release_cause(),
                 )
@@ -54,27 +54,27 @@ impl Harness for Suite<'_> {
                 None
             }
             End::Expired { .. } => {
-                self.world.clock.advance(HOLD);
-                release(self.world, &reserved.id, ReleaseCause::Expired).await;
+                self.fixture.clock.advance(HOLD);
+                release(self.fixture, &reserved.id, ReleaseCause::Expired).await;
                 None
             }
         }
     }
 
     async fn order_in_inventory(&self, reserved: &Reserved) -> Option<OrderId> {
-        self.world.stock.order_of(&reserved.id)
+        self.fixture.inventory.order_of(&reserved.id)
     }
 }
 
-async fn check_port(world: &World, port: Arc<dyn Reservations>) {
-    check(&Suite { port, world, made: AtomicU32::new(0) }).await;
-    world.check().await;
+async fn check_port(fixture: &Fixture, port: Arc<dyn Reservations>) {
+    check(&Suite { port, fixture, made: AtomicU32::new(0) }).await;
+    fixture.check().await;
 }
 
 #[tokio::test]
 async fn the_service_keeps_the_promises_of_its_port() {
-    let world = World::new();
-    check_port(&world, Arc::new(world.service.clone())).await;
+    let fixture = Fixture::new();
+    check_port(&fixture, Arc::new(fixture.service.clone())).await;
 }
 
 #[tokio::test]
@@ -82,6 +82,6 @@ async fn a_client_over_sockets_keeps_the_promises_of_the_port() {
     let server = Server::start().await;
     let clock = Arc::new(runtime::SystemClock::new());
     let client = ReservationsClient::new(&server.http.to_string(), None, PeerOptions::rest(), clock).unwrap();
-    check_port(&server.world, Arc::new(client)).await;
+    check_port(&server.fixture, Arc::new(client)).await;
     server.stop().await;
 }

@@ -1,7 +1,7 @@
 //! PATCH: the record follows the inventory, the first record wins, and nothing else is recorded.
 
-use crate::stock::show;
-use crate::world::{HOLD, World, cancelled, code, confirmed, expired, floor, intent};
+use crate::fixture::{Fixture, HOLD, cancelled, code, confirmed, expired, floor, intent};
+use crate::inventory::show;
 use core::time::Duration;
 use domain::hold::{HoldState, ReleaseCause};
 use domain::id::{OrderId, ReservationId};
@@ -12,7 +12,7 @@ use ports::{CallContext, Clock, Inventory, PortError, Trace};
 use reservation::Refusal;
 use runtime::Refusal as _;
 
-pub(crate) async fn release(world: &World, id: &ReservationId, cause: ReleaseCause) {
+pub(crate) async fn release(fixture: &Fixture, id: &ReservationId, cause: ReleaseCause) {
     let command = ReleaseSeats {
         reservation: id.clone(),
         show: Some(show()),
@@ -20,11 +20,11 @@ pub(crate) async fn release(world: &World, id: &ReservationId, cause: ReleaseCau
         quantity: None,
         cause: Some(cause),
     };
-    world.stock.release(&CallContext::default(), command).await.unwrap();
-    world.stock.calls();
+    fixture.inventory.release(&CallContext::default(), command).await.unwrap();
+    fixture.inventory.calls();
 }
 
-pub(crate) async fn commit(world: &World, id: &ReservationId, by: &str) {
+pub(crate) async fn commit(fixture: &Fixture, id: &ReservationId, by: &str) {
     let command = CommitSeats {
         reservation: id.clone(),
         show: Some(show()),
@@ -33,75 +33,75 @@ pub(crate) async fn commit(world: &World, id: &ReservationId, by: &str) {
         intent: Some(intent(by)),
         person: None,
     };
-    world.stock.commit(&CallContext::default(), command).await.unwrap();
-    world.stock.calls();
+    fixture.inventory.commit(&CallContext::default(), command).await.unwrap();
+    fixture.inventory.calls();
 }
 
 #[tokio::test]
 async fn an_end_is_recorded_withdraws_the_announcement_and_may_be_repeated() {
     for n in 0..3 {
-        let world = World::new();
-        let id = world.placed().await;
-        assert!(world.is_announced(&id).await);
+        let fixture = Fixture::new();
+        let id = fixture.placed().await;
+        assert!(fixture.is_announced(&id).await);
         let end = match n {
             0 => {
-                commit(&world, &id, "pay_1").await;
+                commit(&fixture, &id, "pay_1").await;
                 confirmed(&id, "pay_1")
             }
             1 => {
-                release(&world, &id, ReleaseCause::PaymentFailed).await;
+                release(&fixture, &id, ReleaseCause::PaymentFailed).await;
                 cancelled("payment_failed", Some("CARD_DECLINED"))
             }
             _ => {
-                world.clock.advance(HOLD);
-                release(&world, &id, ReleaseCause::Expired).await;
+                fixture.clock.advance(HOLD);
+                release(&fixture, &id, ReleaseCause::Expired).await;
                 expired(None)
             }
         };
         let status = end.status();
-        let first = world.end(&id, end.clone(), true).await.unwrap();
+        let first = fixture.end(&id, end.clone(), true).await.unwrap();
         assert_eq!(first.status, status);
-        assert!(!world.is_announced(&id).await, "an ended reservation does not expire");
-        let rows = world.rows().await;
-        world.clock.advance(Duration::from_secs(1));
-        assert_eq!(world.end(&id, end, true).await.unwrap(), first);
-        assert_eq!(world.rows().await, rows, "the same end again changes nothing");
-        world.stock.calls();
-        world.check().await;
+        assert!(!fixture.is_announced(&id).await, "an ended reservation does not expire");
+        let rows = fixture.rows().await;
+        fixture.clock.advance(Duration::from_secs(1));
+        assert_eq!(fixture.end(&id, end, true).await.unwrap(), first);
+        assert_eq!(fixture.rows().await, rows, "the same end again changes nothing");
+        fixture.inventory.calls();
+        fixture.check().await;
     }
 }
 
 /// Trap T-S3: the reservation was CONFIRMED first and the seats never committed.
 #[tokio::test]
 async fn a_sender_that_did_not_settle_finds_the_inventory_settled_first() {
-    let world = World::new();
-    let id = world.placed().await;
+    let fixture = Fixture::new();
+    let id = fixture.placed().await;
     let end = End::Confirmed { order: None, intent: Some(intent("pay_1")) };
-    let recorded = world.end(&id, end, false).await.unwrap();
+    let recorded = fixture.end(&id, end, false).await.unwrap();
     assert_eq!(
-        (recorded.order.clone(), world.stock.order_of(&id)),
+        (recorded.order.clone(), fixture.inventory.order_of(&id)),
         (Some(OrderId::for_reservation(&id)), recorded.order)
     );
 
-    let other = world.create("k2", ["A-3", "A-4"]).await.unwrap().placed.id;
-    world.end(&other, cancelled("user", None), false).await.unwrap();
-    let hold = world.stock.hold_of(&other).unwrap();
+    let other = fixture.create("k2", ["A-3", "A-4"]).await.unwrap().placed.id;
+    fixture.end(&other, cancelled("user", None), false).await.unwrap();
+    let hold = fixture.inventory.hold_of(&other).unwrap();
     assert!(
         matches!(hold.state, HoldState::Released { cause: ReleaseCause::ByBuyer, .. }),
         "{:?}",
         hold.state
     );
-    world.check().await;
+    fixture.check().await;
 }
 
 /// Trap T-S3: an end that the inventory refuses is not recorded.
 #[tokio::test]
-async fn what_the_inventory_refuses_is_not_recorded() {
-    let world = World::new();
-    let id = world.placed().await;
-    let rows = world.rows().await;
+async fn an_end_that_the_inventory_refuses_is_not_recorded() {
+    let fixture = Fixture::new();
+    let id = fixture.placed().await;
+    let rows = fixture.rows().await;
     // Not due yet.
-    let refused = world.end(&id, expired(None), false).await.unwrap_err();
+    let refused = fixture.end(&id, expired(None), false).await.unwrap_err();
     let reply = refused.reply();
     assert_eq!(reply.http_status().as_u16(), 409);
     assert!(
@@ -110,33 +110,33 @@ async fn what_the_inventory_refuses_is_not_recorded() {
         reply.error()
     );
     // Sold already.
-    commit(&world, &id, "pay_1").await;
+    commit(&fixture, &id, "pay_1").await;
     for end in [expired(None), cancelled("payment_failed", None)] {
-        let refused = world.end(&id, end, false).await;
+        let refused = fixture.end(&id, end, false).await;
         assert!(matches!(refused, Err(Refusal::NotMoved { current: Status::Hold, .. })), "{refused:?}");
     }
-    assert_eq!(world.rows().await, rows);
+    assert_eq!(fixture.rows().await, rows);
     // Gone: released and sold to another person.
-    let gone = world.create("k2", ["A-3", "A-4"]).await.unwrap().placed.id;
-    release(&world, &gone, ReleaseCause::PaymentFailed).await;
-    world.create("k3", ["A-3", "A-5"]).await.unwrap();
+    let gone = fixture.create("k2", ["A-3", "A-4"]).await.unwrap().placed.id;
+    release(&fixture, &gone, ReleaseCause::PaymentFailed).await;
+    fixture.create("k3", ["A-3", "A-5"]).await.unwrap();
     let refused =
-        world.end(&gone, End::Confirmed { order: None, intent: Some(intent("pay_2")) }, false).await;
+        fixture.end(&gone, End::Confirmed { order: None, intent: Some(intent("pay_2")) }, false).await;
     assert_eq!(code(refused), "RESERVATION_EXPIRED");
-    assert_eq!(world.status(&gone).await, Status::Hold);
-    world.check().await;
+    assert_eq!(fixture.status(&gone).await, Status::Hold);
+    fixture.check().await;
 }
 
 #[tokio::test]
 async fn an_illegal_move_reports_the_current_status_and_touches_no_seats() {
-    let world = World::new();
-    let id = world.placed().await;
-    commit(&world, &id, "pay_1").await;
-    world.end(&id, confirmed(&id, "pay_1"), true).await.unwrap();
+    let fixture = Fixture::new();
+    let id = fixture.placed().await;
+    commit(&fixture, &id, "pay_1").await;
+    fixture.end(&id, confirmed(&id, "pay_1"), true).await.unwrap();
     for settled in [true, false] {
         for end in [expired(None), cancelled("user", None)] {
             let port: Result<_, PortError<EndRejection>> = ports::Reservations::end(
-                &world.service,
+                &fixture.service,
                 &CallContext::default(),
                 ports::reservations::EndReservation { id: id.clone(), end, inventory_settled: settled },
             )
@@ -147,38 +147,38 @@ async fn an_illegal_move_reports_the_current_status_and_touches_no_seats() {
             assert_eq!(rejection, expected);
         }
     }
-    assert!(world.stock.calls().is_empty());
+    assert!(fixture.inventory.calls().is_empty());
     let nobody = ReservationId::parse("rsv_nobody").unwrap();
-    assert_eq!(code(world.end(&nobody, expired(None), true).await), "NOT_FOUND");
+    assert_eq!(code(fixture.end(&nobody, expired(None), true).await), "NOT_FOUND");
 }
 
 /// A second payment of the same reservation: the first stays, and the caller can see that it is
 /// another one.
 #[tokio::test]
-async fn the_payment_that_confirmed_first_stays_the_one() {
-    let world = World::new();
-    let id = world.placed().await;
-    commit(&world, &id, "pay_1").await;
-    world.end(&id, confirmed(&id, "pay_1"), true).await.unwrap();
-    let ended = world.end(&id, confirmed(&id, "pay_2"), true).await.unwrap();
+async fn the_first_payment_to_confirm_stays_recorded() {
+    let fixture = Fixture::new();
+    let id = fixture.placed().await;
+    commit(&fixture, &id, "pay_1").await;
+    fixture.end(&id, confirmed(&id, "pay_1"), true).await.unwrap();
+    let ended = fixture.end(&id, confirmed(&id, "pay_2"), true).await.unwrap();
     assert_eq!(ended.intent, Some(intent("pay_1")));
 }
 
 /// Trap T-M1: the seats were taken again, and the reason of the earlier end is gone.
 #[tokio::test]
 async fn a_late_approval_turns_an_end_without_seats_into_a_confirmation() {
-    let world = World::new();
-    let id = world.placed().await;
-    release(&world, &id, ReleaseCause::PaymentFailed).await;
-    world.end(&id, cancelled("payment_failed", Some("CARD_DECLINED")), true).await.unwrap();
-    commit(&world, &id, "pay_2").await;
-    let recorded = world.end(&id, confirmed(&id, "pay_2"), true).await.unwrap();
+    let fixture = Fixture::new();
+    let id = fixture.placed().await;
+    release(&fixture, &id, ReleaseCause::PaymentFailed).await;
+    fixture.end(&id, cancelled("payment_failed", Some("CARD_DECLINED")), true).await.unwrap();
+    commit(&fixture, &id, "pay_2").await;
+    let recorded = fixture.end(&id, confirmed(&id, "pay_2"), true).await.unwrap();
     assert_eq!(
         (recorded.status, recorded.error_code, recorded.cancel_reason),
         (Status::Confirmed, None, None)
     );
     let ended: Vec<_> =
-        world.stored(&id).await.history.entries().iter().map(|entry| entry.text.to_string()).collect();
+        fixture.stored(&id).await.history.entries().iter().map(|entry| entry.text.to_string()).collect();
     let order = OrderId::for_reservation(&id);
     let expected = [
         "HOLD".to_owned(),
@@ -186,80 +186,80 @@ async fn a_late_approval_turns_an_end_without_seats_into_a_confirmation() {
         format!("CONFIRMED {order} pay_2"),
     ];
     assert_eq!(ended, expected);
-    world.check().await;
+    fixture.check().await;
 }
 
 /// Places of general admission that were taken again are others; the reservation lists the sold
 /// ones.
 #[tokio::test]
 async fn a_reservation_of_general_admission_lists_the_sold_places() {
-    let world = World::new();
+    let fixture = Fixture::new();
     let trace = Trace::default();
-    let id = world.service.create(&floor("k", "kim", 2), &trace).await.unwrap().placed.id;
-    let first: Vec<_> = world.stored(&id).await.reservation.seats;
-    world.clock.advance(HOLD);
-    release(&world, &id, ReleaseCause::Expired).await;
-    world.end(&id, expired(None), true).await.unwrap();
-    world.service.create(&floor("k2", "lee", 2), &trace).await.unwrap();
-    commit(&world, &id, "pay_1").await;
-    let recorded = world.end(&id, confirmed(&id, "pay_1"), true).await.unwrap();
+    let id = fixture.service.create(&floor("k", "kim", 2), &trace).await.unwrap().placed.id;
+    let first: Vec<_> = fixture.stored(&id).await.reservation.seats;
+    fixture.clock.advance(HOLD);
+    release(&fixture, &id, ReleaseCause::Expired).await;
+    fixture.end(&id, expired(None), true).await.unwrap();
+    fixture.service.create(&floor("k2", "lee", 2), &trace).await.unwrap();
+    commit(&fixture, &id, "pay_1").await;
+    let recorded = fixture.end(&id, confirmed(&id, "pay_1"), true).await.unwrap();
     assert_eq!(recorded.seats.len(), 2);
     assert!(
         recorded.seats.iter().all(|seat| !first.contains(seat)),
         "{:?} were taken by another buyer",
         first
     );
-    assert_eq!(world.stored(&id).await.reservation.seats, recorded.seats);
+    assert_eq!(fixture.stored(&id).await.reservation.seats, recorded.seats);
     // Sent again, with the present state of the reservation.
-    world.end(&id, confirmed(&id, "pay_1"), true).await.unwrap();
-    world.check().await;
+    fixture.end(&id, confirmed(&id, "pay_1"), true).await.unwrap();
+    fixture.check().await;
 }
 
 /// The inventory had reached another end before: that one is recorded and reported to the sender.
 #[tokio::test]
 async fn the_inventorys_own_cause_is_recorded() {
-    let world = World::new();
-    let id = world.placed().await;
-    release(&world, &id, ReleaseCause::ByBuyer).await;
-    world.clock.advance(HOLD);
-    let refused = world.end(&id, expired(None), false).await;
+    let fixture = Fixture::new();
+    let id = fixture.placed().await;
+    release(&fixture, &id, ReleaseCause::ByBuyer).await;
+    fixture.clock.advance(HOLD);
+    let refused = fixture.end(&id, expired(None), false).await;
     assert!(matches!(refused, Err(Refusal::Illegal { current: Status::Cancelled, .. })), "{refused:?}");
-    let recorded = world.stored(&id).await.reservation;
+    let recorded = fixture.stored(&id).await.reservation;
     assert_eq!((recorded.status, recorded.cancel_reason.as_deref()), (Status::Cancelled, Some("user")));
-    world.check().await;
+    fixture.check().await;
 }
 
 #[tokio::test]
-async fn an_unknown_hold_holds_nothing() {
-    let world = World::new();
-    let id = world.placed().await;
-    world.stock.forget(&id);
-    world.clock.advance(HOLD);
-    assert_eq!(world.end(&id, expired(None), false).await.unwrap().status, Status::Expired);
+async fn a_reservation_without_a_hold_can_expire() {
+    let fixture = Fixture::new();
+    let id = fixture.placed().await;
+    fixture.inventory.forget(&id);
+    fixture.clock.advance(HOLD);
+    assert_eq!(fixture.end(&id, expired(None), false).await.unwrap().status, Status::Expired);
 }
 
 #[tokio::test]
 async fn a_reason_may_be_added_once_and_moves_no_seats() {
-    let world = World::new();
-    let id = world.placed().await;
-    world.clock.advance(HOLD);
-    release(&world, &id, ReleaseCause::Expired).await;
-    world.end(&id, expired(None), true).await.unwrap();
-    let ended = world.end(&id, expired(Some("PAID_TOO_LATE")), false).await.unwrap();
+    let fixture = Fixture::new();
+    let id = fixture.placed().await;
+    fixture.clock.advance(HOLD);
+    release(&fixture, &id, ReleaseCause::Expired).await;
+    fixture.end(&id, expired(None), true).await.unwrap();
+    let ended = fixture.end(&id, expired(Some("PAID_TOO_LATE")), false).await.unwrap();
     assert_eq!(ended.error_code.as_deref(), Some("PAID_TOO_LATE"));
-    let again = world.end(&id, expired(Some("OTHER")), false).await.unwrap();
+    let again = fixture.end(&id, expired(Some("OTHER")), false).await.unwrap();
     assert_eq!(again.error_code.as_deref(), Some("PAID_TOO_LATE"));
-    assert!(world.stock.calls().is_empty());
+    assert!(fixture.inventory.calls().is_empty());
 }
 
 #[tokio::test]
 async fn texts_of_senders_are_kept_short() {
-    let world = World::new();
-    let id = world.placed().await;
-    release(&world, &id, ReleaseCause::PaymentFailed).await;
+    let fixture = Fixture::new();
+    let id = fixture.placed().await;
+    release(&fixture, &id, ReleaseCause::PaymentFailed).await;
     let long = "좌".repeat(20_000);
-    let recorded = world.end(&id, cancelled(&long, Some(&long)), true).await.unwrap();
+    let recorded = fixture.end(&id, cancelled(&long, Some(&long)), true).await.unwrap();
     assert!(recorded.error_code.unwrap().chars().count() <= 129);
     assert!(recorded.cancel_reason.unwrap().chars().count() <= 129);
-    assert!(world.clock.now() >= recorded.updated_at);
+    assert!(fixture.clock.now() >= recorded.updated_at);
 }

@@ -1,6 +1,7 @@
 //! The gRPC API: refusals in the response, malformed input and outages as statuses.
 
 use crate::wire::Server;
+use contracts::IdempotencyKey;
 use contracts::common::v1::{ErrorCode, Pagination};
 use contracts::error::{Code, WireError};
 use contracts::reservation::v1 as proto;
@@ -67,7 +68,7 @@ async fn the_six_methods_carry_a_reservation_through_its_life() {
     assert_eq!(extended.new_expires_at, placed.hold_expires_at);
     assert_eq!(extended.error.unwrap().code(), ErrorCode::FailedPrecondition);
 
-    server.world.till.put("pay_1", &ReservationId::parse(&id).unwrap(), payment::Status::Captured);
+    server.fixture.payments.put("pay_1", &ReservationId::parse(&id).unwrap(), payment::Status::Captured);
     let confirmed = client.confirm_reservation(confirm(&id, "pay_1", "")).await.unwrap().into_inner();
     assert_eq!(
         (confirmed.status(), confirmed.confirmed_seats.len()),
@@ -134,7 +135,7 @@ async fn malformed_input_is_a_status_and_changes_nothing() {
         proto::CreateReservationRequest { quantity: 3, ..two("k") },
         proto::CreateReservationRequest { seat_ids: vec!["A-1".to_owned(); 2], ..two("k") },
         proto::CreateReservationRequest { seat_ids: vec![String::new()], ..two("k") },
-        two(&"x".repeat(129)),
+        two(&"x".repeat(IdempotencyKey::BYTES_MAX + 1)),
         two("\u{7}"),
     ];
     for request in bad {
@@ -160,16 +161,16 @@ async fn malformed_input_is_a_status_and_changes_nothing() {
         let status = client.list_reservations(request.clone()).await.unwrap_err();
         assert_eq!(status.code(), tonic::Code::InvalidArgument, "{request:?}");
     }
-    assert!(server.world.rows().await.is_empty() && server.world.stock.holds().is_empty());
+    assert!(server.fixture.rows().await.is_empty() && server.fixture.inventory.holds().is_empty());
     server.stop().await;
 }
 
 #[tokio::test]
 async fn a_silent_inventory_is_a_status() {
     let server = Server::start().await;
-    server.world.stock.hang();
+    server.fixture.inventory.hang();
     let mut client = client(&server).await;
-    let clock = server.world.clock.clone();
+    let clock = server.fixture.clock.clone();
     let time = async {
         loop {
             clock.advance(std::time::Duration::from_millis(50));
@@ -179,7 +180,7 @@ async fn a_silent_inventory_is_a_status() {
     let status = tokio::select! { answer = client.create_reservation(two("k")) => answer.unwrap_err(), () = time => unreachable!() };
     assert_eq!(status.code(), tonic::Code::DeadlineExceeded);
     assert_eq!(WireError::from_status(&status).unwrap().code, Code::UpstreamTimeout);
-    assert!(server.world.rows().await.is_empty());
+    assert!(server.fixture.rows().await.is_empty());
     drop(client);
     server.stop().await;
 }

@@ -1,6 +1,6 @@
 //! A person's reservations, newest first, page by page.
 
-use crate::world::{World, cancelled, code, floor, person};
+use crate::fixture::{Fixture, cancelled, code, floor, person};
 use core::time::Duration;
 use domain::id::{ReservationId, ShowId};
 use domain::reservation::Status;
@@ -11,21 +11,21 @@ fn all_of(who: &str) -> Listing {
     Listing { person: person(who), status: None, show: None, page_size: 0, cursor: String::new() }
 }
 
-async fn placed(world: &World, who: &str, count: usize) -> Vec<ReservationId> {
+async fn placed(fixture: &Fixture, who: &str, count: usize) -> Vec<ReservationId> {
     let mut ids = Vec::new();
     for n in 0..count {
         let create = floor(&format!("k{n}"), who, 1);
-        ids.push(world.service.create(&create, &Trace::default()).await.unwrap().placed.id);
-        world.clock.advance(Duration::from_millis(1));
+        ids.push(fixture.service.create(&create, &Trace::default()).await.unwrap().placed.id);
+        fixture.clock.advance(Duration::from_millis(1));
     }
     ids.reverse();
     ids
 }
 
-async fn pages(world: &World, listing: &Listing) -> Vec<Vec<ReservationId>> {
+async fn pages(fixture: &Fixture, listing: &Listing) -> Vec<Vec<ReservationId>> {
     let (mut pages, mut listing) = (Vec::new(), listing.clone());
     loop {
-        let page = world.service.list(&listing).await.unwrap();
+        let page = fixture.service.list(&listing).await.unwrap();
         pages.push(page.reservations.into_iter().map(|reservation| reservation.id).collect());
         match page.next {
             Some(cursor) => listing.cursor = cursor,
@@ -36,29 +36,29 @@ async fn pages(world: &World, listing: &Listing) -> Vec<Vec<ReservationId>> {
 
 #[tokio::test]
 async fn pages_are_newest_first_and_show_each_reservation_once() {
-    let world = World::new();
-    let ids = placed(&world, "kim", 7).await;
-    placed(&world, "lee", 2).await;
+    let fixture = Fixture::new();
+    let ids = placed(&fixture, "kim", 7).await;
+    placed(&fixture, "lee", 2).await;
     for page_size in 1..=8 {
-        let pages = pages(&world, &Listing { page_size, ..all_of("kim") }).await;
+        let pages = pages(&fixture, &Listing { page_size, ..all_of("kim") }).await;
         assert!(pages.iter().all(|page| page.len() <= page_size));
         assert_eq!(pages.len(), 7_usize.div_ceil(page_size), "no empty page behind a full one");
         assert_eq!(pages.concat(), ids, "{page_size} a page");
     }
-    assert_eq!(pages(&world, &all_of("nobody")).await, [Vec::<ReservationId>::new()]);
+    assert_eq!(pages(&fixture, &all_of("nobody")).await, [Vec::<ReservationId>::new()]);
 }
 
 #[tokio::test]
 async fn a_filter_goes_by_the_present_rows() {
-    let world = World::new();
-    let ids = placed(&world, "kim", 5).await;
+    let fixture = Fixture::new();
+    let ids = placed(&fixture, "kim", 5).await;
     for id in [&ids[1], &ids[3]] {
-        world.end(id, cancelled("user", None), false).await.unwrap();
+        fixture.end(id, cancelled("user", None), false).await.unwrap();
     }
     let cancelled = Listing { status: Some(Status::Cancelled), page_size: 1, ..all_of("kim") };
-    assert_eq!(pages(&world, &cancelled).await.concat(), [ids[1].clone(), ids[3].clone()]);
+    assert_eq!(pages(&fixture, &cancelled).await.concat(), [ids[1].clone(), ids[3].clone()]);
     let elsewhere = Listing { show: Some(ShowId::parse("other").unwrap()), ..all_of("kim") };
-    assert_eq!(pages(&world, &elsewhere).await.concat(), []);
+    assert_eq!(pages(&fixture, &elsewhere).await.concat(), []);
     let odd = Listing { cursor: "odd".to_owned(), ..all_of("kim") };
-    assert_eq!(code(world.service.list(&odd).await), "INVALID_ARGUMENT");
+    assert_eq!(code(fixture.service.list(&odd).await), "INVALID_ARGUMENT");
 }

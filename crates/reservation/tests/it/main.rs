@@ -1,5 +1,5 @@
-//! reservation-api on the embedded engines, with a small inventory and payment provider that keep
-//! the ports' promises.
+//! reservation-api on the embedded engines, with a fake inventory and payment provider, which pass
+//! the suites of their ports. The real services would break a rule: no service sees another.
 //!
 //! The tests move time; nothing sleeps. [`testkit::Fuse`] ends an operation at any one of its
 //! calls: dropped as in a crash, failed, or done with its answer lost.
@@ -13,12 +13,13 @@ mod crashes;
 mod creating;
 mod ends;
 mod expiry;
+mod fakes;
+mod fixture;
 mod grpc;
+mod inventory;
 mod listing;
 mod passes;
+mod payments;
 mod rest;
-mod stock;
-mod till;
 mod webhooks;
 mod wire;
-mod world;

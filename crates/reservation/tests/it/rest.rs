@@ -1,10 +1,11 @@
 //! The HTTP API (docs/contracts.md#reservation-api), over real sockets.
 
+use crate::fixture::{Fixture, SECRET};
 use crate::webhooks;
 use crate::wire::{Answer, Server};
-use crate::world::{SECRET, World};
+use contracts::IdempotencyKey;
 use contracts::webhook::sign;
-use domain::id::ReservationId;
+use domain::id::{ID_BYTES_MAX, ReservationId};
 use domain::payment;
 use ports::Clock;
 use reservation::Config;
@@ -50,7 +51,7 @@ async fn a_reservation_lives_from_the_first_request_to_the_order() {
     let pay = format!("/v1/reservations/{id}/confirm");
     let unpaid = server.post(&pay, &[], r#"{"payment_intent_id":"pay_1"}"#).await;
     assert_eq!(unpaid.error(), (412, "PAYMENT_NOT_APPROVED".into()));
-    server.world.till.put("pay_1", &ReservationId::parse(&id).unwrap(), payment::Status::Captured);
+    server.fixture.payments.put("pay_1", &ReservationId::parse(&id).unwrap(), payment::Status::Captured);
     let confirmed = server.post(&pay, &[], r#"{"payment_intent_id":"pay_1"}"#).await.json();
     assert_eq!(confirmed["status"], "CONFIRMED");
     assert_eq!(server.post(&pay, &[], r#"{"payment_intent_id":"pay_1"}"#).await.json(), confirmed);
@@ -74,7 +75,7 @@ async fn a_cancel_needs_no_body_and_is_answered_again() {
     assert_eq!(server.post(&path, &[], r#"{"why":1}"#).await.error().0, 400);
     assert_eq!(server.send("POST", &path, &[("content-type", "text/plain")], "x").await.error().0, 415);
     let confirm = format!("/v1/reservations/{id}/confirm");
-    server.world.till.put("pay_1", &id, payment::Status::Captured);
+    server.fixture.payments.put("pay_1", &id, payment::Status::Captured);
     let refused = server.post(&confirm, &[], r#"{"payment_intent_id":"pay_1"}"#).await;
     assert_eq!((refused.error().0, &refused.json()["status"]), (409, &json!("CANCELLED")));
     server.stop().await;
@@ -86,7 +87,7 @@ async fn a_bad_create_is_a_clear_error_and_changes_nothing() {
     let server = Server::start().await;
     let with = |field: &str| format!(r#"{{"event_id":"show-1","user_id":"kim",{field}}}"#);
     let eleven = (1..=11).map(|n| format!("\"A-{n}\"")).collect::<Vec<_>>().join(",");
-    let long_id = format!(r#""seat_ids":["{}"]"#, "x".repeat(129));
+    let long_id = format!(r#""seat_ids":["{}"]"#, "x".repeat(ID_BYTES_MAX + 1));
     let deep = format!(r#"{{"event_id":{}"#, "[".repeat(20_000));
     let bad = [
         "not json".to_owned(),
@@ -123,7 +124,7 @@ async fn a_bad_create_is_a_clear_error_and_changes_nothing() {
     for (body, status, code) in table {
         assert_eq!(create(&server, "k", &body).await.error(), (status, code.into()), "{body}");
     }
-    assert!(server.world.rows().await.is_empty() && server.world.stock.holds().is_empty());
+    assert!(server.fixture.rows().await.is_empty() && server.fixture.inventory.holds().is_empty());
     server.stop().await;
 }
 
@@ -133,7 +134,10 @@ async fn the_key_the_content_type_and_the_size_are_checked() {
     let missing = server.post("/v1/reservations", &[], TWO).await;
     assert_eq!(missing.error(), (400, "IDEMPOTENCY_REQUIRED".into()));
     assert_eq!(create(&server, "", TWO).await.error(), (400, "IDEMPOTENCY_REQUIRED".into()));
-    assert_eq!(create(&server, &"x".repeat(129), TWO).await.error(), (400, "INVALID_ARGUMENT".into()));
+    assert_eq!(
+        create(&server, &"x".repeat(IdempotencyKey::BYTES_MAX + 1), TWO).await.error(),
+        (400, "INVALID_ARGUMENT".into())
+    );
     assert_eq!(create(&server, "좌석", TWO).await.error(), (400, "INVALID_ARGUMENT".into()));
     let headers = [("Idempotency-Key", "k"), ("content-type", "text/plain")];
     assert_eq!(server.send("POST", "/v1/reservations", &headers, TWO).await.error().0, 415);
@@ -141,14 +145,14 @@ async fn the_key_the_content_type_and_the_size_are_checked() {
     assert_eq!(create(&server, "k", &large).await.error().0, 413);
     assert_eq!(server.send("DELETE", "/v1/reservations", &[], "").await.error().0, 405);
     assert_eq!(server.get("/v1/nothing").await.error().0, 404);
-    assert!(server.world.rows().await.is_empty() && server.world.stock.holds().is_empty());
+    assert!(server.fixture.rows().await.is_empty() && server.fixture.inventory.holds().is_empty());
     server.stop().await;
 }
 
 #[tokio::test]
 async fn an_unknown_or_impossible_reservation_is_a_clear_error() {
     let server = Server::start().await;
-    let long = "x".repeat(129);
+    let long = "x".repeat(ID_BYTES_MAX + 1);
     for (id, status) in [("rsv_nobody", 404), ("%0A", 400), (&*long, 400)] {
         for path in [
             format!("/v1/reservations/{id}"),
@@ -201,10 +205,10 @@ async fn a_patch_is_answered_as_the_contract_says() {
 
 /// Trap T-O3: the internal API was reachable from outside.
 #[tokio::test]
-async fn the_internal_side_asks_for_its_token_where_one_is_set() {
+async fn internal_calls_need_the_token_when_one_is_set() {
     let token = Some(SecretString::from("internal-token"));
     let config = Config { internal_token: token, ..Config::new(SecretString::from(SECRET)) };
-    let server = Server::with(World::with(config)).await;
+    let server = Server::with(Fixture::with(config)).await;
     let id = placed(&server).await;
     let path = format!("/internal/reservations/{id}");
     for headers in [&[][..], &[("X-Internal-Token", "wrong")]] {
@@ -223,7 +227,7 @@ async fn the_internal_side_asks_for_its_token_where_one_is_set() {
 }
 
 async fn webhook(server: &Server, id: &str, body: &str, secret: &str) -> Answer {
-    let timestamp = (server.world.clock.now().as_millis() / 1_000).to_string();
+    let timestamp = (server.fixture.clock.now().as_millis() / 1_000).to_string();
     let signature = sign(secret.as_bytes(), &timestamp, body.as_bytes());
     let headers =
         [("X-Webhook-Id", id), ("X-Webhook-Timestamp", &timestamp), ("X-Webhook-Signature", &signature)];
@@ -248,7 +252,7 @@ async fn a_webhook_is_received_once_and_only_if_it_is_signed() {
     assert_eq!(webhook(&server, "wh_2", "{}", SECRET).await.error().0, 400);
     let nobody = webhooks::body("payment.approved", &ReservationId::parse("rsv_nobody").unwrap(), "pay_1");
     assert_eq!(webhook(&server, "wh_3", &nobody, SECRET).await.error().0, 404);
-    let events = server.world.taken(1, std::time::Duration::ZERO).await;
+    let events = server.fixture.taken(1, std::time::Duration::ZERO).await;
     assert_eq!(events.len(), 1);
     server.stop().await;
 }
@@ -258,7 +262,7 @@ async fn probes_metrics_and_shutdown_are_those_of_every_process() {
     let server = Server::start().await;
     placed(&server).await;
     for path in ["/health", "/healthz", "/ready", "/readyz", "/version"] {
-        testkit::until(&server.world.clock, std::time::Duration::ZERO, path, || async {
+        testkit::until(&server.fixture.clock, std::time::Duration::ZERO, path, || async {
             server.get(path).await.status == 200
         })
         .await;
@@ -269,6 +273,6 @@ async fn probes_metrics_and_shutdown_are_those_of_every_process() {
     {
         assert!(metrics.contains(name), "{name} in {metrics}");
     }
-    let world = server.stop().await;
-    assert_eq!(world.process.health.ready().status, "draining");
+    let fixture = server.stop().await;
+    assert_eq!(fixture.process.health.ready().status, "draining");
 }

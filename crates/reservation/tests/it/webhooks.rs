@@ -1,10 +1,10 @@
 //! The payment webhook: accepted only if signed and fresh, once, and never more than an event.
 
-use crate::world::{SECRET, World};
+use crate::fixture::{Fixture, SECRET};
 use contracts::webhook::sign;
 use core::time::Duration;
 use domain::event::{Fact, Kind};
-use domain::id::{PaymentIntentId, ReservationId};
+use domain::id::{ID_BYTES_MAX, PaymentIntentId, ReservationId};
 use domain::reservation::Status;
 use ports::{Clock, Trace};
 use reservation::{Refusal, WebhookCall};
@@ -17,8 +17,8 @@ pub(crate) fn body(kind: &str, reservation: &ReservationId, intent: &str) -> Str
     )
 }
 
-async fn deliver(world: &World, id: &str, body: &str) -> Result<(), Refusal> {
-    let timestamp = (world.clock.now().as_millis() / 1_000).to_string();
+async fn deliver(fixture: &Fixture, id: &str, body: &str) -> Result<(), Refusal> {
+    let timestamp = (fixture.clock.now().as_millis() / 1_000).to_string();
     let signature = sign(SECRET.as_bytes(), &timestamp, body.as_bytes());
     let call = WebhookCall {
         id: Some(id),
@@ -26,86 +26,86 @@ async fn deliver(world: &World, id: &str, body: &str) -> Result<(), Refusal> {
         signature: Some(&signature),
         body: body.as_bytes(),
     };
-    world.service.accept_webhook(call, &Trace::default()).await
+    fixture.service.accept_webhook(call, &Trace::default()).await
 }
 
 /// Trap T-M4: the event, the webhook and the status disagreed.
 #[tokio::test]
 async fn a_webhook_becomes_the_very_event_that_the_provider_puts_on_the_queue() {
-    let world = World::new();
-    let id = world.placed().await;
-    deliver(&world, "wh_1", &body("payment.approved", &id, "pay_1")).await.unwrap();
+    let fixture = Fixture::new();
+    let id = fixture.placed().await;
+    deliver(&fixture, "wh_1", &body("payment.approved", &id, "pay_1")).await.unwrap();
     let intent = PaymentIntentId::parse("pay_1").unwrap();
-    let waiting = world.waiting().await;
+    let waiting = fixture.waiting().await;
     let event =
         waiting.iter().find(|event| event.id == outbox::payment_event_id(&intent, Kind::Approved)).unwrap();
     let Fact::PaymentApproved { intent: paid, amount } = &event.fact else { panic!("{event:?}") };
     assert_eq!((paid, amount.as_ref().unwrap().amount), (&intent, 240_000));
     assert_eq!(event.at.as_millis(), START_MS);
-    assert_eq!(world.status(&id).await, Status::Hold, "a webhook changes no status itself");
-    assert_eq!(world.stock.calls(), ["hold"]);
+    assert_eq!(fixture.status(&id).await, Status::Hold, "a webhook changes no status itself");
+    assert_eq!(fixture.inventory.calls(), ["hold"]);
 }
 
 /// Trap T-M5: webhooks were unsigned and could be replayed.
 #[tokio::test]
 async fn a_replayed_webhook_is_answered_as_the_first_time_and_has_no_second_effect() {
-    let world = World::new();
-    let id = world.placed().await;
+    let fixture = Fixture::new();
+    let id = fixture.placed().await;
     let body = body("payment.failed", &id, "pay_1");
-    deliver(&world, "wh_1", &body).await.unwrap();
-    let rows = world.rows().await;
-    deliver(&world, "wh_1", &body).await.unwrap();
-    assert_eq!(world.rows().await, rows);
+    deliver(&fixture, "wh_1", &body).await.unwrap();
+    let rows = fixture.rows().await;
+    deliver(&fixture, "wh_1", &body).await.unwrap();
+    assert_eq!(fixture.rows().await, rows);
 
-    let running = world.run_background();
-    let published = world.taken(1, Duration::ZERO).await;
+    let running = fixture.run_background();
+    let published = fixture.taken(1, Duration::ZERO).await;
     assert_eq!(published[0].fact.kind(), Kind::Failed);
-    testkit::until(&world.clock, Duration::ZERO, "the row is gone", || async {
-        world.waiting().await.len() == 1
+    testkit::until(&fixture.clock, Duration::ZERO, "the row is gone", || async {
+        fixture.waiting().await.len() == 1
     })
     .await;
-    deliver(&world, "wh_1", &body).await.unwrap();
-    assert_eq!(world.waiting().await.len(), 1, "only the expiry waits");
+    deliver(&fixture, "wh_1", &body).await.unwrap();
+    assert_eq!(fixture.waiting().await.len(), 1, "only the expiry waits");
     running.stop().await;
 }
 
 #[tokio::test]
 async fn two_webhooks_of_one_fact_leave_one_event() {
-    let world = World::new();
-    let id = world.placed().await;
+    let fixture = Fixture::new();
+    let id = fixture.placed().await;
     let body = body("payment.approved", &id, "pay_1");
-    deliver(&world, "wh_1", &body).await.unwrap();
-    deliver(&world, "wh_2", &body).await.unwrap();
-    assert_eq!(world.waiting().await.len(), 2, "the approval and the expiry");
+    deliver(&fixture, "wh_1", &body).await.unwrap();
+    deliver(&fixture, "wh_2", &body).await.unwrap();
+    assert_eq!(fixture.waiting().await.len(), 2, "the approval and the expiry");
 }
 
 #[tokio::test]
 async fn a_webhook_id_that_was_used_for_another_payment_is_refused() {
-    let world = World::new();
-    let id = world.placed().await;
-    deliver(&world, "wh_1", &body("payment.approved", &id, "pay_1")).await.unwrap();
-    let refused = deliver(&world, "wh_1", &body("payment.approved", &id, "pay_2")).await.unwrap_err();
+    let fixture = Fixture::new();
+    let id = fixture.placed().await;
+    deliver(&fixture, "wh_1", &body("payment.approved", &id, "pay_1")).await.unwrap();
+    let refused = deliver(&fixture, "wh_1", &body("payment.approved", &id, "pay_2")).await.unwrap_err();
     assert_eq!(refused.reply().http_status().as_u16(), 409);
-    assert_eq!(world.waiting().await.len(), 2);
+    assert_eq!(fixture.waiting().await.len(), 2);
 }
 
 #[tokio::test]
-async fn a_webhook_of_an_unknown_reservation_is_not_taken() {
-    let world = World::new();
+async fn a_webhook_for_an_unknown_reservation_is_refused() {
+    let fixture = Fixture::new();
     let nobody = ReservationId::parse("rsv_nobody").unwrap();
-    let refused = deliver(&world, "wh_1", &body("payment.approved", &nobody, "pay_1")).await.unwrap_err();
+    let refused = deliver(&fixture, "wh_1", &body("payment.approved", &nobody, "pay_1")).await.unwrap_err();
     assert_eq!(refused.reply().http_status().as_u16(), 404);
-    assert!(world.rows().await.is_empty());
+    assert!(fixture.rows().await.is_empty());
 }
 
 /// Trap T-M5: a webhook with any defect leaves nothing.
 #[tokio::test]
-async fn a_webhook_that_is_not_believed_or_not_understood_leaves_nothing() {
-    let world = World::new();
-    let id = world.placed().await;
-    let rows = world.rows().await;
+async fn an_unsigned_or_malformed_webhook_is_refused_and_stores_nothing() {
+    let fixture = Fixture::new();
+    let id = fixture.placed().await;
+    let rows = fixture.rows().await;
     let good = body("payment.approved", &id, "pay_1");
-    let now = world.clock.now().as_millis() / 1_000;
+    let now = fixture.clock.now().as_millis() / 1_000;
     let signed =
         |at: u64, body: &str| (at.to_string(), sign(SECRET.as_bytes(), &at.to_string(), body.as_bytes()));
     let unknown_field = good.replace("\"amount\"", "\"amuont\"");
@@ -133,11 +133,11 @@ async fn a_webhook_that_is_not_believed_or_not_understood_leaves_nothing() {
             signature: Some(&signature),
             body: body.as_bytes(),
         };
-        let refused = world.service.accept_webhook(call, &Trace::default()).await.unwrap_err();
+        let refused = fixture.service.accept_webhook(call, &Trace::default()).await.unwrap_err();
         assert_eq!(refused.reply().http_status().as_u16(), status, "{what}: {refused:?}");
     }
     let (timestamp, signature) = signed(now, &good);
-    let long = "x".repeat(129);
+    let long = "x".repeat(ID_BYTES_MAX + 1);
     for id in [None, Some(""), Some(&*long)] {
         let call = WebhookCall {
             id,
@@ -145,8 +145,8 @@ async fn a_webhook_that_is_not_believed_or_not_understood_leaves_nothing() {
             signature: Some(&signature),
             body: good.as_bytes(),
         };
-        let refused = world.service.accept_webhook(call, &Trace::default()).await.unwrap_err();
+        let refused = fixture.service.accept_webhook(call, &Trace::default()).await.unwrap_err();
         assert_eq!(refused.reply().http_status().as_u16(), 400, "{id:?}");
     }
-    assert_eq!(world.rows().await, rows);
+    assert_eq!(fixture.rows().await, rows);
 }

@@ -1,7 +1,7 @@
 //! The whole service on real sockets. The tests write HTTP/1.1 by hand, so each states the exact
 //! bytes.
 
-use crate::world::World;
+use crate::fixture::Fixture;
 use ports::Tasks;
 use reservation::{Config, run};
 use runtime::Listeners;
@@ -11,9 +11,9 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio_util::sync::CancellationToken;
 
-/// A running instance on a world's folder.
+/// A running instance on the fixture's folder.
 pub(crate) struct Server {
-    pub(crate) world: World,
+    pub(crate) fixture: Fixture,
     pub(crate) http: SocketAddr,
     pub(crate) grpc: SocketAddr,
     shutdown: CancellationToken,
@@ -52,29 +52,29 @@ impl Answer {
 
 impl Server {
     pub(crate) async fn start() -> Self {
-        Self::with(World::new()).await
+        Self::with(Fixture::new()).await
     }
 
-    pub(crate) async fn with(mut world: World) -> Self {
+    pub(crate) async fn with(mut fixture: Fixture) -> Self {
         let bind = async || TcpListener::bind("127.0.0.1:0").await.unwrap();
         let (http, grpc) = (bind().await, bind().await);
         let addresses = (http.local_addr().unwrap(), grpc.local_addr().unwrap());
-        let deps = world.deps();
-        world.process = deps.process.clone();
+        let deps = fixture.deps();
+        fixture.process = deps.process.clone();
         let (shutdown, tasks, running) = (CancellationToken::new(), deps.tasks.clone(), Tasks::new());
-        let (config, token): (Config, _) = (world.config.clone(), shutdown.clone());
+        let (config, token): (Config, _) = (fixture.config.clone(), shutdown.clone());
         running.spawn(async move {
             run(config, deps, Listeners { http, grpc, admin: None }, token).await.unwrap()
         });
-        Self { world, http: addresses.0, grpc: addresses.1, shutdown, tasks, running }
+        Self { fixture, http: addresses.0, grpc: addresses.1, shutdown, tasks, running }
     }
 
     /// Shuts down and waits for everything that runs.
-    pub(crate) async fn stop(self) -> World {
+    pub(crate) async fn stop(self) -> Fixture {
         self.shutdown.cancel();
         self.running.finished().await;
         self.tasks.finished().await;
-        self.world
+        self.fixture
     }
 
     /// Sends these bytes and reads until the server closes.

@@ -150,7 +150,7 @@ async fn the_trace_of_a_call_is_the_one_it_names_or_a_new_one() {
 }
 
 #[tokio::test]
-async fn a_panic_is_internal_and_the_connection_goes_on() {
+async fn a_panic_is_internal_and_the_connection_stays_open() {
     let server = Server::start().await;
     let mut client = server.client().await;
     let status = client.reserve_seat(pb::ReserveSeatRequest::default()).await.unwrap_err();
@@ -162,7 +162,7 @@ async fn a_panic_is_internal_and_the_connection_goes_on() {
 }
 
 #[tokio::test]
-async fn a_message_over_the_limit_is_resource_exhausted_and_the_connection_goes_on() {
+async fn a_message_over_the_limit_is_resource_exhausted_and_the_connection_stays_open() {
     let server = Server::start().await;
     let mut client = server.client().await;
     for bytes in [64 * 1024, 10 * 1024 * 1024] {
@@ -175,7 +175,7 @@ async fn a_message_over_the_limit_is_resource_exhausted_and_the_connection_goes_
 }
 
 #[tokio::test]
-async fn a_call_over_the_limit_of_calls_is_refused_at_once_and_later_ones_are_taken_again() {
+async fn calls_over_the_limit_are_refused_until_others_end() {
     let server = Server::within(Limits { in_flight_max: 1, ..Limits::default() }).await;
     let mut client = server.client().await;
     let running = {
@@ -196,7 +196,7 @@ async fn a_call_over_the_limit_of_calls_is_refused_at_once_and_later_ones_are_ta
 
 /// A caller that begins calls and abandons them keeps nobody out for longer than that.
 #[tokio::test]
-async fn a_call_ends_in_time_whatever_its_caller_allows() {
+async fn a_call_ends_at_the_servers_limit_despite_a_longer_deadline() {
     let server = Server::within(Limits { time_max: Duration::from_millis(50), ..Limits::default() }).await;
     let mut client = server.client().await;
     let never = pb::GetInventoryStatusRequest::default;
@@ -210,7 +210,7 @@ async fn a_call_ends_in_time_whatever_its_caller_allows() {
 
 /// A window of nothing: the answer is there and cannot be sent.
 #[tokio::test]
-async fn a_caller_who_does_not_take_the_answer_keeps_nobody_out() {
+async fn a_caller_that_reads_no_answer_blocks_no_other() {
     let server = Server::within(Limits { in_flight_max: 1, ..Limits::default() }).await;
     let endpoint = Endpoint::from_shared(format!("http://{}", server.address)).unwrap();
     let narrow = endpoint.initial_stream_window_size(0).connect().await.unwrap();
@@ -231,7 +231,7 @@ async fn a_caller_who_does_not_take_the_answer_keeps_nobody_out() {
 }
 
 #[tokio::test]
-async fn probes_are_answered_however_much_goes_on_and_streams_have_a_bound_of_their_own() {
+async fn probes_are_answered_under_load_and_streams_have_their_own_limit() {
     let server = Server::within(Limits { in_flight_max: 1, streams_max: 1, ..Limits::default() }).await;
     let mut client = server.client().await;
     let running = tokio::spawn({
@@ -251,7 +251,7 @@ async fn probes_are_answered_however_much_goes_on_and_streams_have_a_bound_of_th
 }
 
 #[tokio::test]
-async fn a_gate_says_no_by_the_head_and_the_peer_alone() {
+async fn a_gate_decides_by_head_and_peer() {
     let gate: Gate = Arc::new(|headers, extensions| {
         let runtime::PeerAddress(peer) = extensions.get().expect("a peer");
         assert!(peer.ip().is_loopback());
@@ -271,7 +271,7 @@ async fn a_gate_says_no_by_the_head_and_the_peer_alone() {
 }
 
 #[tokio::test]
-async fn as_many_calls_as_a_connection_may_have_are_all_answered() {
+async fn two_thousand_concurrent_calls_on_a_connection_are_all_answered() {
     let server = Server::start().await;
     let client = server.client().await;
     let mut calls = tokio::task::JoinSet::new();
@@ -337,7 +337,7 @@ async fn health_follows_readiness_for_the_server_and_each_service() {
 }
 
 #[tokio::test]
-async fn a_health_watch_tells_each_change_and_ends_with_the_server() {
+async fn a_health_watch_reports_each_change_and_ends_with_the_server() {
     let server = Server::start().await;
     let mut client = HealthClient::new(server.channel().await);
     let mut watch = client.watch(HealthCheckRequest { service: NAME.into() }).await.unwrap().into_inner();
@@ -351,7 +351,7 @@ async fn a_health_watch_tells_each_change_and_ends_with_the_server() {
 }
 
 #[tokio::test]
-async fn a_watch_of_an_unknown_service_is_told_so_and_stays_open() {
+async fn a_watch_of_an_unknown_service_reports_that_and_stays_open() {
     let server = Server::start().await;
     let mut client = HealthClient::new(server.channel().await);
     server.process.health.ready_set("store", Err("closed".into()));
@@ -362,7 +362,7 @@ async fn a_watch_of_an_unknown_service_is_told_so_and_stays_open() {
 }
 
 #[tokio::test]
-async fn reflection_v1_lists_what_is_served_and_describes_it() {
+async fn reflection_v1_lists_and_describes_the_services() {
     use tonic_reflection::pb::v1::ServerReflectionRequest;
     use tonic_reflection::pb::v1::server_reflection_client::ServerReflectionClient;
     use tonic_reflection::pb::v1::server_reflection_request::MessageRequest;
@@ -402,7 +402,7 @@ async fn reflection_v1alpha_answers_older_tools() {
 }
 
 #[tokio::test]
-async fn a_method_nobody_has_is_unimplemented_and_makes_no_series() {
+async fn an_unknown_method_is_unimplemented_and_adds_no_metric() {
     let server = Server::start().await;
     let mut client = tonic::client::Grpc::new(server.channel().await);
     for number in 0..3 {

@@ -140,7 +140,7 @@ async fn missing_routes_methods_and_bad_paths_are_answered_in_the_error_shape() 
 }
 
 #[tokio::test]
-async fn a_panic_is_500_in_the_error_shape_and_the_server_goes_on() {
+async fn a_panic_is_500_in_the_error_shape_and_the_server_keeps_serving() {
     let server = Server::start(routes()).await;
     let answer = server.get("/panics").await;
     assert_eq!((answer.status, &*answer.error_code()), (500, "INTERNAL"));
@@ -165,7 +165,7 @@ async fn the_trace_of_a_request_is_the_one_it_names_or_a_new_one() {
 }
 
 #[tokio::test]
-async fn the_internal_token_is_asked_for() {
+async fn internal_routes_require_the_token() {
     let server = Server::start(routes()).await;
     let with = async |header: &str| {
         let head = format!("GET /internal/thing HTTP/1.1\r\nhost: x\r\nconnection: close\r\n{header}\r\n");

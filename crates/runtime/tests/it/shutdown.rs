@@ -70,7 +70,7 @@ async fn the_first_signal_begins_the_shutdown() {
 }
 
 #[tokio::test]
-async fn a_second_signal_ends_the_process_at_once_and_says_so() {
+async fn a_second_signal_ends_the_process_at_once_and_is_logged() {
     let mut running = Running::start(true).await;
     running.signal("-TERM").await;
     running.says("draining").await;

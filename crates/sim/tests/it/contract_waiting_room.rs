@@ -6,24 +6,25 @@ use domain::time::Timestamp;
 use domain::waiting_room::{Refusal, RuleChange, Rules, Standing, Ticket};
 use ports::waiting_room::{Dated, Ticked};
 use ports::{Clock, Fault, PortError, WaitingRoomStore};
-use ports_contract::waiting_room::{SuiteClock, WaitingRoomHarness};
+use ports_contract::waiting_room::WaitingRoomHarness;
 use sim::line_world::LinePlan;
 use sim::line_world::room::Room;
 use sim::line_world::storage::{Port, lose_all};
 use sim::trace::Trace;
 use sim::world::World;
 use std::sync::Arc;
+use testkit::ManualClock;
 
 struct Simulated {
     world: Arc<Room>,
-    clock: Arc<SuiteClock>,
+    clock: Arc<ManualClock>,
 }
 
 impl Simulated {
     /// A world in which nothing takes time and nothing goes wrong.
     fn new() -> Self {
         let plan = LinePlan { instant: 1_000, ..LinePlan::draw(1).only(&[]) };
-        Self { world: Room::new(plan, Trace::off()), clock: SuiteClock::new() }
+        Self { world: Room::new(plan, Trace::off()), clock: Arc::default() }
     }
 }
 
@@ -39,7 +40,7 @@ impl WaitingRoomHarness for Simulated {
         room
     }
 
-    fn clock(&self) -> &SuiteClock {
+    fn clock(&self) -> &ManualClock {
         &self.clock
     }
 }
@@ -48,7 +49,7 @@ impl WaitingRoomHarness for Simulated {
 struct OnTheSuitesClock {
     port: Port,
     world: Arc<Room>,
-    clock: Arc<SuiteClock>,
+    clock: Arc<ManualClock>,
 }
 
 impl OnTheSuitesClock {

@@ -12,7 +12,7 @@ async fn buried(body: String) -> (Bench, Vec<(String, String)>) {
     let handle = bench.start();
     bench.until("the queue is empty", || bench.queue.len() == 0).await;
     assert_eq!(bench.letters.len(), 1);
-    assert_eq!(bench.world.run_count(), 1, "its follower ran");
+    assert_eq!(bench.peers.run_count(), 1, "its follower ran");
     assert!(bench.clock.elapsed() < Duration::from_secs(1), "it was not retried");
     assert_invariants(&handle);
     let attributes = bench.letters.bodies().remove(0).attributes;
@@ -89,6 +89,6 @@ async fn without_a_dead_letter_queue_it_is_left_to_the_redrive_policy() {
     bench.pass(Duration::from_secs(600)).await;
     assert_eq!(bench.queue.len(), 2, "nothing is deleted, and the follower stays behind");
     assert!((20..60).contains(&bench.queue.receive_count(0)), "{}", bench.queue.receive_count(0));
-    assert_eq!(bench.world.run_count(), 0);
+    assert_eq!(bench.peers.run_count(), 0);
     assert_invariants(&handle);
 }

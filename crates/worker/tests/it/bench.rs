@@ -1,7 +1,7 @@
 //! A worker on a queue and peers in virtual time, and events to feed it.
 
+use crate::peers::ScriptedPeers;
 use crate::queue::MemoryQueue;
-use crate::world::World;
 use contracts::envelope;
 use domain::event::{Event, Fact, SeatsHint};
 use domain::id::{EventId, PaymentIntentId, ReservationId, SeatId, ShowId};
@@ -20,7 +20,7 @@ pub(crate) struct Bench {
     pub(crate) clock: Arc<SystemClock>,
     pub(crate) queue: Arc<MemoryQueue>,
     pub(crate) letters: Arc<MemoryQueue>,
-    pub(crate) world: Arc<World>,
+    pub(crate) peers: Arc<ScriptedPeers>,
     pub(crate) tasks: Tasks,
     pub(crate) process: Process,
     pub(crate) config: Config,
@@ -35,7 +35,7 @@ impl Bench {
         Self {
             queue: MemoryQueue::new(kind, clock.clone()),
             letters: MemoryQueue::new(QueueKind::Fifo, clock.clone()),
-            world: World::new(clock.clone()),
+            peers: ScriptedPeers::new(clock.clone()),
             clock,
             tasks: Tasks::new(),
             process: Process::new("reservation-worker"),
@@ -60,7 +60,7 @@ impl Bench {
             clock: self.clock.clone(),
             queue: self.queue.clone(),
             letters: self.letters.clone(),
-            world: self.world.clone(),
+            peers: self.peers.clone(),
             config: self.config.clone(),
             ..Self::fifo()
         }
@@ -77,7 +77,7 @@ impl Bench {
             queue: self.queue.clone(),
             dead_letter_queue: self.with_letters.then(|| self.letters.clone() as _),
             dead_letters: Some(self.letters.clone()),
-            peers: self.world.peers(),
+            peers: self.peers.as_ports(),
             clock: self.clock.clone(),
             entropy: Arc::new(SeededEntropy::default()),
             tasks: self.tasks.clone(),

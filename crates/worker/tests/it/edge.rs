@@ -75,7 +75,7 @@ async fn an_operator_runs_events_by_hand_through_the_same_handlers() {
     let answer = served.client.process_reservation_expiry(request).await.expect("an answer").into_inner();
     assert_eq!(answer.status(), ProcessingStatus::Success);
     assert_eq!(answer.released_seats[0].id, "A-1-1");
-    assert_eq!(served.bench.world.ended("rsv_1"), Some(Status::Expired));
+    assert_eq!(served.bench.peers.ended("rsv_1"), Some(Status::Expired));
 
     let mut request = ProcessPaymentResultRequest {
         reservation_id: "rsv_2".into(),
@@ -124,14 +124,14 @@ async fn an_invalid_event_by_hand_is_an_invalid_argument() {
     };
     let refused = served.client.process_compensation(refund).await.expect_err("no payment named");
     assert_eq!(refused.code(), Code::InvalidArgument);
-    assert_eq!(served.bench.world.run_count(), 0);
+    assert_eq!(served.bench.peers.run_count(), 0);
 }
 
 #[tokio::test]
 async fn a_failure_by_hand_says_whether_a_retry_helps() {
     let mut served = serve(None).await;
     let left = Duration::from_secs(3);
-    served.bench.world.script(|s| s.release.push_back(Err(PortError::Rejected(Rejection::NotDue { left }))));
+    served.bench.peers.script(|s| s.release.push_back(Err(PortError::Rejected(Rejection::NotDue { left }))));
     let request = ProcessReservationExpiryRequest { reservation_id: "rsv_1".into(), ..Default::default() };
     let answer =
         served.client.process_reservation_expiry(request.clone()).await.expect("an answer").into_inner();
@@ -139,7 +139,7 @@ async fn a_failure_by_hand_says_whether_a_retry_helps() {
         (answer.status(), answer.next_action.as_str()),
         (ProcessingStatus::Retry, "retry after 3000 ms")
     );
-    served.bench.world.inventory_silent(true);
+    served.bench.peers.inventory_silent(true);
     let answer = served.client.process_reservation_expiry(request).await.expect("an answer").into_inner();
     assert_eq!(answer.status(), ProcessingStatus::Retry);
 }
@@ -156,7 +156,7 @@ async fn a_refund_by_hand_uses_the_handlers_own_key() {
     let answer = served.client.process_compensation(refund).await.expect("an answer").into_inner();
     assert_eq!(answer.status(), ProcessingStatus::Success);
     assert!(answer.actions_taken[0].success);
-    assert_eq!(served.bench.world.calls(), ["cancel pay_1 cancel:pay_1"]);
+    assert_eq!(served.bench.peers.calls(), ["cancel pay_1 cancel:pay_1"]);
 }
 
 #[tokio::test]
@@ -193,9 +193,9 @@ async fn probes_answer_and_tell_the_drain() {
     ] {
         assert!(metrics.contains(name), "{name}");
     }
-    served.bench.world.slow(Duration::from_millis(800));
+    served.bench.peers.slow(Duration::from_millis(800));
     served.bench.put(&expired("rsv_1"));
-    served.bench.until("it runs", || served.bench.world.busy() == 1).await;
+    served.bench.until("it runs", || served.bench.peers.busy() == 1).await;
     served.shutdown.cancel();
     served.bench.until("it drains", || !served.bench.process.health.is_ready()).await;
     assert_eq!(call(served.http, "GET", "/ready", "", "").await.0, 503, "still there, and not ready");
@@ -206,7 +206,7 @@ async fn probes_answer_and_tell_the_drain() {
 
 /// Trap T-O3: with a token, every call needs it.
 #[tokio::test]
-async fn administration_asks_for_its_token() {
+async fn administration_requires_its_token() {
     let served = serve(Some("a-token-of-the-operator")).await;
     let paths = ["/admin/status", "/admin/journal/rsv_1", "/admin/dlq", "/admin/dlq/x"];
     for path in paths {

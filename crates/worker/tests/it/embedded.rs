@@ -2,7 +2,7 @@
 //! crash.
 
 use crate::bench::{approved, assert_invariants, expired, outgoing, raw, rsv};
-use crate::world::World;
+use crate::peers::ScriptedPeers;
 use adapter_embedded::{Engine, EngineOptions, QueueOptions};
 use ports::{Clock, Queue, Tasks};
 use runtime::{Process, SystemClock};
@@ -22,7 +22,7 @@ struct Instance {
 fn start(
     queue: Arc<dyn Queue>,
     letters: Arc<dyn Queue>,
-    world: &Arc<World>,
+    peers: &Arc<ScriptedPeers>,
     clock: Arc<dyn Clock>,
 ) -> Instance {
     let mut config = Config::default();
@@ -35,7 +35,7 @@ fn start(
         queue,
         dead_letter_queue: Some(letters),
         dead_letters: None,
-        peers: world.peers(),
+        peers: peers.as_ports(),
         clock,
         entropy: Arc::new(SeededEntropy::default()),
         tasks: tasks.clone(),
@@ -65,10 +65,10 @@ async fn the_embedded_queue_is_worked_off_across_a_crash() {
     let engine = Engine::open(folder.path(), EngineOptions::default(), clock.clone()).expect("a new folder");
     let queue = engine.queue("events", QueueOptions::fifo()).expect("a new queue");
     let letters = engine.queue("events-dlq", QueueOptions::fifo()).expect("a new queue");
-    let world = World::new(clock.clone());
-    world.slow(Duration::from_millis(2));
+    let peers = ScriptedPeers::new(clock.clone());
+    peers.slow(Duration::from_millis(2));
     for n in 0..40 {
-        world.fail(&rsv(n * 10), 2);
+        peers.fail(&rsv(n * 10), 2);
     }
     for n in 0..400 {
         let entries = vec![outgoing(&approved(&rsv(n), &format!("pay_{n}"))), outgoing(&expired(&rsv(n)))];
@@ -76,20 +76,20 @@ async fn the_embedded_queue_is_worked_off_across_a_crash() {
     }
     queue.send(vec![raw("not json", "rsv_bad", "bad")]).await.expect("it is taken");
 
-    let first = start(queue.clone(), letters.clone(), &world, clock.clone());
-    until(&*clock, "some are done", || world.ended_count() >= 100).await;
+    let first = start(queue.clone(), letters.clone(), &peers, clock.clone());
+    until(&*clock, "some are done", || peers.ended_count() >= 100).await;
     first.tasks.abort_all();
-    until(&*clock, "its runs are dropped", || world.busy() == 0).await;
+    until(&*clock, "its runs are dropped", || peers.busy() == 0).await;
     assert_invariants(&first.handle);
 
-    let second = start(queue.clone(), letters.clone(), &world, clock.clone());
+    let second = start(queue.clone(), letters.clone(), &peers, clock.clone());
     until(&*clock, "the queue is empty", || {
         let depth = queue.stats().depth;
         depth.visible + depth.in_flight + depth.delayed == 0
     })
     .await;
-    assert_eq!(world.ended_count(), 400);
-    assert_eq!(world.overlaps(), 0);
+    assert_eq!(peers.ended_count(), 400);
+    assert_eq!(peers.overlaps(), 0);
     let buried = letters.peek(None, 10).expect("it answers");
     assert_eq!(buried.len(), 1);
     second.shutdown.cancel();

@@ -18,22 +18,22 @@ fn hidden(bench: &Bench) -> Vec<(String, Duration)> {
 
 fn runs_of(bench: &Bench, reservation: &str) -> Vec<String> {
     let ends = format!(" {reservation}");
-    bench.world.runs().into_iter().map(|(_, run)| run).filter(|run| run.ends_with(&ends)).collect()
+    bench.peers.runs().into_iter().map(|(_, run)| run).filter(|run| run.ends_with(&ends)).collect()
 }
 
 /// Trap T-T1: the delete follows the effect; nothing is lost and nothing is left over.
 #[tokio::test(start_paused = true)]
 async fn every_event_has_its_effect_and_is_deleted_after_it() {
     let bench = Bench::fifo();
-    bench.world.slow(Duration::from_millis(20));
+    bench.peers.slow(Duration::from_millis(20));
     let handle = bench.start();
     for n in 0..300 {
         bench.put(&expired(&rsv(n)));
     }
     bench.until("the queue is empty", || bench.queue.len() == 0).await;
-    assert_eq!(bench.world.ended_count(), 300);
+    assert_eq!(bench.peers.ended_count(), 300);
     assert_eq!(bench.letters.len(), 0);
-    assert!(bench.world.busy_max() <= 20);
+    assert!(bench.peers.busy_max() <= 20);
     bench.shut_down().await;
     assert_invariants(&handle);
     assert_eq!(bench.metric("worker_events_total{type=\"expired\",outcome=\"success\"} "), 300);
@@ -43,7 +43,7 @@ async fn every_event_has_its_effect_and_is_deleted_after_it() {
 #[tokio::test(start_paused = true)]
 async fn events_of_a_reservation_run_in_order_and_one_at_a_time() {
     let bench = Bench::fifo();
-    bench.world.slow(Duration::from_millis(20));
+    bench.peers.slow(Duration::from_millis(20));
     for n in 0..20 {
         bench.put(&failed(&rsv(n), &format!("pay_a{n}")));
         bench.put(&approved(&rsv(n), &format!("pay_b{n}")));
@@ -57,9 +57,9 @@ async fn events_of_a_reservation_run_in_order_and_one_at_a_time() {
             runs_of(&bench, &id),
             [format!("failed {id}"), format!("approved {id}"), format!("expired {id}")]
         );
-        assert_eq!(bench.world.ended(&id), Some(Status::Confirmed));
+        assert_eq!(bench.peers.ended(&id), Some(Status::Confirmed));
     }
-    assert_eq!(bench.world.overlaps(), 0);
+    assert_eq!(bench.peers.overlaps(), 0);
     assert_invariants(&handle);
 }
 
@@ -68,7 +68,7 @@ async fn events_of_a_reservation_run_in_order_and_one_at_a_time() {
 #[tokio::test(start_paused = true)]
 async fn a_failed_head_keeps_its_followers_behind_it() {
     let bench = Bench::fifo();
-    bench.world.fail("rsv_1", 2);
+    bench.peers.fail("rsv_1", 2);
     bench.put(&failed("rsv_1", "pay_a"));
     bench.put(&approved("rsv_1", "pay_b"));
     bench.put(&expired("rsv_1"));
@@ -90,7 +90,7 @@ async fn a_failed_head_keeps_its_followers_behind_it() {
 #[tokio::test(start_paused = true)]
 async fn followers_go_back_only_after_the_head_is_settled() {
     let bench = Bench::fifo();
-    bench.world.fail("rsv_1", 1);
+    bench.peers.fail("rsv_1", 1);
     let mut refusals = 3;
     bench.queue.on_hide(move |id| {
         let refused = id == "msg-0" && refusals > 0;
@@ -112,8 +112,8 @@ async fn followers_go_back_only_after_the_head_is_settled() {
 #[tokio::test(start_paused = true)]
 async fn a_redelivered_follower_does_not_overtake_a_refused_head() {
     let bench = Bench::fifo();
-    bench.world.slow(Duration::from_secs(5));
-    bench.world.fail("rsv_1", 1);
+    bench.peers.slow(Duration::from_secs(5));
+    bench.peers.fail("rsv_1", 1);
     bench.put(&failed("rsv_1", "pay_a"));
     bench.put(&expired("rsv_1"));
     let handle = bench.start();
@@ -149,12 +149,12 @@ async fn an_undecodable_head_is_buried_before_its_followers_run() {
             bench.metric("worker_queue_calls_total{operation=\"send_dead_letter\"} ") > 0
         })
         .await;
-    assert_eq!(bench.world.run_count(), 0);
+    assert_eq!(bench.peers.run_count(), 0);
     bench.until("the queue is empty", || bench.queue.len() == 0).await;
     let letters = bench.letters.bodies();
     assert_eq!(letters.len(), 1);
     assert_eq!(letters[0].body, "{ not json");
-    assert_eq!(bench.world.ended("rsv_1"), Some(Status::Expired));
+    assert_eq!(bench.peers.ended("rsv_1"), Some(Status::Expired));
     assert_invariants(&handle);
 }
 
@@ -162,30 +162,30 @@ async fn an_undecodable_head_is_buried_before_its_followers_run() {
 #[tokio::test(start_paused = true)]
 async fn a_retry_waits_in_the_queue_and_not_in_a_slot() {
     let bench = Bench::fifo().with(|o| o.in_flight = worker::InFlight::Fixed(1));
-    bench.world.fail("rsv_1", 3);
+    bench.peers.fail("rsv_1", 3);
     bench.put(&expired("rsv_1"));
     for n in 10..30 {
         bench.put(&expired(&rsv(n)));
     }
     bench.start();
-    bench.until("the others are done", || bench.world.ended_count() == 20).await;
+    bench.until("the others are done", || bench.peers.ended_count() == 20).await;
     assert!(bench.clock.elapsed() < Duration::from_secs(1), "they waited for the retry");
-    bench.until("the retried one too", || bench.world.ended("rsv_1").is_some()).await;
+    bench.until("the retried one too", || bench.peers.ended("rsv_1").is_some()).await;
     assert_eq!(runs_of(&bench, "rsv_1").len(), 4);
 }
 
 #[tokio::test(start_paused = true)]
 async fn on_a_standard_queue_no_two_events_of_a_reservation_race() {
     let bench = Bench::standard();
-    bench.world.slow(Duration::from_millis(50));
+    bench.peers.slow(Duration::from_millis(50));
     for n in 0..40 {
         bench.put(&approved(&rsv(n % 4), &format!("pay_{n}")));
         bench.put(&expired(&rsv(n % 4)));
     }
     let handle = bench.start();
     bench.until("the queue is empty", || bench.queue.len() == 0).await;
-    assert_eq!(bench.world.overlaps(), 0);
-    assert_eq!(bench.world.run_count(), 80);
+    assert_eq!(bench.peers.overlaps(), 0);
+    assert_eq!(bench.peers.run_count(), 80);
     assert_invariants(&handle);
 }
 
@@ -194,14 +194,14 @@ async fn on_a_standard_queue_no_two_events_of_a_reservation_race() {
 #[tokio::test(start_paused = true)]
 async fn a_lane_that_is_full_hands_back_in_order() {
     let bench = Bench::fifo().with(|o| o.lane_depth_max = 2);
-    bench.world.slow(Duration::from_millis(10));
+    bench.peers.slow(Duration::from_millis(10));
     for n in 0..30 {
         bench.put(&approved("rsv_hot", &format!("pay_{n:02}")));
     }
     let handle = bench.start();
     bench.until("the queue is empty", || bench.queue.len() == 0).await;
     let order: Vec<String> = bench
-        .world
+        .peers
         .calls()
         .into_iter()
         .filter(|call| call.starts_with("end "))
@@ -221,7 +221,7 @@ async fn no_second_starts_more_than_the_write_rate() {
     }
     bench.start();
     bench.until("the queue is empty", || bench.queue.len() == 0).await;
-    let starts: Vec<Duration> = bench.world.runs().into_iter().map(|(at, _)| at).collect();
+    let starts: Vec<Duration> = bench.peers.runs().into_iter().map(|(at, _)| at).collect();
     for (n, from) in starts.iter().enumerate() {
         let in_second = starts[n..].iter().take_while(|at| **at - *from < Duration::from_secs(1)).count();
         assert!(in_second <= 31, "{in_second} starts within a second");
@@ -234,7 +234,7 @@ async fn no_second_starts_more_than_the_write_rate() {
 async fn auto_finds_a_concurrency_that_empties_the_queue_faster() {
     let took = |in_flight| async move {
         let bench = Bench::standard().with(|o| o.in_flight = in_flight);
-        bench.world.slow(Duration::from_millis(100));
+        bench.peers.slow(Duration::from_millis(100));
         for n in 0..5_000 {
             bench.put(&expired(&rsv(n)));
         }

@@ -14,8 +14,8 @@ fn all() -> RedriveOptions {
 /// Buries three events of a reservation and one of another, in order.
 async fn four_letters() -> Bench {
     let bench = Bench::fifo().with(|o| o.retry.max_retries = 0);
-    bench.world.fail("rsv_1", 3);
-    bench.world.fail("rsv_2", 1);
+    bench.peers.fail("rsv_1", 3);
+    bench.peers.fail("rsv_2", 1);
     bench.put(&approved("rsv_1", "pay_1"));
     bench.put(&approved("rsv_1", "pay_2"));
     bench.put(&expired("rsv_1"));
@@ -34,7 +34,7 @@ async fn a_dead_letter_says_why_it_is_there() {
         .letters
         .browse(None, 10)
         .await
-        .expect("the fixture answers")
+        .expect("the queue answers")
         .iter()
         .map(DeadLetter::read)
         .collect();
@@ -54,13 +54,13 @@ async fn a_dead_letter_says_why_it_is_there() {
 #[tokio::test(start_paused = true)]
 async fn a_redrive_keeps_group_and_order_and_is_not_deduplicated_away() {
     let bench = four_letters().await;
-    let calls_before = bench.world.calls().len();
+    let calls_before = bench.peers.calls().len();
     let report = redrive(&*bench.letters, &*bench.queue, &*bench.clock, &all()).await.expect("it answers");
     assert_eq!(report.entries.len(), 4);
     assert_eq!(report.stopped, None);
     assert_eq!(bench.letters.len(), 0);
     bench.until("the queue is empty", || bench.queue.len() == 0).await;
-    let calls: Vec<String> = bench.world.calls().split_off(calls_before);
+    let calls: Vec<String> = bench.peers.calls().split_off(calls_before);
     let of_first: Vec<&str> = calls
         .iter()
         .filter(|c| c.contains("pay_") || c.contains("release"))
@@ -70,7 +70,7 @@ async fn a_redrive_keeps_group_and_order_and_is_not_deduplicated_away() {
     assert!(
         of_first[0].starts_with("end rsv_1 CONFIRMED") && of_first[2].starts_with("release EXPIRED rsv_")
     );
-    assert_eq!(bench.world.ended("rsv_2"), Some(Status::Expired));
+    assert_eq!(bench.peers.ended("rsv_2"), Some(Status::Expired));
 }
 
 /// Trap T-T13: an event that is buried again after a redrive is kept, although it is the same event
@@ -78,7 +78,7 @@ async fn a_redrive_keeps_group_and_order_and_is_not_deduplicated_away() {
 #[tokio::test(start_paused = true)]
 async fn an_event_that_is_buried_again_after_a_redrive_is_kept() {
     let bench = four_letters().await;
-    bench.world.fail("rsv_2", 1);
+    bench.peers.fail("rsv_2", 1);
     let report = redrive(&*bench.letters, &*bench.queue, &*bench.clock, &all()).await.expect("it answers");
     assert_eq!(report.entries.len(), 4);
     bench.until("it is buried again", || bench.letters.len() == 1).await;
@@ -155,7 +155,7 @@ async fn a_copy_that_is_made_again_is_stored_once() {
 #[tokio::test(start_paused = true)]
 async fn the_journal_has_each_step_of_an_event() {
     let bench = Bench::fifo();
-    bench.world.fail("rsv_1", 1);
+    bench.peers.fail("rsv_1", 1);
     bench.put(&expired("rsv_1"));
     bench.put(&expired(&rsv(7)));
     let handle = bench.start();

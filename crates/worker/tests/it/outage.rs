@@ -10,7 +10,7 @@ use std::time::Duration;
 #[tokio::test(start_paused = true)]
 async fn an_outage_buries_nothing_and_stops_polling() {
     let bench = Bench::fifo();
-    bench.world.inventory_silent(true);
+    bench.peers.inventory_silent(true);
     for n in 0..200 {
         bench.put(&expired(&rsv(n)));
     }
@@ -20,18 +20,18 @@ async fn an_outage_buries_nothing_and_stops_polling() {
         .await;
     assert!(!bench.process.health.is_ready());
     assert!(bench.process.health.ready().reasons.iter().any(|why| why.starts_with("inventory: ")));
-    let runs_at_opening = bench.world.run_count();
+    let runs_at_opening = bench.peers.run_count();
     bench.pass(Duration::from_secs(3_600)).await;
     assert_eq!(bench.letters.len(), 0);
     assert_eq!(bench.queue.len(), 200);
-    let probes = bench.world.run_count() - runs_at_opening;
+    let probes = bench.peers.run_count() - runs_at_opening;
     assert!((60..=240).contains(&probes), "{probes} probes in an hour, one each 30 s at the end");
     assert_eq!(handle.status().waiting, 0, "what had not started went back");
-    bench.world.inventory_silent(false);
+    bench.peers.inventory_silent(false);
     bench.until("the queue is empty", || bench.queue.len() == 0).await;
     assert!(bench.process.health.is_ready());
     assert_eq!(bench.letters.len(), 0);
-    assert_eq!(bench.world.ended_count(), 200);
+    assert_eq!(bench.peers.ended_count(), 200);
     assert_invariants(&handle);
 }
 
@@ -39,8 +39,8 @@ async fn an_outage_buries_nothing_and_stops_polling() {
 #[tokio::test(start_paused = true)]
 async fn while_the_breaker_is_open_one_message_runs_at_a_time() {
     let bench = Bench::standard();
-    bench.world.inventory_silent(true);
-    bench.world.slow(Duration::from_millis(500));
+    bench.peers.inventory_silent(true);
+    bench.peers.slow(Duration::from_millis(500));
     for n in 0..100 {
         bench.put(&expired(&rsv(n)));
     }
@@ -48,13 +48,13 @@ async fn while_the_breaker_is_open_one_message_runs_at_a_time() {
     bench
         .until("the breaker opens", || bench.metric("worker_breaker_open{downstream=\"inventory\"} ") == 1)
         .await;
-    bench.until("the runs of before have ended", || bench.world.busy() == 0).await;
-    let before = bench.world.run_count();
+    bench.until("the runs of before have ended", || bench.peers.busy() == 0).await;
+    let before = bench.peers.run_count();
     for _ in 0..600 {
-        assert!(bench.world.busy() <= 1);
+        assert!(bench.peers.busy() <= 1);
         bench.pass(Duration::from_millis(100)).await;
     }
-    assert!(bench.world.run_count() > before);
+    assert!(bench.peers.run_count() > before);
     assert_invariants(&handle);
 }
 
@@ -62,7 +62,7 @@ async fn while_the_breaker_is_open_one_message_runs_at_a_time() {
 #[tokio::test(start_paused = true)]
 async fn a_message_that_keeps_failing_is_buried_after_its_own_attempts() {
     let bench = Bench::fifo();
-    bench.world.fail("rsv_1", 1_000);
+    bench.peers.fail("rsv_1", 1_000);
     bench.put(&expired("rsv_1"));
     bench.put(&approved("rsv_1", "pay_1"));
     for n in 10..20 {
@@ -71,7 +71,7 @@ async fn a_message_that_keeps_failing_is_buried_after_its_own_attempts() {
     let handle = bench.start();
     bench.until("both are buried", || bench.letters.len() == 2).await;
     assert_eq!(bench.metric("worker_breaker_open{downstream=\"inventory\"} "), 0);
-    assert_eq!(bench.world.run_count(), 10 + 6 + 6, "each had its own first run and five retries");
+    assert_eq!(bench.peers.run_count(), 10 + 6 + 6, "each had its own first run and five retries");
     bench.until("the queue is empty", || bench.queue.len() == 0).await;
     let letters = bench.letters.bodies();
     let attempts =
@@ -85,8 +85,8 @@ async fn a_message_that_keeps_failing_is_buried_after_its_own_attempts() {
 #[tokio::test(start_paused = true)]
 async fn an_outage_of_payments_holds_back_only_the_messages_that_need_them() {
     let bench = Bench::fifo();
-    bench.world.payments_silent(true);
-    bench.world.script(|s| {
+    bench.peers.payments_silent(true);
+    bench.peers.script(|s| {
         for _ in 0..10_000 {
             s.commit.push_back(Err(PortError::Rejected(Rejection::Expired)));
         }
@@ -101,16 +101,16 @@ async fn an_outage_of_payments_holds_back_only_the_messages_that_need_them() {
     for n in 100..150 {
         bench.put(&expired(&rsv(n)));
     }
-    bench.until("the others are done", || bench.world.ended_count() == 50).await;
+    bench.until("the others are done", || bench.peers.ended_count() == 50).await;
     bench.pass(Duration::from_secs(1_800)).await;
     assert_eq!(bench.letters.len(), 0);
     assert_eq!(bench.queue.len(), 5);
     let receives: u32 = (0..5).map(|n| bench.queue.receive_count(n)).sum();
     assert!(receives < 5 * 400, "{receives} receives in half an hour is a hot loop");
-    bench.world.payments_silent(false);
+    bench.peers.payments_silent(false);
     bench.until("the queue is empty", || bench.queue.len() == 0).await;
     for n in 0..5 {
-        assert_eq!(bench.world.refunds(&format!("pay_{n}")), 1);
+        assert_eq!(bench.peers.refunds(&format!("pay_{n}")), 1);
     }
     assert_invariants(&handle);
 }

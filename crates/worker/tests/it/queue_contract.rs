@@ -1,5 +1,5 @@
-//! The queue suite on the fixture, so that the worker's tests stand on a queue that keeps the
-//! port's promises.
+//! The queue suite on [`MemoryQueue`], so that the worker's tests use a queue that keeps the port's
+//! promises.
 
 use crate::queue::MemoryQueue;
 use async_trait::async_trait;
@@ -10,10 +10,10 @@ use std::sync::Arc;
 use std::time::Duration;
 use testkit::ManualClock;
 
-struct Fixture(Arc<ManualClock>);
+struct InMemory(Arc<ManualClock>);
 
-impl Fixture {
-    /// The fixture's own pauses of 1 ms end at once; long polls wait for the test.
+impl InMemory {
+    /// The queue's own pauses of 1 ms end at once; long polls wait for the test.
     fn new() -> Self {
         Self(Arc::new(ManualClock::default().skipping_sleeps_below(Duration::from_millis(2))))
     }
@@ -24,7 +24,7 @@ impl Fixture {
 }
 
 #[async_trait]
-impl QueueHarness for Fixture {
+impl QueueHarness for InMemory {
     async fn queue(&self, kind: QueueKind) -> Arc<dyn Queue> {
         self.make(kind, None)
     }
@@ -48,4 +48,4 @@ impl QueueHarness for Fixture {
     }
 }
 
-ports_contract::queue_contract!(Fixture::new());
+ports_contract::queue_contract!(InMemory::new());

@@ -23,7 +23,7 @@ async fn failed_entries_of_a_batch_are_sent_again() {
     }
     let handle = bench.start();
     bench.until("the queue is empty", || bench.queue.len() == 0).await;
-    assert_eq!(bench.world.run_count(), 50, "nothing ran twice");
+    assert_eq!(bench.peers.run_count(), 50, "nothing ran twice");
     let deleted: usize = bench
         .queue
         .asked()
@@ -51,14 +51,14 @@ async fn an_acknowledgement_that_is_lost_is_counted_and_the_event_is_idempotent(
     bench.until("the acknowledgement is lost", || bench.metric("worker_acks_lost_total ") == 1).await;
     until.store(false, std::sync::atomic::Ordering::SeqCst);
     bench.until("the queue is empty", || bench.queue.len() == 0).await;
-    assert_eq!(bench.world.run_count(), 2);
+    assert_eq!(bench.peers.run_count(), 2);
     assert_invariants(&handle);
 }
 
 #[tokio::test(start_paused = true)]
 async fn deletes_go_in_batches_of_ten_and_alone_when_nothing_is_in_flight() {
     let bench = Bench::standard();
-    bench.world.slow(Duration::from_millis(3));
+    bench.peers.slow(Duration::from_millis(3));
     for n in 0..500 {
         bench.put(&expired(&rsv(n)));
     }
@@ -86,7 +86,7 @@ async fn deletes_go_in_batches_of_ten_and_alone_when_nothing_is_in_flight() {
 #[tokio::test(start_paused = true)]
 async fn receives_are_full_under_load_and_long_when_idle() {
     let bench = Bench::standard();
-    bench.world.slow(Duration::from_millis(5));
+    bench.peers.slow(Duration::from_millis(5));
     for n in 0..1_000 {
         bench.put(&expired(&rsv(n)));
     }
@@ -136,12 +136,12 @@ async fn polls_that_fail_are_counted_and_make_the_worker_unready_until_one_succe
 #[tokio::test(start_paused = true)]
 async fn without_the_permission_to_hide_a_message_is_redelivered_by_its_own_timeout() {
     let bench = Bench::fifo();
-    bench.world.fail("rsv_1", 1);
+    bench.peers.fail("rsv_1", 1);
     bench.queue.on_hide(|_| Some(Fault::permanent("AccessDenied: sqs:ChangeMessageVisibility")));
     bench.put(&expired("rsv_1"));
     let handle = bench.start();
     bench.until("the queue is empty", || bench.queue.len() == 0).await;
-    assert_eq!(bench.world.run_count(), 2);
+    assert_eq!(bench.peers.run_count(), 2);
     assert!(bench.queue.asked().len() < 20);
     assert_invariants(&handle);
 }
@@ -151,7 +151,7 @@ async fn without_the_permission_to_hide_a_message_is_redelivered_by_its_own_time
 #[tokio::test(start_paused = true)]
 async fn work_is_visible_messages_and_running_handlers() {
     let bench = Bench::fifo().with(|o| o.in_flight = worker::InFlight::Fixed(2));
-    bench.world.slow(Duration::from_secs(8));
+    bench.peers.slow(Duration::from_secs(8));
     for n in 0..40 {
         bench.put(&expired(&rsv(n)));
     }

@@ -17,7 +17,7 @@ async fn the_shutdown_waits_for_a_poll_in_the_air_and_hands_its_messages_back() 
     bench.put(&expired("rsv_1"));
     bench.until("the worker ends", || bench.has_ended()).await;
     assert_eq!(bench.queue.receives_dropped(), 0);
-    assert_eq!(bench.world.run_count(), 0, "nothing starts any more");
+    assert_eq!(bench.peers.run_count(), 0, "nothing starts any more");
     assert_eq!(bench.queue.visible(), 1, "handed back, not left under its lease");
     assert_eq!(bench.queue.receive_count(0), 1);
     assert_invariants(&handle);
@@ -27,25 +27,25 @@ async fn the_shutdown_waits_for_a_poll_in_the_air_and_hands_its_messages_back() 
 #[tokio::test(start_paused = true)]
 async fn runs_finish_and_the_rest_is_handed_back() {
     let bench = Bench::fifo().with(|o| o.in_flight = worker::InFlight::Fixed(3));
-    bench.world.slow(Duration::from_secs(5));
+    bench.peers.slow(Duration::from_secs(5));
     for n in 0..30 {
         bench.put(&expired(&rsv(n)));
     }
     let handle = bench.start();
-    bench.until("three run and others wait", || bench.world.busy() == 3 && handle.status().waiting > 0).await;
+    bench.until("three run and others wait", || bench.peers.busy() == 3 && handle.status().waiting > 0).await;
     bench.shut_down().await;
-    assert_eq!(bench.world.run_count(), 3);
-    assert_eq!(bench.world.ended_count(), 3);
+    assert_eq!(bench.peers.run_count(), 3);
+    assert_eq!(bench.peers.ended_count(), 3);
     assert_eq!(bench.queue.len(), 27);
     assert_eq!(bench.queue.visible(), 27, "nothing stays under a lease");
     assert_eq!(bench.queue.receives_dropped(), 0);
     assert_invariants(&handle);
 
     let next = bench.next();
-    next.world.slow(Duration::ZERO);
+    next.peers.slow(Duration::ZERO);
     let handle = next.start();
     next.until("another worker does the rest", || next.queue.len() == 0).await;
-    assert_eq!(next.world.ended_count(), 30);
+    assert_eq!(next.peers.ended_count(), 30);
     assert_invariants(&handle);
 }
 
@@ -55,15 +55,15 @@ async fn runs_finish_and_the_rest_is_handed_back() {
 async fn a_run_that_does_not_end_in_time_is_cut_off_and_its_message_handed_back() {
     let mut bench = Bench::fifo().with(|o| o.wait = Duration::from_secs(1));
     bench.config.downstream_timeout = Duration::from_secs(3_600);
-    bench.world.slow(Duration::from_secs(3_600));
+    bench.peers.slow(Duration::from_secs(3_600));
     bench.put(&expired("rsv_1"));
     let handle = bench.start();
-    bench.until("it runs", || bench.world.busy() == 1).await;
+    bench.until("it runs", || bench.peers.busy() == 1).await;
     let begun = bench.clock.elapsed();
     bench.shut_down().await;
     assert!(bench.clock.elapsed() - begun <= Duration::from_secs(30));
     assert_eq!(bench.queue.visible(), 1);
-    assert_eq!(bench.world.busy(), 0);
+    assert_eq!(bench.peers.busy(), 0);
     assert_invariants(&handle);
 }
 
@@ -75,13 +75,13 @@ async fn leases_are_renewed_during_the_shutdown() {
         o.wait = Duration::from_secs(1);
     });
     bench.config.downstream_timeout = Duration::from_secs(60);
-    bench.world.slow(Duration::from_secs(22));
+    bench.peers.slow(Duration::from_secs(22));
     bench.put(&expired("rsv_1"));
     let handle = bench.start();
-    bench.until("it runs", || bench.world.busy() == 1).await;
+    bench.until("it runs", || bench.peers.busy() == 1).await;
     bench.shut_down().await;
     assert_eq!(bench.queue.len(), 0, "it ended and was acknowledged");
-    assert_eq!(bench.world.run_count(), 1);
+    assert_eq!(bench.peers.run_count(), 1);
     let renewed = bench.queue.asked().iter().filter(|(_, a)| matches!(a, Asked::Hidden { .. })).count();
     assert!(renewed >= 3);
     assert_invariants(&handle);
@@ -104,7 +104,7 @@ async fn a_poll_that_never_ends_does_not_hold_the_process() {
 async fn a_crash_at_any_moment_loses_nothing() {
     for crash_after in (0..400).step_by(7) {
         let bench = Bench::fifo();
-        bench.world.slow(Duration::from_millis(20));
+        bench.peers.slow(Duration::from_millis(20));
         for n in 0..60 {
             bench.put(&expired(&rsv(n)));
         }
@@ -114,7 +114,7 @@ async fn a_crash_at_any_moment_loses_nothing() {
         let next = bench.next();
         let handle = next.start();
         next.until("the queue is empty", || next.queue.len() == 0).await;
-        assert_eq!(next.world.ended_count(), 60, "crashed after {crash_after} ms");
+        assert_eq!(next.peers.ended_count(), 60, "crashed after {crash_after} ms");
         assert_eq!(next.letters.len(), 0);
         assert_invariants(&handle);
     }

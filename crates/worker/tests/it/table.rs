@@ -1,7 +1,7 @@
 //! Every row of the handlers' tables, and answers outside them.
 
 use crate::bench::{approved, expired, failed, without_seats};
-use crate::world::{Script, World, view};
+use crate::peers::{Script, ScriptedPeers, view};
 use domain::event::Event;
 use domain::hold::Rejection;
 use domain::id::{OrderId, PaymentIntentId};
@@ -18,15 +18,15 @@ use worker::{Handlers, Peers};
 
 async fn run_with(
     event: Event,
-    peers: impl FnOnce(Peers) -> Peers,
+    change: impl FnOnce(Peers) -> Peers,
     write: impl FnOnce(&mut Script),
 ) -> (Handled, Vec<String>) {
     let clock = Arc::new(SystemClock::new());
-    let world = World::new(clock.clone());
-    world.script(write);
-    let handlers = Handlers::new(peers(world.peers()), clock, Duration::from_secs(10));
+    let peers = ScriptedPeers::new(clock.clone());
+    peers.script(write);
+    let handlers = Handlers::new(change(peers.as_ports()), clock, Duration::from_secs(10));
     let handled = handlers.handle(&event, &Trace::default()).await;
-    (handled, world.calls())
+    (handled, peers.calls())
 }
 
 async fn run(event: Event, write: impl FnOnce(&mut Script)) -> (Handled, Vec<String>) {
@@ -298,9 +298,9 @@ async fn faults_are_classified_and_recorded_for_their_downstream() {
 #[tokio::test(start_paused = true)]
 async fn a_call_that_is_never_answered_ends_at_its_limit() {
     let clock = Arc::new(SystemClock::new());
-    let world = World::new(clock.clone());
-    world.slow(Duration::from_secs(86_400));
-    let handlers = Handlers::new(world.peers(), clock, Duration::from_secs(10));
+    let peers = ScriptedPeers::new(clock.clone());
+    peers.slow(Duration::from_secs(86_400));
+    let handlers = Handlers::new(peers.as_ports(), clock, Duration::from_secs(10));
     let handled = handlers.handle(&expired("rsv_1"), &Trace::default()).await;
     assert_eq!(handled.outcome(), Outcome::Infrastructure);
     assert_eq!(handled.touched.get(Downstream::Inventory), Touch::Silent);

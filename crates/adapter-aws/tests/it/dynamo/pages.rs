@@ -1,6 +1,6 @@
 //! Pages that the service ends early, index entries whose sort key is cut, the table's own names.
 
-use super::world::{Local, World, failed, key, opened};
+use super::local::{Local, ProxiedTable, failed, key, opened};
 use domain::time::Timestamp;
 use ports::store::{Attributes, Entry, Expect, IndexEntry, Key, Write};
 use ports::{FaultClass, Store};
@@ -38,17 +38,17 @@ async fn pages_are_full_although_the_service_ends_its_own_at_a_megabyte() {
 
 #[tokio::test]
 async fn a_repeated_key_is_answered_twice_and_an_impossible_key_has_no_row() {
-    let world = World::new().await;
-    world.given(vec![super::world::put("a", Expect::Absent, 1)]).await;
+    let proxied = ProxiedTable::new().await;
+    proxied.given(vec![super::local::put("a", Expect::Absent, 1)]).await;
     let long = "x".repeat(1_025);
     let asked = [key("a"), key(""), key("a"), key(&long), Key::new("", "s")];
-    let rows = world.store.get(&asked).await.unwrap();
+    let rows = proxied.store.get(&asked).await.unwrap();
     assert_eq!(rows.iter().map(Option::is_some).collect::<Vec<_>>(), [true, false, true, false, false]);
-    assert!(world.store.list("", None, 1).await.unwrap().is_empty());
-    assert_eq!(world.store.list("p", Some(""), 9).await.unwrap().len(), 1);
-    assert!(world.store.list("p", None, 0).await.unwrap().is_empty());
-    assert!(world.store.scan(None, 0).await.unwrap().is_empty());
-    assert!(world.store.due(INDEX, "", None, Timestamp::MAX, 9).await.unwrap().is_empty());
+    assert!(proxied.store.list("", None, 1).await.unwrap().is_empty());
+    assert_eq!(proxied.store.list("p", Some(""), 9).await.unwrap().len(), 1);
+    assert!(proxied.store.list("p", None, 0).await.unwrap().is_empty());
+    assert!(proxied.store.scan(None, 0).await.unwrap().is_empty());
+    assert!(proxied.store.due(INDEX, "", None, Timestamp::MAX, 9).await.unwrap().is_empty());
 }
 
 /// The sort keys of these entries are equal, so the service chooses their order in the index; the

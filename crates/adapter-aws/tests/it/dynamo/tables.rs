@@ -1,7 +1,8 @@
 //! Creating a table and checking it: a repetition changes nothing, and every difference is named.
 
+use super::local::{Local, client, fast_clock, opened};
 use super::proxy::{Fate, Proxy};
-use super::world::{Local, client, fast_clock, opened, unique_name};
+use crate::ground::unique_name;
 use adapter_aws::DynamoStore;
 use adapter_aws::dynamo::{Created, TableDefinition, table_definition};
 use ports::FaultClass;
@@ -41,7 +42,7 @@ async fn a_table_may_have_no_indexes() {
 }
 
 #[tokio::test]
-async fn a_missing_table_is_named_with_what_to_check() {
+async fn a_missing_table_is_reported_with_the_setting_to_check() {
     let local = Local::default();
     let fault = opened(&local.client, "nowhere-at-all").check().await.unwrap_err();
     assert_eq!(fault.class, FaultClass::Permanent);
@@ -98,7 +99,7 @@ async fn a_creation_whose_answer_is_lost_is_a_table() {
 }
 
 #[tokio::test]
-async fn a_check_that_is_not_allowed_names_the_permission() {
+async fn a_forbidden_check_names_the_missing_permission() {
     let local = Local::default();
     let table = local.table().await;
     let proxy = Proxy::before(&engines::dynamodb()).await;

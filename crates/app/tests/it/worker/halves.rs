@@ -3,7 +3,7 @@
 
 use super::fickle::{Fronts, Share};
 use super::process::Worker;
-use super::stage::{Kind, Runs, Setting, Stage, seed};
+use super::stand_ins::{Kind, Runs, Setting, StandIns, seed};
 use anyhow::{Result, ensure};
 use standin::{Entry, Outcome, PeerFaults, Step};
 
@@ -26,26 +26,26 @@ async fn every_event_is_settled_by_its_effect_on_a_fifo_queue() -> Result<()> {
 /// The limits on retries and receives are far away: only an effect may settle an event.
 async fn halves(kind: Kind) -> Result<()> {
     let seed = seed("half of all calls fail");
-    let mut stage = Stage::new(Setting { receives_max: 1_000, ..Setting::of(kind, seed) }).await?;
+    let mut stand_ins = StandIns::new(Setting { receives_max: 1_000, ..Setting::of(kind, seed) }).await?;
     let unsteady = |faults: &mut PeerFaults| (faults.failing, faults.losing) = (FAILING, LOSING);
-    stage.inventory.misbehave(unsteady);
-    stage.reservations.misbehave(unsteady);
+    stand_ins.inventory.misbehave(unsteady);
+    stand_ins.reservations.misbehave(unsteady);
     let share = Share::new(IN_BAND, seed);
-    let fronts = Fronts::start(stage.inventory.address(), &stage.reservations.base(), &share).await?;
-    stage.push(EVENTS)?;
+    let fronts = Fronts::start(stand_ins.inventory.address(), &stand_ins.reservations.base(), &share).await?;
+    stand_ins.push(EVENTS)?;
     let env = [
         ("INVENTORY_GRPC_ADDR", &*fronts.inventory),
         ("RESERVATION_API_BASE", &fronts.reservations),
         ("BACKOFF_BASE_MS", "1"),
         ("MAX_RETRIES", "100"),
     ];
-    let mut worker = Worker::start(&stage, &env).await?;
-    stage.emptied(&mut worker).await?;
-    let log = worker.stop(&stage).await?;
-    stage.all_is_well(Runs::Once)?;
+    let mut worker = Worker::start(&stand_ins, &env).await?;
+    stand_ins.emptied(&mut worker).await?;
+    let log = worker.stop(&stand_ins).await?;
+    stand_ins.all_is_well(Runs::Once)?;
     let ended = |wanted: Outcome| {
         let is = |entry: &&Entry| matches!(entry.step, Step::Ended(_, outcome) if outcome == wanted);
-        stage.journal.read(|entries| entries.iter().filter(is).count())
+        stand_ins.journal.read(|entries| entries.iter().filter(is).count())
     };
     let (failed, lost) = (ended(Outcome::Failed), ended(Outcome::Lost));
     let in_band = log.count("in-band, as configured");

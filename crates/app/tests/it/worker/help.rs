@@ -1,7 +1,7 @@
 //! `--check-config` and `--help` of the binaries: their settings, without a start.
 
 use super::process::{command, environment};
-use super::stage::{Kind, Setting, Stage};
+use super::stand_ins::{Kind, Setting, StandIns};
 use anyhow::{Context, Result, ensure};
 use standin::Action;
 
@@ -52,15 +52,15 @@ async fn help_lists_every_variable_with_its_default() -> Result<()> {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn check_config_accepts_valid_settings_and_calls_nobody() -> Result<()> {
-    let stage = Stage::new(Setting::of(Kind::Fifo, 1)).await?;
-    let env = environment(&stage);
-    let good = [("SQS_DLQ_URL", stage.letters_url.as_str()), ("WORKER_CONCURRENCY", "auto")];
+async fn check_config_accepts_valid_settings_and_makes_no_call() -> Result<()> {
+    let stand_ins = StandIns::new(Setting::of(Kind::Fifo, 1)).await?;
+    let env = environment(&stand_ins);
+    let good = [("SQS_DLQ_URL", stand_ins.letters_url.as_str()), ("WORKER_CONCURRENCY", "auto")];
     let output = command(&env, &good).arg("--check-config").output().await?;
     let said = String::from_utf8(output.stdout)?;
     ensure!(output.status.code() == Some(0) && said.contains("valid"), "{said} {:?}", output.stderr);
-    let calls: u64 = Action::ALL.into_iter().map(|action| stage.sqs.calls(action)).sum();
-    ensure!(calls == 0 && stage.journal.is_empty(), "the queue was asked {calls} times");
+    let calls: u64 = Action::ALL.into_iter().map(|action| stand_ins.sqs.calls(action)).sum();
+    ensure!(calls == 0 && stand_ins.journal.is_empty(), "the queue was asked {calls} times");
 
     let output = command(&env, &[("MAX_RETRIES", "many")]).arg("--check-config").output().await?;
     let said = String::from_utf8(output.stderr)?;

@@ -5,7 +5,7 @@
 //! soak` sets 20).
 
 use super::process::Worker;
-use super::stage::{Kind, LEASE, Runs, Setting, Stage, number, seed};
+use super::stand_ins::{Kind, LEASE, Runs, Setting, StandIns, number, seed};
 use anyhow::Result;
 use domain::random::{Random, SplitMix64};
 use std::time::Duration;
@@ -28,26 +28,26 @@ async fn killed(kind: Kind) -> Result<()> {
     let rounds = number("TACOS_KILL_ROUNDS").unwrap_or(5);
     let seed = seed("kill");
     let mut dice = SplitMix64::new(seed);
-    let mut stage = Stage::new(Setting::of(kind, seed)).await?;
+    let mut stand_ins = StandIns::new(Setting::of(kind, seed)).await?;
     let mut left_behind = 0;
     for _ in 0..rounds {
-        stage.push(EVENTS_PER_ROUND)?;
-        let mut worker = Worker::start(&stage, &[]).await?;
-        let enough = stage.sqs.deleted() + dice.below(EVENTS_PER_ROUND * 3 / 4);
-        worker.until(&stage, "enough is settled", || stage.sqs.deleted() >= enough).await?;
-        stage.clock.sleep(Duration::from_micros(dice.below(20_000))).await;
+        stand_ins.push(EVENTS_PER_ROUND)?;
+        let mut worker = Worker::start(&stand_ins, &[]).await?;
+        let enough = stand_ins.sqs.deleted() + dice.below(EVENTS_PER_ROUND * 3 / 4);
+        worker.until(&stand_ins, "enough is settled", || stand_ins.sqs.deleted() >= enough).await?;
+        stand_ins.clock.sleep(Duration::from_micros(dice.below(20_000))).await;
         worker.kill().await?;
-        stage.break_connections().await?;
-        left_behind += stage.depth().in_flight;
-        stage.sqs.advance(LEASE);
+        stand_ins.break_connections().await?;
+        left_behind += stand_ins.depth().in_flight;
+        stand_ins.sqs.advance(LEASE);
     }
-    let mut worker = Worker::start(&stage, &[]).await?;
-    stage.emptied(&mut worker).await?;
-    worker.stop(&stage).await?;
-    stage.all_is_well(Runs::Again)?;
+    let mut worker = Worker::start(&stand_ins, &[]).await?;
+    stand_ins.emptied(&mut worker).await?;
+    worker.stop(&stand_ins).await?;
+    stand_ins.all_is_well(Runs::Again)?;
     println!(
         "summary: {rounds} kills under load, {kind:?}: {left_behind} messages left behind, all of {} had their effect once",
-        stage.sent()
+        stand_ins.sent()
     );
     Ok(())
 }

@@ -4,7 +4,7 @@
 //! `TACOS_OUTAGE_SECONDS` sets how long it is dead (default 3; `cargo xtask soak` sets 60).
 
 use super::process::Worker;
-use super::stage::{Kind, Runs, Setting, Stage, number, seed};
+use super::stand_ins::{Kind, Runs, Setting, StandIns, number, seed};
 use anyhow::Result;
 use standin::{Entry, Latency, Step};
 use std::time::Duration;
@@ -32,27 +32,27 @@ async fn dead(kind: Kind) -> Result<()> {
     let outage = Duration::from_secs(number("TACOS_OUTAGE_SECONDS").unwrap_or(3));
     let seed = seed("outage");
     let latency = Latency::Constant(Duration::from_millis(10));
-    let mut stage = Stage::new(Setting { latency, ..Setting::of(kind, seed) }).await?;
-    stage.push(EVENTS)?;
-    let mut worker = Worker::start(&stage, &[]).await?;
-    worker.until(&stage, "it is warm", || stage.sqs.deleted() >= WARM_UP).await?;
-    let from = stage.journal.now();
-    worker.until(&stage, "the rate is known", || stage.sqs.deleted() >= WARM_UP + MEASURED).await?;
-    let died = stage.journal.now();
-    let before = stage.journal.read(|entries| deletes(entries, from, died - from)) as f64
+    let mut stand_ins = StandIns::new(Setting { latency, ..Setting::of(kind, seed) }).await?;
+    stand_ins.push(EVENTS)?;
+    let mut worker = Worker::start(&stand_ins, &[]).await?;
+    worker.until(&stand_ins, "it is warm", || stand_ins.sqs.deleted() >= WARM_UP).await?;
+    let from = stand_ins.journal.now();
+    worker.until(&stand_ins, "the rate is known", || stand_ins.sqs.deleted() >= WARM_UP + MEASURED).await?;
+    let died = stand_ins.journal.now();
+    let before = stand_ins.journal.read(|entries| deletes(entries, from, died - from)) as f64
         / (died - from).as_secs_f64();
 
-    stage.inventory.set_open(false);
+    stand_ins.inventory.set_open(false);
     let log = worker.log();
-    worker.until(&stage, "the breaker opens", || log.count("breaker opened") > 0).await?;
-    stage.clock.sleep(outage).await;
-    stage.inventory.set_open(true);
-    let back = stage.journal.now();
-    stage.emptied(&mut worker).await?;
-    worker.stop(&stage).await?;
-    stage.all_is_well(Runs::Once)?;
+    worker.until(&stand_ins, "the breaker opens", || log.count("breaker opened") > 0).await?;
+    stand_ins.clock.sleep(outage).await;
+    stand_ins.inventory.set_open(true);
+    let back = stand_ins.journal.now();
+    stand_ins.emptied(&mut worker).await?;
+    worker.stop(&stand_ins).await?;
+    stand_ins.all_is_well(Runs::Once)?;
 
-    let recovered = stage.journal.read(|entries| recovered(entries, back, before * 0.9));
+    let recovered = stand_ins.journal.read(|entries| recovered(entries, back, before * 0.9));
     let recovered = recovered.map_or("not before the end".to_owned(), |at| format!("{} ms", at.as_millis()));
     println!(
         "summary: inventory dead for {} s, {kind:?}: {before:.0} events/s before, 90 % of it back after {recovered}",

@@ -4,7 +4,7 @@
 
 use super::fickle::{Fronts, Share};
 use super::process::Worker;
-use super::stage::{Kind, Setting, Stage};
+use super::stand_ins::{Kind, Setting, StandIns};
 use anyhow::{Context, Result, ensure};
 use serde_json::json;
 use standin::{Journal, Lane, Ledger, Push, Step, Tag};
@@ -13,7 +13,7 @@ use std::collections::BTreeMap;
 /// Trap T-T4.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_poison_message_is_buried_with_its_reason_and_its_lane_continues() -> Result<()> {
-    let mut stage = Stage::new(Setting::of(Kind::Fifo, 1)).await?;
+    let mut stand_ins = StandIns::new(Setting::of(Kind::Fifo, 1)).await?;
     let group = "rsv_000000000000";
     let poison = Push {
         body: r#"{"type":"reservation.renamed","detail":{}}"#.to_owned(),
@@ -23,7 +23,7 @@ async fn a_poison_message_is_buried_with_its_reason_and_its_lane_continues() -> 
         ..Push::default()
     };
     // Three reservations with three events each; the poison is the third message of the first one.
-    let mut messages = super::events::Events::new(true, 3, 1, stage.clock.now()).take(9)?;
+    let mut messages = super::events::Events::new(true, 3, 1, stand_ins.clock.now()).take(9)?;
     messages.insert(6, poison.clone());
     let (sent, of_group) = (messages.len(), |push: &&Push| push.group.as_deref() == Some(group));
     ensure!(
@@ -31,13 +31,13 @@ async fn a_poison_message_is_buried_with_its_reason_and_its_lane_continues() -> 
         "the poison is in the middle of its group"
     );
     for message in messages {
-        stage.send(message)?;
+        stand_ins.send(message)?;
     }
-    let mut worker = Worker::start(&stage, &[]).await?;
-    stage.emptied(&mut worker).await?;
-    worker.stop(&stage).await?;
+    let mut worker = Worker::start(&stand_ins, &[]).await?;
+    stand_ins.emptied(&mut worker).await?;
+    worker.stop(&stand_ins).await?;
 
-    let letters = stage.sqs.messages(Kind::Fifo.letters());
+    let letters = stand_ins.sqs.messages(Kind::Fifo.letters());
     let [letter] = &letters[..] else { anyhow::bail!("buried: {letters:#?}") };
     let attributes: BTreeMap<&str, &str> =
         letter.attributes.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
@@ -47,14 +47,14 @@ async fn a_poison_message_is_buried_with_its_reason_and_its_lane_continues() -> 
     for name in ["first_seen", "last_seen", "original_message_id", "original_dedup_id", "original_group"] {
         ensure!(attributes.contains_key(name), "no {name} in {attributes:?}");
     }
-    let ledger = Ledger::read(&stage.journal);
+    let ledger = Ledger::read(&stand_ins.journal);
     let settled = ledger.settled();
     // The delete of the poison is one of them, and the only one without an effect.
     ensure!(settled == sent, "{settled} of {sent} are off the queue");
     ensure!(
-        super::order::overtaken(&stage.journal).is_empty(),
+        super::order::overtaken(&stand_ins.journal).is_empty(),
         "{:?}",
-        super::order::overtaken(&stage.journal)
+        super::order::overtaken(&stand_ins.journal)
     );
     Ok(())
 }
@@ -62,40 +62,40 @@ async fn a_poison_message_is_buried_with_its_reason_and_its_lane_continues() -> 
 /// Trap T-T13.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_redrive_puts_dead_letters_back_in_the_order_of_their_groups() -> Result<()> {
-    let mut stage = Stage::new(Setting { per_reservation: 4, ..Setting::of(Kind::Fifo, 2) }).await?;
+    let mut stand_ins = StandIns::new(Setting { per_reservation: 4, ..Setting::of(Kind::Fifo, 2) }).await?;
     let share = Share::new(1.0, 2);
-    let fronts = Fronts::start(stage.inventory.address(), &stage.reservations.base(), &share).await?;
-    stage.push(20)?;
+    let fronts = Fronts::start(stand_ins.inventory.address(), &stand_ins.reservations.base(), &share).await?;
+    stand_ins.push(20)?;
     let env = [
         ("INVENTORY_GRPC_ADDR", &*fronts.inventory),
         ("RESERVATION_API_BASE", &fronts.reservations),
         ("MAX_RETRIES", "0"),
     ];
-    let mut worker = Worker::start(&stage, &env).await?;
-    stage.emptied(&mut worker).await?;
-    let letters = stage.sqs.messages(Kind::Fifo.letters());
+    let mut worker = Worker::start(&stand_ins, &env).await?;
+    stand_ins.emptied(&mut worker).await?;
+    let letters = stand_ins.sqs.messages(Kind::Fifo.letters());
     ensure!(letters.len() == 20, "{letters:#?}");
     let reason = |letter: &Push| letter.attributes.contains(&("reason".into(), "retries_exhausted".into()));
     ensure!(letters.iter().all(reason), "{letters:#?}");
 
     share.set(0.0);
-    let dry_run = worker.tell(&stage, "/admin/dlq/redrive", &json!({"dry_run": true})).await?;
+    let dry_run = worker.tell(&stand_ins, "/admin/dlq/redrive", &json!({"dry_run": true})).await?;
     // Browsing SQS means receiving. SQS shows no more of a group while one of it is received, so a
     // dry run may see fewer.
     ensure!(dry_run["entries"].as_array().is_some_and(|entries| !entries.is_empty()), "{dry_run}");
-    ensure!(stage.sqs.messages(Kind::Fifo.letters()).len() == 20, "a dry run changes nothing");
-    let done = worker.tell(&stage, "/admin/dlq/redrive", &json!({"rate": 1_000})).await?;
+    ensure!(stand_ins.sqs.messages(Kind::Fifo.letters()).len() == 20, "a dry run changes nothing");
+    let done = worker.tell(&stand_ins, "/admin/dlq/redrive", &json!({"rate": 1_000})).await?;
     ensure!(done["entries"].as_array().map(Vec::len) == Some(20), "{done}");
-    stage.emptied(&mut worker).await?;
-    worker.stop(&stage).await?;
+    stand_ins.emptied(&mut worker).await?;
+    worker.stop(&stand_ins).await?;
 
-    ensure!(stage.sqs.messages(Kind::Fifo.letters()).is_empty(), "a dead letter was left behind");
-    let sends = sends(&stage.journal).context("sends")?;
+    ensure!(stand_ins.sqs.messages(Kind::Fifo.letters()).is_empty(), "a dead letter was left behind");
+    let sends = sends(&stand_ins.journal).context("sends")?;
     for (lane, sends) in sends {
         let (first, again) = sends.split_at(sends.len() / 2);
         ensure!(first == again, "{lane:?} was sent as {first:?} and put back as {again:?}");
     }
-    let ledger = Ledger::read(&stage.journal);
+    let ledger = Ledger::read(&stand_ins.journal);
     ensure!(ledger.settled() == 20, "{} were settled", ledger.settled());
     Ok(())
 }

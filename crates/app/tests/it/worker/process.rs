@@ -1,7 +1,7 @@
-//! A worker in its own process: started on a stage, its log read, stopped by its id, and killed on
-//! drop.
+//! A worker in its own process: started between stand-ins, its log read, stopped by its id, and
+//! killed on drop.
 
-use super::stage::{PATIENCE, Stage};
+use super::stand_ins::{PATIENCE, StandIns};
 use anyhow::{Context, Result, bail, ensure};
 use app::client::Http;
 use http_body_util::{BodyExt, Empty};
@@ -66,18 +66,18 @@ pub(crate) struct Ended {
     pub(crate) log: Log,
 }
 
-/// The variables of a worker on a stage. Those of the test override them.
-pub(crate) fn environment(stage: &Stage) -> Vec<(String, String)> {
+/// The variables of a worker between these stand-ins. Those of the test override them.
+pub(crate) fn environment(stand_ins: &StandIns) -> Vec<(String, String)> {
     let own = |name: &str, value: &str| (name.to_owned(), value.to_owned());
     vec![
-        own("SQS_QUEUE_URL", &stage.queue_url),
-        own("AWS_ENDPOINT_URL_SQS", &stage.sqs.endpoint()),
+        own("SQS_QUEUE_URL", &stand_ins.queue_url),
+        own("AWS_ENDPOINT_URL_SQS", &stand_ins.sqs.endpoint()),
         own("AWS_REGION", "ap-northeast-2"),
         own("AWS_ACCESS_KEY_ID", "test"),
         own("AWS_SECRET_ACCESS_KEY", "test"),
         own("AWS_EC2_METADATA_DISABLED", "true"),
-        own("INVENTORY_GRPC_ADDR", &stage.inventory.address().to_string()),
-        own("RESERVATION_API_BASE", &stage.reservations.base()),
+        own("INVENTORY_GRPC_ADDR", &stand_ins.inventory.address().to_string()),
+        own("RESERVATION_API_BASE", &stand_ins.reservations.base()),
         own("SERVER_PORT", "0"),
         own("GRPC_DEBUG_PORT", "0"),
         own("ADMIN_ADDR", "127.0.0.1:0"),
@@ -95,15 +95,15 @@ pub(crate) fn command(env: &[(String, String)], more: &[(&str, &str)]) -> Comman
 
 impl Worker {
     /// Starts a worker and waits until it listens.
-    pub(crate) async fn start(stage: &Stage, more: &[(&str, &str)]) -> Result<Self> {
-        let mut child = command(&environment(stage), more).spawn().context("start the worker")?;
+    pub(crate) async fn start(stand_ins: &StandIns, more: &[(&str, &str)]) -> Result<Self> {
+        let mut child = command(&environment(stand_ins), more).spawn().context("start the worker")?;
         let (log, readers) = (Log::default(), Tasks::new());
         readers.spawn(log.clone().read(child.stdout.take().context("its stdout")?));
         readers.spawn(log.clone().read(child.stderr.take().context("its stderr")?));
         let mut worker = Self { child, log, readers, http: String::new(), admin: String::new() };
         let log = worker.log.clone();
         let listens = || log.count("reservation-worker listens") > 0;
-        worker.until(stage, "it listens", listens).await?;
+        worker.until(stand_ins, "it listens", listens).await?;
         let line = log.lines("reservation-worker listens").pop().context("the line")?;
         let line: Value = serde_json::from_str(&line)?;
         let address = |name: &str| line[name].as_str().map(str::to_owned).context("an address");
@@ -114,18 +114,18 @@ impl Worker {
     /// Waits until a condition holds, as long as the worker runs.
     pub(crate) async fn until(
         &mut self,
-        stage: &Stage,
+        stand_ins: &StandIns,
         what: &str,
         holds: impl FnMut() -> bool,
     ) -> Result<()> {
         let held = tokio::select! {
-            held = stage.journal.until(PATIENCE, holds) => held,
+            held = stand_ins.journal.until(PATIENCE, holds) => held,
             status = self.child.wait() => {
                 self.readers.finished().await;
                 bail!("the worker ended ({}) before {what}\n{}", status?, self.log.tail());
             }
         };
-        ensure!(held, "waited {PATIENCE:?} until {what}: {:?}\n{}", stage.depth(), self.log.tail());
+        ensure!(held, "waited {PATIENCE:?} until {what}: {:?}\n{}", stand_ins.depth(), self.log.tail());
         Ok(())
     }
 
@@ -134,15 +134,15 @@ impl Worker {
     }
 
     /// A GET to its administration.
-    pub(crate) async fn ask(&self, stage: &Stage, path: &str) -> Result<Value> {
-        let answer = Http::new(stage.clock.clone()).get(&format!("http://{}{path}", self.admin)).await?;
+    pub(crate) async fn ask(&self, stand_ins: &StandIns, path: &str) -> Result<Value> {
+        let answer = Http::new(stand_ins.clock.clone()).get(&format!("http://{}{path}", self.admin)).await?;
         ensure!(answer.status.is_success(), "{path}: {answer:?}");
         Ok(answer.body)
     }
 
     /// A POST to its administration.
-    pub(crate) async fn tell(&self, stage: &Stage, path: &str, body: &Value) -> Result<Value> {
-        let http = Http::new(stage.clock.clone());
+    pub(crate) async fn tell(&self, stand_ins: &StandIns, path: &str, body: &Value) -> Result<Value> {
+        let http = Http::new(stand_ins.clock.clone());
         let answer = http.post(&format!("http://{}{path}", self.admin), &[], body).await?;
         ensure!(answer.status.is_success(), "{path}: {answer:?}");
         Ok(answer.body)
@@ -164,17 +164,17 @@ impl Worker {
     }
 
     /// Waits until it ends.
-    pub(crate) async fn ended(mut self, stage: &Stage) -> Result<Ended> {
-        let status = ports::clock::timeout(&*stage.clock, PATIENCE, self.child.wait()).await;
+    pub(crate) async fn ended(mut self, stand_ins: &StandIns) -> Result<Ended> {
+        let status = ports::clock::timeout(&*stand_ins.clock, PATIENCE, self.child.wait()).await;
         let Ok(status) = status else { bail!("no end within {PATIENCE:?}\n{}", self.log.tail()) };
         self.readers.finished().await;
         Ok(Ended { code: status?.code(), log: self.log })
     }
 
     /// Sends SIGTERM and waits for the end, which must have exit code 0.
-    pub(crate) async fn stop(self, stage: &Stage) -> Result<Log> {
+    pub(crate) async fn stop(self, stand_ins: &StandIns) -> Result<Log> {
         self.terminate()?;
-        let Ended { code, log } = self.ended(stage).await?;
+        let Ended { code, log } = self.ended(stand_ins).await?;
         ensure!(code == Some(0), "exit code {code:?}\n{}", log.tail());
         Ok(log)
     }

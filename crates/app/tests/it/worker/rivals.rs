@@ -5,7 +5,7 @@
 //! 100,000).
 
 use super::process::Worker;
-use super::stage::{Kind, Runs, Setting, Stage, number, seed};
+use super::stand_ins::{Kind, Runs, Setting, StandIns, number, seed};
 use anyhow::{Result, ensure};
 use standin::Latency;
 use std::time::Duration;
@@ -19,24 +19,24 @@ async fn two_workers_keep_the_order_of_every_group() -> Result<()> {
     let seed = seed("two workers");
     let latency = Latency::Exponential(Duration::from_millis(5));
     let setting = Setting { latency, per_reservation: PER_RESERVATION, ..Setting::of(Kind::Fifo, seed) };
-    let mut stage = Stage::new(setting).await?;
-    stage.push(events)?;
-    let began = stage.journal.now();
-    let mut one = Worker::start(&stage, &[]).await?;
-    let other = Worker::start(&stage, &[]).await?;
-    stage.emptied(&mut one).await?;
-    let took = stage.journal.now() - began;
+    let mut stand_ins = StandIns::new(setting).await?;
+    stand_ins.push(events)?;
+    let began = stand_ins.journal.now();
+    let mut one = Worker::start(&stand_ins, &[]).await?;
+    let other = Worker::start(&stand_ins, &[]).await?;
+    stand_ins.emptied(&mut one).await?;
+    let took = stand_ins.journal.now() - began;
     let mut handled = Vec::new();
     for worker in [one, other] {
-        let numbers = worker.ask(&stage, "/admin/status").await?;
+        let numbers = worker.ask(&stand_ins, "/admin/status").await?;
         handled.push(numbers["worker"]["succeeded"].as_u64().unwrap_or_default());
-        worker.stop(&stage).await?;
+        worker.stop(&stand_ins).await?;
     }
     ensure!(handled.iter().all(|handled| *handled > 0), "one did all the work: {handled:?}");
-    stage.all_is_well(Runs::Once)?;
+    stand_ins.all_is_well(Runs::Once)?;
     println!(
         "summary: two workers, FIFO: {} events in {:.1} s, {handled:?} by each; no inversion, no overlap",
-        stage.sent(),
+        stand_ins.sent(),
         took.as_secs_f64()
     );
     Ok(())

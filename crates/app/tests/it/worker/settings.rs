@@ -3,7 +3,7 @@
 //! tried to bind it would report that.
 
 use super::process::{command, environment};
-use super::stage::{Kind, Setting, Stage};
+use super::stand_ins::{Kind, Setting, StandIns};
 use anyhow::{Context, Result, ensure};
 use axum::Router;
 use axum::http::StatusCode;
@@ -15,22 +15,22 @@ use tokio::net::{TcpListener, TcpSocket};
 const CONFIGURATION: i32 = 64;
 const UNAVAILABLE: i32 = 69;
 
-/// A stage where the worker's port is taken.
+/// Stand-ins, with the worker's port taken by another listener.
 struct Refusing {
-    stage: Stage,
+    stand_ins: StandIns,
     taken: TcpListener,
 }
 
 impl Refusing {
     async fn new(kind: Kind) -> Result<Self> {
         let taken = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
-        Ok(Self { stage: Stage::new(Setting::of(kind, 1)).await?, taken })
+        Ok(Self { stand_ins: StandIns::new(Setting::of(kind, 1)).await?, taken })
     }
 
     /// Runs the worker with these settings (an empty one counts as unset) and checks how it ends.
     async fn ends(&self, env: &[(&str, &str)], code: i32, names: &[&str]) -> Result<()> {
         let port = self.taken.local_addr()?.port().to_string();
-        let mut command = command(&environment(&self.stage), &[("SERVER_PORT", &port)]);
+        let mut command = command(&environment(&self.stand_ins), &[("SERVER_PORT", &port)]);
         let output = command.envs(env.iter().copied()).output().await.context("run the worker")?;
         let said = String::from_utf8_lossy(&output.stderr);
         ensure!(output.status.code() == Some(code), "{env:?}: {}: {said}", output.status);
@@ -45,7 +45,7 @@ impl Refusing {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_wrong_setting_is_named_before_any_call() -> Result<()> {
     let worker = Refusing::new(Kind::Standard).await?;
-    let letters = worker.stage.letters_url.clone() + ".fifo";
+    let letters = worker.stand_ins.letters_url.clone() + ".fifo";
     for (env, names) in [
         (&[("SQS_QUEUE_URL", "")][..], &["SQS_QUEUE_URL"][..]),
         (&[("SQS_QUEUE_URL", "events")], &["SQS_QUEUE_URL"]),
@@ -61,7 +61,7 @@ async fn a_wrong_setting_is_named_before_any_call() -> Result<()> {
     ] {
         worker.ends(env, CONFIGURATION, names).await?;
     }
-    let calls: u64 = Action::ALL.into_iter().map(|action| worker.stage.sqs.calls(action)).sum();
+    let calls: u64 = Action::ALL.into_iter().map(|action| worker.stand_ins.sqs.calls(action)).sum();
     ensure!(calls == 0, "the queue got {calls} calls");
     Ok(())
 }
@@ -69,7 +69,7 @@ async fn a_wrong_setting_is_named_before_any_call() -> Result<()> {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_refusal_of_the_queue_names_the_setting_to_change() -> Result<()> {
     let worker = Refusing::new(Kind::Standard).await?;
-    let nowhere = worker.stage.queue_url.replace(Kind::Standard.queue(), "nowhere");
+    let nowhere = worker.stand_ins.queue_url.replace(Kind::Standard.queue(), "nowhere");
     worker.ends(&[("SQS_QUEUE_URL", &nowhere)], CONFIGURATION, &["SQS_QUEUE_URL", "AWS_REGION"]).await?;
     worker.ends(&[("SQS_DLQ_URL", &nowhere)], CONFIGURATION, &["SQS_DLQ_URL"]).await?;
     let nobody = [("AWS_ACCESS_KEY_ID", ""), ("AWS_SECRET_ACCESS_KEY", "")];
@@ -77,9 +77,9 @@ async fn a_refusal_of_the_queue_names_the_setting_to_change() -> Result<()> {
     let profile = [nobody[0], nobody[1], ("AWS_PROFILE", "nobody")];
     worker.ends(&profile, CONFIGURATION, &["AWS_PROFILE"]).await?;
 
-    worker.stage.sqs.misbehave(|faults| faults.credentials_expired = true);
+    worker.stand_ins.sqs.misbehave(|faults| faults.credentials_expired = true);
     worker.ends(&[], CONFIGURATION, &["AWS_SESSION_TOKEN", "expired"]).await?;
-    worker.stage.sqs.misbehave(|faults| {
+    worker.stand_ins.sqs.misbehave(|faults| {
         (faults.credentials_expired, faults.allowed) = (false, Some(Vec::new()));
     });
     worker
@@ -106,12 +106,12 @@ async fn an_unknown_key_and_a_wrong_secret_are_reported() -> Result<()> {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn where_nobody_answers_the_worker_ends_with_69() -> Result<()> {
+async fn the_worker_exits_with_69_when_a_service_does_not_answer() -> Result<()> {
     let worker = Refusing::new(Kind::Fifo).await?;
     let (closed, _socket) = closed()?;
     let endpoint = [("AWS_ENDPOINT_URL_SQS", closed.as_str())];
     worker.ends(&endpoint, UNAVAILABLE, &["SQS_QUEUE_URL", "AWS_ENDPOINT_URL"]).await?;
-    worker.stage.sqs.misbehave(|faults| (faults.failing, faults.failure) = (1.0, Failure::Unavailable));
+    worker.stand_ins.sqs.misbehave(|faults| (faults.failing, faults.failure) = (1.0, Failure::Unavailable));
     worker.ends(&[], UNAVAILABLE, &["SQS_QUEUE_URL"]).await?;
     let secret = [("USE_SECRET_MANAGER", "true"), ("AWS_ENDPOINT_URL_SECRETS_MANAGER", closed.as_str())];
     worker.ends(&secret, UNAVAILABLE, &["SECRET_NAME"]).await

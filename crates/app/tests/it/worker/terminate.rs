@@ -5,7 +5,7 @@
 //! soak` sets 100).
 
 use super::process::{Log, Worker};
-use super::stage::{Kind, Runs, Setting, Stage, number, seed};
+use super::stand_ins::{Kind, Runs, Setting, StandIns, number, seed};
 use anyhow::{Result, ensure};
 use domain::random::{Random, SplitMix64};
 use standin::{Entry, Latency, Step};
@@ -44,37 +44,37 @@ async fn under_load(kind: Kind) -> Result<()> {
     let rounds = number("TACOS_SIGTERM_ROUNDS").unwrap_or(5);
     let seed = seed("sigterm");
     let mut dice = SplitMix64::new(seed);
-    let mut stage = Stage::new(Setting { latency: LATENCY, ..Setting::of(kind, seed) }).await?;
+    let mut stand_ins = StandIns::new(Setting { latency: LATENCY, ..Setting::of(kind, seed) }).await?;
     // The poll has the real wait: a running poll must not keep messages whose run has not started.
     let env = [("SQS_WAIT_TIME", "20")];
     let mut stops = Vec::new();
     for round in 0..rounds {
-        stage.push(EVENTS_PER_ROUND)?;
-        let mut worker = Worker::start(&stage, &env).await?;
-        let enough = stage.sqs.deleted() + dice.below(EVENTS_PER_ROUND * 3 / 4);
-        worker.until(&stage, "enough is settled", || stage.sqs.deleted() >= enough).await?;
-        stage.clock.sleep(Duration::from_micros(dice.below(20_000))).await;
-        let (from, at) = (stage.journal.len(), stage.journal.now());
-        let log = worker.stop(&stage).await?;
-        let exit = stage.journal.now() - at;
-        nothing_is_kept(&stage, &log, round)?;
-        stops.push(stage.journal.read(|entries| Stop { exit, ..stop_of(&entries[from..], at) }));
+        stand_ins.push(EVENTS_PER_ROUND)?;
+        let mut worker = Worker::start(&stand_ins, &env).await?;
+        let enough = stand_ins.sqs.deleted() + dice.below(EVENTS_PER_ROUND * 3 / 4);
+        worker.until(&stand_ins, "enough is settled", || stand_ins.sqs.deleted() >= enough).await?;
+        stand_ins.clock.sleep(Duration::from_micros(dice.below(20_000))).await;
+        let (from, at) = (stand_ins.journal.len(), stand_ins.journal.now());
+        let log = worker.stop(&stand_ins).await?;
+        let exit = stand_ins.journal.now() - at;
+        nothing_is_kept(&stand_ins, &log, round)?;
+        stops.push(stand_ins.journal.read(|entries| Stop { exit, ..stop_of(&entries[from..], at) }));
     }
-    let mut worker = Worker::start(&stage, &env).await?;
-    stage.emptied(&mut worker).await?;
+    let mut worker = Worker::start(&stand_ins, &env).await?;
+    stand_ins.emptied(&mut worker).await?;
     worker.kill().await?;
-    stage.all_is_well(Runs::Once)?;
+    stand_ins.all_is_well(Runs::Once)?;
     println!("{}", summary(kind, &stops));
     Ok(())
 }
 
 /// Every received message is deleted or visible again; none was delayed, and no run was cut off or
 /// failed.
-fn nothing_is_kept(stage: &Stage, log: &Log, round: u64) -> Result<()> {
-    let depth = stage.depth();
+fn nothing_is_kept(stand_ins: &StandIns, log: &Log, round: u64) -> Result<()> {
+    let depth = stand_ins.depth();
     ensure!(depth.in_flight == 0 && depth.delayed == 0, "round {round}: {depth:?}");
     let put_off = |entry: &&Entry| matches!(entry.step, Step::Hidden { seconds, .. } if seconds > 0);
-    let put_off = stage.journal.read(|entries| entries.iter().find(put_off).copied());
+    let put_off = stand_ins.journal.read(|entries| entries.iter().find(put_off).copied());
     ensure!(put_off.is_none(), "round {round}: put off: {put_off:?}");
     let handled = log.lines(r#""msg":"handled""#);
     ensure!(handled.is_empty(), "round {round}: runs that did not succeed: {handled:#?}");
@@ -121,13 +121,13 @@ async fn sigterm_while_idle_ends_within_the_shutdown_timeout() -> Result<()> {
 }
 
 async fn idle(env: &[(&str, &str)], says: &str) -> Result<()> {
-    let stage = Stage::new(Setting::of(Kind::Standard, 1)).await?;
-    let mut worker = Worker::start(&stage, env).await?;
-    let polls = || stage.sqs.calls(standin::Action::ReceiveMessage) > 0;
-    worker.until(&stage, "a poll is running", polls).await?;
-    let at = stage.journal.now();
-    let log = worker.stop(&stage).await?;
-    println!("summary: idle SIGTERM, {env:?}: exit after {} ms", (stage.journal.now() - at).as_millis());
+    let stand_ins = StandIns::new(Setting::of(Kind::Standard, 1)).await?;
+    let mut worker = Worker::start(&stand_ins, env).await?;
+    let polls = || stand_ins.sqs.calls(standin::Action::ReceiveMessage) > 0;
+    worker.until(&stand_ins, "a poll is running", polls).await?;
+    let at = stand_ins.journal.now();
+    let log = worker.stop(&stand_ins).await?;
+    println!("summary: idle SIGTERM, {env:?}: exit after {} ms", (stand_ins.journal.now() - at).as_millis());
     ensure!(log.count(&format!("\"msg\":\"{says}")) == 1, "{:#?}", log.lines("drain"));
     Ok(())
 }

@@ -1,14 +1,15 @@
 //! A small inventory in memory by the domain's rules: section `A` of named seats, `FLOOR` of
-//! general admission.
+//! general admission. It passes the suite of its port ([`crate::fakes`]).
 
 use async_trait::async_trait;
 use domain::hold::{
-    Claim, CommitDecision, Hold, HoldKey, HoldState, Rejection, ReleaseCause, ReleaseDecision, Released,
-    check_request, commit, release,
+    BadRequest, Claim, CommitDecision, Hold, HoldKey, HoldState, Rejection, ReleaseCause, ReleaseDecision,
+    Released, check_request, commit, release,
 };
 use domain::id::{OrderId, PaymentIntentId, ReservationId, SeatId, SectionId, ShowId};
 use domain::money::{Currency, Money};
 use domain::seat::{SeatStatus, SeatView};
+use domain::show::{Layout, Section, Show};
 use domain::time::Timestamp;
 use ports::inventory::{CommitSeats, Committed, Held, HeldState, HoldSeats, ReleaseSeats};
 use ports::{CallContext, Clock, Fault, Inventory, PortError};
@@ -19,10 +20,8 @@ use testkit::ManualClock;
 
 pub(crate) const SHOW: &str = "show-1";
 pub(crate) const PRICE: u64 = 120_000;
-/// Seats of each section.
-const SEATS: [(&str, usize); 2] = [("A", 10_000), ("FLOOR", 20)];
 
-pub(crate) struct Stock {
+pub(crate) struct FakeInventory {
     clock: Arc<ManualClock>,
     fuse: Arc<Fuse>,
     state: Mutex<State>,
@@ -30,7 +29,8 @@ pub(crate) struct Stock {
 
 #[derive(Default)]
 struct State {
-    owners: BTreeMap<SeatId, ReservationId>,
+    shows: BTreeMap<ShowId, Show>,
+    owners: BTreeMap<(ShowId, SeatId), ReservationId>,
     holds: BTreeMap<ReservationId, (Hold, Option<Hold>)>,
     /// Calls that were carried out.
     calls: Vec<&'static str>,
@@ -40,9 +40,30 @@ struct State {
 
 type Answer<T> = Result<T, PortError<Rejection>>;
 
-impl Stock {
+impl FakeInventory {
+    /// With [`SHOW`] on sale.
     pub(crate) fn new(clock: Arc<ManualClock>, fuse: Arc<Fuse>) -> Self {
-        Self { clock, fuse, state: Mutex::default() }
+        let inventory = Self { clock, fuse, state: Mutex::default() };
+        inventory.put_on_sale(show(), PRICE, 20);
+        inventory
+    }
+
+    /// Another show with the two sections, with this many places of general admission.
+    pub(crate) fn put_on_sale(&self, id: ShowId, price: u64, places: u32) {
+        let part = |name: &str, seats| Section {
+            id: section(name),
+            name: name.to_owned(),
+            price,
+            layout: Layout::Places(seats),
+        };
+        let show = Show {
+            id: id.clone(),
+            name: String::new(),
+            currency: Currency::krw(),
+            sections: vec![part("A", 10_000), part("FLOOR", places)],
+            waiting_room: None,
+        };
+        self.state.lock().unwrap().shows.insert(id, show);
     }
 
     /// Every hold that was ever taken, re-takes too.
@@ -102,12 +123,12 @@ impl Stock {
             state.calls.push(name);
             act(&mut state, now)
         };
-        self.fuse.pass(acted, || Err(Fault::unavailable("the stock does not answer").into())).await
+        self.fuse.pass(acted, || Err(Fault::unavailable("the inventory does not answer").into())).await
     }
 }
 
 #[async_trait]
-impl Inventory for Stock {
+impl Inventory for FakeInventory {
     async fn hold(&self, _cx: &CallContext, command: HoldSeats) -> Answer<Held> {
         self.call("hold", |state, now| state.hold(command, now)).await
     }
@@ -123,32 +144,31 @@ impl Inventory for Stock {
 
 impl State {
     fn hold(&mut self, command: HoldSeats, now: Timestamp) -> Answer<Held> {
-        if command.show.as_str() != SHOW {
-            return Err(PortError::Rejected(Rejection::NoSuchShow));
-        }
         let quantity = check_request(&command.seats, command.quantity)
-            .map_err(|bad| PortError::Rejected(Rejection::BadRequest(bad)))?;
-        if let Some((known, _)) = self.holds.get(&command.reservation) {
-            known
-                .same_request(&command.show, &command.seats, quantity, &command.person)
-                .map_err(PortError::Rejected)?;
-            return Ok(held(known));
+            .or_else(|bad| rejected(Rejection::BadRequest(bad)))?;
+        let Some(show) = self.shows.get(&command.show) else { return rejected(Rejection::NoSuchShow) };
+        if let (Some(first), retake) = self.pair(&command.reservation) {
+            first.same_request(&command.show, &command.seats, quantity, &command.person).or_else(rejected)?;
+            return Ok(self.held(&retake.unwrap_or(first)));
         }
-        let any_of =
-            command.seats.is_empty().then(|| command.section.clone().unwrap_or_else(|| section("FLOOR")));
-        let seats = match &any_of {
-            Some(section) => self.any(section, quantity as usize, now)?,
-            None => command.seats.clone(),
+        if command.until <= now {
+            return rejected(Rejection::BadRequest(BadRequest::UntilInThePast));
+        }
+        let (seats, any_of) = if command.seats.is_empty() {
+            let section = show.section_for(command.section.as_ref()).map(|at| &show.sections[at]);
+            let Some(section) = section else { return rejected(Rejection::NoSuchSection) };
+            (self.any(&show.id, section, quantity, now)?, Some(section.id.clone()))
+        } else {
+            (command.seats.clone(), None)
         };
-        if let Some(unknown) = seats.iter().find(|seat| !exists(seat)) {
-            return Err(PortError::Rejected(Rejection::NoSuchSeat(unknown.clone())));
+        if let Some(unknown) = seats.iter().find(|seat| show.locate(seat).is_none()) {
+            return rejected(Rejection::NoSuchSeat(unknown.clone()));
         }
-        let taken: Vec<SeatId> = seats.iter().filter(|seat| !self.free(seat, now)).cloned().collect();
+        let taken: Vec<SeatId> =
+            seats.iter().filter(|seat| !self.is_free(&show.id, seat, now)).cloned().collect();
         if !taken.is_empty() {
-            return Err(PortError::Rejected(Rejection::SeatTaken(taken)));
+            return rejected(Rejection::SeatTaken(taken));
         }
-        self.release_due(&seats, now);
-        self.own(&seats, &command.reservation);
         let hold = Hold {
             reservation: command.reservation.clone(),
             key: HoldKey::First,
@@ -162,7 +182,8 @@ impl State {
             refused: Vec::new(),
             retakes_closed: false,
         };
-        let answer = held(&hold);
+        self.own(&hold, now);
+        let answer = self.held(&hold);
         self.holds.insert(command.reservation, (hold, None));
         Ok(answer)
     }
@@ -177,14 +198,15 @@ impl State {
         };
         let intent = command.intent.as_ref();
         match commit(first.as_ref(), retake.as_ref(), claim, intent) {
-            CommitDecision::Already(hold) => Ok(committed(&hold, now)),
+            CommitDecision::Already(hold) => Ok(self.committed(&hold)),
             CommitDecision::Seal { order } => {
                 let (hold, _) = self.holds.get_mut(&command.reservation).unwrap();
                 hold.state = HoldState::Committed { order, intent: intent.cloned(), at: now };
-                Ok(committed(hold, now))
+                let hold = hold.clone();
+                Ok(self.committed(&hold))
             }
             CommitDecision::Retake { order } => self.retake(&command.reservation, order, intent, now),
-            CommitDecision::Reject(no) => Err(PortError::Rejected(no)),
+            CommitDecision::Reject(no) => rejected(no),
         }
     }
 
@@ -196,19 +218,23 @@ impl State {
         now: Timestamp,
     ) -> Answer<Committed> {
         let first = self.holds[id].0.clone();
+        let show = &self.shows[&first.show];
         let seats = match &first.any_of {
-            Some(section) => self.any(section, first.seats.len(), now).ok(),
-            None => Some(first.seats.clone()).filter(|seats| seats.iter().all(|seat| self.free(seat, now))),
+            Some(section) => {
+                let section = &show.sections[show.section_for(Some(section)).unwrap()];
+                self.any(&show.id, section, first.seats.len() as u32, now).ok()
+            }
+            None => Some(first.seats.clone())
+                .filter(|seats| seats.iter().all(|seat| self.is_free(&show.id, seat, now))),
         };
         let Some(seats) = seats else {
             self.holds.get_mut(id).unwrap().0.refuse(intent);
-            return Err(PortError::Rejected(Rejection::Expired));
+            return rejected(Rejection::Expired);
         };
-        self.release_due(&seats, now);
-        self.own(&seats, id);
         let state = HoldState::Committed { order, intent: intent.cloned(), at: now };
         let retake = Hold { key: HoldKey::Retake, seats, state, placed_at: now, ..first };
-        let answer = committed(&retake, now);
+        self.own(&retake, now);
+        let answer = self.committed(&retake);
         self.holds.get_mut(id).unwrap().1 = Some(retake);
         Ok(answer)
     }
@@ -228,7 +254,7 @@ impl State {
                 Ok(Released::Now { seats, at: now })
             }
             ReleaseDecision::Before { cause, at } => Ok(Released::Before { cause, at }),
-            ReleaseDecision::Reject(no) => Err(PortError::Rejected(no)),
+            ReleaseDecision::Reject(no) => rejected(no),
         }
     }
 
@@ -236,41 +262,58 @@ impl State {
         self.holds.get(id).map_or((None, None), |(first, retake)| (Some(first.clone()), retake.clone()))
     }
 
-    fn any(
-        &self,
-        section: &SectionId,
-        count: usize,
-        now: Timestamp,
-    ) -> Result<Vec<SeatId>, PortError<Rejection>> {
-        let all = (1..=seats_of(section.as_str())).map(|n| SeatId::parse(&format!("{section}-{n}")).unwrap());
-        let free: Vec<SeatId> = all.filter(|seat| self.free(seat, now)).take(count).collect();
-        if free.len() == count {
-            return Ok(free);
-        }
-        Err(PortError::Rejected(Rejection::SoldOut { remaining: free.len() as u32 }))
+    fn any(&self, show: &ShowId, section: &Section, count: u32, now: Timestamp) -> Answer<Vec<SeatId>> {
+        let all = (0..section.capacity()).filter_map(|index| section.seat_id(index));
+        let free: Vec<SeatId> =
+            all.filter(|seat| self.is_free(show, seat, now)).take(count as usize).collect();
+        let remaining = free.len() as u32;
+        if remaining == count { Ok(free) } else { rejected(Rejection::SoldOut { remaining }) }
     }
 
-    fn free(&self, seat: &SeatId, now: Timestamp) -> bool {
-        let Some(owner) = self.owners.get(seat) else { return true };
+    fn is_free(&self, show: &ShowId, seat: &SeatId, now: Timestamp) -> bool {
+        let Some(owner) = self.owners.get(&(show.clone(), seat.clone())) else { return true };
         let (first, retake) = &self.holds[owner];
         retake.is_none() && first.state == HoldState::Live && first.until <= now
     }
 
-    fn own(&mut self, seats: &[SeatId], id: &ReservationId) {
-        self.owners.extend(seats.iter().map(|seat| (seat.clone(), id.clone())));
-    }
-
-    fn release_due(&mut self, seats: &[SeatId], now: Timestamp) {
-        let due: Vec<ReservationId> =
-            seats.iter().filter_map(|seat| self.owners.get(seat).cloned()).collect();
+    /// Releases the due holds of these seats and gives the seats to this one.
+    fn own(&mut self, hold: &Hold, now: Timestamp) {
+        let places: Vec<_> = hold.seats.iter().map(|seat| (hold.show.clone(), seat.clone())).collect();
+        let due: Vec<_> = places.iter().filter_map(|place| self.owners.get(place).cloned()).collect();
         for id in due {
             self.let_go(&id, ReleaseCause::Expired, now);
         }
+        self.owners.extend(places.into_iter().map(|place| (place, hold.reservation.clone())));
     }
 
     fn let_go(&mut self, id: &ReservationId, cause: ReleaseCause, at: Timestamp) {
         self.owners.retain(|_, owner| owner != id);
         self.holds.get_mut(id).unwrap().0.state = HoldState::Released { cause, at };
+    }
+
+    fn views(&self, hold: &Hold, status: SeatStatus) -> Vec<SeatView> {
+        let show = &self.shows[&hold.show];
+        let view = |seat: &SeatId| {
+            let place = show.locate(seat)?;
+            show.sections[place.section].view(place.index, &show.currency, status)
+        };
+        hold.seats.iter().filter_map(view).collect()
+    }
+
+    fn held(&self, hold: &Hold) -> Held {
+        let (state, status) = match &hold.state {
+            HoldState::Live => (HeldState::Live, SeatStatus::Held),
+            HoldState::Committed { order, .. } => (HeldState::Committed(order.clone()), SeatStatus::Sold),
+            HoldState::Released { cause, .. } => (HeldState::Released(*cause), SeatStatus::Available),
+        };
+        let seats = self.views(hold, status);
+        let amount = seats.iter().map(|seat| seat.price.amount).sum();
+        Held { seats, total: Money { amount, currency: Currency::krw() }, until: hold.until, state }
+    }
+
+    fn committed(&self, hold: &Hold) -> Committed {
+        let HoldState::Committed { order, at, .. } = &hold.state else { panic!("{hold:?} is not sold") };
+        Committed { order: order.clone(), seats: self.views(hold, SeatStatus::Sold), at: *at }
     }
 }
 
@@ -282,44 +325,6 @@ pub(crate) fn show() -> ShowId {
     ShowId::parse(SHOW).unwrap()
 }
 
-fn seats_of(section: &str) -> usize {
-    SEATS.iter().find(|(name, _)| *name == section).map_or(0, |(_, count)| *count)
-}
-
-fn exists(seat: &SeatId) -> bool {
-    let parts = seat.as_str().split_once('-');
-    parts.is_some_and(|(section, n)| n.parse().is_ok_and(|n: usize| (1..=seats_of(section)).contains(&n)))
-}
-
-fn views(hold: &Hold, status: SeatStatus) -> Vec<SeatView> {
-    let view = |seat: &SeatId| {
-        let (name, number) = seat.as_str().split_once('-').unwrap();
-        SeatView {
-            id: seat.clone(),
-            section: section(name),
-            row: String::new(),
-            number: number.to_owned(),
-            price: Money { amount: PRICE, currency: Currency::krw() },
-            status,
-        }
-    };
-    hold.seats.iter().map(view).collect()
-}
-
-fn held(hold: &Hold) -> Held {
-    let state = match &hold.state {
-        HoldState::Live => HeldState::Live,
-        HoldState::Committed { order, .. } => HeldState::Committed(order.clone()),
-        HoldState::Released { cause, .. } => HeldState::Released(*cause),
-    };
-    let total = Money { amount: PRICE * hold.seats.len() as u64, currency: Currency::krw() };
-    Held { seats: views(hold, SeatStatus::Held), total, until: hold.until, state }
-}
-
-fn committed(hold: &Hold, now: Timestamp) -> Committed {
-    let (order, at) = match &hold.state {
-        HoldState::Committed { order, at, .. } => (order.clone(), *at),
-        other => panic!("{other:?} at {now:?} is no sale"),
-    };
-    Committed { order, seats: views(hold, SeatStatus::Sold), at }
+fn rejected<T>(rejection: Rejection) -> Answer<T> {
+    Err(PortError::Rejected(rejection))
 }

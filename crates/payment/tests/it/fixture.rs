@@ -20,7 +20,7 @@ use tokio_util::sync::CancellationToken;
 
 pub(crate) const STEP: Duration = Duration::from_millis(20);
 
-pub(crate) struct World {
+pub(crate) struct Fixture {
     pub(crate) clock: Arc<ManualClock>,
     pub(crate) store: Arc<FaultyStore>,
     pub(crate) queue: Arc<FaultyQueue>,
@@ -37,7 +37,7 @@ pub(crate) struct Running {
     tasks: Tasks,
 }
 
-impl World {
+impl Fixture {
     pub(crate) async fn new() -> Self {
         let clock = Arc::new(ManualClock::default());
         let folder = tempfile::tempdir().unwrap();

@@ -22,14 +22,14 @@ pub(crate) type Answer<T> = Result<T, PortError<Rejection>>;
 /// Rivals step aside for less than this; a test does not wait for them.
 const STEP_ASIDE_MAX: Duration = Duration::from_millis(100);
 
-pub(crate) struct World {
+pub(crate) struct Fixture {
     pub(crate) clock: Arc<ManualClock>,
     pub(crate) store: Arc<FaultyStore>,
     pub(crate) service: Service,
     _folder: tempfile::TempDir,
 }
 
-impl World {
+impl Fixture {
     /// A service that is alone on its folder, with a show of section `A` (10 named seats) and
     /// `floor` (3 places).
     pub(crate) async fn new() -> Self {

@@ -53,17 +53,17 @@ struct State {
     panics: u32,
 }
 
-pub(crate) struct World {
+pub(crate) struct ScriptedPeers {
     clock: Arc<dyn Clock>,
     state: Mutex<State>,
 }
 
-impl World {
+impl ScriptedPeers {
     pub(crate) fn new(clock: Arc<dyn Clock>) -> Arc<Self> {
         Arc::new(Self { clock, state: Mutex::default() })
     }
 
-    pub(crate) fn peers(self: &Arc<Self>) -> Peers {
+    pub(crate) fn as_ports(self: &Arc<Self>) -> Peers {
         Peers { inventory: self.clone(), reservations: self.clone(), payments: Some(self.clone()) }
     }
 
@@ -166,7 +166,7 @@ impl World {
 }
 
 /// A reservation is being worked on until this is dropped, by a cancelled run as well.
-struct Busy<'w>(&'w World, ReservationId);
+struct Busy<'w>(&'w ScriptedPeers, ReservationId);
 
 impl Drop for Busy<'_> {
     fn drop(&mut self) {
@@ -188,7 +188,7 @@ pub(crate) fn view(id: &str, status: Status, intent: Option<&str>) -> Reservatio
 }
 
 #[async_trait]
-impl Inventory for World {
+impl Inventory for ScriptedPeers {
     async fn hold(&self, _: &CallContext, _: HoldSeats) -> Result<Held, PortError<Rejection>> {
         let currency = Currency::krw();
         let total = domain::money::Money { amount: 0, currency };
@@ -236,7 +236,7 @@ impl Inventory for World {
 }
 
 #[async_trait]
-impl Reservations for World {
+impl Reservations for ScriptedPeers {
     async fn get(
         &self,
         _: &CallContext,
@@ -269,7 +269,7 @@ impl Reservations for World {
 }
 
 #[async_trait]
-impl Payments for World {
+impl Payments for ScriptedPeers {
     async fn get(
         &self,
         _: &CallContext,

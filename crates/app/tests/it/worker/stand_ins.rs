@@ -43,7 +43,7 @@ impl Kind {
     }
 }
 
-/// The settings of a stage.
+/// How the stand-ins behave.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Setting {
     pub(crate) kind: Kind,
@@ -63,7 +63,7 @@ impl Setting {
 }
 
 /// Everything that a worker calls.
-pub(crate) struct Stage {
+pub(crate) struct StandIns {
     pub(crate) kind: Kind,
     pub(crate) journal: Arc<Journal>,
     pub(crate) sqs: Sqs,
@@ -87,7 +87,7 @@ pub(crate) enum Runs {
     Again,
 }
 
-impl Stage {
+impl StandIns {
     pub(crate) async fn new(setting: Setting) -> Result<Self> {
         let turn = TURNS.acquire().await?;
         let Setting { kind, seed, per_reservation, latency, receives_max } = setting;

@@ -1,6 +1,7 @@
 //! Tables on DynamoDB Local, stores over them, and a clock whose sleeps end at once.
 
 use super::proxy::Proxy;
+use crate::ground::unique_name;
 use adapter_aws::dynamo::table_definition;
 use adapter_aws::{Aws, DynamoStore};
 use aws_sdk_dynamodb::Client;
@@ -46,12 +47,6 @@ pub(crate) fn client(endpoint: &str) -> Client {
     Client::new(Aws::local(endpoint, "ap-northeast-2").sdk())
 }
 
-/// Engines outlive a run of the tests, so a counter from zero is not enough.
-pub(crate) fn unique_name() -> String {
-    use ports::Entropy;
-    format!("test-{:016x}", SystemEntropy::new().next_u64())
-}
-
 /// A store whose rests take no time.
 pub(crate) fn opened(client: &Client, table: &str) -> DynamoStore {
     opened_on(client, table, Arc::new(fast_clock()))
@@ -62,14 +57,14 @@ fn opened_on(client: &Client, table: &str, clock: Arc<ManualClock>) -> DynamoSto
 }
 
 /// A table, a store that reaches it through a proxy, and one that reaches it directly.
-pub(crate) struct World {
+pub(crate) struct ProxiedTable {
     pub(crate) proxy: Proxy,
     pub(crate) clock: Arc<ManualClock>,
     pub(crate) store: DynamoStore,
     pub(crate) direct: Arc<DynamoStore>,
 }
 
-impl World {
+impl ProxiedTable {
     pub(crate) async fn new() -> Self {
         let local = Local::default();
         let table = local.table().await;

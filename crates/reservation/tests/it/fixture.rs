@@ -1,7 +1,7 @@
 //! One data folder, the service on it, and the checks of both.
 
-use crate::stock::{Stock, section, show};
-use crate::till::{Doors, Till};
+use crate::inventory::{FakeInventory, section, show};
+use crate::payments::{FakeAdmissions, FakePayments};
 use adapter_embedded::{Engine, EngineOptions, QueueOptions};
 use core::time::Duration;
 use domain::event::Event;
@@ -30,12 +30,12 @@ pub(crate) const SECRET: &str = "whsec_0123456789abcdef";
 pub(crate) const PASS_SECRET: &str = "room_0123456789abcdef";
 pub(crate) const HOLD: Duration = Duration::from_secs(60);
 
-pub(crate) struct World {
+pub(crate) struct Fixture {
     pub(crate) clock: Arc<ManualClock>,
     pub(crate) fuse: Arc<Fuse>,
-    pub(crate) stock: Arc<Stock>,
-    pub(crate) till: Arc<Till>,
-    pub(crate) doors: Arc<Doors>,
+    pub(crate) inventory: Arc<FakeInventory>,
+    pub(crate) payments: Arc<FakePayments>,
+    pub(crate) admissions: Arc<FakeAdmissions>,
     pub(crate) store: Arc<dyn Store>,
     pub(crate) queue: Arc<dyn Queue>,
     pub(crate) service: Service,
@@ -45,18 +45,18 @@ pub(crate) struct World {
     _folder: tempfile::TempDir,
 }
 
-impl World {
+impl Fixture {
     pub(crate) fn new() -> Self {
         Self::with(Config::new(SecretString::from(SECRET)))
     }
 
-    /// A world whose show requires a pass.
+    /// With a show that requires a pass.
     pub(crate) fn behind_a_waiting_room() -> Self {
         let mut config = Config::new(SecretString::from(SECRET));
         config.service.pass_secrets = vec![SecretString::from(PASS_SECRET)];
-        let world = Self::with(config);
-        world.doors.close(show().as_str());
-        world
+        let fixture = Self::with(config);
+        fixture.admissions.require_pass(show().as_str());
+        fixture
     }
 
     pub(crate) fn with(config: Config) -> Self {
@@ -65,16 +65,17 @@ impl World {
         let engine = Engine::open(folder.path(), EngineOptions::default(), clock.clone()).unwrap();
         let store: Arc<dyn Store> = engine.store("reservation").unwrap();
         let queue: Arc<dyn Queue> = engine.queue("events.fifo", QueueOptions::fifo()).unwrap();
-        let stock = Arc::new(Stock::new(clock.clone(), fuse.clone()));
-        let (till, doors) = (Arc::new(Till::new(fuse.clone())), Arc::new(Doors::default()));
-        let deps = deps(&clock, &fuse, &stock, &till, &doors, &store, &queue);
+        let inventory = Arc::new(FakeInventory::new(clock.clone(), fuse.clone()));
+        let (payments, admissions) =
+            (Arc::new(FakePayments::new(fuse.clone())), Arc::new(FakeAdmissions::default()));
+        let deps = deps(&clock, &fuse, &inventory, &payments, &admissions, &store, &queue);
         let (service, background) = assemble(&config, &deps);
         Self {
             clock,
             fuse,
-            stock,
-            till,
-            doors,
+            inventory,
+            payments,
+            admissions,
             store,
             queue,
             service,
@@ -95,7 +96,15 @@ impl World {
 
     /// The ports of another instance on this folder.
     pub(crate) fn deps(&self) -> Deps {
-        deps(&self.clock, &self.fuse, &self.stock, &self.till, &self.doors, &self.store, &self.queue)
+        deps(
+            &self.clock,
+            &self.fuse,
+            &self.inventory,
+            &self.payments,
+            &self.admissions,
+            &self.store,
+            &self.queue,
+        )
     }
 
     /// Starts relay and sweeper.
@@ -144,13 +153,13 @@ impl World {
         self.store.scan(None, 10_000).await.unwrap()
     }
 
-    /// Empties the table and the stock.
+    /// Empties the table and the inventory.
     pub(crate) async fn clear(&self) {
         let deletes =
             self.rows().await.into_iter().map(|row| Write::Delete { key: row.key, expect: Expect::Any });
         self.store.commit(deletes.collect()).await.unwrap();
-        for hold in self.stock.holds() {
-            self.stock.forget(&hold.reservation);
+        for hold in self.inventory.holds() {
+            self.inventory.forget(&hold.reservation);
         }
     }
 
@@ -185,9 +194,9 @@ impl World {
         events.into_inner()
     }
 
-    /// Checks the invariants over the stored rows and the stock, at any moment.
+    /// Checks the invariants over the stored rows and the inventory, at any moment.
     pub(crate) async fn check(&self) {
-        let mut snapshot = invariant::World { holds: self.stock.holds(), ..invariant::World::default() };
+        let mut snapshot = invariant::World { holds: self.inventory.holds(), ..invariant::World::default() };
         for row in self.rows().await {
             match AnyRow::read(&row) {
                 Some(AnyRow::Reservation(stored)) => snapshot.reservations.push(stored.reservation),
@@ -201,20 +210,21 @@ impl World {
             let verdict = report.get(name).cloned().unwrap_or_default();
             assert_eq!(verdict.violations, 0, "{name}: {verdict:?}");
         }
+        assert_eq!(self.payments.cancels(), [], "this service gives no money back");
     }
 
-    /// How many live holds the stock has.
+    /// How many live holds the inventory has.
     pub(crate) fn live_holds(&self) -> usize {
-        self.stock.holds().iter().filter(|hold| hold.state == HoldState::Live).count()
+        self.inventory.holds().iter().filter(|hold| hold.state == HoldState::Live).count()
     }
 }
 
 fn deps(
     clock: &Arc<ManualClock>,
     fuse: &Arc<Fuse>,
-    stock: &Arc<Stock>,
-    till: &Arc<Till>,
-    doors: &Arc<Doors>,
+    inventory: &Arc<FakeInventory>,
+    payments: &Arc<FakePayments>,
+    admissions: &Arc<FakeAdmissions>,
     store: &Arc<dyn Store>,
     queue: &Arc<dyn Queue>,
 ) -> Deps {
@@ -222,9 +232,9 @@ fn deps(
         store: Arc::new(FaultyStore::over(store.clone()).fused(fuse.clone())),
         events: Arc::new(queue.clone()),
         backstop: None,
-        inventory: stock.clone(),
-        payments: till.clone(),
-        admissions: doors.clone(),
+        inventory: inventory.clone(),
+        payments: payments.clone(),
+        admissions: admissions.clone(),
         clock: clock.clone(),
         entropy: Arc::new(SeededEntropy::default()),
         tasks: Tasks::new(),

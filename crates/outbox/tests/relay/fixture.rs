@@ -1,7 +1,5 @@
 //! One data folder with a store and a FIFO queue, and relays that start and end on it.
 
-use crate::faulty::{FaultyQueue, FaultyStore};
-use crate::manual::{ManualClock, until};
 use adapter_embedded::{Engine, EngineOptions, QueueOptions};
 use core::time::Duration;
 use domain::event::{Event, Fact, SeatsHint};
@@ -11,24 +9,14 @@ use outbox::due::RescanOptions;
 use outbox::{Relay, RelayHandle, RelayOptions};
 use ports::queue::Receive;
 use ports::store::Write;
-use ports::{Clock, Entropy, Queue, Store, Tasks};
+use ports::{Clock, Queue, Store, Tasks};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use testkit::{FaultyQueue, FaultyStore, ManualClock, START_MS, SeededEntropy, until};
 use tokio_util::sync::CancellationToken;
 
 pub(crate) const SHARDS: u32 = 4;
 
-/// Numbers for jitter; the tests do not depend on them.
-#[derive(Default)]
-pub(crate) struct Counter(AtomicU64);
-
-impl Entropy for Counter {
-    fn next_u64(&self) -> u64 {
-        self.0.fetch_add(0x9E37_79B9_7F4A_7C15, Ordering::Relaxed)
-    }
-}
-
-pub(crate) struct World {
+pub(crate) struct Fixture {
     pub(crate) clock: Arc<ManualClock>,
     pub(crate) store: Arc<FaultyStore>,
     pub(crate) queue: Arc<FaultyQueue>,
@@ -44,20 +32,20 @@ pub(crate) struct Running {
     tasks: Tasks,
 }
 
-impl World {
+impl Fixture {
     pub(crate) fn new() -> Self {
         Self::with_queue("events.fifo", QueueOptions::fifo())
     }
 
-    /// A world with a queue of another kind.
+    /// With a queue of another kind.
     pub(crate) fn with_queue(name: &str, options: QueueOptions) -> Self {
         let clock = Arc::new(ManualClock::default());
         let folder = tempfile::tempdir().unwrap();
         let engine = Engine::open(folder.path(), EngineOptions::default(), clock.clone()).unwrap();
         let store: Arc<dyn Store> = engine.store("reservation").unwrap();
         let queue = engine.queue(name, options).unwrap();
-        let queue = Arc::new(FaultyQueue::new(queue, store.clone()));
-        Self { clock, store: Arc::new(FaultyStore::new(store)), queue, _folder: folder }
+        let queue = Arc::new(FaultyQueue::over(queue, store.clone(), outbox::row_key));
+        Self { clock, store: Arc::new(FaultyStore::over(store)), queue, _folder: folder }
     }
 
     pub(crate) fn options() -> RelayOptions {
@@ -72,17 +60,17 @@ impl World {
 
     pub(crate) fn relay_with(&self, options: RelayOptions) -> Running {
         let (store, queue) = (self.store.clone(), self.queue.clone());
-        let relay =
-            Relay::new(store, Arc::new(queue), self.clock.clone(), Arc::new(Counter::default()), options);
+        let entropy = Arc::new(SeededEntropy::default());
+        let relay = Relay::new(store, Arc::new(queue), self.clock.clone(), entropy, options);
         let (handle, metrics) = (relay.handle(), relay.metrics());
         let (shutdown, tasks) = (CancellationToken::new(), Tasks::new());
         tasks.spawn(relay.run(shutdown.clone()));
         Running { handle, metrics, clock: self.clock.clone(), shutdown, tasks }
     }
 
-    /// The time `ms` after the start of the world.
+    /// The time `ms` after the clock's start.
     pub(crate) fn at(&self, ms: u64) -> Timestamp {
-        Timestamp::from_millis(crate::manual::START_MS + ms)
+        Timestamp::from_millis(START_MS + ms)
     }
 
     /// Commits the row of an event without announcing it.
@@ -91,7 +79,7 @@ impl World {
     }
 
     pub(crate) async fn commit_all(&self, writes: Vec<Write>) {
-        self.store.inner.commit(writes).await.unwrap();
+        self.store.inner().commit(writes).await.unwrap();
     }
 
     /// Commits and announces.
@@ -101,11 +89,11 @@ impl World {
     }
 
     pub(crate) async fn has_row(&self, event: &EventId) -> bool {
-        self.store.inner.get(&[outbox::row_key(event.as_str())]).await.unwrap()[0].is_some()
+        self.store.inner().get(&[outbox::row_key(event.as_str())]).await.unwrap()[0].is_some()
     }
 
     pub(crate) fn taken(&self) -> Vec<String> {
-        self.queue.taken.lock().unwrap().iter().map(|(_, id)| id.clone()).collect()
+        self.queue.accepted().into_iter().map(|(_, id)| id).collect()
     }
 
     /// Waits until the queue accepted this many entries, moving time.
@@ -117,7 +105,7 @@ impl World {
     /// Waits until no row is left.
     pub(crate) async fn until_empty(&self, step: Duration) {
         until(&self.clock, step, "an empty outbox", || async {
-            self.store.inner.scan(None, 1).await.unwrap().is_empty()
+            self.store.inner().scan(None, 1).await.unwrap().is_empty()
         })
         .await;
     }
@@ -173,7 +161,7 @@ pub(crate) fn event(reservation: &str, id: &str) -> Event {
     Event {
         id: EventId::parse(id).unwrap(),
         source: "test".into(),
-        at: Timestamp::from_millis(crate::manual::START_MS),
+        at: Timestamp::from_millis(START_MS),
         trace_id: None,
         reservation: ReservationId::parse(reservation).unwrap(),
         seats: SeatsHint::default(),
@@ -183,6 +171,6 @@ pub(crate) fn event(reservation: &str, id: &str) -> Event {
 }
 
 /// The clock as the port.
-pub(crate) fn now(world: &World) -> Timestamp {
-    world.clock.now()
+pub(crate) fn now(fixture: &Fixture) -> Timestamp {
+    fixture.clock.now()
 }
