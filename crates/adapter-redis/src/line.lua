@@ -1,6 +1,6 @@
 -- One step of the line of one show. The rules are those of `domain::waiting_room::Line`, name for
 -- name, and the contract suite compares every answer. All keys share one hash tag. The caller puts
--- the rules' numbers in front of this text: BLOCK, STEPS_MAX, BLOCKS_MAX, JUMP, HOLD, STALL
+-- the rules' numbers in front of this text: BLOCK, STEPS_MAX, BLOCKS_MAX, JUMP, NO_TURNS_FOR, STALL
 -- (milliseconds, both), MISSED_MAX, COST.
 --
 -- line        string  the scalars of the line, packed: as a hash they cost a fifth of a call
@@ -157,7 +157,7 @@ local function set(one, state, at)
 end
 
 local function hold(from)
-  S.no_turns_before = math.max(S.no_turns_before, from + HOLD)
+  S.no_turns_before = math.max(S.no_turns_before, from + NO_TURNS_FOR)
   S.nobody_absent_before = math.max(S.nobody_absent_before, from + grace)
 end
 
@@ -179,7 +179,7 @@ local function lost()
   S.incarnation = incarnation
   set_rate(tonumber(ARGV[4]), tonumber(ARGV[5]))
   S.paused, S.closed, S.capacity = tonumber(ARGV[6]), tonumber(ARGV[7]), tonumber(ARGV[8])
-  if S.gap_to == S.base or now - S.founded_at >= HOLD then
+  if S.gap_to == S.base or now - S.founded_at >= NO_TURNS_FOR then
     S.gap_from = S.last
   end
   S.last = next_block(math.max(S.last + JUMP, now * BLOCK))
@@ -218,7 +218,7 @@ local function take_back(number, key, joined_at)
   end
   if S.found_again == 0 then
     S.found_again = 1
-    hold(now < S.no_turns_before and math.min(now, S.founded_at + HOLD / 2) or now)
+    hold(now < S.no_turns_before and math.min(now, S.founded_at + NO_TURNS_FOR / 2) or now)
   end
   add(number, key, joined_at)
   return true

@@ -8,8 +8,8 @@ use core::time::Duration;
 use domain::id::ShowId;
 use domain::time::Timestamp;
 use domain::waiting_room::{
-    BLOCK, BLOCKS_MAX, COST, HOLD, JUMP, MISSED_MAX, Patience, Refusal, RuleChange, Rules, STALL, STEPS_MAX,
-    Snapshot, Standing, Ticket, Totals,
+    BLOCK, BLOCKS_MAX, COST, JUMP, MISSED_MAX, NO_TURNS_FOR, Patience, Refusal, RuleChange, Rules, STALL,
+    STEPS_MAX, Snapshot, Standing, Ticket, Totals,
 };
 use parking_lot::{Mutex, MutexGuard};
 use ports::waiting_room::{BEATS_MAX, Dated, PERSON_KEY_BYTES_MAX, Ticked};
@@ -25,7 +25,7 @@ static LINE: LazyLock<String> = LazyLock::new(|| {
         ("STEPS_MAX", STEPS_MAX as u128),
         ("BLOCKS_MAX", BLOCKS_MAX as u128),
         ("JUMP", u128::from(JUMP)),
-        ("HOLD", HOLD.as_millis()),
+        ("NO_TURNS_FOR", NO_TURNS_FOR.as_millis()),
         ("STALL", STALL.as_millis()),
         ("MISSED_MAX", u128::from(MISSED_MAX)),
         ("COST", u128::from(COST.unsigned_abs())),

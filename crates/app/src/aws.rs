@@ -12,7 +12,7 @@ pub(crate) mod platform;
 pub(crate) mod secret;
 pub(crate) mod tables;
 
-/// The default region, as in earlier versions (docs/contracts.md#configuration).
+/// The default region, as in earlier versions (docs/configuration.md).
 const REGION: &str = "ap-northeast-2";
 /// At the start, a silent service is asked this often before the process gives up.
 const TRIES: u32 = 5;

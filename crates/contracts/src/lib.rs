@@ -23,7 +23,7 @@ pub mod rest;
 pub mod time;
 pub mod trace;
 pub mod vocabulary;
-pub mod webhook;
+pub mod webhook_signature;
 pub mod wire;
 
 pub use idempotency_key::IdempotencyKey;

@@ -14,7 +14,9 @@ mod rules;
 mod snapshot;
 
 pub use bucket::{BURST_MAX, Bucket, COST, RATE_MAX};
-pub use line::{BLOCKS_MAX, HOLD, JUMP, Line, MISSED_MAX, Refusal, STALL, STEPS_MAX, Standing, Ticket};
+pub use line::{
+    BLOCKS_MAX, JUMP, Line, MISSED_MAX, NO_TURNS_FOR, Refusal, STALL, STEPS_MAX, Standing, Ticket,
+};
 pub use pace::Pace;
 pub use places::{BLOCK, Places, block_of};
 pub use rules::{CAPACITY_MAX, Patience, RuleChange, Rules};

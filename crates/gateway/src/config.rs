@@ -32,7 +32,7 @@ pub struct Config {
 }
 
 impl Config {
-    /// The defaults (docs/contracts.md#configuration), with `secret` for tickets and passes and
+    /// The defaults (docs/configuration.md), with `secret` for tickets and passes and
     /// `jwt_secret` for tokens of people.
     pub fn new(secret: SecretString, jwt_secret: SecretString) -> Self {
         Self {

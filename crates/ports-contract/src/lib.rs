@@ -3,8 +3,8 @@
 //!
 //! - the engines and their adapters, and the store, queue and network of the simulator;
 //! - the services, in one process and behind their sockets;
-//! - the fakes of tests: `standin`'s SQS, the worker's queue in memory, reservation's fake inventory
-//!   and payments, and `testkit`'s faulty store and queue as long as no fault is set.
+//! - the fakes of tests: `standin`'s SQS, the worker's queue in memory, reservation's fake
+//!   inventory and payments, and `testkit`'s faulty store and queue as long as no fault is set.
 //!
 //! A double that only repeats a test's script has no behaviour to check: the worker's scripted
 //! peers, and `standin`'s inventory and reservation-api, which know every id that a call names.

@@ -1,6 +1,6 @@
 //! Suites that every implementation of [`Inventory`], [`Reservations`] and [`Payments`] must pass:
-//! the service itself in one process, its client over sockets with the service at the other end, and
-//! a fake that stands in for it.
+//! the service itself in one process, its client over sockets with the service at the other end,
+//! and a fake that stands in for it.
 //!
 //! A suite is run with one call, such as [`inventory::check`]. It makes its own shows, reservations
 //! and payments through a harness, and panics at the first answer that breaks the contract. The

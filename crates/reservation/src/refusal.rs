@@ -9,7 +9,7 @@ use contracts::error::{Code, WireError};
 use contracts::inventory_wire::{Subject, rejection_to_error};
 use contracts::pass;
 use contracts::reservation_wire::{illegal_move, no_such_reservation};
-use contracts::webhook::Rejected;
+use contracts::webhook_signature::Rejected;
 use domain::hold::{BadRequest, Rejection};
 use domain::id::{PaymentIntentId, ReservationId, ShowId};
 use domain::payment;

@@ -173,7 +173,7 @@ impl Operator {
         };
         let Some(mut request) = request else { return };
         let worthless = format!("sha256={}", "0".repeat(64));
-        let now = contracts::webhook::timestamp(self.clock.now());
+        let now = contracts::webhook_signature::timestamp(self.clock.now());
         for (name, value) in &mut request.headers {
             if *name == SIGNATURE_HEADER {
                 value.clone_from(&worthless);
@@ -247,7 +247,7 @@ impl Operator {
             let clock: Arc<dyn Clock> = self.clock.clone();
             let peers = self.cluster.worker_peers(self.caller.clone());
             let handlers = Handlers::new(peers, clock, self.cluster.plan.call_max);
-            drop(handlers.give_back(&payment.intent, &Trace::default()).await);
+            drop(handlers.refund(&payment.intent, &Trace::default()).await);
         }
         // More than all of it: that is refused, or M2 does not hold.
         let Some(payment) = find(&[Status::Captured]) else { return };

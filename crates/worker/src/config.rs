@@ -1,5 +1,5 @@
 //! The configuration of reservation-worker, read once; every problem is reported. The variables are
-//! listed in docs/contracts.md#configuration.
+//! listed in docs/configuration.md.
 //!
 //! `app` chooses the engines and reads the variables that only an engine needs (`AWS_*`, secrets).
 //! A component gets its own options, never the whole configuration.

@@ -13,7 +13,7 @@ pub enum InFlight {
     Auto,
 }
 
-/// The settings of the pipeline; the defaults are those of docs/contracts.md#configuration.
+/// The settings of the pipeline; the defaults are those of docs/configuration.md.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PipelineOptions {
     /// Handlers in flight.

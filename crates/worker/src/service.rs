@@ -25,7 +25,7 @@ mod approved;
 mod call;
 mod expired;
 mod failed;
-mod give_back;
+mod refund;
 
 pub use call::{Downstream, Touch, Touched};
 
@@ -206,9 +206,9 @@ impl Handlers {
 
     /// Gives a payment back in full, as the handlers do for a payment without seats: void or
     /// refund, once however often it is called.
-    pub async fn give_back(&self, intent: &PaymentIntentId, trace: &Trace) -> Handled {
+    pub async fn refund(&self, intent: &PaymentIntentId, trace: &Trace) -> Handled {
         let mut calls = self.calls(trace);
-        let ending = give_back::give_back(&mut calls, intent, give_back::BY_OPERATOR).await;
+        let ending = refund::refund(&mut calls, intent, refund::BY_OPERATOR).await;
         Handled::new(ending.map(|()| Done::PaymentReturned), calls.touched, calls.seats)
     }
 

@@ -50,8 +50,8 @@ fn to(url: &str) -> WebhookRequest {
 async fn a_signed_webhook_is_accepted_by_its_receiver() {
     let (seen, base) = receiver().await;
     let now = Timestamp::from_millis(1_737_626_400_000);
-    let stamp = contracts::webhook::timestamp(now);
-    let signature = contracts::webhook::sign(SECRET, &stamp, BODY.as_bytes());
+    let stamp = contracts::webhook_signature::timestamp(now);
+    let signature = contracts::webhook_signature::sign(SECRET, &stamp, BODY.as_bytes());
     let headers = vec![
         ("content-type", "application/json".to_owned()),
         ("X-Webhook-Id", "whk_1".to_owned()),
@@ -64,7 +64,7 @@ async fn a_signed_webhook_is_accepted_by_its_receiver() {
     let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
     assert_eq!(text("x-webhook-id"), Some("whk_1"));
     let (stamp, signature) = (text("x-webhook-timestamp"), text("x-webhook-signature"));
-    assert_eq!(contracts::webhook::verify(SECRET, stamp, signature, &body, now), Ok(()));
+    assert_eq!(contracts::webhook_signature::verify(SECRET, stamp, signature, &body, now), Ok(()));
 }
 
 #[tokio::test]

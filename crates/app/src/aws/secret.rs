@@ -1,5 +1,5 @@
 //! Settings from Secrets Manager, with `USE_SECRET_MANAGER` and `SECRET_NAME`
-//! (docs/contracts.md#configuration).
+//! (docs/configuration.md).
 
 use super::{AwsSettings, failure};
 use crate::exit::Failure;

@@ -1,5 +1,5 @@
 //! `reservation-worker`: brings events from SQS to their final state. Its configuration is that of
-//! its earlier versions (docs/contracts.md#configuration).
+//! its earlier versions (docs/configuration.md).
 
 use super::{Base, Service, address, bind, listen_ip};
 use crate::aws::{AwsSettings, QueueSetting, reach, secret};
@@ -117,7 +117,7 @@ async fn queues(
         match letters.check(QueueSetting::LETTERS).await {
             Ok(()) => {}
             // A missing permission is reported when it matters: a message whose copy cannot be sent
-            // is left to the queue's own redrive policy (docs/contracts.md#configuration).
+            // is left to the queue's own redrive policy (docs/configuration.md).
             Err(Unusable::Denied(why) | Unusable::Silent(why)) => {
                 tracing::warn!(
                     why,

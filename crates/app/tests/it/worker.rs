@@ -2,8 +2,8 @@
 //! settings.
 //!
 //! Only a few tests run at a time, on any machine, because each has a process that needs a core
-//! ([`stand_ins`]). Counts are small here; `cargo xtask soak` raises them through the variables that
-//! the tests name. Times are printed and never asserted.
+//! ([`stand_ins`]). Counts are small here; `cargo xtask soak` raises them through the variables
+//! that the tests name. Times are printed and never asserted.
 
 mod events;
 mod fickle;

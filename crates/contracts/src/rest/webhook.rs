@@ -55,7 +55,7 @@ impl Moment {
     pub fn read(&self) -> Option<domain::time::Timestamp> {
         match self {
             Self::Text(text) => crate::time::parse_rfc3339(text),
-            Self::Number(number) => Some(crate::webhook::unix_time(*number)),
+            Self::Number(number) => Some(crate::webhook_signature::unix_time(*number)),
         }
     }
 }

@@ -52,7 +52,7 @@ pub const BLOCKS_MAX: usize = 1_000;
 pub const JUMP: u64 = 1 << 17;
 /// For this long after a loss nobody gets a turn: those in front send a sign of life every second
 /// or two.
-pub const HOLD: Duration = Duration::from_secs(3);
+pub const NO_TURNS_FOR: Duration = Duration::from_secs(3);
 /// If no tick came for this long, signs of life may have been lost on their way, and nobody becomes
 /// absent because of that.
 pub const STALL: Duration = Duration::from_secs(2);
@@ -206,7 +206,7 @@ impl Line {
         self.rules = rules.with(RuleChange::default());
         self.turns.set(self.rules.rate, self.rules.burst, now);
         self.passes.set(self.rules.rate, self.rules.burst, now);
-        if self.gap.1 == self.base || now.since(self.founded_at) >= HOLD {
+        if self.gap.1 == self.base || now.since(self.founded_at) >= NO_TURNS_FOR {
             self.gap.0 = self.last;
         }
         self.last = (self.last + JUMP).max(now.as_millis().saturating_mul(BLOCK)).next_multiple_of(BLOCK);
@@ -339,7 +339,7 @@ impl Line {
     }
 
     fn hold(&mut self, now: Timestamp) {
-        self.no_turns_before = self.no_turns_before.max(now.plus(HOLD));
+        self.no_turns_before = self.no_turns_before.max(now.plus(NO_TURNS_FOR));
         self.nobody_absent_before = self.nobody_absent_before.max(now.plus(self.patience.grace));
     }
 
@@ -368,7 +368,7 @@ impl Line {
         if !self.is_found_again {
             self.is_found_again = true;
             let is_held = now < self.no_turns_before;
-            self.hold(if is_held { now.min(self.founded_at.plus(HOLD / 2)) } else { now });
+            self.hold(if is_held { now.min(self.founded_at.plus(NO_TURNS_FOR / 2)) } else { now });
         }
         self.add(ticket.clone(), now);
         true

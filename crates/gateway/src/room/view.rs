@@ -1,7 +1,7 @@
 //! What a gateway knows about a line: a snapshot of the store, kept as counts.
 
 use core::time::Duration;
-use domain::waiting_room::{self, HOLD, Pace, Places, Snapshot};
+use domain::waiting_room::{self, NO_TURNS_FOR, Pace, Places, Snapshot};
 use std::sync::Arc;
 
 /// A line as it was a moment ago. Places and waits come from it without a call to the store.
@@ -87,7 +87,7 @@ impl Viewer {
         let is_lost =
             self.known.as_ref().is_some_and(|known| known.snapshot.incarnation != snapshot.incarnation);
         if is_lost {
-            self.shown_from = Some(now + HOLD);
+            self.shown_from = Some(now + NO_TURNS_FOR);
             self.known = None;
         }
         let (mut places, mut pace) =

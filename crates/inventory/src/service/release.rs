@@ -42,7 +42,7 @@ impl Service {
             let Some(first) = first else { return rejected(Rejection::NoSuchHold) };
             let loaded = self.loaded_for(&first).await?;
             if let Some(change) = self.mark_own(&loaded, &first).await?
-                && let Some(released) = self.give_back(first, change, cause).await?
+                && let Some(released) = self.free_seats(first, change, cause).await?
             {
                 return Ok(released);
             }
@@ -54,7 +54,7 @@ impl Service {
     }
 
     /// Commits the release; `None` = look again.
-    async fn give_back(
+    async fn free_seats(
         &self,
         first: Stored,
         change: PendingChange,

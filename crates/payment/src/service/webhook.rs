@@ -127,9 +127,9 @@ impl Service {
         let Some(secret) = &options.secret else {
             return Err("no secret to sign it with: set PAYMENT_WEBHOOK_SECRET".to_owned());
         };
-        let timestamp = contracts::webhook::timestamp(inner.clock.now());
+        let timestamp = contracts::webhook_signature::timestamp(inner.clock.now());
         let secret = secret.expose_secret().as_bytes();
-        let signature = contracts::webhook::sign(secret, &timestamp, webhook.body.as_bytes());
+        let signature = contracts::webhook_signature::sign(secret, &timestamp, webhook.body.as_bytes());
         let mut headers = vec![
             ("content-type", "application/json".to_owned()),
             (ID_HEADER, webhook.id.to_string()),

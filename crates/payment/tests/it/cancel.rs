@@ -3,7 +3,7 @@
 use crate::fixture::{Fixture, Running, STEP};
 use core::time::Duration;
 use domain::id::PaymentIntentId;
-use domain::invariant::{World as Snapshot, Name, Phase, Refund, check};
+use domain::invariant::{Name, Phase, Refund, World as Snapshot, check};
 use domain::money::{Currency, Money};
 use domain::payment::{Rejection, Scenario, Status};
 use payment::{Cancellation, Refusal};

@@ -68,7 +68,7 @@ async fn axum_serve(listener: tokio::net::TcpListener, router: Router) {
 async fn receive(State(receiver): State<Receiver>, headers: HeaderMap, body: Bytes) -> StatusCode {
     let header = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
     let now = receiver.clock.now();
-    let verified = contracts::webhook::verify(
+    let verified = contracts::webhook_signature::verify(
         SECRET.as_bytes(),
         header(TIMESTAMP_HEADER),
         header(SIGNATURE_HEADER),

@@ -8,7 +8,7 @@ use crate::rows::{WebhookRow, kind_from_wire};
 use contracts::error::{Code, WireError};
 use contracts::rest::webhook::PaymentWebhook;
 use contracts::vocabulary::required;
-use contracts::webhook::{Rejected, verify};
+use contracts::webhook_signature::{Rejected, verify};
 use domain::event::{Event, Fact, Kind, SeatsHint};
 use domain::id::{ID_BYTES_MAX, PaymentIntentId, ReservationId};
 use domain::limits::CONFLICT_RETRIES_MAX;

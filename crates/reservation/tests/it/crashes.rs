@@ -194,7 +194,8 @@ async fn a_webhook_that_is_interrupted_anywhere_is_one_event_after_the_retry() {
             let id = placed(&fixture, skip).await;
             let body = webhooks::body("payment.approved", &id, &format!("pay_{skip}"));
             let timestamp = (fixture.clock.now().as_millis() / 1_000).to_string();
-            let signature = contracts::webhook::sign(SECRET.as_bytes(), &timestamp, body.as_bytes());
+            let signature =
+                contracts::webhook_signature::sign(SECRET.as_bytes(), &timestamp, body.as_bytes());
             let webhook_id = format!("wh_{skip}");
             let call = WebhookCall {
                 id: Some(&webhook_id),

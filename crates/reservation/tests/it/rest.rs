@@ -4,7 +4,7 @@ use crate::fixture::{Fixture, SECRET};
 use crate::webhooks;
 use crate::wire::{Answer, Server};
 use contracts::IdempotencyKey;
-use contracts::webhook::sign;
+use contracts::webhook_signature::sign;
 use domain::id::{ID_BYTES_MAX, ReservationId};
 use domain::payment;
 use ports::Clock;

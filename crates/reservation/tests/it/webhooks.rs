@@ -1,7 +1,7 @@
 //! The payment webhook: accepted only if signed and fresh, once, and never more than an event.
 
 use crate::fixture::{Fixture, SECRET};
-use contracts::webhook::sign;
+use contracts::webhook_signature::sign;
 use core::time::Duration;
 use domain::event::{Fact, Kind};
 use domain::id::{ID_BYTES_MAX, PaymentIntentId, ReservationId};

@@ -10,7 +10,9 @@ mod passes;
 use super::room::{Room, seconds};
 use domain::id::ShowId;
 use domain::time::Timestamp;
-use domain::waiting_room::{BLOCK, HOLD, Line, Patience, Refusal, Rules, Snapshot, Standing, Ticket, Totals};
+use domain::waiting_room::{
+    BLOCK, Line, NO_TURNS_FOR, Patience, Refusal, Rules, Snapshot, Standing, Ticket, Totals,
+};
 use passes::Passes;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -252,8 +254,8 @@ impl Oracle {
             if !self.known.is_found_again && self.known.is_after_loss {
                 self.known.is_found_again = true;
                 // While all wait for the loss itself, they wait at most half as long again.
-                let (held, hold) = (self.known.hold_until, now.plus(HOLD));
-                self.known.hold_until = if now < held { hold.min(held.plus(HOLD / 2)) } else { hold };
+                let (held, hold) = (self.known.hold_until, now.plus(NO_TURNS_FOR));
+                self.known.hold_until = if now < held { hold.min(held.plus(NO_TURNS_FOR / 2)) } else { hold };
             }
         }
         self.look(line, now);
@@ -461,7 +463,7 @@ impl Oracle {
     /// The line has noticed that it lost its last commands.
     pub(super) fn went_back(&mut self, now: Timestamp, micros: u64) {
         self.passes.lost(u64::MAX, now);
-        self.known.hold_until = now.plus(HOLD);
+        self.known.hold_until = now.plus(NO_TURNS_FOR);
         (self.known.is_found_again, self.known.is_after_loss) = (false, true);
         self.lost(micros);
     }

@@ -9,7 +9,7 @@ use contracts::rest::gateway::{Entered, QueueStatus, Status};
 use core::time::Duration;
 use domain::id::ShowId;
 use domain::time::Timestamp;
-use domain::waiting_room::{HOLD, Standing};
+use domain::waiting_room::{NO_TURNS_FOR, Standing};
 use ports::Clock;
 use std::sync::Arc;
 
@@ -151,7 +151,7 @@ fn position_answered(stored: &mut StoredLine, gateway: u32, number: u64, positio
     let answered = Answered { position, micros, knows, news_at };
     let Some(before) = stored.answers.insert((number, gateway), answered) else { return };
     let since = before.knows;
-    let hold = HOLD.as_micros() as u64 + 500_000;
+    let hold = NO_TURNS_FOR.as_micros() as u64 + 500_000;
     let is_unsure = since == 0
         || stored.oracle.losses.iter().any(|at| *at >= since)
         || (!stored.oracle.losses.is_empty() && since < before.news_at + hold);

@@ -240,7 +240,7 @@ impl Edge {
             Ok(CompensationType::RefundPayment) => {
                 let missing =
                     || WireError::invalid("context", "REFUND_PAYMENT needs context[payment_intent_id]");
-                let handled = self.0.handlers.give_back(&paid_by.ok_or_else(missing)?, trace).await;
+                let handled = self.0.handlers.refund(&paid_by.ok_or_else(missing)?, trace).await;
                 (handled, CompensationActionType::PaymentRefund, "payment-sim-api")
             }
             Ok(kind @ (CompensationType::ReleaseSeats | CompensationType::CancelReservation)) => {

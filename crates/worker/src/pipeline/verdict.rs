@@ -162,6 +162,7 @@ impl Pipeline {
         self.record(id, Step::Ended { outcome: outcome.label(), detail: detail.into() });
         tracing::info!(
             event_type = kind.label(),
+            event_id = event.id.as_str(),
             reservation_id = event.reservation.as_str(),
             show_id = event.seats.show.as_ref().map(|show| show.as_str()),
             trace_id = run.work.trace.trace_id.as_deref(),

@@ -12,7 +12,7 @@
 //! contradiction is buried.
 
 use super::call::Calls;
-use super::give_back::{PAID_TOO_LATE, SECOND_PAYMENT, UNKNOWN_HOLD, UNKNOWN_RESERVATION, give_back};
+use super::refund::{PAID_TOO_LATE, SECOND_PAYMENT, UNKNOWN_HOLD, UNKNOWN_RESERVATION, refund};
 use super::{Done, Stop, end_answer};
 use domain::event::Event;
 use domain::hold::Rejection;
@@ -32,7 +32,7 @@ pub(super) async fn handle(
         Ok(known) => known,
         Err(NoSuchReservation) => {
             probe::hit("approved.unknown_reservation");
-            give_back(calls, intent, UNKNOWN_RESERVATION).await?;
+            refund(calls, intent, UNKNOWN_RESERVATION).await?;
             return Err(Stop::contradiction(
                 "payment approved for an unknown reservation; the payment was given back",
             ));
@@ -40,7 +40,7 @@ pub(super) async fn handle(
     };
     if known.view.as_ref().is_some_and(|view| confirmed_by_another(view, intent)) {
         probe::hit("approved.second_payment");
-        give_back(calls, intent, SECOND_PAYMENT).await?;
+        refund(calls, intent, SECOND_PAYMENT).await?;
         return Ok(Done::SecondPaymentReturned);
     }
     match calls.commit(id, known, intent).await? {
@@ -54,7 +54,7 @@ pub(super) async fn handle(
         }
         Err(other) => {
             probe::hit("approved.refused");
-            give_back(calls, intent, UNKNOWN_HOLD).await?;
+            refund(calls, intent, UNKNOWN_HOLD).await?;
             Err(Stop::contradiction(format!(
                 "the inventory refuses to commit: {other:?}; the payment was given back"
             )))
@@ -75,7 +75,7 @@ async fn confirm(
     let another = match ended {
         Ok(ended) => ended.reservation.is_some_and(|view| confirmed_by_another(&view, intent)),
         Err(EndRejection::NoSuchReservation) => {
-            give_back(calls, intent, UNKNOWN_RESERVATION).await?;
+            refund(calls, intent, UNKNOWN_RESERVATION).await?;
             return Err(Stop::contradiction(format!(
                 "the seats are sold as {order} to an unknown reservation; the payment was given back"
             )));
@@ -98,7 +98,7 @@ async fn confirm(
     };
     if another {
         probe::hit("approved.end_second_payment");
-        give_back(calls, intent, SECOND_PAYMENT).await?;
+        refund(calls, intent, SECOND_PAYMENT).await?;
         return Ok(Done::SecondPaymentReturned);
     }
     Ok(Done::Confirmed(order))
@@ -107,7 +107,7 @@ async fn confirm(
 /// No seats are left: the payment is given back, and the reservation keeps its end, with the reason
 /// (trap T-M1).
 async fn too_late(calls: &mut Calls<'_>, event: &Event, intent: &PaymentIntentId) -> Result<Done, Stop> {
-    give_back(calls, intent, PAID_TOO_LATE).await?;
+    refund(calls, intent, PAID_TOO_LATE).await?;
     let end = End::Expired { error_code: Some(PAID_TOO_LATE.code.into()) };
     let ended = calls.end(&event.reservation, end).await?;
     probe::hit(format_args!("approved.late_end_{}", end_answer(&ended)));

@@ -5,7 +5,7 @@ use super::stand_ins::{Kind, Setting, StandIns};
 use anyhow::{Context, Result, ensure};
 use standin::Action;
 
-/// The variables of docs/contracts.md#configuration, and their defaults.
+/// The variables of docs/configuration.md, and their defaults.
 const VARIABLES: [(&str, &str); 28] = [
     ("AWS_PROFILE", ""),
     ("AWS_REGION", "ap-northeast-2"),

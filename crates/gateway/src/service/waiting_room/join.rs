@@ -10,6 +10,9 @@ use domain::waiting_room::{Refusal as LineRefusal, Standing};
 use ports::{PortError, Trace};
 use std::net::IpAddr;
 
+/// When a person should try again to join a line that is full.
+const FULL_RETRY_AFTER: Duration = Duration::from_secs(30);
+
 /// Identifies the person in a join.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Joiner {
@@ -58,8 +61,7 @@ impl WaitingRoomService {
                 Refusal::new(Code::Forbidden, "the line of this show is closed")
             }
             PortError::Rejected(LineRefusal::Full) => {
-                Refusal::unavailable("the line of this show is full; try again later")
-                    .after(Duration::from_secs(30))
+                Refusal::unavailable("the line of this show is full; try again later").after(FULL_RETRY_AFTER)
             }
             PortError::Failed(fault) => Refusal::failed("join", fault),
         })?;

@@ -31,7 +31,7 @@ pub(super) const UNKNOWN_HOLD: Why =
 pub(super) const BY_OPERATOR: Why = Why { code: "BY_OPERATOR", text: "given back by an operator" };
 
 /// Returns when the provider has accepted to give the money back.
-pub(super) async fn give_back(calls: &mut Calls<'_>, intent: &PaymentIntentId, why: Why) -> Result<(), Stop> {
+pub(super) async fn refund(calls: &mut Calls<'_>, intent: &PaymentIntentId, why: Why) -> Result<(), Stop> {
     let stuck = |what: &str| Stop::Hopeless {
         reason: Reason::PaidWithoutSeat,
         error: format!("{} ({}), and payment {intent} cannot be given back: {what}", why.text, why.code),
