@@ -88,6 +88,9 @@ const fn row(code: Code, text: &'static str, number: i32, http: u16, grpc: tonic
 
 /// Every code with its text, number, HTTP status and gRPC status.
 ///
+/// A business refusal over gRPC is status OK with the error in the response
+/// ([`CarriesError`]); its gRPC status here is for calls whose response has no place for it.
+///
 /// ABORTED is reserved for refusals that may succeed the next time, because clients retry it. A
 /// lasting conflict over seats, keys or state is FAILED_PRECONDITION or ALREADY_EXISTS.
 pub const TABLE: [Row; 22] = [
