@@ -61,6 +61,7 @@ const CHECKS: &[(&str, Check)] = &[
     ("no path or host of one machine is in the tree", sources::machine),
     ("the links and paths in documents exist", docs::paths),
     ("the commands in documents exist", docs::commands),
+    ("the contracts list every metric", docs::metrics),
     ("every trap is answered by tests that exist", traps::answered),
 ];
 

@@ -51,6 +51,26 @@ pub(super) fn commands(tree: &Tree) -> Vec<Finding> {
     findings
 }
 
+/// Every metric that a source registers is in the contracts.
+pub(super) fn metrics(tree: &Tree) -> Vec<Finding> {
+    const LIST: &str = "docs/contracts.md";
+    let list = tree.files.get(LIST).map_or("", String::as_str);
+    let mut findings = Vec::new();
+    for (path, text) in tree.sources().filter(|(path, _)| path.contains("/src/") && !path.contains("tests")) {
+        for (at, call) in text.match_indices("register(") {
+            let Some(rest) = text[at + call.len()..].trim_start().strip_prefix('"') else { continue };
+            let name = rest.split('"').next().unwrap_or_default();
+            let number = text[..at].matches('\n').count() + 1;
+            // The registry adds `_total` to the names of counters.
+            let is_name = name.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_');
+            if is_name && !list.contains(&format!("`{name}")) {
+                findings.push(Finding::new(path, number, format!("{LIST} lacks the metric `{name}`")));
+            }
+        }
+    }
+    findings
+}
+
 fn links(line: &str) -> impl Iterator<Item = &str> {
     line.match_indices("](").filter_map(|(at, _)| {
         let rest = &line[at + 2..];

@@ -327,6 +327,19 @@ fn sources_cite_only_existing_documents() {
 }
 
 #[test]
+fn the_contracts_list_every_metric() {
+    let code = "pub fn f(m: &Metrics) { m.register(\n    \"events_total\", \"Events\", x) }";
+    reports_line(code, &["run.rs:3: docs/contracts.md lacks the metric `events_total`"]);
+    reports(
+        |t| {
+            put(t, "crates/worker/src/run.rs", &format!("//! Runs.\n\n{code}\n"));
+            put(t, "docs/contracts.md", "| worker | `events_total{type}` |");
+        },
+        &[],
+    );
+}
+
+#[test]
 fn commands_in_documents_are_real() {
     let say = |text: &'static str| move |t: &mut Tree| put(t, "docs/more.md", text);
     reports(say("    cargo xtask fly"), &["`cargo xtask fly`: xtask has no `fly`"]);

@@ -49,7 +49,7 @@ struct Options {
     /// Also search for the highest rate that holds.
     #[arg(long)]
     find_max: bool,
-    /// What 99 % of the answers are to come within, in milliseconds.
+    /// Limit for the slowest of the fastest 99 % of answers, in milliseconds.
     #[arg(long, default_value_t = 20.0)]
     limit_ms: f64,
     /// Seconds that are measured, in each run.
@@ -93,7 +93,7 @@ struct Options {
     /// A variable of the gateway's environment, NAME=VALUE; may be given more than once.
     #[arg(long, value_name = "NAME=VALUE", value_parser = bench::variable)]
     set: Vec<(String, String)>,
-    /// Seed of the order of things.
+    /// Seed of the order of requests.
     #[arg(long, default_value_t = 1)]
     seed: u64,
 }
@@ -110,7 +110,7 @@ fn main() -> Result<()> {
     let runs = runtime.block_on(async {
         let (mut interrupt, mut terminate) =
             (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
-        // Whichever comes first, what was started is ended by being dropped.
+        // Whichever comes first, dropping the started processes ends them.
         tokio::select! {
             done = run(&options) => done,
             _ = interrupt.recv() => bail!("interrupted"),

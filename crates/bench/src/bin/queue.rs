@@ -85,8 +85,8 @@ async fn run(options: &Options) -> Result<Vec<Value>> {
     let queued = open()?.queue("long", QueueOptions::new(kind))?.stats().depth.visible;
     let reopened = now() - began;
     Ok(vec![
-        short.told("short", options.short),
-        long.told("long", options.long),
+        short.figures("short", options.short),
+        long.figures("long", options.long),
         json!({
             "name": "long to short",
             "ratio": round2(long.rate / short.rate),
@@ -180,7 +180,7 @@ impl Turn {
         Self { rate: of(|turn| turn.rate), p99_ms: of(|turn| turn.p99_ms), cpu_us: of(|turn| turn.cpu_us) }
     }
 
-    fn told(self, name: &str, queued: u64) -> Value {
+    fn figures(self, name: &str, queued: u64) -> Value {
         json!({
             "name": name,
             "queued": queued,

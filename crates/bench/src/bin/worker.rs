@@ -79,7 +79,7 @@ fn main() -> Result<()> {
     runtime.block_on(async {
         let (mut interrupt, mut terminate) =
             (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
-        // Whichever comes first, what was started is ended by being dropped.
+        // Whichever comes first, dropping the started processes ends them.
         tokio::select! {
             done = measure(&options) => done,
             _ = interrupt.recv() => bail!("interrupted"),

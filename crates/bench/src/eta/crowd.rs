@@ -20,7 +20,7 @@ pub(super) struct Person {
     /// Whether they leave their turn unused, and whether they return then.
     pub(super) unused: Option<bool>,
     /// Estimates with their times, until the real wait is known.
-    pub(super) told: Vec<(u32, u32)>,
+    pub(super) estimates: Vec<(u32, u32)>,
     /// The last estimate.
     pub(super) last: Option<u32>,
     /// Whether the first estimate is from the join.
@@ -35,7 +35,7 @@ impl Person {
             ticket: None,
             silent_at: silent.then(|| (at + dice.below(VANISH_WITHIN_MS), dice.below(2) == 0)),
             unused: unused.then(|| dice.below(3) == 0),
-            told: Vec::new(),
+            estimates: Vec::new(),
             last: None,
             is_fresh: true,
         }

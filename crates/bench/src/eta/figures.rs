@@ -9,7 +9,7 @@ const SLACK: (f64, f64) = (0.1, 5.0);
 
 /// Estimates from before the rules changed, or from after.
 #[derive(Debug, Default)]
-pub(super) struct Told {
+pub(super) struct Estimates {
     /// People who got an estimate and had their turn.
     pub(super) people: u64,
     /// How often nobody could say.
@@ -22,31 +22,32 @@ pub(super) struct Told {
     joins: Vec<(f32, f32)>,
 }
 
-impl Told {
-    /// An estimate of `told` seconds for a wait of `real` seconds; `first`: it is from the join.
-    pub(super) fn add(&mut self, told: f32, real: f32, first: bool) {
-        self.waits.push((told, real));
+impl Estimates {
+    /// Adds an estimate and the real wait, both in seconds; `first`: it is from the join.
+    pub(super) fn add(&mut self, estimated: f32, real: f32, first: bool) {
+        self.waits.push((estimated, real));
         if first {
-            self.joins.push((told, real));
+            self.joins.push((estimated, real));
         }
     }
 
     pub(super) fn figures(&self, name: &str, seed: u64) -> Value {
         let count = self.waits.len().max(1) as f64;
-        let seconds = |waits: &[(f32, f32)]| sorted(waits, |told, real| (told - real).abs());
+        let seconds = |waits: &[(f32, f32)]| sorted(waits, |estimated, real| (estimated - real).abs());
         let shares = |waits: &[(f32, f32)]| {
             let long: Vec<_> = waits.iter().copied().filter(|(_, real)| *real >= 1.0).collect();
-            sorted(&long, |told, real| (told - real).abs() / real * 100.0)
+            sorted(&long, |estimated, real| (estimated - real).abs() / real * 100.0)
         };
-        let is_short =
-            |(told, real): &&(f32, f32)| f64::from(real - told) > SLACK.1.max(f64::from(*real) * SLACK.0);
+        let is_short = |(estimated, real): &&(f32, f32)| {
+            f64::from(real - estimated) > SLACK.1.max(f64::from(*real) * SLACK.0)
+        };
         let short = self.waits.iter().filter(is_short).count() as f64;
         let waited = sorted(&self.waits, |_, real| real);
         json!({
             "name": name,
             "seed": seed,
             "people": self.people,
-            "told": self.waits.len(),
+            "estimates": self.waits.len(),
             "wait_p50_s": round(quantile(&waited, 0.5)),
             "error_p50_s": hundredths(quantile(&seconds(&self.waits), 0.5)),
             "error_p50_percent": round(quantile(&shares(&self.waits), 0.5)),
@@ -65,7 +66,7 @@ fn hundredths(value: f64) -> f64 {
 }
 
 fn sorted(waits: &[(f32, f32)], of: impl Fn(f32, f32) -> f32) -> Vec<f32> {
-    let mut values: Vec<f32> = waits.iter().map(|(told, real)| of(*told, *real)).collect();
+    let mut values: Vec<f32> = waits.iter().map(|(estimated, real)| of(*estimated, *real)).collect();
     values.sort_unstable_by(f32::total_cmp);
     values
 }
@@ -78,7 +79,7 @@ fn quantile(sorted: &[f32], share: f64) -> f64 {
 /// A column of the table: its head in two lines, and the figure.
 const COLUMNS: [(&str, &str, &str); 11] = [
     ("people", "", "people"),
-    ("told", "times", "told"),
+    ("estimates", "times", "estimates"),
     ("wait", "p50 s", "wait_p50_s"),
     ("error", "p50 s", "error_p50_s"),
     ("error", "p50 %", "error_p50_percent"),

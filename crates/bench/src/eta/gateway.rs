@@ -1,4 +1,4 @@
-//! What a gateway keeps of a line, and what it tells.
+//! A gateway's view of a line, and the estimates that it reports.
 
 use domain::time::Timestamp;
 use domain::waiting_room::{Line, Pace, Places, Snapshot};
@@ -18,7 +18,7 @@ pub(super) struct Gateway {
 }
 
 impl Gateway {
-    /// Lets time pass in the line, and asks what is new.
+    /// Lets time pass in the line, and reads the changes.
     pub(super) fn look(&mut self, line: &mut Line, now: Timestamp) {
         while line.tick(now) {}
         loop {

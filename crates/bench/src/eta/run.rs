@@ -2,7 +2,7 @@
 
 use super::Sale;
 use super::crowd::{Person, away, crowd};
-use super::figures::Told;
+use super::figures::Estimates;
 use super::gateway::{EVERY_MS, Gateway};
 use domain::random::{Random, SplitMix64};
 use domain::time::Timestamp;
@@ -31,8 +31,10 @@ pub fn run(sale: &Sale, seed: u64) -> Vec<Value> {
     }
     let changed = !sale.changes.is_empty();
     let names: &[&str] = if changed { &["before", "after"] } else { &[""] };
-    let row = |(told, name): (&Told, &&str)| told.figures(format!("{} {name}", sale.name).trim_end(), seed);
-    world.told.iter().zip(names).map(row).collect()
+    let row = |(estimates, name): (&Estimates, &&str)| {
+        estimates.figures(format!("{} {name}", sale.name).trim_end(), seed)
+    };
+    world.estimates.iter().zip(names).map(row).collect()
 }
 
 struct World {
@@ -45,12 +47,12 @@ struct World {
     /// Those to come, last first.
     changes: Vec<(u64, RuleChange)>,
     changed_at: u64,
-    /// Who polls when.
+    /// The people by the time of their next poll.
     polls: BTreeMap<u64, Vec<u32>>,
     at: u64,
     /// When the line last became slower.
     slower_at: Option<u64>,
-    told: [Told; 2],
+    estimates: [Estimates; 2],
     dice: SplitMix64,
 }
 
@@ -72,7 +74,7 @@ impl World {
             polls: BTreeMap::new(),
             at: 0,
             slower_at: None,
-            told: [Told::default(), Told::default()],
+            estimates: [Estimates::default(), Estimates::default()],
             dice,
         }
     }
@@ -125,18 +127,18 @@ impl World {
         let person = &mut self.people[who];
         let Some(ticket) = &person.ticket else { return };
         let eta = self.gateway.eta(ticket.number);
-        let told = &mut self.told[usize::from(self.at >= self.changed_at)];
+        let estimates = &mut self.estimates[usize::from(self.at >= self.changed_at)];
         match eta {
             Some(eta) => {
                 let is_news = self.slower_at.is_some_and(|at| self.at <= at + NEWS_MS);
                 if !is_news && person.last.is_some_and(|last| eta > last) {
-                    told.rises += 1;
+                    estimates.rises += 1;
                 }
-                if person.told.last().is_none_or(|(at, _)| self.at >= u64::from(*at) + COUNTED_MS) {
-                    person.told.push((self.at as u32, eta));
+                if person.estimates.last().is_none_or(|(at, _)| self.at >= u64::from(*at) + COUNTED_MS) {
+                    person.estimates.push((self.at as u32, eta));
                 }
             }
-            None => told.unknown += 1,
+            None => estimates.unknown += 1,
         }
         person.last = eta;
         let wait = Gateway::poll_after(eta).as_millis() as u64;
@@ -151,14 +153,14 @@ impl World {
         let (at, changed_at) = (self.at, self.changed_at);
         let person = &mut self.people[who];
         let mut counted = [false; 2];
-        for (index, (told_at, eta)) in std::mem::take(&mut person.told).into_iter().enumerate() {
-            let phase = usize::from(u64::from(told_at) >= changed_at);
-            let real = (at - u64::from(told_at)) as f32 / 1e3;
-            self.told[phase].add(eta as f32, real, person.is_fresh && index == 0);
+        for (index, (made_at, eta)) in std::mem::take(&mut person.estimates).into_iter().enumerate() {
+            let phase = usize::from(u64::from(made_at) >= changed_at);
+            let real = (at - u64::from(made_at)) as f32 / 1e3;
+            self.estimates[phase].add(eta as f32, real, person.is_fresh && index == 0);
             counted[phase] = true;
         }
-        for (told, counted) in self.told.iter_mut().zip(counted) {
-            told.people += u64::from(counted);
+        for (estimates, counted) in self.estimates.iter_mut().zip(counted) {
+            estimates.people += u64::from(counted);
         }
         match person.unused.take() {
             Some(back) => self.go_away(who, back),
@@ -172,7 +174,7 @@ impl World {
     /// Estimates from before the change do not count for the wait after it.
     fn go_away(&mut self, who: usize, back: bool) {
         let person = &mut self.people[who];
-        person.told = Vec::new();
+        person.estimates = Vec::new();
         person.last = None;
         person.is_fresh = false;
         if back {

@@ -15,7 +15,7 @@ const CONNECT_WITHIN: Duration = Duration::from_secs(2);
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Sent {
     pub(super) operation: Operation,
-    /// Who it is about; a join is about nobody yet.
+    /// The person of the request; a join has none yet.
     pub(super) who: Option<super::people::Who>,
     /// Whether it was known that it would be refused.
     pub(super) early: bool,
@@ -62,8 +62,8 @@ impl Link {
         taken
     }
 
-    /// Takes what has come, and tells what each request came to. `false`: the connection is of
-    /// no further use.
+    /// Reads the arrived answers and reports the result of each request. `false`: the connection is
+    /// of no further use.
     pub(super) fn receive(&mut self, buffer: &mut Vec<u8>, mut ended: impl FnMut(Ended<'_>)) -> bool {
         buffer.resize(READ_BYTES, 0);
         let kept = self.partial.len();

@@ -33,7 +33,7 @@ const SECOND: u64 = 1_000_000_000;
 const NAP: u64 = 200_000;
 /// A request without an answer for so long has none.
 const ANSWER_WITHIN: u64 = 10 * SECOND;
-/// What is under way when the window ends is waited for so long.
+/// How long open requests are awaited after the end of the window.
 const DRAIN: u64 = 3 * SECOND;
 /// Requests of a prefilled line that are under way at once.
 const PREFILL_AT_ONCE: usize = 64;
@@ -54,7 +54,7 @@ pub fn run(plan: &Plan, begin: impl FnOnce()) -> Result<Value> {
     load.go(from + plan.measured.as_nanos() as u64)?;
     let seconds = (clock() - from) as f64 / SECOND as f64;
     let cpu = crate::cpu_of(std::process::id())? - cpu;
-    // What is answered after the window is counted, but is no throughput.
+    // Answers after the window are counted, but are no throughput.
     let (answered, passes) = load.tally.so_far();
     let unsent = load.drain()?;
     let mut figures = load.tally.figures();
@@ -224,7 +224,7 @@ impl<'a> Load<'a> {
         }
     }
 
-    /// Sends what is due, as far as connections have room.
+    /// Sends due requests, as far as connections have room.
     fn dispatch(&mut self, now: u64) -> Result<()> {
         while !self.urgent.is_empty() {
             if self.aside.is_empty() && self.links.len() < self.plan.connections + ASIDE_MAX {
@@ -432,7 +432,7 @@ mod tests {
     }
 
     #[test]
-    fn who_is_told_that_it_is_their_turn_enters() {
+    fn a_person_whose_turn_it_is_enters() {
         let figures = figures(|_| None);
         assert_eq!(figures["errors"], 0, "{figures}");
         assert!(figures["statuses"].as_u64() > Some(0), "{figures}");

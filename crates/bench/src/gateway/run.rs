@@ -24,7 +24,7 @@ const RATE_MIN: f64 = 500.0;
 const QUIET: f64 = 0.25;
 const TRIES: u32 = 3;
 
-/// What is asked of a gateway.
+/// The requests to a gateway.
 #[derive(Debug, Clone, Copy)]
 pub struct Limit {
     /// 99 % of the answers within so many milliseconds.
@@ -39,7 +39,7 @@ impl Limit {
     }
 }
 
-/// Runs the plan against what is up; gives its figures (docs/contracts.md#commands).
+/// Runs the plan against the running gateways; returns its figures (docs/contracts.md#commands).
 pub async fn measure(rig: &Rig, name: &str, plan: &Plan, limit: Limit) -> Result<Value> {
     let program = std::env::current_exe()?;
     let mut child = Command::new(program)
@@ -80,7 +80,7 @@ pub async fn measure(rig: &Rig, name: &str, plan: &Plan, limit: Limit) -> Result
         figures["gateway_cores"] = share(gateways).into();
         figures["rss_max_mb"] = round(after.rss_max_mb).into();
     }
-    // A machine that is busy with something else cannot show what a gateway can do.
+    // A machine that is busy with something else cannot show a gateway's capacity.
     let own = Duration::from_secs_f64(figures["generator_cores"].as_f64().unwrap_or_default() * seconds);
     let others = (after.machine - before.machine).saturating_sub(gateways + store + own);
     figures["cores_of_other_programs"] = share(others).into();

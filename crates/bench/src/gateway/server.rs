@@ -1,4 +1,4 @@
-//! Gateways in processes of their own, what they stand on, and what both cost.
+//! Gateways in processes of their own, their store, and the costs of both.
 
 use crate::{cpu_of, now, sibling};
 use anyhow::{Context, Result, ensure};
@@ -23,7 +23,7 @@ const STORE_CALLS: &str = "waiting_room_store_calls_total{";
 /// Nothing listens there: no reservation and no payment is made.
 const NOBODY: &str = "127.0.0.1:9";
 
-/// What is run as the gateway.
+/// The program that runs as the gateway.
 #[derive(Debug, Clone, Default)]
 pub struct Program {
     /// A program that reads the gateway's variables; `None`: the `gateway-api` beside us.
@@ -65,7 +65,7 @@ impl Rig {
         Ok(rig)
     }
 
-    /// One that runs already; what it costs is not known.
+    /// One that runs already; its costs are not known.
     pub const fn of_others(addresses: Vec<SocketAddr>) -> Self {
         Self { servers: Vec::new(), redis: None, addresses }
     }
@@ -75,7 +75,7 @@ impl Rig {
         &self.addresses
     }
 
-    /// What they have cost so far.
+    /// Their costs so far.
     pub fn cost(&self) -> Result<Cost> {
         let mut cost = Cost { at: now(), machine: machine()?, ..Cost::default() };
         for server in &self.servers {
@@ -97,7 +97,7 @@ impl Rig {
     }
 }
 
-/// What was spent up to a moment, all together.
+/// The costs up to a moment, all together.
 #[derive(Debug, Clone, Default)]
 pub struct Cost {
     /// When that is.

@@ -77,7 +77,7 @@ impl Tally {
         self.passes.push((pass.into(), now));
     }
 
-    /// What was counted.
+    /// The counts.
     pub(super) fn figures(&self) -> Value {
         let mut all = Histogram::<u64>::new_with_bounds(1, LATENCY_MAX_US, 3).expect("these are bounds");
         for latency in &self.latencies {
@@ -119,10 +119,10 @@ impl Tally {
     /// When each pass was given, in milliseconds and in order: as the passes say, or when they
     /// came if one does not say it.
     fn admitted_at(&self) -> (Vec<u64>, bool) {
-        let told: Option<Vec<u64>> = self.passes.iter().map(|(pass, _)| given_at(pass)).collect();
-        let by_pass = told.is_some();
+        let passed_at: Option<Vec<u64>> = self.passes.iter().map(|(pass, _)| given_at(pass)).collect();
+        let by_pass = passed_at.is_some();
         let mut times =
-            told.unwrap_or_else(|| self.passes.iter().map(|(_, came)| came / 1_000_000).collect());
+            passed_at.unwrap_or_else(|| self.passes.iter().map(|(_, came)| came / 1_000_000).collect());
         times.sort_unstable();
         (times, by_pass)
     }

@@ -14,7 +14,7 @@ const START_MAX: Duration = Duration::from_secs(20);
 /// What of its log is shown when it fails.
 const TAIL_BYTES: u64 = 4_000;
 
-/// What is run as the worker.
+/// The program that runs as the worker.
 #[derive(Debug, Clone, Default)]
 pub struct Program {
     /// A program that reads the worker's variables; `None`: the `reservation-worker` beside us.

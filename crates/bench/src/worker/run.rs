@@ -1,4 +1,4 @@
-//! One run: a worker on a queue that events keep coming to, and what was seen of it.
+//! One run: a worker on a queue that events keep coming to, and the observations.
 
 use super::process::{Program, Worker};
 use super::rig::Rig;
@@ -14,7 +14,7 @@ const SAMPLE_EVERY: Duration = Duration::from_millis(250);
 /// Events in a queue that is never to be empty: more than every worker takes at once.
 const BACKLOG: usize = 10_000;
 
-/// What was seen.
+/// The observations.
 pub struct Seen {
     /// `standard-20` and so on.
     pub name: String,

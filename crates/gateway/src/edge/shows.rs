@@ -58,9 +58,9 @@ pub(super) async fn events(State(edge): State<Edge>, headers: HeaderMap) -> Resu
     path = "/events/{id}/availability",
     operation_id = "getAvailability",
     tag = "Events",
-    summary = "What is left, by section",
-    description = "The sections of a show with their prices and counts. What is neither free, \
-                   held nor sold is not for sale.",
+    summary = "Free seats by section",
+    description = "The sections of a show with their prices and counts. Seats that are neither \
+                   free, held nor sold are not for sale.",
     params(("id" = schema::Id, Path)),
     responses(
         (status = 200, description = "The sections.", body = body::Availability),
