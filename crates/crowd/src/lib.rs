@@ -18,5 +18,5 @@ mod wish;
 pub use behaviour::Behaviour;
 pub use buyer::Buyer;
 pub use promise::{Promise, Stored};
-pub use shop::{Held, Refused, Shop, Venue};
-pub use wish::Wish;
+pub use shop::{Held, Refused, Shop};
+pub use wish::{Venue, Wish};

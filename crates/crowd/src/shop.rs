@@ -1,24 +1,13 @@
 //! The platform as a buyer sees it.
 
 use crate::promise::Promise;
-use crate::wish::Wish;
+use crate::wish::{Venue, Wish};
 use core::fmt;
 use core::time::Duration;
-use domain::id::{OrderId, PaymentIntentId, PersonId, ReservationId, SeatId, SectionId, ShowId};
+use domain::id::{OrderId, PaymentIntentId, PersonId, ReservationId, SeatId};
 use domain::money::Money;
 use domain::payment::{Scenario, Status};
 use domain::random::SplitMix64;
-
-/// The show and two of its sections.
-#[derive(Debug, Clone)]
-pub struct Venue {
-    /// The show that everybody wants.
-    pub show: ShowId,
-    /// A section of named seats.
-    pub named: SectionId,
-    /// A section of general admission.
-    pub places: SectionId,
-}
 
 /// Held seats.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -1,7 +1,17 @@
-//! What a buyer asks for.
+//! What a buyer asks for, and of which show.
 
-use crate::shop::Venue;
 use domain::id::{SeatId, SectionId, ShowId};
+
+/// The show and two of its sections.
+#[derive(Debug, Clone)]
+pub struct Venue {
+    /// The show that everybody wants.
+    pub show: ShowId,
+    /// A section of named seats.
+    pub named: SectionId,
+    /// A section of general admission.
+    pub places: SectionId,
+}
 
 /// Seats by name, or a number of seats of a section.
 #[derive(Debug, Clone, PartialEq, Eq)]

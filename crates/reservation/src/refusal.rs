@@ -4,7 +4,6 @@
 //! Messages are for the caller and never carry a source; that goes to the log, once, where the
 //! refusal is answered ([`Refusal::log`]).
 
-use crate::request::Create;
 use contracts::error::{Code, WireError};
 use contracts::inventory_wire::{Subject, rejection_to_error};
 use contracts::pass;
@@ -157,14 +156,8 @@ impl NoPass {
 
 impl Refusal {
     /// The inventory's refusal to hold the seats.
-    pub(crate) fn not_held(create: &Create, no: &Rejection) -> Self {
-        let subject = Subject {
-            reservation: None,
-            show: Some(&create.show),
-            section: create.section.as_ref(),
-            seats: &create.seats,
-        };
-        Self::NotHeld(rejection_to_error(subject, no))
+    pub(crate) fn not_held(wanted: Subject<'_>, no: &Rejection) -> Self {
+        Self::NotHeld(rejection_to_error(wanted, no))
     }
 
     /// The inventory's refusal to bring a reservation to an end.

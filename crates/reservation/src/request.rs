@@ -6,6 +6,7 @@
 
 use crate::refusal::Refusal;
 pub use contracts::IdempotencyKey;
+use contracts::inventory_wire::Subject;
 use contracts::reservation::v1 as proto;
 use contracts::rest::reservation as rest;
 use contracts::vocabulary::{optional, quantity, required, seat_ids};
@@ -37,6 +38,12 @@ pub struct Create {
 }
 
 impl Create {
+    /// What a refusal to hold the seats is about.
+    pub(crate) fn subject(&self) -> Subject<'_> {
+        let (show, section) = (Some(&self.show), self.section.as_ref());
+        Subject { reservation: None, show, section, seats: &self.seats }
+    }
+
     /// Reads the body of `POST /v1/reservations`.
     pub fn from_rest(body: &rest::Create, key: IdempotencyKey) -> Result<Self, Refusal> {
         Self::read(

@@ -30,7 +30,7 @@ impl Service {
         match self.ask(Peer::Admissions, limit, check).await? {
             Ok(false) => return Ok(None),
             Ok(true) => {}
-            Err(NoSuchShow) => return Err(Refusal::not_held(create, &Rejection::NoSuchShow)),
+            Err(NoSuchShow) => return Err(Refusal::not_held(create.subject(), &Rejection::NoSuchShow)),
         }
         let pass = valid_pass(&self.inner.options.pass_secrets, create, self.inner.clock.now())?;
         if self.is_spent(&pass, id).await? { Err(spent(create)) } else { Ok(Some(pass)) }

@@ -136,7 +136,7 @@ impl Service {
             Err(Rejection::BadRequest(BadRequest::DifferentSeats) | Rejection::NotOwner) => {
                 Err(Refusal::OtherRequest)
             }
-            Err(no) => Err(Refusal::not_held(create, &no)),
+            Err(no) => Err(Refusal::not_held(create.subject(), &no)),
         }
     }
 
