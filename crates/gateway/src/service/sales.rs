@@ -76,6 +76,7 @@ impl SalesService {
                 )
             }
             Err(PortError::Failed(fault)) => {
+                // The metric says what the other side did; the caller only learns to try again.
                 let code = match fault.class {
                     FaultClass::Unavailable => Code::Unavailable,
                     _ => Code::UpstreamError,

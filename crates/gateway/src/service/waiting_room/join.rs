@@ -10,7 +10,8 @@ use domain::waiting_room::{Refusal as LineRefusal, Standing};
 use ports::{PortError, Trace};
 use std::net::IpAddr;
 
-/// When a person should try again to join a line that is full.
+/// When a person should try again to join a line that is full. Our own page tries after 20 s
+/// (`web/assets/api.js`).
 const FULL_RETRY_AFTER: Duration = Duration::from_secs(30);
 
 /// Identifies the person in a join.
