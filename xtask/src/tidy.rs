@@ -62,6 +62,7 @@ const CHECKS: &[(&str, Check)] = &[
     ("the links and paths in documents exist", docs::paths),
     ("the commands in documents exist", docs::commands),
     ("the contracts list every metric", docs::metrics),
+    ("the list of settings has what the sources read", docs::settings),
     ("every trap is answered by tests that exist", traps::answered),
 ];
 

@@ -123,7 +123,7 @@ pub struct Load {
 }
 
 /// One run of a benchmark: how many operations took how long, as their callers saw it, and the
-/// processor time of whoever served them. Latencies are in microseconds.
+/// processor time of the servers. Latencies are in microseconds.
 pub fn summary(name: &str, latency: &Histogram<u64>, took: Duration, cpu: Duration) -> Value {
     let count = latency.len() as f64;
     let ms = |quantile: f64| (latency.value_at_quantile(quantile) as f64 / 10.0).round() / 100.0;

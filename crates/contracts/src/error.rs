@@ -209,6 +209,9 @@ mod tests {
             let is_this = |line: &str| line.starts_with(&code) && line.ends_with(&rest);
             assert!(document.lines().any(is_this), "docs/contracts.md, Errors, lacks: {code}{rest}");
         }
+        let errors = document.split("\n## ").find(|section| section.starts_with("Errors\n")).unwrap();
+        let rows = errors.lines().filter(|line| line.starts_with("| ")).count() - 1;
+        assert_eq!(rows, TABLE.len(), "docs/contracts.md, Errors, has a row that the code has not");
     }
 
     #[test]

@@ -5,8 +5,11 @@
 //! so that a report over nothing cannot pass as a success.
 //!
 //! Only a history can show I3's growing versions and Q1-Q6. These are observed where they happen
-//! and added with [`Report::record`]. W1-W6 concern a line, which stores no rows here: the
-//! simulator's waiting-room world checks them, together with facts that are no invariants.
+//! and added with [`Report::record`].
+//!
+//! W1-W6 are no [`Name`], because a line stores no rows that a snapshot could show. The oracle of
+//! the simulator's waiting-room world (`sim::line_world::oracle`) sees each command of the line and
+//! reports them as text, beside W10 and facts without a number (docs/simulation.md lists all).
 
 use crate::hold::{Hold, HoldKey};
 use crate::id::{OrderId, PaymentIntentId, ReservationId, SeatId, SectionId, ShowId};

@@ -14,7 +14,7 @@ use std::collections::BTreeMap;
 /// The answers to one buyer.
 #[derive(Debug, Clone)]
 pub struct Receipt {
-    /// Who.
+    /// The buyer.
     pub person: PersonId,
     /// Each answer that promised something.
     pub promises: Vec<Promise>,

@@ -114,7 +114,7 @@ impl FaultyQueue {
                 batch.push(entry);
             }
         }
-        // An empty batch of the caller goes on, for the queue to refuse it.
+        // An empty batch of the caller is passed on, so that the queue refuses it.
         let is_left = !batch.is_empty() || fates.is_empty();
         let sent = if is_left { self.inner.send(batch).await? } else { Vec::new() };
         let mut sent = sent.into_iter().zip(names);

@@ -8,10 +8,19 @@ use crate::tree::Tree;
 const COLUMNS_MAX: usize = 100;
 
 /// Citations of documents that are not in the repository.
-const ELSEWHERE: &[&str] = &["design part", "contracts section", "the contracts'", "shared/"];
+const ELSEWHERE: &[&str] = &[
+    "design part",
+    "contracts section",
+    "the contracts'",
+    "shared/",
+    "rules.md",
+    "cases.md",
+    "house.md",
+    "style.md",
+];
 
 /// Documents that are cited by a heading's link, never by the number of a section.
-const NUMBERED: &[&str] = &["contracts", "design", "rules", "cases", "house", "style"];
+const NUMBERED: &[&str] = &["contracts", "design", "traps", "rules", "cases", "house", "style"];
 
 /// Code lines may be a little longer (`rustfmt.toml`). URLs and tables cannot be wrapped.
 pub(super) fn width(tree: &Tree) -> Vec<Finding> {
@@ -56,8 +65,9 @@ pub(super) fn citations(tree: &Tree) -> Vec<Finding> {
 /// A document that a comment cites by number, such as "contracts 5".
 fn numbered<'l>(path: &str, line: &'l str) -> Option<&'l str> {
     let comment = marks(path)?.iter().find_map(|mark| line.trim_start().strip_prefix(mark))?;
+    let lower = comment.to_ascii_lowercase();
     NUMBERED.iter().find_map(|name| {
-        comment.match_indices(name).find_map(|(at, _)| {
+        lower.match_indices(name).find_map(|(at, _)| {
             let number = &comment[at + name.len()..].trim_start_matches(".md").strip_prefix(' ')?;
             let digits = number.find(|c: char| !c.is_ascii_digit()).unwrap_or(number.len());
             let is_word = !comment[..at].ends_with(|c: char| c.is_alphanumeric() || c == '_');

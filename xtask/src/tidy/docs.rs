@@ -2,6 +2,7 @@
 //! described missing files, commands and numbers).
 
 use super::Finding;
+use crate::source::{code, is_test, names};
 use crate::tree::Tree;
 
 /// Commands of cargo that the documents may use.
@@ -9,6 +10,9 @@ const CARGO: &[&str] = &[
     "add", "bench", "build", "check", "clippy", "deny", "doc", "fmt", "install", "metadata", "run", "test",
     "xtask",
 ];
+
+/// Beginnings of the variables that the AWS SDK and the allocator read, not our sources.
+const FOREIGN: &[&str] = &["AWS_", "MIMALLOC_"];
 
 fn documents(tree: &Tree) -> impl Iterator<Item = (&str, &str)> {
     let ours = |path: &str| !path.contains('/') || path.starts_with("docs/") || path.starts_with("crates/");
@@ -69,6 +73,63 @@ pub(super) fn metrics(tree: &Tree) -> Vec<Finding> {
         }
     }
     findings
+}
+
+/// `docs/configuration.md` has every variable that a source reads, and its tables have no other.
+pub(super) fn settings(tree: &Tree) -> Vec<Finding> {
+    const LIST: &str = "docs/configuration.md";
+    let list = tree.files.get(LIST).map_or("", String::as_str);
+    let (mut findings, mut read) = (Vec::new(), Vec::new());
+    for (path, text) in tree.sources().filter(|(path, _)| path.contains("/src/") && !is_test(path)) {
+        let shipped = text.split("#[cfg(test)]").next().unwrap_or_default();
+        if !names(&code(shipped), "Env") {
+            continue;
+        }
+        for (at, name, is_whole) in variables(shipped) {
+            read.push((name, is_whole));
+            if is_whole && !names(list, name) {
+                let number = shipped[..at].matches('\n').count() + 1;
+                findings.push(Finding::new(path, number, format!("{LIST} lacks the variable `{name}`")));
+            }
+        }
+    }
+    let mut is_table = false;
+    for (number, line) in list.lines().enumerate() {
+        is_table = line.starts_with("| variable |") || (is_table && line.starts_with('|'));
+        let cell = line.split('|').nth(1).filter(|_| is_table).unwrap_or_default();
+        for name in cell.split(',').map(str::trim).filter(|name| is_variable(name)) {
+            let is_this = |(read, is_whole): &(&str, bool)| {
+                if *is_whole { *read == name } else { name.starts_with(*read) }
+            };
+            if !read.iter().any(is_this) && !FOREIGN.iter().any(|begin| name.starts_with(*begin)) {
+                findings.push(Finding::new(LIST, number + 1, format!("no source reads `{name}`")));
+            }
+        }
+    }
+    findings
+}
+
+/// The names of variables among the string literals, with their places: `"A_B"` is whole, and
+/// `"A_{…}"` is a beginning.
+fn variables(text: &str) -> impl Iterator<Item = (usize, &str, bool)> {
+    text.match_indices('"').filter_map(move |(at, _)| {
+        let rest = &text[at + 1..];
+        let (name, rest) = rest.split_at(rest.find(|c: char| !is_part_of_variable(c))?);
+        let is_whole = rest.starts_with('"');
+        let is_begin = rest.starts_with('{') && name.ends_with('_');
+        // The compiler reads Cargo's own.
+        let is_ours = is_variable(name) && !name.starts_with("CARGO_");
+        (is_ours && (is_whole || is_begin)).then_some((at, name, is_whole))
+    })
+}
+
+fn is_variable(name: &str) -> bool {
+    let begins = name.starts_with(|c: char| c.is_ascii_uppercase());
+    begins && name.contains('_') && name.chars().all(is_part_of_variable)
+}
+
+fn is_part_of_variable(c: char) -> bool {
+    c.is_ascii_uppercase() || c.is_ascii_digit() || c == '_'
 }
 
 fn links(line: &str) -> impl Iterator<Item = &str> {

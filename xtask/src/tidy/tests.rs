@@ -319,9 +319,13 @@ fn sources_cite_only_existing_documents() {
     reports_line("// as in design part 4", &["cites \"design part\""]);
     reports_line("// as in contracts section 5", &["cites \"contracts section\""]);
     reports_line("// the log (contracts 7)", &["cites \"contracts 7\""]);
-    reports_line("// see rules.md 4 and ../shared/rules.md", &["cites \"shared/\""]);
-    reports_line("//! case 3 of cases.md 2", &["cites \"cases.md 2\""]);
-    reports_line("// the contracts of 5 ports obey 3 rules", &[]);
+    for name in ["contracts", "contracts.md", "design", "design.md", "traps", "traps.md", "rules", "Rules"] {
+        reports_line(&format!("//! as in {name} 12, and more"), &[&format!("cites \"{name} 12\"")]);
+    }
+    for name in ["rules.md", "cases.md", "house.md", "style.md", "shared/"] {
+        reports_line(&format!("// the case of {name}"), &[&format!("cites \"{name}\"")]);
+    }
+    reports_line("// the contracts of 5 ports obey 3 rules, redesign 2 and traps T-W2", &[]);
     reports_line("let contracts = 7;", &[]);
     reports_line("// see https://example.com/docs/x.md", &[]);
 }
@@ -337,6 +341,22 @@ fn the_contracts_list_every_metric() {
         },
         &[],
     );
+}
+
+#[test]
+fn the_list_of_settings_has_what_the_sources_read() {
+    const CODE: &str =
+        "fn f(env: &mut Env) { env.flag(\"POLL_ALL\"); env.flag(&format!(\"LIMIT_{whose}\")) }";
+    reports_line(CODE, &["run.rs:3: docs/configuration.md lacks the variable `POLL_ALL`"]);
+    let listed = |rows: &'static str| {
+        move |t: &mut Tree| {
+            put(t, "crates/worker/src/run.rs", &format!("//! Runs.\n\n{CODE}\n"));
+            put(t, "docs/configuration.md", &format!("| variable | default |\n|---|---|\n{rows}"));
+        }
+    };
+    reports(listed("| POLL_ALL, LIMIT_PERSON, AWS_PROFILE | no |\n\n| OF_ANOTHER_TABLE |\n"), &[]);
+    reports(listed("| POLL_ALL, POLL_ONE | no |\n"), &["configuration.md:3: no source reads `POLL_ONE`"]);
+    reports_line("const CODE: &str = \"NOT_FOUND\";", &[]);
 }
 
 #[test]

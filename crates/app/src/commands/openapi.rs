@@ -46,6 +46,15 @@ fn value(document: &OpenApi) -> Value {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::collections::BTreeSet;
+
+    const CONTRACTS: &str = include_str!("../../../../docs/contracts.md");
+
+    /// The rows of the table in the document that has this header.
+    fn listed(header: &str) -> Vec<&'static str> {
+        let table = CONTRACTS.lines().skip_while(|line| *line != header);
+        table.skip(2).take_while(|line| line.starts_with('|')).collect()
+    }
 
     /// A row for each operation of an internal port: service, method and path, what it does, and
     /// whether it asks for the internal token.
@@ -68,10 +77,41 @@ mod tests {
 
     #[test]
     fn the_contracts_list_every_operation() {
-        let contracts = include_str!("../../../../docs/contracts.md");
-        for row in table() {
-            assert!(contracts.lines().any(|line| line == row), "docs/contracts.md lacks this row:\n{row}");
+        let (listed, served) = (listed("| service | method, path | what it does | token |"), table());
+        for row in &served {
+            assert!(listed.contains(&row.as_str()), "docs/contracts.md lacks this row:\n{row}");
         }
+        for row in listed {
+            assert!(
+                served.iter().any(|known| known == row),
+                "docs/contracts.md: nobody serves this row:\n{row}"
+            );
+        }
+    }
+
+    /// A row may have several: `POST or DELETE /queue/leave?token=, GET /queue`.
+    #[test]
+    fn the_contracts_list_every_operation_of_the_gateway() {
+        let (mut served, mut listed_here) = (BTreeSet::new(), BTreeSet::new());
+        for (path, item) in Service::GatewayApi.document()["paths"].as_object().expect("an object") {
+            let path = path.strip_prefix("/api/v1").filter(|path| !path.starts_with("/payments/"));
+            let Some(path) = path else { continue };
+            let methods = item.as_object().expect("an object").keys();
+            served.extend(methods.map(|method| format!("{} {path}", method.to_uppercase())));
+        }
+        for row in listed("| method, path | request | success | errors |") {
+            for operation in row.split('|').nth(1).unwrap_or_default().trim().split(", ") {
+                let (methods, path) = operation.rsplit_once(' ').expect("a method and a path");
+                let path = path.split('?').next().unwrap_or_default();
+                listed_here.extend(methods.split(" or ").map(|method| format!("{method} {path}")));
+            }
+        }
+        let (added, gone): (Vec<_>, Vec<_>) =
+            (served.difference(&listed_here).collect(), listed_here.difference(&served).collect());
+        assert!(
+            added.is_empty() && gone.is_empty(),
+            "docs/contracts.md, gateway-api: add {added:?}, remove {gone:?}"
+        );
     }
 
     #[test]

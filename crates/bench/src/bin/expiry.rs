@@ -2,9 +2,8 @@
 //!
 //! The folder is prepared first: 5 shows, a hold, a reservation and an outbox row for each of
 //! the seats, due one after another. Then the shipped `tacos up` is started on it, and the time
-//! to its ready line is taken. While holds fall due the relay's own histogram tells the lag
-//! from due to the queue's answer; afterwards the rows of the holds tell when each
-//! was released.
+//! to its ready line is measured. While holds fall due, the relay's own histogram shows the lag
+//! from due to the queue's answer. Afterwards the rows of the holds show when each was released.
 
 use adapter_embedded::{Engine, EngineOptions};
 use anyhow::{Context, Result, bail, ensure};

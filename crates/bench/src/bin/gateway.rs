@@ -4,7 +4,7 @@
 //! Gateways run in processes of their own, with their lines in memory or on a Redis that is
 //! started for them; the generator runs in another one, on the same cores. `--find-max`
 //! searches for the highest rate at which 99 % of the answers come within the limit and none is
-//! an error. `--target` measures a gateway that runs already, whoever made it.
+//! an error. `--target` measures a gateway that already runs, of any make.
 
 use anyhow::{Context, Result, bail, ensure};
 use bench::gateway::run::{GENERATOR, Limit, measure, search};
@@ -225,7 +225,7 @@ async fn admission(options: &Options, rig: &Rig, shows: &Shows, name: &str, limi
     let mut figures = measure(rig, name, &plan, limit).await?;
     let admitted = figures["admitted_per_second"].as_f64().unwrap_or_default();
     let densest = figures["admitted_in_densest_second"].as_u64().unwrap_or_default();
-    // A person who comes early for a pass waits for it, which is the purpose of the rate.
+    // People with a turn wait for a pass that is not valid yet: that is the purpose of the rate.
     figures.as_object_mut().context("an object")?.remove("holds");
     figures["gateways"] = rig.addresses().len().into();
     figures["admission_rate"] = rate.into();

@@ -5,8 +5,8 @@
 //! The queue is kept at its length: each round also sends ten. Both lengths are measured in
 //! short turns, on queues of their own in one folder, and the medians are compared, so that the
 //! machine's mood hits both. `cpu_ratio` compares processor time a message, which other
-//! programs on the machine disturb less. At the end the folder is opened again, to
-//! tell how long the index of the long queue takes to build.
+//! programs on the machine disturb less. At the end the folder is opened again,
+//! to measure how long the index of the long queue takes to build.
 
 use adapter_embedded::{EmbeddedQueue, Engine, EngineOptions, QueueOptions};
 use anyhow::{Context, Result};

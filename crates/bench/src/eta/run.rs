@@ -195,7 +195,7 @@ mod tests {
     use crate::eta::sales;
 
     #[test]
-    fn a_small_sale_is_told_right_and_the_same_seed_gives_the_same_figures() {
+    fn estimates_of_a_small_sale_are_right_and_the_same_seed_gives_the_same_figures() {
         let sale = sales().into_iter().find(|sale| sale.name == "small").unwrap();
         let rows = run(&sale, 7);
         let [row] = rows.as_slice() else { panic!("{rows:?}") };

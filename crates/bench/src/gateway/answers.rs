@@ -67,8 +67,8 @@ impl World<'_> {
         }
     }
 
-    /// Whose poll came to nothing polls again. Everybody else does anyway, or has had their
-    /// turn.
+    /// After a failed poll the person polls again. Everybody else does so anyway, or has had
+    /// their turn.
     fn again(&mut self, sent: &Sent) {
         if let (Operation::Status, Some(who)) = (sent.operation, sent.who) {
             self.people.wait(who, None, self.now);

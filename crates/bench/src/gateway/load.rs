@@ -2,7 +2,7 @@
 //!
 //! Requests are due at random times of a given rate, whatever happened to earlier ones, and
 //! their latency counts from their due time: a gateway that stalls is charged for every request
-//! that was due meanwhile. People who have joined poll when the gateway asks them to. A person
+//! that was due meanwhile. After a join, people poll when the gateway asks them to. A person
 //! with a turn enters at once, except for a share that never comes. Another share of the
 //! requests are enters without a turn; their 403 is no error and is counted separately.
 //!
@@ -152,7 +152,7 @@ impl<'a> Load<'a> {
         while self.joined < people || self.under_way() > 0 {
             let now = clock();
             ensure!(now < until, "{} of {people} people have joined in a minute", self.joined);
-            // Whose turn comes meanwhile is not to pile up.
+            // People whose turn comes meanwhile enter at once, so that they do not pile up.
             self.dispatch(now)?;
             while self.joined < people && self.under_way() < PREFILL_AT_ONCE && !self.idle.is_empty() {
                 let what = if self.people.is_due(now) { What::Status } else { What::Join };

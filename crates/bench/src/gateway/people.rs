@@ -16,7 +16,7 @@ pub(super) type Who = u32;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum State {
     Waiting,
-    /// Told that it is their turn, then.
+    /// The gateway answered that it is their turn, at this time.
     Ready {
         at: u64,
     },
@@ -30,12 +30,12 @@ struct Person {
     state: State,
 }
 
-/// All of them. Times are nanoseconds.
+/// Everybody in line. Times are nanoseconds.
 #[derive(Default)]
 pub(super) struct People {
     people: Vec<Person>,
     due: BinaryHeap<Reverse<(u64, Who)>>,
-    /// Who joined and was not kept.
+    /// People that joined and were not kept.
     pub(super) forgotten: u64,
 }
 
@@ -45,7 +45,7 @@ impl People {
         Self { people: Vec::with_capacity(people), due: BinaryHeap::with_capacity(people), forgotten: 0 }
     }
 
-    /// Adds a person who has joined and polls when the gateway asked.
+    /// Adds a person after a join, to poll when the gateway asked.
     pub(super) fn joined(&mut self, token: &[u8], poll_after_ms: Option<u64>, now: u64) {
         if self.late(now) > LATE_MAX {
             self.forgotten += 1;

@@ -25,7 +25,7 @@ pub(super) struct Tally {
     pub(super) not_ready: u64,
     /// Polls that were answered `expired`.
     pub(super) lapsed: u64,
-    /// Whose turn came and who did not use it.
+    /// People that did not use their turn.
     pub(super) no_shows: u64,
     /// Polls for which there was nobody, so that somebody joined instead.
     pub(super) dry: u64,

@@ -1,6 +1,6 @@
 //! The line of one show: the people in it, their turns and their ends.
 //!
-//! Everyone who joins takes the next number, and the lowest waiting number is next. So people
+//! Each join takes the next number, and the lowest waiting number is next. So people
 //! who vanish leave no hole, and people who return get their old position, ahead of everybody
 //! behind them (traps T-W2, T-W3).
 //!

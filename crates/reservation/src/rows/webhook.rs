@@ -1,6 +1,6 @@
 //! An accepted webhook: its id is stored in the commit that writes its event, so a replay has no
-//! second effect (trap T-M5). The row is also this service's record of what the provider said about
-//! the payment.
+//! second effect (trap T-M5). The row is also this service's record of the provider's answer
+//! about the payment.
 
 use super::{remembered, ttl};
 use domain::event::Kind;
