@@ -21,7 +21,7 @@ const AT_ONCE: usize = 3;
 const LONGEST: [&str; 2] = [WAITING, "app"];
 
 /// The package whose tests do little but wait for timeouts of servers. It runs more of them at once
-/// than the machine has cores: 117 s instead of 270 s on two.
+/// than the machine has cores: 117 s instead of 281 s on two.
 const WAITING: &str = "adapter-aws";
 const WAITING_AT_ONCE: &str = "6";
 

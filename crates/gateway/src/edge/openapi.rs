@@ -204,3 +204,20 @@ fn add_headers(operation: &mut Value) {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::BTreeSet;
+
+    #[test]
+    fn every_operation_of_the_api_has_its_examples() {
+        let described = OpenApiRouter::new().nest("/api/v1", api::described()).into_openapi();
+        let mut described = serde_json::to_value(&described).unwrap();
+        let items = described["paths"].as_object_mut().unwrap().values_mut();
+        let ids: BTreeSet<_> =
+            items.flat_map(operations).map(|op| op["operationId"].as_str().unwrap().to_owned()).collect();
+        let examples = parsed(OPERATIONS).as_object().unwrap().keys().cloned().collect();
+        assert_eq!(ids, examples, "openapi/operations.json");
+    }
+}

@@ -116,6 +116,10 @@ impl WaitingRoomStore for Room {
     }
 }
 
+pub(crate) const fn s(seconds: u64) -> Duration {
+    Duration::from_secs(seconds)
+}
+
 /// What a test runs on.
 pub(crate) struct Fixture {
     pub(crate) clock: Arc<ManualClock>,

@@ -1,14 +1,10 @@
 //! People in line, over one gateway and over two.
 
-use crate::fixture::{Fixture, OPEN_SHOW, ROOM_SECRET, Reply, SHOW, TestGateway};
+use crate::fixture::{Fixture, OPEN_SHOW, ROOM_SECRET, Reply, SHOW, TestGateway, s};
 use core::time::Duration;
 use futures_util::StreamExt;
 use http::{Method, StatusCode, header};
 use serde_json::json;
-
-const fn s(seconds: u64) -> Duration {
-    Duration::from_secs(seconds)
-}
 
 /// Traps T-W1, T-W5 and T-W8: a ready person enters, with one pass however often they ask.
 #[tokio::test]

@@ -1,13 +1,9 @@
 //! What people in line see while the store or the inventory fails, hangs or loses everything.
 
-use crate::fixture::{Fixture, SHOW, TestGateway};
+use crate::fixture::{Fixture, SHOW, TestGateway, s};
 use core::time::Duration;
 use http::{Method, StatusCode, header};
 use serde_json::json;
-
-const fn s(seconds: u64) -> Duration {
-    Duration::from_secs(seconds)
-}
 
 /// Trap T-W10: the store loses everything. Nobody has to join again, and the order stays.
 #[tokio::test]

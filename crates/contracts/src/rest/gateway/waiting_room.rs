@@ -127,8 +127,8 @@ pub struct Entered {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[schema(description = "Where you stand after leaving.")]
 pub struct Left {
-    /// `left`: not in line any more. Who has entered stays so: `ready` while the pass lives, then
-    /// `expired`.
+    /// `left`: not in line any more. A person inside does not leave: the answer is `ready` while
+    /// the pass lives, then `expired`.
     #[schema(value_type = schema::LeftState, inline)]
     pub status: QueueStatus,
 }
