@@ -83,7 +83,9 @@ pub const fn class_of_code(code: Code) -> FaultClass {
         | Code::ReservationExpired
         | Code::PaymentNotApproved
         | Code::InventoryConflict
-        | Code::InsufficientInventory => FaultClass::Permanent,
+        | Code::InsufficientInventory
+        | Code::ShowClosed
+        | Code::RouteNotFound => FaultClass::Permanent,
     }
 }
 

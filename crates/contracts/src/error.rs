@@ -65,6 +65,10 @@ pub enum Code {
     DataCorruption,
     /// Somebody else changed it at the same time; the same request may work the next time.
     ConcurrentModification,
+    /// The show takes no new holds: it is closed, cancelled, archived, or outside its sale times.
+    ShowClosed,
+    /// This service has no such path. It says nothing about the thing that the path names.
+    RouteNotFound,
 }
 
 /// One row of [`TABLE`].
@@ -93,7 +97,7 @@ const fn row(code: Code, text: &'static str, number: i32, http: u16, grpc: tonic
 ///
 /// ABORTED is reserved for refusals that may succeed the next time, because clients retry it. A
 /// lasting conflict over seats, keys or state is FAILED_PRECONDITION or ALREADY_EXISTS.
-pub const TABLE: [Row; 22] = [
+pub const TABLE: [Row; 24] = [
     row(Code::Unauthenticated, "UNAUTHENTICATED", 1, 401, tonic::Code::Unauthenticated),
     row(Code::Forbidden, "FORBIDDEN", 2, 403, tonic::Code::PermissionDenied),
     row(Code::Unauthorized, "UNAUTHORIZED", 3, 403, tonic::Code::PermissionDenied),
@@ -116,6 +120,8 @@ pub const TABLE: [Row; 22] = [
     row(Code::UpstreamError, "UPSTREAM_ERROR", 20, 502, tonic::Code::Internal),
     row(Code::DataCorruption, "DATA_CORRUPTION", 21, 500, tonic::Code::DataLoss),
     row(Code::ConcurrentModification, "CONCURRENT_MODIFICATION", 22, 409, tonic::Code::Aborted),
+    row(Code::ShowClosed, "SHOW_CLOSED", 23, 409, tonic::Code::FailedPrecondition),
+    row(Code::RouteNotFound, "ROUTE_NOT_FOUND", 24, 404, tonic::Code::Unimplemented),
 ];
 
 impl Code {
