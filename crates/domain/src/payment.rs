@@ -4,8 +4,9 @@
 //! [`decide`] is the provider's side: a payment and a command give the next payment, no change, or
 //! a refusal. A decided payment is never decided again, whatever arrives late (trap T-M3); money
 //! goes back at most once and never more than was taken (invariants M2 and M3). [`Status::merge`]
-//! is the side of a receiver of reports, which come in any order and more than once. The payment
-//! service stores payments and sends events and webhooks.
+//! is the side of a receiver of reports, which come in any order and more than once. [`price`] checks
+//! that a payment equals the price of its reservation. The payment service stores payments and sends
+//! events and webhooks.
 
 use crate::id::{PaymentIntentId, PersonId, ReservationId};
 use crate::money::Money;
@@ -13,6 +14,7 @@ use crate::time::Timestamp;
 use std::sync::Arc;
 
 mod decide;
+pub mod price;
 mod scenario;
 #[cfg(test)]
 mod tests;
