@@ -6,7 +6,9 @@
 //!
 //! [`apply`] decides how an end changes a reservation: the first recorded end wins, the same end
 //! again changes nothing, and an end without seats becomes CONFIRMED only if the inventory may take
-//! the seats again. The reservation service moves the seats, stores the row and notifies others.
+//! the seats again. [`cancel`] decides the buyer's own cancel, which is final (rules R6), and
+//! [`note`] an error code that is recorded while the seats are held (rules R1). The reservation
+//! service moves the seats, stores the row and notifies others.
 
 use crate::hold::ReleaseCause;
 use crate::id::{OrderId, PaymentIntentId, PersonId, ReservationId, SeatId, SectionId, ShowId};
@@ -18,7 +20,7 @@ mod apply;
 #[cfg(test)]
 mod tests;
 
-pub use apply::{Decision, apply};
+pub use apply::{Decision, apply, cancel, note};
 
 /// Where a reservation stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -83,9 +85,11 @@ pub struct Reservation {
     pub order: Option<OrderId>,
     /// The payment that confirmed it.
     pub intent: Option<PaymentIntentId>,
-    /// Why it was cancelled, as [`CancelCause`] or in the sender's words.
+    /// Why it was cancelled, as [`CancelCause`] or in the sender's words. An EXPIRED one has a reason
+    /// only if the buyer cancelled it too.
     pub cancel_reason: Option<Arc<str>>,
-    /// The provider's code of a failed payment, or why a late payment was refunded.
+    /// The provider's code of a failed payment, why a late payment was refunded, or why a payment
+    /// did not pay while the seats were held.
     pub error_code: Option<Arc<str>>,
 }
 
@@ -132,12 +136,19 @@ impl Reservation {
         (self.status == Status::Cancelled).then(|| CancelCause::from_reason(self.cancel_reason.as_deref()))
     }
 
+    /// Whether the buyer cancelled it, before or after it ended otherwise. Its seats are then not
+    /// taken again (rules R6).
+    pub fn is_cancelled_by_buyer(&self) -> bool {
+        matches!(self.status, Status::Cancelled | Status::Expired)
+            && CancelCause::from_reason(self.cancel_reason.as_deref()) == CancelCause::ByBuyer
+    }
+
     /// Whether an approved payment can still make it CONFIRMED. Seats that the buyer gave back are
     /// not taken again.
     pub fn may_be_confirmed(&self) -> bool {
         match self.status {
-            Status::Hold | Status::Expired => true,
-            Status::Cancelled => self.cancel_cause() == Some(CancelCause::PaymentFailed),
+            Status::Hold => true,
+            Status::Expired | Status::Cancelled => !self.is_cancelled_by_buyer(),
             Status::Confirmed => false,
         }
     }

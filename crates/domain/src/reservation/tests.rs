@@ -43,6 +43,13 @@ fn after(reservation: &Reservation, end: End) -> Reservation {
     }
 }
 
+fn after_cancel(reservation: &Reservation) -> Reservation {
+    match cancel(reservation, ReleaseCause::ByBuyer, NOW) {
+        Decision::Changed(next) => next,
+        other => panic!("{other:?}"),
+    }
+}
+
 #[test]
 fn the_table_of_statuses_and_ends_is_that_of_the_design() {
     let by_buyer = after(&hold(), cancelled(Some("user"), None));
@@ -59,6 +66,7 @@ fn the_table_of_statuses_and_ends_is_that_of_the_design() {
         (by_payment, ["CONFIRMED", "same", "refused"]),
         (by_buyer, ["refused", "same", "refused"]),
         (after(&hold(), expired(None)), ["CONFIRMED", "refused", "same"]),
+        (after_cancel(&after(&hold(), expired(None))), ["refused", "refused", "same"]),
     ];
     for (from, expected) in table {
         for (end, expected) in ends.iter().zip(expected) {
@@ -121,6 +129,57 @@ fn a_release_and_its_end_agree_on_what_may_be_confirmed() {
     }
 }
 
+/// Rules R6: a buyer's cancel is final, whatever ended the reservation before.
+#[test]
+fn the_buyers_cancel_closes_every_end_without_seats() {
+    for (released, status) in [
+        (ReleaseCause::Expired, Status::Expired),
+        (ReleaseCause::PaymentFailed, Status::Cancelled),
+        (ReleaseCause::ByBuyer, Status::Cancelled),
+    ] {
+        // The record was late, or it was not.
+        let recorded = after(&hold(), End::after_release(released, Some("CARD_DECLINED".into())));
+        for from in [hold(), recorded.clone()] {
+            let next = match cancel(&from, released, NOW) {
+                Decision::Changed(next) => next,
+                Decision::Same if released == ReleaseCause::ByBuyer => from.clone(),
+                other => panic!("{other:?}"),
+            };
+            assert_eq!((next.status, next.cancel_reason.as_deref()), (status, Some("user")), "{released:?}");
+            assert_eq!(next.error_code, from.error_code);
+            assert!(!next.may_be_confirmed() && next.is_cancelled_by_buyer());
+            assert_eq!(cancel(&next, released, NOW), Decision::Same);
+            let refused = Decision::Refused { current: status };
+            assert_eq!(apply(&next, confirmed("pay_1"), NOW), refused);
+        }
+    }
+    let sold = after(&hold(), confirmed("pay_1"));
+    assert_eq!(cancel(&sold, ReleaseCause::ByBuyer, NOW), Decision::Refused { current: Status::Confirmed });
+}
+
+#[test]
+fn a_note_is_recorded_once_and_only_while_the_seats_are_held() {
+    let noted = match note(&hold(), "AMOUNT_MISMATCH".into(), NOW) {
+        Decision::Changed(next) => next,
+        other => panic!("{other:?}"),
+    };
+    assert_eq!((noted.status, noted.error_code.as_deref()), (Status::Hold, Some("AMOUNT_MISMATCH")));
+    assert_eq!(note(&noted, "CURRENCY_MISMATCH".into(), NOW), Decision::Same);
+    for end in [confirmed("pay_1"), cancelled(None, None), expired(None)] {
+        let ended = after(&hold(), end);
+        assert_eq!(note(&ended, "AMOUNT_MISMATCH".into(), NOW), Decision::Same);
+    }
+    // An end's own code wins, an end without one keeps the note, an order has none.
+    for (end, code) in [
+        (cancelled(None, Some("CARD_DECLINED")), Some("CARD_DECLINED")),
+        (cancelled(None, None), Some("AMOUNT_MISMATCH")),
+        (expired(None), Some("AMOUNT_MISMATCH")),
+        (confirmed("pay_1"), None),
+    ] {
+        assert_eq!(after(&noted, end).error_code.as_deref(), code);
+    }
+}
+
 #[test]
 fn a_clock_that_goes_back_does_not_make_a_record_older() {
     let next = match apply(&hold(), expired(None), Timestamp::EPOCH) {
@@ -140,27 +199,69 @@ fn any_end() -> impl Strategy<Value = End> {
     ]
 }
 
+/// Anything that changes a reservation.
+#[derive(Debug, Clone)]
+enum Step {
+    End(End),
+    Cancel(ReleaseCause),
+    Note(&'static str),
+}
+
+impl Step {
+    fn take(&self, reservation: &Reservation, at: u64) -> Decision {
+        let at = Timestamp::from_millis(at);
+        match self {
+            Self::End(end) => apply(reservation, end.clone(), at),
+            Self::Cancel(released) => cancel(reservation, *released, at),
+            Self::Note(code) => note(reservation, (*code).into(), at),
+        }
+    }
+}
+
+fn any_step() -> impl Strategy<Value = Step> {
+    let cause = prop_oneof![
+        Just(ReleaseCause::Expired),
+        Just(ReleaseCause::PaymentFailed),
+        Just(ReleaseCause::ByBuyer)
+    ];
+    prop_oneof![
+        4 => any_end().prop_map(Step::End),
+        1 => cause.prop_map(Step::Cancel),
+        1 => prop_oneof![Just("AMOUNT_MISMATCH"), Just("CURRENCY_MISMATCH")].prop_map(Step::Note),
+    ]
+}
+
 proptest! {
     /// Whatever arrives, in any order and any number of times: CONFIRMED and the buyer's own
     /// cancellation are final, an end is recorded once, and the seats, price and buyer never
     /// change.
     #[test]
-    fn no_sequence_of_ends_breaks_a_record(ends in proptest::collection::vec((any_end(), 0..200_000_u64), 0..12)) {
+    fn no_sequence_of_steps_breaks_a_record(steps in proptest::collection::vec((any_step(), 0..200_000_u64), 0..12)) {
         let mut now_on = hold();
-        for (end, at) in ends {
+        for (step, at) in steps {
             let before = now_on.clone();
-            let asked = end.status();
-            match apply(&before, end.clone(), Timestamp::from_millis(at)) {
-                Decision::Changed(next) => now_on = next,
-                Decision::Same => prop_assert_eq!(before.status, asked),
-                Decision::Refused { current } => {
+            match (step.take(&before, at), &step) {
+                (Decision::Changed(next), _) => now_on = next,
+                (Decision::Same, Step::End(end)) => prop_assert_eq!(before.status, end.status()),
+                (Decision::Same, Step::Cancel(_)) => prop_assert!(before.is_cancelled_by_buyer()),
+                (Decision::Same, Step::Note(_)) => {
+                    prop_assert!(before.status != Status::Hold || before.error_code.is_some());
+                }
+                (Decision::Refused { current }, step) => {
                     prop_assert_eq!(current, before.status);
-                    prop_assert_ne!(current, asked);
+                    if let Step::End(end) = step {
+                        prop_assert_ne!(current, end.status());
+                    } else {
+                        prop_assert_eq!(current, Status::Confirmed);
+                    }
                 }
             }
-            // The same end again changes nothing, if it was accepted at all.
-            let again = apply(&now_on, end, Timestamp::from_millis(at + 1));
-            prop_assert_eq!(again == Decision::Same, now_on.status == asked);
+            // The same step again changes nothing, if it was accepted at all.
+            let again = step.take(&now_on, at + 1);
+            prop_assert!(!matches!(again, Decision::Changed(_)), "{:?} again", step);
+            if let Step::End(end) = &step {
+                prop_assert_eq!(again == Decision::Same, now_on.status == end.status());
+            }
 
             let same_subject = (&now_on.id, &now_on.show, &now_on.person, &now_on.seats, &now_on.total)
                 == (&before.id, &before.show, &before.person, &before.seats, &before.total);
@@ -168,12 +269,15 @@ proptest! {
             prop_assert!(now_on.hold_expires_at == before.hold_expires_at && now_on.updated_at >= before.updated_at);
             let confirmed = now_on.status == Status::Confirmed;
             prop_assert_eq!(now_on.order.is_some() && now_on.intent.is_some(), confirmed);
-            prop_assert_eq!(now_on.cancel_reason.is_some(), now_on.status == Status::Cancelled);
+            // An EXPIRED reservation has a reason only if the buyer cancelled it.
+            let reasoned = now_on.status == Status::Cancelled
+                || now_on.status == Status::Expired && now_on.is_cancelled_by_buyer();
+            prop_assert_eq!(now_on.cancel_reason.is_some(), reasoned);
             if before.status == Status::Confirmed {
                 prop_assert_eq!(&now_on, &before);
             }
-            if before.cancel_cause() == Some(CancelCause::ByBuyer) {
-                prop_assert_eq!(now_on.cancel_cause(), Some(CancelCause::ByBuyer));
+            if before.is_cancelled_by_buyer() {
+                prop_assert_eq!((now_on.status, &now_on.cancel_reason), (before.status, &before.cancel_reason));
             }
             if before.status != Status::Hold && before.error_code.is_some() && now_on.status == before.status {
                 prop_assert_eq!(&now_on.error_code, &before.error_code);
