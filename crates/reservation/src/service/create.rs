@@ -109,7 +109,19 @@ impl Service {
             [Some(record), _] => {
                 Found::Recorded(IdempotencyRow::read(&record).ok_or_else(|| unreadable(id))?)
             }
-            [None, Some(_)] => Found::WithoutRecord,
+            // A store may read the two rows one after the other, and another try of the same
+            // request may store both in between. They are one commit, so after the reservation was
+            // seen its record is there too.
+            [None, Some(_)] => {
+                let [record] =
+                    self.inner.table.get([IdempotencyRow::key(id)]).await.map_err(Refusal::Store)?;
+                match record {
+                    Some(record) => {
+                        Found::Recorded(IdempotencyRow::read(&record).ok_or_else(|| unreadable(id))?)
+                    }
+                    None => Found::WithoutRecord,
+                }
+            }
             [None, None] => Found::Nothing,
         })
     }

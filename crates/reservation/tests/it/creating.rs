@@ -2,17 +2,24 @@
 
 use crate::fixture::{Fixture, HOLD, cancelled, code, floor, person, wish};
 use crate::inventory::{PRICE, section, show};
+use async_trait::async_trait;
+use core::sync::atomic::{AtomicBool, Ordering};
 use core::time::Duration;
 use domain::event::Fact;
 use domain::hold::HoldState;
 use domain::id::{ReservationId, ShowId};
 use domain::reservation::Status;
+use domain::time::Timestamp;
 use futures_util::future::join_all;
 use ports::inventory::HoldSeats;
-use ports::{CallContext, Clock, Inventory, Trace};
+use ports::store::{CommitError, Entry, Key, Row, Write};
+use ports::{CallContext, Clock, Fault, Inventory, Store, Trace};
 use reservation::request::{Create, IdempotencyKey, Origin, reservation_id};
 use reservation::rows::AnyRow;
+use reservation::{Deps, assemble};
 use runtime::Refusal as _;
+use std::sync::Arc;
+use tokio::sync::Notify;
 
 #[tokio::test]
 async fn a_new_reservation_has_its_seats_its_record_and_its_announced_expiry() {
@@ -84,6 +91,87 @@ async fn concurrent_duplicates_make_one_reservation_and_get_one_answer() {
     }
     assert_eq!(fixture.rows().await.len(), 15);
     fixture.check().await;
+}
+
+/// A store that reads several rows one after the other, as DynamoDB does. A read of two rows waits
+/// between them until the test lets it go on.
+struct TornReads {
+    inner: Arc<dyn Store>,
+    halfway: Notify,
+    go_on: Notify,
+    torn: AtomicBool,
+}
+
+#[async_trait]
+impl Store for TornReads {
+    async fn get(&self, keys: &[Key]) -> Result<Vec<Option<Row>>, Fault> {
+        if keys.len() < 2 || self.torn.swap(true, Ordering::Relaxed) {
+            return self.inner.get(keys).await;
+        }
+        let mut rows = self.inner.get(&keys[..1]).await?;
+        self.halfway.notify_one();
+        self.go_on.notified().await;
+        rows.extend(self.inner.get(&keys[1..]).await?);
+        Ok(rows)
+    }
+
+    async fn list(&self, partition: &str, after: Option<&str>, limit: usize) -> Result<Vec<Row>, Fault> {
+        self.inner.list(partition, after, limit).await
+    }
+
+    async fn due(
+        &self,
+        index: &'static str,
+        shard: &str,
+        after: Option<&Entry>,
+        until: Timestamp,
+        limit: usize,
+    ) -> Result<Vec<Entry>, Fault> {
+        self.inner.due(index, shard, after, until, limit).await
+    }
+
+    async fn commit(&self, writes: Vec<Write>) -> Result<(), CommitError> {
+        self.inner.commit(writes).await
+    }
+
+    async fn scan(&self, after: Option<&Key>, limit: usize) -> Result<Vec<Row>, Fault> {
+        self.inner.scan(after, limit).await
+    }
+}
+
+/// Trap T-T14 on a store whose reads are not one moment: the request that loses gets the recorded
+/// answer of the one that wins, and only another request is a conflict.
+#[tokio::test]
+async fn a_duplicate_that_reads_while_the_other_commits_gets_its_answer() {
+    for same in [true, false] {
+        let fixture = Fixture::new();
+        let torn = Arc::new(TornReads {
+            inner: fixture.store.clone(),
+            halfway: Notify::new(),
+            go_on: Notify::new(),
+            torn: AtomicBool::new(false),
+        });
+        let deps = Deps { store: torn.clone(), ..fixture.deps() };
+        let (slow, _background) = assemble(&fixture.config, &deps);
+        let winner = floor("k", "kim", 2);
+        let loser = Create { quantity: if same { 2 } else { 3 }, ..winner.clone() };
+        let trace = Trace::default();
+        let first = async {
+            torn.halfway.notified().await;
+            let answer = fixture.service.create(&winner, &trace).await;
+            torn.go_on.notify_one();
+            answer.unwrap()
+        };
+        let (first, second) = tokio::join!(first, slow.create(&loser, &trace));
+        if same {
+            let second = second.unwrap();
+            assert_eq!((&second.placed, second.recorded), (&first.placed, true));
+        } else {
+            assert_eq!(code(second), "IDEMPOTENCY_CONFLICT");
+        }
+        assert_eq!((fixture.rows().await.len(), fixture.inventory.holds().len()), (3, 1));
+        fixture.check().await;
+    }
 }
 
 #[tokio::test]
