@@ -6,18 +6,13 @@
 
 use super::Service;
 use crate::refusal::{Peer, Refusal};
-use core::time::Duration;
 use domain::hold::{Rejection, ReleaseCause, Released};
 use domain::id::{PaymentIntentId, SeatId};
-use domain::reservation::{CancelCause, End, Reservation, Status};
-use domain::time::Timestamp;
+use domain::reservation::{CancelCause, End, Reservation};
 use ports::Trace;
 use ports::inventory::{CommitSeats, Committed, ReleaseSeats};
 use ports::reservations::EndReservation;
 use std::sync::Arc;
-
-/// How far the clocks of this service and of the inventory may differ.
-const SKEW_MAX: Duration = Duration::from_secs(5);
 
 /// An end that the inventory has reached.
 pub(super) struct Settled {
@@ -38,9 +33,7 @@ impl Service {
     ) -> Result<Settled, Refusal> {
         let settled = command.inventory_settled;
         match command.end {
-            End::Confirmed { order: Some(order), intent }
-                if settled && !seats_may_differ(reservation, self.inner.clock.now()) =>
-            {
+            End::Confirmed { order: Some(order), intent } if settled && !seats_may_differ(reservation) => {
                 Ok(Settled { end: End::Confirmed { order: Some(order), intent }, sold: None })
             }
             End::Confirmed { order: _, intent } => {
@@ -131,12 +124,12 @@ fn named(reservation: &Reservation) -> Vec<SeatId> {
     if reservation.section.is_some() { Vec::new() } else { reservation.seats.clone() }
 }
 
-/// Whether a commit may have sold other places than the reservation has: general admission whose
-/// hold may have ended before the commit. Then the inventory is asked, even if the sender has
-/// settled.
-fn seats_may_differ(reservation: &Reservation, now: Timestamp) -> bool {
+/// Whether a commit may have sold other places than the reservation has: always for general
+/// admission. A hold that a failed payment has released long before its time may have been taken
+/// again while the record is still HOLD. The inventory is asked then, even if the sender has
+/// settled; the same commit again answers the sold places.
+const fn seats_may_differ(reservation: &Reservation) -> bool {
     reservation.section.is_some()
-        && (reservation.status != Status::Hold || now.plus(SKEW_MAX) >= reservation.hold_expires_at)
 }
 
 pub(super) fn refused(reservation: &Reservation, no: &Rejection) -> Refusal {

@@ -215,6 +215,33 @@ async fn a_reservation_of_general_admission_lists_the_sold_places() {
     fixture.check().await;
 }
 
+/// A hold that a failed payment has released early is taken again before its time, while its record
+/// is still HOLD: no two reservations show one place.
+#[tokio::test]
+async fn places_that_were_taken_again_early_are_recorded() {
+    let fixture = Fixture::new();
+    let trace = Trace::default();
+    let first = fixture.service.create(&floor("k", "kim", 2), &trace).await.unwrap().placed.id;
+    release(&fixture, &first, ReleaseCause::PaymentFailed).await;
+    let second = fixture.service.create(&floor("k2", "lee", 2), &trace).await.unwrap().placed.id;
+    let held = |stored: &reservation::rows::Stored| stored.reservation.seats.clone();
+    assert_eq!(
+        held(&fixture.stored(&first).await),
+        held(&fixture.stored(&second).await),
+        "the same places, one after the other"
+    );
+    for (id, by) in [(&first, "pay_1"), (&second, "pay_2")] {
+        commit(&fixture, id, by).await;
+        let recorded = fixture.end(id, confirmed(id, by), true).await.unwrap();
+        assert_eq!(recorded.status, Status::Confirmed);
+    }
+    let mut places = held(&fixture.stored(&first).await);
+    places.extend(held(&fixture.stored(&second).await));
+    let different: std::collections::BTreeSet<_> = places.iter().collect();
+    assert_eq!(different.len(), 4, "{places:?}");
+    fixture.check().await;
+}
+
 /// The inventory had reached another end before: that one is recorded and reported to the sender.
 #[tokio::test]
 async fn the_inventorys_own_cause_is_recorded() {
