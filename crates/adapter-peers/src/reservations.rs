@@ -60,6 +60,19 @@ impl Reservations for ReservationsClient {
         let answer = self.call(cx, what, Method::PATCH, &command.id, body.into()).await?;
         wire::ended_from_rest(&command.id, &answer).map_err(|no| refused(what, answer.status(), no))
     }
+
+    async fn note(
+        &self,
+        cx: &CallContext,
+        id: &ReservationId,
+        error_code: Arc<str>,
+    ) -> Result<(), PortError<NoSuchReservation>> {
+        let what = "reservation PATCH";
+        let body = serde_json::to_vec(&wire::note_patch(&error_code))
+            .map_err(|why| Fault::permanent(format!("{what}: no body")).because(why))?;
+        let answer = self.call(cx, what, Method::PATCH, id, body.into()).await?;
+        wire::noted_from_rest(&answer).map_err(|no| refused(what, answer.status(), no))
+    }
 }
 
 fn refused<R>(what: &str, status: StatusCode, refusal: Refusal<R>) -> PortError<R> {

@@ -4,12 +4,17 @@ use crate::fault::PortError;
 use crate::trace::CallContext;
 use async_trait::async_trait;
 use domain::id::{OrderId, PaymentIntentId, PersonId, ReservationId, SeatId, ShowId};
+use domain::money::Money;
 use domain::reservation::{End, Status};
+use std::sync::Arc;
 
 /// The owner of reservations.
 ///
-/// `get` reads one. `end` brings one to its end. The same end again gets the first answer; an end
-/// that the present status does not allow is [`EndRejection::Illegal`] and changes nothing.
+/// - `get` reads one.
+/// - `end` brings one to its end. The same end again gets the first answer; an end that the present
+///   status does not allow is [`EndRejection::Illegal`] and changes nothing.
+/// - `note` records why a payment did not pay, on a reservation whose seats are held and that has
+///   no error code yet; every other one stays as it is (rules R1).
 #[async_trait]
 pub trait Reservations: Send + Sync + 'static {
     /// Reads a reservation.
@@ -20,6 +25,14 @@ pub trait Reservations: Send + Sync + 'static {
     ) -> Result<ReservationView, PortError<NoSuchReservation>>;
     /// Brings a reservation to its end.
     async fn end(&self, cx: &CallContext, command: EndReservation) -> Result<Ended, PortError<EndRejection>>;
+    /// Records an error code without ending the reservation. An earlier service does not know this
+    /// and fails; the caller goes on then.
+    async fn note(
+        &self,
+        cx: &CallContext,
+        id: &ReservationId,
+        error_code: Arc<str>,
+    ) -> Result<(), PortError<NoSuchReservation>>;
 }
 
 /// Brings a reservation to its end.
@@ -53,6 +66,8 @@ pub struct ReservationView {
     pub order: Option<OrderId>,
     /// The payment that confirmed it.
     pub intent: Option<PaymentIntentId>,
+    /// The price of all seats together.
+    pub total: Option<Money>,
 }
 
 /// The answer to `end`.

@@ -361,6 +361,19 @@ impl Reservations for Caller {
         )
         .await?
     }
+
+    async fn note(
+        &self,
+        cx: &CallContext,
+        id: &ReservationId,
+        error_code: Arc<str>,
+    ) -> Result<(), PortError<NoSuchReservation>> {
+        let (cx, id) = (cx.clone(), id.clone());
+        self.call(|service: reservation::Service| async move {
+            Reservations::note(&service, &cx, &id, error_code).await
+        })
+        .await?
+    }
 }
 
 /// The admission of a show, as `app` wires it: the show's definition says whether a pass is needed.

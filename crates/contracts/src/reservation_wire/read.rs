@@ -3,8 +3,9 @@
 use crate::answer::Refusal;
 use crate::answer::rest::{RestAnswer, read};
 use crate::error::{Code, WireError};
-use crate::rest::reservation::Seen;
+use crate::rest::reservation::{Amount, Seen};
 use domain::id::{OrderId, PaymentIntentId, PersonId, ReservationId, SeatId, ShowId};
+use domain::money::{Currency, Money};
 use domain::reservation::Status;
 use http::Response;
 use ports::reservations::{EndRejection, Ended, NoSuchReservation, ReservationView};
@@ -56,6 +57,15 @@ pub fn ended_from_rest<B: AsRef<[u8]>>(
     }
 }
 
+/// Reads the answer to the PATCH that only records an error code.
+pub fn noted_from_rest<B: AsRef<[u8]>>(answer: &Response<B>) -> Result<(), Refusal<NoSuchReservation>> {
+    match read(answer) {
+        RestAnswer::Done(_) => Ok(()),
+        RestAnswer::NotFound => Err(Refusal::Rejected(NoSuchReservation)),
+        RestAnswer::Conflict(error) | RestAnswer::Failed(error) => Err(Refusal::Failed(error)),
+    }
+}
+
 /// A particular of a 409: from `details`, else beside the error, else inside it.
 fn particular(value: &Value, error: &WireError, field: &str, reason: &str) -> Option<String> {
     let detail = error.details.iter().find(|d| d.field == field && d.reason == reason);
@@ -72,6 +82,7 @@ fn particular(value: &Value, error: &WireError, field: &str, reason: &str) -> Op
 fn view(id: &ReservationId, seen: Seen) -> ReservationView {
     let seats: Vec<SeatId> =
         seen.seat_ids.iter().flatten().filter_map(|text| SeatId::parse(text).ok()).collect();
+    let total = total(&seen);
     ReservationView {
         id: id.clone(),
         status: seen.status.as_deref().and_then(Status::parse),
@@ -81,5 +92,21 @@ fn view(id: &ReservationId, seen: Seen) -> ReservationView {
         person: seen.user_id.and_then(|text| PersonId::parse(&text).ok()),
         order: seen.order_id.and_then(|text| OrderId::parse(&text).ok()),
         intent: seen.payment_intent_id.and_then(|text| PaymentIntentId::parse(&text).ok()),
+        total,
     }
+}
+
+/// The price, if the answer says it: `total_price` and `currency`, or the `total_amount` of an
+/// earlier service. An amount without a currency says nothing.
+fn total(seen: &Seen) -> Option<Money> {
+    let beside = || seen.currency.as_deref();
+    let (amount, currency) = match (seen.total_price, &seen.total_amount) {
+        (Some(amount), _) => (amount, beside()),
+        (None, Some(Amount::Number(amount))) => (*amount, beside()),
+        (None, Some(Amount::Money { amount, currency })) => {
+            (*amount, currency.as_deref().filter(|text| !text.is_empty()).or_else(beside))
+        }
+        (None, None) => return None,
+    };
+    Some(Money { amount, currency: Currency::parse(currency?)? })
 }

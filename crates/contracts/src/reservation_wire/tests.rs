@@ -97,10 +97,55 @@ fn a_reservation_round_trips() {
             person: Some(reservation.person),
             order: reservation.order,
             intent: reservation.intent,
+            total: Some(reservation.total),
         };
         assert_eq!(view_from_rest(&id(), &answer(StatusCode::OK, &body)).unwrap(), expected);
         let ended = ended_from_rest(&id(), &answer(StatusCode::OK, &body)).unwrap();
         assert_eq!(ended, Ended { reservation: Some(expected) });
+    }
+}
+
+/// Rules R1: an error code without a status is a note, and no end.
+#[test]
+fn a_note_round_trips_and_is_no_end() {
+    let body = serde_json::to_string(&note_patch("AMOUNT_MISMATCH")).unwrap();
+    assert_eq!(body, r#"{"error_code":"AMOUNT_MISMATCH"}"#);
+    let read = |body: &str| note_of(&serde_json::from_str(body).unwrap());
+    assert_eq!(read(&body).as_deref(), Some("AMOUNT_MISMATCH"));
+    assert_eq!(read(r#"{"status":"","error_code":"X","inventory_settled":true}"#).as_deref(), Some("X"));
+    for no_note in ["{}", r#"{"error_code":""}"#, r#"{"status":"EXPIRED","error_code":"X"}"#] {
+        assert_eq!(read(no_note), None, "{no_note}");
+    }
+    for status in [StatusCode::OK, StatusCode::NO_CONTENT] {
+        assert_eq!(noted_from_rest(&answer(status, b"")), Ok(()));
+    }
+    let (status, body) = end_rejection_to_rest(&id(), &EndRejection::NoSuchReservation, None);
+    let gone = noted_from_rest(&answer(status, body.to_string().as_bytes()));
+    assert_eq!(gone, Err(Refusal::Rejected(NoSuchReservation)));
+    // An earlier service refuses a PATCH without a status.
+    let refused = answer(StatusCode::BAD_REQUEST, br#"{"error":{"code":"INVALID_ARGUMENT"}}"#);
+    assert!(matches!(noted_from_rest(&refused), Err(Refusal::Failed(_))));
+}
+
+#[test]
+fn the_total_is_read_from_any_service_that_says_it() {
+    let total = |body: &str| {
+        let view = view_from_rest(&id(), &answer(StatusCode::OK, body.as_bytes())).unwrap();
+        view.total.map(|total| (total.amount, total.currency.as_str().to_owned()))
+    };
+    let krw = |amount| Some((amount, "KRW".to_owned()));
+    for (body, expected) in [
+        (r#"{"status":"HOLD","total_price":7,"currency":"KRW"}"#, krw(7)),
+        (r#"{"status":"HOLD","total_price":7,"currency":"KRW","total_amount":9}"#, krw(7)),
+        (r#"{"status":"HOLD","total_amount":7,"currency":"KRW"}"#, krw(7)),
+        (r#"{"status":"HOLD","total_amount":{"amount":7,"currency":"KRW"}}"#, krw(7)),
+        (r#"{"status":"HOLD","total_amount":{"amount":7},"currency":"KRW"}"#, krw(7)),
+        (r#"{"status":"HOLD","total_price":7}"#, None),
+        (r#"{"status":"HOLD","total_price":"7","currency":"KRW"}"#, None),
+        (r#"{"status":"HOLD","total_price":7,"currency":"won"}"#, None),
+        (r#"{"status":"HOLD"}"#, None),
+    ] {
+        assert_eq!(total(body), expected, "{body}");
     }
 }
 

@@ -50,7 +50,7 @@ pub struct Created {
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Confirm {
-    /// The payment; may be left out where the reservation knows it.
+    /// The payment; left out for a reservation that costs nothing.
     #[serde(default)]
     pub payment_intent_id: Option<String>,
 }
@@ -76,7 +76,7 @@ pub struct Cancel {
 /// The answer to [`Cancel`].
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct StatusOnly {
-    /// `CANCELLED`.
+    /// `CANCELLED`, or `EXPIRED` if its time had run out before.
     pub status: String,
 }
 
@@ -84,7 +84,9 @@ pub struct StatusOnly {
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Patch {
-    /// `CONFIRMED`, `CANCELLED` or `EXPIRED`.
+    /// `CONFIRMED`, `CANCELLED` or `EXPIRED`; left out or "" to record only an `error_code` while the
+    /// seats are held.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
     pub status: String,
     /// The order, with `CONFIRMED`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -95,7 +97,8 @@ pub struct Patch {
     /// Why, with `CANCELLED`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cancel_reason: Option<String>,
-    /// The provider's code of a failed payment, or why a late one was given back.
+    /// The provider's code of a failed payment, why a late one was given back, or why a payment did
+    /// not pay.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub error_code: Option<String>,
     /// True if the sender has already brought the inventory to this end.
@@ -174,6 +177,32 @@ pub struct Seen {
     /// The payment that confirmed it.
     #[serde(default, deserialize_with = "lenient")]
     pub payment_intent_id: Option<String>,
+    /// Minor units, all seats together.
+    #[serde(default, deserialize_with = "lenient")]
+    pub total_price: Option<u64>,
+    /// ISO 4217.
+    #[serde(default, deserialize_with = "lenient")]
+    pub currency: Option<String>,
+    /// What earlier services send instead of `total_price`.
+    #[serde(default, deserialize_with = "lenient")]
+    pub total_amount: Option<Amount>,
+}
+
+/// An amount in an answer of an earlier service: a number beside the reservation's `currency`, or
+/// an object with both.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(untagged)]
+pub enum Amount {
+    /// Minor units.
+    Number(u64),
+    /// Minor units with their currency.
+    Money {
+        /// Minor units.
+        amount: u64,
+        /// ISO 4217; missing or "" = the reservation's.
+        #[serde(default)]
+        currency: Option<String>,
+    },
 }
 
 /// The body of a 409: the usual error and, for clients that do not read `details`, the
@@ -236,6 +265,13 @@ mod tests {
         .unwrap();
         let expected = Seen { reservation_id: Some("r".into()), quantity: Some(2), ..Seen::default() };
         assert_eq!(seen, expected);
+        let amount = |text: &str| serde_json::from_str::<Seen>(text).unwrap().total_amount;
+        assert_eq!(amount(r#"{"total_amount":7}"#), Some(Amount::Number(7)));
+        let money = Amount::Money { amount: 7, currency: Some("KRW".into()) };
+        assert_eq!(amount(r#"{"total_amount":{"amount":7,"currency":"KRW","scale":0}}"#), Some(money));
+        for odd in [r#"{"total_amount":"7"}"#, r#"{"total_amount":-1}"#, r#"{"total_amount":[7]}"#, "{}"] {
+            assert_eq!(amount(odd), None, "{odd}");
+        }
         assert_eq!(serde_json::from_str::<Seen>("{}").unwrap(), Seen::default());
     }
 }

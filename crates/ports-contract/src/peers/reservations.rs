@@ -3,6 +3,7 @@
 use super::{refusal, result};
 use async_trait::async_trait;
 use domain::id::{OrderId, PaymentIntentId, PersonId, ReservationId, SeatId, ShowId};
+use domain::money::Money;
 use domain::reservation::{CancelCause, End, Status};
 use ports::fault::PortError;
 use ports::reservations::{
@@ -37,6 +38,8 @@ pub struct Reserved {
     pub seats: Vec<SeatId>,
     /// The person who reserved.
     pub person: PersonId,
+    /// The price of the two seats.
+    pub total: Money,
 }
 
 /// Runs every case.
@@ -50,6 +53,7 @@ pub async fn check(harness: &dyn Harness) {
     ends_without_money_do_not_replace_each_other(harness).await;
     a_late_payment_given_back_is_recorded(harness).await;
     a_sender_that_did_not_settle_is_made_safe(harness).await;
+    a_note_changes_no_status(harness).await;
 }
 
 struct Case<'a> {
@@ -111,7 +115,7 @@ fn expired() -> End {
 
 async fn a_new_reservation_is_on_hold(harness: &dyn Harness) {
     let case = Case::new(harness).await;
-    let Reserved { id, show, seats, person } = case.reserved.clone();
+    let Reserved { id, show, seats, person, total } = case.reserved.clone();
     let expected = ReservationView {
         id,
         status: Some(Status::Hold),
@@ -121,6 +125,7 @@ async fn a_new_reservation_is_on_hold(harness: &dyn Harness) {
         person: Some(person),
         order: None,
         intent: None,
+        total: Some(total),
     };
     assert_eq!(case.get().await, expected);
 }
@@ -133,6 +138,9 @@ async fn an_unknown_reservation_is_refused(harness: &dyn Harness) {
         assert_eq!(refusal(port.get(&cx, &id).await), NoSuchReservation, "{text}");
         let command = EndReservation { id, end: expired(), inventory_settled: true };
         assert_eq!(refusal(port.end(&cx, command).await), EndRejection::NoSuchReservation, "{text}");
+        let id = ReservationId::parse(text).expect("a short id");
+        let noted = port.note(&cx, &id, "AMOUNT_MISMATCH".into()).await;
+        assert_eq!(refusal(noted), NoSuchReservation, "{text}");
     }
 }
 
@@ -226,4 +234,18 @@ async fn a_sender_that_did_not_settle_is_made_safe(harness: &dyn Harness) {
     let rejection = refusal(case.report(cancelled(CancelCause::PaymentFailed), false).await);
     assert!(matches!(rejection, EndRejection::Illegal { .. }), "{rejection:?}");
     assert_ne!(case.get().await.status, Some(Status::Cancelled), "the seats are sold");
+}
+
+/// Rules R1: a payment of another amount is recorded, and its buyer may still pay correctly.
+async fn a_note_changes_no_status(harness: &dyn Harness) {
+    let cx = CallContext::default();
+    let case = Case::new(harness).await;
+    let held = case.get().await;
+    for _ in 0..2 {
+        result(case.port.note(&cx, &held.id, "AMOUNT_MISMATCH".into()).await);
+        assert_eq!(case.get().await, held, "the seats stay held");
+    }
+    let sold = case.end(case.confirmed()).await;
+    result(case.port.note(&cx, &held.id, "CURRENCY_MISMATCH".into()).await);
+    assert_eq!(case.get().await, sold);
 }

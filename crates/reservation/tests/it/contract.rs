@@ -35,6 +35,7 @@ impl Harness for Suite<'_> {
             show: placed.show,
             seats: placed.seats.into_iter().map(|seat| seat.id).collect(),
             person: person(&format!("p{n}")),
+            total: placed.total,
         }
     }
 

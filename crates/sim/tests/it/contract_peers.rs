@@ -143,7 +143,7 @@ impl of_reservations::Harness for Peers {
         };
         let placed = self.caller.call(handler).await.expect("answered").expect("reserved");
         let seats = placed.seats.into_iter().map(|seat| seat.id).collect();
-        of_reservations::Reserved { id: placed.id, show, seats, person }
+        of_reservations::Reserved { id: placed.id, show, seats, person, total: placed.total }
     }
 
     async fn settle_inventory(&self, reserved: &of_reservations::Reserved, end: &End) -> Option<OrderId> {
