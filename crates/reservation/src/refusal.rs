@@ -12,6 +12,7 @@ use contracts::webhook_signature::Rejected;
 use domain::hold::{BadRequest, Rejection};
 use domain::id::{PaymentIntentId, ReservationId, ShowId};
 use domain::payment;
+use domain::payment::price::Check;
 use domain::reservation::Status;
 use http::StatusCode;
 use ports::reservations::EndRejection;
@@ -93,10 +94,18 @@ pub enum Peer {
 pub enum NotPaid {
     /// The provider does not know it.
     NoSuchPayment,
+    /// The provider has not decided it.
+    Undecided(payment::Status),
     /// It pays for another reservation.
-    ForAnother,
-    /// The money is not captured, or was refunded.
-    Status(payment::Status),
+    OtherReservation,
+    /// It failed, was voided or was wholly refunded.
+    Returned,
+    /// A part of it was refunded.
+    PartlyRefunded,
+    /// Its amount is not the total of the reservation.
+    AmountMismatch,
+    /// Its currency is not that of the reservation.
+    CurrencyMismatch,
     /// The provider refused, with this message.
     Refused(String),
 }
@@ -272,22 +281,39 @@ impl runtime::Refusal for Refusal {
 
 impl NotPaid {
     fn error(&self) -> WireError {
-        let (message, reason, value) = match self {
-            Self::NoSuchPayment => {
-                ("there is no payment of that id".to_owned(), "NO_SUCH_PAYMENT", String::new())
+        let (why, reason) = match self {
+            Self::NoSuchPayment => ("no payment has that id; pay first", "NO_SUCH_PAYMENT"),
+            Self::Undecided(status) => {
+                let status = status.as_str();
+                let message = format!("payment not approved: it is {status}; try again when it is CAPTURED");
+                return not_approved(message, "STATUS", status);
             }
-            Self::ForAnother => {
-                ("the payment is for another reservation".to_owned(), "FOR_ANOTHER", String::new())
+            Self::OtherReservation => {
+                ("it pays for another reservation; pay for this one", Check::OtherReservation.code())
             }
-            Self::Status(status) => (
-                format!("the payment is {}, not CAPTURED", status.as_str()),
-                "STATUS",
-                status.as_str().to_owned(),
+            Self::Returned => {
+                ("it failed, was voided or was refunded; make a new payment", Check::Returned.code())
+            }
+            Self::PartlyRefunded => {
+                ("a part of it was refunded; make a new payment", Check::PartlyRefunded.code())
+            }
+            Self::AmountMismatch => (
+                "its amount is not the total of the reservation and is refunded; pay exactly the total",
+                Check::AmountMismatch.code(),
             ),
-            Self::Refused(message) => (message.clone(), "REFUSED", String::new()),
+            Self::CurrencyMismatch => (
+                "its currency is not that of the reservation and it is refunded; pay in the reservation's \
+                 currency",
+                Check::CurrencyMismatch.code(),
+            ),
+            Self::Refused(message) => return not_approved(message.clone(), "REFUSED", ""),
         };
-        WireError::new(Code::PaymentNotApproved, message).detail("payment_intent_id", reason, value)
+        not_approved(format!("payment not approved: {why}"), reason, "")
     }
+}
+
+fn not_approved(message: String, reason: &'static str, value: &str) -> WireError {
+    WireError::new(Code::PaymentNotApproved, message).detail("payment_intent_id", reason, value)
 }
 
 /// A refusal because of the reservation's state: 409 over REST, whatever the code's own status,

@@ -87,9 +87,9 @@ impl ReservationService for Edge {
     ) -> Answer<proto::ConfirmReservationResponse> {
         let (trace, request) = opened(request);
         let confirmed = async {
-            let intent = required(PaymentIntentId::parse, "payment_intent_id", &request.payment_intent_id)?;
+            let intent = optional(PaymentIntentId::parse, "payment_intent_id", &request.payment_intent_id)?;
             let (id, person) = (id(&request.reservation_id)?, person(&request.user_id)?);
-            self.0.confirm(&id, &intent, person.as_ref(), &trace).await
+            self.0.confirm(&id, intent.as_ref(), person.as_ref(), &trace).await
         };
         answer(
             "confirm",

@@ -10,10 +10,10 @@ use axum::Router;
 use axum::extract::{Path, State};
 use axum::response::IntoResponse;
 use contracts::IdempotencyKey;
-use contracts::reservation_wire::{command_of, shown};
+use contracts::reservation_wire::{command_of, note_of, shown};
 use contracts::rest::reservation as body;
 use contracts::rest::webhook::{ID_HEADER, PaymentWebhook, Received, SIGNATURE_HEADER, TIMESTAMP_HEADER};
-use contracts::vocabulary::required;
+use contracts::vocabulary::{optional, required};
 use domain::id::{PaymentIntentId, ReservationId};
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use runtime::Reply;
@@ -165,8 +165,8 @@ async fn confirm(
     let confirmed = async {
         let id = reservation(&id)?;
         let intent = request.payment_intent_id.as_deref().unwrap_or_default();
-        let intent = required(PaymentIntentId::parse, "payment_intent_id", intent)?;
-        service.confirm(&id, &intent, None, &trace).await
+        let intent = optional(PaymentIntentId::parse, "payment_intent_id", intent)?;
+        service.confirm(&id, intent.as_ref(), None, &trace).await
     };
     let reservation = confirmed.await.map_err(refused("confirm", &trace))?;
     Ok(Json(body::Confirmed {
@@ -175,7 +175,7 @@ async fn confirm(
     }))
 }
 
-/// Cancels a reservation. The body is optional, and its content is not stored.
+/// Cancels a reservation for good. The body is optional, and its content is not stored.
 #[utoipa::path(
     post,
     path = "/v1/reservations/{id}/cancel",
@@ -185,7 +185,8 @@ async fn confirm(
     ),
     request_body = Option<body::Cancel>,
     responses(
-        (status = 200, description = "The new status.", body = body::StatusOnly),
+        (status = 200, description = "The status: CANCELLED, or EXPIRED if its time had run out before.", body = body::StatusOnly),
+        (status = 409, description = "Its seats are sold.", body = body::Illegal),
     ),
 )]
 async fn cancel(
@@ -200,7 +201,7 @@ async fn cancel(
     Ok(Json(body::StatusOnly { status: reservation.status.as_str().to_owned() }))
 }
 
-/// Brings a reservation to its end.
+/// Brings a reservation to its end; without a status, records an error code.
 #[utoipa::path(
     patch,
     path = "/internal/reservations/{id}",
@@ -223,8 +224,11 @@ async fn patch(
 ) -> Result<Json<body::Shown>, Reply> {
     let trace = trace_of(&headers);
     let ended = async {
-        let command = command_of(reservation(&id)?, &request)?;
-        service.end(command, &trace).await
+        let id = reservation(&id)?;
+        match note_of(&request) {
+            Some(error_code) => service.note(&id, error_code, &trace).await,
+            None => service.end(command_of(id, &request)?, &trace).await,
+        }
     };
     let reservation = ended.await.map_err(refused("end", &trace))?;
     Ok(Json(shown(&reservation)))

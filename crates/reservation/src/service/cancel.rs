@@ -1,17 +1,21 @@
-//! Cancel: the buyer returns the seats.
+//! Cancel: the buyer returns the seats, for good (rules R6).
 
 use super::Service;
 use super::settle::refused;
 use crate::refusal::Refusal;
 use domain::hold::ReleaseCause;
 use domain::id::{PersonId, ReservationId};
-use domain::reservation::{End, Reservation, Status};
+use domain::reservation::{Reservation, Status, cancel};
 use ports::Trace;
 
 impl Service {
-    /// Cancels a reservation in HOLD. One that is CANCELLED already, for whatever reason, is
-    /// answered as done. The inventory decides a race: if a commit or an expiry came first there,
-    /// that end stands and the cancel is refused.
+    /// Cancels a reservation and gives it as it is then: CANCELLED, or EXPIRED if its time had run
+    /// out before. Whatever ended it before, no later payment confirms it (rules R6). The same
+    /// cancel again gives the same answer.
+    ///
+    /// # Errors
+    /// A refusal with the status 409 if the seats are sold. The inventory decides a race with a
+    /// commit.
     pub async fn cancel(
         &self,
         id: &ReservationId,
@@ -20,23 +24,17 @@ impl Service {
     ) -> Result<Reservation, Refusal> {
         let known = self.get(id, person).await?;
         let reservation = &known.reservation;
-        match reservation.status {
-            Status::Cancelled => return Ok(known.reservation),
-            Status::Confirmed => {
-                return Err(Refusal::Illegal {
-                    current: Status::Confirmed,
-                    intent: reservation.intent.clone(),
-                });
-            }
-            Status::Expired => return Err(Refusal::Expired { current: Status::Expired }),
-            Status::Hold => {}
+        if reservation.status == Status::Confirmed {
+            let intent = reservation.intent.clone();
+            return Err(Refusal::Illegal { current: Status::Confirmed, intent });
         }
+        if reservation.is_cancelled_by_buyer() {
+            return Ok(known.reservation);
+        }
+        // Also for a reservation that has ended: the inventory closes re-takes.
         let released = self.release_seats(reservation, ReleaseCause::ByBuyer, trace).await?;
         let cause = released.map_err(|no| refused(reservation, &no))?;
-        let recorded = self.record(known, &End::after_release(cause, None), None, trace).await?;
-        match recorded.status {
-            Status::Cancelled => Ok(recorded),
-            current => Err(Refusal::Expired { current }),
-        }
+        let decide = |before: &Reservation, now| cancel(before, cause, now);
+        self.record(known, decide, None, trace).await
     }
 }

@@ -1,11 +1,14 @@
-//! PATCH: another service brings a reservation to its end.
+//! PATCH: another service brings a reservation to its end, or records why a payment did not pay.
 
 use super::Service;
-use super::settle::bounded;
+use super::settle::{bounded, short};
 use crate::refusal::Refusal;
-use domain::reservation::{Decision, Reservation, apply};
+use domain::id::ReservationId;
+use domain::reservation::{Decision, End, Reservation, apply, note};
+use domain::time::Timestamp;
 use ports::Trace;
 use ports::reservations::EndReservation;
+use std::sync::Arc;
 
 impl Service {
     /// Brings a reservation to an end, and the inventory before it where the sender has not done so
@@ -26,9 +29,9 @@ impl Service {
         };
         let recorded = if moves {
             let settled = self.settle(reservation, command, trace).await?;
-            self.record(known, &settled.end, settled.sold.as_deref(), trace).await?
+            self.record(known, ends(&settled.end), settled.sold.as_deref(), trace).await?
         } else {
-            self.record(known, &command.end, None, trace).await?
+            self.record(known, ends(&command.end), None, trace).await?
         };
         if recorded.status == asked {
             Ok(recorded)
@@ -36,4 +39,24 @@ impl Service {
             Err(Refusal::Illegal { current: recorded.status, intent: recorded.intent })
         }
     }
+
+    /// Records an error code on a reservation in HOLD that has none yet, and gives the reservation
+    /// (rules R1). It stays in HOLD, so that its buyer can pay correctly. One that has ended stays
+    /// as it is.
+    pub async fn note(
+        &self,
+        id: &ReservationId,
+        error_code: Arc<str>,
+        trace: &Trace,
+    ) -> Result<Reservation, Refusal> {
+        let known = self.get(id, None).await?;
+        let error_code = short(error_code);
+        let decide = |before: &Reservation, now| note(before, error_code.clone(), now);
+        self.record(known, decide, None, trace).await
+    }
+}
+
+/// The decision on an end, for [`Service::record`].
+pub(super) fn ends(end: &End) -> impl Fn(&Reservation, Timestamp) -> Decision + Send + Sync {
+    move |before, now| apply(before, end.clone(), now)
 }

@@ -7,6 +7,7 @@ use domain::id::ReservationId;
 use domain::reservation::Reservation;
 use ports::reservations::{EndRejection, EndReservation, Ended, NoSuchReservation, ReservationView};
 use ports::{CallContext, PortError, Reservations};
+use std::sync::Arc;
 
 #[async_trait]
 impl Reservations for Service {
@@ -15,16 +16,22 @@ impl Reservations for Service {
         _cx: &CallContext,
         id: &ReservationId,
     ) -> Result<ReservationView, PortError<NoSuchReservation>> {
-        match Self::get(self, id, None).await {
-            Ok(stored) => Ok(view(&stored.reservation)),
-            Err(Refusal::NoSuchReservation(_)) => Err(PortError::Rejected(NoSuchReservation)),
-            Err(refusal) => Err(PortError::Failed(refusal.into_fault())),
-        }
+        let stored = Self::get(self, id, None).await.map_err(unseen)?;
+        Ok(view(&stored.reservation))
     }
 
     async fn end(&self, cx: &CallContext, command: EndReservation) -> Result<Ended, PortError<EndRejection>> {
         let reservation = Self::end(self, command, &cx.trace).await?;
         Ok(Ended { reservation: Some(view(&reservation)) })
+    }
+
+    async fn note(
+        &self,
+        cx: &CallContext,
+        id: &ReservationId,
+        error_code: Arc<str>,
+    ) -> Result<(), PortError<NoSuchReservation>> {
+        Self::note(self, id, error_code, &cx.trace).await.map(drop).map_err(unseen)
     }
 }
 
@@ -38,5 +45,13 @@ fn view(reservation: &Reservation) -> ReservationView {
         person: Some(reservation.person.clone()),
         order: reservation.order.clone(),
         intent: reservation.intent.clone(),
+        total: Some(reservation.total.clone()),
+    }
+}
+
+fn unseen(refusal: Refusal) -> PortError<NoSuchReservation> {
+    match refusal {
+        Refusal::NoSuchReservation(_) => PortError::Rejected(NoSuchReservation),
+        refusal => PortError::Failed(refusal.into_fault()),
     }
 }

@@ -1,4 +1,4 @@
-//! Recording an end that the inventory has already reached.
+//! Recording a change that the inventory has already made.
 
 use super::{Service, unreadable};
 use crate::refusal::Refusal;
@@ -6,7 +6,8 @@ use crate::rows::{Stored, reservation_key};
 use core::time::Duration;
 use domain::id::SeatId;
 use domain::limits::CONFLICT_RETRIES_MAX;
-use domain::reservation::{Decision, End, Reservation, Status, apply};
+use domain::reservation::{Decision, Reservation, Status};
+use domain::time::Timestamp;
 use ports::store::{CommitError, Row};
 use ports::table::{self, Tries, UpdateError};
 use ports::{Trace, probe};
@@ -15,9 +16,9 @@ use ports::{Trace, probe};
 const UNANSWERED_MAX: u32 = 3;
 
 impl Service {
-    /// Records an end over the known row and gives the reservation after it. `sold` are the seats
-    /// of the commit where they may differ from the reservation's (general admission that was taken
-    /// again).
+    /// Records what `decide` says of the known row, and gives the reservation after it. `sold` are
+    /// the seats of the commit where they may differ from the reservation's (general admission that
+    /// was taken again).
     ///
     /// When a reservation leaves HOLD, the announcement of its expiry is withdrawn in the same
     /// commit: the event would only find the reservation ended. One that is already on its way
@@ -25,7 +26,7 @@ impl Service {
     pub(super) async fn record(
         &self,
         known: Stored,
-        end: &End,
+        decide: impl Fn(&Reservation, Timestamp) -> Decision + Send + Sync,
         sold: Option<&[SeatId]>,
         trace: &Trace,
     ) -> Result<Reservation, Refusal> {
@@ -35,7 +36,10 @@ impl Service {
             let row = row.ok_or_else(|| Refusal::NoSuchReservation(id.clone()))?;
             Stored::read(&row).ok_or_else(|| unreadable(id))
         };
-        let decide = |stored: &Stored| self.next(stored, end, sold);
+        let decide = |stored: &Stored| {
+            let decision = decide(&stored.reservation, self.inner.clock.now());
+            next(stored, decision, sold)
+        };
         let committed = |(from, next): &(Status, Reservation), result: &Result<(), CommitError>| {
             if result.is_ok() {
                 self.log_change(*from, next, trace);
@@ -50,38 +54,7 @@ impl Service {
         })
     }
 
-    /// The writes that bring a reservation to an end, with its status before and the reservation
-    /// after them.
-    fn next(
-        &self,
-        stored: &Stored,
-        end: &End,
-        sold: Option<&[SeatId]>,
-    ) -> Result<table::Decision<(Status, Reservation)>, Refusal> {
-        let before = &stored.reservation;
-        let decision = apply(before, end.clone(), self.inner.clock.now());
-        probe::hit_variant("reservation", &decision);
-        let mut next = match decision {
-            Decision::Changed(next) => next,
-            Decision::Same => return Ok(table::Decision::Keep((before.status, before.clone()))),
-            Decision::Refused { current } => {
-                return Err(Refusal::Illegal { current, intent: before.intent.clone() });
-            }
-        };
-        if let Some(sold) = sold.filter(|sold| !sold.is_empty()) {
-            next.seats = sold.to_vec();
-        }
-        if next.status == Status::Confirmed && next.order.is_none() {
-            return Err(unreadable(&before.id));
-        }
-        let mut writes = vec![stored.followed_by(next.clone()).write()];
-        if before.status == Status::Hold {
-            writes.push(outbox::delete_write(&outbox::expired_event_id(&before.id)));
-        }
-        Ok(table::Decision::Write(writes, (before.status, next)))
-    }
-
-    /// Logs one line for each change of status.
+    /// Logs one line for each change.
     fn log_change(&self, from: Status, after: &Reservation, trace: &Trace) {
         if from != after.status {
             self.inner.metrics.moved(after.status);
@@ -99,4 +72,33 @@ impl Service {
             "reservation changed"
         );
     }
+}
+
+/// The writes that record a decision, with the reservation's status before and the reservation
+/// after them.
+fn next(
+    stored: &Stored,
+    decision: Decision,
+    sold: Option<&[SeatId]>,
+) -> Result<table::Decision<(Status, Reservation)>, Refusal> {
+    let before = &stored.reservation;
+    probe::hit_variant("reservation", &decision);
+    let mut next = match decision {
+        Decision::Changed(next) => next,
+        Decision::Same => return Ok(table::Decision::Keep((before.status, before.clone()))),
+        Decision::Refused { current } => {
+            return Err(Refusal::Illegal { current, intent: before.intent.clone() });
+        }
+    };
+    if let Some(sold) = sold.filter(|sold| !sold.is_empty()) {
+        next.seats = sold.to_vec();
+    }
+    if next.status == Status::Confirmed && next.order.is_none() {
+        return Err(unreadable(&before.id));
+    }
+    let mut writes = vec![stored.followed_by(next.clone()).write()];
+    if before.status == Status::Hold && next.status.is_terminal() {
+        writes.push(outbox::delete_write(&outbox::expired_event_id(&before.id)));
+    }
+    Ok(table::Decision::Write(writes, (before.status, next)))
 }

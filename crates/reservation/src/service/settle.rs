@@ -57,6 +57,8 @@ impl Service {
         };
         match self.release_seats(reservation, cause, trace).await? {
             Ok(actual) if actual == cause => Ok(end),
+            // The buyer's cancel is final: the inventory closes re-takes (rules R6).
+            Ok(ReleaseCause::PaymentFailed) if cause == ReleaseCause::ByBuyer => Ok(end),
             Ok(actual) => Ok(End::after_release(actual, error_code)),
             Err(no) => Err(refused(reservation, &no)),
         }
@@ -138,12 +140,16 @@ pub(super) fn refused(reservation: &Reservation, no: &Rejection) -> Refusal {
 }
 
 /// Texts of senders are kept for people; longer ones would only fill rows.
-pub(super) fn bounded(end: End) -> End {
+pub(super) fn short(text: Arc<str>) -> Arc<str> {
     const CHARS_MAX: usize = 128;
-    let short = |text: Arc<str>| match text.char_indices().nth(CHARS_MAX) {
+    match text.char_indices().nth(CHARS_MAX) {
         Some((at, _)) => format!("{}…", &text[..at]).into(),
         None => text,
-    };
+    }
+}
+
+/// An end with [`short`] texts.
+pub(super) fn bounded(end: End) -> End {
     match end {
         End::Confirmed { .. } => end,
         End::Cancelled { reason, error_code } => {

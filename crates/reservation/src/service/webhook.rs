@@ -1,6 +1,7 @@
 //! The payment provider's webhook: accepted if it is signed and fresh, remembered by its id, and
 //! written to the outbox as the same event that the provider puts on the queue. It never changes a
-//! status itself, so event and webhook together have one effect (traps T-M4 and T-M5).
+//! status itself, so event and webhook together have one effect (traps T-M4 and T-M5). It only
+//! records that a payment does not equal the price (rules R1).
 
 use super::Service;
 use crate::refusal::Refusal;
@@ -13,6 +14,7 @@ use domain::event::{Event, Fact, Kind, SeatsHint};
 use domain::id::{ID_BYTES_MAX, PaymentIntentId, ReservationId};
 use domain::limits::CONFLICT_RETRIES_MAX;
 use domain::money::{Currency, Money};
+use domain::payment::price;
 use domain::reservation::Reservation;
 use domain::time::Timestamp;
 use ports::Trace;
@@ -50,8 +52,33 @@ impl Service {
             return replayed(&webhook, &before);
         }
         let stored = self.get(&webhook.reservation, None).await?;
+        self.record_mismatch(&webhook, &stored.reservation, trace).await;
         let event = payment_event(&webhook, fact, at, &stored.reservation, trace);
         self.remember(&webhook, &event, trace).await
+    }
+
+    /// Logs an approved payment that does not equal the total, and records it on the reservation
+    /// (rules R1). The event goes on in any case: its handler sells nothing to such a payment and
+    /// refunds it. A record that fails is left out for that reason.
+    async fn record_mismatch(&self, webhook: &WebhookRow, reservation: &Reservation, trace: &Trace) {
+        if webhook.kind != Kind::Approved {
+            return;
+        }
+        let Some(mismatch) = price::mismatch(&webhook.amount, &reservation.total) else { return };
+        tracing::warn!(
+            reservation_id = %reservation.id,
+            payment_intent_id = %webhook.intent,
+            trace_id = trace.trace_id.as_deref(),
+            paid = webhook.amount.amount,
+            paid_currency = webhook.amount.currency.as_str(),
+            total = reservation.total.amount,
+            currency = reservation.total.currency.as_str(),
+            error_code = mismatch.code(),
+            "payment does not equal the total of its reservation"
+        );
+        if let Err(refusal) = self.note(&reservation.id, mismatch.code().into(), trace).await {
+            runtime::Refusal::log(&refusal, "note", trace);
+        }
     }
 
     /// Writes the webhook's id and its event in one commit.

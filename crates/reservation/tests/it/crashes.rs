@@ -101,14 +101,14 @@ async fn a_confirm_that_is_interrupted_anywhere_is_one_order_after_the_retry() {
             fixture.payments.put(by.as_str(), &id, payment::Status::Captured);
             let trace = Trace::default();
             let Some(ended) =
-                mishap(&fixture, skip, how, fixture.service.confirm(&id, &by, None, &trace)).await
+                mishap(&fixture, skip, how, fixture.service.confirm(&id, Some(&by), None, &trace)).await
             else {
                 assert!(skip >= 4, "a confirm reads, asks the provider, commits the seats and commits");
                 break;
             };
             blameless(&ended, (skip, how));
             fixture.check().await;
-            let ended = fixture.service.confirm(&id, &by, None, &trace).await.unwrap();
+            let ended = fixture.service.confirm(&id, Some(&by), None, &trace).await.unwrap();
             assert_eq!(
                 (ended.status, ended.order),
                 (Status::Confirmed, fixture.inventory.order_of(&id)),
@@ -233,7 +233,9 @@ async fn an_interrupted_confirm_is_not_undone_by_the_expiry() {
     fixture.payments.put("pay_1", &id, payment::Status::Captured);
     let trace = Trace::default();
     let by = intent("pay_1");
-    mishap(&fixture, 2, Mishap::CrashAfter, fixture.service.confirm(&id, &by, None, &trace)).await.unwrap();
+    mishap(&fixture, 2, Mishap::CrashAfter, fixture.service.confirm(&id, Some(&by), None, &trace))
+        .await
+        .unwrap();
     fixture.clock.advance(HOLD);
     let refused = fixture.end(&id, expired(None), false).await;
     assert!(matches!(refused, Err(Refusal::NotMoved { current: Status::Hold, .. })), "{refused:?}");
@@ -249,7 +251,7 @@ async fn a_late_record_does_not_undo_a_second_card() {
     release(&fixture, &id, ReleaseCause::PaymentFailed).await;
     fixture.payments.put("pay_2", &id, payment::Status::Captured);
     let trace = Trace::default();
-    fixture.service.confirm(&id, &intent("pay_2"), None, &trace).await.unwrap();
+    fixture.service.confirm(&id, Some(&intent("pay_2")), None, &trace).await.unwrap();
     let refused = fixture.end(&id, crate::fixture::cancelled("payment_failed", None), true).await;
     assert!(matches!(refused, Err(Refusal::Illegal { current: Status::Confirmed, .. })), "{refused:?}");
     fixture.check().await;

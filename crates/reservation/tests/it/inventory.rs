@@ -253,7 +253,13 @@ impl State {
                 self.let_go(&command.reservation, cause, now);
                 Ok(Released::Now { seats, at: now })
             }
-            ReleaseDecision::Before { cause, at } => Ok(Released::Before { cause, at }),
+            ReleaseDecision::Before { cause, at } => {
+                // A buyer's cancel is final, whatever released the hold before (rules R6).
+                if command.cause == Some(ReleaseCause::ByBuyer) {
+                    self.holds.get_mut(&command.reservation).unwrap().0.retakes_closed = true;
+                }
+                Ok(Released::Before { cause, at })
+            }
             ReleaseDecision::Reject(no) => rejected(no),
         }
     }

@@ -33,9 +33,9 @@ impl FakePayments {
         Self { fuse, payments: Mutex::default(), cancels: Mutex::default() }
     }
 
-    /// Stores a payment for one seat.
+    /// Stores a payment for two seats, the number of most reservations here.
     pub(crate) fn put(&self, intent: &str, reservation: &ReservationId, status: Status) -> PaymentIntentId {
-        self.put_with(intent, reservation, status, Money { amount: PRICE, currency: Currency::krw() })
+        self.put_with(intent, reservation, status, Money { amount: 2 * PRICE, currency: Currency::krw() })
     }
 
     /// Stores a payment of this amount.
@@ -62,6 +62,13 @@ impl FakePayments {
         intent
     }
 
+    /// Stores a captured payment for two seats of which this much was refunded.
+    pub(crate) fn put_refunded(&self, intent: &str, reservation: &ReservationId, refunded: u64) {
+        let intent = self.put(intent, reservation, Status::Captured);
+        let mut payments = self.payments.lock().unwrap();
+        payments.get_mut(&intent).unwrap().refunded = refunded;
+    }
+
     /// Every call of `cancel` for a known payment, in order.
     pub(crate) fn cancels(&self) -> Vec<Cancel> {
         self.cancels.lock().unwrap().clone()
@@ -85,6 +92,7 @@ impl Payments for FakePayments {
                 person: payment.person,
                 status: payment.status,
                 amount: Some(payment.amount),
+                refunded: payment.refunded,
             })
         };
         self.fuse.pass(read, || Err(Fault::unavailable("the provider does not answer").into())).await

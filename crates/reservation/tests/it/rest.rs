@@ -1,6 +1,6 @@
 //! The HTTP API (docs/contracts.md#reservation-api), over real sockets.
 
-use crate::fixture::{Fixture, SECRET};
+use crate::fixture::{Fixture, HOLD, SECRET};
 use crate::webhooks;
 use crate::wire::{Answer, Server};
 use contracts::IdempotencyKey;
@@ -59,6 +59,51 @@ async fn a_reservation_lives_from_the_first_request_to_the_order() {
     let lines: Vec<&str> =
         traced["lines"].as_array().unwrap().iter().map(|line| line["what"].as_str().unwrap()).collect();
     assert!(lines[0] == "HOLD" && lines[1].starts_with("CONFIRMED ord_"), "{lines:?}");
+    server.stop().await;
+}
+
+/// Rules R6: an expired reservation stays EXPIRED, and its buyer's cancel is accepted and final.
+#[tokio::test]
+async fn a_cancel_of_an_expired_reservation_is_accepted() {
+    let server = Server::start().await;
+    let id = placed(&server).await;
+    server.fixture.clock.advance(HOLD);
+    let expired = server.patch(id.as_str(), r#"{"status":"EXPIRED"}"#).await;
+    assert_eq!(expired.status, 200, "{expired:?}");
+    let path = format!("/v1/reservations/{id}/cancel");
+    for _ in 0..2 {
+        let cancelled = server.send("POST", &path, &[], "").await;
+        assert_eq!((cancelled.status, cancelled.json()), (200, json!({"status": "EXPIRED"})));
+    }
+    let confirmed = server.patch(id.as_str(), r#"{"status":"CONFIRMED","payment_intent_id":"pay_1"}"#).await;
+    assert_eq!((confirmed.error().0, &confirmed.json()["status"]), (409, &json!("EXPIRED")));
+    server.stop().await;
+}
+
+/// Rules R1: a PATCH without a status records why a payment did not pay.
+#[tokio::test]
+async fn a_patch_without_a_status_records_an_error_code() {
+    let server = Server::start().await;
+    let id = placed(&server).await;
+    let note = r#"{"error_code":"AMOUNT_MISMATCH"}"#;
+    for body in [note, r#"{"status":"","error_code":"CURRENCY_MISMATCH","inventory_settled":true}"#] {
+        let noted = server.patch(id.as_str(), body).await;
+        assert_eq!(noted.status, 200, "{noted:?}");
+        let shown = noted.json();
+        assert_eq!(
+            (&shown["status"], &shown["error_code"]),
+            (&json!("HOLD"), &json!("AMOUNT_MISMATCH")),
+            "the first code stays"
+        );
+    }
+    assert!(server.fixture.is_announced(&id).await, "it still expires");
+    let confirm = r#"{"status":"CONFIRMED","payment_intent_id":"pay_1"}"#;
+    let confirmed = server.patch(id.as_str(), confirm).await.json();
+    assert_eq!((&confirmed["status"], &confirmed["error_code"]), (&json!("CONFIRMED"), &json!(null)));
+    assert_eq!(server.patch(id.as_str(), note).await.json(), confirmed, "an ended one stays as it is");
+    let unknown = server.patch("rsv_nobody", note).await;
+    assert_eq!(unknown.error(), (404, "NOT_FOUND".into()));
+    assert_eq!(unknown.json()["error"]["details"][0]["reason"], "NO_SUCH_RESERVATION");
     server.stop().await;
 }
 

@@ -46,6 +46,33 @@ async fn a_webhook_becomes_the_very_event_that_the_provider_puts_on_the_queue() 
     assert_eq!(fixture.inventory.calls(), ["hold"]);
 }
 
+/// Rules R1: an approved payment of another amount is recorded while the seats are held, and passed
+/// on: its event's handler refunds it.
+#[tokio::test]
+async fn a_webhook_of_another_amount_is_recorded_and_passed_on() {
+    let amount = |text: &str| text.replace("240000", "1");
+    let currency = |text: &str| text.replace("KRW", "XXX");
+    let cases: [(&dyn Fn(&str) -> String, &str); 2] =
+        [(&amount, "AMOUNT_MISMATCH"), (&currency, "CURRENCY_MISMATCH")];
+    for (change, code) in cases {
+        let fixture = Fixture::new();
+        let id = fixture.placed().await;
+        deliver(&fixture, "wh_1", &change(&body("payment.failed", &id, "pay_1"))).await.unwrap();
+        assert_eq!(fixture.stored(&id).await.reservation.error_code, None, "a declined payment pays nothing");
+        deliver(&fixture, "wh_2", &change(&body("payment.approved", &id, "pay_2"))).await.unwrap();
+        let noted = fixture.stored(&id).await.reservation;
+        assert_eq!((noted.status, noted.error_code.as_deref()), (Status::Hold, Some(code)));
+        assert_eq!(fixture.waiting().await.len(), 3, "both events and the expiry wait");
+        // The first code stays, and so does a reservation that has ended.
+        deliver(&fixture, "wh_3", &amount(&body("payment.approved", &id, "pay_3"))).await.unwrap();
+        assert_eq!(fixture.stored(&id).await.reservation, noted);
+        fixture.service.cancel(&id, None, &Trace::default()).await.unwrap();
+        let ended = fixture.stored(&id).await.reservation;
+        deliver(&fixture, "wh_4", &amount(&body("payment.approved", &id, "pay_4"))).await.unwrap();
+        assert_eq!(fixture.stored(&id).await.reservation, ended);
+    }
+}
+
 /// Trap T-M5: webhooks were unsigned and could be replayed.
 #[tokio::test]
 async fn a_replayed_webhook_is_answered_as_the_first_time_and_has_no_second_effect() {

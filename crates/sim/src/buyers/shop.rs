@@ -11,6 +11,7 @@ use crowd::{Held, Promise, Refused, Shop, Venue, Wish};
 use domain::id::{OrderId, PaymentIntentId, PersonId, SeatId, SectionId, ShowId};
 use domain::payment::{Scenario, Status};
 use domain::random::{Random, SplitMix64};
+use domain::reservation::Status as Reserved;
 use domain::seat::SeatStatus;
 use payment::CreateIntent;
 use ports::{Fault, Trace};
@@ -242,7 +243,7 @@ impl Shop for Services {
                 let (id, intent) = (held.reservation.clone(), intent.clone());
                 async move {
                     let handler = |service: reservation::Service| async move {
-                        service.confirm(&id, &intent, Some(&person), &Trace::default()).await
+                        service.confirm(&id, Some(&intent), Some(&person), &Trace::default()).await
                     };
                     final_answer(caller.call(handler).await)
                 }
@@ -266,7 +267,8 @@ impl Shop for Services {
                 }
             })
             .await?;
-        Ok(answer.is_ok())
+        // One that had expired before stays EXPIRED.
+        Ok(answer.is_ok_and(|cancelled| cancelled.status == Reserved::Cancelled))
     }
 
     async fn think(&mut self, dice: &mut SplitMix64) {

@@ -4,7 +4,7 @@ use crate::table::Change;
 use census::Table;
 use domain::hold::HoldState;
 use domain::payment::Status as Paid;
-use domain::reservation::{CancelCause, Reservation, Status};
+use domain::reservation::{Reservation, Status};
 use domain::seat::SeatState;
 
 /// Whether a row may change like this.
@@ -61,15 +61,14 @@ pub(super) fn history(table: Table, change: &Change<'_>) -> Result<(), (&'static
     Ok(())
 }
 
-/// A confirmed reservation stays confirmed, a cancelled one does not get its seats back, and an end
-/// is final.
+/// A confirmed reservation stays confirmed, one that its buyer cancelled does not get its seats back
+/// (rules R6), and an end is final.
 fn reservation_moves(was: &Reservation, is: Option<&Reservation>) -> Result<(), (&'static str, String)> {
     let Some(is) = is else { return Err(("X1", format!("reservation {} is gone", was.id))) };
-    let by_buyer = was.cancel_cause() == Some(CancelCause::ByBuyer);
     let fine = match was.status {
         Status::Hold => true,
         Status::Confirmed => is.status == Status::Confirmed && is.order == was.order && is.seats == was.seats,
-        Status::Cancelled if by_buyer => is.status == Status::Cancelled,
+        _ if was.is_cancelled_by_buyer() => is.status == was.status && is.is_cancelled_by_buyer(),
         Status::Cancelled | Status::Expired => is.status != Status::Hold,
     };
     let (from, to) = (was.status.as_str(), is.status.as_str());
