@@ -210,8 +210,9 @@ impl Shop for Counter {
         let path = format!("/api/v1/reservations/{}/cancel", held.reservation);
         let answer = self.post(&path, &json!({})).await?;
         match answer.status {
-            StatusCode::OK => Ok(true),
-            // Too late: it is confirmed or has expired.
+            // One that had expired before stays EXPIRED.
+            StatusCode::OK => Ok(answer.body["status"] == "CANCELLED"),
+            // Too late: it is confirmed.
             StatusCode::CONFLICT => Ok(false),
             status if status.is_server_error() => Ok(false),
             status => bail!("cancel: {status} {}", answer.message()),

@@ -122,12 +122,13 @@ pub(super) async fn confirm(
     operation_id = "cancelReservation",
     tag = "Reservations",
     summary = "Cancel a reservation",
-    description = "Gives the seats back at once. Cancelling twice is the same as once. A body \
-                   is not needed.",
+    description = "Gives the seats back at once, for good: no later payment confirms the \
+                   reservation, and its money is returned. One that has expired stays EXPIRED. \
+                   Cancelling twice is the same as once. A body is not needed.",
     params(("id" = schema::Id, Path)),
     request_body = body::Cancel,
     responses(
-        (status = 200, description = "It is cancelled and the seats are free.", body = body::Cancelled),
+        (status = 200, description = "It is over and the seats are free.", body = body::Cancelled),
         (status = 403, response = Forbidden),
         (status = 404, response = NotFound),
         (status = 409, response = Conflict),
@@ -156,7 +157,7 @@ pub(super) async fn cancel(
     description = "The same as `POST …/cancel`.",
     params(("id" = schema::Id, Path)),
     responses(
-        (status = 200, description = "It is cancelled and the seats are free.", body = body::Cancelled),
+        (status = 200, description = "It is over and the seats are free.", body = body::Cancelled),
         (status = 403, response = Forbidden),
         (status = 404, response = NotFound),
         (status = 408, response = RequestTimeout),

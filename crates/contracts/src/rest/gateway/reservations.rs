@@ -117,7 +117,7 @@ pub struct Reservation {
 #[serde(deny_unknown_fields)]
 #[schema(as = ConfirmRequest, description = "Which payment.")]
 pub struct Confirm {
-    /// The payment. It may be left out where the reservation knows it.
+    /// The payment. It may be left out where the reservation knows it or costs nothing.
     #[serde(default)]
     #[schema(value_type = schema::Id, required = false)]
     pub payment_intent_id: Option<String>,
@@ -150,7 +150,7 @@ pub struct Cancel {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[schema(description = "A cancelled reservation.")]
 pub struct Cancelled {
-    /// The seats are free.
+    /// The seats are free. `EXPIRED` if the time had run out before.
     #[schema(value_type = schema::CancelledState, inline)]
     pub status: String,
 }

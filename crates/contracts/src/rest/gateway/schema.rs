@@ -76,7 +76,7 @@ words! {
     /// A confirmed reservation.
     ConfirmedState: "CONFIRMED";
     /// A cancelled reservation.
-    CancelledState: "CANCELLED";
+    CancelledState: "CANCELLED", "EXPIRED";
     /// The event of a stream.
     StatusName: "status";
 }

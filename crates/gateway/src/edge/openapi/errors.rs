@@ -155,12 +155,12 @@ const ERRORS: &[Error] = &[
     },
     Error {
         name: "PaymentNotApproved",
-        description: "The payment is not there, not for this reservation, or not paid. \
+        description: "The payment is not there, not for this reservation, not paid, or of another amount. \
                       `PAYMENT_NOT_APPROVED`.",
         headers: &[],
         examples: &[(
             "PAYMENT_NOT_APPROVED",
-            "the payment is PENDING, not CAPTURED",
+            "payment not approved: it is PENDING; try again when it is CAPTURED",
             Some(("payment_intent_id", "STATUS", "PENDING")),
         )],
     },

@@ -5,8 +5,9 @@ use crate::refusal::Refusal;
 use contracts::error::{Code, WireError};
 use contracts::reservation::v1 as reservation;
 use contracts::rest::gateway as body;
-use contracts::vocabulary::{optional, required, seat_ids};
+use contracts::vocabulary::{optional, required, reservation_status_from_proto, seat_ids};
 use domain::id::{PaymentIntentId, PersonId, ReservationId, SectionId, ShowId};
+use domain::reservation::Status;
 use ports::Trace;
 
 /// The longest reason for a cancellation, in bytes.
@@ -72,7 +73,7 @@ impl SalesService {
     }
 
     /// Confirms a paid reservation. Without an intent, the one that the reservation records is
-    /// used.
+    /// used. A reservation that costs nothing needs none (rules R1).
     pub(crate) async fn confirm(
         &self,
         person: &PersonId,
@@ -90,6 +91,8 @@ impl SalesService {
                     (None, Some(order_id)) if seen.status == "CONFIRMED" => {
                         return Ok(body::Confirmed { order_id, status: seen.status });
                     }
+                    // An earlier service may leave the price out, and its currency with it.
+                    _ if seen.total_price == 0 && !seen.currency.is_empty() => String::new(),
                     _ => return Err(unpaid(&seen.status)),
                 }
             }
@@ -106,7 +109,7 @@ impl SalesService {
         Ok(body::Confirmed { order_id: answer.order_id, status: "CONFIRMED".to_owned() })
     }
 
-    /// Gives the seats back.
+    /// Gives the seats back, for good. A reservation that had expired before stays EXPIRED.
     pub(crate) async fn cancel(
         &self,
         person: &PersonId,
@@ -128,8 +131,13 @@ impl SalesService {
         };
         let cx = self.context(trace);
         let called = self.inner.sales.cancel_reservation(&cx, message);
-        self.call("reservation", "CancelReservation", called, trace).await?;
-        Ok(body::Cancelled { status: "CANCELLED".to_owned() })
+        let answer = self.call("reservation", "CancelReservation", called, trace).await?;
+        // An earlier service does not fill the status.
+        let status = match reservation_status_from_proto(answer.status) {
+            Some(Status::Expired) => Status::Expired,
+            _ => Status::Cancelled,
+        };
+        Ok(body::Cancelled { status: status.as_str().to_owned() })
     }
 }
 
