@@ -202,8 +202,11 @@ impl Unusable {
     pub fn from_fault(setting: &str, fault: &Fault) -> Self {
         let message = format!("{setting}: {}", fault.chain());
         match fault.class {
-            FaultClass::Unavailable => Self::Silent(message),
-            FaultClass::Transient | FaultClass::Conflict | FaultClass::Permanent => Self::Setting(message),
+            FaultClass::Unavailable | FaultClass::NotReached => Self::Silent(message),
+            FaultClass::Transient
+            | FaultClass::Conflict
+            | FaultClass::Permanent
+            | FaultClass::Unsupported => Self::Setting(message),
         }
     }
 

@@ -6,6 +6,7 @@ use crate::frame;
 use crate::options::{InvalidPeer, PeerOptions};
 use crate::rest::{Call, Http};
 use bytes::Bytes;
+use contracts::answer::rest::{RestAnswer, read};
 use http::header::{ACCEPT, CONTENT_TYPE};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Response, Uri};
 use ports::{CallContext, Clock, Fault};
@@ -59,6 +60,15 @@ impl Internal {
         body: Bytes,
     ) -> Result<Response<Bytes>, Fault> {
         self.call_at(cx, what, method, &format!("{collection}/{}", address::segment(id)), body).await
+    }
+
+    /// Whether the service says that it can serve: `GET /health` answered by a JSON object.
+    pub(crate) async fn health(&self, cx: &CallContext, what: &str) -> Result<(), Fault> {
+        let answer = self.call_at(cx, what, Method::GET, "/health", Bytes::new()).await?;
+        match read(&[], &answer) {
+            RestAnswer::Done(body) if !body.is_empty() => Ok(()),
+            _ => Err(Fault::not_reached(format!("{what}: status {}", answer.status()))),
+        }
     }
 
     /// One call to a path, with or without a query, that is already escaped.

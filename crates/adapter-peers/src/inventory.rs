@@ -1,14 +1,15 @@
 //! [`ports::Inventory`] over gRPC.
 
-use crate::grpc::Pool;
+use crate::grpc::{Method, Pool};
 use crate::options::{InvalidPeer, PeerOptions};
 use async_trait::async_trait;
-use contracts::answer::grpc::error_from_status;
 use contracts::inventory_wire::{self as wire, Call, Subject};
 use contracts::reservation::v1::inventory_service_client::InventoryServiceClient as Rpc;
 use domain::hold::{Rejection, Released};
-use ports::inventory::{CommitSeats, Committed, Held, HoldSeats, Inventory, ReleaseSeats};
-use ports::{CallContext, Clock, PortError};
+use ports::inventory::{
+    CommitSeats, Committed, Held, HoldSeats, Inventory, PaymentRefused, RefusePayment, ReleaseSeats,
+};
+use ports::{CallContext, Clock, Fault, PortError};
 use std::sync::Arc;
 
 /// A client of the inventory.
@@ -27,19 +28,18 @@ impl InventoryClient {
 impl Inventory for InventoryClient {
     async fn hold(&self, cx: &CallContext, command: HoldSeats) -> Result<Held, PortError<Rejection>> {
         let max = self.pool.answer_bytes_max();
-        let answer = self
-            .pool
-            .call(cx, "ReserveSeat", wire::hold_to_proto(&command), |connection, request| async move {
-                Rpc::new(connection).max_decoding_message_size(max).reserve_seat(request).await
-            })
-            .await?;
-        let what = self.pool.what("ReserveSeat");
-        match answer {
-            Ok(response) => wire::held_from_proto(&command, response).map_err(|no| no.into_error(&what)),
-            Err(status) => Err(error_from_status(&what, status, |error| {
-                wire::rejection_from_error(Call::Hold, Subject::from(&command), error)
-            })),
-        }
+        self.pool
+            .ask(
+                cx,
+                Method::first("ReserveSeat"),
+                wire::hold_to_proto(&command),
+                |connection, request| async move {
+                    Rpc::new(connection).max_decoding_message_size(max).reserve_seat(request).await
+                },
+                |response| wire::held_from_proto(&command, response),
+                |error| wire::rejection_from_error(Call::Hold, Subject::from(&command), error),
+            )
+            .await
     }
 
     async fn commit(
@@ -48,24 +48,18 @@ impl Inventory for InventoryClient {
         command: CommitSeats,
     ) -> Result<Committed, PortError<Rejection>> {
         let max = self.pool.answer_bytes_max();
-        let answer = self
-            .pool
-            .call(
+        self.pool
+            .ask(
                 cx,
-                "CommitReservation",
+                Method::first("CommitReservation"),
                 wire::commit_to_proto(&command),
                 |connection, request| async move {
                     Rpc::new(connection).max_decoding_message_size(max).commit_reservation(request).await
                 },
+                |response| wire::committed_from_proto(&command, response),
+                |error| wire::rejection_from_error(Call::Commit, Subject::from(&command), error),
             )
-            .await?;
-        let what = self.pool.what("CommitReservation");
-        match answer {
-            Ok(response) => wire::committed_from_proto(&command, response).map_err(|no| no.into_error(&what)),
-            Err(status) => Err(error_from_status(&what, status, |error| {
-                wire::rejection_from_error(Call::Commit, Subject::from(&command), error)
-            })),
-        }
+            .await
     }
 
     async fn release(
@@ -74,18 +68,41 @@ impl Inventory for InventoryClient {
         command: ReleaseSeats,
     ) -> Result<Released, PortError<Rejection>> {
         let max = self.pool.answer_bytes_max();
-        let answer = self
-            .pool
-            .call(cx, "ReleaseHold", wire::release_to_proto(&command), |connection, request| async move {
-                Rpc::new(connection).max_decoding_message_size(max).release_hold(request).await
-            })
-            .await?;
-        let what = self.pool.what("ReleaseHold");
-        match answer {
-            Ok(response) => wire::released_from_proto(&command, response).map_err(|no| no.into_error(&what)),
-            Err(status) => Err(error_from_status(&what, status, |error| {
-                wire::rejection_from_error(Call::Release, Subject::from(&command), error)
-            })),
-        }
+        self.pool
+            .ask(
+                cx,
+                Method::first("ReleaseHold"),
+                wire::release_to_proto(&command),
+                |connection, request| async move {
+                    Rpc::new(connection).max_decoding_message_size(max).release_hold(request).await
+                },
+                |response| wire::released_from_proto(&command, response),
+                |error| wire::rejection_from_error(Call::Release, Subject::from(&command), error),
+            )
+            .await
+    }
+
+    async fn refuse(
+        &self,
+        cx: &CallContext,
+        command: RefusePayment,
+    ) -> Result<PaymentRefused, PortError<Rejection>> {
+        let max = self.pool.answer_bytes_max();
+        self.pool
+            .ask(
+                cx,
+                Method::added("RefusePayment"),
+                wire::refuse_to_proto(&command),
+                |connection, request| async move {
+                    Rpc::new(connection).max_decoding_message_size(max).refuse_payment(request).await
+                },
+                |response| wire::refused_from_proto(&command, response),
+                |error| wire::rejection_from_error(Call::Refuse, Subject::from(&command), error),
+            )
+            .await
+    }
+
+    async fn health(&self, cx: &CallContext) -> Result<(), Fault> {
+        self.pool.health(cx).await
     }
 }

@@ -1,15 +1,14 @@
 //! [`ports::Payments`] over gRPC.
 
-use crate::grpc::Pool;
+use crate::grpc::{Method, Pool};
 use crate::options::{InvalidPeer, PeerOptions};
 use async_trait::async_trait;
-use contracts::answer::grpc::error_from_status;
 use contracts::payment::v1::GetPaymentStatusRequest;
 use contracts::payment::v1::payment_service_client::PaymentServiceClient as Rpc;
 use contracts::payment_wire as wire;
 use domain::id::PaymentIntentId;
 use ports::payments::{CancelPayment, Cancelled, PaymentRejection, PaymentView, Payments};
-use ports::{CallContext, Clock, PortError};
+use ports::{CallContext, Clock, Fault, PortError};
 use std::sync::Arc;
 
 /// A client of the payment provider.
@@ -34,17 +33,18 @@ impl Payments for PaymentsClient {
         let max = self.pool.answer_bytes_max();
         let message =
             GetPaymentStatusRequest { payment_intent_id: intent.as_str().to_owned(), user_id: String::new() };
-        let answer = self
-            .pool
-            .call(cx, "GetPaymentStatus", message, |connection, request| async move {
-                Rpc::new(connection).max_decoding_message_size(max).get_payment_status(request).await
-            })
-            .await?;
-        let what = self.pool.what("GetPaymentStatus");
-        match answer {
-            Ok(response) => wire::view_from_proto(response).map_err(|no| no.into_error(&what)),
-            Err(status) => Err(error_from_status(&what, status, wire::rejection_from_error)),
-        }
+        self.pool
+            .ask(
+                cx,
+                Method::first("GetPaymentStatus"),
+                message,
+                |connection, request| async move {
+                    Rpc::new(connection).max_decoding_message_size(max).get_payment_status(request).await
+                },
+                wire::view_from_proto,
+                wire::rejection_from_error,
+            )
+            .await
     }
 
     async fn cancel(
@@ -53,16 +53,21 @@ impl Payments for PaymentsClient {
         command: CancelPayment,
     ) -> Result<Cancelled, PortError<PaymentRejection>> {
         let max = self.pool.answer_bytes_max();
-        let answer = self
-            .pool
-            .call(cx, "CancelPayment", wire::cancel_to_proto(&command), |connection, request| async move {
-                Rpc::new(connection).max_decoding_message_size(max).cancel_payment(request).await
-            })
-            .await?;
-        let what = self.pool.what("CancelPayment");
-        match answer {
-            Ok(response) => wire::cancelled_from_proto(response).map_err(|no| no.into_error(&what)),
-            Err(status) => Err(error_from_status(&what, status, wire::rejection_from_error)),
-        }
+        self.pool
+            .ask(
+                cx,
+                Method::added("CancelPayment"),
+                wire::cancel_to_proto(&command),
+                |connection, request| async move {
+                    Rpc::new(connection).max_decoding_message_size(max).cancel_payment(request).await
+                },
+                wire::cancelled_from_proto,
+                wire::rejection_from_error,
+            )
+            .await
+    }
+
+    async fn health(&self, cx: &CallContext) -> Result<(), Fault> {
+        self.pool.health(cx).await
     }
 }

@@ -7,11 +7,11 @@ use bytes::Bytes;
 use contracts::answer::Refusal;
 use contracts::reservation_wire as wire;
 use domain::id::ReservationId;
-use http::{Method, Response, StatusCode};
+use http::{Method, Response};
 use ports::reservations::{
     EndRejection, EndReservation, Ended, NoSuchReservation, ReservationView, Reservations,
 };
-use ports::{CallContext, Clock, Fault, PortError};
+use ports::{CallContext, Clock, Fault, FaultClass, PortError};
 use std::sync::Arc;
 
 /// A client of reservation-api.
@@ -50,7 +50,7 @@ impl Reservations for ReservationsClient {
     ) -> Result<ReservationView, PortError<NoSuchReservation>> {
         let what = "reservation GET";
         let answer = self.call(cx, what, Method::GET, id, Bytes::new()).await?;
-        wire::view_from_rest(id, &answer).map_err(|no| refused(what, answer.status(), no))
+        wire::view_from_rest(id, &answer).map_err(|no| no.into_error(what))
     }
 
     async fn end(&self, cx: &CallContext, command: EndReservation) -> Result<Ended, PortError<EndRejection>> {
@@ -58,7 +58,12 @@ impl Reservations for ReservationsClient {
         let body = serde_json::to_vec(&wire::patch_of(&command))
             .map_err(|why| Fault::permanent(format!("{what}: no body")).because(why))?;
         let answer = self.call(cx, what, Method::PATCH, &command.id, body.into()).await?;
-        wire::ended_from_rest(&command.id, &answer).map_err(|no| refused(what, answer.status(), no))
+        match wire::ended_from_rest(&command.id, &answer) {
+            Err(Refusal::Rejected(EndRejection::Illegal { current: None, intent: None })) => {
+                self.conflict(cx, &command).await
+            }
+            ended => ended.map_err(|no| no.into_error(what)),
+        }
     }
 
     async fn note(
@@ -71,10 +76,31 @@ impl Reservations for ReservationsClient {
         let body = serde_json::to_vec(&wire::note_patch(&error_code))
             .map_err(|why| Fault::permanent(format!("{what}: no body")).because(why))?;
         let answer = self.call(cx, what, Method::PATCH, id, body.into()).await?;
-        wire::noted_from_rest(&answer).map_err(|no| refused(what, answer.status(), no))
+        wire::noted_from_rest(&answer).map_err(|no| no.into_error(what))
+    }
+
+    async fn health(&self, cx: &CallContext) -> Result<(), Fault> {
+        self.0.health(cx, "reservation health").await
     }
 }
 
-fn refused<R>(what: &str, status: StatusCode, refusal: Refusal<R>) -> PortError<R> {
-    refusal.into_error(&format!("{what}: status {}", status.as_u16()))
+impl ReservationsClient {
+    /// A 409 that did not say the current status: a GET says it (rules R8).
+    async fn conflict(
+        &self,
+        cx: &CallContext,
+        command: &EndReservation,
+    ) -> Result<Ended, PortError<EndRejection>> {
+        let view = self.get(cx, &command.id).await.map_err(|error| match error {
+            PortError::Rejected(NoSuchReservation) => PortError::Rejected(EndRejection::NoSuchReservation),
+            PortError::Failed(fault) if fault.class == FaultClass::Unsupported => {
+                Fault::transient("reservation PATCH: status 409 that does not say the current status").into()
+            }
+            PortError::Failed(fault) => PortError::Failed(fault),
+        })?;
+        if view.status == Some(command.end.status()) {
+            return Ok(Ended { reservation: Some(view) });
+        }
+        Err(PortError::Rejected(EndRejection::Illegal { current: view.status, intent: view.intent }))
+    }
 }

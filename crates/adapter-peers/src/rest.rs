@@ -111,7 +111,7 @@ impl Http {
 
     async fn exchange(&self, what: &str, call: Call) -> Result<(Parts, Result<Bytes, Fault>), Fault> {
         let _turn = self.turns.acquire().await.expect("the semaphore is never closed");
-        let no_answer = |why: hyper::Error| Fault::unavailable(format!("{what}: no answer")).because(why);
+        let no_answer = |why: hyper::Error| Fault::not_reached(format!("{what}: no answer")).because(why);
         let authority: Box<str> = call.url.authority().map_or("", |authority| authority.as_str()).into();
         let mut request = request(what, call)?;
         let (mut connection, answer) = loop {
@@ -137,7 +137,7 @@ impl Http {
                     self.answer_bytes_max
                 ))
             } else {
-                Fault::unavailable(format!("{what}: status {status}, then the connection broke")).because(why)
+                Fault::not_reached(format!("{what}: status {status}, then the connection broke")).because(why)
             }
         });
         if body.is_ok() && connection.is_usable().await {
@@ -181,7 +181,7 @@ impl Http {
             Ok::<_, std::io::Error>(stream)
         };
         let failed =
-            |why: &str| Fault::unavailable(format!("{what}: no answer: cannot connect to {address}{why}"));
+            |why: &str| Fault::not_reached(format!("{what}: no answer: cannot connect to {address}{why}"));
         let stream = match timeout(self.clock.as_ref(), self.connect_timeout, connecting).await {
             Ok(Ok(stream)) => stream,
             Ok(Err(why)) => return Err(failed("").because(why)),

@@ -5,7 +5,8 @@ use crate::internal::Internal;
 use crate::options::{InvalidPeer, PeerOptions};
 use async_trait::async_trait;
 use bytes::Bytes;
-use contracts::answer::rest::{RestAnswer, class_of_status, read};
+use contracts::answer::class_of_code;
+use contracts::answer::rest::{RestAnswer, read};
 use contracts::backends::Shows;
 use contracts::rest::admin;
 use domain::id::{SectionId, ShowId};
@@ -37,15 +38,18 @@ impl ShowsClient {
     ) -> Result<Option<T>, Fault> {
         let path = format!("/admin/shows{path}");
         let answer = self.0.call_at(cx, what, Method::GET, &path, Bytes::new()).await?;
-        match read(&answer) {
-            RestAnswer::NotFound => Ok(None),
+        match read(&["NO_SUCH_SHOW", "NO_SUCH_SECTION"], &answer) {
+            RestAnswer::NoSuchThing => Ok(None),
             RestAnswer::Done(body) => serde_json::from_slice(body)
                 .map(Some)
                 .map_err(|why| Fault::transient(format!("{what}: an answer of another shape")).because(why)),
-            RestAnswer::Conflict(_) | RestAnswer::Failed(_) => {
-                let status = answer.status();
-                Err(Fault::new(class_of_status(status), format!("{what}: status {}", status.as_u16())))
+            RestAnswer::Conflict(error) | RestAnswer::Failed(error) => {
+                Err(Fault::new(class_of_code(error.code), format!("{what}: {error}")))
             }
+            RestAnswer::NoSuchPath(why) | RestAnswer::NotReached(why) => {
+                Err(Fault::not_reached(format!("{what}: {why}")))
+            }
+            RestAnswer::Unreadable(why) => Err(Fault::transient(format!("{what}: {why}"))),
         }
     }
 }
@@ -55,7 +59,7 @@ impl Shows for ShowsClient {
     async fn shows(&self, cx: &CallContext) -> Result<Vec<admin::Show>, Fault> {
         let what = "inventory GET shows";
         let shows: Option<admin::Shows> = self.read(cx, what, "").await?;
-        shows.map(|all| all.shows).ok_or_else(|| Fault::permanent(format!("{what}: status 404")))
+        shows.map(|all| all.shows).ok_or_else(|| Fault::not_reached(format!("{what}: status 404")))
     }
 
     async fn show(&self, cx: &CallContext, show: &ShowId) -> Result<Option<admin::Show>, Fault> {

@@ -202,7 +202,8 @@ impl Census {
                 self.payments.set(&mut self.world.payments, &row.key, stored.payment);
             }
             Some(AnyRow::Refund(stored)) => {
-                let refund = Refund { intent: stored.intent, amount: stored.amount.amount };
+                let key = stored.idempotency_key;
+                let refund = Refund { intent: stored.intent, amount: stored.amount.amount, key };
                 self.refunds.set(&mut self.world.refunds, &row.key, refund);
             }
             Some(AnyRow::Webhook(_)) => {}

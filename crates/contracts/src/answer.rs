@@ -1,14 +1,22 @@
 //! What counts as a peer's answer, and what it means: decided here for REST ([`rest`]) and for gRPC
 //! ([`grpc`]), and nowhere else.
 //!
-//! An answer is a result, a typed refusal, another error, or unreadable. Everything but a result
-//! and a refusal becomes a [`Fault`] of a class:
+//! **Only a typed answer decides (rules R8).** Proxies, meshes and wrong addresses answer with HTTP and
+//! gRPC statuses too, so a status alone neither moves money nor ends an event.
 //!
-//! | seen | class |
-//! |---|---|
-//! | no answer (refused, reset, timed out, cancelled), UNAVAILABLE, DEADLINE_EXCEEDED, 503, 504 | Unavailable |
-//! | RESOURCE_EXHAUSTED, ABORTED, INTERNAL, UNKNOWN, DATA_LOSS, 429, other 5xx, an unreadable answer | Transient |
-//! | everything else, such as INVALID_ARGUMENT, UNAUTHENTICATED, other 4xx | Permanent |
+//! | seen | means | class of the [`Fault`] |
+//! |---|---|---|
+//! | the result; over REST 2xx with an empty body or a JSON object | done | |
+//! | an error with a code of [`crate::error::TABLE`] that the call knows as a refusal, in the answer, in the details of a gRPC status, or as a JSON body | refused | |
+//! | 404 with our body, code NOT_FOUND, and the detail reason of the thing that was asked for, such as `NO_SUCH_RESERVATION` | there is no such thing | |
+//! | 409 with or without a body | refused; what it does not say, a GET says | |
+//! | any other 404; 3xx, 401, 403, 405, 407, 415, 421, 426, 429, 5xx; 2xx with another body; UNIMPLEMENTED, UNAUTHENTICATED, PERMISSION_DENIED, UNAVAILABLE, RESOURCE_EXHAUSTED; a refused or broken connection | the peer was not reached | NotReached |
+//! | nothing in time, DEADLINE_EXCEEDED, CANCELLED | no answer | Unavailable |
+//! | UNIMPLEMENTED to a call that was added later, from a peer that has answered other calls | the peer is older | Unsupported |
+//! | a GET of a reservation answered by 404 or 405 in no form of ours | a peer with PATCH only | Unsupported |
+//! | a typed error that may pass, whatever its status: CONCURRENT_MODIFICATION, INTERNAL and the like | again later | Transient |
+//! | a typed error that will not pass, such as INVALID_ARGUMENT | never | Permanent |
+//! | everything else, such as NOT_FOUND or INTERNAL without details, 400 or 412 with an unknown body, a message without its result | unknown | Transient |
 
 pub mod grpc;
 pub mod rest;
@@ -24,6 +32,10 @@ pub enum Refusal<R> {
     Rejected(R),
     /// The other side reports a failure; the code names its kind.
     Failed(WireError),
+    /// The answer is not the peer's, so the peer was not reached; the text is for the log.
+    NotReached(String),
+    /// The peer is older than this call; the text is for the log.
+    Unsupported(String),
     /// This program cannot read the answer; the text is for the log.
     Unreadable(String),
 }
@@ -50,6 +62,10 @@ impl<R> Refusal<R> {
             Self::Failed(error) => {
                 PortError::Failed(Fault::new(class_of_code(error.code), format!("{what}: {error}")))
             }
+            Self::NotReached(why) => PortError::Failed(Fault::not_reached(format!("{what}: {why}"))),
+            Self::Unsupported(why) => {
+                PortError::Failed(Fault::new(FaultClass::Unsupported, format!("{what}: {why}")))
+            }
             Self::Unreadable(why) => PortError::Failed(Fault::transient(format!("{what}: {why}"))),
         }
     }
@@ -61,21 +77,23 @@ pub fn is_set(error: &common::Error) -> bool {
     *error != common::Error::default()
 }
 
-/// The class of an error inside of an answer, or of an HTTP status (see [`rest::code_of_status`]).
+/// The class of a typed error, in the answer or in a status.
 pub const fn class_of_code(code: Code) -> FaultClass {
     match code {
-        Code::Unavailable | Code::Timeout | Code::UpstreamTimeout => FaultClass::Unavailable,
+        Code::Unavailable
+        | Code::Unauthenticated
+        | Code::Forbidden
+        | Code::Unauthorized
+        | Code::RateLimited
+        | Code::QuotaExceeded
+        | Code::RouteNotFound => FaultClass::NotReached,
+        Code::Timeout | Code::UpstreamTimeout => FaultClass::Unavailable,
         Code::Internal
         | Code::UpstreamError
         | Code::DataCorruption
-        | Code::RateLimited
-        | Code::QuotaExceeded
         | Code::ConcurrentModification
         | Code::IdempotencyConflict => FaultClass::Transient,
-        Code::Unauthenticated
-        | Code::Forbidden
-        | Code::Unauthorized
-        | Code::InvalidArgument
+        Code::InvalidArgument
         | Code::NotFound
         | Code::AlreadyExists
         | Code::FailedPrecondition
@@ -84,8 +102,7 @@ pub const fn class_of_code(code: Code) -> FaultClass {
         | Code::PaymentNotApproved
         | Code::InventoryConflict
         | Code::InsufficientInventory
-        | Code::ShowClosed
-        | Code::RouteNotFound => FaultClass::Permanent,
+        | Code::ShowClosed => FaultClass::Permanent,
     }
 }
 
@@ -107,11 +124,7 @@ mod tests {
             let error = || WireError::new(row.code, "m");
             let in_band = class(Refusal::<()>::Failed(error()).into_error("x"));
             let status = class(error_from_status::<()>("x", error().into(), |_| None));
-            // A key that is in use is ALREADY_EXISTS to gRPC, which has no word for "in use just
-            // now".
-            if row.code != Code::IdempotencyConflict {
-                assert_eq!(in_band, status, "{}", row.text);
-            }
+            assert_eq!(in_band, status, "{}", row.text);
         }
     }
 }

@@ -15,11 +15,12 @@ mod read;
 mod rejection;
 mod request;
 
-pub use answer::{commit_response, hold_response, release_response};
-pub use read::{committed_from_proto, held_from_proto, released_from_proto};
+pub use answer::{commit_response, hold_response, refuse_response, release_response};
+pub use read::{committed_from_proto, held_from_proto, refused_from_proto, released_from_proto};
 pub use rejection::{Call, Subject, rejection_from_error, rejection_to_error};
 pub use request::{
-    commit_from_proto, commit_to_proto, hold_from_proto, hold_to_proto, release_from_proto, release_to_proto,
+    commit_from_proto, commit_to_proto, hold_from_proto, hold_to_proto, refuse_from_proto, refuse_to_proto,
+    release_from_proto, release_to_proto,
 };
 
 #[cfg(test)]

@@ -101,6 +101,10 @@ pub fn payment_to_proto(payment: &Payment) -> proto::Payment {
         updated_at: Some(time::to_proto(payment.updated_at)),
         processed_at: decided.then(|| time::to_proto(payment.updated_at)),
         result,
+        refunded_amount: Some(money_to_proto(&Money {
+            amount: payment.refunded,
+            currency: payment.amount.currency.clone(),
+        })),
         ..proto::Payment::default()
     }
 }
@@ -115,12 +119,20 @@ pub fn view_from_proto(
     let payment =
         response.payment.ok_or(Refusal::Unreadable("the answer has neither payment nor error".to_owned()))?;
     let odd = |what: &str| Refusal::Unreadable(format!("the payment has no usable {what}"));
+    let status = status_from_proto(payment.status).ok_or_else(|| odd("status"))?;
+    let amount = payment.amount.as_ref().and_then(money_from_proto);
+    let refunded = match &payment.refunded_amount {
+        Some(money) => u64::try_from(money.amount).map_err(|_| odd("refunded_amount"))?,
+        None if status == Status::Refunded => amount.as_ref().map_or(0, |money| money.amount),
+        None => 0,
+    };
     Ok(PaymentView {
         intent: PaymentIntentId::parse(&payment.payment_intent_id).map_err(|_| odd("payment_intent_id"))?,
         reservation: ReservationId::parse(&payment.reservation_id).map_err(|_| odd("reservation_id"))?,
         person: PersonId::parse(&payment.user_id).ok(),
-        status: status_from_proto(payment.status).ok_or_else(|| odd("status"))?,
-        amount: payment.amount.as_ref().and_then(money_from_proto),
+        status,
+        amount,
+        refunded,
     })
 }
 
@@ -135,7 +147,7 @@ pub fn cancel_to_proto(command: &CancelPayment) -> proto::CancelPaymentRequest {
 }
 
 /// Reads [`cancel_to_proto`]. A caller without a key gets the one key that every full cancel of
-/// this intent has. The amount is returned beside the command, for the service to check against the
+/// this intent has, or that every refund of this amount has (rules R3). The amount is returned beside the command, for the service to check against the
 /// price.
 pub fn cancel_from_proto(
     request: &proto::CancelPaymentRequest,
@@ -149,7 +161,10 @@ pub fn cancel_from_proto(
         ),
     };
     let key = match request.idempotency_key.as_str() {
-        "" => format!("cancel:{intent}"),
+        "" => match &amount {
+            None => format!("cancel:{intent}"),
+            Some(part) => format!("cancel:{intent}:{}", part.amount),
+        },
         key => key.to_owned(),
     };
     Ok((

@@ -12,7 +12,8 @@ use core::time::Duration;
 mod decide;
 
 pub use decide::{
-    Claim, CommitDecision, REFUSALS_MAX, ReleaseDecision, Take, check_request, commit, release, take,
+    Claim, CommitDecision, REFUSALS_MAX, RefuseDecision, ReleaseDecision, Take, check_request, commit,
+    refuse, release, take,
 };
 
 /// Which hold of a reservation: the first, or the re-take inside a late commit (`<reservation>~2`).
@@ -46,12 +47,13 @@ pub struct Hold {
     pub placed_at: Timestamp,
     /// Live, committed or released.
     pub state: HoldState,
-    /// Payment intents whose late commit was refused because the seats were gone. A refused intent
-    /// stays refused: the payer has the answer, and the refund is under way.
+    /// Payment intents that can no longer buy these seats: the seats were gone when they came, or
+    /// their refund was announced (rules R2). A refused intent stays refused: its payer has the answer,
+    /// and the refund is under way.
     pub refused: Vec<PaymentIntentId>,
-    /// No late commit is accepted any more: too many were refused to remember each one, or a
-    /// refused commit named no payment.
-    pub retakes_closed: bool,
+    /// No payment is accepted any more: too many were refused to remember each one, a refused commit
+    /// named no payment, or the buyer cancelled after the release (rules R6).
+    pub closed: bool,
 }
 
 /// The state of a hold.
@@ -108,8 +110,15 @@ pub enum Rejection {
     NoSuchHold,
     /// The hold belongs to another person, or the request names seats outside the hold.
     NotOwner,
-    /// `release` came after `commit`.
-    AlreadyCommitted(OrderId),
+    /// `release` or `refuse` came after `commit`.
+    AlreadyCommitted {
+        /// The order.
+        order: OrderId,
+        /// The payment that bought the seats, if its caller named one.
+        intent: Option<PaymentIntentId>,
+    },
+    /// `commit` of a live hold by a payment whose refund was announced before (rules R2).
+    PaymentRefused,
     /// `commit` came after a release, and a re-take is impossible.
     Expired,
     /// `release(expired)` came before the hold was due.

@@ -17,6 +17,7 @@ use crate::payment::Payment;
 use crate::reservation::Reservation;
 use core::fmt;
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 mod crossing;
 mod money;
@@ -145,6 +146,8 @@ pub struct Refund {
     pub intent: PaymentIntentId,
     /// How much.
     pub amount: u64,
+    /// The idempotency key of its request: a refund runs once under each.
+    pub key: Arc<str>,
 }
 
 /// Everything that is stored, in the terms of the domain.

@@ -3,7 +3,7 @@
 //!
 //! [`decide`] is the provider's side: a payment and a command give the next payment, no change, or
 //! a refusal. A decided payment is never decided again, whatever arrives late (trap T-M3); money
-//! goes back at most once and never more than was taken (invariants M2 and M3). [`Status::merge`]
+//! goes back once per request and never more than was taken (invariants M2 and M3). [`Status::merge`]
 //! is the side of a receiver of reports, which come in any order and more than once. [`price`] checks
 //! that a payment equals the price of its reservation. The payment service stores payments and sends
 //! events and webhooks.
@@ -35,7 +35,7 @@ pub enum Status {
     Failed,
     /// Cancelled before the money was taken (on the wire CANCELLED).
     Voided,
-    /// The money was refunded.
+    /// All of the money was refunded. A payment of which a part was refunded is still captured.
     Refunded,
 }
 
@@ -52,7 +52,7 @@ pub struct Payment {
     pub amount: Money,
     /// Where it stands.
     pub status: Status,
-    /// The refunded amount; never more than `amount` (invariant M2).
+    /// The sum of all refunds; never more than `amount` (invariant M2).
     pub refunded: u64,
     /// The provider's error code.
     pub error_code: Option<Arc<str>>,

@@ -5,8 +5,8 @@
 //! help.
 //!
 //! An attempt is counted when a handler starts. It is given back if the run says nothing about the
-//! message: an outage while the downstream's breaker is open, an event before its time, an
-//! interrupted run (traps T-T5 and T-T10). A retry is delayed visibility; no task sleeps (trap
+//! message: a peer that was not reached ([`peer_failed`] decides about those), silence while the
+//! downstream's breaker is open, an event before its time, an interrupted run (traps T-T5 and T-T10). A retry is delayed visibility; no task sleeps (trap
 //! T-T9).
 
 use crate::random::Random;
@@ -37,8 +37,10 @@ pub enum Outcome {
     Done,
     /// The event came before its time; it can have its effect after this long.
     NotYet(Duration),
-    /// A downstream did not answer.
+    /// A downstream did not answer in time.
     Infrastructure,
+    /// A downstream was not reached: something else answered, or nothing listens (rules R8).
+    NotReached,
     /// A downstream answered with an error that may pass.
     Transient,
     /// No retry can help.
@@ -60,16 +62,22 @@ pub enum Reason {
     Contradiction,
     /// Money was taken, there are no seats, and the refund failed.
     PaidWithoutSeat,
+    /// The event's amount is not the price (rules R1).
+    AmountMismatch,
+    /// Its peer was never reached for this message, and answers all others (rules R8).
+    PeerFailed,
 }
 
 impl Reason {
     /// Every reason.
-    pub const ALL: [Self; 5] = [
+    pub const ALL: [Self; 7] = [
         Self::Undecodable,
         Self::RetriesExhausted,
         Self::PermanentFault,
         Self::Contradiction,
         Self::PaidWithoutSeat,
+        Self::AmountMismatch,
+        Self::PeerFailed,
     ];
 
     /// The value of the attribute `reason` of a dead letter.
@@ -80,6 +88,8 @@ impl Reason {
             Self::PermanentFault => "permanent_fault",
             Self::Contradiction => "contradiction",
             Self::PaidWithoutSeat => "paid_without_seat",
+            Self::AmountMismatch => "amount_mismatch",
+            Self::PeerFailed => "peer_failed",
         }
     }
 
@@ -111,8 +121,46 @@ pub struct Verdict {
     pub counted: bool,
 }
 
+/// After so many runs in which its peer was not reached, a message may be buried (rules R8).
+pub const NOT_REACHED_MAX: u32 = 20;
+/// A message whose peer is not reached stays queued for at most this long (rules R8).
+pub const NOT_REACHED_TIME_MAX: Duration = Duration::from_secs(24 * 60 * 60);
+/// So many other calls judge a peer, and so many thousandths of them must have been answered.
+const OTHERS_MIN: u64 = 100;
+const ANSWERED_THOUSANDTHS: u64 = 950;
+
+/// What is known of a peer that was not reached for one message, from the calls of the others.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Others {
+    /// Calls for other messages in the last ten minutes.
+    pub calls: u64,
+    /// Those of them that were answered.
+    pub answered: u64,
+    /// Whether one was answered since the message's first failure.
+    pub answered_since: bool,
+    /// Whether the peer answered its health check.
+    pub is_healthy: bool,
+}
+
+/// Whether a message whose peer was not reached `times` times, since `waited` ago, is the reason
+/// itself: its peer answers all others. Then it is buried as [`Reason::PeerFailed`]. In an outage, or
+/// when a part of all calls fails, it stays queued (rules R8).
+pub fn peer_failed(times: u32, waited: Duration, others: Others) -> bool {
+    if waited >= NOT_REACHED_TIME_MAX {
+        return true;
+    }
+    if times < NOT_REACHED_MAX {
+        return false;
+    }
+    if others.calls >= OTHERS_MIN {
+        others.answered * 1000 >= others.calls * ANSWERED_THOUSANDTHS
+    } else {
+        others.is_healthy && others.answered_since
+    }
+}
+
 /// Decides. `attempt` counts the runs of this message so far, including this one, so it is at least
-/// 1; `outage` is true if the breaker of a downstream that failed this run is open.
+/// 1 (for [`Outcome::NotReached`] it counts those); `outage` is true if the breaker of a downstream that failed this run is open.
 pub fn verdict(
     outcome: Outcome,
     attempt: u32,
@@ -127,6 +175,7 @@ pub fn verdict(
         Outcome::Hopeless(reason) => counted(Settlement::Bury(reason)),
         Outcome::NotYet(left) => free(Settlement::RetryAfter(left)),
         Outcome::Interrupted => free(Settlement::HandBack),
+        Outcome::NotReached => free(Settlement::RetryAfter(wait(attempt, policy, random))),
         Outcome::Infrastructure if outage => free(Settlement::RetryAfter(wait(attempt, policy, random))),
         Outcome::Infrastructure | Outcome::Transient if attempt > policy.max_retries => {
             counted(Settlement::Bury(Reason::RetriesExhausted))

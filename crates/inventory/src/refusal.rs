@@ -58,13 +58,15 @@ impl runtime::refusal::Refusal for Refusal {
             Self::Malformed(error) => Reply::status(error.clone()),
             Self::Rejected(error) => Reply::in_band(error.clone()),
             Self::Failed(fault) => Reply::status(match fault.class {
-                FaultClass::Unavailable => {
+                FaultClass::Unavailable | FaultClass::NotReached => {
                     WireError::new(Code::Unavailable, "the inventory cannot answer now; try again")
                 }
                 FaultClass::Transient | FaultClass::Conflict => {
                     WireError::new(Code::Unavailable, "the seats are in high demand; try again")
                 }
-                FaultClass::Permanent => WireError::new(Code::Internal, "the inventory failed"),
+                FaultClass::Permanent | FaultClass::Unsupported => {
+                    WireError::new(Code::Internal, "the inventory failed")
+                }
             }),
         }
     }

@@ -17,6 +17,7 @@ mod load;
 mod look;
 mod pending_change;
 mod port;
+mod refuse;
 mod release;
 mod retake;
 mod set_blocked;

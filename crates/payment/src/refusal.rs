@@ -51,13 +51,15 @@ impl runtime::Refusal for Refusal {
                 ))
             }
             Self::Failed(fault) => Reply::status(match fault.class {
-                FaultClass::Unavailable | FaultClass::Transient => {
+                FaultClass::Unavailable | FaultClass::NotReached | FaultClass::Transient => {
                     WireError::new(Code::Unavailable, "payments cannot be stored now; try again")
                 }
                 FaultClass::Conflict => {
                     WireError::new(Code::ConcurrentModification, "the payment is being changed; try again")
                 }
-                FaultClass::Permanent => WireError::new(Code::Internal, "an internal error"),
+                FaultClass::Permanent | FaultClass::Unsupported => {
+                    WireError::new(Code::Internal, "an internal error")
+                }
             }),
         }
     }

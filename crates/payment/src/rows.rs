@@ -1,7 +1,7 @@
 //! The rows of the payment service: readable attributes, written and read back.
 //!
 //! All rows of a payment share the partition `payment#<intent>`: the payment itself (sort
-//! `payment`), its refund (sort `refund`, at most one: invariant M3), and its webhooks (sort
+//! `payment`), its refunds (sort `refund#<idempotency key>`: invariant M3), and its webhooks (sort
 //! `webhook#<id>`). Work that is due later has an entry in the index [`DUE`]. Readers from outside
 //! (an invariant checker, `tacos trace`) use [`AnyRow::read`].
 
@@ -47,9 +47,15 @@ pub fn payment_key(intent: &PaymentIntentId) -> Key {
     Key::new(partition(intent.as_str()), PAYMENT_SORT)
 }
 
-/// The key of a payment's refund, if it has one.
-pub fn refund_key(intent: &PaymentIntentId) -> Key {
-    Key::new(partition(intent.as_str()), REFUND_SORT)
+/// The key of the refund of a payment under an idempotency key.
+pub fn refund_key(intent: &PaymentIntentId, idempotency_key: &str) -> Key {
+    Key::new(partition(intent.as_str()), format!("{REFUND_SORT}#{idempotency_key}"))
+}
+
+/// Whether a row is a refund. Payments of earlier releases have one refund at most, without its key in
+/// the sort key.
+fn is_refund(sort: &str) -> bool {
+    sort.strip_prefix(REFUND_SORT).is_some_and(|rest| rest.is_empty() || rest.starts_with('#'))
 }
 
 /// The index time in a list that shows the newest first.
@@ -133,7 +139,7 @@ impl AnyRow {
         }
         Ok(match &*row.key.sort {
             PAYMENT_SORT => Some(Self::Payment(PaymentRow::read(row)?)),
-            REFUND_SORT => Some(Self::Refund(RefundRow::read(row)?)),
+            sort if is_refund(sort) => Some(Self::Refund(RefundRow::read(row)?)),
             sort if webhook::is_webhook(sort) => Some(Self::Webhook(WebhookRow::read(row)?)),
             _ => None,
         })
@@ -244,8 +250,9 @@ impl RefundRow {
             .with("reason", self.reason.clone())
             .with("idempotency_key", self.idempotency_key.clone())
             .with("refunded_at", self.at);
-        // The row of a second refund cannot be written, whatever else is wrong.
-        Write::Put { key: refund_key(&self.intent), expect: Expect::Absent, attributes, indexes: Vec::new() }
+        // A second refund under the same key cannot be written, whatever else is wrong.
+        let key = refund_key(&self.intent, &self.idempotency_key);
+        Write::Put { key, expect: Expect::Absent, attributes, indexes: Vec::new() }
     }
 
     /// Reads the row of a refund.

@@ -6,10 +6,16 @@ use std::error::Error;
 /// What a failure means for the caller.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum FaultClass {
-    /// No answer: refused, reset, timed out, overloaded. It says nothing about the request, so a
+    /// No answer in time, or the system below is overloaded. It says nothing about the request, so a
     /// breaker counts it, and a retry does not count as an attempt while that breaker is open. The
     /// request may have been carried out.
     Unavailable,
+    /// The peer was not reached: nothing listens there, the connection broke, or something answered
+    /// that is not the peer, such as a proxy. A breaker counts it, a retry never counts as an
+    /// attempt, and nothing is decided by it (rules R8). The request may have been carried out.
+    NotReached,
+    /// The peer is older than this call and has done nothing. No breaker counts it.
+    Unsupported,
     /// An answer that may be different the next time.
     Transient,
     /// Another writer changed the rows first: load and decide again.
@@ -38,6 +44,11 @@ impl Fault {
     /// No answer.
     pub fn unavailable(message: impl Into<String>) -> Self {
         Self::new(FaultClass::Unavailable, message)
+    }
+
+    /// The peer was not reached.
+    pub fn not_reached(message: impl Into<String>) -> Self {
+        Self::new(FaultClass::NotReached, message)
     }
 
     /// The same request may work later.

@@ -1,6 +1,6 @@
 //! The inventory as its callers see it.
 
-use crate::fault::PortError;
+use crate::fault::{Fault, PortError};
 use crate::trace::CallContext;
 use async_trait::async_trait;
 use domain::hold::{Rejection, ReleaseCause, Released};
@@ -18,7 +18,10 @@ use domain::time::Timestamp;
 ///   seats are free, it takes them again and seals them in one step. `Rejection::Expired` is final
 ///   for that payment intent.
 /// - `release` gives the seats back. `Rejection::AlreadyCommitted` if commit came first;
-///   `Rejection::NotDue` for an expiry before its time.
+///   `Rejection::NotDue` for an expiry before its time. After a release by the buyer, even of seats
+///   that went back before, no payment takes them again (rules R6).
+/// - `refuse` announces the refund of a payment, so that it cannot buy the seats any more (rules
+///   R2). `Rejection::AlreadyCommitted` if it has bought them; an older inventory has no such call.
 #[async_trait]
 pub trait Inventory: Send + Sync + 'static {
     /// Takes seats for a reservation.
@@ -32,6 +35,16 @@ pub trait Inventory: Send + Sync + 'static {
         cx: &CallContext,
         command: ReleaseSeats,
     ) -> Result<Released, PortError<Rejection>>;
+    /// Refuses a payment before it is given back.
+    async fn refuse(
+        &self,
+        cx: &CallContext,
+        command: RefusePayment,
+    ) -> Result<PaymentRefused, PortError<Rejection>>;
+    /// Whether the peer says that it can serve. A port within one process always can.
+    async fn health(&self, _cx: &CallContext) -> Result<(), Fault> {
+        Ok(())
+    }
 }
 
 /// Takes seats: either by name, or `quantity` of any in `section`.
@@ -81,8 +94,26 @@ pub struct ReleaseSeats {
     pub seats: Vec<SeatId>,
     /// How many, if known.
     pub quantity: Option<u32>,
-    /// Why; `None` = expired if the hold is due, else a failed payment.
+    /// Why; `None` = expired.
     pub cause: Option<ReleaseCause>,
+}
+
+/// Refuses a payment, so that its refund and its event give the same result in either order.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RefusePayment {
+    /// Identity of the hold.
+    pub reservation: ReservationId,
+    /// The payment.
+    pub intent: PaymentIntentId,
+}
+
+/// The effect of a refusal of a payment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PaymentRefused {
+    /// It is refused for good, now or before.
+    Recorded,
+    /// There is no hold that it could buy.
+    NoHold,
 }
 
 /// A hold as its caller sees it. A repeated call reads in `state` how the hold ended.
@@ -118,4 +149,7 @@ pub struct Committed {
     pub seats: Vec<SeatView>,
     /// When they were sold.
     pub at: Timestamp,
+    /// The payment that bought them, if the inventory says: that of the first commit, which need not
+    /// be the caller's.
+    pub intent: Option<PaymentIntentId>,
 }

@@ -1,6 +1,6 @@
 //! The payment provider as reservation-api and the worker see it.
 
-use crate::fault::PortError;
+use crate::fault::{Fault, PortError};
 use crate::trace::CallContext;
 use async_trait::async_trait;
 use domain::id::{PaymentIntentId, PersonId, ReservationId};
@@ -26,6 +26,10 @@ pub trait Payments: Send + Sync + 'static {
         cx: &CallContext,
         command: CancelPayment,
     ) -> Result<Cancelled, PortError<PaymentRejection>>;
+    /// Whether the peer says that it can serve. A port within one process always can.
+    async fn health(&self, _cx: &CallContext) -> Result<(), Fault> {
+        Ok(())
+    }
 }
 
 /// Gives the money back.
@@ -52,6 +56,9 @@ pub struct PaymentView {
     pub status: Status,
     /// The price.
     pub amount: Option<Money>,
+    /// Given back so far, in minor units. A provider that does not say: everything if the payment is
+    /// refunded, else nothing.
+    pub refunded: u64,
 }
 
 /// The answer to `cancel`.

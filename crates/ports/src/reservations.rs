@@ -1,6 +1,6 @@
 //! The reservations as the worker sees them.
 
-use crate::fault::PortError;
+use crate::fault::{Fault, PortError};
 use crate::trace::CallContext;
 use async_trait::async_trait;
 use domain::id::{OrderId, PaymentIntentId, PersonId, ReservationId, SeatId, ShowId};
@@ -33,6 +33,10 @@ pub trait Reservations: Send + Sync + 'static {
         id: &ReservationId,
         error_code: Arc<str>,
     ) -> Result<(), PortError<NoSuchReservation>>;
+    /// Whether the peer says that it can serve. A port within one process always can.
+    async fn health(&self, _cx: &CallContext) -> Result<(), Fault> {
+        Ok(())
+    }
 }
 
 /// Brings a reservation to its end.

@@ -335,22 +335,24 @@ fn key_conflict(message: &str, reason: &str) -> Reply {
 fn peer_failed(peer: Peer, fault: &Fault) -> Reply {
     let peer = peer.as_str();
     Reply::status(match fault.class {
-        FaultClass::Unavailable => {
+        FaultClass::Unavailable | FaultClass::NotReached => {
             WireError::new(Code::UpstreamTimeout, format!("the {peer} did not answer in time; try again"))
         }
         FaultClass::Transient | FaultClass::Conflict => {
             WireError::new(Code::UpstreamError, format!("the {peer} could not do it; try again"))
         }
-        FaultClass::Permanent => WireError::new(Code::UpstreamError, format!("the {peer} failed")),
+        FaultClass::Permanent | FaultClass::Unsupported => {
+            WireError::new(Code::UpstreamError, format!("the {peer} failed"))
+        }
     })
 }
 
 fn store_failed(fault: &Fault) -> Reply {
     Reply::status(match fault.class {
-        FaultClass::Unavailable | FaultClass::Transient | FaultClass::Conflict => {
+        FaultClass::Unavailable | FaultClass::NotReached | FaultClass::Transient | FaultClass::Conflict => {
             WireError::new(Code::Unavailable, "reservations cannot be stored now; try again")
         }
-        FaultClass::Permanent => WireError::new(Code::Internal, "internal error"),
+        FaultClass::Permanent | FaultClass::Unsupported => WireError::new(Code::Internal, "internal error"),
     })
 }
 

@@ -28,6 +28,7 @@ struct Shared {
 struct Checks {
     alive: BTreeMap<String, Result<(), String>>,
     ready: BTreeMap<String, Result<(), String>>,
+    peers: BTreeMap<String, Result<(), String>>,
     draining: bool,
 }
 
@@ -60,6 +61,12 @@ impl Health {
     /// or why not.
     pub fn ready_set(&self, name: &str, state: Result<(), String>) {
         self.change(|checks| set(&mut checks.ready, name, state));
+    }
+
+    /// Tells the state of a peer, for people. `/ready` lists it and stays 200: not ready is only what
+    /// this process alone can repair (rules R8).
+    pub fn peer_set(&self, name: &str, state: Result<(), String>) {
+        self.change(|checks| set(&mut checks.peers, name, state));
     }
 
     /// Sets a liveness check: whether this process works at all as far as `name` goes, or
@@ -118,6 +125,7 @@ impl Default for Health {
 impl Checks {
     fn ready(&self) -> Report {
         let mut all = report(&self.ready, "not ready");
+        all.checks.extend(report(&self.peers, "").checks);
         let dead = report(&self.alive, "not ready");
         if !dead.is_ok() {
             all.status = dead.status;
@@ -171,6 +179,15 @@ mod tests {
         assert!(!health.is_ready());
         health.ready_set("queue", Ok(()));
         assert!(health.is_ready() && health.ready().is_ok());
+    }
+
+    #[test]
+    fn a_peer_that_is_not_reached_is_listed_and_the_process_stays_ready() {
+        let health = Health::new();
+        health.peer_set("inventory", Err("not reached".into()));
+        let report = health.ready();
+        assert!(report.is_ok() && health.is_ready());
+        assert_eq!(report.checks["inventory"], "not reached");
     }
 
     #[test]

@@ -15,7 +15,9 @@ use core::time::Duration;
 use domain::hold::{Rejection, Released};
 use domain::id::{PaymentIntentId, ReservationId, ShowId};
 use ports::admissions::NoSuchShow;
-use ports::inventory::{CommitSeats, Committed, Held, HoldSeats, ReleaseSeats};
+use ports::inventory::{
+    CommitSeats, Committed, Held, HoldSeats, PaymentRefused, RefusePayment, ReleaseSeats,
+};
 use ports::payments::{CancelPayment, Cancelled, PaymentRejection, PaymentView};
 use ports::reservations::{EndRejection, EndReservation, Ended, NoSuchReservation, ReservationView};
 use ports::{Admissions, CallContext, Fault, Inventory, Payments, PortError, Reservations, Trace};
@@ -316,6 +318,15 @@ impl Inventory for Caller {
     ) -> Result<Released, PortError<Rejection>> {
         let cx = cx.clone();
         self.call(|service: inventory::Service| async move { service.release(&cx, command).await }).await?
+    }
+
+    async fn refuse(
+        &self,
+        cx: &CallContext,
+        command: RefusePayment,
+    ) -> Result<PaymentRefused, PortError<Rejection>> {
+        let cx = cx.clone();
+        self.call(|service: inventory::Service| async move { service.refuse(&cx, command).await }).await?
     }
 }
 

@@ -247,7 +247,7 @@ impl Operator {
             let clock: Arc<dyn Clock> = self.clock.clone();
             let peers = self.cluster.worker_peers(self.caller.clone());
             let handlers = Handlers::new(peers, clock, self.cluster.plan.call_max);
-            drop(handlers.refund(&payment.intent, &Trace::default()).await);
+            drop(handlers.refund(Some(&payment.reservation), &payment.intent, &Trace::default()).await);
         }
         // More than all of it: that is refused, or M2 does not hold.
         let Some(payment) = find(&[Status::Captured]) else { return };

@@ -14,7 +14,9 @@ use domain::payment::Status;
 use domain::reservation::End;
 use domain::retry::Reason;
 use domain::time::Timestamp;
-use ports::inventory::{CommitSeats, Committed, Held, HoldSeats, ReleaseSeats};
+use ports::inventory::{
+    CommitSeats, Committed, Held, HoldSeats, PaymentRefused, RefusePayment, ReleaseSeats,
+};
 use ports::payments::{CancelPayment, Cancelled, PaymentRejection, PaymentView};
 use ports::plant::{Plant, planted};
 use ports::queue::{Depth, Message, Outgoing, QueueKind, Receipt, Receive, RedrivePolicy, Sent};
@@ -194,6 +196,14 @@ impl<P: Inventory + Reservations> Inventory for PlantedPeer<P> {
         command: ReleaseSeats,
     ) -> Result<Released, PortError<Rejection>> {
         self.0.release(cx, command).await
+    }
+
+    async fn refuse(
+        &self,
+        cx: &CallContext,
+        command: RefusePayment,
+    ) -> Result<PaymentRefused, PortError<Rejection>> {
+        self.0.refuse(cx, command).await
     }
 }
 

@@ -6,6 +6,7 @@
 //! failed longest ago, which then starts at 0 again, as it would in another process.
 
 use crate::service::Downstream;
+use core::time::Duration;
 use domain::time::Timestamp;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -19,6 +20,10 @@ pub(crate) const REMEMBERED_MAX: usize = 100_000;
 pub(crate) struct Tried {
     /// Runs that count.
     pub(crate) count: u32,
+    /// Runs in which a peer was not reached.
+    pub(crate) not_reached: u32,
+    /// When that happened first, on the monotonic clock.
+    pub(crate) not_reached_since: Option<Duration>,
     /// When it was first received.
     pub(crate) first_seen: Timestamp,
     /// The downstream that did not answer its last run.
@@ -63,7 +68,13 @@ mod tests {
     use super::*;
 
     fn tried(count: u32) -> Tried {
-        Tried { count, first_seen: Timestamp::EPOCH, blocked_on: None }
+        Tried {
+            count,
+            not_reached: 0,
+            not_reached_since: None,
+            first_seen: Timestamp::EPOCH,
+            blocked_on: None,
+        }
     }
 
     #[test]

@@ -1,9 +1,9 @@
 //! The breakers of the downstreams, as admission uses them (trap T-T10).
 //!
 //! Every event needs the inventory and the reservations. If one of them does not answer, nothing
-//! starts, polling stops, and one message probes. Few events need the payment provider (a payment
-//! that came too late, or twice), so its breaker holds back only the messages whose own last run it
-//! did not answer.
+//! starts, polling stops, and one message probes. The payment provider is asked about approved
+//! payments only, so its breaker holds back those, and the messages whose own last run it did not
+//! answer; expired and failed events go on at their rate (rules R1.6).
 
 use crate::service::{Downstream, Touch, Touched};
 use core::time::Duration;
@@ -28,21 +28,19 @@ impl Breakers {
         )
     }
 
-    /// Whether a message may start that `blocked_on` held up last.
-    pub(crate) fn admission_of(&self, blocked_on: Option<Downstream>, now: Duration) -> Admission {
-        match blocked_on {
-            Some(Downstream::Payments) => {
-                stricter(self.admission(now), self.breaker(Downstream::Payments).admission(now))
-            }
-            _ => self.admission(now),
+    /// Whether a message may start that needs the payment provider or not.
+    pub(crate) fn admission_of(&self, needs_payments: bool, now: Duration) -> Admission {
+        match needs_payments {
+            true => stricter(self.admission(now), self.breaker(Downstream::Payments).admission(now)),
+            false => self.admission(now),
         }
     }
 
     /// Takes the due probes for a message that starts now.
-    pub(crate) fn take_probes(&mut self, blocked_on: Option<Downstream>, now: Duration) -> Probes {
+    pub(crate) fn take_probes(&mut self, needs_payments: bool, now: Duration) -> Probes {
         let mut probes = Probes::default();
         for downstream in Downstream::ALL {
-            if downstream != Downstream::Payments || blocked_on == Some(Downstream::Payments) {
+            if downstream != Downstream::Payments || needs_payments {
                 probes.0[downstream.index()] = self.0[downstream.index()].probe(now);
             }
         }

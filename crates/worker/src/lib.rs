@@ -21,6 +21,7 @@ mod metrics;
 mod observer;
 mod operator_event;
 pub mod options;
+mod peer_calls;
 mod pipeline;
 mod polls;
 pub mod redrive;

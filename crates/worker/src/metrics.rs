@@ -130,6 +130,7 @@ pub(crate) struct WorkerMetrics {
     pub(crate) work: Gauge,
     pub(crate) limit: Gauge,
     pub(crate) polls: Gauge,
+    unverified_payments: Counter,
     pub(crate) acks_lost: Counter,
     pub(crate) leases_lost: Counter,
 }
@@ -168,6 +169,7 @@ impl WorkerMetrics {
             work: Gauge::default(),
             limit: Gauge::default(),
             polls: Gauge::default(),
+            unverified_payments: Counter::default(),
             acks_lost: Counter::default(),
             leases_lost: Counter::default(),
         };
@@ -182,6 +184,11 @@ impl WorkerMetrics {
     }
 
     fn register_plain(&self, metrics: &Metrics) {
+        metrics.register(
+            "worker_unverified_payments_total",
+            "Approved events whose amount nobody could compare with the price",
+            self.unverified_payments.clone(),
+        );
         metrics.register("sqs_poll_errors_total", "Receives that failed", self.poll_errors.clone());
         metrics.register("worker_active_goroutines", "Handlers running now", self.running.clone());
         metrics.register("worker_waiting", "Messages received and not started", self.waiting.clone());
@@ -221,6 +228,10 @@ impl WorkerMetrics {
     pub(crate) fn called(&self, operation: Operation, entries: usize) {
         self.calls[operation as usize].inc();
         self.entries[operation as usize].inc_by(entries as u64);
+    }
+
+    pub(crate) fn unverified_payment(&self) {
+        self.unverified_payments.inc();
     }
 
     pub(crate) fn breaker(&self, downstream: Downstream, open: bool) {

@@ -40,6 +40,7 @@ use crate::journal::{Entry, Journal, Step};
 use crate::metrics::{WorkerMetrics, type_label};
 use crate::observer::{Observations, Observer};
 use crate::options::{InFlight, PipelineOptions};
+use crate::peer_calls::PeerCalls;
 use crate::polls::Polls;
 use crate::service::{Downstream, Handlers};
 use crate::status::Status;
@@ -116,6 +117,7 @@ pub(crate) struct Pipeline {
 /// What `admit` needs to start a run, and `verdict` to end one.
 struct Starts {
     breakers: Breakers,
+    peer_calls: PeerCalls,
     valve: Option<Valve>,
     valve_at: Option<Duration>,
     limit: Limit,
@@ -204,6 +206,7 @@ impl Pipeline {
             attempts: Attempts::default(),
             starts: Starts {
                 breakers: Breakers::new(options.breaker, now),
+                peer_calls: PeerCalls::default(),
                 valve: options.write_rps.map(|rate| Valve::new(rate, now)),
                 valve_at: None,
                 limit: match options.in_flight {
@@ -343,9 +346,10 @@ impl Pipeline {
         self.deps.status.breaker(downstream.index(), open);
         let name = downstream.as_str();
         let state = if open { Err("no answer; one message at a time probes it".to_owned()) } else { Ok(()) };
-        self.deps.process.health.ready_set(name, state);
+        self.deps.process.health.peer_set(name, state);
         if open {
-            tracing::warn!(downstream = name, "breaker opened");
+            let setting = downstream.setting();
+            tracing::warn!(downstream = name, setting, "breaker opened: if it runs, check this setting");
         } else {
             tracing::info!(downstream = name, "breaker closed");
         }

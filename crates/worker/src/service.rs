@@ -6,14 +6,15 @@
 //! acknowledges nor sleeps: it returns its result ([`Handled`]), and the pipeline settles the
 //! message.
 //!
-//! Three kinds of failure: a peer did not answer ([`Stop::Silent`]), its answer may differ next
-//! time ([`Stop::Transient`]), or no retry can help ([`Stop::Hopeless`]).
+//! Four kinds of failure: a peer did not answer in time ([`Stop::Silent`]), was not reached
+//! ([`Stop::NotReached`]), its answer may differ next time ([`Stop::Transient`]), or no retry can help
+//! ([`Stop::Hopeless`]). Only a typed answer of a peer moves seats or money, or ends an event (rules R8).
 
 use core::fmt;
 use core::time::Duration;
-use domain::event::{Event, Fact};
+use domain::event::{Event, Fact, Kind};
 use domain::hold::{Rejection, Released};
-use domain::id::{OrderId, PaymentIntentId, SeatId};
+use domain::id::{OrderId, PaymentIntentId, ReservationId, SeatId};
 use domain::reservation::Status;
 use domain::retry::{Outcome, Reason};
 use ports::plant::{Plant, planted};
@@ -59,6 +60,10 @@ pub struct Handled {
     pub touched: Touched,
     /// The seats that this run moved.
     pub seats: Vec<SeatId>,
+    /// No provider was there to ask, and the event does not tell the price (rules R1.4).
+    pub unverified: bool,
+    /// The peer that was not reached answered its health check. Asked only on a run's last chance.
+    pub is_healthy: bool,
 }
 
 /// The effect of an event.
@@ -81,6 +86,12 @@ pub enum Done {
     SecondPaymentReturned,
     /// The payment came too late and no seats were left; it was given back.
     LatePaymentReturned,
+    /// The payment does not equal the price; it was given back.
+    WrongPaymentReturned,
+    /// The refund of the payment had been announced; it was given back.
+    RefusedPaymentReturned,
+    /// Nothing of the payment is left: it failed, was voided, or was given back before.
+    PaidBefore,
     /// The inventory is settled, and no such reservation exists to record it.
     NoReservation,
     /// An operator gave the payment back.
@@ -99,6 +110,9 @@ impl Done {
             Self::Stale => "stale",
             Self::SecondPaymentReturned => "second_payment_returned",
             Self::LatePaymentReturned => "late_payment_returned",
+            Self::WrongPaymentReturned => "wrong_payment_returned",
+            Self::RefusedPaymentReturned => "refused_payment_returned",
+            Self::PaidBefore => "nothing_left",
             Self::NoReservation => "no_reservation",
             Self::PaymentReturned => "payment_returned",
         }
@@ -112,6 +126,13 @@ pub enum Stop {
     NotYet(Duration),
     /// A downstream did not answer.
     Silent {
+        /// Which.
+        on: Downstream,
+        /// The error chain.
+        error: String,
+    },
+    /// A downstream was not reached: nothing listens there, or something answered that is not the peer.
+    NotReached {
         /// Which.
         on: Downstream,
         /// The error chain.
@@ -144,6 +165,7 @@ impl fmt::Display for Stop {
         match self {
             Self::NotYet(left) => write!(f, "not due for another {} ms", left.as_millis()),
             Self::Silent { on, error } => write!(f, "{} did not answer: {error}", on.as_str()),
+            Self::NotReached { on, error } => write!(f, "{} was not reached: {error}", on.as_str()),
             Self::Transient { error } => f.write_str(error),
             Self::Hopeless { reason, error } => write!(f, "{}: {error}", reason.as_str()),
             Self::Interrupted => f.write_str("the run was cancelled"),
@@ -157,8 +179,11 @@ impl Handled {
         match &self.ending {
             Ok(_) => Outcome::Done,
             Err(Stop::NotYet(left)) => Outcome::NotYet(*left),
-            Err(Stop::Silent { .. }) if planted(Plant::OutageCounts) => Outcome::Transient,
+            Err(Stop::Silent { .. } | Stop::NotReached { .. }) if planted(Plant::OutageCounts) => {
+                Outcome::Transient
+            }
             Err(Stop::Silent { .. }) => Outcome::Infrastructure,
+            Err(Stop::NotReached { .. }) => Outcome::NotReached,
             Err(Stop::Transient { .. }) => Outcome::Transient,
             Err(Stop::Hopeless { reason, .. }) => Outcome::Hopeless(*reason),
             Err(Stop::Interrupted) => Outcome::Interrupted,
@@ -167,15 +192,22 @@ impl Handled {
 
     /// A run that ended without a result of its handler.
     pub(crate) fn stopped(stop: Stop) -> Self {
-        Self::new(Err(stop), Touched::default(), Vec::new())
+        Self {
+            ending: Err(stop),
+            touched: Touched::default(),
+            seats: Vec::new(),
+            unverified: false,
+            is_healthy: false,
+        }
     }
 
-    fn new(ending: Result<Done, Stop>, touched: Touched, seats: Vec<SeatId>) -> Self {
+    fn new(ending: Result<Done, Stop>, calls: Calls<'_>) -> Self {
         match &ending {
             Ok(done) => probe::hit_variant("done", done),
             Err(stop) => probe::hit_variant("stop", stop),
         }
-        Self { ending, touched, seats }
+        let Calls { touched, seats, unverified, .. } = calls;
+        Self { ending, touched, seats, unverified, is_healthy: false }
     }
 }
 
@@ -185,31 +217,57 @@ impl Handlers {
         Self { peers, clock, call_max }
     }
 
-    /// The limit of a run: no path through the table makes more than five calls, and one more is
-    /// slack.
+    /// The limit of a run: no path through the tables makes more than eight calls (a second payment for
+    /// an older inventory), one of them twice (a 409 that is followed by a GET).
     pub fn run_max(&self) -> Duration {
-        self.call_max * 6
+        self.call_max * 9
+    }
+
+    /// Whether an event of this kind needs the payment provider before anything else.
+    pub fn asks_provider(&self, kind: Kind) -> bool {
+        kind == Kind::Approved && self.peers.payments.is_some()
     }
 
     /// Brings seats and reservation to the end that the event demands.
     pub async fn handle(&self, event: &Event, trace: &Trace) -> Handled {
+        self.run(event, trace, false).await
+    }
+
+    /// The same. On the `last_chance` of an event whose peer was not reached, the peer's health is asked
+    /// too (rules R8).
+    pub(crate) async fn run(&self, event: &Event, trace: &Trace, last_chance: bool) -> Handled {
         let mut calls = self.calls(trace);
         let ending = match &event.fact {
             Fact::ReservationExpired { .. } => expired::handle(&mut calls, event).await,
-            Fact::PaymentApproved { intent, .. } => approved::handle(&mut calls, event, intent).await,
+            Fact::PaymentApproved { intent, amount } => {
+                approved::handle(&mut calls, event, intent, amount.as_ref()).await
+            }
             Fact::PaymentFailed { intent, error_code, .. } => {
                 failed::handle(&mut calls, event, intent, error_code.as_ref()).await
             }
         };
-        Handled::new(ending, calls.touched, calls.seats)
+        let is_healthy = match &ending {
+            Err(Stop::NotReached { on, .. }) if last_chance => calls.is_healthy(*on).await,
+            _ => false,
+        };
+        Handled { is_healthy, ..Handled::new(ending, calls) }
     }
 
     /// Gives a payment back in full, as the handlers do for a payment without seats: void or
-    /// refund, once however often it is called.
-    pub async fn refund(&self, intent: &PaymentIntentId, trace: &Trace) -> Handled {
+    /// refund, once however often it is called. If the reservation is known, the payment is refused
+    /// first, and stays if it has bought the seats.
+    pub async fn refund(
+        &self,
+        reservation: Option<&ReservationId>,
+        intent: &PaymentIntentId,
+        trace: &Trace,
+    ) -> Handled {
         let mut calls = self.calls(trace);
-        let ending = refund::refund(&mut calls, intent, refund::BY_OPERATOR).await;
-        Handled::new(ending.map(|()| Done::PaymentReturned), calls.touched, calls.seats)
+        let ending = match reservation {
+            Some(id) => refund::refund(&mut calls, id, intent, refund::BY_OPERATOR).await,
+            None => refund::give_back(&mut calls, intent, refund::BY_OPERATOR).await,
+        };
+        Handled::new(ending.map(|()| Done::PaymentReturned), calls)
     }
 
     fn calls(&self, trace: &Trace) -> Calls<'_> {
@@ -224,7 +282,7 @@ const fn release_answer(answer: &Result<Released, Rejection>) -> &'static str {
         Ok(Released::Now { .. }) => "released",
         Ok(Released::Before { .. }) => "released_before",
         Err(Rejection::NoSuchHold) => "no_such_hold",
-        Err(Rejection::AlreadyCommitted(_)) => "already_committed",
+        Err(Rejection::AlreadyCommitted { .. }) => "already_committed",
         Err(Rejection::NotDue { .. }) => "not_due",
         Err(_) => "refused",
     }

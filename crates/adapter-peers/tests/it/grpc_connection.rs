@@ -65,12 +65,12 @@ async fn the_trace_is_sent() {
 }
 
 #[tokio::test]
-async fn a_missing_or_disconnecting_peer_is_unavailable() {
+async fn a_missing_or_disconnecting_peer_is_not_reached() {
     for address in [nobody().await, rude().await] {
         let client = InventoryClient::new(&address, patient(), clock()).unwrap();
         for _ in 0..3 {
             let fault = fault(client.release(&CallContext::default(), release()).await);
-            assert_eq!(fault.class, FaultClass::Unavailable, "{}", fault.chain());
+            assert_eq!(fault.class, FaultClass::NotReached, "{}", fault.chain());
         }
     }
 }
@@ -81,7 +81,7 @@ async fn a_client_finds_a_peer_that_starts_later_and_again_after_a_break() {
     drop(listener);
     let client = InventoryClient::new(&address.to_string(), patient(), clock()).unwrap();
     let cx = CallContext::default();
-    assert_eq!(class(client.release(&cx, release()).await), FaultClass::Unavailable);
+    assert_eq!(class(client.release(&cx, release()).await), FaultClass::NotReached);
     for _ in 0..2 {
         let peer = Arc::new(Peer::default());
         let listener = tokio::net::TcpListener::bind(address).await.unwrap();
@@ -139,6 +139,13 @@ impl InventoryService for Together {
     ) -> Result<Response<ReleaseHoldResponse>, Status> {
         self.0.wait().await;
         Ok(Response::new(released()))
+    }
+
+    async fn refuse_payment(
+        &self,
+        _: Request<rsv::RefusePaymentRequest>,
+    ) -> Result<Response<rsv::RefusePaymentResponse>, Status> {
+        Err(Status::unimplemented("an older inventory"))
     }
 
     async fn get_inventory_status(
@@ -253,7 +260,7 @@ async fn a_connection_that_has_gone_silent_is_given_up() {
     let client = InventoryClient::new(&address.to_string(), options, Arc::new(Fast(clock()))).unwrap();
     let cx = CallContext::default();
     let fault = fault(client.release(&cx, release()).await);
-    assert_eq!(fault.class, FaultClass::Unavailable, "{}", fault.chain());
+    assert_eq!(fault.class, FaultClass::NotReached, "{}", fault.chain());
     assert!(!fault.chain().contains("no answer within"), "it waited for its deadline: {}", fault.chain());
     client.release(&cx, release()).await.expect("on a new connection");
 }

@@ -9,7 +9,9 @@ use core::time::Duration;
 use domain::hold::{BadRequest, Rejection, ReleaseCause, Released};
 use domain::id::{OrderId, PaymentIntentId, PersonId, ReservationId, SeatId, ShowId};
 use domain::time::Timestamp;
-use ports::inventory::{CommitSeats, HeldState, HoldSeats, Inventory, ReleaseSeats};
+use ports::inventory::{
+    CommitSeats, HeldState, HoldSeats, Inventory, PaymentRefused, RefusePayment, ReleaseSeats,
+};
 use ports::{CallContext, FaultClass};
 use std::sync::Arc;
 use tonic::Status;
@@ -126,27 +128,76 @@ async fn refusals_inside_of_an_answer_are_understood() {
     });
     assert_eq!(
         rejection(s.client.release(&s.cx, release()).await),
-        Rejection::AlreadyCommitted(OrderId::parse("ord_1").unwrap())
+        Rejection::AlreadyCommitted { order: OrderId::parse("ord_1").unwrap(), intent: None }
     );
 }
 
 #[tokio::test]
-async fn refusals_as_grpc_statuses_are_understood() {
+async fn a_grpc_status_is_a_refusal_only_with_our_details() {
     let s = setup().await;
-    s.peer.release.status(Status::not_found("no hold"));
+    let no_hold = WireError::new(Code::NotFound, "no hold").detail("reservation_id", "NO_SUCH_HOLD", "rsv_1");
+    s.peer.release.status(no_hold.into());
     assert_eq!(rejection(s.client.release(&s.cx, release()).await), Rejection::NoSuchHold);
-    s.peer.commit.status(Status::not_found("no hold"));
-    assert_eq!(rejection(s.client.commit(&s.cx, commit()).await), Rejection::NoSuchHold);
-    s.peer.commit.status(Status::failed_precondition("hold expired"));
-    assert_eq!(rejection(s.client.commit(&s.cx, commit()).await), Rejection::Expired);
-    s.peer.release.status(Status::already_exists("committed"));
-    assert!(matches!(rejection(s.client.release(&s.cx, release()).await), Rejection::AlreadyCommitted(_)));
     let many = WireError::new(Code::InvalidArgument, "many").detail("quantity", "TOO_MANY_SEATS", "11");
     s.peer.reserve.status(many.into());
     assert_eq!(
         rejection(s.client.hold(&s.cx, hold()).await),
         Rejection::BadRequest(BadRequest::TooManySeats(11))
     );
+    for bare in [
+        Status::not_found("no hold"),
+        Status::failed_precondition("hold expired"),
+        Status::already_exists("committed"),
+        Status::invalid_argument("?"),
+    ] {
+        s.peer.commit.status(bare.clone());
+        assert_eq!(class(s.client.commit(&s.cx, commit()).await), FaultClass::Transient, "{bare}");
+        s.peer.release.status(bare.clone());
+        assert_eq!(class(s.client.release(&s.cx, release()).await), FaultClass::Transient, "{bare}");
+    }
+}
+
+/// Case P2: what meshes and proxies answer is not the peer's answer.
+#[tokio::test]
+async fn a_status_that_proxies_give_means_that_the_peer_was_not_reached() {
+    let s = setup().await;
+    for status in [
+        Status::unimplemented("unknown service"),
+        Status::unauthenticated("who are you"),
+        Status::permission_denied("RBAC: access denied"),
+        Status::unavailable("no healthy upstream"),
+        Status::resource_exhausted("too many requests"),
+    ] {
+        s.peer.commit.status(status.clone());
+        assert_eq!(class(s.client.commit(&s.cx, commit()).await), FaultClass::NotReached, "{status}");
+    }
+}
+
+/// Rules R8: UNIMPLEMENTED to a call that was added later comes from an older peer, if the peer has
+/// answered, and else from something that is not the peer.
+#[tokio::test]
+async fn an_older_inventory_is_told_from_one_that_is_not_reached() {
+    let s = setup().await;
+    let refuse = || RefusePayment {
+        reservation: release().reservation,
+        intent: PaymentIntentId::parse("pay_1").unwrap(),
+    };
+    s.peer.refuse.status(Status::unimplemented("unknown method"));
+    assert_eq!(class(s.client.refuse(&s.cx, refuse()).await), FaultClass::NotReached);
+    s.peer.release.message(rsv::ReleaseHoldResponse {
+        status: rsv::ReleaseStatus::AlreadyReleased as i32,
+        ..Default::default()
+    });
+    s.client.release(&s.cx, release()).await.unwrap();
+    s.peer.refuse.status(Status::unimplemented("unknown method"));
+    assert_eq!(class(s.client.refuse(&s.cx, refuse()).await), FaultClass::Unsupported);
+    for (status, expected) in [
+        (rsv::RefuseStatus::Recorded, PaymentRefused::Recorded),
+        (rsv::RefuseStatus::NoHold, PaymentRefused::NoHold),
+    ] {
+        s.peer.refuse.message(rsv::RefusePaymentResponse { status: status as i32, error: None });
+        assert_eq!(s.client.refuse(&s.cx, refuse()).await.unwrap(), expected);
+    }
 }
 
 #[tokio::test]
@@ -158,6 +209,19 @@ async fn a_release_that_had_happened_is_done() {
     });
     let released = s.client.release(&s.cx, release()).await.unwrap();
     assert!(matches!(released, Released::Before { cause: ReleaseCause::Expired, .. }));
+    // Case P5: without a cause, the bytes 10 02, it is the command's own.
+    s.peer.release.message(rsv::ReleaseHoldResponse {
+        status: rsv::ReleaseStatus::AlreadyReleased as i32,
+        ..Default::default()
+    });
+    let failed = ReleaseSeats { cause: Some(ReleaseCause::PaymentFailed), ..release() };
+    let released = s.client.release(&s.cx, failed).await.unwrap();
+    assert!(matches!(released, Released::Before { cause: ReleaseCause::PaymentFailed, .. }));
+    s.peer.release.message(rsv::ReleaseHoldResponse {
+        status: rsv::ReleaseStatus::AlreadyReleased as i32,
+        ..Default::default()
+    });
+    s.client.release(&s.cx, release()).await.unwrap();
     assert_eq!(s.peer.release.last().0.reason, "EXPIRED");
 }
 
@@ -165,14 +229,14 @@ async fn a_release_that_had_happened_is_done() {
 async fn failures_have_their_class_in_both_styles() {
     let s = setup().await;
     for (code, expected) in [
-        (Code::Unavailable, FaultClass::Unavailable),
+        (Code::Unavailable, FaultClass::NotReached),
         (Code::Timeout, FaultClass::Unavailable),
         (Code::UpstreamTimeout, FaultClass::Unavailable),
         (Code::Internal, FaultClass::Transient),
         (Code::ConcurrentModification, FaultClass::Transient),
-        (Code::RateLimited, FaultClass::Transient),
+        (Code::RateLimited, FaultClass::NotReached),
         (Code::InvalidArgument, FaultClass::Permanent),
-        (Code::Unauthenticated, FaultClass::Permanent),
+        (Code::Unauthenticated, FaultClass::NotReached),
     ] {
         let refused = rsv::ReleaseHoldResponse {
             status: rsv::ReleaseStatus::Failed as i32,

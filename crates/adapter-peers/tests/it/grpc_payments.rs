@@ -67,12 +67,16 @@ async fn refusals_of_both_styles_are_understood() {
     let client = PaymentsClient::new(&address, patient(), clock()).unwrap();
     let cx = CallContext::default();
     peer.get_payment.status(tonic::Status::not_found("?"));
+    assert_eq!(class(client.get(&cx, &intent()).await), FaultClass::Transient, "no details of ours");
+    peer.get_payment.status(WireError::new(Code::NotFound, "?").into());
     assert_eq!(rejection(client.get(&cx, &intent()).await), PaymentRejection::NoSuchPayment);
     let error = Some(WireError::new(Code::NotFound, "?").to_proto());
     peer.get_payment.message(pay::GetPaymentStatusResponse { payment: None, error });
     assert_eq!(rejection(client.get(&cx, &intent()).await), PaymentRejection::NoSuchPayment);
-    peer.cancel_payment.status(tonic::Status::failed_precondition("too old"));
+    peer.cancel_payment.status(WireError::new(Code::FailedPrecondition, "too old").into());
     assert_eq!(rejection(client.cancel(&cx, cancel()).await), PaymentRejection::Refused("too old".into()));
+    peer.cancel_payment.status(tonic::Status::unimplemented("an older provider"));
+    assert_eq!(class(client.cancel(&cx, cancel()).await), FaultClass::Unsupported);
     peer.cancel_payment.status(tonic::Status::internal("boom"));
     assert_eq!(class(client.cancel(&cx, cancel()).await), FaultClass::Transient);
     peer.cancel_payment.message(pay::CancelPaymentResponse::default());

@@ -83,8 +83,8 @@ async fn no_answer_is_unavailable_and_an_impossible_target_permanent() {
     let hasty = post(Duration::from_millis(100));
     let class = async |url: String| hasty.post(to(&url)).await.unwrap_err().class;
     assert_eq!(class(format!("{base}/never")).await, FaultClass::Unavailable);
-    assert_eq!(class(format!("http://{}/", nobody().await)).await, FaultClass::Unavailable);
-    assert_eq!(class(format!("http://{}/", rude().await)).await, FaultClass::Unavailable);
+    assert_eq!(class(format!("http://{}/", nobody().await)).await, FaultClass::NotReached);
+    assert_eq!(class(format!("http://{}/", rude().await)).await, FaultClass::NotReached);
     for bad in ["", "https://example.com/hook", "ftp://x:1/"] {
         assert_eq!(class(bad.to_owned()).await, FaultClass::Permanent, "{bad}");
     }

@@ -75,6 +75,10 @@ fn id() -> ReservationId {
     ReservationId::parse("rsv_1").unwrap()
 }
 
+/// reservation-api's own 404.
+const NO_SUCH: &str = r#"{"error":{"code":"NOT_FOUND","message":"no reservation rsv_1","details":[
+    {"field":"reservation_id","reason":"NO_SUCH_RESERVATION","value":"rsv_1"}]}}"#;
+
 fn confirm() -> EndReservation {
     let end = End::Confirmed {
         order: Some(OrderId::parse("ord_1").unwrap()),
@@ -127,7 +131,7 @@ async fn an_identifier_is_one_segment_of_the_path() {
     let (api, base) = Api::serve().await;
     let client = ReservationsClient::new(&base, None, patient(), clock()).unwrap();
     for text in ["a/b", "50% off?", "좌석 1", "x#y;z", "a+b&c"] {
-        api.then(404, "");
+        api.then(404, NO_SUCH);
         let id = ReservationId::parse(text).unwrap();
         assert_eq!(rejection(client.get(&CallContext::default(), &id).await), NoSuchReservation);
         assert_eq!(api.last().id, text);
@@ -135,56 +139,129 @@ async fn an_identifier_is_one_segment_of_the_path() {
 }
 
 #[tokio::test]
-async fn refusals_are_understood_with_any_body_or_none() {
+async fn refusals_are_understood() {
     let (api, base) = Api::serve().await;
     let client = ReservationsClient::new(&base, None, patient(), clock()).unwrap();
     let cx = CallContext::default();
-    for body in ["", "<html>", r#"{"error":{"code":"NOT_FOUND","message":"?"}}"#] {
-        api.then(404, body);
-        assert_eq!(rejection(client.end(&cx, confirm()).await), EndRejection::NoSuchReservation);
-    }
+    api.then(404, NO_SUCH);
+    assert_eq!(rejection(client.end(&cx, confirm()).await), EndRejection::NoSuchReservation);
     let intent = PaymentIntentId::parse("pay_x").unwrap();
     let ours = r#"{"error":{"code":"FAILED_PRECONDITION","message":"m","trace_id":"t","details":[
         {"field":"status","reason":"CURRENT_STATUS","value":"CONFIRMED"},
         {"field":"payment_intent_id","reason":"CURRENT","value":"pay_x"}]}}"#;
     for (body, current, intent) in [
-        ("", None, None),
         (r#"{"status":"EXPIRED"}"#, Some(Status::Expired), None),
-        (r#"{"status":409,"error":"Conflict"}"#, None, None),
         (ours, Some(Status::Confirmed), Some(intent)),
     ] {
         api.then(409, body);
-        assert_eq!(
-            rejection(client.end(&cx, confirm()).await),
-            EndRejection::Illegal { current, intent },
-            "{body}"
-        );
+        let rejected = rejection(client.end(&cx, confirm()).await);
+        assert_eq!(rejected, EndRejection::Illegal { current, intent }, "{body}");
     }
 }
 
+/// Case P7: a 409 that does not say the current status is explained by a GET.
 #[tokio::test]
-async fn failures_have_their_class() {
+async fn a_409_without_the_current_status_is_looked_up() {
     let (api, base) = Api::serve().await;
     let client = ReservationsClient::new(&base, None, patient(), clock()).unwrap();
     let cx = CallContext::default();
-    for (status, expected) in [
-        (400, FaultClass::Permanent),
-        (401, FaultClass::Permanent),
-        (403, FaultClass::Permanent),
-        (302, FaultClass::Permanent),
-        (408, FaultClass::Unavailable),
-        (429, FaultClass::Transient),
-        (500, FaultClass::Transient),
-        (502, FaultClass::Transient),
-        (503, FaultClass::Unavailable),
-        (504, FaultClass::Unavailable),
+    for body in ["", "conflict", r#"{"status":409,"error":"Conflict"}"#] {
+        api.then(409, body);
+        api.then(200, r#"{"status":"CONFIRMED","payment_intent_id":"pay_1"}"#);
+        let ended = client.end(&cx, confirm()).await.unwrap().reservation.unwrap();
+        assert_eq!(ended.status, Some(Status::Confirmed), "{body}: the very end asked for");
+        assert_eq!(api.last().method, Method::GET);
+        api.then(409, body);
+        api.then(200, r#"{"status":"EXPIRED"}"#);
+        let current = Some(Status::Expired);
+        assert_eq!(
+            rejection(client.end(&cx, confirm()).await),
+            EndRejection::Illegal { current, intent: None }
+        );
+        api.then(409, body);
+        api.then(404, "");
+        assert_eq!(class(client.end(&cx, confirm()).await), FaultClass::Transient);
+    }
+    api.then(409, r#"{"error":{"code":"CONCURRENT_MODIFICATION","message":"again"}}"#);
+    assert_eq!(class(client.end(&cx, confirm()).await), FaultClass::Transient, "a code that means again");
+}
+
+/// Cases P1 to P3: what proxies, gateways and wrong addresses answer decides nothing.
+#[tokio::test]
+async fn an_answer_that_is_not_the_peers_means_that_it_was_not_reached() {
+    let (api, base) = Api::serve().await;
+    let client = ReservationsClient::new(&base, None, patient(), clock()).unwrap();
+    let cx = CallContext::default();
+    let token = r#"{"error":{"code":"UNAUTHENTICATED","message":"the token is not known"}}"#;
+    let route = r#"{"error":{"code":"ROUTE_NOT_FOUND","message":"there is nothing under this path"}}"#;
+    for (status, body) in [
+        (404, "default backend - 404"),
+        (404, ""),
+        (404, r#"{"error":{"code":"NOT_FOUND","message":"?"}}"#),
+        (404, route),
+        (301, ""),
+        (302, "<html>"),
+        (401, token),
+        (403, "<html>"),
+        (405, ""),
+        (407, ""),
+        (415, ""),
+        (421, ""),
+        (426, ""),
+        (429, ""),
+        (500, r#"{"error":{"code":"INTERNAL","message":"internal error"}}"#),
+        (502, "<html>"),
+        (503, r#"{"error":{"code":"NOT_FOUND","message":"from a proxy"}}"#),
+        (504, ""),
+        (200, "<html>sign in</html>"),
+        (200, "ok"),
+        (200, "[]"),
     ] {
-        api.then(status, "");
+        api.then(status, body);
+        assert_eq!(class(client.end(&cx, confirm()).await), FaultClass::NotReached, "{status} {body}");
+    }
+}
+
+/// Case P4: a peer with PATCH only.
+#[tokio::test]
+async fn a_get_that_the_peer_does_not_have_is_told_apart() {
+    let (api, base) = Api::serve().await;
+    let client = ReservationsClient::new(&base, None, patient(), clock()).unwrap();
+    let cx = CallContext::default();
+    for (status, body) in [
+        (404, ""),
+        (405, ""),
+        (404, r#"{"timestamp":1,"status":404,"error":"Not Found","path":"/internal/reservations/rsv_1"}"#),
+    ] {
+        api.then(status, body);
+        assert_eq!(class(client.get(&cx, &id()).await), FaultClass::Unsupported, "{status} {body}");
+    }
+    let route = r#"{"error":{"code":"ROUTE_NOT_FOUND","message":"there is nothing under this path"}}"#;
+    api.then(404, route);
+    assert_eq!(class(client.get(&cx, &id()).await), FaultClass::NotReached, "our service, a wrong path");
+}
+
+#[tokio::test]
+async fn other_failures_have_their_class() {
+    let (api, base) = Api::serve().await;
+    let client = ReservationsClient::new(&base, None, patient(), clock()).unwrap();
+    let cx = CallContext::default();
+    let ours = r#"{"error":{"code":"INVALID_ARGUMENT","message":"status is missing"}}"#;
+    for (status, body, expected) in [
+        (400, ours, FaultClass::Permanent),
+        (400, "<html>", FaultClass::Transient),
+        (408, "", FaultClass::Transient),
+        (410, "", FaultClass::Transient),
+        (412, "", FaultClass::Transient),
+    ] {
+        api.then(status, body);
         assert_eq!(class(client.end(&cx, confirm()).await), expected, "{status}");
-        api.then(status, "<html>busy</html>");
+        api.then(status, body);
         assert_eq!(class(client.get(&cx, &id()).await), expected, "{status}");
     }
-    api.then(200, "not a reservation");
+    api.then(200, "{}");
+    assert_eq!(client.get(&cx, &id()).await.unwrap().status, None);
+    api.then(200, "");
     assert_eq!(class(client.get(&cx, &id()).await), FaultClass::Transient);
     let small = PeerOptions { answer_bytes_max: 100, ..patient() };
     let client = ReservationsClient::new(&base, None, small, clock()).unwrap();
@@ -205,7 +282,7 @@ async fn no_answer_is_an_outage() {
         let client = ReservationsClient::new(&address, None, patient(), clock()).unwrap();
         for _ in 0..2 {
             let fault = fault(client.get(&CallContext::default(), &id()).await);
-            assert_eq!(fault.class, FaultClass::Unavailable, "{}", fault.chain());
+            assert_eq!(fault.class, FaultClass::NotReached, "{}", fault.chain());
         }
     }
 }

@@ -23,9 +23,9 @@ async fn a_peers_answer_about_its_own_peers_reaches_the_buyer() {
         assert_eq!((error.code, error.message.as_ref()), (code, "the inventory did not answer in time"));
     }
     for (code, expected) in [
-        (Code::Unavailable, FaultClass::Unavailable),
+        (Code::Unavailable, FaultClass::NotReached),
         (Code::Internal, FaultClass::Transient),
-        (Code::RateLimited, FaultClass::Transient),
+        (Code::RateLimited, FaultClass::NotReached),
     ] {
         peer.get_payment.status(WireError::new(code, "not now").into());
         assert_eq!(class(client.get_payment_status(&cx, ask()).await), expected, "{code:?}");

@@ -118,6 +118,7 @@ pub(crate) struct Peer {
     pub(crate) reserve: Script<rsv::ReserveSeatRequest, rsv::ReserveSeatResponse>,
     pub(crate) commit: Script<rsv::CommitReservationRequest, rsv::CommitReservationResponse>,
     pub(crate) release: Script<rsv::ReleaseHoldRequest, rsv::ReleaseHoldResponse>,
+    pub(crate) refuse: Script<rsv::RefusePaymentRequest, rsv::RefusePaymentResponse>,
     pub(crate) get_payment: Script<pay::GetPaymentStatusRequest, pay::GetPaymentStatusResponse>,
     pub(crate) cancel_payment: Script<pay::CancelPaymentRequest, pay::CancelPaymentResponse>,
 }
@@ -191,6 +192,13 @@ impl InventoryService for Peer {
         request: Request<rsv::ReleaseHoldRequest>,
     ) -> Result<Response<rsv::ReleaseHoldResponse>, Status> {
         self.release.play(request).await
+    }
+
+    async fn refuse_payment(
+        &self,
+        request: Request<rsv::RefusePaymentRequest>,
+    ) -> Result<Response<rsv::RefusePaymentResponse>, Status> {
+        self.refuse.play(request).await
     }
 
     async fn get_inventory_status(

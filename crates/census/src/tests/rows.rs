@@ -74,7 +74,7 @@ pub(super) fn hold(n: u32, state: HoldState) -> Row {
         placed_at: Timestamp::EPOCH,
         state,
         refused: Vec::new(),
-        retakes_closed: false,
+        closed: false,
     };
     written(hold_put(&hold, 0))
 }
@@ -154,5 +154,5 @@ pub(super) fn refund(n: u32, amount: u64) -> Row {
         .with("reason", "no seat")
         .with("idempotency_key", "k")
         .with("refunded_at", Timestamp::EPOCH);
-    Row { key: payment::rows::refund_key(&intent(n)), version: 1, attributes }
+    Row { key: payment::rows::refund_key(&intent(n), "k"), version: 1, attributes }
 }

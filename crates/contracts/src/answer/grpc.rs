@@ -1,59 +1,52 @@
 //! Answers over gRPC: a status, or a message with an error in it.
 
+use super::class_of_code;
 use crate::common::v1 as common;
 use crate::error::{Code, WireError};
 use ports::{Fault, FaultClass, PortError};
 use std::error::Error;
 
-/// The class of a gRPC status. One with a source was made on this side because no answer came.
+/// The class of a gRPC status by itself. One with a source was made on this side because no answer
+/// came.
 pub fn class_of_status(status: &tonic::Status) -> FaultClass {
     use tonic::Code as Grpc;
     if status.source().is_some() {
-        return FaultClass::Unavailable;
+        return FaultClass::NotReached;
     }
     match status.code() {
-        Grpc::Unavailable | Grpc::DeadlineExceeded | Grpc::Cancelled => FaultClass::Unavailable,
-        Grpc::ResourceExhausted | Grpc::Aborted | Grpc::Internal | Grpc::Unknown | Grpc::DataLoss => {
-            FaultClass::Transient
-        }
+        Grpc::Unavailable
+        | Grpc::Unimplemented
+        | Grpc::Unauthenticated
+        | Grpc::PermissionDenied
+        | Grpc::ResourceExhausted => FaultClass::NotReached,
+        Grpc::DeadlineExceeded | Grpc::Cancelled => FaultClass::Unavailable,
         Grpc::Ok
         | Grpc::InvalidArgument
         | Grpc::NotFound
         | Grpc::AlreadyExists
-        | Grpc::PermissionDenied
         | Grpc::FailedPrecondition
         | Grpc::OutOfRange
-        | Grpc::Unimplemented
-        | Grpc::Unauthenticated => FaultClass::Permanent,
+        | Grpc::Aborted
+        | Grpc::Internal
+        | Grpc::Unknown
+        | Grpc::DataLoss => FaultClass::Transient,
     }
 }
 
-/// The code of a gRPC status without further details; `None` if it cannot be a refusal.
-fn code_of_refusal(code: tonic::Code) -> Option<Code> {
-    match code {
-        tonic::Code::NotFound => Some(Code::NotFound),
-        tonic::Code::AlreadyExists => Some(Code::AlreadyExists),
-        tonic::Code::FailedPrecondition => Some(Code::FailedPrecondition),
-        _ => None,
-    }
-}
-
-/// A gRPC status as the caller's error: a rejection if `rejection` finds one in it, else a fault.
-/// `what` names the call in the message of a fault.
+/// A gRPC status as the caller's error: a rejection if its details have an error in which
+/// `rejection` finds one, else a fault. `what` names the call in the message of a fault.
 pub fn error_from_status<R>(
     what: &str,
     status: tonic::Status,
     rejection: impl Fn(&WireError) -> Option<R>,
 ) -> PortError<R> {
-    let class = class_of_status(&status);
-    let typed = WireError::from_status(&status);
-    let error = typed.or_else(|| Some(WireError::new(code_of_refusal(status.code())?, status.message())));
-    // Only an answer can be a refusal; UNAVAILABLE with details is still an outage.
-    if class == FaultClass::Permanent
-        && let Some(rejected) = error.as_ref().and_then(rejection)
-    {
-        return PortError::Rejected(rejected);
-    }
+    let class = match (class_of_status(&status), WireError::from_status(&status)) {
+        (FaultClass::Transient, Some(error)) => match rejection(&error) {
+            Some(rejected) => return PortError::Rejected(rejected),
+            None => class_of_code(error.code),
+        },
+        (class, _) => class,
+    };
     let name = status.code().to_string();
     let message = match status.message() {
         "" => format!("{what}: {name}"),
@@ -66,17 +59,23 @@ pub fn error_from_status<R>(
 /// refused it, or reports the outcome at a peer of its own: the request may have been carried out
 /// there, and the message is for the buyer. Else it is a failure.
 pub fn buyers_error_from_status(what: &str, status: tonic::Status) -> PortError<WireError> {
-    let is_for_the_buyer = |class, error: &WireError| {
-        class == FaultClass::Permanent
+    let is_for_the_buyer = |error: &WireError| {
+        class_of_code(error.code) == FaultClass::Permanent
             || matches!(
                 error.code,
-                Code::UpstreamTimeout | Code::UpstreamError | Code::ConcurrentModification
+                Code::Forbidden
+                    | Code::Unauthorized
+                    | Code::IdempotencyConflict
+                    | Code::UpstreamTimeout
+                    | Code::UpstreamError
+                    | Code::ConcurrentModification
             )
     };
-    match (class_of_status(&status), WireError::from_status(&status)) {
-        (class, Some(error)) if is_for_the_buyer(class, &error) => PortError::Rejected(error),
-        (class, _) => PortError::Failed(
-            Fault::new(class, format!("{what}: status {:?}", status.code())).because(status),
+    match WireError::from_status(&status) {
+        Some(error) if is_for_the_buyer(&error) => PortError::Rejected(error),
+        _ => PortError::Failed(
+            Fault::new(class_of_status(&status), format!("{what}: status {:?}", status.code()))
+                .because(status),
         ),
     }
 }
@@ -114,11 +113,19 @@ mod tests {
             let code = tonic::Code::from(number);
             let class = class_of_status(&tonic::Status::new(code, "x"));
             let expected = match number {
-                1 | 4 | 14 => FaultClass::Unavailable,
-                2 | 8 | 10 | 13 | 15 => FaultClass::Transient,
-                _ => FaultClass::Permanent,
+                7 | 8 | 12 | 14 | 16 => FaultClass::NotReached,
+                1 | 4 => FaultClass::Unavailable,
+                _ => FaultClass::Transient,
             };
             assert_eq!(class, expected, "{code:?}");
+        }
+    }
+
+    #[test]
+    fn a_status_without_details_is_no_refusal() {
+        for number in 1..=16 {
+            let status = tonic::Status::new(tonic::Code::from(number), "no such thing");
+            let _ = fault(error_from_status("x", status, |_| Some(())));
         }
     }
 
@@ -127,13 +134,13 @@ mod tests {
         let status = tonic::Status::from_error("connection reset".into());
         assert_eq!(status.code(), tonic::Code::Unknown);
         let fault = fault(error_from_status::<()>("inventory ReleaseHold", status, |_| Some(())));
-        assert_eq!(fault.class, FaultClass::Unavailable);
+        assert_eq!(fault.class, FaultClass::NotReached);
         assert!(fault.chain().contains("connection reset"), "{}", fault.chain());
     }
 
     #[test]
     fn an_outage_is_no_refusal_even_with_details() {
         let status = tonic::Status::from(WireError::new(Code::Unavailable, "later"));
-        assert_eq!(fault(error_from_status("x", status, |_| Some(()))).class, FaultClass::Unavailable);
+        assert_eq!(fault(error_from_status("x", status, |_| Some(()))).class, FaultClass::NotReached);
     }
 }

@@ -27,6 +27,7 @@ carries_error! {
         ReserveSeatResponse,
         CommitReservationResponse { status: reservation::v1::CommitStatus::FailedConflict },
         ReleaseHoldResponse { status: reservation::v1::ReleaseStatus::Failed },
+        RefusePaymentResponse,
         CheckAvailabilityResponse,
         GetInventoryStatusResponse,
         CreateReservationResponse,

@@ -11,7 +11,9 @@ use crate::time;
 use crate::vocabulary::{seat_id_to_proto, seat_to_proto};
 use domain::hold::{Rejection, ReleaseCause, Released};
 use domain::seat::SeatStatus;
-use ports::inventory::{CommitSeats, Committed, Held, HeldState, HoldSeats, ReleaseSeats};
+use ports::inventory::{
+    CommitSeats, Committed, Held, HeldState, HoldSeats, PaymentRefused, RefusePayment, ReleaseSeats,
+};
 use std::sync::Arc;
 
 /// The answer to ReserveSeat; a refusal carries `trace_id`.
@@ -57,6 +59,7 @@ pub fn commit_response(
         Err(rejection) => {
             let status = match rejection {
                 Rejection::Expired => proto::CommitStatus::FailedExpired,
+                Rejection::PaymentRefused => proto::CommitStatus::FailedPayment,
                 _ => proto::CommitStatus::FailedConflict,
             };
             let error = Some(in_band(Subject::from(command), rejection, trace_id)?);
@@ -73,6 +76,7 @@ pub fn commit_response(
         status: proto::CommitStatus::Success as i32,
         committed_at: Some(time::to_proto(committed.at)),
         error: None,
+        payment_intent_id: committed.intent.as_ref().map(|id| id.as_str().to_owned()).unwrap_or_default(),
     })
 }
 
@@ -106,6 +110,22 @@ pub fn release_response(
             Ok(proto::ReleaseHoldResponse { status: status as i32, error, ..Default::default() })
         }
     }
+}
+
+/// The answer to RefusePayment; a refusal carries `trace_id`.
+pub fn refuse_response(
+    command: &RefusePayment,
+    answer: Result<&PaymentRefused, &Rejection>,
+    trace_id: Option<&Arc<str>>,
+) -> Result<proto::RefusePaymentResponse, WireError> {
+    let (status, error) = match answer {
+        Ok(PaymentRefused::Recorded) => (proto::RefuseStatus::Recorded, None),
+        Ok(PaymentRefused::NoHold) => (proto::RefuseStatus::NoHold, None),
+        Err(rejection) => {
+            (proto::RefuseStatus::Unspecified, Some(in_band(Subject::from(command), rejection, trace_id)?))
+        }
+    };
+    Ok(proto::RefusePaymentResponse { status: status as i32, error })
 }
 
 fn available(mut seat: common::Seat) -> common::Seat {

@@ -6,16 +6,17 @@
 use super::rejection::{Call, Subject, rejection_from_error};
 use crate::answer::{Refusal, is_set};
 use crate::common::v1 as common;
-use crate::error::{Code, WireError};
 use crate::reservation::v1 as proto;
 use crate::time;
 use crate::vocabulary::seat_from_proto;
 use domain::hold::{Rejection, ReleaseCause, Released};
-use domain::id::{OrderId, SeatId};
+use domain::id::{OrderId, PaymentIntentId, SeatId};
 use domain::money::{Currency, Money};
 use domain::seat::{SeatStatus, SeatView};
 use domain::time::Timestamp;
-use ports::inventory::{CommitSeats, Committed, Held, HeldState, HoldSeats, ReleaseSeats};
+use ports::inventory::{
+    CommitSeats, Committed, Held, HeldState, HoldSeats, PaymentRefused, RefusePayment, ReleaseSeats,
+};
 
 type Answer<T> = Result<T, Refusal<Rejection>>;
 
@@ -72,8 +73,7 @@ pub fn committed_from_proto(
         proto::CommitStatus::FailedExpired => return Err(Refusal::Rejected(Rejection::Expired)),
         proto::CommitStatus::FailedConflict => return Err(Refusal::Rejected(Rejection::NotOwner)),
         proto::CommitStatus::FailedPayment => {
-            let error = WireError::new(Code::PaymentNotApproved, "the inventory saw no payment");
-            return Err(Refusal::Failed(error));
+            return Err(Refusal::Unreadable("the inventory saw no payment, and does not say why".to_owned()));
         }
         proto::CommitStatus::Unspecified if response.order_id.is_empty() => {
             return Err(Refusal::Unreadable(format!("commit status {} and no order_id", response.status)));
@@ -89,7 +89,8 @@ pub fn committed_from_proto(
     // The sale is done whatever the answer says about its seats, so an unusable seat is skipped and
     // is no failure.
     let seats = response.sold_seats.into_iter().filter_map(|seat| seat_from_proto(seat, SeatStatus::Sold));
-    Ok(Committed { order, seats: seats.collect(), at })
+    let intent = PaymentIntentId::parse(&response.payment_intent_id).ok();
+    Ok(Committed { order, seats: seats.collect(), at, intent })
 }
 
 /// Reads the answer to ReleaseHold.
@@ -102,7 +103,9 @@ pub fn released_from_proto(command: &ReleaseSeats, response: proto::ReleaseHoldR
             let detail = error.details.iter().find(|d| d.reason == "RELEASED")?;
             ReleaseCause::parse(&detail.value)
         });
-        return Ok(Released::Before { cause: said.unwrap_or(ReleaseCause::Expired), at });
+        // Without a cause the release was this command's own (rules R8).
+        let cause = said.or(command.cause).unwrap_or(ReleaseCause::Expired);
+        return Ok(Released::Before { cause, at });
     }
     if let Some(error) = response.error.filter(is_set) {
         return Err(match refusal(Call::Release, Subject::from(command), error) {
@@ -122,6 +125,23 @@ pub fn released_from_proto(command: &ReleaseSeats, response: proto::ReleaseHoldR
         | proto::ReleaseStatus::Failed
         | proto::ReleaseStatus::Unspecified => {
             Err(Refusal::Unreadable(format!("release status {} and no error", response.status)))
+        }
+    }
+}
+
+/// Reads the answer to RefusePayment.
+pub fn refused_from_proto(
+    command: &RefusePayment,
+    response: proto::RefusePaymentResponse,
+) -> Answer<PaymentRefused> {
+    if let Some(error) = response.error.filter(is_set) {
+        return Err(refusal(Call::Refuse, Subject::from(command), error));
+    }
+    match proto::RefuseStatus::try_from(response.status) {
+        Ok(proto::RefuseStatus::Recorded) => Ok(PaymentRefused::Recorded),
+        Ok(proto::RefuseStatus::NoHold) => Ok(PaymentRefused::NoHold),
+        Ok(proto::RefuseStatus::Unspecified) | Err(_) => {
+            Err(Refusal::Unreadable(format!("refusal status {} and no error", response.status)))
         }
     }
 }

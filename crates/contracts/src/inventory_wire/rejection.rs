@@ -3,8 +3,8 @@
 use crate::error::{Code, Detail, WireError};
 use core::time::Duration;
 use domain::hold::{BadRequest, Rejection};
-use domain::id::{OrderId, ReservationId, SeatId, SectionId, ShowId};
-use ports::inventory::{CommitSeats, HoldSeats, ReleaseSeats};
+use domain::id::{OrderId, PaymentIntentId, ReservationId, SeatId, SectionId, ShowId};
+use ports::inventory::{CommitSeats, HoldSeats, RefusePayment, ReleaseSeats};
 
 /// The subject of a refused command. Refusals that name nothing themselves are encoded with it.
 #[derive(Debug, Clone, Copy, Default)]
@@ -28,6 +28,8 @@ pub enum Call {
     Commit,
     /// ReleaseHold.
     Release,
+    /// RefusePayment.
+    Refuse,
 }
 
 impl<'a> From<&'a HoldSeats> for Subject<'a> {
@@ -55,6 +57,14 @@ impl<'a> From<&'a ReleaseSeats> for Subject<'a> {
     }
 }
 
+impl<'a> From<&'a RefusePayment> for Subject<'a> {
+    fn from(command: &'a RefusePayment) -> Self {
+        Self { reservation: Some(&command.reservation), ..Self::default() }
+    }
+}
+
+/// The detail beside ALREADY_COMMITTED that names the payment.
+const COMMITTED_BY: &str = "COMMITTED_BY";
 const SEATS: &str = "seat_ids";
 const UNTIL: &str = "hold_expires_at";
 
@@ -99,11 +109,20 @@ pub fn rejection_to_error(subject: Subject<'_>, rejection: &Rejection) -> WireEr
             WireError::new(Code::InventoryConflict, "the hold belongs to another person or has other seats")
                 .detail("reservation_id", "NOT_OWNER", reservation)
         }
-        Rejection::AlreadyCommitted(order) => WireError::new(
-            Code::AlreadyExists,
-            format!("the seats are sold to order {order}"),
+        Rejection::AlreadyCommitted { order, intent } => {
+            let error =
+                WireError::new(Code::AlreadyExists, format!("conflict: the seats are sold to order {order}"))
+                    .detail("order_id", "ALREADY_COMMITTED", order.as_str());
+            match intent {
+                Some(intent) => error.detail("payment_intent_id", COMMITTED_BY, intent.as_str()),
+                None => error,
+            }
+        }
+        Rejection::PaymentRefused => WireError::new(
+            Code::PaymentNotApproved,
+            "payment not approved: it is being given back, so it cannot buy these seats",
         )
-        .detail("order_id", "ALREADY_COMMITTED", order.as_str()),
+        .detail("payment_intent_id", "PAYMENT_REFUSED", ""),
         Rejection::Expired => WireError::new(
             Code::ReservationExpired,
             "the hold was released and its seats cannot be taken again",
@@ -163,7 +182,12 @@ fn by_detail(subject: Subject<'_>, error: &WireError, detail: &Detail) -> Option
         "REMAINING" => Rejection::SoldOut { remaining: value.parse().ok()? },
         "NO_SUCH_HOLD" => Rejection::NoSuchHold,
         "NOT_OWNER" => Rejection::NotOwner,
-        "ALREADY_COMMITTED" => Rejection::AlreadyCommitted(order(value, subject)?),
+        "ALREADY_COMMITTED" => {
+            let by = error.details.iter().find(|detail| detail.reason == COMMITTED_BY);
+            let intent = by.and_then(|detail| PaymentIntentId::parse(&detail.value).ok());
+            Rejection::AlreadyCommitted { order: order(value, subject)?, intent }
+        }
+        "PAYMENT_REFUSED" => Rejection::PaymentRefused,
         "EXPIRED" => Rejection::Expired,
         "NOT_DUE" => Rejection::NotDue { left: Duration::from_millis(value.parse().ok()?) },
         "NO_SEATS" => Rejection::BadRequest(BadRequest::NoSeats),
@@ -189,7 +213,7 @@ const REST_UNSAID: Duration = Duration::from_secs(1);
 fn by_code(call: Call, subject: Subject<'_>, code: Code) -> Option<Rejection> {
     match (code, call) {
         (Code::NotFound, Call::Hold) => Some(Rejection::NoSuchShow),
-        (Code::NotFound, Call::Commit | Call::Release) => Some(Rejection::NoSuchHold),
+        (Code::NotFound, Call::Commit | Call::Release | Call::Refuse) => Some(Rejection::NoSuchHold),
         (Code::InventoryConflict, Call::Hold) => Some(Rejection::SeatTaken(subject.seats.to_vec())),
         (Code::InventoryConflict, Call::Commit | Call::Release) => Some(Rejection::NotOwner),
         (Code::InsufficientInventory, Call::Hold) => Some(Rejection::SoldOut { remaining: 0 }),
@@ -198,8 +222,8 @@ fn by_code(call: Call, subject: Subject<'_>, code: Code) -> Option<Rejection> {
         (Code::AlreadyExists, Call::Hold) => Some(Rejection::BadRequest(BadRequest::DifferentSeats)),
         // An earlier peer's "the hold is not active any more".
         (Code::FailedPrecondition, Call::Commit) => Some(Rejection::Expired),
-        (Code::AlreadyExists, Call::Commit | Call::Release) => {
-            order("", subject).map(Rejection::AlreadyCommitted)
+        (Code::AlreadyExists, Call::Commit | Call::Release | Call::Refuse) => {
+            order("", subject).map(|order| Rejection::AlreadyCommitted { order, intent: None })
         }
         (Code::FailedPrecondition, Call::Release) => Some(Rejection::NotDue { left: REST_UNSAID }),
         _ => None,

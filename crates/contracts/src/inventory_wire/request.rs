@@ -11,7 +11,7 @@ use crate::vocabulary::{optional, quantity, required, seat_ids};
 use domain::hold::ReleaseCause;
 use domain::id::{PaymentIntentId, PersonId, ReservationId, SeatId, SectionId, ShowId};
 use domain::time::Timestamp;
-use ports::inventory::{CommitSeats, HoldSeats, ReleaseSeats};
+use ports::inventory::{CommitSeats, HoldSeats, RefusePayment, ReleaseSeats};
 
 /// A hold as a message.
 pub fn hold_to_proto(command: &HoldSeats) -> proto::ReserveSeatRequest {
@@ -106,6 +106,22 @@ pub fn release_from_proto(request: &proto::ReleaseHoldRequest) -> Result<Release
         seats: seat_ids(&request.seat_ids)?,
         quantity: some_quantity(request.quantity)?,
         cause,
+    })
+}
+
+/// A refusal of a payment as a message.
+pub fn refuse_to_proto(command: &RefusePayment) -> proto::RefusePaymentRequest {
+    proto::RefusePaymentRequest {
+        reservation_id: command.reservation.as_str().to_owned(),
+        payment_intent_id: command.intent.as_str().to_owned(),
+    }
+}
+
+/// Reads a refusal of a payment.
+pub fn refuse_from_proto(request: &proto::RefusePaymentRequest) -> Result<RefusePayment, WireError> {
+    Ok(RefusePayment {
+        reservation: required(ReservationId::parse, "reservation_id", &request.reservation_id)?,
+        intent: required(PaymentIntentId::parse, "payment_intent_id", &request.payment_intent_id)?,
     })
 }
 

@@ -71,7 +71,12 @@ fn every_rejection() -> Vec<Rejection> {
         Rejection::SoldOut { remaining: 3 },
         Rejection::NoSuchHold,
         Rejection::NotOwner,
-        Rejection::AlreadyCommitted(OrderId::parse("ord_1").unwrap()),
+        Rejection::AlreadyCommitted { order: OrderId::parse("ord_1").unwrap(), intent: None },
+        Rejection::AlreadyCommitted {
+            order: OrderId::parse("ord_1").unwrap(),
+            intent: PaymentIntentId::parse("pay_1").ok(),
+        },
+        Rejection::PaymentRefused,
         Rejection::Expired,
         Rejection::NotDue { left: Duration::from_millis(1_234) },
         Rejection::BadRequest(BadRequest::NoSeats),
@@ -90,7 +95,8 @@ fn every_rejection() -> Vec<Rejection> {
             | Rejection::SoldOut { .. }
             | Rejection::NoSuchHold
             | Rejection::NotOwner
-            | Rejection::AlreadyCommitted(_)
+            | Rejection::AlreadyCommitted { .. }
+            | Rejection::PaymentRefused
             | Rejection::Expired
             | Rejection::NotDue { .. } => {}
             Rejection::BadRequest(bad) => match bad {
@@ -169,7 +175,7 @@ fn statuses_and_codes_are_the_documented_ones() {
         (failed, Code::FailedPrecondition.proto(), text("hold_expires_at"), text("NOT_DUE"), text("1501"))
     );
     assert_eq!(
-        release_of(Rejection::AlreadyCommitted(OrderId::parse("ord_1").unwrap())),
+        release_of(Rejection::AlreadyCommitted { order: OrderId::parse("ord_1").unwrap(), intent: None }),
         (failed, Code::AlreadyExists.proto(), text("order_id"), text("ALREADY_COMMITTED"), text("ord_1"))
     );
     assert_eq!(
@@ -224,7 +230,8 @@ fn every_result_round_trips() {
         let sent = hold_response(&hold(), Ok(&held), None).unwrap();
         assert_eq!(held_from_proto(&hold(), sent).unwrap(), held);
     }
-    let committed = Committed { order, seats: vec![view("floor-A-1", SeatStatus::Sold)], at: AT };
+    let intent = PaymentIntentId::parse("pay_1").ok();
+    let committed = Committed { order, seats: vec![view("floor-A-1", SeatStatus::Sold)], at: AT, intent };
     let sent = commit_response(&commit(), Ok(&committed), None).unwrap();
     assert_eq!(committed_from_proto(&commit(), sent).unwrap(), committed);
     let mut all = vec![Released::Now { seats: vec![seat("floor-A-1")], at: AT }];
@@ -298,7 +305,7 @@ fn refusals_without_particulars_are_read_by_their_code() {
     assert_eq!(released(failed, Code::NotFound), Some(Rejection::NoSuchHold));
     assert_eq!(
         released(failed, Code::AlreadyExists),
-        Some(Rejection::AlreadyCommitted(OrderId::parse("ord_1").unwrap()))
+        Some(Rejection::AlreadyCommitted { order: OrderId::parse("ord_1").unwrap(), intent: None })
     );
     assert!(
         matches!(released(failed, Code::FailedPrecondition), Some(Rejection::NotDue { left }) if !left.is_zero())
@@ -315,7 +322,7 @@ fn refusals_without_an_error_are_read_by_their_status() {
     };
     assert_eq!(rejected(committed(proto::CommitStatus::FailedExpired)), Some(Rejection::Expired));
     assert_eq!(rejected(committed(proto::CommitStatus::FailedConflict)), Some(Rejection::NotOwner));
-    assert!(matches!(committed(proto::CommitStatus::FailedPayment), Err(Refusal::Failed(_))));
+    assert!(matches!(committed(proto::CommitStatus::FailedPayment), Err(Refusal::Unreadable(_))));
     assert!(matches!(committed(proto::CommitStatus::Unspecified), Err(Refusal::Unreadable(_))));
     assert_eq!(committed(proto::CommitStatus::Success).unwrap().order.as_str(), "ord_1");
     let released = |status: i32| {

@@ -62,6 +62,7 @@ fn a_payment_round_trips() {
                     person: payment.person,
                     status,
                     amount: Some(payment.amount),
+                    refunded: payment.refunded,
                 }
             );
         }

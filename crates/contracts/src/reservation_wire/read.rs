@@ -2,7 +2,7 @@
 
 use crate::answer::Refusal;
 use crate::answer::rest::{RestAnswer, read};
-use crate::error::{Code, WireError};
+use crate::error::WireError;
 use crate::rest::reservation::{Amount, Seen};
 use domain::id::{OrderId, PaymentIntentId, PersonId, ReservationId, SeatId, ShowId};
 use domain::money::{Currency, Money};
@@ -11,39 +11,41 @@ use http::Response;
 use ports::reservations::{EndRejection, Ended, NoSuchReservation, ReservationView};
 use serde_json::Value;
 
-/// Reads the answer to `GET /internal/reservations/{id}`.
+/// The detail reason of a 404 of ours.
+const NO_SUCH: &[&str] = &["NO_SUCH_RESERVATION"];
+
+/// Reads the answer to `GET /internal/reservations/{id}`. A 404 or 405 in no form of ours comes from a
+/// peer that has only PATCH, or from something that is not the peer: the PATCH tells which.
 pub fn view_from_rest<B: AsRef<[u8]>>(
     id: &ReservationId,
     answer: &Response<B>,
 ) -> Result<ReservationView, Refusal<NoSuchReservation>> {
-    let body = match read(answer) {
+    let body = match read(NO_SUCH, answer) {
         RestAnswer::Done(body) => body,
-        RestAnswer::NotFound => return Err(Refusal::Rejected(NoSuchReservation)),
+        RestAnswer::NoSuchThing => return Err(Refusal::Rejected(NoSuchReservation)),
+        RestAnswer::NoSuchPath(why) => return Err(Refusal::Unsupported(why)),
+        RestAnswer::NotReached(why) => return Err(Refusal::NotReached(why)),
         RestAnswer::Conflict(error) | RestAnswer::Failed(error) => return Err(Refusal::Failed(error)),
+        RestAnswer::Unreadable(why) => return Err(Refusal::Unreadable(why)),
     };
-    let seen: Seen = serde_json::from_slice(body).map_err(|why| {
-        let status = answer.status();
-        Refusal::Unreadable(format!("status {status} with a body that is no reservation: {why}"))
-    })?;
+    let seen: Seen = serde_json::from_slice(body)
+        .map_err(|why| Refusal::Unreadable(format!("a body that is no reservation: {why}")))?;
     Ok(view(id, seen))
 }
 
-/// Reads the answer to `PATCH /internal/reservations/{id}`. A success without a body is a success.
+/// Reads the answer to `PATCH /internal/reservations/{id}`. A success without a body is a success. A
+/// 409 that does not say the current status is [`EndRejection::Illegal`] without one: ask by GET.
 pub fn ended_from_rest<B: AsRef<[u8]>>(
     id: &ReservationId,
     answer: &Response<B>,
 ) -> Result<Ended, Refusal<EndRejection>> {
-    match read(answer) {
+    match read(NO_SUCH, answer) {
         RestAnswer::Done(body) => {
             let seen: Option<Seen> = serde_json::from_slice(body).ok();
             let complete = seen.filter(|seen| seen.status.is_some());
             Ok(Ended { reservation: complete.map(|seen| view(id, seen)) })
         }
-        RestAnswer::NotFound => Err(Refusal::Rejected(EndRejection::NoSuchReservation)),
-        // Two writers at once say nothing about the move itself.
-        RestAnswer::Conflict(error) if error.code == Code::ConcurrentModification => {
-            Err(Refusal::Failed(error))
-        }
+        RestAnswer::NoSuchThing => Err(Refusal::Rejected(EndRejection::NoSuchReservation)),
         RestAnswer::Conflict(error) => {
             let value: Value = serde_json::from_slice(answer.body().as_ref()).unwrap_or_default();
             let intent = particular(&value, &error, "payment_intent_id", "CURRENT");
@@ -54,15 +56,19 @@ pub fn ended_from_rest<B: AsRef<[u8]>>(
             }))
         }
         RestAnswer::Failed(error) => Err(Refusal::Failed(error)),
+        RestAnswer::NoSuchPath(why) | RestAnswer::NotReached(why) => Err(Refusal::NotReached(why)),
+        RestAnswer::Unreadable(why) => Err(Refusal::Unreadable(why)),
     }
 }
 
 /// Reads the answer to the PATCH that only records an error code.
 pub fn noted_from_rest<B: AsRef<[u8]>>(answer: &Response<B>) -> Result<(), Refusal<NoSuchReservation>> {
-    match read(answer) {
+    match read(NO_SUCH, answer) {
         RestAnswer::Done(_) => Ok(()),
-        RestAnswer::NotFound => Err(Refusal::Rejected(NoSuchReservation)),
+        RestAnswer::NoSuchThing => Err(Refusal::Rejected(NoSuchReservation)),
         RestAnswer::Conflict(error) | RestAnswer::Failed(error) => Err(Refusal::Failed(error)),
+        RestAnswer::NoSuchPath(why) | RestAnswer::NotReached(why) => Err(Refusal::NotReached(why)),
+        RestAnswer::Unreadable(why) => Err(Refusal::Unreadable(why)),
     }
 }
 

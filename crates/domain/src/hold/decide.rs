@@ -10,7 +10,7 @@ use crate::seat::{Seat, SeatState};
 use crate::time::Timestamp;
 use std::collections::BTreeSet;
 
-/// Refusals that are remembered one by one; after that every re-take is refused.
+/// Refusals that are remembered one by one; after that every payment is refused (rules R2).
 pub const REFUSALS_MAX: usize = 16;
 
 /// Checks the seats and the quantity of a request; a `quantity` of 0 was not given. Returns the
@@ -71,6 +71,9 @@ pub fn take<'s>(wanted: impl IntoIterator<Item = (&'s SeatId, &'s Seat)>, now: T
 pub enum CommitDecision {
     /// An earlier commit did it; the answer is in this hold.
     Already(Hold),
+    /// The same, by a caller that named no payment: this payment is recorded as the one that bought the
+    /// seats, so that a second one is known as such.
+    Adopt(Hold),
     /// Turn the live hold into the order.
     Seal {
         /// The order.
@@ -115,7 +118,7 @@ impl Claim<'_> {
 }
 
 /// Decides on a commit. A hold that is due still belongs to its owner until somebody takes its
-/// seats.
+/// seats. A refused payment buys nothing, whatever state the hold is in (rules R2).
 pub fn commit(
     first: Option<&Hold>,
     retake: Option<&Hold>,
@@ -132,10 +135,18 @@ pub fn commit(
         if intent.is_some_and(|intent| first.refused.contains(intent)) {
             return CommitDecision::Reject(Rejection::Expired);
         }
-        return CommitDecision::Already(done.clone());
+        let mut done = done.clone();
+        return match (&mut done.state, intent) {
+            (HoldState::Committed { intent: by @ None, .. }, Some(intent)) => {
+                *by = Some(intent.clone());
+                CommitDecision::Adopt(done)
+            }
+            _ => CommitDecision::Already(done),
+        };
     }
     let order = OrderId::for_reservation(&first.reservation);
     match first.state {
+        HoldState::Live if first.refuses(intent) => CommitDecision::Reject(Rejection::PaymentRefused),
         HoldState::Live => CommitDecision::Seal { order },
         HoldState::Released { cause: ReleaseCause::ByBuyer, .. } => {
             CommitDecision::Reject(Rejection::Expired)
@@ -158,12 +169,21 @@ pub enum ReleaseDecision {
         /// When.
         at: Timestamp,
     },
+    /// The same, and the buyer cancels now: remember that no payment takes the seats again
+    /// (rules R6).
+    Close {
+        /// The cause of the earlier release.
+        cause: ReleaseCause,
+        /// When.
+        at: Timestamp,
+    },
     /// Refuse.
     Reject(Rejection),
 }
 
-/// Decides on a release. Without a cause it counts as an expiry if the hold is due, else as a
-/// failed payment.
+/// Decides on a release. Without a cause it is an expiry, and so is refused before the hold is due: an
+/// earlier worker's expiry handler names none (case P16). A buyer's cancel is final, whatever released the
+/// seats before (rules R6).
 pub fn release(
     first: Option<&Hold>,
     retake: Option<&Hold>,
@@ -176,46 +196,95 @@ pub fn release(
         return ReleaseDecision::Reject(Rejection::NotOwner);
     }
     for hold in [retake, Some(first)].into_iter().flatten() {
-        if let HoldState::Committed { order, .. } = &hold.state {
-            return ReleaseDecision::Reject(Rejection::AlreadyCommitted(order.clone()));
+        if let Some(sold) = hold.sold() {
+            return ReleaseDecision::Reject(sold);
         }
     }
-    if let HoldState::Released { cause, at } = first.state {
-        return ReleaseDecision::Before { cause, at };
+    if let HoldState::Released { cause: before, at } = first.state {
+        let closes = cause == Some(ReleaseCause::ByBuyer) && before != ReleaseCause::ByBuyer && !first.closed;
+        return match closes {
+            true => ReleaseDecision::Close { cause: before, at },
+            false => ReleaseDecision::Before { cause: before, at },
+        };
     }
     let due = now >= first.until;
     match cause {
-        None if due => ReleaseDecision::Release(ReleaseCause::Expired),
-        None => ReleaseDecision::Release(ReleaseCause::PaymentFailed),
-        Some(ReleaseCause::Expired) if !due => {
+        None | Some(ReleaseCause::Expired) if !due => {
             ReleaseDecision::Reject(Rejection::NotDue { left: first.until.since(now) })
         }
         Some(cause) => ReleaseDecision::Release(cause),
+        None => ReleaseDecision::Release(ReleaseCause::Expired),
     }
 }
 
+/// The effect of a refusal of a payment.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum RefuseDecision {
+    /// There is no hold, so nothing to record.
+    NoHold,
+    /// It was refused before.
+    Before,
+    /// Record it: this is the first hold afterwards.
+    Record(Hold),
+    /// The payment has bought the seats, so it cannot be refused.
+    Reject(Rejection),
+}
+
+/// Decides on the refusal of a payment, before its refund (rules R2). It competes with [`commit`] on
+/// the version of the first hold. Seats that were sold without naming a payment may be this one's.
+pub fn refuse(first: Option<&Hold>, retake: Option<&Hold>, intent: &PaymentIntentId) -> RefuseDecision {
+    let Some(first) = first else { return RefuseDecision::NoHold };
+    if first.refused.contains(intent) {
+        return RefuseDecision::Before;
+    }
+    for hold in [retake, Some(first)].into_iter().flatten() {
+        match &hold.state {
+            HoldState::Committed { intent: Some(by), .. } if by != intent => {}
+            _ => {
+                if let Some(sold) = hold.sold() {
+                    return RefuseDecision::Reject(sold);
+                }
+            }
+        }
+    }
+    if first.closed && !first.is_committed() {
+        return RefuseDecision::Before;
+    }
+    let mut hold = first.clone();
+    hold.refuse(Some(intent));
+    RefuseDecision::Record(hold)
+}
+
 impl Hold {
+    /// That its seats are sold, as a refusal; `None` if they are not.
+    fn sold(&self) -> Option<Rejection> {
+        let HoldState::Committed { order, intent, .. } = &self.state else { return None };
+        Some(Rejection::AlreadyCommitted { order: order.clone(), intent: intent.clone() })
+    }
+
     /// Whether its seats are sold.
     pub const fn is_committed(&self) -> bool {
         matches!(self.state, HoldState::Committed { .. })
     }
 
-    /// Whether a late commit by this payment was refused before. A commit without a payment is
-    /// refused after any refusal, and a refused commit without a payment refuses all later ones.
+    /// Whether this payment was refused before. A commit without a payment is refused after any
+    /// refusal, and a refused commit without a payment refuses all later ones.
     pub fn refuses(&self, intent: Option<&PaymentIntentId>) -> bool {
-        self.retakes_closed
+        self.closed
             || match intent {
                 Some(intent) => self.refused.contains(intent),
                 None => !self.refused.is_empty(),
             }
     }
 
-    /// Remembers that a late commit by this payment was refused.
+    /// Remembers that this payment was refused.
     pub fn refuse(&mut self, intent: Option<&PaymentIntentId>) {
-        match intent {
-            Some(intent) if self.refused.len() < REFUSALS_MAX => self.refused.push(intent.clone()),
-            _ => self.retakes_closed = true,
+        if let Some(intent) = intent
+            && self.refused.len() < REFUSALS_MAX
+        {
+            self.refused.push(intent.clone());
         }
+        self.closed |= intent.is_none() || self.refused.len() == REFUSALS_MAX;
     }
 
     /// Checks that a repeated request asks for the seats of this hold.

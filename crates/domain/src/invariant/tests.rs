@@ -23,7 +23,7 @@ fn hold(name: &str, seats: &[&str], state: HoldState) -> Hold {
         placed_at: Timestamp::EPOCH,
         state,
         refused: Vec::new(),
-        retakes_closed: false,
+        closed: false,
     }
 }
 
@@ -200,18 +200,24 @@ fn m1_sees_money_without_seats_and_seats_with_their_refund() {
     });
     breaks(Name::M1, |world| {
         world.payments[0] = paid(payment::Status::Refunded, 10);
-        world.refunds.push(Refund { intent: id(PaymentIntentId::parse, "pay"), amount: 10 });
+        world.refunds.push(refund(10));
     });
+}
+
+fn refund(amount: u64) -> Refund {
+    Refund { intent: id(PaymentIntentId::parse, "pay"), amount, key: "k".into() }
 }
 
 #[test]
 fn m2_and_m3_see_too_much_and_too_many_refunds() {
     breaks(Name::M2, |world| world.payments[0].refunded = 11);
+    breaks(Name::M2, |world| world.payments[0].amount.amount = 9);
+    breaks(Name::M2, |world| world.payments[0].status = payment::Status::Refunded);
     breaks(Name::M3, |world| {
-        for _ in 0..2 {
-            world.refunds.push(Refund { intent: id(PaymentIntentId::parse, "pay"), amount: 10 });
-        }
+        world.payments[0].refunded = 4;
+        world.refunds.extend([refund(2), refund(2)]);
     });
+    breaks(Name::M3, |world| world.refunds.push(refund(1)));
 }
 
 #[test]

@@ -24,9 +24,9 @@ pub enum Command {
     Authorize,
     /// Record the provider's outcome. An approval captures at once.
     Resolve(Outcome),
-    /// Void a payment that is not captured, refund a captured one.
+    /// Void a payment that is not captured, refund a captured one. Refunds add up (rules R3).
     Cancel {
-        /// How much to refund, in minor units; `None` = all of it. Ignored if nothing was taken.
+        /// How much to refund, in minor units; `None` = what remains. Ignored if nothing was taken.
         amount: Option<u64>,
     },
 }
@@ -51,7 +51,7 @@ pub enum Decision {
 pub enum Rejection {
     /// The payment was already decided otherwise.
     Decided(Status),
-    /// The requested refund is 0 or more than the price.
+    /// The requested refund is 0 or more than what remains of the price.
     RefundOutOfRange {
         /// The requested amount.
         asked: u64,
@@ -73,7 +73,8 @@ impl fmt::Display for Rejection {
 ///
 /// # Errors
 /// [`Rejection::Decided`] for an outcome that differs from the payment's; nothing changes then. A
-/// cancel is refused only for its amount: a payment that is already over is answered unchanged.
+/// cancel is refused only for its amount: a payment that is already over is answered unchanged if it
+/// names no amount.
 pub fn decide(payment: &Payment, command: &Command, now: Timestamp) -> Result<Decision, Rejection> {
     match command {
         Command::Authorize => match payment.status {
@@ -117,10 +118,17 @@ fn cancel(payment: &Payment, amount: Option<u64>, now: Timestamp) -> Result<Deci
             }
             let mut payment = payment.clone();
             payment.refunded += refund;
-            (payment.status, payment.updated_at) = (Status::Refunded, later(&payment, now));
+            payment.updated_at = later(&payment, now);
+            if refund == max {
+                payment.status = Status::Refunded;
+            }
             Ok(Decision::Change { payment, refund: Some(refund) })
         }
-        Status::Failed | Status::Voided | Status::Refunded => Ok(Decision::Unchanged),
+        Status::Refunded => match amount {
+            Some(asked) => Err(Rejection::RefundOutOfRange { asked, max: 0 }),
+            None => Ok(Decision::Unchanged),
+        },
+        Status::Failed | Status::Voided => Ok(Decision::Unchanged),
     }
 }
 

@@ -78,7 +78,7 @@ impl SalesService {
             Err(PortError::Failed(fault)) => {
                 // The metric says what the other side did; the caller only learns to try again.
                 let code = match fault.class {
-                    FaultClass::Unavailable => Code::Unavailable,
+                    FaultClass::Unavailable | FaultClass::NotReached => Code::Unavailable,
                     _ => Code::UpstreamError,
                 };
                 (code.as_str(), Err(Refusal::failed(method, fault)))

@@ -75,6 +75,14 @@ impl InventoryService for Edge {
         answer("ReleaseHold", &cx.trace, self.release(&cx, request.get_ref()).await)
     }
 
+    async fn refuse_payment(
+        &self,
+        request: Request<proto::RefusePaymentRequest>,
+    ) -> Answer<proto::RefusePaymentResponse> {
+        let cx = context(&request);
+        answer("RefusePayment", &cx.trace, self.refuse(&cx, request.get_ref()).await)
+    }
+
     async fn check_availability(
         &self,
         request: Request<proto::CheckAvailabilityRequest>,
@@ -146,6 +154,16 @@ impl Edge {
         let command = wire::release_from_proto(request)?;
         let answer = decided(self.service.release(cx, command.clone()).await)?;
         Ok(wire::release_response(&command, answer.as_ref(), cx.trace.trace_id.as_ref())?)
+    }
+
+    async fn refuse(
+        &self,
+        cx: &CallContext,
+        request: &proto::RefusePaymentRequest,
+    ) -> Result<proto::RefusePaymentResponse, Refusal> {
+        let command = wire::refuse_from_proto(request)?;
+        let answer = decided(self.service.refuse(cx, command.clone()).await)?;
+        Ok(wire::refuse_response(&command, answer.as_ref(), cx.trace.trace_id.as_ref())?)
     }
 
     /// With seats: which of them are free, and whether all are. Without seats: the free seats of a

@@ -52,7 +52,7 @@ pub fn hold_put(hold: &Hold, version: u64) -> Write {
         let refused: Vec<Arc<str>> = hold.refused.iter().map(|intent| Arc::from(intent.as_str())).collect();
         attributes = attributes.with("refused", refused);
     }
-    if hold.retakes_closed {
+    if hold.closed {
         attributes = attributes.with("retakes_closed", true);
     }
     let due = || IndexEntry { index: DUE_HOLDS, shard: due_shard(hold.reservation.as_str()), at: hold.until };
@@ -106,6 +106,6 @@ fn parse(row: &Row) -> Option<Hold> {
             .iter()
             .map(|intent| PaymentIntentId::parse(intent).ok())
             .collect::<Option<Vec<_>>>()?,
-        retakes_closed: a.flag("retakes_closed").unwrap_or(false),
+        closed: a.flag("retakes_closed").unwrap_or(false),
     })
 }

@@ -4,12 +4,12 @@ use super::hold::views;
 use super::pending_change::PendingChange;
 use super::{LoadedShow, Service, Stored, contended, rejected};
 use crate::rows;
-use domain::hold::{self, CommitDecision, Hold, HoldState, Rejection};
+use domain::hold::{self, CommitDecision, Hold, HoldKey, HoldState, Rejection};
 use domain::id::OrderId;
 use domain::limits::CONFLICT_RETRIES_MAX;
 use domain::seat::SeatState;
 use ports::inventory::{CommitSeats, Committed};
-use ports::store::CommitError;
+use ports::store::{CommitError, Write};
 use ports::{Fault, PortError, probe};
 use std::sync::Arc;
 
@@ -37,6 +37,10 @@ impl Service {
             let loaded = self.loaded_for(&first).await?;
             let committed = match decision {
                 CommitDecision::Already(hold) => Some(committed(&loaded, &hold)),
+                CommitDecision::Adopt(hold) => {
+                    let version = if hold.key == HoldKey::First { Some(&first) } else { retake.as_ref() };
+                    self.adopt(&loaded, hold, version.map_or(0, |stored| stored.version)).await?
+                }
                 CommitDecision::Seal { order } => self.seal(&loaded, first, &order, command).await?,
                 CommitDecision::Retake { order } => self.retake(&loaded, first, &order, command).await?,
                 CommitDecision::Reject(rejection) => return rejected(rejection),
@@ -49,6 +53,28 @@ impl Service {
             }
         }
         Err(contended().into())
+    }
+
+    /// Records the payment that bought seats which were sold without naming one; `None` = look again.
+    async fn adopt(&self, loaded: &LoadedShow, hold: Hold, version: u64) -> Result<Option<Committed>, Fault> {
+        let stored = self.write_hold(&hold, version, &[]).await?;
+        Ok(stored.then(|| committed(loaded, &hold)))
+    }
+
+    /// Writes one hold, and checks others; `false` = look again.
+    pub(super) async fn write_hold(
+        &self,
+        hold: &Hold,
+        version: u64,
+        checks: &[Write],
+    ) -> Result<bool, Fault> {
+        let mut writes = vec![rows::hold_put(hold, version)];
+        writes.extend_from_slice(checks);
+        match self.commit_rows(writes).await {
+            Ok(()) => Ok(true),
+            Err(CommitError::Conflict { .. } | CommitError::Ambiguous(_)) => Ok(false),
+            Err(CommitError::Failed(fault)) => Err(fault),
+        }
     }
 
     /// Turns a live hold into an order; `None` = look again.
@@ -75,7 +101,7 @@ impl Service {
     pub(super) async fn apply(
         &self,
         change: PendingChange,
-        writes: Vec<ports::store::Write>,
+        writes: Vec<Write>,
         state: &SeatState,
         what: &'static str,
     ) -> Result<bool, Fault> {
@@ -102,11 +128,11 @@ impl Service {
 
 /// The answer to every commit of this hold.
 pub(super) fn committed(loaded: &LoadedShow, hold: &Hold) -> Committed {
-    let (order, at) = match &hold.state {
-        HoldState::Committed { order, at, .. } => (order.clone(), *at),
+    let (order, at, intent) = match &hold.state {
+        HoldState::Committed { order, at, intent } => (order.clone(), *at, intent.clone()),
         HoldState::Live | HoldState::Released { .. } => {
-            (OrderId::for_reservation(&hold.reservation), hold.placed_at)
+            (OrderId::for_reservation(&hold.reservation), hold.placed_at, None)
         }
     };
-    Committed { order, seats: views(loaded, hold), at }
+    Committed { order, seats: views(loaded, hold), at, intent }
 }

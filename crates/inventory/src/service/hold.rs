@@ -91,7 +91,7 @@ impl Service {
             placed_at: self.inner.clock.now(),
             state: HoldState::Live,
             refused: Vec::new(),
-            retakes_closed: false,
+            closed: false,
         };
         let state = SeatState::Held { by: hold.reservation.clone(), until: hold.until };
         let mut writes = vec![rows::hold_put(&hold, 0)];

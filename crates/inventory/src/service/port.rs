@@ -3,7 +3,9 @@
 use super::Service;
 use async_trait::async_trait;
 use domain::hold::{Rejection, Released};
-use ports::inventory::{CommitSeats, Committed, Held, HoldSeats, ReleaseSeats};
+use ports::inventory::{
+    CommitSeats, Committed, Held, HoldSeats, PaymentRefused, RefusePayment, ReleaseSeats,
+};
 use ports::{CallContext, Fault, Inventory, PortError, probe};
 
 #[async_trait]
@@ -26,6 +28,14 @@ impl Inventory for Service {
         command: ReleaseSeats,
     ) -> Result<Released, PortError<Rejection>> {
         self.within(cx, self.release_seats(&command)).await
+    }
+
+    async fn refuse(
+        &self,
+        cx: &CallContext,
+        command: RefusePayment,
+    ) -> Result<PaymentRefused, PortError<Rejection>> {
+        self.within(cx, self.refuse_payment(&command)).await
     }
 }
 

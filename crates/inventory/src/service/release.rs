@@ -4,7 +4,7 @@
 use super::pending_change::PendingChange;
 use super::{LoadedShow, Service, Stored, contended, rejected};
 use crate::rows;
-use domain::hold::{self, HoldState, Rejection, ReleaseCause, ReleaseDecision, Released};
+use domain::hold::{self, Hold, HoldState, Rejection, ReleaseCause, ReleaseDecision, Released};
 use domain::id::{OrderId, ReservationId};
 use domain::limits::CONFLICT_RETRIES_MAX;
 use domain::seat::SeatState;
@@ -34,6 +34,14 @@ impl Service {
             let cause = match decision {
                 ReleaseDecision::Release(cause) => cause,
                 ReleaseDecision::Before { cause, at } => return Ok(Released::Before { cause, at }),
+                ReleaseDecision::Close { cause, at } => {
+                    let Some(first) = first else { return rejected(Rejection::NoSuchHold) };
+                    if self.write_unsold(Hold { closed: true, ..first.hold }, first.version).await? {
+                        return Ok(Released::Before { cause, at });
+                    }
+                    self.step_aside(attempt).await;
+                    continue;
+                }
                 ReleaseDecision::Reject(rejection) if planted_bug_ignores(&rejection) => {
                     command.cause.unwrap_or(ReleaseCause::Expired)
                 }
@@ -120,7 +128,7 @@ fn is_held(seat: &SeatState, reservation: &ReservationId) -> bool {
 /// Refusals that a planted bug ignores.
 fn planted_bug_ignores(no: &Rejection) -> bool {
     match no {
-        Rejection::AlreadyCommitted(_) => planted(Plant::ReleaseSold),
+        Rejection::AlreadyCommitted { .. } => planted(Plant::ReleaseSold),
         Rejection::NotDue { .. } => planted(Plant::EarlyRelease),
         _ => false,
     }

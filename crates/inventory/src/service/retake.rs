@@ -17,7 +17,7 @@ use domain::id::OrderId;
 use domain::seat::SeatState;
 use ports::inventory::{CommitSeats, Committed};
 use ports::plant::{Plant, planted};
-use ports::store::{CommitError, Expect, Write};
+use ports::store::{Expect, Write};
 use ports::{Fault, PortError};
 use std::sync::Arc;
 
@@ -85,20 +85,20 @@ impl Service {
     ) -> Result<Option<Committed>, PortError<Rejection>> {
         let mut hold = first.hold;
         hold.refuse(command.intent.as_ref());
-        // The seats may be gone because another run of the same event is taking them. That run
-        // writes the second hold and leaves this row unchanged, so this row's version alone would
-        // allow both answers.
+        match self.write_unsold(hold, first.version).await? {
+            true => rejected(Rejection::Expired),
+            false => Ok(None),
+        }
+    }
+
+    /// Writes the first hold of a reservation that has no second one; `false` = look again. A re-take
+    /// writes the second hold and leaves the first row unchanged, so the version of the first alone would
+    /// allow both.
+    pub(super) async fn write_unsold(&self, hold: Hold, version: u64) -> Result<bool, Fault> {
         let retake = rows::hold_key(&hold.reservation, HoldKey::Retake);
-        let alone = Write::Check { key: retake, expect: Expect::Absent };
-        let mut writes = vec![rows::hold_put(&hold, first.version)];
-        if !planted(Plant::RefusalAlone) {
-            writes.push(alone);
-        }
-        match self.commit_rows(writes).await {
-            Ok(()) => rejected(Rejection::Expired),
-            Err(CommitError::Conflict { .. } | CommitError::Ambiguous(_)) => Ok(None),
-            Err(CommitError::Failed(fault)) => Err(fault.into()),
-        }
+        let alone = [Write::Check { key: retake, expect: Expect::Absent }];
+        let checks = if planted(Plant::RefusalAlone) { &[][..] } else { &alone[..] };
+        self.write_hold(&hold, version, checks).await
     }
 }
 

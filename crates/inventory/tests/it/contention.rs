@@ -104,7 +104,7 @@ async fn either_commit_or_release_wins_and_the_other_is_refused() {
             for answer in answers {
                 match answer {
                     Ok(_) => {}
-                    Err(PortError::Rejected(Rejection::AlreadyCommitted(_))) => assert!(sold),
+                    Err(PortError::Rejected(Rejection::AlreadyCommitted { .. })) => assert!(sold),
                     Err(PortError::Rejected(Rejection::Expired)) => assert!(released),
                     Err(other) => panic!("{other:?}"),
                 }

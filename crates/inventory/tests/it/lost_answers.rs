@@ -129,7 +129,7 @@ async fn a_command_past_its_deadline_fails_and_blocks_no_other() {
         Rejection::SoldOut { remaining: 0 }
     );
     let late = release(&fixture.service, "r2", Some(ReleaseCause::Expired)).await;
-    assert!(matches!(refusal(late), Rejection::AlreadyCommitted(_)), "the slow commit was carried out");
+    assert!(matches!(refusal(late), Rejection::AlreadyCommitted { .. }), "the slow commit was carried out");
     fixture.check(&[&fixture.service]).await;
 }
 
@@ -182,7 +182,8 @@ async fn an_engine_out_of_order_changes_nothing() {
     fixture.store.plan(Call::Commit, [Failed, Failed, Failed]);
     assert_eq!(failure(fixture.hold("r2", &["2"]).await), FaultClass::Unavailable);
     assert_eq!(failure(commit(&fixture.service, "r1", "pay").await), FaultClass::Unavailable);
-    assert_eq!(failure(release(&fixture.service, "r1", None).await), FaultClass::Unavailable);
+    let cancel = Some(ReleaseCause::ByBuyer);
+    assert_eq!(failure(release(&fixture.service, "r1", cancel).await), FaultClass::Unavailable);
     assert_eq!(counts(&fixture.service, "A").await, Counts { available: 9, held: 1, ..Counts::default() });
     fixture.hold("r2", &["2"]).await.unwrap();
     commit(&fixture.service, "r1", "pay").await.unwrap();

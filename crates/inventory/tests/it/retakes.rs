@@ -21,7 +21,7 @@ async fn late_money_gets_its_named_seats_again_once() {
         assert_eq!(commit(&fixture.service, "r1", "pay").await.unwrap(), sold);
         assert_eq!(
             refusal(release(&fixture.service, "r1", Some(cause)).await),
-            Rejection::AlreadyCommitted(sold.order.clone())
+            Rejection::AlreadyCommitted { order: sold.order.clone(), intent: sold.intent.clone() }
         );
         assert_eq!(fixture.hold("r1", &["1", "2"]).await.unwrap().state, HeldState::Committed(sold.order));
         let keys: Vec<HoldKey> =

@@ -25,7 +25,7 @@ async fn each_service_sees_the_writes_of_the_other() {
     commit(&other, "r1", "pay").await.unwrap();
     assert_eq!(counts(&fixture.service, "A").await, Counts { available: 8, sold: 2, ..Counts::default() });
     let late = release(&fixture.service, "r1", Some(ReleaseCause::PaymentFailed)).await;
-    assert!(matches!(refusal(late), Rejection::AlreadyCommitted(_)));
+    assert!(matches!(refusal(late), Rejection::AlreadyCommitted { .. }));
     fixture.check(&[&fixture.service, &other]).await;
 }
 

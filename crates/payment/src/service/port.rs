@@ -20,6 +20,7 @@ impl Payments for Service {
             person: payment.person,
             status: payment.status,
             amount: Some(payment.amount),
+            refunded: payment.refunded,
         })
     }
 

@@ -26,7 +26,9 @@ async fn holds(fixture: &Fixture) {
     let refunds = fixture.refunds().await.into_iter();
     let snapshot = Snapshot {
         payments: fixture.payments().await.into_iter().map(|row| row.payment).collect(),
-        refunds: refunds.map(|row| Refund { intent: row.intent, amount: row.amount.amount }).collect(),
+        refunds: refunds
+            .map(|row| Refund { intent: row.intent, amount: row.amount.amount, key: row.idempotency_key })
+            .collect(),
         ..Snapshot::default()
     };
     let report = check(&snapshot, Phase::Running);
@@ -79,7 +81,7 @@ async fn a_refund_whose_answer_was_lost_runs_once() {
     let running = fixture.start();
     let intent = running.pay(Scenario::Approve).await.payment.intent;
     fixture.store.on_commit(|writes| {
-        writes.iter().any(|write| &*write.key().sort == "refund").then_some(Fate::AnswerLost)
+        writes.iter().any(|write| write.key().sort.starts_with("refund")).then_some(Fate::AnswerLost)
     });
     let answer = cancel(&running, &intent, "k").await.unwrap();
     assert_eq!(answer.cancelled.refunded, 120_000);
@@ -95,8 +97,9 @@ async fn a_refund_that_was_not_stored_did_not_happen() {
     let running = fixture.start();
     let intent = running.pay(Scenario::Approve).await.payment.intent;
     fixture.store.on_commit(|writes| {
-        let is_refund =
-            writes.iter().any(|write| matches!(write, Write::Put { key, .. } if &*key.sort == "refund"));
+        let is_refund = writes
+            .iter()
+            .any(|write| matches!(write, Write::Put { key, .. } if key.sort.starts_with("refund")));
         is_refund.then_some(Fate::Failed)
     });
     assert!(matches!(cancel(&running, &intent, "k").await, Err(Refusal::Failed(_))));
@@ -124,8 +127,16 @@ async fn partial_refunds_never_exceed_the_price() {
     let refused = running.service.cancel_payment(&command(&intent, "k"), Some(&dollars)).await;
     assert!(matches!(refused, Err(Refusal::Invalid(_))), "{refused:?}");
     let part = running.service.cancel_payment(&command(&intent, "k"), Some(&krw(20_000))).await.unwrap();
-    assert_eq!(part.cancelled.refunded, 20_000);
-    assert_eq!(cancel(&running, &intent, "the rest").await.unwrap(), part, "one refund a payment");
+    assert_eq!((part.cancelled.status, part.cancelled.refunded), (Status::Captured, 20_000));
+    let again = running.service.cancel_payment(&command(&intent, "k"), Some(&krw(20_000))).await.unwrap();
+    assert_eq!(again, part, "one refund a key");
+    let other = running.service.cancel_payment(&command(&intent, "k"), Some(&krw(1))).await;
+    assert!(matches!(other, Err(Refusal::OtherRequest)), "{other:?}");
+    let more = running.service.cancel_payment(&command(&intent, "more"), Some(&krw(100_001))).await;
+    assert!(matches!(more, Err(Refusal::Rejected(_, Rejection::RefundOutOfRange { .. }))), "{more:?}");
+    let rest = cancel(&running, &intent, "the rest").await.unwrap();
+    assert_eq!((rest.cancelled.status, rest.cancelled.refunded), (Status::Refunded, 100_000));
+    assert_eq!(fixture.refunds().await.len(), 2);
     holds(&fixture).await;
     running.stop().await;
 }

@@ -10,7 +10,10 @@ use domain::id::{OrderId, PaymentIntentId, PersonId, ReservationId, SeatId, Sect
 use domain::seat::SeatStatus;
 use domain::time::Timestamp;
 use ports::fault::PortError;
-use ports::inventory::{CommitSeats, Committed, Held, HeldState, HoldSeats, Inventory, ReleaseSeats};
+use ports::inventory::{
+    CommitSeats, Committed, Held, HeldState, HoldSeats, Inventory, PaymentRefused, RefusePayment,
+    ReleaseSeats,
+};
 use ports::trace::CallContext;
 use std::sync::Arc;
 
@@ -55,6 +58,9 @@ pub async fn check(harness: &dyn Harness) {
     an_impossible_hold_is_refused_with_its_reason(harness).await;
     a_commit_again_is_the_same_order(harness).await;
     a_committed_hold_is_not_released(harness).await;
+    a_refused_payment_buys_nothing(harness).await;
+    seats_sold_without_a_payment_are_adopted(harness).await;
+    a_cancel_after_the_release_is_final(harness).await;
     a_repeated_release_answers_with_the_first_cause(harness).await;
     ends::check(harness).await;
     an_unknown_hold_is_refused(harness).await;
@@ -112,6 +118,22 @@ impl<'a> Buyer<'a> {
 
     async fn commit(&self) -> Result<Committed, PortError<Rejection>> {
         self.port.commit(&CallContext::default(), self.paid()).await
+    }
+
+    /// The refusal of what comes after this buyer's commit.
+    fn sold(&self, order: OrderId) -> Rejection {
+        Rejection::AlreadyCommitted { order, intent: self.paid().intent }
+    }
+
+    async fn refuse(&self, intent: &str) -> Result<PaymentRefused, PortError<Rejection>> {
+        let intent = PaymentIntentId::parse(intent).expect("a short id");
+        let command = RefusePayment { reservation: self.reservation.clone(), intent };
+        self.port.refuse(&CallContext::default(), command).await
+    }
+
+    async fn commit_by(&self, intent: Option<&str>) -> Result<Committed, PortError<Rejection>> {
+        let intent = intent.map(|intent| PaymentIntentId::parse(intent).expect("a short id"));
+        self.port.commit(&CallContext::default(), CommitSeats { intent, ..self.paid() }).await
     }
 
     async fn release(&self, cause: Option<ReleaseCause>) -> Result<Released, PortError<Rejection>> {
@@ -237,6 +259,49 @@ async fn a_commit_again_is_the_same_order(harness: &dyn Harness) {
 }
 
 /// Trap T-S2: a late expiry gave a sold seat away.
+/// Rules R2.
+async fn a_refused_payment_buys_nothing(harness: &dyn Harness) {
+    let opened = harness.open_show().await;
+    let buyer = Buyer::new(harness, &opened, "refuser");
+    assert_eq!(result(buyer.refuse("pay_x").await), PaymentRefused::NoHold);
+    buyer.hold(&[0]).await;
+    for _ in 0..2 {
+        assert_eq!(result(buyer.refuse("pay_x").await), PaymentRefused::Recorded);
+    }
+    assert_eq!(refusal(buyer.commit_by(Some("pay_x")).await), Rejection::PaymentRefused);
+    let sold = result(buyer.commit_by(Some("pay_y")).await);
+    let already = Rejection::AlreadyCommitted { order: sold.order, intent: sold.intent };
+    assert_eq!(refusal(buyer.refuse("pay_y").await), already);
+    assert_eq!(result(buyer.refuse("pay_z").await), PaymentRefused::Recorded);
+    assert_eq!(refusal(buyer.commit_by(Some("pay_z")).await), Rejection::Expired);
+}
+
+/// Case P6.
+async fn seats_sold_without_a_payment_are_adopted(harness: &dyn Harness) {
+    let opened = harness.open_show().await;
+    let buyer = Buyer::new(harness, &opened, "earlier");
+    buyer.hold(&[0]).await;
+    assert_eq!(result(buyer.commit_by(None).await).intent, None);
+    for by in ["pay_1", "pay_2"] {
+        let sold = result(buyer.commit_by(Some(by)).await);
+        assert_eq!(sold.intent, PaymentIntentId::parse("pay_1").ok(), "asked by {by}");
+    }
+}
+
+/// Rules R6, case M3.
+async fn a_cancel_after_the_release_is_final(harness: &dyn Harness) {
+    let opened = harness.open_show().await;
+    let buyer = Buyer::new(harness, &opened, "leaver");
+    buyer.hold(&[0]).await;
+    result(buyer.release(Some(ReleaseCause::PaymentFailed)).await);
+    let cancelled = result(buyer.release(Some(ReleaseCause::ByBuyer)).await);
+    assert!(
+        matches!(cancelled, Released::Before { cause: ReleaseCause::PaymentFailed, .. }),
+        "{cancelled:?}"
+    );
+    assert_eq!(refusal(buyer.commit().await), Rejection::Expired);
+}
+
 async fn a_committed_hold_is_not_released(harness: &dyn Harness) {
     let opened = harness.open_show().await;
     let buyer = Buyer::new(harness, &opened, "payer");
@@ -246,11 +311,7 @@ async fn a_committed_hold_is_not_released(harness: &dyn Harness) {
     for cause in
         [None, Some(ReleaseCause::Expired), Some(ReleaseCause::PaymentFailed), Some(ReleaseCause::ByBuyer)]
     {
-        assert_eq!(
-            refusal(buyer.release(cause).await),
-            Rejection::AlreadyCommitted(order.clone()),
-            "{cause:?}"
-        );
+        assert_eq!(refusal(buyer.release(cause).await), buyer.sold(order.clone()), "{cause:?}");
     }
     let next = Buyer::new(harness, &opened, "next");
     let rejection = refusal(next.try_hold(next.wish(&[0], LONG)).await);
@@ -261,7 +322,6 @@ async fn a_repeated_release_answers_with_the_first_cause(harness: &dyn Harness) 
     for (first, answered) in [
         (Some(ReleaseCause::PaymentFailed), ReleaseCause::PaymentFailed),
         (Some(ReleaseCause::ByBuyer), ReleaseCause::ByBuyer),
-        (None, ReleaseCause::PaymentFailed),
     ] {
         let opened = harness.open_show().await;
         let (buyer, next) = (Buyer::new(harness, &opened, "gone"), Buyer::new(harness, &opened, "next"));
@@ -339,7 +399,7 @@ async fn commit_and_release_agree_on_the_winner(harness: &dyn Harness) {
             (committed, released)
         };
         match committed {
-            Ok(committed) => assert_eq!(refusal(released), Rejection::AlreadyCommitted(committed.order)),
+            Ok(committed) => assert_eq!(refusal(released), buyer.sold(committed.order)),
             Err(_) => {
                 assert_eq!(refusal(committed), Rejection::Expired);
                 assert!(matches!(result(released), Released::Now { .. }));

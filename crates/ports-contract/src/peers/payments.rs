@@ -49,7 +49,8 @@ async fn a_payment_shows_its_present_state(harness: &dyn Harness) {
         let (intent, reservation) = intent(harness, name, status).await;
         let view = result(harness.payments().get(&CallContext::default(), &intent).await);
         let PaymentView { person, .. } = view.clone();
-        let expected = PaymentView { intent, reservation, person, status, amount: Some(price()) };
+        let amount = Some(price());
+        let expected = PaymentView { intent, reservation, person, status, amount, refunded: 0 };
         assert_eq!(view, expected);
     }
 }

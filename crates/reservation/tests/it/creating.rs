@@ -294,7 +294,7 @@ async fn earlier_callers_without_a_key_are_served() {
 }
 
 /// The state after a crash between the hold and the commit.
-async fn orphan(fixture: &Fixture, key: &str, seats: &[&str]) -> domain::time::Timestamp {
+async fn orphan(fixture: &Fixture, key: &str, seats: &[&str]) -> Timestamp {
     let create = wish(key, "kim", seats);
     let key = IdempotencyKey::parse(key).unwrap();
     let id = reservation_id(&person("kim"), Origin::Key(&key));

@@ -3,15 +3,17 @@
 
 use async_trait::async_trait;
 use domain::hold::{
-    BadRequest, Claim, CommitDecision, Hold, HoldKey, HoldState, Rejection, ReleaseCause, ReleaseDecision,
-    Released, check_request, commit, release,
+    BadRequest, Claim, CommitDecision, Hold, HoldKey, HoldState, RefuseDecision, Rejection, ReleaseCause,
+    ReleaseDecision, Released, check_request, commit, refuse, release,
 };
 use domain::id::{OrderId, PaymentIntentId, ReservationId, SeatId, SectionId, ShowId};
 use domain::money::{Currency, Money};
 use domain::seat::{SeatStatus, SeatView};
 use domain::show::{Layout, Section, Show};
 use domain::time::Timestamp;
-use ports::inventory::{CommitSeats, Committed, Held, HeldState, HoldSeats, ReleaseSeats};
+use ports::inventory::{
+    CommitSeats, Committed, Held, HeldState, HoldSeats, PaymentRefused, RefusePayment, ReleaseSeats,
+};
 use ports::{CallContext, Clock, Fault, Inventory, PortError};
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
@@ -140,6 +142,10 @@ impl Inventory for FakeInventory {
     async fn release(&self, _cx: &CallContext, command: ReleaseSeats) -> Answer<Released> {
         self.call("release", |state, now| state.release(&command, now)).await
     }
+
+    async fn refuse(&self, _cx: &CallContext, command: RefusePayment) -> Answer<PaymentRefused> {
+        self.call("refuse", |state, _| state.refuse(&command)).await
+    }
 }
 
 impl State {
@@ -180,7 +186,7 @@ impl State {
             placed_at: now,
             state: HoldState::Live,
             refused: Vec::new(),
-            retakes_closed: false,
+            closed: false,
         };
         self.own(&hold, now);
         let answer = self.held(&hold);
@@ -199,6 +205,14 @@ impl State {
         let intent = command.intent.as_ref();
         match commit(first.as_ref(), retake.as_ref(), claim, intent) {
             CommitDecision::Already(hold) => Ok(self.committed(&hold)),
+            CommitDecision::Adopt(hold) => {
+                let holds = self.holds.get_mut(&command.reservation).unwrap();
+                match hold.key {
+                    HoldKey::First => holds.0 = hold.clone(),
+                    HoldKey::Retake => holds.1 = Some(hold.clone()),
+                }
+                Ok(self.committed(&hold))
+            }
             CommitDecision::Seal { order } => {
                 let (hold, _) = self.holds.get_mut(&command.reservation).unwrap();
                 hold.state = HoldState::Committed { order, intent: intent.cloned(), at: now };
@@ -253,14 +267,25 @@ impl State {
                 self.let_go(&command.reservation, cause, now);
                 Ok(Released::Now { seats, at: now })
             }
-            ReleaseDecision::Before { cause, at } => {
-                // A buyer's cancel is final, whatever released the hold before (rules R6).
-                if command.cause == Some(ReleaseCause::ByBuyer) {
-                    self.holds.get_mut(&command.reservation).unwrap().0.retakes_closed = true;
-                }
+            ReleaseDecision::Before { cause, at } => Ok(Released::Before { cause, at }),
+            ReleaseDecision::Close { cause, at } => {
+                self.holds.get_mut(&command.reservation).unwrap().0.closed = true;
                 Ok(Released::Before { cause, at })
             }
             ReleaseDecision::Reject(no) => rejected(no),
+        }
+    }
+
+    fn refuse(&mut self, command: &RefusePayment) -> Answer<PaymentRefused> {
+        let (first, retake) = self.pair(&command.reservation);
+        match refuse(first.as_ref(), retake.as_ref(), &command.intent) {
+            RefuseDecision::NoHold => Ok(PaymentRefused::NoHold),
+            RefuseDecision::Before => Ok(PaymentRefused::Recorded),
+            RefuseDecision::Record(hold) => {
+                self.holds.get_mut(&command.reservation).unwrap().0 = hold;
+                Ok(PaymentRefused::Recorded)
+            }
+            RefuseDecision::Reject(no) => rejected(no),
         }
     }
 
@@ -318,8 +343,9 @@ impl State {
     }
 
     fn committed(&self, hold: &Hold) -> Committed {
-        let HoldState::Committed { order, at, .. } = &hold.state else { panic!("{hold:?} is not sold") };
-        Committed { order: order.clone(), seats: self.views(hold, SeatStatus::Sold), at: *at }
+        let HoldState::Committed { order, at, intent } = &hold.state else { panic!("{hold:?} is not sold") };
+        let seats = self.views(hold, SeatStatus::Sold);
+        Committed { order: order.clone(), seats, at: *at, intent: intent.clone() }
     }
 }
 

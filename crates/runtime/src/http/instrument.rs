@@ -80,7 +80,7 @@ fn in_error_shape(response: Response, trace: &Trace) -> Response {
         return response;
     }
     let (code, message) = match status {
-        StatusCode::NOT_FOUND => (Code::NotFound, "there is nothing under this path"),
+        StatusCode::NOT_FOUND => (Code::RouteNotFound, "there is nothing under this path"),
         StatusCode::METHOD_NOT_ALLOWED => (Code::InvalidArgument, "this path does not answer to this method"),
         StatusCode::PAYLOAD_TOO_LARGE => (Code::InvalidArgument, "the body is too large"),
         StatusCode::UNSUPPORTED_MEDIA_TYPE => (Code::InvalidArgument, "the content type is not supported"),

@@ -61,6 +61,13 @@ impl InventoryService for Behaviours {
         Err(Status::unavailable("the store does not answer"))
     }
 
+    async fn refuse_payment(
+        &self,
+        _: Request<pb::RefusePaymentRequest>,
+    ) -> Result<Response<pb::RefusePaymentResponse>, Status> {
+        Err(Status::unimplemented("an older inventory"))
+    }
+
     async fn get_inventory_status(
         &self,
         _: Request<pb::GetInventoryStatusRequest>,

@@ -70,6 +70,7 @@ impl Stock {
             status: CommitStatus::Success as i32,
             committed_at: Some(now()),
             error: None,
+            payment_intent_id: String::new(),
         };
         (outcome, Ok(sold))
     }
@@ -108,7 +109,8 @@ impl Stock {
         match before {
             Err(()) => {
                 let refused = ReservationId::parse(&request.reservation_id).ok().and_then(|id| {
-                    let sold = Rejection::AlreadyCommitted(OrderId::for_reservation(&id));
+                    let order = OrderId::for_reservation(&id);
+                    let sold = Rejection::AlreadyCommitted { order, intent: None };
                     let command = wire::release_from_proto(&request).ok()?;
                     wire::release_response(&command, Err(&sold), None).ok()
                 });

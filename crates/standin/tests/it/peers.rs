@@ -86,7 +86,7 @@ async fn the_inventory_does_everything_once() -> Result<()> {
     let first = done(peers.commit("r1").await)?;
     ensure!(done(peers.commit("r1").await)?.order == first.order);
     let refused = rejected(peers.release("r1", ReleaseCause::Expired).await);
-    ensure!(refused == Some(Rejection::AlreadyCommitted(first.order)));
+    ensure!(refused == Some(Rejection::AlreadyCommitted { order: first.order, intent: None }));
     ensure!(matches!(done(peers.release("r2", ReleaseCause::PaymentFailed).await)?, Released::Now { .. }));
     let again = done(peers.release("r2", ReleaseCause::Expired).await)?;
     ensure!(matches!(again, Released::Before { cause: ReleaseCause::PaymentFailed, .. }), "{again:?}");

@@ -23,7 +23,7 @@ use contracts::vocabulary::{count, seat_id_to_proto};
 use contracts::{common, vocabulary};
 use core::time::Duration;
 use domain::event::{Fact, Kind};
-use domain::id::PaymentIntentId;
+use domain::id::{PaymentIntentId, ReservationId};
 use domain::time::Timestamp;
 use ports::Trace;
 use runtime::grpc::{Limits, trace_of_metadata};
@@ -62,7 +62,7 @@ impl RunAnswer {
                 let error = WireError::new(Code::FailedPrecondition, stop.to_string());
                 (ProcessingStatus::Retry, format!("retry after {} ms", left.as_millis()), Some(error))
             }
-            Err(Stop::Silent { on, .. }) => {
+            Err(Stop::Silent { on, .. } | Stop::NotReached { on, .. }) => {
                 let error = WireError::new(Code::Unavailable, format!("{} does not answer", on.as_str()));
                 (ProcessingStatus::Retry, "retry".into(), Some(error))
             }
@@ -240,7 +240,9 @@ impl Edge {
             Ok(CompensationType::RefundPayment) => {
                 let missing =
                     || WireError::invalid("context", "REFUND_PAYMENT needs context[payment_intent_id]");
-                let handled = self.0.handlers.refund(&paid_by.ok_or_else(missing)?, trace).await;
+                let id = vocabulary::optional(ReservationId::parse, "reservation_id", &r.reservation_id)?;
+                let paid_by = paid_by.ok_or_else(missing)?;
+                let handled = self.0.handlers.refund(id.as_ref(), &paid_by, trace).await;
                 (handled, CompensationActionType::PaymentRefund, "payment-sim-api")
             }
             Ok(kind @ (CompensationType::ReleaseSeats | CompensationType::CancelReservation)) => {

@@ -10,7 +10,7 @@ use crate::work::{Content, Work};
 use core::time::Duration;
 use domain::breaker::Admission;
 use domain::id::ReservationId;
-use domain::retry::Reason;
+use domain::retry::{NOT_REACHED_MAX, Reason};
 use futures_util::future::abortable;
 use ports::plant::{Plant, planted};
 use ports::probe;
@@ -18,6 +18,14 @@ use std::sync::Arc;
 
 /// How long a message that only the payment provider holds up stays hidden, while a probe is out.
 const HELD_UP_DELAY: Duration = Duration::from_secs(1);
+
+/// How a run starts.
+struct Start {
+    attempt: u32,
+    probes: Probes,
+    /// Its peer was not reached so often that this run may be the last one.
+    last_chance: bool,
+}
 
 /// Whether the next head started.
 enum Next {
@@ -61,8 +69,9 @@ impl Pipeline {
             }
         };
         let tried = self.attempts.get(&delivery.message.id).copied();
-        let blocked_on = tried.and_then(|tried| tried.blocked_on);
-        let admission = self.starts.breakers.admission_of(blocked_on, now);
+        let needs_payments = self.deps.handlers.asks_provider(work.event.fact.kind())
+            || tried.is_some_and(|tried| tried.blocked_on == Some(Downstream::Payments));
+        let admission = self.starts.breakers.admission_of(needs_payments, now);
         probe::hit_variant("admission", &admission);
         if let Admission::Shut(until) = admission {
             return self.shut(lane, until, now);
@@ -77,7 +86,7 @@ impl Pipeline {
             return Next::Nothing;
         }
         let probes = match admission {
-            Admission::Probe => self.starts.breakers.take_probes(blocked_on, now),
+            Admission::Probe => self.starts.breakers.take_probes(needs_payments, now),
             Admission::Free | Admission::Shut(_) => Probes::default(),
         };
         let attempt = if planted(Plant::AttemptsByReceives) {
@@ -85,7 +94,8 @@ impl Pipeline {
         } else {
             tried.map_or(0, |tried| tried.count) + 1
         };
-        self.start(lane, id, work, attempt, probes, now);
+        let last_chance = tried.is_some_and(|tried| tried.not_reached + 1 >= NOT_REACHED_MAX);
+        self.start(lane, id, work, Start { attempt, probes, last_chance }, now);
         Next::Started
     }
 
@@ -119,8 +129,7 @@ impl Pipeline {
         lane: &ReservationId,
         id: DeliveryId,
         work: Arc<Work>,
-        attempt: u32,
-        probes: Probes,
+        Start { attempt, probes, last_chance }: Start,
         now: Duration,
     ) {
         self.lanes.start(lane);
@@ -131,7 +140,8 @@ impl Pipeline {
         }
         let (limit, to_renew) = (self.limit(), self.options.lease_to_renew());
         let handlers = self.deps.handlers.clone();
-        let (run, abort) = abortable(async move { handlers.handle(&work.event, &work.trace).await });
+        let (run, abort) =
+            abortable(async move { handlers.run(&work.event, &work.trace, last_chance).await });
         if let Some(delivery) = self.deliveries.get_mut(id) {
             self.records.observer.started(lane, id.0, &delivery.message.id, limit, now);
             let run = Run { attempt, since: now, abort, probes, renewing: false, cut: None };
@@ -160,7 +170,7 @@ impl Pipeline {
     /// The downstream that a failed run waits for, remembered with its attempts.
     pub(super) fn blocked_on(handled: &Handled) -> Option<Downstream> {
         match &handled.ending {
-            Err(Stop::Silent { on, .. }) => Some(*on),
+            Err(Stop::Silent { on, .. } | Stop::NotReached { on, .. }) => Some(*on),
             _ => None,
         }
     }

@@ -5,14 +5,23 @@ use super::deliveries::{Action, Cut, DeliveryId, DeliveryState, Then};
 use super::{FailedLane, Limit, Pipeline, Step};
 use crate::attempts::Tried;
 use crate::metrics::Outcome;
-use crate::service::{Done, Handled, Stop};
+use crate::service::{Done, Downstream, Handled, Stop};
 use crate::status::Ended;
 use crate::work::{Content, Work};
 use core::time::Duration;
-use domain::retry::{Settlement, verdict};
+use domain::retry::{self, Others, Reason, Settlement, peer_failed, verdict};
 use ports::plant::{Plant, planted};
 use ports::probe;
 use std::sync::Arc;
+
+/// How often, and since when, the peer of a message was not reached.
+#[derive(Clone, Copy)]
+struct NotReached {
+    times: u32,
+    since: Duration,
+    /// Its peer answers all others, so the message is the reason.
+    peer_failed: bool,
+}
 
 /// The facts of an ended run.
 struct EndedRun {
@@ -41,6 +50,10 @@ impl Pipeline {
         if let Limit::Auto(found) = &mut self.starts.limit {
             found.finished(now, handled.touched.any_silent());
         }
+        self.starts.peer_calls.record(handled.touched, now);
+        if handled.unverified {
+            self.deps.metrics.unverified_payment();
+        }
         for (downstream, open) in self.starts.breakers.record(handled.touched, probes, now) {
             self.breaker_changed(downstream, open);
         }
@@ -48,8 +61,13 @@ impl Pipeline {
             return self.lease_lost(id, &run, &handled, now);
         }
         let outage = Self::blocked_on(&handled).is_some_and(|on| self.starts.breakers.is_open(on));
-        let outcome = handled.outcome();
-        let verdict = verdict(outcome, run.attempt, outage, &self.options.retry, &mut self.dice);
+        let not_reached = self.not_reached(id, &handled, now);
+        let outcome = match not_reached {
+            Some(NotReached { peer_failed: true, .. }) => retry::Outcome::Hopeless(Reason::PeerFailed),
+            _ => handled.outcome(),
+        };
+        let times = not_reached.map_or(run.attempt, |n| if n.peer_failed { run.attempt } else { n.times });
+        let verdict = verdict(outcome, times, outage, &self.options.retry, &mut self.dice);
         probe::hit_variant("outcome", &outcome);
         probe::hit_variant("settlement", &verdict.settlement);
         self.record_run(id, &run, &handled, verdict.settlement);
@@ -61,16 +79,16 @@ impl Pipeline {
                 self.settle(id, Action::Delete, Then::Nothing, now);
             }
             Settlement::RetryAfter(delay) => {
-                self.remember(id, counted, &handled);
+                self.remember(id, counted, &handled, now);
                 self.retry(id, delay, now);
             }
             Settlement::HandBack => {
-                self.remember(id, counted, &handled);
+                self.remember(id, counted, &handled, now);
                 self.fail_lane(id, Duration::ZERO, now);
             }
             Settlement::Bury(reason) => {
                 let error = handled.ending.err().map(|stop| stop.to_string()).unwrap_or_default();
-                self.remember_count(id, counted, None);
+                self.remember_count(id, counted, None, None);
                 self.bury(id, reason, error, run.attempt, now);
             }
         }
@@ -80,7 +98,7 @@ impl Pipeline {
     /// count (trap T-T5), and the lane is handed back with its head (trap T-T6).
     fn lease_lost(&mut self, id: DeliveryId, run: &EndedRun, handled: &Handled, now: Duration) {
         self.deps.metrics.leases_lost.inc();
-        self.remember(id, run.attempt - 1, handled);
+        self.remember(id, run.attempt - 1, handled, now);
         self.record_run(id, run, &Handled::stopped(Stop::Interrupted), Settlement::HandBack);
         self.record(id, Step::LeaseLost);
         self.remove_head_and_hand_back_followers(id, now);
@@ -122,15 +140,46 @@ impl Pipeline {
         self.failed_lanes.insert(lane, FailedLane { followers: failed.followers, pending: 0, delay });
     }
 
-    fn remember(&mut self, id: DeliveryId, count: u32, handled: &Handled) {
-        self.remember_count(id, count, Self::blocked_on(handled));
+    /// How often the peer of this message was not reached, and whether the message is the reason (rules
+    /// R8); `None` if it was reached.
+    fn not_reached(&self, id: DeliveryId, handled: &Handled, now: Duration) -> Option<NotReached> {
+        let Err(Stop::NotReached { on, .. }) = &handled.ending else { return None };
+        let tried = self.deliveries.get(id).and_then(|delivery| self.attempts.get(&delivery.message.id));
+        let times = tried.map_or(0, |tried| tried.not_reached) + 1;
+        let since = tried.and_then(|tried| tried.not_reached_since).unwrap_or(now);
+        let others = Others {
+            is_healthy: handled.is_healthy,
+            ..self.starts.peer_calls.others(*on, times, since, now)
+        };
+        let peer_failed = peer_failed(times, now.saturating_sub(since), others);
+        Some(NotReached { times, since, peer_failed })
     }
 
-    fn remember_count(&mut self, id: DeliveryId, count: u32, blocked_on: Option<crate::service::Downstream>) {
-        if let Some(delivery) = self.deliveries.get(id) {
-            let first_seen = self.first_seen(id);
-            self.attempts.remember(&delivery.message.id, Tried { count, first_seen, blocked_on });
-        }
+    fn remember(&mut self, id: DeliveryId, count: u32, handled: &Handled, now: Duration) {
+        self.remember_count(id, count, Self::blocked_on(handled), self.not_reached(id, handled, now));
+    }
+
+    fn remember_count(
+        &mut self,
+        id: DeliveryId,
+        count: u32,
+        blocked_on: Option<Downstream>,
+        not_reached: Option<NotReached>,
+    ) {
+        let Some(delivery) = self.deliveries.get(id) else { return };
+        let before = self.attempts.get(&delivery.message.id);
+        let (times, since) = match not_reached {
+            Some(now) => (now.times, Some(now.since)),
+            None => before.map_or((0, None), |tried| (tried.not_reached, tried.not_reached_since)),
+        };
+        let tried = Tried {
+            count,
+            not_reached: times,
+            not_reached_since: since,
+            first_seen: self.first_seen(id),
+            blocked_on,
+        };
+        self.attempts.remember(&delivery.message.id, tried);
     }
 
     pub(super) fn forget(&mut self, id: DeliveryId) {
@@ -147,7 +196,7 @@ impl Pipeline {
             (Ok(_), _) => Outcome::Success,
             (Err(Stop::Interrupted), _) => Outcome::Dropped,
             (Err(_), Settlement::Bury(_)) => Outcome::Failed,
-            (Err(Stop::Silent { .. }), _) => Outcome::DownstreamError,
+            (Err(Stop::Silent { .. } | Stop::NotReached { .. }), _) => Outcome::DownstreamError,
             (Err(_), _) => Outcome::Retried,
         };
         self.deps.metrics.event(kind.into(), outcome);

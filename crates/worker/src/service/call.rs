@@ -8,8 +8,8 @@ use domain::hold::{Rejection, ReleaseCause, Released};
 use domain::id::{PaymentIntentId, PersonId, ReservationId, SeatId, ShowId};
 use domain::reservation::End;
 use domain::retry::Reason;
-use ports::inventory::{CommitSeats, Committed, ReleaseSeats};
-use ports::payments::{CancelPayment, Cancelled, PaymentRejection};
+use ports::inventory::{CommitSeats, Committed, RefusePayment, ReleaseSeats};
+use ports::payments::{CancelPayment, Cancelled, PaymentRejection, PaymentView};
 use ports::plant::{Plant, planted};
 use ports::reservations::{EndRejection, EndReservation, Ended, NoSuchReservation, ReservationView};
 use ports::{CallContext, Clock, Fault, FaultClass, PortError};
@@ -35,6 +35,15 @@ impl Downstream {
             Self::Inventory => "inventory",
             Self::Reservation => "reservation",
             Self::Payments => "payments",
+        }
+    }
+
+    /// The setting that names its address.
+    pub const fn setting(self) -> &'static str {
+        match self {
+            Self::Inventory => "INVENTORY_GRPC_ADDR",
+            Self::Reservation => "RESERVATION_API_BASE",
+            Self::Payments => "PAYMENT_GRPC_ADDR",
         }
     }
 
@@ -66,13 +75,32 @@ impl Touched {
         self.0[downstream.index()]
     }
 
+    /// What a run learnt that touched only one.
+    #[cfg(test)]
+    pub(crate) fn only(downstream: Downstream, touch: Touch) -> Self {
+        let mut touched = Self::default();
+        touched.0[downstream.index()] = touch;
+        touched
+    }
+
     /// Whether any downstream did not answer.
     pub fn any_silent(self) -> bool {
         self.0.contains(&Touch::Silent)
     }
 }
 
+/// What a GET of a reservation found.
+pub(super) enum Lookup {
+    /// The reservation.
+    Found(ReservationView),
+    /// The peer says that there is none.
+    None,
+    /// The peer has no GET: nothing but the event is known (rules R8).
+    Unsupported,
+}
+
 /// What a handler knows of the seats, from the event or from a lookup.
+#[derive(Default)]
 pub(super) struct KnownSeats {
     pub(super) show: Option<ShowId>,
     pub(super) seats: Vec<SeatId>,
@@ -83,9 +111,32 @@ pub(super) struct KnownSeats {
 }
 
 impl KnownSeats {
-    /// Nothing but the reservation's id.
-    pub(super) const fn none() -> Self {
-        Self { show: None, seats: Vec::new(), quantity: None, person: None, view: None }
+    /// What the event says, completed by the reservation. The holder is the reservation's person: the
+    /// person of a payment is the payer, who need not be the same (case M9).
+    pub(super) fn of(event: &Event, view: ReservationView) -> Self {
+        let hint = &event.seats;
+        let seats = if hint.seats.is_empty() { view.seats.clone() } else { hint.seats.clone() };
+        Self {
+            show: hint.show.clone().or_else(|| view.show.clone()),
+            quantity: (!seats.is_empty()).then_some(seats.len() as u32).or(hint.quantity).or(view.quantity),
+            seats,
+            person: match planted(Plant::PayerHolds) {
+                true => event.person.clone(),
+                false => view.person.clone(),
+            },
+            view: Some(view),
+        }
+    }
+
+    /// What the event alone says of its seats.
+    pub(super) fn hinted(event: &Event) -> Self {
+        let hint = &event.seats;
+        Self {
+            show: hint.show.clone(),
+            quantity: (!hint.seats.is_empty()).then_some(hint.seats.len() as u32).or(hint.quantity),
+            seats: hint.seats.clone(),
+            ..Self::default()
+        }
     }
 }
 
@@ -96,54 +147,52 @@ pub(super) struct Calls<'p> {
     call_max: Duration,
     pub(super) touched: Touched,
     pub(super) seats: Vec<SeatId>,
+    /// No provider was there to ask, and the event does not tell the price.
+    pub(super) unverified: bool,
 }
 
 impl<'p> Calls<'p> {
     pub(super) fn new(peers: &'p Peers, clock: &'p dyn Clock, cx: CallContext, call_max: Duration) -> Self {
-        Self { peers, clock, cx, call_max, touched: Touched::default(), seats: Vec::new() }
+        Self { peers, clock, cx, call_max, touched: Touched::default(), seats: Vec::new(), unverified: false }
     }
 
-    /// The seats of the event. Where it leaves out the show or the seats, the reservation is asked,
-    /// because a payment provider cannot know seats.
+    /// The seats of an event that gives seats back. Where it leaves out the show or the seats, the
+    /// reservation is asked, because a payment provider cannot know seats. A peer without GET leaves the
+    /// reservation's id, which is enough for the inventory.
     pub(super) async fn known_seats(
         &mut self,
         event: &Event,
     ) -> Result<Result<KnownSeats, NoSuchReservation>, Stop> {
         let hint = &event.seats;
         if hint.show.is_some() && !hint.seats.is_empty() {
-            return Ok(Ok(KnownSeats {
-                show: hint.show.clone(),
-                quantity: hint.quantity.or(Some(hint.seats.len() as u32)),
-                seats: hint.seats.clone(),
-                person: event.person.clone(),
-                view: None,
-            }));
+            return Ok(Ok(KnownSeats::hinted(event)));
         }
-        let view = match self.get(&event.reservation).await? {
-            Ok(view) => view,
-            Err(none) => return Ok(Err(none)),
-        };
-        let seats = if hint.seats.is_empty() { view.seats.clone() } else { hint.seats.clone() };
-        Ok(Ok(KnownSeats {
-            show: hint.show.clone().or_else(|| view.show.clone()),
-            quantity: (!seats.is_empty()).then_some(seats.len() as u32).or(hint.quantity).or(view.quantity),
-            seats,
-            // The person of a payment is the payer, which need not be the person who reserved.
-            person: match planted(Plant::PayerHolds) {
-                true => event.person.clone(),
-                false => view.person.clone().or_else(|| event.person.clone()),
-            },
-            view: Some(view),
-        }))
+        Ok(match self.get(&event.reservation).await? {
+            Lookup::Found(view) => Ok(KnownSeats::of(event, view)),
+            Lookup::None => Err(NoSuchReservation),
+            Lookup::Unsupported => Ok(KnownSeats::default()),
+        })
     }
 
-    pub(super) async fn get(
-        &mut self,
-        id: &ReservationId,
-    ) -> Result<Result<ReservationView, NoSuchReservation>, Stop> {
+    pub(super) async fn get(&mut self, id: &ReservationId) -> Result<Lookup, Stop> {
         let peer = &*self.peers.reservations;
         let answer = self.limited(peer.get(&self.cx, id)).await;
-        self.classify(Downstream::Reservation, answer)
+        if is_unsupported(&answer) {
+            return Ok(Lookup::Unsupported);
+        }
+        Ok(match self.classify(Downstream::Reservation, answer)? {
+            Ok(view) => Lookup::Found(view),
+            Err(NoSuchReservation) => Lookup::None,
+        })
+    }
+
+    /// Records why a payment did not pay. That it cannot be recorded changes nothing (rules R1).
+    pub(super) async fn note(&mut self, id: &ReservationId, error_code: &str) {
+        let peer = &*self.peers.reservations;
+        let answer = self.limited(peer.note(&self.cx, id, error_code.into())).await;
+        if let Err(error) = answer {
+            tracing::warn!(reservation_id = %id, error_code, ?error, "the reservation does not record why its payment did not pay");
+        }
     }
 
     pub(super) async fn end(
@@ -190,14 +239,62 @@ impl<'p> Calls<'p> {
         self.classify(Downstream::Inventory, answer)
     }
 
-    /// `None`: no payment provider is configured.
+    /// Announces the refund of a payment. `false`: an older inventory, which cannot be told (rules R8).
+    pub(super) async fn refuse(
+        &mut self,
+        id: &ReservationId,
+        intent: &PaymentIntentId,
+    ) -> Result<Result<bool, Rejection>, Stop> {
+        let command = RefusePayment { reservation: id.clone(), intent: intent.clone() };
+        let peer = &*self.peers.inventory;
+        let answer = self.limited(peer.refuse(&self.cx, command)).await;
+        if is_unsupported(&answer) {
+            return Ok(Ok(false));
+        }
+        Ok(self.classify(Downstream::Inventory, answer)?.map(|_| true))
+    }
+
+    /// What the provider reports of a payment; `None`: no provider is configured.
+    pub(super) async fn payment(
+        &mut self,
+        intent: &PaymentIntentId,
+    ) -> Result<Option<Result<PaymentView, PaymentRejection>>, Stop> {
+        let Some(peer) = &self.peers.payments else { return Ok(None) };
+        let answer = self.limited(peer.get(&self.cx, intent)).await;
+        self.classify(Downstream::Payments, answer).map(Some)
+    }
+
+    /// Gives a payment back; `None`: no provider is configured, or it is too old for that.
     pub(super) async fn cancel(
         &mut self,
         command: CancelPayment,
     ) -> Result<Option<Result<Cancelled, PaymentRejection>>, Stop> {
         let Some(peer) = &self.peers.payments else { return Ok(None) };
         let answer = self.limited(peer.cancel(&self.cx, command)).await;
+        if is_unsupported(&answer) {
+            return Ok(None);
+        }
         self.classify(Downstream::Payments, answer).map(Some)
+    }
+
+    /// Whether a payment provider is configured.
+    pub(super) const fn has_provider(&self) -> bool {
+        self.peers.payments.is_some()
+    }
+
+    /// Whether a peer that was not reached by this run says of itself that it can serve.
+    pub(super) async fn is_healthy(&self, on: Downstream) -> bool {
+        let check = async {
+            match on {
+                Downstream::Inventory => self.peers.inventory.health(&self.cx).await,
+                Downstream::Reservation => self.peers.reservations.health(&self.cx).await,
+                Downstream::Payments => match &self.peers.payments {
+                    Some(peer) => peer.health(&self.cx).await,
+                    None => Ok(()),
+                },
+            }
+        };
+        matches!(ports::clock::timeout(self.clock, self.call_max, check).await, Ok(Ok(())))
     }
 
     /// The adapter has its own deadline; this one also stops a peer that ignores it.
@@ -232,17 +329,26 @@ impl<'p> Calls<'p> {
         };
         let error = fault.chain();
         self.touched.0[on.index()] = match fault.class {
-            FaultClass::Unavailable => Touch::Silent,
-            FaultClass::Transient | FaultClass::Conflict | FaultClass::Permanent => Touch::Answered,
+            FaultClass::Unavailable | FaultClass::NotReached => Touch::Silent,
+            FaultClass::Transient
+            | FaultClass::Conflict
+            | FaultClass::Permanent
+            | FaultClass::Unsupported => Touch::Answered,
         };
         Err(match fault.class {
             FaultClass::Unavailable => Stop::Silent { on, error },
+            FaultClass::NotReached => Stop::NotReached { on, error },
             FaultClass::Transient | FaultClass::Conflict => {
                 Stop::Transient { error: format!("{}: {error}", on.as_str()) }
             }
-            FaultClass::Permanent => {
+            FaultClass::Permanent | FaultClass::Unsupported => {
                 Stop::Hopeless { reason: Reason::PermanentFault, error: format!("{}: {error}", on.as_str()) }
             }
         })
     }
+}
+
+/// Whether the peer is older than this call.
+fn is_unsupported<T, R>(answer: &Result<T, PortError<R>>) -> bool {
+    matches!(answer, Err(PortError::Failed(fault)) if fault.class == FaultClass::Unsupported)
 }

@@ -4,7 +4,7 @@
 //! |---|---|
 //! | released now, no such hold | the reservation becomes EXPIRED |
 //! | released before | the reservation comes to the end of that release's cause |
-//! | already committed | done: the buyer was faster |
+//! | already committed | done: the buyer was faster; a missing CONFIRMED is completed |
 //! | not due yet | again after the remaining time; it counts as no attempt |
 //! | anything else | a contradiction |
 //!
@@ -16,7 +16,7 @@ use super::{Done, Stop, end_answer, release_answer};
 use core::time::Duration;
 use domain::event::Event;
 use domain::hold::{Rejection, ReleaseCause, Released};
-use domain::id::ReservationId;
+use domain::id::{OrderId, PaymentIntentId, ReservationId};
 use domain::reservation::{End, Status};
 use ports::plant::{Plant, planted};
 use ports::probe;
@@ -44,7 +44,9 @@ pub(super) async fn handle(calls: &mut Calls<'_>, event: &Event) -> Result<Done,
     let end = match released {
         Ok(released) => end_of(&released, ReleaseCause::Expired, None),
         Err(Rejection::NoSuchHold) => End::Expired { error_code: None },
-        Err(Rejection::AlreadyCommitted(_)) => return Ok(Done::AlreadyCommitted),
+        Err(Rejection::AlreadyCommitted { order, intent }) => {
+            return complete(calls, event, order, intent).await;
+        }
         Err(Rejection::NotDue { left }) => return Err(Stop::NotYet(left.clamp(NOT_DUE_MIN, NOT_DUE_MAX))),
         Err(other) => {
             return Err(Stop::contradiction(format!("the inventory refuses to release: {other:?}")));
@@ -58,6 +60,30 @@ pub(super) async fn handle(calls: &mut Calls<'_>, event: &Event) -> Result<Done,
             Ok(Done::AlreadyCommitted)
         }
         fit => fit.map_err(Stop::from),
+    }
+}
+
+/// The seats are sold. The approved event may be gone, so the reservation is made CONFIRMED here, if the
+/// inventory says by which payment. A reservation that refuses is the approved event's concern.
+async fn complete(
+    calls: &mut Calls<'_>,
+    event: &Event,
+    order: OrderId,
+    intent: Option<PaymentIntentId>,
+) -> Result<Done, Stop> {
+    if intent.is_none() {
+        return Ok(Done::AlreadyCommitted);
+    }
+    let ended = calls.end(&event.reservation, End::Confirmed { order: Some(order), intent }).await?;
+    probe::hit(format_args!("expired.confirm_{}", end_answer(&ended)));
+    match ended {
+        Err(EndRejection::Illegal { current: Some(Status::Hold), .. }) => {
+            let error = "the reservation refuses to be CONFIRMED while it is in HOLD".into();
+            Err(Stop::Transient { error })
+        }
+        Ok(_) | Err(EndRejection::NoSuchReservation | EndRejection::Illegal { .. }) => {
+            Ok(Done::AlreadyCommitted)
+        }
     }
 }
 
@@ -80,8 +106,8 @@ pub(super) async fn confirmed_meanwhile(
     if planted(Plant::ConfirmedMeanwhile) {
         return Ok(false);
     }
-    let again = calls.release(id, KnownSeats::none(), cause).await?;
-    Ok(matches!(again, Err(Rejection::AlreadyCommitted(_))))
+    let again = calls.release(id, KnownSeats::default(), cause).await?;
+    Ok(matches!(again, Err(Rejection::AlreadyCommitted { .. })))
 }
 
 /// An answer of the reservation that does not fit what the inventory did.

@@ -10,7 +10,7 @@
 //! | already committed, the reservation is not CONFIRMED yet | its status is late: look again |
 //! | anything else | a contradiction |
 
-use super::call::Calls;
+use super::call::{Calls, Lookup};
 use super::expired::{Unfit, confirmed_meanwhile, end_of, without_seats};
 use super::{Done, Stop, end_answer, release_answer};
 use domain::event::Event;
@@ -42,7 +42,7 @@ pub(super) async fn handle(
     let end = match released {
         Ok(released) => end_of(&released, ReleaseCause::PaymentFailed, error_code),
         Err(Rejection::NoSuchHold) => End::after_release(ReleaseCause::PaymentFailed, error_code),
-        Err(Rejection::AlreadyCommitted(_)) => return stale(calls, event, intent).await,
+        Err(Rejection::AlreadyCommitted { intent: by, .. }) => return stale(calls, event, intent, by).await,
         Err(other) => {
             return Err(Stop::contradiction(format!("the inventory refuses to release: {other:?}")));
         }
@@ -52,21 +52,41 @@ pub(super) async fn handle(
     probe::hit(format_args!("failed.end_{}", end_answer(&ended)));
     match without_seats(ended.map(|_| ()), done, event) {
         Err(Unfit::Confirmed) if confirmed_meanwhile(calls, id, ReleaseCause::PaymentFailed).await? => {
-            stale(calls, event, intent).await
+            stale(calls, event, intent, None).await
         }
         fit => fit.map_err(Stop::from),
     }
 }
 
-/// The seats are sold. Only the reservation knows to which payment, and it is asked now: a lookup
-/// before the release may be older than the commit.
-async fn stale(calls: &mut Calls<'_>, event: &Event, intent: &PaymentIntentId) -> Result<Done, Stop> {
+/// The seats are sold, to payment `by` if the inventory says. An older one does not: then the
+/// reservation is asked now, because a lookup before the release may be older than the commit.
+async fn stale(
+    calls: &mut Calls<'_>,
+    event: &Event,
+    intent: &PaymentIntentId,
+    by: Option<PaymentIntentId>,
+) -> Result<Done, Stop> {
+    let contradicts =
+        || Err(Stop::contradiction(format!("the seats are sold against payment {intent}, which failed")));
+    match by {
+        Some(by) if by == *intent => return contradicts(),
+        Some(_) => {
+            probe::hit("failed.stale_inventory_says");
+            return Ok(Done::Stale);
+        }
+        None => {}
+    }
     let view = match calls.get(&event.reservation).await? {
-        Ok(view) => view,
-        Err(NoSuchReservation) => {
+        Lookup::Found(view) => view,
+        Lookup::None => {
             probe::hit("failed.stale_no_such_reservation");
             tracing::warn!(reservation_id = %event.reservation, "failed payment for an unknown reservation with sold seats");
             return Ok(Done::NoReservation);
+        }
+        Lookup::Unsupported => {
+            return Err(Stop::contradiction(format!(
+                "payment {intent} failed, the seats are sold, and no peer says which payment paid"
+            )));
         }
     };
     match (view.status, view.intent) {
@@ -76,7 +96,7 @@ async fn stale(calls: &mut Calls<'_>, event: &Event, intent: &PaymentIntentId) -
         }
         (Some(Status::Confirmed), Some(_)) => {
             probe::hit("failed.stale_same_payment");
-            Err(Stop::contradiction(format!("the seats are sold against payment {intent}, which failed")))
+            contradicts()
         }
         (Some(Status::Confirmed), None) => {
             probe::hit("failed.stale_no_payment");

@@ -129,6 +129,7 @@ impl Bench {
     }
 
     pub(crate) fn put(&self, event: &Event) {
+        self.peers.pay(event);
         self.queue.put(outgoing(event));
     }
 

@@ -83,6 +83,10 @@ async fn an_operator_runs_events_by_hand_through_the_same_handlers() {
         result_type: PaymentResultType::Approved.into(),
         ..Default::default()
     };
+    // Case M4: an invented payment buys nothing.
+    let answer = served.client.process_payment_result(request.clone()).await.expect("an answer").into_inner();
+    assert_eq!((answer.status(), answer.order_id.as_str()), (ProcessingStatus::Dlq, ""));
+    served.bench.peers.pay(&approved("rsv_2", "pay_2"));
     let answer = served.client.process_payment_result(request.clone()).await.expect("an answer").into_inner();
     assert_eq!((answer.status(), answer.order_id.as_str()), (ProcessingStatus::Success, "ord_2"));
 
@@ -156,7 +160,7 @@ async fn a_refund_by_hand_uses_the_handlers_own_key() {
     let answer = served.client.process_compensation(refund).await.expect("an answer").into_inner();
     assert_eq!(answer.status(), ProcessingStatus::Success);
     assert!(answer.actions_taken[0].success);
-    assert_eq!(served.bench.peers.calls(), ["cancel pay_1 cancel:pay_1"]);
+    assert_eq!(served.bench.peers.calls(), ["refuse rsv_1 pay_1", "cancel pay_1 cancel:pay_1"]);
 }
 
 #[tokio::test]

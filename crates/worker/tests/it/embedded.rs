@@ -71,7 +71,9 @@ async fn the_embedded_queue_is_worked_off_across_a_crash() {
         peers.fail(&rsv(n * 10), 2);
     }
     for n in 0..400 {
-        let entries = vec![outgoing(&approved(&rsv(n), &format!("pay_{n}"))), outgoing(&expired(&rsv(n)))];
+        let approved = approved(&rsv(n), &format!("pay_{n}"));
+        peers.pay(&approved);
+        let entries = vec![outgoing(&approved), outgoing(&expired(&rsv(n)))];
         queue.send(entries).await.expect("it is taken");
     }
     queue.send(vec![raw("not json", "rsv_bad", "bad")]).await.expect("it is taken");

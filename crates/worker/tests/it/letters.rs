@@ -63,7 +63,7 @@ async fn a_redrive_keeps_group_and_order_and_is_not_deduplicated_away() {
     let calls: Vec<String> = bench.peers.calls().split_off(calls_before);
     let of_first: Vec<&str> = calls
         .iter()
-        .filter(|c| c.contains("pay_") || c.contains("release"))
+        .filter(|c| c.starts_with("end rsv_1") || c.starts_with("release"))
         .map(|c| &c[..c.len().min(20)])
         .collect();
     assert_eq!(of_first.len(), 4, "{calls:?}");

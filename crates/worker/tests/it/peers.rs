@@ -2,13 +2,16 @@
 //! silent, or scripted to give a certain answer.
 
 use async_trait::async_trait;
+use domain::event::{Event, Fact};
 use domain::hold::{Rejection, ReleaseCause, Released};
 use domain::id::{OrderId, PaymentIntentId, ReservationId, ShowId};
-use domain::money::Currency;
+use domain::money::{Currency, Money};
 use domain::reservation::{End, Status};
 use domain::time::Timestamp;
 use parking_lot::{Mutex, MutexGuard};
-use ports::inventory::{CommitSeats, Committed, Held, HoldSeats, Inventory, ReleaseSeats};
+use ports::inventory::{
+    CommitSeats, Committed, Held, HoldSeats, Inventory, PaymentRefused, RefusePayment, ReleaseSeats,
+};
 use ports::payments::{CancelPayment, Cancelled, PaymentRejection, PaymentView, Payments};
 use ports::reservations::{
     EndRejection, EndReservation, Ended, NoSuchReservation, ReservationView, Reservations,
@@ -28,6 +31,8 @@ type Scripted<T, R> = VecDeque<Result<T, PortError<R>>>;
 pub(crate) struct Script {
     pub(crate) release: Scripted<Released, Rejection>,
     pub(crate) commit: Scripted<Committed, Rejection>,
+    pub(crate) refuse: Scripted<PaymentRefused, Rejection>,
+    pub(crate) payment: Scripted<PaymentView, PaymentRejection>,
     pub(crate) get: Scripted<ReservationView, NoSuchReservation>,
     pub(crate) end: Scripted<Ended, EndRejection>,
     pub(crate) cancel: Scripted<Cancelled, PaymentRejection>,
@@ -46,6 +51,7 @@ struct State {
     committed: BTreeMap<ReservationId, OrderId>,
     released: BTreeSet<ReservationId>,
     refunds: BTreeMap<PaymentIntentId, u32>,
+    paid_for: BTreeMap<PaymentIntentId, ReservationId>,
     inventory_silent: bool,
     payments_silent: bool,
     failing: BTreeMap<ReservationId, u32>,
@@ -86,6 +92,13 @@ impl ScriptedPeers {
 
     pub(crate) fn payments_silent(&self, silent: bool) {
         self.state().payments_silent = silent;
+    }
+
+    /// The provider has captured what this event reports.
+    pub(crate) fn pay(&self, event: &Event) {
+        if let Fact::PaymentApproved { intent, .. } = &event.fact {
+            self.state().paid_for.insert(intent.clone(), event.reservation.clone());
+        }
     }
 
     /// The next `times` runs of a reservation fail as transient.
@@ -184,6 +197,23 @@ pub(crate) fn view(id: &str, status: Status, intent: Option<&str>) -> Reservatio
         person: None,
         order: None,
         intent: intent.map(|intent| PaymentIntentId::parse(intent).expect("valid")),
+        total: Some(price()),
+    }
+}
+
+pub(crate) fn price() -> Money {
+    Money { amount: 120_000, currency: Currency::krw() }
+}
+
+/// A payment of the price that the provider has captured.
+pub(crate) fn captured(intent: &str, reservation: &str) -> PaymentView {
+    PaymentView {
+        intent: PaymentIntentId::parse(intent).expect("valid"),
+        reservation: ReservationId::parse(reservation).expect("valid"),
+        person: None,
+        status: domain::payment::Status::Captured,
+        amount: Some(price()),
+        refunded: 0,
     }
 }
 
@@ -191,7 +221,7 @@ pub(crate) fn view(id: &str, status: Status, intent: Option<&str>) -> Reservatio
 impl Inventory for ScriptedPeers {
     async fn hold(&self, _: &CallContext, _: HoldSeats) -> Result<Held, PortError<Rejection>> {
         let currency = Currency::krw();
-        let total = domain::money::Money { amount: 0, currency };
+        let total = Money { amount: 0, currency };
         let until = Timestamp::EPOCH;
         Ok(Held { seats: Vec::new(), total, until, state: ports::inventory::HeldState::Live })
     }
@@ -206,7 +236,17 @@ impl Inventory for ScriptedPeers {
         }
         let order = OrderId::for_reservation(&id);
         state.committed.insert(id, order.clone());
-        Ok(Committed { order, seats: Vec::new(), at: self.clock.now() })
+        Ok(Committed { order, seats: Vec::new(), at: self.clock.now(), intent: command.intent })
+    }
+
+    async fn refuse(
+        &self,
+        _: &CallContext,
+        command: RefusePayment,
+    ) -> Result<PaymentRefused, PortError<Rejection>> {
+        let mut state = self.state();
+        state.calls.push(format!("refuse {} {}", command.reservation, command.intent));
+        state.script.refuse.pop_front().unwrap_or(Ok(PaymentRefused::Recorded))
     }
 
     async fn release(
@@ -224,7 +264,8 @@ impl Inventory for ScriptedPeers {
             return answer;
         }
         if let Some(order) = state.committed.get(&id) {
-            return Err(PortError::Rejected(Rejection::AlreadyCommitted(order.clone())));
+            let (order, intent) = (order.clone(), None);
+            return Err(PortError::Rejected(Rejection::AlreadyCommitted { order, intent }));
         }
         let at = self.clock.now();
         if state.released.insert(id) {
@@ -251,6 +292,16 @@ impl Reservations for ScriptedPeers {
         Ok(view(id.as_str(), status, None))
     }
 
+    async fn note(
+        &self,
+        _: &CallContext,
+        id: &ReservationId,
+        code: Arc<str>,
+    ) -> Result<(), PortError<NoSuchReservation>> {
+        self.state().calls.push(format!("note {id} {code}"));
+        Ok(())
+    }
+
     async fn end(&self, _: &CallContext, command: EndReservation) -> Result<Ended, PortError<EndRejection>> {
         assert!(command.inventory_settled, "the worker moves the inventory first and says so");
         let mut state = self.state();
@@ -273,9 +324,18 @@ impl Payments for ScriptedPeers {
     async fn get(
         &self,
         _: &CallContext,
-        _: &PaymentIntentId,
+        intent: &PaymentIntentId,
     ) -> Result<PaymentView, PortError<PaymentRejection>> {
-        Err(PortError::Rejected(PaymentRejection::NoSuchPayment))
+        let mut state = self.state();
+        state.calls.push(format!("payment {intent}"));
+        if state.payments_silent {
+            return Err(PortError::Failed(Fault::unavailable("connection refused")));
+        }
+        state.script.payment.pop_front().unwrap_or_else(|| {
+            let unknown = || PortError::Rejected(PaymentRejection::NoSuchPayment);
+            let reservation = state.paid_for.get(intent).ok_or_else(unknown)?;
+            Ok(captured(intent.as_str(), reservation.as_str()))
+        })
     }
 
     async fn cancel(

@@ -1,13 +1,17 @@
 //! Every row of the handlers' tables, and answers outside them.
 
 use crate::bench::{approved, expired, failed, without_seats};
-use crate::peers::{Script, ScriptedPeers, view};
-use domain::event::Event;
+use crate::peers::{Script, ScriptedPeers, captured, price, view};
+use domain::event::{Event, Fact};
 use domain::hold::Rejection;
 use domain::id::{OrderId, PaymentIntentId};
+use domain::money::{Currency, Money};
+use domain::payment::Status as PaymentStatus;
 use domain::reservation::Status;
 use domain::retry::{Outcome, Reason};
-use ports::payments::PaymentRejection;
+use domain::time::Timestamp;
+use ports::inventory::Committed;
+use ports::payments::{PaymentRejection, PaymentView};
 use ports::reservations::{EndRejection, Ended, NoSuchReservation};
 use ports::{Fault, PortError, Trace};
 use runtime::SystemClock;
@@ -23,6 +27,7 @@ async fn run_with(
 ) -> (Handled, Vec<String>) {
     let clock = Arc::new(SystemClock::new());
     let peers = ScriptedPeers::new(clock.clone());
+    peers.pay(&event);
     peers.script(write);
     let handlers = Handlers::new(change(peers.as_ports()), clock, Duration::from_secs(10));
     let handled = handlers.handle(&event, &Trace::default()).await;
@@ -44,6 +49,18 @@ fn illegal(current: Option<Status>, intent: Option<&str>) -> EndRejection {
     }
 }
 
+/// The refusal of what comes after the commit of this payment; an older inventory does not name it.
+fn sold(by: Option<&str>) -> Rejection {
+    let intent = by.map(|intent| PaymentIntentId::parse(intent).expect("valid"));
+    Rejection::AlreadyCommitted { order: order(), intent }
+}
+
+/// The answer to a commit, with the payment that bought the seats.
+fn bought_by(intent: Option<&str>) -> Committed {
+    let intent = intent.map(|intent| PaymentIntentId::parse(intent).expect("valid"));
+    Committed { order: order(), seats: Vec::new(), at: Timestamp::EPOCH, intent }
+}
+
 fn order() -> OrderId {
     OrderId::parse("ord_1").expect("valid")
 }
@@ -54,6 +71,7 @@ const EXPIRED: &str = "end rsv_1 EXPIRED None";
 const CANCELLED: &str = "end rsv_1 CANCELLED Some(\"payment_failed\") Some(\"DECLINED\")";
 const COMMIT: &str = "commit rsv_1";
 const CONFIRMED: &str = "end rsv_1 CONFIRMED Some(ord_1) Some(pay_1)";
+const REFUSE: &str = "refuse rsv_1 pay_1";
 const GIVE_BACK: &str = "cancel pay_1 cancel:pay_1";
 const TOO_LATE: &str = "end rsv_1 EXPIRED Some(\"PAID_TOO_LATE\")";
 
@@ -63,6 +81,12 @@ async fn row(event: Event, write: impl FnOnce(&mut Script), ending: Outcome, cal
     assert_eq!(handled.outcome(), ending, "{:?}", handled.ending);
     assert_eq!(made, calls);
     handled
+}
+
+/// The same for an approved payment: reservation and provider are asked before anything else.
+async fn paid(write: impl FnOnce(&mut Script), ending: Outcome, calls: &[&str]) -> Handled {
+    let calls: Vec<&str> = ["get rsv_1", "payment pay_1"].iter().chain(calls).copied().collect();
+    row(approved("rsv_1", "pay_1"), write, ending, &calls).await
 }
 
 fn buried(reason: Reason) -> Outcome {
@@ -75,9 +99,24 @@ async fn expired_releases_and_then_ends_the_reservation() {
     assert_eq!(handled.ending, Ok(Done::Expired));
 }
 
+/// The approved event may be gone: the reservation is made CONFIRMED if the inventory names the payment.
+#[tokio::test]
+async fn expired_after_the_commit_completes_a_missing_confirmed() {
+    let refusals =
+        [None, Some(EndRejection::NoSuchReservation), Some(illegal(Some(Status::Cancelled), None))];
+    for refusal in refusals {
+        let write = |s: &mut Script| {
+            s.release.push_back(no(sold(Some("pay_1"))));
+            s.end.extend(refusal.map(no));
+        };
+        let handled = row(expired("rsv_1"), write, Outcome::Done, &[RELEASE_EXPIRED, CONFIRMED]).await;
+        assert_eq!(handled.ending, Ok(Done::AlreadyCommitted));
+    }
+}
+
 #[tokio::test]
 async fn expired_after_the_commit_is_done() {
-    let write = |s: &mut Script| s.release.push_back(no(Rejection::AlreadyCommitted(order())));
+    let write = |s: &mut Script| s.release.push_back(no(sold(None)));
     let handled = row(expired("rsv_1"), write, Outcome::Done, &[RELEASE_EXPIRED]).await;
     assert_eq!(handled.ending, Ok(Done::AlreadyCommitted));
 }
@@ -131,21 +170,21 @@ async fn expired_or_failed_for_an_unknown_reservation_is_done_with_a_warning() {
 
 #[tokio::test]
 async fn approved_commits_and_then_confirms() {
-    let handled = row(approved("rsv_1", "pay_1"), |_| {}, Outcome::Done, &[COMMIT, CONFIRMED]).await;
+    let handled = paid(|_| {}, Outcome::Done, &[COMMIT, CONFIRMED]).await;
     assert_eq!(handled.ending, Ok(Done::Confirmed(order())));
 }
 
 #[tokio::test]
 async fn seats_that_a_payment_provider_cannot_know_are_looked_up() {
     let event = without_seats(approved("rsv_1", "pay_1"));
-    row(event, |_| {}, Outcome::Done, &["get rsv_1", COMMIT, CONFIRMED]).await;
+    row(event, |_| {}, Outcome::Done, &["get rsv_1", "payment pay_1", COMMIT, CONFIRMED]).await;
 }
 
 /// Trap T-M1: money without a seat is given back, and the reservation says why.
 #[tokio::test]
 async fn a_payment_that_came_too_late_is_given_back() {
     let late = |s: &mut Script| s.commit.push_back(no(Rejection::Expired));
-    let handled = row(approved("rsv_1", "pay_1"), late, Outcome::Done, &[COMMIT, GIVE_BACK, TOO_LATE]).await;
+    let handled = paid(late, Outcome::Done, &[COMMIT, REFUSE, GIVE_BACK, TOO_LATE]).await;
     assert_eq!(handled.ending, Ok(Done::LatePaymentReturned));
     for refused in [
         illegal(Some(Status::Expired), None),
@@ -156,7 +195,7 @@ async fn a_payment_that_came_too_late_is_given_back() {
             s.commit.push_back(no(Rejection::Expired));
             s.end.push_back(no(refused));
         };
-        row(approved("rsv_1", "pay_1"), write, Outcome::Done, &[COMMIT, GIVE_BACK, TOO_LATE]).await;
+        paid(write, Outcome::Done, &[COMMIT, REFUSE, GIVE_BACK, TOO_LATE]).await;
     }
 }
 
@@ -164,43 +203,64 @@ async fn a_payment_that_came_too_late_is_given_back() {
 async fn a_second_payment_is_given_back_wherever_it_is_detected() {
     let by_lookup = |s: &mut Script| s.get.push_back(Ok(view("rsv_1", Status::Confirmed, Some("pay_0"))));
     let event = without_seats(approved("rsv_1", "pay_1"));
-    let handled = row(event, by_lookup, Outcome::Done, &["get rsv_1", GIVE_BACK]).await;
+    let calls = ["get rsv_1", "payment pay_1", REFUSE, GIVE_BACK];
+    let handled = row(event, by_lookup, Outcome::Done, &calls).await;
     assert_eq!(handled.ending, Ok(Done::SecondPaymentReturned));
 
+    let by_inventory = |s: &mut Script| s.commit.push_back(Ok(bought_by(Some("pay_0"))));
+    paid(by_inventory, Outcome::Done, &[COMMIT, REFUSE, GIVE_BACK]).await;
+
+    // An older inventory does not say whose payment bought the seats.
     let by_answer = |s: &mut Script| {
+        s.commit.push_back(Ok(bought_by(None)));
         s.end.push_back(Ok(Ended { reservation: Some(view("rsv_1", Status::Confirmed, Some("pay_0"))) }));
     };
-    row(approved("rsv_1", "pay_1"), by_answer, Outcome::Done, &[COMMIT, CONFIRMED, GIVE_BACK]).await;
+    paid(by_answer, Outcome::Done, &[COMMIT, CONFIRMED, REFUSE, GIVE_BACK]).await;
 
-    let by_refusal = |s: &mut Script| s.end.push_back(no(illegal(Some(Status::Confirmed), Some("pay_0"))));
-    row(approved("rsv_1", "pay_1"), by_refusal, Outcome::Done, &[COMMIT, CONFIRMED, GIVE_BACK]).await;
+    let by_refusal = |s: &mut Script| {
+        s.commit.push_back(Ok(bought_by(None)));
+        s.end.push_back(no(illegal(Some(Status::Confirmed), Some("pay_0"))));
+    };
+    paid(by_refusal, Outcome::Done, &[COMMIT, CONFIRMED, REFUSE, GIVE_BACK]).await;
 }
 
 #[tokio::test]
 async fn the_same_payment_again_is_done_and_keeps_its_money() {
     let same = |s: &mut Script| s.end.push_back(no(illegal(Some(Status::Confirmed), Some("pay_1"))));
-    row(approved("rsv_1", "pay_1"), same, Outcome::Done, &[COMMIT, CONFIRMED]).await;
+    paid(same, Outcome::Done, &[COMMIT, CONFIRMED]).await;
     let answer = |s: &mut Script| {
         s.end.push_back(Ok(Ended { reservation: Some(view("rsv_1", Status::Confirmed, Some("pay_1"))) }));
     };
-    row(approved("rsv_1", "pay_1"), answer, Outcome::Done, &[COMMIT, CONFIRMED]).await;
+    paid(answer, Outcome::Done, &[COMMIT, CONFIRMED]).await;
 }
 
 #[tokio::test]
 async fn approved_for_an_unknown_reservation_gives_back_and_buries() {
     let unknown = |s: &mut Script| s.get.push_back(no(NoSuchReservation));
     let event = without_seats(approved("rsv_1", "pay_1"));
-    row(event, unknown, buried(Reason::Contradiction), &["get rsv_1", GIVE_BACK]).await;
+    let calls = ["get rsv_1", "payment pay_1", REFUSE, GIVE_BACK];
+    row(event, unknown, buried(Reason::Contradiction), &calls).await;
+}
+
+/// Rules R8: after a commit no money moves by itself.
+#[tokio::test]
+async fn nothing_is_given_back_after_a_commit() {
     let unknown = |s: &mut Script| s.end.push_back(no(EndRejection::NoSuchReservation));
-    row(approved("rsv_1", "pay_1"), unknown, buried(Reason::Contradiction), &[COMMIT, CONFIRMED, GIVE_BACK])
-        .await;
+    paid(unknown, buried(Reason::Contradiction), &[COMMIT, CONFIRMED]).await;
+    let another = |s: &mut Script| s.end.push_back(no(illegal(Some(Status::Confirmed), Some("pay_0"))));
+    paid(another, buried(Reason::Contradiction), &[COMMIT, CONFIRMED]).await;
+    let nobody_says = |s: &mut Script| {
+        s.commit.push_back(Ok(bought_by(None)));
+        s.end.push_back(no(illegal(Some(Status::Confirmed), None)));
+    };
+    paid(nobody_says, buried(Reason::Contradiction), &[COMMIT, CONFIRMED]).await;
 }
 
 #[tokio::test]
 async fn approved_without_its_hold_gives_back_and_buries() {
     for rejection in [Rejection::NoSuchHold, Rejection::NotOwner] {
         let write = |s: &mut Script| s.commit.push_back(no(rejection));
-        row(approved("rsv_1", "pay_1"), write, buried(Reason::Contradiction), &[COMMIT, GIVE_BACK]).await;
+        paid(write, buried(Reason::Contradiction), &[COMMIT, REFUSE, GIVE_BACK]).await;
     }
 }
 
@@ -208,7 +268,7 @@ async fn approved_without_its_hold_gives_back_and_buries() {
 async fn sold_seats_under_an_ended_reservation_are_buried_and_the_money_stays() {
     for status in [Some(Status::Cancelled), Some(Status::Expired), None] {
         let write = |s: &mut Script| s.end.push_back(no(illegal(status, None)));
-        row(approved("rsv_1", "pay_1"), write, buried(Reason::Contradiction), &[COMMIT, CONFIRMED]).await;
+        paid(write, buried(Reason::Contradiction), &[COMMIT, CONFIRMED]).await;
     }
 }
 
@@ -218,7 +278,8 @@ async fn without_a_payment_provider_paid_without_a_seat_is_buried() {
     let without = |peers: Peers| Peers { payments: None, ..peers };
     let (handled, calls) = run_with(approved("rsv_1", "pay_1"), without, late).await;
     assert_eq!(handled.outcome(), buried(Reason::PaidWithoutSeat));
-    assert_eq!(calls, [COMMIT]);
+    assert_eq!(calls, [COMMIT, REFUSE]);
+    assert!(handled.unverified, "the event names no amount");
 }
 
 #[tokio::test]
@@ -228,7 +289,7 @@ async fn money_that_cannot_go_back_is_buried() {
             s.commit.push_back(no(Rejection::Expired));
             s.cancel.push_back(no(refusal));
         };
-        row(approved("rsv_1", "pay_1"), write, buried(Reason::PaidWithoutSeat), &[COMMIT, GIVE_BACK]).await;
+        paid(write, buried(Reason::PaidWithoutSeat), &[COMMIT, REFUSE, GIVE_BACK]).await;
     }
 }
 
@@ -238,11 +299,148 @@ async fn failed_releases_and_then_cancels_with_the_code() {
     assert_eq!(handled.ending, Ok(Done::Cancelled));
 }
 
+/// An inventory that names the payment leaves nothing to look up.
+#[tokio::test]
+async fn a_failure_of_another_payment_than_the_buying_one_is_done_at_once() {
+    let other = |s: &mut Script| s.release.push_back(no(sold(Some("pay_0"))));
+    let handled = row(failed("rsv_1", "pay_1"), other, Outcome::Done, &[RELEASE_FAILED]).await;
+    assert_eq!(handled.ending, Ok(Done::Stale));
+    let own = |s: &mut Script| s.release.push_back(no(sold(Some("pay_1"))));
+    row(failed("rsv_1", "pay_1"), own, buried(Reason::Contradiction), &[RELEASE_FAILED]).await;
+}
+
+/// Rules R1, cases M1, M2 and M4: the provider's report decides before any commit.
+#[tokio::test]
+async fn a_payment_is_compared_with_the_price_before_any_commit() {
+    let report = |change: fn(&mut PaymentView)| {
+        move |s: &mut Script| {
+            let mut view = captured("pay_1", "rsv_1");
+            change(&mut view);
+            s.payment.push_back(Ok(view));
+        }
+    };
+    let back = |code: &str| [REFUSE.to_owned(), GIVE_BACK.to_owned(), format!("note rsv_1 {code}")];
+    let table: [(fn(&mut PaymentView), &str); 3] = [
+        (|view| view.amount = Some(Money { amount: 1, ..price() }), "AMOUNT_MISMATCH"),
+        (
+            |view| view.amount.as_mut().unwrap().currency = Currency::parse("XXX").unwrap(),
+            "CURRENCY_MISMATCH",
+        ),
+        (|view| view.refunded = 1_000, "PARTLY_REFUNDED"),
+    ];
+    for (change, code) in table {
+        let calls = back(code);
+        let calls: Vec<&str> = calls.iter().map(String::as_str).collect();
+        let handled = paid(report(change), Outcome::Done, &calls).await;
+        assert_eq!(handled.ending, Ok(Done::WrongPaymentReturned));
+    }
+    for status in [PaymentStatus::Failed, PaymentStatus::Voided, PaymentStatus::Refunded] {
+        let write = |s: &mut Script| {
+            s.payment.push_back(Ok(PaymentView { status, ..captured("pay_1", "rsv_1") }));
+        };
+        assert_eq!(paid(write, Outcome::Done, &[]).await.ending, Ok(Done::PaidBefore));
+    }
+    for status in [PaymentStatus::Pending, PaymentStatus::Authorized] {
+        let write = |s: &mut Script| {
+            s.payment.push_back(Ok(PaymentView { status, ..captured("pay_1", "rsv_1") }));
+        };
+        paid(write, Outcome::Transient, &[]).await;
+    }
+    let other = |s: &mut Script| s.payment.push_back(Ok(captured("pay_1", "rsv_2")));
+    paid(other, buried(Reason::Contradiction), &[]).await;
+    let invented = |s: &mut Script| s.payment.push_back(no(PaymentRejection::NoSuchPayment));
+    paid(invented, buried(Reason::Contradiction), &[]).await;
+}
+
+/// Rules R1: an event that names another amount than the provider, or than the price where no provider
+/// is configured, moves nothing.
+#[tokio::test]
+async fn an_event_with_another_amount_is_buried() {
+    let event = |amount: u64| {
+        let mut event = approved("rsv_1", "pay_1");
+        let Fact::PaymentApproved { amount: said, .. } = &mut event.fact else { panic!("it is approved") };
+        *said = Some(Money { amount, ..price() });
+        event
+    };
+    let calls = ["get rsv_1", "payment pay_1"];
+    row(event(1), |_| {}, buried(Reason::AmountMismatch), &calls).await;
+    let without = |peers: Peers| Peers { payments: None, ..peers };
+    let (handled, calls) = run_with(event(1), without, |_| {}).await;
+    assert_eq!((handled.outcome(), calls), (buried(Reason::AmountMismatch), vec!["get rsv_1".to_owned()]));
+    let (handled, _) = run_with(event(120_000), without, |_| {}).await;
+    assert_eq!((handled.outcome(), handled.unverified), (Outcome::Done, false));
+}
+
+/// Rules R2: the refund that was announced is carried out, and the live hold stays.
+#[tokio::test]
+async fn a_refused_payment_is_given_back_and_ends_nothing() {
+    let refused = |s: &mut Script| s.commit.push_back(no(Rejection::PaymentRefused));
+    let handled = paid(refused, Outcome::Done, &[COMMIT, REFUSE, GIVE_BACK]).await;
+    assert_eq!(handled.ending, Ok(Done::RefusedPaymentReturned));
+}
+
+/// Rules R2: a payment that has bought the seats is never given back by itself.
+#[tokio::test]
+async fn a_payment_that_bought_the_seats_is_kept() {
+    let write = |s: &mut Script| {
+        s.payment.push_back(Ok(PaymentView { refunded: 1, ..captured("pay_1", "rsv_1") }));
+        s.refuse.push_back(no(sold(Some("pay_1"))));
+    };
+    paid(write, buried(Reason::Contradiction), &[REFUSE]).await;
+}
+
+/// Rules R8: an older inventory has no RefusePayment, and an older provider no CancelPayment.
+#[tokio::test]
+async fn an_older_peer_is_asked_no_more_than_it_can_do() {
+    fn older<T, R>() -> Result<T, PortError<R>> {
+        Err(PortError::Failed(Fault::new(ports::FaultClass::Unsupported, "older")))
+    }
+    let write = |s: &mut Script| {
+        s.commit.push_back(no(Rejection::Expired));
+        s.refuse.push_back(older());
+    };
+    paid(write, Outcome::Done, &[COMMIT, REFUSE, GIVE_BACK, TOO_LATE]).await;
+    let write = |s: &mut Script| {
+        s.commit.push_back(no(Rejection::Expired));
+        s.cancel.push_back(older());
+    };
+    paid(write, buried(Reason::PaidWithoutSeat), &[COMMIT, REFUSE, GIVE_BACK]).await;
+}
+
+/// Case P4: a peer with PATCH only. Seats go back by the reservation's id, and are sold by it.
+#[tokio::test]
+async fn a_reservation_that_cannot_be_read_is_handled_by_its_id() {
+    let patch_only = |s: &mut Script| {
+        s.get.push_back(Err(PortError::Failed(Fault::new(ports::FaultClass::Unsupported, "404"))));
+    };
+    let calls = ["get rsv_1", RELEASE_EXPIRED, EXPIRED];
+    row(without_seats(expired("rsv_1")), patch_only, Outcome::Done, &calls).await;
+    let calls = ["get rsv_1", RELEASE_FAILED, CANCELLED];
+    row(without_seats(failed("rsv_1", "pay_1")), patch_only, Outcome::Done, &calls).await;
+    let calls = ["get rsv_1", "payment pay_1", COMMIT, CONFIRMED];
+    row(without_seats(approved("rsv_1", "pay_1")), patch_only, Outcome::Done, &calls).await;
+}
+
+/// Cases P1 to P3: what is not the peer decides nothing, wherever in a run it answers.
+#[tokio::test]
+async fn a_peer_that_is_not_reached_moves_no_money() {
+    let elsewhere = || Fault::not_reached("status 404");
+    let by_get = |s: &mut Script| s.get.push_back(Err(PortError::Failed(elsewhere())));
+    row(approved("rsv_1", "pay_1"), by_get, Outcome::NotReached, &["get rsv_1"]).await;
+    let by_provider = |s: &mut Script| s.payment.push_back(Err(PortError::Failed(elsewhere())));
+    paid(by_provider, Outcome::NotReached, &[]).await;
+    let by_commit = |s: &mut Script| s.commit.push_back(Err(PortError::Failed(elsewhere())));
+    paid(by_commit, Outcome::NotReached, &[COMMIT]).await;
+    let by_end = |s: &mut Script| s.end.push_back(Err(PortError::Failed(elsewhere())));
+    let handled = paid(by_end, Outcome::NotReached, &[COMMIT, CONFIRMED]).await;
+    assert_eq!(handled.touched.get(Downstream::Reservation), Touch::Silent);
+}
+
 /// Trap T-M3: a late failure does not undo another payment's approval.
 #[tokio::test]
 async fn a_failure_after_another_payment_confirmed_is_stale() {
     let write = |s: &mut Script| {
-        s.release.push_back(no(Rejection::AlreadyCommitted(order())));
+        s.release.push_back(no(sold(None)));
         s.get.push_back(Ok(view("rsv_1", Status::Confirmed, Some("pay_0"))));
     };
     let handled = row(failed("rsv_1", "pay_1"), write, Outcome::Done, &[RELEASE_FAILED, "get rsv_1"]).await;
@@ -253,7 +451,7 @@ async fn a_failure_after_another_payment_confirmed_is_stale() {
 async fn seats_sold_against_the_failed_payment_itself_are_a_contradiction() {
     for intent in [Some("pay_1"), None] {
         let write = |s: &mut Script| {
-            s.release.push_back(no(Rejection::AlreadyCommitted(order())));
+            s.release.push_back(no(sold(None)));
             s.get.push_back(Ok(view("rsv_1", Status::Confirmed, intent)));
         };
         row(failed("rsv_1", "pay_1"), write, buried(Reason::Contradiction), &[RELEASE_FAILED, "get rsv_1"])
@@ -264,7 +462,7 @@ async fn seats_sold_against_the_failed_payment_itself_are_a_contradiction() {
 #[tokio::test]
 async fn seats_sold_and_not_confirmed_yet_are_looked_at_again() {
     let write = |s: &mut Script| {
-        s.release.push_back(no(Rejection::AlreadyCommitted(order())));
+        s.release.push_back(no(sold(None)));
         s.get.push_back(Ok(view("rsv_1", Status::Hold, None)));
     };
     row(failed("rsv_1", "pay_1"), write, Outcome::Transient, &[RELEASE_FAILED, "get rsv_1"]).await;
@@ -282,6 +480,7 @@ async fn an_impossible_refusal_is_a_contradiction() {
 async fn faults_are_classified_and_recorded_for_their_downstream() {
     for (fault, outcome, touch) in [
         (Fault::unavailable("refused"), Outcome::Infrastructure, Touch::Silent),
+        (Fault::not_reached("refused"), Outcome::NotReached, Touch::Silent),
         (Fault::transient("busy"), Outcome::Transient, Touch::Answered),
         (Fault::new(ports::FaultClass::Conflict, "raced"), Outcome::Transient, Touch::Answered),
         (Fault::permanent("no such method"), buried(Reason::PermanentFault), Touch::Answered),

@@ -12,8 +12,9 @@ use contracts::reservation::v1::inventory_service_client::InventoryServiceClient
 use contracts::reservation::v1::inventory_service_server::{InventoryService, InventoryServiceServer};
 use contracts::reservation::v1::{
     CheckAvailabilityRequest, CheckAvailabilityResponse, CommitReservationRequest, CommitReservationResponse,
-    CommitStatus, GetInventoryStatusRequest, GetInventoryStatusResponse, ReleaseHoldRequest,
-    ReleaseHoldResponse, ReleaseStatus, ReserveSeatRequest, ReserveSeatResponse,
+    CommitStatus, GetInventoryStatusRequest, GetInventoryStatusResponse, RefusePaymentRequest,
+    RefusePaymentResponse, ReleaseHoldRequest, ReleaseHoldResponse, ReleaseStatus, ReserveSeatRequest,
+    ReserveSeatResponse,
 };
 use domain::random::{Random, SplitMix64};
 use http_body_util::BodyExt;
@@ -120,6 +121,10 @@ impl InventoryService for Inventory {
             return Ok(tonic::Response::new(failed));
         }
         self.behind.clone().release_hold(request).await
+    }
+
+    async fn refuse_payment(&self, _: tonic::Request<RefusePaymentRequest>) -> Answer<RefusePaymentResponse> {
+        Err(tonic::Status::unimplemented("an older inventory"))
     }
 
     async fn check_availability(

@@ -49,7 +49,7 @@ fn live(seats: &[usize], until: u64) -> Hold {
         placed_at: at(0),
         state: HoldState::Live,
         refused: Vec::new(),
-        retakes_closed: false,
+        closed: false,
     }
 }
 
@@ -80,7 +80,7 @@ fn smallest() -> Vec<Command> {
     for buyer in 0..3 {
         commands.push(Command::Hold { buyer, first: buyer, count: 2 });
         commands.push(Command::Commit { buyer, intent: 0 });
-        commands.push(Command::Release { buyer, cause: None });
+        commands.push(Command::Release { buyer, cause: Some(ReleaseCause::PaymentFailed) });
         commands.push(Command::Release { buyer, cause: Some(ReleaseCause::Expired) });
     }
     commands
@@ -124,6 +124,7 @@ fn command() -> impl Strategy<Value = Command> {
             .prop_map(|(buyer, first, count)| Command::Hold { buyer, first, count }),
         3 => (0..3usize, 0..20u8).prop_map(|(buyer, intent)| Command::Commit { buyer, intent }),
         3 => (0..3usize, cause).prop_map(|(buyer, cause)| Command::Release { buyer, cause }),
+        1 => (0..3usize, 0..20u8).prop_map(|(buyer, intent)| Command::Refuse { buyer, intent }),
         2 => Just(Command::Pass),
     ]
 }
@@ -187,7 +188,7 @@ fn a_commit_finds_one_of_its_typed_answers() {
     let order = OrderId::for_reservation(&rsv(1));
     assert_eq!(by(None, None), CommitDecision::Reject(Rejection::NoSuchHold));
     assert_eq!(by(Some(&live(&[0], 5)), None), CommitDecision::Seal { order: order.clone() });
-    let state = HoldState::Committed { order: order.clone(), intent: None, at: at(3) };
+    let state = HoldState::Committed { order: order.clone(), intent: Some(pay.clone()), at: at(3) };
     let sold = Hold { state: state.clone(), ..live(&[0], 5) };
     assert_eq!(by(Some(&sold), None), CommitDecision::Already(sold.clone()));
     for cause in [ReleaseCause::Expired, ReleaseCause::PaymentFailed] {
@@ -231,7 +232,7 @@ fn an_expiry_before_its_time_is_refused_with_the_time_left() {
     let expired = Some(ReleaseCause::Expired);
     assert_eq!(by(expired, 4), ReleaseDecision::Reject(Rejection::NotDue { left }));
     assert_eq!(by(expired, 5), ReleaseDecision::Release(ReleaseCause::Expired));
-    assert_eq!(by(None, 4), ReleaseDecision::Release(ReleaseCause::PaymentFailed));
+    assert_eq!(by(None, 4), ReleaseDecision::Reject(Rejection::NotDue { left }), "case P16");
     assert_eq!(by(None, 5), ReleaseDecision::Release(ReleaseCause::Expired));
     assert_eq!(by(Some(ReleaseCause::ByBuyer), 9), ReleaseDecision::Release(ReleaseCause::ByBuyer));
 }
@@ -247,11 +248,19 @@ fn a_release_after_a_commit_or_a_release_changes_nothing() {
     for cause in
         [None, Some(ReleaseCause::Expired), Some(ReleaseCause::PaymentFailed), Some(ReleaseCause::ByBuyer)]
     {
-        let already = ReleaseDecision::Reject(Rejection::AlreadyCommitted(order.clone()));
+        let already =
+            ReleaseDecision::Reject(Rejection::AlreadyCommitted { order: order.clone(), intent: None });
         assert_eq!(release(Some(&sold), None, NOBODY, cause, at(9)), already);
         assert_eq!(release(Some(&gone), Some(&retake), NOBODY, cause, at(9)), already);
-        let before = ReleaseDecision::Before { cause: ReleaseCause::PaymentFailed, at: at(7) };
+        let (failed, at7) = (ReleaseCause::PaymentFailed, at(7));
+        let before = match cause {
+            Some(ReleaseCause::ByBuyer) => ReleaseDecision::Close { cause: failed, at: at7 },
+            _ => ReleaseDecision::Before { cause: failed, at: at7 },
+        };
         assert_eq!(release(Some(&gone), None, NOBODY, cause, at(9)), before);
+        let closed = Hold { closed: true, ..gone.clone() };
+        let before = ReleaseDecision::Before { cause: failed, at: at7 };
+        assert_eq!(release(Some(&closed), None, NOBODY, cause, at(9)), before);
         let unknown = ReleaseDecision::Reject(Rejection::NoSuchHold);
         assert_eq!(release(None, None, NOBODY, cause, at(9)), unknown);
     }
@@ -270,15 +279,69 @@ fn a_refused_payment_stays_refused_and_refuses_nobody_else() {
     assert!(by(&hold, Some("a")));
     assert!(!by(&hold, Some("b")));
     assert!(by(&hold, None), "a commit without a payment may be the refused one");
-    for n in 1..REFUSALS_MAX {
+    for n in 2..REFUSALS_MAX {
         hold.refuse(Some(&intent(&n.to_string())));
     }
-    assert!(!by(&hold, Some("b")), "{REFUSALS_MAX} are remembered one by one");
-    hold.refuse(Some(&intent("b")));
-    assert!(by(&hold, Some("b")) && by(&hold, Some("c")), "beyond that all are refused");
+    assert!(!by(&hold, Some("b")));
+    hold.refuse(Some(&intent("c")));
+    assert!(by(&hold, Some("b")), "after {REFUSALS_MAX} refusals no payment is accepted");
     let mut nameless = released(ReleaseCause::PaymentFailed);
     nameless.refuse(None);
     assert!(by(&nameless, Some("a")) && by(&nameless, None));
+}
+
+/// Rules R2: whichever of a refusal and a commit comes first decides.
+#[test]
+fn a_refused_payment_buys_nothing_and_a_payment_that_bought_is_not_refused() {
+    let (mine, other) = (intent("a"), intent("b"));
+    assert_eq!(refuse(None, None, &mine), RefuseDecision::NoHold);
+    let RefuseDecision::Record(refused) = refuse(Some(&live(&[0], 5)), None, &mine) else {
+        panic!("a live hold remembers it");
+    };
+    assert_eq!(refuse(Some(&refused), None, &mine), RefuseDecision::Before);
+    let no = CommitDecision::Reject(Rejection::PaymentRefused);
+    assert_eq!(commit(Some(&refused), None, NOBODY, Some(&mine)), no);
+    assert!(matches!(commit(Some(&refused), None, NOBODY, Some(&other)), CommitDecision::Seal { .. }));
+    let order = OrderId::for_reservation(&rsv(1));
+    let sold = |by: Option<&PaymentIntentId>| Hold {
+        state: HoldState::Committed { order: order.clone(), intent: by.cloned(), at: at(3) },
+        ..live(&[0], 5)
+    };
+    let already =
+        |intent| RefuseDecision::Reject(Rejection::AlreadyCommitted { order: order.clone(), intent });
+    assert_eq!(refuse(Some(&sold(Some(&mine))), None, &mine), already(Some(mine.clone())));
+    assert_eq!(refuse(Some(&sold(None)), None, &mine), already(None), "it may be this one's");
+    assert!(matches!(refuse(Some(&sold(Some(&other))), None, &mine), RefuseDecision::Record(_)));
+    let retake = Hold { key: HoldKey::Retake, ..sold(Some(&mine)) };
+    let gone = released(ReleaseCause::Expired);
+    assert_eq!(refuse(Some(&gone), Some(&retake), &mine), already(Some(mine.clone())));
+}
+
+/// Case P6: seats that were sold without naming a payment belong to the first payment that asks.
+#[test]
+fn a_commit_without_a_payment_is_adopted_by_the_first_that_names_one() {
+    let order = OrderId::for_reservation(&rsv(1));
+    let state = HoldState::Committed { order, intent: None, at: at(3) };
+    let sold = Hold { state, ..live(&[0], 5) };
+    let CommitDecision::Adopt(adopted) = commit(Some(&sold), None, NOBODY, Some(&intent("a"))) else {
+        panic!("nobody's payment is known");
+    };
+    assert_eq!(commit(Some(&sold), None, NOBODY, None), CommitDecision::Already(sold.clone()));
+    let second = commit(Some(&adopted), None, NOBODY, Some(&intent("b")));
+    assert_eq!(second, CommitDecision::Already(adopted));
+}
+
+/// Rules R6, case M3: after a cancel no payment takes the seats again.
+#[test]
+fn a_cancel_after_the_release_closes_the_hold() {
+    for cause in [ReleaseCause::Expired, ReleaseCause::PaymentFailed] {
+        let gone = released(cause);
+        let cancel = release(Some(&gone), None, NOBODY, Some(ReleaseCause::ByBuyer), at(9));
+        assert_eq!(cancel, ReleaseDecision::Close { cause, at: at(7) });
+        let closed = Hold { closed: true, ..gone };
+        let late = commit(Some(&closed), None, NOBODY, Some(&intent("a")));
+        assert_eq!(late, CommitDecision::Reject(Rejection::Expired));
+    }
 }
 
 #[test]

@@ -38,7 +38,7 @@ async fn a_due_hold_is_committed_if_nobody_took_it(harness: &dyn Harness) {
     let held = result(buyer.try_hold(buyer.wish(&[0], SHORT)).await);
     harness.pass(held.until).await;
     let order = result(buyer.commit().await).order;
-    assert_eq!(refusal(buyer.release(Some(ReleaseCause::Expired)).await), Rejection::AlreadyCommitted(order));
+    assert_eq!(refusal(buyer.release(Some(ReleaseCause::Expired)).await), buyer.sold(order));
 }
 
 /// Trap T-S7: holds expired late or never.
@@ -66,7 +66,7 @@ async fn a_late_commit_takes_free_seats_again(harness: &dyn Harness) {
     assert_eq!(ids(&first.seats), [opened.seats[0].clone(), opened.seats[1].clone()]);
     assert_eq!(result(named.commit().await), first);
     let rejection = refusal(named.release(Some(ReleaseCause::PaymentFailed)).await);
-    assert_eq!(rejection, Rejection::AlreadyCommitted(first.order));
+    assert_eq!(rejection, named.sold(first.order));
     let open = Buyer::new(harness, &opened, "open");
     let wish = HoldSeats { section: Some(opened.floor.clone()), quantity: 2, ..open.wish(&[], SHORT) };
     let held = result(open.try_hold(wish).await);

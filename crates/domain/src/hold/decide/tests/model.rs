@@ -10,6 +10,7 @@ pub(super) enum Command {
     Hold { buyer: usize, first: usize, count: usize },
     Commit { buyer: usize, intent: u8 },
     Release { buyer: usize, cause: Option<ReleaseCause> },
+    Refuse { buyer: usize, intent: u8 },
     Pass,
 }
 
@@ -64,6 +65,13 @@ impl Model {
             Command::Pass => self.now += 1,
             Command::Release { buyer, cause } => self.release(&rsv(buyer), cause),
             Command::Commit { buyer, intent: n } => self.commit(&rsv(buyer), &intent(&format!("pay{n}"))),
+            Command::Refuse { buyer, intent: n } => {
+                let (first, retake) = self.holds_of(&rsv(buyer));
+                let by = intent(&format!("pay{n}"));
+                if let RefuseDecision::Record(hold) = refuse(first.as_ref(), retake.as_ref(), &by) {
+                    self.put(hold);
+                }
+            }
             Command::Hold { buyer, first, count } => {
                 let len = self.seats.len();
                 let wanted: Vec<SeatId> = (0..count.min(len)).map(|n| seat((first + n) % len)).collect();
@@ -81,10 +89,15 @@ impl Model {
     fn release(&mut self, reservation: &ReservationId, cause: Option<ReleaseCause>) {
         let (first, retake) = self.holds_of(reservation);
         let decision = release(first.as_ref(), retake.as_ref(), NOBODY, cause, at(self.now));
-        if let (ReleaseDecision::Release(cause), Some(mut hold)) = (decision, first) {
-            hold.state = HoldState::Released { cause, at: at(self.now) };
-            self.write(&hold.seats, &SeatState::Available);
-            self.put(hold);
+        let Some(mut hold) = first else { return };
+        match decision {
+            ReleaseDecision::Release(cause) => {
+                hold.state = HoldState::Released { cause, at: at(self.now) };
+                self.write(&hold.seats, &SeatState::Available);
+                self.put(hold);
+            }
+            ReleaseDecision::Close { .. } => self.put(Hold { closed: true, ..hold }),
+            ReleaseDecision::Before { .. } | ReleaseDecision::Reject(_) => {}
         }
     }
 
@@ -99,6 +112,7 @@ impl Model {
         };
         match decision {
             CommitDecision::Already(_) | CommitDecision::Reject(_) => {}
+            CommitDecision::Adopt(hold) => self.put(hold),
             CommitDecision::Seal { order } => {
                 hold.state = sold(&order, self.now);
                 self.write(&hold.seats, &SeatState::Sold { order });
@@ -164,13 +178,16 @@ impl Model {
             let now = &self.holds[key];
             assert!(then.state == HoldState::Live || now.state == then.state, "{then:?} became {now:?}");
             assert!(now.refused.starts_with(&then.refused));
-            assert!(now.retakes_closed || !then.retakes_closed);
+            assert!(now.closed || !then.closed);
             // A refused payment never gets the seats later: its payer expects the money back.
-            let (_, retake) = self.holds_of(&then.reservation);
-            if let Some(HoldState::Committed { intent, .. }) = retake.map(|hold| hold.state)
-                && before.holds_of(&then.reservation).1.is_none()
-            {
-                assert!(!then.refuses(intent.as_ref()));
+            let (first, retake) = self.holds_of(&then.reservation);
+            let (first_then, retake_then) = before.holds_of(&then.reservation);
+            for (hold, hold_then) in [(first, first_then), (retake, retake_then)] {
+                if let Some(HoldState::Committed { intent, .. }) = hold.map(|hold| hold.state)
+                    && !hold_then.is_some_and(|hold| hold.is_committed())
+                {
+                    assert!(key.1 != HoldKey::First || !then.refuses(intent.as_ref()));
+                }
             }
         }
     }
