@@ -5,7 +5,7 @@ use crate::connection::Connection;
 use crate::frame;
 use crate::options::{InvalidPeer, PeerOptions};
 use contracts::answer::Refusal;
-use contracts::answer::grpc::{class_of_status, error_from_status};
+use contracts::answer::grpc::{buyers_error_from_status, class_of_status, error_from_status};
 use contracts::error::WireError;
 use core::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use ports::clock::timeout;
@@ -81,8 +81,8 @@ impl Pool {
         }
     }
 
-    /// One call and what its answer means: `read` reads the message, `rejection` the typed error of a
-    /// status (see [`contracts::answer`]).
+    /// One call and what its answer means: `read` reads the message, `rejection` the typed error of
+    /// a status (see [`contracts::answer`]).
     pub(crate) async fn ask<M, A, F, T, R>(
         &self,
         cx: &CallContext,
@@ -114,8 +114,17 @@ impl Pool {
         }
     }
 
-    /// Whether a peer that answers other calls has no such method. Something that is not the peer says
-    /// UNIMPLEMENTED to every call.
+    /// A status of the peer as the buyer's error.
+    pub(crate) fn buyers_error(&self, method: Method, status: Status) -> PortError<WireError> {
+        let what = self.what(method.name);
+        match method.added && status.code() == Code::Unimplemented {
+            true => Fault::new(FaultClass::Unsupported, format!("{what}: the peer is older")).into(),
+            false => buyers_error_from_status(&what, status),
+        }
+    }
+
+    /// Whether a peer that answers other calls has no such method. Something that is not the peer
+    /// says UNIMPLEMENTED to every call.
     fn lacks_it(&self, status: &Status) -> bool {
         status.code() == Code::Unimplemented && self.is_the_peer.load(Ordering::Relaxed)
     }

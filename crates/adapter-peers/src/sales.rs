@@ -4,7 +4,7 @@
 //! A refusal is a refusal in either form, in the answer or as a status: the edge returns it to the
 //! buyer.
 
-use crate::grpc::Pool;
+use crate::grpc::{Method, Pool};
 use crate::options::{InvalidPeer, PeerOptions};
 use async_trait::async_trait;
 use contracts::answer::grpc::{buyers_answer, buyers_error_from_status};
@@ -44,7 +44,7 @@ impl SalesClient {
 macro_rules! sales {
     (
         creations { $($c_pool:ident $c_client:ident $c_method:ident $c_name:literal: $c_request:ty => $c_response:ty;)+ }
-        calls { $($pool:ident $client:ident $method:ident $name:literal: $request:ty => $response:ty;)+ }
+        calls { $($pool:ident $client:ident $method:ident $name:literal $since:ident: $request:ty => $response:ty;)+ }
     ) => {
         #[async_trait]
         impl Sales for SalesClient {
@@ -66,8 +66,10 @@ macro_rules! sales {
                     let called = self.$pool.call(cx, $name, message, async |connection, request| {
                         $client::new(connection).$method(request).await
                     });
-                    let refused = |status| buyers_error_from_status(&self.$pool.what($name), status);
-                    let mut answer = called.await?.map_err(refused)?;
+                    let mut answer = match called.await? {
+                        Ok(answer) => answer,
+                        Err(status) => return Err(self.$pool.buyers_error(Method::$since($name), status)),
+                    };
                     let error = answer.error.take();
                     buyers_answer(|| self.$pool.what($name), answer, error)
                 }
@@ -84,15 +86,17 @@ sales! {
             payment::CreatePaymentIntentRequest => payment::CreatePaymentIntentResponse;
     }
     calls {
-        reservations ReservationServiceClient get_reservation "GetReservation":
+        reservations ReservationServiceClient get_reservation "GetReservation" first:
             reservation::GetReservationRequest => reservation::GetReservationResponse;
-        reservations ReservationServiceClient confirm_reservation "ConfirmReservation":
+        reservations ReservationServiceClient confirm_reservation "ConfirmReservation" first:
             reservation::ConfirmReservationRequest => reservation::ConfirmReservationResponse;
-        reservations ReservationServiceClient cancel_reservation "CancelReservation":
+        reservations ReservationServiceClient cancel_reservation "CancelReservation" first:
             reservation::CancelReservationRequest => reservation::CancelReservationResponse;
-        payments PaymentServiceClient get_payment_status "GetPaymentStatus":
+        payments PaymentServiceClient get_payment_status "GetPaymentStatus" first:
             payment::GetPaymentStatusRequest => payment::GetPaymentStatusResponse;
-        payments PaymentServiceClient simulate_webhook "SimulateWebhook":
+        payments PaymentServiceClient simulate_webhook "SimulateWebhook" added:
             payment::SimulateWebhookRequest => payment::SimulateWebhookResponse;
+        payments PaymentServiceClient process_payment "ProcessPayment" first:
+            payment::ProcessPaymentRequest => payment::ProcessPaymentResponse;
     }
 }

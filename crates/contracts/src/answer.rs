@@ -1,8 +1,8 @@
 //! What counts as a peer's answer, and what it means: decided here for REST ([`rest`]) and for gRPC
 //! ([`grpc`]), and nowhere else.
 //!
-//! **Only a typed answer decides (rules R8).** Proxies, meshes and wrong addresses answer with HTTP and
-//! gRPC statuses too, so a status alone neither moves money nor ends an event.
+//! **Only a typed answer decides (rules R8).** Proxies, meshes and wrong addresses answer with HTTP
+//! and gRPC statuses too, so a status alone neither moves money nor ends an event.
 //!
 //! | seen | means | class of the [`Fault`] |
 //! |---|---|---|

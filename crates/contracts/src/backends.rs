@@ -74,4 +74,10 @@ pub trait Sales: Send + Sync + 'static {
         cx: &CallContext,
         message: payment::SimulateWebhookRequest,
     ) -> Answer<payment::SimulateWebhookResponse>;
+    /// Lets the provider decide a payment by itself, for one that has no SimulateWebhook.
+    async fn process_payment(
+        &self,
+        cx: &CallContext,
+        message: payment::ProcessPaymentRequest,
+    ) -> Answer<payment::ProcessPaymentResponse>;
 }

@@ -147,8 +147,8 @@ pub fn cancel_to_proto(command: &CancelPayment) -> proto::CancelPaymentRequest {
 }
 
 /// Reads [`cancel_to_proto`]. A caller without a key gets the one key that every full cancel of
-/// this intent has, or that every refund of this amount has (rules R3). The amount is returned beside the command, for the service to check against the
-/// price.
+/// this intent has, or that every refund of this amount has (rules R3). The amount is returned
+/// beside the command, for the service to check against the price.
 pub fn cancel_from_proto(
     request: &proto::CancelPaymentRequest,
 ) -> Result<(CancelPayment, Option<Money>), WireError> {

@@ -48,11 +48,11 @@ pub struct Hold {
     /// Live, committed or released.
     pub state: HoldState,
     /// Payment intents that can no longer buy these seats: the seats were gone when they came, or
-    /// their refund was announced (rules R2). A refused intent stays refused: its payer has the answer,
-    /// and the refund is under way.
+    /// their refund was announced (rules R2). A refused intent stays refused: its payer has the
+    /// answer, and the refund is under way.
     pub refused: Vec<PaymentIntentId>,
-    /// No payment is accepted any more: too many were refused to remember each one, a refused commit
-    /// named no payment, or the buyer cancelled after the release (rules R6).
+    /// No payment is accepted any more: too many were refused to remember each one, a refused
+    /// commit named no payment, or the buyer cancelled after the release (rules R6).
     pub closed: bool,
 }
 

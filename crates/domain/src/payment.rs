@@ -3,10 +3,10 @@
 //!
 //! [`decide`] is the provider's side: a payment and a command give the next payment, no change, or
 //! a refusal. A decided payment is never decided again, whatever arrives late (trap T-M3); money
-//! goes back once per request and never more than was taken (invariants M2 and M3). [`Status::merge`]
-//! is the side of a receiver of reports, which come in any order and more than once. [`price`] checks
-//! that a payment equals the price of its reservation. The payment service stores payments and sends
-//! events and webhooks.
+//! goes back once per request and never more than was taken (invariants M2 and M3).
+//! [`Status::merge`] is the side of a receiver of reports, which come in any order and more than
+//! once. [`price`] checks that a payment equals the price of its reservation. The payment service
+//! stores payments and sends events and webhooks.
 
 use crate::id::{PaymentIntentId, PersonId, ReservationId};
 use crate::money::Money;

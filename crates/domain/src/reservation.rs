@@ -85,8 +85,8 @@ pub struct Reservation {
     pub order: Option<OrderId>,
     /// The payment that confirmed it.
     pub intent: Option<PaymentIntentId>,
-    /// Why it was cancelled, as [`CancelCause`] or in the sender's words. An EXPIRED one has a reason
-    /// only if the buyer cancelled it too.
+    /// Why it was cancelled, as [`CancelCause`] or in the sender's words. An EXPIRED one has a
+    /// reason only if the buyer cancelled it too.
     pub cancel_reason: Option<Arc<str>>,
     /// The provider's code of a failed payment, why a late payment was refunded, or why a payment
     /// did not pay while the seats were held.

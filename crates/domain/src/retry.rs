@@ -6,8 +6,8 @@
 //!
 //! An attempt is counted when a handler starts. It is given back if the run says nothing about the
 //! message: a peer that was not reached ([`peer_failed`] decides about those), silence while the
-//! downstream's breaker is open, an event before its time, an interrupted run (traps T-T5 and T-T10). A retry is delayed visibility; no task sleeps (trap
-//! T-T9).
+//! downstream's breaker is open, an event before its time, an interrupted run (traps T-T5 and
+//! T-T10). A retry is delayed visibility; no task sleeps (trap T-T9).
 
 use crate::random::Random;
 use core::time::Duration;
@@ -123,6 +123,9 @@ pub struct Verdict {
 
 /// After so many runs in which its peer was not reached, a message may be buried (rules R8).
 pub const NOT_REACHED_MAX: u32 = 20;
+/// The wait of such a message. It is longer than a breaker waits for its next probe, so that
+/// another message probes: one that breaks its peer must not keep the breaker open for all.
+const NOT_REACHED_WAIT: Duration = Duration::from_secs(5 * 60);
 /// A message whose peer is not reached stays queued for at most this long (rules R8).
 pub const NOT_REACHED_TIME_MAX: Duration = Duration::from_secs(24 * 60 * 60);
 /// So many other calls judge a peer, and so many thousandths of them must have been answered.
@@ -143,8 +146,8 @@ pub struct Others {
 }
 
 /// Whether a message whose peer was not reached `times` times, since `waited` ago, is the reason
-/// itself: its peer answers all others. Then it is buried as [`Reason::PeerFailed`]. In an outage, or
-/// when a part of all calls fails, it stays queued (rules R8).
+/// itself: its peer answers all others. Then it is buried as [`Reason::PeerFailed`]. In an outage,
+/// or when a part of all calls fails, it stays queued (rules R8).
 pub fn peer_failed(times: u32, waited: Duration, others: Others) -> bool {
     if waited >= NOT_REACHED_TIME_MAX {
         return true;
@@ -160,7 +163,8 @@ pub fn peer_failed(times: u32, waited: Duration, others: Others) -> bool {
 }
 
 /// Decides. `attempt` counts the runs of this message so far, including this one, so it is at least
-/// 1 (for [`Outcome::NotReached`] it counts those); `outage` is true if the breaker of a downstream that failed this run is open.
+/// 1 (for [`Outcome::NotReached`] it counts those); `outage` is true if the breaker of a downstream
+/// that failed this run is open.
 pub fn verdict(
     outcome: Outcome,
     attempt: u32,
@@ -175,6 +179,7 @@ pub fn verdict(
         Outcome::Hopeless(reason) => counted(Settlement::Bury(reason)),
         Outcome::NotYet(left) => free(Settlement::RetryAfter(left)),
         Outcome::Interrupted => free(Settlement::HandBack),
+        Outcome::NotReached if attempt >= NOT_REACHED_MAX => free(Settlement::RetryAfter(NOT_REACHED_WAIT)),
         Outcome::NotReached => free(Settlement::RetryAfter(wait(attempt, policy, random))),
         Outcome::Infrastructure if outage => free(Settlement::RetryAfter(wait(attempt, policy, random))),
         Outcome::Infrastructure | Outcome::Transient if attempt > policy.max_retries => {
@@ -232,6 +237,22 @@ mod tests {
             settle(Outcome::Infrastructure, 6, false).settlement,
             Settlement::Bury(Reason::RetriesExhausted)
         );
+    }
+
+    /// Rules R8.
+    #[test]
+    fn a_message_whose_peer_is_never_reached_is_buried_only_if_its_peer_answers_others() {
+        let minute = Duration::from_secs(60);
+        let others = |calls, answered| Others { calls, answered, answered_since: true, is_healthy: true };
+        assert!(peer_failed(20, minute, others(100, 95)));
+        assert!(!peer_failed(19, minute, others(100, 100)), "twenty runs");
+        assert!(!peer_failed(200, minute, others(1000, 949)), "a part of all calls fails");
+        assert!(!peer_failed(200, minute, others(1000, 0)), "an outage");
+        assert!(peer_failed(20, minute, others(99, 1)), "few calls: the peer says that it is well");
+        assert!(!peer_failed(20, minute, Others { is_healthy: false, ..others(99, 99) }));
+        assert!(!peer_failed(20, minute, Others { answered_since: false, ..others(99, 99) }));
+        assert!(peer_failed(1, NOT_REACHED_TIME_MAX, Others::default()), "a day is enough");
+        assert!(!settle(Outcome::NotReached, 100, false).counted);
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use contracts::error::{Code, WireError};
 use contracts::payment_wire::rejection_to_error;
-use domain::id::PaymentIntentId;
+use domain::id::{PaymentIntentId, ReservationId};
 use domain::payment::Rejection;
 use ports::payments::PaymentRejection;
 use ports::{Fault, FaultClass, PortError, Trace};
@@ -19,6 +19,8 @@ pub enum Refusal {
     Rejected(PaymentIntentId, Rejection),
     /// The idempotency key belongs to another request.
     OtherRequest,
+    /// The hold of the reservation has run out, so nothing may be paid for it.
+    HoldOver(ReservationId),
     /// An internal failure.
     Failed(Fault),
 }
@@ -30,6 +32,7 @@ impl Refusal {
     }
 }
 
+const HOLD_OVER: &str = "the hold of the reservation has run out: it cannot be paid any more";
 const OTHER_REQUEST: &str = "the idempotency_key was used for another request";
 
 impl runtime::Refusal for Refusal {
@@ -42,6 +45,13 @@ impl runtime::Refusal for Refusal {
             Self::NoSuchPayment(intent) => rejected(intent, PaymentRejection::NoSuchPayment),
             Self::Rejected(intent, rejection) => {
                 rejected(intent, PaymentRejection::Refused(rejection.to_string()))
+            }
+            Self::HoldOver(reservation) => {
+                Reply::in_band(WireError::new(Code::ReservationExpired, HOLD_OVER).detail(
+                    "reservation_id",
+                    "EXPIRED",
+                    reservation.as_str(),
+                ))
             }
             Self::OtherRequest => {
                 Reply::in_band(WireError::new(Code::IdempotencyConflict, OTHER_REQUEST).detail(
@@ -92,6 +102,7 @@ impl From<Refusal> for PortError<PaymentRejection> {
             Refusal::Rejected(_, rejection) => refused(rejection.to_string()),
             Refusal::Invalid(error) => refused(error.message),
             Refusal::OtherRequest => refused(OTHER_REQUEST.to_owned()),
+            Refusal::HoldOver(_) => refused(HOLD_OVER.to_owned()),
             Refusal::Failed(fault) => Self::Failed(fault),
         }
     }

@@ -52,8 +52,8 @@ pub fn refund_key(intent: &PaymentIntentId, idempotency_key: &str) -> Key {
     Key::new(partition(intent.as_str()), format!("{REFUND_SORT}#{idempotency_key}"))
 }
 
-/// Whether a row is a refund. Payments of earlier releases have one refund at most, without its key in
-/// the sort key.
+/// Whether a row is a refund. Payments of earlier releases have one refund at most, without its key
+/// in the sort key.
 fn is_refund(sort: &str) -> bool {
     sort.strip_prefix(REFUND_SORT).is_some_and(|rest| rest.is_empty() || rest.starts_with('#'))
 }

@@ -6,9 +6,9 @@ use std::error::Error;
 /// What a failure means for the caller.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum FaultClass {
-    /// No answer in time, or the system below is overloaded. It says nothing about the request, so a
-    /// breaker counts it, and a retry does not count as an attempt while that breaker is open. The
-    /// request may have been carried out.
+    /// No answer in time, or the system below is overloaded. It says nothing about the request, so
+    /// a breaker counts it, and a retry does not count as an attempt while that breaker is open.
+    /// The request may have been carried out.
     Unavailable,
     /// The peer was not reached: nothing listens there, the connection broke, or something answered
     /// that is not the peer, such as a proxy. A breaker counts it, a retry never counts as an

@@ -149,7 +149,7 @@ pub struct Committed {
     pub seats: Vec<SeatView>,
     /// When they were sold.
     pub at: Timestamp,
-    /// The payment that bought them, if the inventory says: that of the first commit, which need not
-    /// be the caller's.
+    /// The payment that bought them, if the inventory says: that of the first commit, which need
+    /// not be the caller's.
     pub intent: Option<PaymentIntentId>,
 }

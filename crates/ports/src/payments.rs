@@ -56,8 +56,8 @@ pub struct PaymentView {
     pub status: Status,
     /// The price.
     pub amount: Option<Money>,
-    /// Given back so far, in minor units. A provider that does not say: everything if the payment is
-    /// refunded, else nothing.
+    /// Given back so far, in minor units. A provider that does not say: everything if the payment
+    /// is refunded, else nothing.
     pub refunded: u64,
 }
 

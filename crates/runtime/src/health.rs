@@ -63,8 +63,8 @@ impl Health {
         self.change(|checks| set(&mut checks.ready, name, state));
     }
 
-    /// Tells the state of a peer, for people. `/ready` lists it and stays 200: not ready is only what
-    /// this process alone can repair (rules R8).
+    /// Tells the state of a peer, for people. `/ready` lists it and stays 200: not ready is only
+    /// what this process alone can repair (rules R8).
     pub fn peer_set(&self, name: &str, state: Result<(), String>) {
         self.change(|checks| set(&mut checks.peers, name, state));
     }

@@ -132,4 +132,12 @@ impl Sales for NoSales {
     ) -> Answer<payment::SimulateWebhookResponse> {
         unavailable()
     }
+
+    async fn process_payment(
+        &self,
+        _: &CallContext,
+        _: payment::ProcessPaymentRequest,
+    ) -> Answer<payment::ProcessPaymentResponse> {
+        unavailable()
+    }
 }

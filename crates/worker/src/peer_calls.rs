@@ -24,7 +24,7 @@ struct Peer {
 
 /// The runs that touched each downstream; a run counts as one call.
 #[derive(Debug, Default)]
-pub(crate) struct PeerCalls([Peer; 3]);
+pub(crate) struct PeerCalls(Box<[Peer; 3]>);
 
 impl PeerCalls {
     /// Records what a run learnt.
@@ -86,7 +86,7 @@ mod tests {
         }
         let others = calls.others(Downstream::Reservation, 20, at(100), at(120));
         assert_eq!((others.calls, others.answered, others.answered_since), (100, 100, false));
-        assert_eq!(calls.others(Downstream::Reservation, 20, at(99), at(120)).answered_since, true);
+        assert!(calls.others(Downstream::Reservation, 20, at(99), at(120)).answered_since);
         assert_eq!(calls.others(Downstream::Inventory, 20, at(0), at(120)).calls, 0);
         assert_eq!(calls.others(Downstream::Reservation, 0, at(0), at(800)).calls, 0);
     }

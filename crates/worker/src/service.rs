@@ -7,8 +7,9 @@
 //! message.
 //!
 //! Four kinds of failure: a peer did not answer in time ([`Stop::Silent`]), was not reached
-//! ([`Stop::NotReached`]), its answer may differ next time ([`Stop::Transient`]), or no retry can help
-//! ([`Stop::Hopeless`]). Only a typed answer of a peer moves seats or money, or ends an event (rules R8).
+//! ([`Stop::NotReached`]), its answer may differ next time ([`Stop::Transient`]), or no retry can
+//! help ([`Stop::Hopeless`]). Only a typed answer of a peer moves seats or money, or ends an event
+//! (rules R8).
 
 use core::fmt;
 use core::time::Duration;
@@ -131,7 +132,8 @@ pub enum Stop {
         /// The error chain.
         error: String,
     },
-    /// A downstream was not reached: nothing listens there, or something answered that is not the peer.
+    /// A downstream was not reached: nothing listens there, or something answered that is not the
+    /// peer.
     NotReached {
         /// Which.
         on: Downstream,
@@ -217,8 +219,8 @@ impl Handlers {
         Self { peers, clock, call_max }
     }
 
-    /// The limit of a run: no path through the tables makes more than eight calls (a second payment for
-    /// an older inventory), one of them twice (a 409 that is followed by a GET).
+    /// The limit of a run: no path through the tables makes more than eight calls (a second payment
+    /// for an older inventory), one of them twice (a 409 that is followed by a GET).
     pub fn run_max(&self) -> Duration {
         self.call_max * 9
     }
@@ -233,8 +235,8 @@ impl Handlers {
         self.run(event, trace, false).await
     }
 
-    /// The same. On the `last_chance` of an event whose peer was not reached, the peer's health is asked
-    /// too (rules R8).
+    /// The same. On the `last_chance` of an event whose peer was not reached, the peer's health is
+    /// asked too (rules R8).
     pub(crate) async fn run(&self, event: &Event, trace: &Trace, last_chance: bool) -> Handled {
         let mut calls = self.calls(trace);
         let ending = match &event.fact {

@@ -30,6 +30,12 @@ async fn a_peers_answer_about_its_own_peers_reaches_the_buyer() {
         peer.get_payment.status(WireError::new(code, "not now").into());
         assert_eq!(class(client.get_payment_status(&cx, ask()).await), expected, "{code:?}");
     }
+    // Case P13: a provider that knows only ProcessPayment.
+    peer.simulate.status(tonic::Status::unimplemented("unknown method"));
+    let older = client.simulate_webhook(&cx, pay::SimulateWebhookRequest::default()).await;
+    assert_eq!(class(older), FaultClass::Unsupported);
+    peer.process.message(pay::ProcessPaymentResponse::default());
+    client.process_payment(&cx, pay::ProcessPaymentRequest::default()).await.unwrap();
     peer.get_payment.status(tonic::Status::aborted("without details"));
     assert_eq!(class(client.get_payment_status(&cx, ask()).await), FaultClass::Transient);
 }

@@ -118,6 +118,8 @@ pub(crate) struct Peer {
     pub(crate) reserve: Script<rsv::ReserveSeatRequest, rsv::ReserveSeatResponse>,
     pub(crate) commit: Script<rsv::CommitReservationRequest, rsv::CommitReservationResponse>,
     pub(crate) release: Script<rsv::ReleaseHoldRequest, rsv::ReleaseHoldResponse>,
+    pub(crate) process: Script<pay::ProcessPaymentRequest, pay::ProcessPaymentResponse>,
+    pub(crate) simulate: Script<pay::SimulateWebhookRequest, pay::SimulateWebhookResponse>,
     pub(crate) refuse: Script<rsv::RefusePaymentRequest, rsv::RefusePaymentResponse>,
     pub(crate) get_payment: Script<pay::GetPaymentStatusRequest, pay::GetPaymentStatusResponse>,
     pub(crate) cancel_payment: Script<pay::CancelPaymentRequest, pay::CancelPaymentResponse>,
@@ -220,9 +222,9 @@ impl PaymentService for Peer {
 
     async fn process_payment(
         &self,
-        _: Request<pay::ProcessPaymentRequest>,
+        request: Request<pay::ProcessPaymentRequest>,
     ) -> Result<Response<pay::ProcessPaymentResponse>, Status> {
-        Err(Status::unimplemented("not asked by any client"))
+        self.process.play(request).await
     }
 
     async fn get_payment_status(
@@ -248,8 +250,8 @@ impl PaymentService for Peer {
 
     async fn simulate_webhook(
         &self,
-        _: Request<pay::SimulateWebhookRequest>,
+        request: Request<pay::SimulateWebhookRequest>,
     ) -> Result<Response<pay::SimulateWebhookResponse>, Status> {
-        Err(Status::unimplemented("not asked by any client"))
+        self.simulate.play(request).await
     }
 }

@@ -14,8 +14,8 @@ pub enum RestAnswer<'a> {
     NoSuchThing,
     /// Our error body.
     Failed(WireError),
-    /// 409: the state of the thing does not allow it. The error is empty of particulars if the body is
-    /// not ours.
+    /// 409: the state of the thing does not allow it. The error is empty of particulars if the body
+    /// is not ours.
     Conflict(WireError),
     /// 404 or 405 in no form of ours: the peer has no such path or method, or was not reached.
     NoSuchPath(String),

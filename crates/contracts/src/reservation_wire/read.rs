@@ -14,8 +14,8 @@ use serde_json::Value;
 /// The detail reason of a 404 of ours.
 const NO_SUCH: &[&str] = &["NO_SUCH_RESERVATION"];
 
-/// Reads the answer to `GET /internal/reservations/{id}`. A 404 or 405 in no form of ours comes from a
-/// peer that has only PATCH, or from something that is not the peer: the PATCH tells which.
+/// Reads the answer to `GET /internal/reservations/{id}`. A 404 or 405 in no form of ours comes
+/// from a peer that has only PATCH, or from something that is not the peer: the PATCH tells which.
 pub fn view_from_rest<B: AsRef<[u8]>>(
     id: &ReservationId,
     answer: &Response<B>,
@@ -33,8 +33,8 @@ pub fn view_from_rest<B: AsRef<[u8]>>(
     Ok(view(id, seen))
 }
 
-/// Reads the answer to `PATCH /internal/reservations/{id}`. A success without a body is a success. A
-/// 409 that does not say the current status is [`EndRejection::Illegal`] without one: ask by GET.
+/// Reads the answer to `PATCH /internal/reservations/{id}`. A success without a body is a success.
+/// A 409 that does not say the current status is [`EndRejection::Illegal`] without one: ask by GET.
 pub fn ended_from_rest<B: AsRef<[u8]>>(
     id: &ReservationId,
     answer: &Response<B>,

@@ -84,8 +84,8 @@ pub struct StatusOnly {
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Patch {
-    /// `CONFIRMED`, `CANCELLED` or `EXPIRED`; left out or "" to record only an `error_code` while the
-    /// seats are held.
+    /// `CONFIRMED`, `CANCELLED` or `EXPIRED`; left out or "" to record only an `error_code` while
+    /// the seats are held.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub status: String,
     /// The order, with `CONFIRMED`.

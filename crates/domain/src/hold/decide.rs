@@ -71,8 +71,8 @@ pub fn take<'s>(wanted: impl IntoIterator<Item = (&'s SeatId, &'s Seat)>, now: T
 pub enum CommitDecision {
     /// An earlier commit did it; the answer is in this hold.
     Already(Hold),
-    /// The same, by a caller that named no payment: this payment is recorded as the one that bought the
-    /// seats, so that a second one is known as such.
+    /// The same, by a caller that named no payment: this payment is recorded as the one that bought
+    /// the seats, so that a second one is known as such.
     Adopt(Hold),
     /// Turn the live hold into the order.
     Seal {
@@ -181,9 +181,9 @@ pub enum ReleaseDecision {
     Reject(Rejection),
 }
 
-/// Decides on a release. Without a cause it is an expiry, and so is refused before the hold is due: an
-/// earlier worker's expiry handler names none (case P16). A buyer's cancel is final, whatever released the
-/// seats before (rules R6).
+/// Decides on a release. Without a cause it is an expiry, and so is refused before the hold is due:
+/// an earlier worker's expiry handler names none (case P16). A buyer's cancel is final, whatever
+/// released the seats before (rules R6).
 pub fn release(
     first: Option<&Hold>,
     retake: Option<&Hold>,
@@ -230,8 +230,9 @@ pub enum RefuseDecision {
     Reject(Rejection),
 }
 
-/// Decides on the refusal of a payment, before its refund (rules R2). It competes with [`commit`] on
-/// the version of the first hold. Seats that were sold without naming a payment may be this one's.
+/// Decides on the refusal of a payment, before its refund (rules R2). It competes with [`commit`]
+/// on the version of the first hold. Seats that were sold without naming a payment may be this
+/// one's.
 pub fn refuse(first: Option<&Hold>, retake: Option<&Hold>, intent: &PaymentIntentId) -> RefuseDecision {
     let Some(first) = first else { return RefuseDecision::NoHold };
     if first.refused.contains(intent) {

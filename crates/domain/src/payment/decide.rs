@@ -73,8 +73,8 @@ impl fmt::Display for Rejection {
 ///
 /// # Errors
 /// [`Rejection::Decided`] for an outcome that differs from the payment's; nothing changes then. A
-/// cancel is refused only for its amount: a payment that is already over is answered unchanged if it
-/// names no amount.
+/// cancel is refused only for its amount: a payment that is already over is answered unchanged if
+/// it names no amount.
 pub fn decide(payment: &Payment, command: &Command, now: Timestamp) -> Result<Decision, Rejection> {
     match command {
         Command::Authorize => match payment.status {

@@ -132,13 +132,13 @@ mod tests {
             (Captured, krw(120_001), 0, Check::AmountMismatch),
             (Captured, krw(240_000), 120_000, Check::AmountMismatch),
             (Captured, Some(money(120_000, "USD")), 0, Check::CurrencyMismatch),
-            (Captured, Some(money(1, "XXX")), 0, Check::CurrencyMismatch),
+            (Captured, Some(money(1, "EUR")), 0, Check::CurrencyMismatch),
             // A provider that does not report the amount.
             (Captured, None, 0, Check::Pays),
             (Captured, None, 1_000, Check::PartlyRefunded),
             // What is undecided or returned is not compared.
-            (Pending, Some(money(1, "XXX")), 0, Check::Undecided),
-            (Voided, Some(money(1, "XXX")), 0, Check::Returned),
+            (Pending, Some(money(1, "EUR")), 0, Check::Undecided),
+            (Voided, Some(money(1, "EUR")), 0, Check::Returned),
         ];
         for (status, amount, refunded, expected) in table {
             let verdict = checked(status, amount.clone(), refunded);
@@ -159,7 +159,7 @@ mod tests {
 
     #[test]
     fn without_a_total_the_rest_is_still_checked() {
-        let (mine, paid) = (id("rsv_1"), money(1, "XXX"));
+        let (mine, paid) = (id("rsv_1"), money(1, "EUR"));
         let unknown = |status, refunded| {
             let report = Report { status, reservation: &mine, amount: Some(&paid), refunded };
             check(&report, &mine, None)

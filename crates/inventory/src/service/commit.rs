@@ -55,7 +55,8 @@ impl Service {
         Err(contended().into())
     }
 
-    /// Records the payment that bought seats which were sold without naming one; `None` = look again.
+    /// Records the payment that bought seats which were sold without naming one; `None` = look
+    /// again.
     async fn adopt(&self, loaded: &LoadedShow, hold: Hold, version: u64) -> Result<Option<Committed>, Fault> {
         let stored = self.write_hold(&hold, version, &[]).await?;
         Ok(stored.then(|| committed(loaded, &hold)))

@@ -1,5 +1,5 @@
-//! `refuse`: announces the refund of a payment, so that it cannot buy the seats any more (rules R2).
-//! It competes with `commit` for the row of the first hold.
+//! `refuse`: announces the refund of a payment, so that it cannot buy the seats any more (rules
+//! R2). It competes with `commit` for the row of the first hold.
 
 use super::{Service, contended, rejected};
 use domain::hold::{self, RefuseDecision, Rejection};

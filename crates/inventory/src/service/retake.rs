@@ -91,9 +91,9 @@ impl Service {
         }
     }
 
-    /// Writes the first hold of a reservation that has no second one; `false` = look again. A re-take
-    /// writes the second hold and leaves the first row unchanged, so the version of the first alone would
-    /// allow both.
+    /// Writes the first hold of a reservation that has no second one; `false` = look again. A
+    /// re-take writes the second hold and leaves the first row unchanged, so the version of the
+    /// first alone would allow both.
     pub(super) async fn write_unsold(&self, hold: Hold, version: u64) -> Result<bool, Fault> {
         let retake = rows::hold_key(&hold.reservation, HoldKey::Retake);
         let alone = [Write::Check { key: retake, expect: Expect::Absent }];

@@ -192,6 +192,13 @@ fn create_from_proto(request: proto::CreatePaymentIntentRequest) -> Result<Creat
             "" => None,
             key => Some(IdempotencyKey::parse(key)?),
         },
+        open_until: match &request.open_until {
+            None => None,
+            Some(at) => Some(
+                time::from_proto(at)
+                    .ok_or_else(|| Refusal::invalid("open_until", "open_until is not a time after 1970"))?,
+            ),
+        },
     })
 }
 

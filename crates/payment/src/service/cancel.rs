@@ -26,14 +26,14 @@ pub struct Cancellation {
 }
 
 impl Service {
-    /// Voids or refunds a payment. Refunds add up, each under its idempotency key, to at most what was
-    /// taken; a refund without an amount gives back what remains (rules R3). The same key again answers
-    /// with its refund and gives nothing more (invariant M3). A payment of which nothing is left has
-    /// nothing to give back.
+    /// Voids or refunds a payment. Refunds add up, each under its idempotency key, to at most what
+    /// was taken; a refund without an amount gives back what remains (rules R3). The same key again
+    /// answers with its refund and gives nothing more (invariant M3). A payment of which nothing is
+    /// left has nothing to give back.
     ///
     /// # Errors
-    /// No such payment; an amount of another currency, of nothing, or beyond what remains; a key that
-    /// refunded another amount; a failure of the store.
+    /// No such payment; an amount of another currency, of nothing, or beyond what remains; a key
+    /// that refunded another amount; a failure of the store.
     pub async fn cancel_payment(
         &self,
         command: &CancelPayment,
@@ -86,8 +86,8 @@ impl Service {
                     payment.refunded += row.payment.refunded;
                     key.sort = format!("refund#{}", row.version).into();
                 }
-                // A scheduled outcome finds the payment voided and is dropped. A part of a payment that
-                // goes back decides nothing.
+                // A scheduled outcome finds the payment voided and is dropped. A part of a payment
+                // that goes back decides nothing.
                 let decided_at = row.decided_at.or(Some(now));
                 let row = PaymentRow { payment, scheduled: None, decided_at, ..row.clone() };
                 Ok(Some(Change {

@@ -10,6 +10,7 @@ use domain::id::{PaymentIntentId, PersonId, ReservationId};
 use domain::limits::CONFLICT_RETRIES_MAX;
 use domain::money::Money;
 use domain::payment::{Payment, Scenario, Status};
+use domain::time::Timestamp;
 use ports::store::CommitError;
 use ports::{Fault, Trace};
 use std::sync::Arc;
@@ -36,14 +37,16 @@ pub struct CreateIntent {
     /// The intent is opened once under this key. Keys belong to a person: two people may use the
     /// same key.
     pub idempotency_key: Option<IdempotencyKey>,
+    /// From then on no payment is opened: the hold of the reservation has run out.
+    pub open_until: Option<Timestamp>,
 }
 
 impl Service {
     /// Opens an intent; and whether an earlier request under the same key had opened it.
     ///
     /// # Errors
-    /// An amount, key or URL out of bounds; a key that belongs to another request; a failure of the
-    /// store.
+    /// An amount, key or URL out of bounds; a hold that has run out, unless the key opened the
+    /// intent before; a key that belongs to another request; a failure of the store.
     pub async fn create(&self, command: CreateIntent, trace: &Trace) -> Result<(PaymentRow, bool), Refusal> {
         self.check(&command)?;
         let intent = match &command.idempotency_key {
@@ -51,6 +54,13 @@ impl Service {
             None => self.random_intent(),
         };
         let row = self.opened(&command, intent.clone(), trace);
+        if command.open_until.is_some_and(|until| until <= row.payment.created_at) {
+            return match self.load(&intent).await? {
+                Some(there) if is_same_request(&there, &row) => Ok((there, true)),
+                Some(_) => Err(Refusal::OtherRequest),
+                None => Err(Refusal::HoldOver(command.reservation)),
+            };
+        }
         let change = Change { row, writes: Vec::new(), event: None, scheduled: Vec::new() };
         for _ in 0..=CONFLICT_RETRIES_MAX {
             match self.commit(&change).await {

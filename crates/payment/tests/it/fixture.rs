@@ -187,5 +187,6 @@ pub(crate) fn intent(reservation: &str, scenario: Scenario) -> CreateIntent {
         scenario,
         webhook_url: None,
         idempotency_key: None,
+        open_until: None,
     }
 }

@@ -6,7 +6,7 @@ use core::time::Duration;
 use domain::id::{PersonId, ReservationId};
 use domain::payment::{Scenario, Status};
 use payment::{CreateIntent, ListPayments, Refusal};
-use ports::Trace;
+use ports::{Clock, Trace};
 
 fn keyed(key: &str) -> CreateIntent {
     CreateIntent {
@@ -48,6 +48,26 @@ async fn a_key_belongs_to_its_person_and_its_request() {
         let refused = running.service.create(changed, &trace).await;
         assert!(matches!(refused, Err(Refusal::OtherRequest)), "{refused:?}");
     }
+    running.stop().await;
+}
+
+/// Case M10.
+#[tokio::test]
+async fn a_hold_that_has_run_out_opens_no_payment_and_a_key_of_before_gets_its_answer() {
+    let fixture = Fixture::new().await;
+    let running = fixture.start();
+    let trace = Trace::default();
+    let open_until = Some(fixture.clock.now().plus(Duration::from_secs(60)));
+    let keyed = |key: &str| CreateIntent { open_until, ..keyed(key) };
+    let (first, _) = running.service.create(keyed("k1"), &trace).await.unwrap();
+    fixture.clock.advance(Duration::from_secs(61));
+    let (again, is_recorded) = running.service.create(keyed("k1"), &trace).await.unwrap();
+    assert_eq!((again.payment, is_recorded), (first.payment, true));
+    let late = running.service.create(keyed("k2"), &trace).await;
+    assert!(matches!(late, Err(Refusal::HoldOver(_))), "{late:?}");
+    let keyless = CreateIntent { open_until, ..intent("rsv_1", Scenario::Approve) };
+    assert!(matches!(running.service.create(keyless, &trace).await, Err(Refusal::HoldOver(_))));
+    assert_eq!(fixture.payments().await.len(), 1);
     running.stop().await;
 }
 

@@ -75,7 +75,7 @@ async fn an_unpaid_reservation_is_not_confirmed() {
     put("pay_refunded", Refunded, krw(2 * PRICE));
     put("pay_1_won", Captured, krw(1));
     put("pay_too_much", Captured, krw(2 * PRICE + 1));
-    put("pay_1_xxx", Captured, Money { amount: 1, currency: Currency::parse("XXX").unwrap() });
+    put("pay_1_xxx", Captured, Money { amount: 1, currency: Currency::parse("EUR").unwrap() });
     put("pay_dollars", Captured, Money { amount: 2 * PRICE, currency: Currency::parse("USD").unwrap() });
     fixture.payments.put_refunded("pay_less", &id, 1_000);
     for (name, reason) in [

@@ -51,7 +51,7 @@ async fn a_webhook_becomes_the_very_event_that_the_provider_puts_on_the_queue() 
 #[tokio::test]
 async fn a_webhook_of_another_amount_is_recorded_and_passed_on() {
     let amount = |text: &str| text.replace("240000", "1");
-    let currency = |text: &str| text.replace("KRW", "XXX");
+    let currency = |text: &str| text.replace("KRW", "EUR");
     let cases: [(&dyn Fn(&str) -> String, &str); 2] =
         [(&amount, "AMOUNT_MISMATCH"), (&currency, "CURRENCY_MISMATCH")];
     for (change, code) in cases {

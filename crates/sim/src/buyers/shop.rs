@@ -194,6 +194,7 @@ impl Shop for Services {
             scenario,
             webhook_url: None,
             idempotency_key: IdempotencyKey::parse(key).ok(),
+            open_until: None,
         };
         let opened = self
             .until_answered(|| {

@@ -61,8 +61,8 @@ pub(super) fn history(table: Table, change: &Change<'_>) -> Result<(), (&'static
     Ok(())
 }
 
-/// A confirmed reservation stays confirmed, one that its buyer cancelled does not get its seats back
-/// (rules R6), and an end is final.
+/// A confirmed reservation stays confirmed, one that its buyer cancelled does not get its seats
+/// back (rules R6), and an end is final.
 fn reservation_moves(was: &Reservation, is: Option<&Reservation>) -> Result<(), (&'static str, String)> {
     let Some(is) = is else { return Err(("X1", format!("reservation {} is gone", was.id))) };
     let fine = match was.status {

@@ -210,6 +210,7 @@ impl of_payments::Harness for Peers {
             scenario: if status == Status::Failed { Scenario::Fail } else { Scenario::Approve },
             webhook_url: None,
             idempotency_key: IdempotencyKey::parse(reservation.as_str()).ok(),
+            open_until: None,
         };
         let create = |service: payment::Service| async move {
             service.create(command, &CallTrace::default()).await.ok().map(|(row, _)| row.payment.intent)

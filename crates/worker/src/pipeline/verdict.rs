@@ -140,8 +140,8 @@ impl Pipeline {
         self.failed_lanes.insert(lane, FailedLane { followers: failed.followers, pending: 0, delay });
     }
 
-    /// How often the peer of this message was not reached, and whether the message is the reason (rules
-    /// R8); `None` if it was reached.
+    /// How often the peer of this message was not reached, and whether the message is the reason
+    /// (rules R8); `None` if it was reached.
     fn not_reached(&self, id: DeliveryId, handled: &Handled, now: Duration) -> Option<NotReached> {
         let Err(Stop::NotReached { on, .. }) = &handled.ending else { return None };
         let tried = self.deliveries.get(id).and_then(|delivery| self.attempts.get(&delivery.message.id));

@@ -1,7 +1,7 @@
 //! `payment.approved`: CommitReservation, then the reservation is CONFIRMED with its order.
 //!
-//! **The provider is asked first (rules R1).** An event can be forged, late, or about another price; the
-//! provider knows:
+//! **The provider is asked first (rules R1).** An event can be forged, late, or about another
+//! price; the provider knows:
 //!
 //! | report of the provider | then |
 //! |---|---|
@@ -20,8 +20,8 @@
 //! | expired: released, no seats left | give it back; the reservation keeps its end |
 //! | no such hold, not the owner's, anything else | give it back, then a contradiction |
 //!
-//! After a successful commit nothing gives the money back: what does not fit then is a contradiction,
-//! for a person.
+//! After a successful commit nothing gives the money back: what does not fit then is a
+//! contradiction, for a person.
 
 use super::call::{Calls, KnownSeats, Lookup};
 use super::refund::{
@@ -169,8 +169,8 @@ async fn unless_it_pays(
     }
 }
 
-/// The payment does not equal the price: it is given back, and the reservation records why. Its hold
-/// stays, so that the buyer can pay correctly.
+/// The payment does not equal the price: it is given back, and the reservation records why. Its
+/// hold stays, so that the buyer can pay correctly.
 async fn not_the_price(
     calls: &mut Calls<'_>,
     event: &Event,

@@ -111,8 +111,8 @@ pub(super) struct KnownSeats {
 }
 
 impl KnownSeats {
-    /// What the event says, completed by the reservation. The holder is the reservation's person: the
-    /// person of a payment is the payer, who need not be the same (case M9).
+    /// What the event says, completed by the reservation. The holder is the reservation's person:
+    /// the person of a payment is the payer, who need not be the same (case M9).
     pub(super) fn of(event: &Event, view: ReservationView) -> Self {
         let hint = &event.seats;
         let seats = if hint.seats.is_empty() { view.seats.clone() } else { hint.seats.clone() };
@@ -157,8 +157,8 @@ impl<'p> Calls<'p> {
     }
 
     /// The seats of an event that gives seats back. Where it leaves out the show or the seats, the
-    /// reservation is asked, because a payment provider cannot know seats. A peer without GET leaves the
-    /// reservation's id, which is enough for the inventory.
+    /// reservation is asked, because a payment provider cannot know seats. A peer without GET
+    /// leaves the reservation's id, which is enough for the inventory.
     pub(super) async fn known_seats(
         &mut self,
         event: &Event,
@@ -239,7 +239,8 @@ impl<'p> Calls<'p> {
         self.classify(Downstream::Inventory, answer)
     }
 
-    /// Announces the refund of a payment. `false`: an older inventory, which cannot be told (rules R8).
+    /// Announces the refund of a payment. `false`: an older inventory, which cannot be told (rules
+    /// R8).
     pub(super) async fn refuse(
         &mut self,
         id: &ReservationId,

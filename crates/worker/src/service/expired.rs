@@ -63,8 +63,9 @@ pub(super) async fn handle(calls: &mut Calls<'_>, event: &Event) -> Result<Done,
     }
 }
 
-/// The seats are sold. The approved event may be gone, so the reservation is made CONFIRMED here, if the
-/// inventory says by which payment. A reservation that refuses is the approved event's concern.
+/// The seats are sold. The approved event may be gone, so the reservation is made CONFIRMED here,
+/// if the inventory says by which payment. A reservation that refuses is the approved event's
+/// concern.
 async fn complete(
     calls: &mut Calls<'_>,
     event: &Event,

@@ -1,11 +1,12 @@
-//! Giving a payment back, in two steps: RefusePayment at the inventory, then CancelPayment, which voids
-//! an uncaptured payment and refunds a captured one.
+//! Giving a payment back, in two steps: RefusePayment at the inventory, then CancelPayment, which
+//! voids an uncaptured payment and refunds a captured one.
 //!
-//! A refused payment can no longer buy the seats, so a refund and the event of the same payment give
-//! the same result in either order (rules R2). If the inventory answers that this payment has bought the
-//! seats, no money moves. The key is derived from the intent alone, so however often an event is
-//! handled, and for whatever reason, the money goes back once (invariant M3). If it cannot go back, the
-//! event is buried as `paid_without_seat`: an operator must look, because a buyer paid for nothing.
+//! A refused payment can no longer buy the seats, so a refund and the event of the same payment
+//! give the same result in either order (rules R2). If the inventory answers that this payment has
+//! bought the seats, no money moves. The key is derived from the intent alone, so however often an
+//! event is handled, and for whatever reason, the money goes back once (invariant M3). If it cannot
+//! go back, the event is buried as `paid_without_seat`: an operator must look, because a buyer paid
+//! for nothing.
 
 use super::Stop;
 use super::call::Calls;
@@ -44,8 +45,8 @@ pub(super) const PARTLY_REFUNDED: Why =
     Why { code: Check::PartlyRefunded.code(), text: "a part of it was refunded before the seats were sold" };
 pub(super) const BY_OPERATOR: Why = Why { code: "BY_OPERATOR", text: "given back by an operator" };
 
-/// Refuses the payment at the inventory, then gives it back; returns when the provider has accepted to
-/// give the money back. Nothing is given back if the payment has bought the seats.
+/// Refuses the payment at the inventory, then gives it back; returns when the provider has accepted
+/// to give the money back. Nothing is given back if the payment has bought the seats.
 pub(super) async fn refund(
     calls: &mut Calls<'_>,
     reservation: &ReservationId,

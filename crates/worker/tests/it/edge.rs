@@ -1,6 +1,6 @@
 //! The ports, on real sockets: probes, WorkerService, administration.
 
-use crate::bench::{Bench, expired, raw};
+use crate::bench::{Bench, approved, expired, raw};
 use contracts::reservation::v1::worker_service_client::WorkerServiceClient;
 use contracts::reservation::v1::{
     CompensationType, GetJobStatusRequest, HealthCheckRequest, PaymentResultType, ProcessCompensationRequest,

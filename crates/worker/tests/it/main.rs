@@ -5,6 +5,7 @@
 //! peer.
 //! `embedded` runs the same worker on the real engine.
 
+mod answers;
 mod bad_input;
 mod bench;
 mod edge;

@@ -2,6 +2,7 @@
 
 use crate::bench::{Bench, approved, assert_invariants, expired, rsv};
 use domain::hold::Rejection;
+use domain::reservation::Status;
 use ports::PortError;
 use std::time::Duration;
 
@@ -33,6 +34,77 @@ async fn an_outage_buries_nothing_and_stops_polling() {
     assert_eq!(bench.letters.len(), 0);
     assert_eq!(bench.peers.ended_count(), 200);
     assert_invariants(&handle);
+}
+
+/// Cases P1 and P2, rules R8: something that is not the peer answers. Nothing is buried, no money
+/// moves, and no seat.
+#[tokio::test(start_paused = true)]
+async fn a_peer_that_is_not_reached_for_an_hour_buries_nothing() {
+    let bench = Bench::fifo();
+    bench.peers.everything_elsewhere(true);
+    for n in 0..100 {
+        bench.put(&expired(&rsv(n)));
+        bench.put(&approved(&rsv(n + 100), &format!("pay_{n}")));
+    }
+    let handle = bench.start();
+    bench.pass(Duration::from_secs(3_600)).await;
+    assert_eq!((bench.letters.len(), bench.queue.len()), (0, 200));
+    assert!(!bench.peers.calls().iter().any(|call| call.starts_with("cancel") || call.starts_with("end")));
+    bench.peers.everything_elsewhere(false);
+    bench.until("the queue is empty", || bench.queue.len() == 0).await;
+    assert_eq!((bench.letters.len(), bench.peers.ended_count()), (0, 200));
+    assert_invariants(&handle);
+}
+
+/// Case N16, rules R8: a message that always breaks its peer is buried after its own 20 runs, once
+/// the peer has answered its health check and another message.
+#[tokio::test(start_paused = true)]
+async fn one_poison_event_on_an_idle_queue_is_buried_after_its_own_attempts() {
+    let bench = Bench::fifo();
+    bench.peers.poison("rsv_poison");
+    bench.put(&expired("rsv_poison"));
+    let handle = bench.start();
+    bench.pass(Duration::from_secs(1_200)).await;
+    assert!(bench.peers.run_count() >= 20);
+    assert_eq!(bench.letters.len(), 0, "nobody else says that the peer answers");
+    bench.put(&expired("rsv_1"));
+    bench.pass(Duration::from_secs(1_200)).await;
+    assert_eq!(bench.peers.ended("rsv_1"), Some(Status::Expired));
+    assert_eq!(bench.letters.len(), 1, "the poison is buried");
+    let letter = bench.letters.bodies().remove(0);
+    assert!(letter.attributes.iter().any(|(_, value)| value == "peer_failed"), "{letter:?}");
+    assert_eq!(bench.queue.len(), 0);
+    assert_invariants(&handle);
+}
+
+/// Rules R8: among much other traffic no health check is needed, and 20 runs are enough.
+#[tokio::test(start_paused = true)]
+async fn one_poison_event_among_many_is_buried_after_twenty_runs() {
+    let bench = Bench::fifo();
+    bench.peers.poison("rsv_poison");
+    bench.put(&expired("rsv_poison"));
+    let handle = bench.start();
+    for n in 0..400 {
+        bench.put(&expired(&rsv(n)));
+        bench.pass(Duration::from_secs(1)).await;
+    }
+    bench.until("the poison is buried", || bench.letters.len() == 1).await;
+    let runs = bench.peers.runs().iter().filter(|(_, run)| run.ends_with("rsv_poison")).count();
+    assert_eq!(runs, 20);
+    assert_invariants(&handle);
+}
+
+/// Rules R8: alone, it stays queued for a day.
+#[tokio::test(start_paused = true)]
+async fn a_poison_event_that_stays_alone_is_buried_after_a_day() {
+    let bench = Bench::fifo();
+    bench.peers.poison("rsv_poison");
+    bench.put(&expired("rsv_poison"));
+    bench.start();
+    bench.pass(Duration::from_secs(23 * 3_600)).await;
+    assert_eq!(bench.letters.len(), 0);
+    bench.pass(Duration::from_secs(2 * 3_600)).await;
+    assert_eq!(bench.letters.len(), 1);
 }
 
 /// Trap T-T10: one message probes at a time.

@@ -55,6 +55,8 @@ struct State {
     inventory_silent: bool,
     payments_silent: bool,
     failing: BTreeMap<ReservationId, u32>,
+    poison: BTreeSet<ReservationId>,
+    everything_elsewhere: bool,
     delay: Duration,
     panics: u32,
 }
@@ -71,6 +73,11 @@ impl ScriptedPeers {
 
     pub(crate) fn as_ports(self: &Arc<Self>) -> Peers {
         Peers { inventory: self.clone(), reservations: self.clone(), payments: Some(self.clone()) }
+    }
+
+    fn is_elsewhere(&self, reservation: &ReservationId) -> bool {
+        let state = self.state();
+        state.everything_elsewhere || state.poison.contains(reservation)
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -104,6 +111,16 @@ impl ScriptedPeers {
     /// The next `times` runs of a reservation fail as transient.
     pub(crate) fn fail(&self, reservation: &str, times: u32) {
         self.state().failing.insert(ReservationId::parse(reservation).expect("valid"), times);
+    }
+
+    /// Something that is not the inventory answers each call for this reservation.
+    pub(crate) fn poison(&self, reservation: &str) {
+        self.state().poison.insert(ReservationId::parse(reservation).expect("valid"));
+    }
+
+    /// Something that is not the inventory answers every call.
+    pub(crate) fn everything_elsewhere(&self, elsewhere: bool) {
+        self.state().everything_elsewhere = elsewhere;
     }
 
     /// The next `times` calls to the inventory panic.
@@ -168,7 +185,10 @@ impl ScriptedPeers {
             self.clock.sleep(delay).await;
         }
         if silent {
-            return Err(Fault::unavailable("connection refused"));
+            return Err(Fault::unavailable("no answer within 10 s"));
+        }
+        if self.is_elsewhere(reservation) {
+            return Err(Fault::not_reached("status 404: default backend"));
         }
         if let Some(left) = self.state().failing.get_mut(reservation.as_str()).filter(|left| **left > 0) {
             *left -= 1;
@@ -272,6 +292,13 @@ impl Inventory for ScriptedPeers {
             Ok(Released::Now { seats: command.seats, at })
         } else {
             Ok(Released::Before { cause, at })
+        }
+    }
+
+    async fn health(&self, _: &CallContext) -> Result<(), Fault> {
+        match self.state().everything_elsewhere {
+            true => Err(Fault::not_reached("status 404: default backend")),
+            false => Ok(()),
         }
     }
 }

@@ -6,14 +6,17 @@ use contracts::common::v1 as common;
 use contracts::error::{Code, WireError};
 use contracts::payment::v1 as payment;
 use contracts::rest::gateway as body;
+use contracts::time;
 use contracts::vocabulary::required;
 use domain::id::{PaymentIntentId, PersonId};
-use ports::Trace;
+use domain::time::Timestamp;
+use ports::{FaultClass, PortError, Trace};
 
 impl SalesService {
     /// Opens a payment of the person's own reservation, over its price; the flag says whether the
     /// answer was recorded before. The provider keeps the key with the payment. A reservation that
-    /// is not held any more opens no payment, whatever the key.
+    /// is not held any more opens no payment; a key that opened one before still gets its answer
+    /// (case M10).
     pub(crate) async fn intent(
         &self,
         person: &PersonId,
@@ -30,21 +33,34 @@ impl SalesService {
             let message = format!("amount must be the reservation's total, {total} {currency}");
             return Err(WireError::invalid("amount", message).into());
         }
-        if reservation.status != "HOLD" {
+        let is_held = reservation.status == "HOLD";
+        let over = || {
             let message = format!("the reservation is {}: it cannot be paid", reservation.status);
-            return Err(Refusal::conflict(message));
+            Refusal::conflict(message)
+        };
+        if !is_held && key.is_none() {
+            return Err(over());
         }
+        let open_until = match is_held {
+            true => time::parse_rfc3339(&reservation.hold_expires_at),
+            false => Some(Timestamp::from_millis(1)),
+        };
         let message = payment::CreatePaymentIntentRequest {
             reservation_id: request.reservation_id,
             amount: Some(common::Money { amount: request.amount, currency }),
             user_id: person.to_string(),
             scenario: scenario.into(),
             idempotency_key: key.unwrap_or_default().to_owned(),
+            open_until: open_until.map(time::to_proto),
             ..Default::default()
         };
         let cx = self.context(trace);
         let called = self.inner.sales.create_payment_intent(&cx, message);
         let called = self.call("payment", "CreatePaymentIntent", called, trace).await;
+        let called = called.map_err(|no| match no.code() {
+            Code::ReservationExpired if !is_held => over(),
+            _ => no,
+        });
         let (answer, recorded) = self.counted(called)?;
         Ok((translate::intent(answer), recorded))
     }
@@ -71,8 +87,20 @@ impl SalesService {
             ..Default::default()
         };
         let cx = self.context(trace);
-        let called = self.inner.sales.simulate_webhook(&cx, message);
-        self.call("payment", "SimulateWebhook", called, trace).await?;
+        match self.inner.sales.simulate_webhook(&cx, message).await {
+            // A provider that knows only ProcessPayment (case P13): its own scenario decides.
+            Err(PortError::Failed(fault)) if fault.class == FaultClass::Unsupported => {
+                let message = payment::ProcessPaymentRequest {
+                    payment_intent_id: request.payment_intent_id.clone(),
+                    ..Default::default()
+                };
+                let called = self.inner.sales.process_payment(&cx, message);
+                self.call("payment", "ProcessPayment", called, trace).await?;
+            }
+            answer => {
+                self.call("payment", "SimulateWebhook", core::future::ready(answer), trace).await?;
+            }
+        }
         let after = self.payment(person, &request.payment_intent_id, trace).await?;
         Ok(body::Processed { status: after.status })
     }
