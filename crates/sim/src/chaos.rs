@@ -43,6 +43,7 @@ pub fn begin(cluster: &Arc<Cluster>, armed: &Arc<Armed>) {
         Kind::PeerDead,
         Kind::PeerDeadLong,
         Kind::PeerFailing,
+        Kind::PeerMisrouted,
         Kind::ClockJump,
     ];
     for kind in kinds {
@@ -94,6 +95,7 @@ async fn episode(cluster: &Arc<Cluster>, armed: &Armed, kind: Kind) {
         Kind::PeerDead => cluster.network.dead_until(peer(cluster), until(500, 15_000)),
         Kind::PeerDeadLong => cluster.network.dead_until(peer(cluster), until(60_000, 300_000)),
         Kind::PeerFailing => cluster.network.failing_until(peer(cluster), until(1_000, 90_000)),
+        Kind::PeerMisrouted => cluster.network.misrouted_until(peer(cluster), until(1_000, 120_000)),
         Kind::ClockJump => {
             let instances = cluster.instances();
             let choice = faults.below(instances.len().max(1) as u64) as usize;

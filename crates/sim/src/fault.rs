@@ -122,7 +122,7 @@ kinds! {
     StoreDown = "store_down", 30;
     /// A call to a peer is refused.
     CallRefused = "call_refused", 150_000;
-    /// A call is refused for good: a wrong token, a version that does not know it.
+    /// Something in front of a peer refuses one call: 401, 403, UNIMPLEMENTED.
     CallDenied = "call_denied", 4_000;
     /// A call never reaches its peer, and its caller gets no error.
     CallLost = "call_lost", 80_000;
@@ -138,6 +138,8 @@ kinds! {
     PeerDeadLong = "peer_dead_long", 12;
     /// A service answers every call with an error for a while.
     PeerFailing = "peer_failing", 25;
+    /// Something that is not the peer answers for a while: 404, 200 with HTML (cases P1 to P3).
+    PeerMisrouted = "peer_misrouted", 40;
     /// The clock of an instance jumps.
     ClockJump = "clock_jump", 80;
     /// The clocks of two instances run apart.

@@ -20,7 +20,9 @@ use ports::inventory::{
 };
 use ports::payments::{CancelPayment, Cancelled, PaymentRejection, PaymentView};
 use ports::reservations::{EndRejection, EndReservation, Ended, NoSuchReservation, ReservationView};
-use ports::{Admissions, CallContext, Fault, Inventory, Payments, PortError, Reservations, Trace};
+use ports::{
+    Admissions, CallContext, Fault, FaultClass, Inventory, Payments, PortError, Reservations, Trace,
+};
 use ports::{WebhookPost, WebhookRequest};
 use reservation::WebhookCall;
 use std::sync::{Arc, Mutex};
@@ -79,6 +81,7 @@ pub struct Endpoints {
     pub payments: Vec<Endpoint<payment::Service>>,
     dead_until: [u64; 3],
     failing_until: [u64; 3],
+    misrouted_until: [u64; 3],
 }
 
 /// The network.
@@ -136,10 +139,21 @@ impl Network {
         lock(&self.endpoints).failing_until[peer as usize] = micros;
     }
 
+    /// Lets something that is not the service answer until then.
+    pub fn misrouted_until(&self, peer: Peer, micros: u64) {
+        lock(&self.endpoints).misrouted_until[peer as usize] = micros;
+    }
+
+    /// Whether something that is not the service answers now.
+    fn is_misrouted(&self, peer: Peer) -> bool {
+        lock(&self.endpoints).misrouted_until[peer as usize] > self.core.exec.micros()
+    }
+
     /// Lets every service answer again.
     pub fn heal(&self) {
         let mut endpoints = lock(&self.endpoints);
         (endpoints.dead_until, endpoints.failing_until) = ([0; 3], [0; 3]);
+        endpoints.misrouted_until = [0; 3];
     }
 
     /// Sends no more calls to an instance.
@@ -199,7 +213,7 @@ impl Caller {
             there.get(choice).cloned()
         };
         let Some(endpoint) = endpoint else {
-            return Err(Fault::unavailable(format!("nobody listens at {peer}")));
+            return Err(Fault::not_reached(format!("nobody listens at {peer}")));
         };
         let slow = match faults.strikes(Kind::CallSlow) {
             true => faults.between(Duration::from_millis(50), SLOW_MAX),
@@ -216,7 +230,7 @@ impl Caller {
             serve(&serving, work, answer).await;
         });
         let Ok(answer) = answered.await else {
-            return Err(Fault::unavailable(format!("{peer} reset the connection")));
+            return Err(Fault::not_reached(format!("{peer} reset the connection")));
         };
         if faults.strikes(Kind::CallAnswerLost) {
             if faults.below(2) == 0 {
@@ -247,12 +261,14 @@ impl Caller {
             lock(&core.checker).answered(core, self.id, peer.name());
             return Err(Fault::transient(format!("{} answers with an internal error", peer.name())));
         }
+        if self.network.is_misrouted(peer) {
+            return Err(Fault::not_reached(format!("something answers 404 for {}", peer.name())));
+        }
         if core.faults.strikes(Kind::CallRefused) {
-            return Err(Fault::unavailable(format!("{} refuses the connection", peer.name())));
+            return Err(Fault::not_reached(format!("{} refuses the connection", peer.name())));
         }
         if core.faults.strikes(Kind::CallDenied) {
-            lock(&core.checker).answered(core, self.id, peer.name());
-            return Err(Fault::permanent(format!("{} does not know the caller", peer.name())));
+            return Err(Fault::not_reached(format!("something answers 401 for {}", peer.name())));
         }
         Ok(())
     }
@@ -361,8 +377,16 @@ impl Reservations for Caller {
         id: &ReservationId,
     ) -> Result<ReservationView, PortError<NoSuchReservation>> {
         let (cx, id) = (cx.clone(), id.clone());
-        self.call(|service: reservation::Service| async move { Reservations::get(&service, &cx, &id).await })
-            .await?
+        let answer = self
+            .call(|service: reservation::Service| async move { Reservations::get(&service, &cx, &id).await })
+            .await;
+        // A GET that is answered 404 in no form of ours may come from a peer with PATCH only.
+        answer.map_err(|fault| match fault.class {
+            FaultClass::NotReached if self.network.is_misrouted(Peer::Reservation) => {
+                Fault::new(FaultClass::Unsupported, fault.message)
+            }
+            _ => fault,
+        })?
     }
 
     async fn end(&self, cx: &CallContext, command: EndReservation) -> Result<Ended, PortError<EndRejection>> {

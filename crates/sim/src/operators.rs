@@ -12,15 +12,16 @@ use crate::core::{SimClock, stream};
 use crate::exec::lock;
 use crate::network::Caller;
 use crate::queue::SimLetters;
+use contracts::payment::v1::PaymentMethod;
 use contracts::rest::webhook::{SIGNATURE_HEADER, TIMESTAMP_HEADER};
 use core::sync::atomic::Ordering;
 use core::time::Duration;
 use domain::event::{Event, Fact, SeatsHint};
 use domain::id::{EventId, PaymentIntentId, PersonId, ReservationId, SeatId, ShowId};
-use domain::money::Money;
-use domain::payment::{Outcome, Status};
+use domain::money::{Currency, Money};
+use domain::payment::{Outcome, Scenario, Status};
 use domain::random::{Random, SplitMix64};
-use payment::SimulateWebhook;
+use payment::{CreateIntent, SimulateWebhook};
 use ports::inventory::{CommitSeats, HoldSeats};
 use ports::payments::CancelPayment;
 use ports::queue::Outgoing;
@@ -73,7 +74,7 @@ pub async fn redrive_all(cluster: &Cluster, limit: usize) -> Option<Report> {
 
 impl Operator {
     async fn deed(&mut self) {
-        match self.dice.below(10) {
+        match self.dice.below(12) {
             0 => self.block().await,
             1 => drop(redrive_all(&self.cluster, 5).await),
             2 => self.by_hand().await,
@@ -83,6 +84,8 @@ impl Operator {
             6 => self.unknown_payment().await,
             7 => self.give_back().await,
             8 => self.ask_directly().await,
+            9 => self.pay_wrongly().await,
+            10 => self.give_back_a_part().await,
             _ => self.decide().await,
         }
     }
@@ -259,6 +262,62 @@ impl Operator {
         let amount = Money { amount: payment.amount.amount + 1, ..payment.amount };
         let handler = |service: payment::Service| async move {
             service.cancel_payment(&command, Some(&amount)).await.is_ok()
+        };
+        drop(self.caller.call(handler).await);
+    }
+
+    /// Somebody pays another price for a reservation, directly at the provider (case M1). The seats
+    /// must not be sold for it, and the money must go back.
+    async fn pay_wrongly(&mut self) {
+        let found = {
+            let checker = lock(&self.cluster.core.checker);
+            let reservations = &checker.world().reservations;
+            reservations
+                .get(self.dice.below(reservations.len().max(1) as u64) as usize)
+                .map(|known| (known.id.clone(), known.total.clone()))
+        };
+        let Some((reservation, price)) = found else { return };
+        let amount = match self.dice.below(3) {
+            0 => Money { amount: 1, ..price },
+            1 => Money { amount: price.amount * 10, ..price },
+            _ => Money { currency: Currency::parse("EUR").expect("three letters"), ..price },
+        };
+        let command = CreateIntent {
+            reservation,
+            amount,
+            person: None,
+            method: PaymentMethod::CreditCard,
+            scenario: Scenario::Approve,
+            webhook_url: None,
+            idempotency_key: None,
+            open_until: None,
+        };
+        let handler = |service: payment::Service| async move {
+            let trace = Trace::default();
+            let Ok((opened, _)) = service.create(command, &trace).await else { return false };
+            service.process(&opened.payment.intent, &trace).await.is_ok()
+        };
+        drop(self.caller.call(handler).await);
+    }
+
+    /// Gives a part of a captured payment back, before or after its seats are sold (case M2).
+    async fn give_back_a_part(&mut self) {
+        let captured: Vec<_> = {
+            let checker = lock(&self.cluster.core.checker);
+            let payments = &checker.world().payments;
+            payments.iter().filter(|payment| payment.status == Status::Captured).cloned().collect()
+        };
+        let choice = self.dice.below(captured.len().max(1) as u64) as usize;
+        let Some(payment) = captured.get(choice) else { return };
+        self.sent += 1;
+        let command = CancelPayment {
+            intent: payment.intent.clone(),
+            reason: "goodwill".into(),
+            idempotency_key: format!("part-{}", self.sent).into(),
+        };
+        let part = Money { amount: 1 + payment.amount.amount / 10, ..payment.amount.clone() };
+        let handler = |service: payment::Service| async move {
+            service.cancel_payment(&command, Some(&part)).await.is_ok()
         };
         drop(self.caller.call(handler).await);
     }

@@ -4,7 +4,7 @@ use super::{Change, Service};
 use crate::refusal::Refusal;
 use crate::rows::{PaymentRow, RefundRow, refund_key};
 use domain::money::Money;
-use domain::payment::{Command, Decision, Rejection};
+use domain::payment::{Command, Decision, Rejection, Status};
 use domain::time::Timestamp;
 use ports::payments::{CancelPayment, Cancelled};
 use ports::plant::{Plant, planted};
@@ -73,6 +73,9 @@ impl Service {
                     return Ok(None);
                 };
                 refunded = refund;
+                if planted(Plant::PartIsAll) && refund.is_some() {
+                    payment.status = Status::Refunded;
+                }
                 let mut refund = refund.map(|amount| {
                     let amount = Money { amount, currency: payment.amount.currency.clone() };
                     let (reason, key) = (command.reason.clone(), command.idempotency_key.clone());

@@ -178,7 +178,7 @@ impl<'p> Calls<'p> {
         let peer = &*self.peers.reservations;
         let answer = self.limited(peer.get(&self.cx, id)).await;
         if is_unsupported(&answer) {
-            return Ok(Lookup::Unsupported);
+            return Ok(if planted(Plant::UntypedIsNo) { Lookup::None } else { Lookup::Unsupported });
         }
         Ok(match self.classify(Downstream::Reservation, answer)? {
             Ok(view) => Lookup::Found(view),
