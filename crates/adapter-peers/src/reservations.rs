@@ -6,6 +6,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use contracts::answer::Refusal;
 use contracts::reservation_wire as wire;
+use core::sync::atomic::{AtomicBool, Ordering};
 use domain::id::ReservationId;
 use http::{Method, Response};
 use ports::reservations::{
@@ -15,7 +16,11 @@ use ports::{CallContext, Clock, Fault, FaultClass, PortError};
 use std::sync::Arc;
 
 /// A client of reservation-api.
-pub struct ReservationsClient(Internal);
+pub struct ReservationsClient {
+    internal: Internal,
+    /// The peer has answered a GET, so it is none with PATCH only.
+    has_get: AtomicBool,
+}
 
 impl ReservationsClient {
     /// A client of reservation-api at `base` (a URL or `host:port`; a path prefix is kept). `token`
@@ -26,7 +31,8 @@ impl ReservationsClient {
         options: PeerOptions,
         clock: Arc<dyn Clock>,
     ) -> Result<Self, InvalidPeer> {
-        Internal::new("reservation", base, token, options, clock).map(Self)
+        let internal = Internal::new("reservation", base, token, options, clock)?;
+        Ok(Self { internal, has_get: AtomicBool::new(false) })
     }
 
     async fn call(
@@ -37,7 +43,7 @@ impl ReservationsClient {
         id: &ReservationId,
         body: Bytes,
     ) -> Result<Response<Bytes>, Fault> {
-        self.0.call(cx, what, method, ("/internal/reservations", id.as_str()), body).await
+        self.internal.call(cx, what, method, ("/internal/reservations", id.as_str()), body).await
     }
 }
 
@@ -50,7 +56,18 @@ impl Reservations for ReservationsClient {
     ) -> Result<ReservationView, PortError<NoSuchReservation>> {
         let what = "reservation GET";
         let answer = self.call(cx, what, Method::GET, id, Bytes::new()).await?;
-        wire::view_from_rest(id, &answer).map_err(|no| no.into_error(what))
+        match wire::view_from_rest(id, &answer) {
+            // It has answered before: then something else answers now (rules R8).
+            Err(Refusal::Unsupported(why)) if self.has_get.load(Ordering::Relaxed) => {
+                Err(Fault::not_reached(format!("{what}: {why}")).into())
+            }
+            view => {
+                if matches!(view, Ok(_) | Err(Refusal::Rejected(_))) {
+                    self.has_get.store(true, Ordering::Relaxed);
+                }
+                view.map_err(|no| no.into_error(what))
+            }
+        }
     }
 
     async fn end(&self, cx: &CallContext, command: EndReservation) -> Result<Ended, PortError<EndRejection>> {
@@ -80,7 +97,7 @@ impl Reservations for ReservationsClient {
     }
 
     async fn health(&self, cx: &CallContext) -> Result<(), Fault> {
-        self.0.health(cx, "reservation health").await
+        self.internal.health(cx, "reservation health").await
     }
 }
 

@@ -107,8 +107,8 @@ plants! {
         AnyPayment = "any_payment", "M2";
         /// A payment of which a part was refunded counts as refunded (rules R3).
         PartIsAll = "part_is_all", "M2";
-        /// Something that is not the reservation's service answers a GET, and it is read as "no such
-        /// reservation" (rules R8).
+        /// Something that is not the reservation's service answers a GET, and it is read as "no
+        /// such reservation" (rules R8).
         UntypedIsNo = "untyped_is_no", "L1";
         /// A reservation has a random id although its request has an Idempotency-Key.
         KeyIgnored = "key_ignored", "X2";

@@ -20,9 +20,7 @@ use ports::inventory::{
 };
 use ports::payments::{CancelPayment, Cancelled, PaymentRejection, PaymentView};
 use ports::reservations::{EndRejection, EndReservation, Ended, NoSuchReservation, ReservationView};
-use ports::{
-    Admissions, CallContext, Fault, FaultClass, Inventory, Payments, PortError, Reservations, Trace,
-};
+use ports::{Admissions, CallContext, Fault, Inventory, Payments, PortError, Reservations, Trace};
 use ports::{WebhookPost, WebhookRequest};
 use reservation::WebhookCall;
 use std::sync::{Arc, Mutex};
@@ -377,16 +375,8 @@ impl Reservations for Caller {
         id: &ReservationId,
     ) -> Result<ReservationView, PortError<NoSuchReservation>> {
         let (cx, id) = (cx.clone(), id.clone());
-        let answer = self
-            .call(|service: reservation::Service| async move { Reservations::get(&service, &cx, &id).await })
-            .await;
-        // A GET that is answered 404 in no form of ours may come from a peer with PATCH only.
-        answer.map_err(|fault| match fault.class {
-            FaultClass::NotReached if self.network.is_misrouted(Peer::Reservation) => {
-                Fault::new(FaultClass::Unsupported, fault.message)
-            }
-            _ => fault,
-        })?
+        self.call(|service: reservation::Service| async move { Reservations::get(&service, &cx, &id).await })
+            .await?
     }
 
     async fn end(&self, cx: &CallContext, command: EndReservation) -> Result<Ended, PortError<EndRejection>> {

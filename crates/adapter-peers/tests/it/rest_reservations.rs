@@ -178,10 +178,11 @@ async fn a_409_without_the_current_status_is_looked_up() {
             rejection(client.end(&cx, confirm()).await),
             EndRejection::Illegal { current, intent: None }
         );
-        api.then(409, body);
-        api.then(404, "");
-        assert_eq!(class(client.end(&cx, confirm()).await), FaultClass::Transient);
     }
+    let patch_only = ReservationsClient::new(&base, None, patient(), clock()).unwrap();
+    api.then(409, "");
+    api.then(404, "");
+    assert_eq!(class(patch_only.end(&cx, confirm()).await), FaultClass::Transient);
     api.then(409, r#"{"error":{"code":"CONCURRENT_MODIFICATION","message":"again"}}"#);
     assert_eq!(class(client.end(&cx, confirm()).await), FaultClass::Transient, "a code that means again");
 }
@@ -239,6 +240,10 @@ async fn a_get_that_the_peer_does_not_have_is_told_apart() {
     let route = r#"{"error":{"code":"ROUTE_NOT_FOUND","message":"there is nothing under this path"}}"#;
     api.then(404, route);
     assert_eq!(class(client.get(&cx, &id()).await), FaultClass::NotReached, "our service, a wrong path");
+    api.then(200, r#"{"status":"HOLD"}"#);
+    client.get(&cx, &id()).await.unwrap();
+    api.then(404, "");
+    assert_eq!(class(client.get(&cx, &id()).await), FaultClass::NotReached, "it has answered a GET before");
 }
 
 #[tokio::test]

@@ -7,7 +7,7 @@
 //! |---|---|
 //! | captured, nothing refunded, this reservation, its currency and its total | commit |
 //! | another amount or currency | give it back, and note the code; the hold stays, so that the buyer can pay correctly |
-//! | partly refunded | give the rest back |
+//! | partly refunded | give the rest back; if it has bought the seats, the reservation becomes CONFIRMED |
 //! | wholly refunded, voided or failed | done: nothing is sold |
 //! | not decided | again later |
 //! | another reservation, or no such payment | a contradiction; no money moves |
@@ -26,17 +26,16 @@
 use super::call::{Calls, KnownSeats, Lookup};
 use super::refund::{
     AMOUNT_MISMATCH, CURRENCY_MISMATCH, PAID_TOO_LATE, PARTLY_REFUNDED, REFUSED, SECOND_PAYMENT,
-    UNKNOWN_HOLD, UNKNOWN_RESERVATION, Why, refund,
+    UNKNOWN_HOLD, UNKNOWN_RESERVATION, Why, give_back, refund, refuse,
 };
 use super::{Done, Stop, end_answer};
 use domain::event::Event;
 use domain::hold::Rejection;
-use domain::id::PaymentIntentId;
+use domain::id::{OrderId, PaymentIntentId};
 use domain::money::Money;
 use domain::payment::price::{self, Check, Report};
 use domain::reservation::{End, Status};
 use domain::retry::Reason;
-use ports::inventory::Committed;
 use ports::payments::PaymentRejection;
 use ports::plant::{Plant, planted};
 use ports::probe;
@@ -83,7 +82,7 @@ pub(super) async fn handle(
         }
         Ok(committed) => {
             probe::hit("approved.committed");
-            confirm(calls, event, intent, committed).await
+            confirm(calls, event, intent, committed.order, committed.intent.is_some()).await
         }
         Err(Rejection::Expired) => {
             probe::hit("approved.expired");
@@ -160,7 +159,7 @@ async fn unless_it_pays(
         },
         Check::AmountMismatch => not_the_price(calls, event, intent, AMOUNT_MISMATCH).await.map(Some),
         Check::CurrencyMismatch => not_the_price(calls, event, intent, CURRENCY_MISMATCH).await.map(Some),
-        Check::PartlyRefunded => not_the_price(calls, event, intent, PARTLY_REFUNDED).await.map(Some),
+        Check::PartlyRefunded => partly_refunded(calls, event, intent).await.map(Some),
         Check::Returned => Ok(Some(Done::PaidBefore)),
         Check::Undecided => {
             Err(Stop::Transient { error: format!("the provider has not decided payment {intent}") })
@@ -185,16 +184,36 @@ async fn not_the_price(
     Ok(Done::WrongPaymentReturned)
 }
 
-/// The seats are committed: the reservation follows.
+/// A part of the payment went back: before it bought the seats, the rest goes back too; after that
+/// it was goodwill, and this event is a repetition.
+async fn partly_refunded(
+    calls: &mut Calls<'_>,
+    event: &Event,
+    intent: &PaymentIntentId,
+) -> Result<Done, Stop> {
+    match refuse(calls, &event.reservation, intent).await? {
+        None => {
+            give_back(calls, intent, PARTLY_REFUNDED).await?;
+            calls.note(&event.reservation, PARTLY_REFUNDED.code).await;
+            Ok(Done::WrongPaymentReturned)
+        }
+        Some(order) => {
+            probe::hit("approved.partly_refunded_later");
+            confirm(calls, event, intent, order, true).await
+        }
+    }
+}
+
+/// The seats are committed: the reservation follows. `is_ours`: the inventory says that this
+/// payment bought them; an older one does not say whose did, and then the reservation decides.
 async fn confirm(
     calls: &mut Calls<'_>,
     event: &Event,
     intent: &PaymentIntentId,
-    committed: Committed,
+    order: OrderId,
+    is_ours: bool,
 ) -> Result<Done, Stop> {
-    let (id, order) = (&event.reservation, committed.order);
-    // An older inventory does not say whose payment bought the seats; then the reservation decides.
-    let is_ours = committed.intent.is_some();
+    let id = &event.reservation;
     let end = End::Confirmed { order: Some(order.clone()), intent: Some(intent.clone()) };
     let ended = calls.end(id, end).await?;
     probe::hit(format_args!("approved.end_{}", end_answer(&ended)));

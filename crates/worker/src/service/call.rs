@@ -178,7 +178,10 @@ impl<'p> Calls<'p> {
         let peer = &*self.peers.reservations;
         let answer = self.limited(peer.get(&self.cx, id)).await;
         if is_unsupported(&answer) {
-            return Ok(if planted(Plant::UntypedIsNo) { Lookup::None } else { Lookup::Unsupported });
+            return Ok(Lookup::Unsupported);
+        }
+        if planted(Plant::UntypedIsNo) && is_not_reached(&answer) {
+            return Ok(Lookup::None);
         }
         Ok(match self.classify(Downstream::Reservation, answer)? {
             Ok(view) => Lookup::Found(view),
@@ -347,6 +350,10 @@ impl<'p> Calls<'p> {
             }
         })
     }
+}
+
+fn is_not_reached<T, R>(answer: &Result<T, PortError<R>>) -> bool {
+    matches!(answer, Err(PortError::Failed(fault)) if fault.class == FaultClass::NotReached)
 }
 
 /// Whether the peer is older than this call.

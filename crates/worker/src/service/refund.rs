@@ -11,7 +11,7 @@
 use super::Stop;
 use super::call::Calls;
 use domain::hold::Rejection;
-use domain::id::{PaymentIntentId, ReservationId};
+use domain::id::{OrderId, PaymentIntentId, ReservationId};
 use domain::payment::Status;
 use domain::payment::price::Check;
 use domain::retry::Reason;
@@ -53,21 +53,28 @@ pub(super) async fn refund(
     intent: &PaymentIntentId,
     why: Why,
 ) -> Result<(), Stop> {
-    match calls.refuse(reservation, intent).await? {
-        Ok(_) | Err(Rejection::NoSuchHold) => {}
-        Err(Rejection::AlreadyCommitted { order, .. }) => {
-            return Err(Stop::contradiction(format!(
-                "{} ({}), and payment {intent} has bought order {order}; nothing was given back",
-                why.text, why.code
-            )));
-        }
-        Err(other) => {
-            return Err(Stop::contradiction(format!(
-                "the inventory does not refuse payment {intent}: {other:?}; nothing was given back"
-            )));
-        }
+    match refuse(calls, reservation, intent).await? {
+        None => give_back(calls, intent, why).await,
+        Some(order) => Err(Stop::contradiction(format!(
+            "{} ({}), and payment {intent} has bought order {order}; nothing was given back",
+            why.text, why.code
+        ))),
     }
-    give_back(calls, intent, why).await
+}
+
+/// Refuses the payment at the inventory; the order, if the payment has bought the seats.
+pub(super) async fn refuse(
+    calls: &mut Calls<'_>,
+    reservation: &ReservationId,
+    intent: &PaymentIntentId,
+) -> Result<Option<OrderId>, Stop> {
+    match calls.refuse(reservation, intent).await? {
+        Ok(_) | Err(Rejection::NoSuchHold) => Ok(None),
+        Err(Rejection::AlreadyCommitted { order, .. }) => Ok(Some(order)),
+        Err(other) => Err(Stop::contradiction(format!(
+            "the inventory does not refuse payment {intent}: {other:?}; nothing was given back"
+        ))),
+    }
 }
 
 /// Gives a payment back in full.

@@ -91,11 +91,18 @@ async fn a_refused_payment_is_given_back_and_ends_nothing() {
 /// Rules R2: a payment that has bought the seats is never given back by itself.
 #[tokio::test]
 async fn a_payment_that_bought_the_seats_is_kept() {
-    let write = |s: &mut Script| {
+    let partly = |s: &mut Script| {
         s.payment.push_back(Ok(PaymentView { refunded: 1, ..captured("pay_1", "rsv_1") }));
         s.refuse.push_back(no(sold(Some("pay_1"))));
     };
-    paid(write, buried(Reason::Contradiction), &[REFUSE]).await;
+    let handled = paid(partly, Outcome::Done, &[REFUSE, CONFIRMED]).await;
+    assert!(matches!(handled.ending, Ok(Done::Confirmed(_))), "the part was goodwill");
+    let wrong = |s: &mut Script| {
+        let amount = Some(Money { amount: 1, ..price() });
+        s.payment.push_back(Ok(PaymentView { amount, ..captured("pay_1", "rsv_1") }));
+        s.refuse.push_back(no(sold(Some("pay_1"))));
+    };
+    paid(wrong, buried(Reason::Contradiction), &[REFUSE]).await;
 }
 
 /// Rules R8: an older inventory has no RefusePayment, and an older provider no CancelPayment.
