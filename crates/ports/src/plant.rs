@@ -104,12 +104,12 @@ plants! {
         /// A webhook with a wrong signature is accepted.
         UnsignedWebhook = "unsigned_webhook", "T-M5";
         /// Whatever the provider reports, an approved payment buys the seats (rules R1).
-        AnyPayment = "any_payment", "M2";
+        AnyPayment = "any_payment", "T-M6";
         /// A payment of which a part was refunded counts as refunded (rules R3).
-        PartIsAll = "part_is_all", "M2";
+        PartIsAll = "part_is_all", "T-M2";
         /// Something that is not the reservation's service answers a GET, and it is read as "no
         /// such reservation" (rules R8).
-        UntypedIsNo = "untyped_is_no", "L1";
+        UntypedIsNo = "untyped_is_no", "T-M8";
         /// A reservation has a random id although its request has an Idempotency-Key.
         KeyIgnored = "key_ignored", "X2";
         /// The refusal of a late commit is written without looking for a second hold. A real bug

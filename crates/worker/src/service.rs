@@ -92,7 +92,7 @@ pub enum Done {
     /// The refund of the payment had been announced; it was given back.
     RefusedPaymentReturned,
     /// Nothing of the payment is left: it failed, was voided, or was given back before.
-    PaidBefore,
+    NothingLeft,
     /// The inventory is settled, and no such reservation exists to record it.
     NoReservation,
     /// An operator gave the payment back.
@@ -113,7 +113,7 @@ impl Done {
             Self::LatePaymentReturned => "late_payment_returned",
             Self::WrongPaymentReturned => "wrong_payment_returned",
             Self::RefusedPaymentReturned => "refused_payment_returned",
-            Self::PaidBefore => "nothing_left",
+            Self::NothingLeft => "nothing_left",
             Self::NoReservation => "no_reservation",
             Self::PaymentReturned => "payment_returned",
         }
@@ -194,6 +194,7 @@ impl Handled {
 
     /// A run that ended without a result of its handler.
     pub(crate) fn stopped(stop: Stop) -> Self {
+        probe::hit_variant("stop", &stop);
         Self {
             ending: Err(stop),
             touched: Touched::default(),

@@ -23,7 +23,7 @@ fn is_found_and_mended(bug: Plant, seed: u64, invariant: &str) {
 
 #[test]
 fn a_late_payment_is_refused_only_while_nobody_takes_the_seats_again() {
-    is_found_and_mended(Plant::RefusalAlone, 24, "X1");
+    is_found_and_mended(Plant::RefusalAlone, 118, "X1");
 }
 
 #[test]
@@ -33,12 +33,12 @@ fn seats_are_committed_for_who_reserved_and_not_for_who_pays() {
 
 #[test]
 fn the_late_answer_of_an_earlier_receive_replaces_no_newer_receipt() {
-    is_found_and_mended(Plant::LateAnswerWins, 37, "Q4");
+    is_found_and_mended(Plant::LateAnswerWins, 236, "Q4");
 }
 
 #[test]
 fn a_reservation_confirmed_between_release_and_end_is_no_contradiction() {
-    is_found_and_mended(Plant::ConfirmedMeanwhile, 8, "X1");
+    is_found_and_mended(Plant::ConfirmedMeanwhile, 107, "X1");
 }
 
 #[test]
@@ -48,5 +48,5 @@ fn a_poll_that_waits_as_long_as_its_lease_does_not_stop_the_worker() {
 
 #[test]
 fn nothing_overtakes_a_message_that_came_again_while_it_was_going_back() {
-    is_found_and_mended(Plant::ComesAgainAlone, 237, "Q3");
+    is_found_and_mended(Plant::ComesAgainAlone, 67, "Q3");
 }

@@ -160,7 +160,7 @@ async fn unless_it_pays(
         Check::AmountMismatch => not_the_price(calls, event, intent, AMOUNT_MISMATCH).await.map(Some),
         Check::CurrencyMismatch => not_the_price(calls, event, intent, CURRENCY_MISMATCH).await.map(Some),
         Check::PartlyRefunded => partly_refunded(calls, event, intent).await.map(Some),
-        Check::Returned => Ok(Some(Done::PaidBefore)),
+        Check::Returned => Ok(Some(Done::NothingLeft)),
         Check::Undecided => {
             Err(Stop::Transient { error: format!("the provider has not decided payment {intent}") })
         }

@@ -47,7 +47,7 @@ async fn a_payment_is_compared_with_the_price_before_any_commit() {
         let write = |s: &mut Script| {
             s.payment.push_back(Ok(PaymentView { status, ..captured("pay_1", "rsv_1") }));
         };
-        assert_eq!(paid(write, Outcome::Done, &[]).await.ending, Ok(Done::PaidBefore));
+        assert_eq!(paid(write, Outcome::Done, &[]).await.ending, Ok(Done::NothingLeft));
     }
     for status in [PaymentStatus::Pending, PaymentStatus::Authorized] {
         let write = |s: &mut Script| {
