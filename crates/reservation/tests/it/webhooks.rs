@@ -61,11 +61,15 @@ async fn a_webhook_of_another_amount_is_recorded_and_passed_on() {
         assert_eq!((noted.status, noted.error_code.as_deref()), (Status::Hold, Some(code)));
         assert_eq!(fixture.waiting().await.len(), 3, "both events and the expiry wait");
         // The first code stays, and so does a reservation that has ended.
-        deliver(&fixture, "wh_3", &amount(&body("payment.approved", &id, "pay_3"))).await.unwrap();
+        deliver(&fixture, "wh_3", &body("payment.approved", &id, "pay_3").replace("240000", "1"))
+            .await
+            .unwrap();
         assert_eq!(fixture.stored(&id).await.reservation, noted);
         fixture.service.cancel(&id, None, &Trace::default()).await.unwrap();
         let ended = fixture.stored(&id).await.reservation;
-        deliver(&fixture, "wh_4", &amount(&body("payment.approved", &id, "pay_4"))).await.unwrap();
+        deliver(&fixture, "wh_4", &body("payment.approved", &id, "pay_4").replace("240000", "1"))
+            .await
+            .unwrap();
         assert_eq!(fixture.stored(&id).await.reservation, ended);
     }
 }
