@@ -146,7 +146,7 @@ async fn bytes_that_are_no_request_are_refused_in_the_same_shape() -> Result<()>
         ensure!(status.as_u16() == expected && body["error"]["code"].is_string(), "{what}: {status} {body}");
     }
     let (status, body) = raw(address, Method::GET, "/nowhere", &[], Bytes::new()).await?;
-    ensure!(status == StatusCode::NOT_FOUND && body["error"]["code"] == "NOT_FOUND", "{status} {body}");
+    ensure!(status == StatusCode::NOT_FOUND && body["error"]["code"] == "ROUTE_NOT_FOUND", "{status} {body}");
     let (status, body) = raw(address, Method::PUT, path, &[], Bytes::new()).await?;
     ensure!(status == StatusCode::METHOD_NOT_ALLOWED && body["error"]["code"].is_string(), "{status} {body}");
     untouched(&platform).await

@@ -131,7 +131,7 @@ async fn a_caller_that_asks_before_sending_too_much_is_refused_without_sending()
 async fn missing_routes_methods_and_bad_paths_are_answered_in_the_error_shape() {
     let server = Server::start(routes()).await;
     let answer = server.get("/nowhere").await;
-    assert_eq!((answer.status, &*answer.error_code()), (404, "NOT_FOUND"));
+    assert_eq!((answer.status, &*answer.error_code()), (404, "ROUTE_NOT_FOUND"));
     let answer = server.get("/orders").await;
     assert_eq!((answer.status, &*answer.error_code()), (405, "INVALID_ARGUMENT"));
     assert!(answer.head.contains("allow: post"), "{answer:?}");
