@@ -34,12 +34,16 @@ pub enum Decision {
 /// | EXPIRED, then cancelled by the buyer | refused | refused | same |
 ///
 /// The first recorded end wins: its order, payment and reasons are not overwritten. Only a missing
-/// error code may be added later, because "paid too late" becomes known after the expiry. An end
+/// error code may be added later, because "paid too late" becomes known after the expiry, and a
+/// missing payment, because an earlier worker confirms without naming it (case P6). An end
 /// without an error code keeps the one of [`note`]. A re-taken reservation loses the reasons of its
 /// former end.
 pub fn apply(reservation: &Reservation, end: End, now: Timestamp) -> Decision {
     let current = reservation.status;
     match (current, end) {
+        (Status::Confirmed, End::Confirmed { intent: Some(intent), .. }) if reservation.intent.is_none() => {
+            changed(reservation, now, |next| next.intent = Some(intent))
+        }
         (Status::Confirmed, End::Confirmed { .. }) => Decision::Same,
         (_, End::Confirmed { order, intent }) if reservation.may_be_confirmed() => {
             changed(reservation, now, |next| {

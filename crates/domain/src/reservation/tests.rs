@@ -86,6 +86,16 @@ fn the_first_payment_that_confirms_stays_the_one() {
     assert_eq!(first.intent.as_ref().map(PaymentIntentId::as_str), Some("pay_1"));
 }
 
+/// Case P6: an earlier worker confirms without naming the payment.
+#[test]
+fn a_confirmed_reservation_gains_the_payment_that_nobody_named_once() {
+    let unnamed = after(&hold(), End::Confirmed { order: None, intent: None });
+    let named = after(&unnamed, confirmed("pay_1"));
+    assert_eq!((named.status, named.intent), (Status::Confirmed, PaymentIntentId::parse("pay_1").ok()));
+    let named = after(&unnamed, confirmed("pay_1"));
+    assert_eq!(apply(&named, confirmed("pay_2"), NOW), Decision::Same);
+}
+
 #[test]
 fn an_end_without_a_reason_may_gain_one_once() {
     for end in [expired as fn(Option<&str>) -> End, |code| cancelled(None, code)] {

@@ -87,20 +87,20 @@ impl SalesService {
             ..Default::default()
         };
         let cx = self.context(trace);
-        match self.inner.sales.simulate_webhook(&cx, message).await {
-            // A provider that knows only ProcessPayment (case P13): its own scenario decides.
-            Err(PortError::Failed(fault)) if fault.class == FaultClass::Unsupported => {
-                let message = payment::ProcessPaymentRequest {
-                    payment_intent_id: request.payment_intent_id.clone(),
-                    ..Default::default()
-                };
-                let called = self.inner.sales.process_payment(&cx, message);
-                self.call("payment", "ProcessPayment", called, trace).await?;
+        let called = async {
+            match self.inner.sales.simulate_webhook(&cx, message).await {
+                // A provider that knows only ProcessPayment (case P13): its own scenario decides.
+                Err(PortError::Failed(fault)) if fault.class == FaultClass::Unsupported => {
+                    let message = payment::ProcessPaymentRequest {
+                        payment_intent_id: request.payment_intent_id.clone(),
+                        ..Default::default()
+                    };
+                    self.inner.sales.process_payment(&cx, message).await.map(drop)
+                }
+                answer => answer.map(drop),
             }
-            answer => {
-                self.call("payment", "SimulateWebhook", core::future::ready(answer), trace).await?;
-            }
-        }
+        };
+        self.call("payment", "SimulateWebhook", called, trace).await?;
         let after = self.payment(person, &request.payment_intent_id, trace).await?;
         Ok(body::Processed { status: after.status })
     }
