@@ -83,17 +83,17 @@ impl Reservations for ReservationsClient {
         }
     }
 
-    async fn note(
+    async fn record_error_code(
         &self,
         cx: &CallContext,
         id: &ReservationId,
         error_code: Arc<str>,
     ) -> Result<(), PortError<NoSuchReservation>> {
         let what = "reservation PATCH";
-        let body = serde_json::to_vec(&wire::note_patch(&error_code))
+        let body = serde_json::to_vec(&wire::error_code_patch(&error_code))
             .map_err(|why| Fault::permanent(format!("{what}: no body")).because(why))?;
         let answer = self.call(cx, what, Method::PATCH, id, body.into()).await?;
-        wire::noted_from_rest(&answer).map_err(|no| no.into_error(what))
+        wire::recorded_from_rest(&answer).map_err(|no| no.into_error(what))
     }
 
     async fn health(&self, cx: &CallContext) -> Result<(), Fault> {

@@ -8,7 +8,7 @@
 
 mod read;
 
-pub use read::{ended_from_rest, noted_from_rest, view_from_rest};
+pub use read::{ended_from_rest, recorded_from_rest, view_from_rest};
 
 use crate::common::v1 as common;
 use crate::error::{Code, WireError};
@@ -44,13 +44,13 @@ pub fn patch_of(command: &EndReservation) -> Patch {
 }
 
 /// The body of the PATCH that records an error code without a status (rules R1).
-pub fn note_patch(error_code: &str) -> Patch {
+pub fn error_code_patch(error_code: &str) -> Patch {
     Patch { error_code: Some(error_code.to_owned()), ..Patch::default() }
 }
 
-/// Reads [`note_patch`]; `None` for a PATCH with a status, or with neither a status nor an error
-/// code, which [`command_of`] reads or refuses.
-pub fn note_of(patch: &Patch) -> Option<Arc<str>> {
+/// Reads [`error_code_patch`]; `None` for a PATCH with a status, or with neither a status nor an
+/// error code, which [`command_of`] reads or refuses.
+pub fn error_code_of(patch: &Patch) -> Option<Arc<str>> {
     let code = patch.error_code.as_deref().filter(|code| !code.is_empty());
     code.filter(|_| patch.status.is_empty()).map(Into::into)
 }

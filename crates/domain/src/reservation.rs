@@ -7,8 +7,8 @@
 //! [`apply`] decides how an end changes a reservation: the first recorded end wins, the same end
 //! again changes nothing, and an end without seats becomes CONFIRMED only if the inventory may take
 //! the seats again. [`cancel`] decides the buyer's own cancel, which is final (rules R6), and
-//! [`note`] an error code that is recorded while the seats are held (rules R1). The reservation
-//! service moves the seats, stores the row and notifies others.
+//! [`record_error_code`] an error code that is recorded while the seats are held (rules R1). The
+//! reservation service moves the seats, stores the row and notifies others.
 
 use crate::hold::ReleaseCause;
 use crate::id::{OrderId, PaymentIntentId, PersonId, ReservationId, SeatId, SectionId, ShowId};
@@ -20,7 +20,7 @@ mod apply;
 #[cfg(test)]
 mod tests;
 
-pub use apply::{Decision, apply, cancel, note};
+pub use apply::{Decision, apply, cancel, record_error_code};
 
 /// Where a reservation stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]

@@ -13,8 +13,8 @@ use std::sync::Arc;
 /// - `get` reads one.
 /// - `end` brings one to its end. The same end again gets the first answer; an end that the present
 ///   status does not allow is [`EndRejection::Illegal`] and changes nothing.
-/// - `note` records why a payment did not pay, on a reservation whose seats are held and that has
-///   no error code yet; every other one stays as it is (rules R1).
+/// - `record_error_code` records why a payment did not pay, on a reservation whose seats are held
+///   and that has no error code yet; every other one stays as it is (rules R1).
 #[async_trait]
 pub trait Reservations: Send + Sync + 'static {
     /// Reads a reservation.
@@ -26,8 +26,8 @@ pub trait Reservations: Send + Sync + 'static {
     /// Brings a reservation to its end.
     async fn end(&self, cx: &CallContext, command: EndReservation) -> Result<Ended, PortError<EndRejection>>;
     /// Records an error code without ending the reservation. An earlier service does not know this
-    /// and fails; the caller goes on then.
-    async fn note(
+    /// and fails; the caller then continues.
+    async fn record_error_code(
         &self,
         cx: &CallContext,
         id: &ReservationId,

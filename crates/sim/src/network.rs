@@ -387,7 +387,7 @@ impl Reservations for Caller {
         .await?
     }
 
-    async fn note(
+    async fn record_error_code(
         &self,
         cx: &CallContext,
         id: &ReservationId,
@@ -395,7 +395,7 @@ impl Reservations for Caller {
     ) -> Result<(), PortError<NoSuchReservation>> {
         let (cx, id) = (cx.clone(), id.clone());
         self.call(|service: reservation::Service| async move {
-            Reservations::note(&service, &cx, &id, error_code).await
+            Reservations::record_error_code(&service, &cx, &id, error_code).await
         })
         .await?
     }

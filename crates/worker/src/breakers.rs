@@ -3,7 +3,7 @@
 //! Every event needs the inventory and the reservations. If one of them does not answer, nothing
 //! starts, polling stops, and one message probes. The payment provider is asked about approved
 //! payments only, so its breaker holds back those, and the messages whose own last run it did not
-//! answer; expired and failed events go on at their rate (rules R1.6).
+//! answer; expired and failed events continue at their rate (rules R1.6).
 
 use crate::service::{Downstream, Touch, Touched};
 use core::time::Duration;

@@ -112,8 +112,8 @@ impl Environment {
             ),
             payments: env.optional(
                 "PAYMENT_GRPC_ADDR",
-                "gRPC address of the payment provider, for voids and refunds; default: none, and \
-                 payments without a seat are dead-lettered",
+                "gRPC address of the payment provider, which is asked before each commit, and for voids and \
+                 refunds; default: none, and payments without a seat are dead-lettered",
             ),
             internal_api_token: env
                 .secret("INTERNAL_API_TOKEN", "token sent to reservation-api in X-Internal-Token"),

@@ -349,7 +349,11 @@ impl Pipeline {
         self.deps.process.health.peer_set(name, state);
         if open {
             let setting = downstream.setting();
-            tracing::warn!(downstream = name, setting, "breaker opened: if it runs, check this setting");
+            tracing::warn!(
+                downstream = name,
+                setting,
+                "breaker opened; check that the downstream runs and that the setting names it"
+            );
         } else {
             tracing::info!(downstream = name, "breaker closed");
         }

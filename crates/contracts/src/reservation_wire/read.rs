@@ -62,7 +62,7 @@ pub fn ended_from_rest<B: AsRef<[u8]>>(
 }
 
 /// Reads the answer to the PATCH that only records an error code.
-pub fn noted_from_rest<B: AsRef<[u8]>>(answer: &Response<B>) -> Result<(), Refusal<NoSuchReservation>> {
+pub fn recorded_from_rest<B: AsRef<[u8]>>(answer: &Response<B>) -> Result<(), Refusal<NoSuchReservation>> {
     match read(NO_SUCH, answer) {
         RestAnswer::Done(_) => Ok(()),
         RestAnswer::NoSuchThing => Err(Refusal::Rejected(NoSuchReservation)),

@@ -105,26 +105,26 @@ fn a_reservation_round_trips() {
     }
 }
 
-/// Rules R1: an error code without a status is a note, and no end.
+/// Rules R1: an error code without a status is recorded, and is no end.
 #[test]
 fn a_note_round_trips_and_is_no_end() {
-    let body = serde_json::to_string(&note_patch("AMOUNT_MISMATCH")).unwrap();
+    let body = serde_json::to_string(&error_code_patch("AMOUNT_MISMATCH")).unwrap();
     assert_eq!(body, r#"{"error_code":"AMOUNT_MISMATCH"}"#);
-    let read = |body: &str| note_of(&serde_json::from_str(body).unwrap());
+    let read = |body: &str| error_code_of(&serde_json::from_str(body).unwrap());
     assert_eq!(read(&body).as_deref(), Some("AMOUNT_MISMATCH"));
     assert_eq!(read(r#"{"status":"","error_code":"X","inventory_settled":true}"#).as_deref(), Some("X"));
     for no_note in ["{}", r#"{"error_code":""}"#, r#"{"status":"EXPIRED","error_code":"X"}"#] {
         assert_eq!(read(no_note), None, "{no_note}");
     }
     for status in [StatusCode::OK, StatusCode::NO_CONTENT] {
-        assert_eq!(noted_from_rest(&answer(status, b"")), Ok(()));
+        assert_eq!(recorded_from_rest(&answer(status, b"")), Ok(()));
     }
     let (status, body) = end_rejection_to_rest(&id(), &EndRejection::NoSuchReservation, None);
-    let gone = noted_from_rest(&answer(status, body.to_string().as_bytes()));
+    let gone = recorded_from_rest(&answer(status, body.to_string().as_bytes()));
     assert_eq!(gone, Err(Refusal::Rejected(NoSuchReservation)));
     // An earlier service refuses a PATCH without a status.
     let refused = answer(StatusCode::BAD_REQUEST, br#"{"error":{"code":"INVALID_ARGUMENT"}}"#);
-    assert!(matches!(noted_from_rest(&refused), Err(Refusal::Failed(_))));
+    assert!(matches!(recorded_from_rest(&refused), Err(Refusal::Failed(_))));
 }
 
 #[test]

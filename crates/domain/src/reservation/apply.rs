@@ -1,4 +1,4 @@
-//! How an end, a buyer's cancel and a note change a reservation.
+//! How an end, a buyer's cancel and an error code change a reservation.
 
 use super::{CancelCause, End, Reservation, Status};
 use crate::hold::ReleaseCause;
@@ -11,8 +11,9 @@ use std::sync::Arc;
 pub enum Decision {
     /// The changed reservation.
     Changed(Reservation),
-    /// Nothing changes: it reached that end before, or it has ended and takes no note. The stored
-    /// order and payment may differ from those of the end; a caller that cares compares them.
+    /// Nothing changes: it reached that end before, or it has ended and records no error code. The
+    /// stored order and payment may differ from those of the end; a caller that cares compares
+    /// them.
     Same,
     /// The current status does not allow this end.
     Refused {
@@ -35,9 +36,9 @@ pub enum Decision {
 ///
 /// The first recorded end wins: its order, payment and reasons are not overwritten. Only a missing
 /// error code may be added later, because "paid too late" becomes known after the expiry, and a
-/// missing payment, because an earlier worker confirms without naming it (case P6). An end
-/// without an error code keeps the one of [`note`]. A re-taken reservation loses the reasons of its
-/// former end.
+/// missing payment, because an earlier worker confirms without naming it (case P6). An end without
+/// an error code keeps the one of [`record_error_code`]. A re-taken reservation loses the reasons
+/// of its former end.
 pub fn apply(reservation: &Reservation, end: End, now: Timestamp) -> Decision {
     let current = reservation.status;
     match (current, end) {
@@ -94,10 +95,10 @@ pub fn cancel(reservation: &Reservation, released: ReleaseCause, now: Timestamp)
     })
 }
 
-/// Decides a note: why a payment did not pay, on a reservation in HOLD that has no error code yet
-/// (rules R1). The status stays, so that the buyer can pay correctly; another reservation stays as
-/// it is.
-pub fn note(reservation: &Reservation, error_code: Arc<str>, now: Timestamp) -> Decision {
+/// Decides an error code: why a payment did not pay, on a reservation in HOLD that has no error
+/// code yet (rules R1). The status stays, so that the buyer can pay correctly; another reservation
+/// stays as it is.
+pub fn record_error_code(reservation: &Reservation, error_code: Arc<str>, now: Timestamp) -> Decision {
     if reservation.status == Status::Hold {
         gained(reservation, Some(error_code), now)
     } else {

@@ -168,25 +168,25 @@ fn the_buyers_cancel_closes_every_end_without_seats() {
 }
 
 #[test]
-fn a_note_is_recorded_once_and_only_while_the_seats_are_held() {
-    let noted = match note(&hold(), "AMOUNT_MISMATCH".into(), NOW) {
+fn an_error_code_is_recorded_once_and_only_while_the_seats_are_held() {
+    let recorded = match record_error_code(&hold(), "AMOUNT_MISMATCH".into(), NOW) {
         Decision::Changed(next) => next,
         other => panic!("{other:?}"),
     };
-    assert_eq!((noted.status, noted.error_code.as_deref()), (Status::Hold, Some("AMOUNT_MISMATCH")));
-    assert_eq!(note(&noted, "CURRENCY_MISMATCH".into(), NOW), Decision::Same);
+    assert_eq!((recorded.status, recorded.error_code.as_deref()), (Status::Hold, Some("AMOUNT_MISMATCH")));
+    assert_eq!(record_error_code(&recorded, "CURRENCY_MISMATCH".into(), NOW), Decision::Same);
     for end in [confirmed("pay_1"), cancelled(None, None), expired(None)] {
         let ended = after(&hold(), end);
-        assert_eq!(note(&ended, "AMOUNT_MISMATCH".into(), NOW), Decision::Same);
+        assert_eq!(record_error_code(&ended, "AMOUNT_MISMATCH".into(), NOW), Decision::Same);
     }
-    // An end's own code wins, an end without one keeps the note, an order has none.
+    // An end's own code wins, an end without one keeps the recorded one, an order has none.
     for (end, code) in [
         (cancelled(None, Some("CARD_DECLINED")), Some("CARD_DECLINED")),
         (cancelled(None, None), Some("AMOUNT_MISMATCH")),
         (expired(None), Some("AMOUNT_MISMATCH")),
         (confirmed("pay_1"), None),
     ] {
-        assert_eq!(after(&noted, end).error_code.as_deref(), code);
+        assert_eq!(after(&recorded, end).error_code.as_deref(), code);
     }
 }
 
@@ -214,7 +214,7 @@ fn any_end() -> impl Strategy<Value = End> {
 enum Step {
     End(End),
     Cancel(ReleaseCause),
-    Note(&'static str),
+    ErrorCode(&'static str),
 }
 
 impl Step {
@@ -223,7 +223,7 @@ impl Step {
         match self {
             Self::End(end) => apply(reservation, end.clone(), at),
             Self::Cancel(released) => cancel(reservation, *released, at),
-            Self::Note(code) => note(reservation, (*code).into(), at),
+            Self::ErrorCode(code) => record_error_code(reservation, (*code).into(), at),
         }
     }
 }
@@ -237,7 +237,7 @@ fn any_step() -> impl Strategy<Value = Step> {
     prop_oneof![
         4 => any_end().prop_map(Step::End),
         1 => cause.prop_map(Step::Cancel),
-        1 => prop_oneof![Just("AMOUNT_MISMATCH"), Just("CURRENCY_MISMATCH")].prop_map(Step::Note),
+        1 => prop_oneof![Just("AMOUNT_MISMATCH"), Just("CURRENCY_MISMATCH")].prop_map(Step::ErrorCode),
     ]
 }
 
@@ -254,7 +254,7 @@ proptest! {
                 (Decision::Changed(next), _) => now_on = next,
                 (Decision::Same, Step::End(end)) => prop_assert_eq!(before.status, end.status()),
                 (Decision::Same, Step::Cancel(_)) => prop_assert!(before.is_cancelled_by_buyer()),
-                (Decision::Same, Step::Note(_)) => {
+                (Decision::Same, Step::ErrorCode(_)) => {
                     prop_assert!(before.status != Status::Hold || before.error_code.is_some());
                 }
                 (Decision::Refused { current }, step) => {

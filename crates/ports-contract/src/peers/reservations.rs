@@ -139,8 +139,8 @@ async fn an_unknown_reservation_is_refused(harness: &dyn Harness) {
         let command = EndReservation { id, end: expired(), inventory_settled: true };
         assert_eq!(refusal(port.end(&cx, command).await), EndRejection::NoSuchReservation, "{text}");
         let id = ReservationId::parse(text).expect("a short id");
-        let noted = port.note(&cx, &id, "AMOUNT_MISMATCH".into()).await;
-        assert_eq!(refusal(noted), NoSuchReservation, "{text}");
+        let recorded = port.record_error_code(&cx, &id, "AMOUNT_MISMATCH".into()).await;
+        assert_eq!(refusal(recorded), NoSuchReservation, "{text}");
     }
 }
 
@@ -242,10 +242,10 @@ async fn a_note_changes_no_status(harness: &dyn Harness) {
     let case = Case::new(harness).await;
     let held = case.get().await;
     for _ in 0..2 {
-        result(case.port.note(&cx, &held.id, "AMOUNT_MISMATCH".into()).await);
+        result(case.port.record_error_code(&cx, &held.id, "AMOUNT_MISMATCH".into()).await);
         assert_eq!(case.get().await, held, "the seats stay held");
     }
     let sold = case.end(case.confirmed()).await;
-    result(case.port.note(&cx, &held.id, "CURRENCY_MISMATCH".into()).await);
+    result(case.port.record_error_code(&cx, &held.id, "CURRENCY_MISMATCH".into()).await);
     assert_eq!(case.get().await, sold);
 }

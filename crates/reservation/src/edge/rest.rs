@@ -10,7 +10,7 @@ use axum::Router;
 use axum::extract::{Path, State};
 use axum::response::IntoResponse;
 use contracts::IdempotencyKey;
-use contracts::reservation_wire::{command_of, note_of, shown};
+use contracts::reservation_wire::{command_of, error_code_of, shown};
 use contracts::rest::reservation as body;
 use contracts::rest::webhook::{ID_HEADER, PaymentWebhook, Received, SIGNATURE_HEADER, TIMESTAMP_HEADER};
 use contracts::vocabulary::{optional, required};
@@ -225,8 +225,8 @@ async fn patch(
     let trace = trace_of(&headers);
     let ended = async {
         let id = reservation(&id)?;
-        match note_of(&request) {
-            Some(error_code) => service.note(&id, error_code, &trace).await,
+        match error_code_of(&request) {
+            Some(error_code) => service.record_error_code(&id, error_code, &trace).await,
             None => service.end(command_of(id, &request)?, &trace).await,
         }
     };

@@ -4,7 +4,7 @@ use super::Service;
 use super::settle::{bounded, short};
 use crate::refusal::Refusal;
 use domain::id::ReservationId;
-use domain::reservation::{Decision, End, Reservation, apply, note};
+use domain::reservation::{Decision, End, Reservation, apply, record_error_code};
 use domain::time::Timestamp;
 use ports::Trace;
 use ports::reservations::EndReservation;
@@ -43,7 +43,7 @@ impl Service {
     /// Records an error code on a reservation in HOLD that has none yet, and gives the reservation
     /// (rules R1). It stays in HOLD, so that its buyer can pay correctly. One that has ended stays
     /// as it is.
-    pub async fn note(
+    pub async fn record_error_code(
         &self,
         id: &ReservationId,
         error_code: Arc<str>,
@@ -51,7 +51,7 @@ impl Service {
     ) -> Result<Reservation, Refusal> {
         let known = self.get(id, None).await?;
         let error_code = short(error_code);
-        let decide = |before: &Reservation, now| note(before, error_code.clone(), now);
+        let decide = |before: &Reservation, now| record_error_code(before, error_code.clone(), now);
         self.record(known, decide, None, trace).await
     }
 }

@@ -25,13 +25,13 @@ impl Reservations for Service {
         Ok(Ended { reservation: Some(view(&reservation)) })
     }
 
-    async fn note(
+    async fn record_error_code(
         &self,
         cx: &CallContext,
         id: &ReservationId,
         error_code: Arc<str>,
     ) -> Result<(), PortError<NoSuchReservation>> {
-        Self::note(self, id, error_code, &cx.trace).await.map(drop).map_err(unseen)
+        Self::record_error_code(self, id, error_code, &cx.trace).await.map(drop).map_err(unseen)
     }
 }
 

@@ -58,8 +58,8 @@ impl Service {
     }
 
     /// Logs an approved payment that does not equal the total, and records it on the reservation
-    /// (rules R1). The event goes on in any case: its handler sells nothing to such a payment and
-    /// refunds it. A record that fails is left out for that reason.
+    /// (rules R1). The event is published in any case: its handler sells nothing to such a payment
+    /// and refunds it. A record that fails is left out for that reason.
     async fn record_mismatch(&self, webhook: &WebhookRow, reservation: &Reservation, trace: &Trace) {
         if webhook.kind != Kind::Approved {
             return;
@@ -76,8 +76,8 @@ impl Service {
             error_code = mismatch.code(),
             "payment does not equal the total of its reservation"
         );
-        if let Err(refusal) = self.note(&reservation.id, mismatch.code().into(), trace).await {
-            runtime::Refusal::log(&refusal, "note", trace);
+        if let Err(refusal) = self.record_error_code(&reservation.id, mismatch.code().into(), trace).await {
+            runtime::Refusal::log(&refusal, "record_error_code", trace);
         }
     }
 

@@ -94,11 +94,11 @@ async fn concurrent_duplicates_make_one_reservation_and_get_one_answer() {
 }
 
 /// A store that reads several rows one after the other, as DynamoDB does. A read of two rows waits
-/// between them until the test lets it go on.
+/// between them until the test lets it continue.
 struct TornReads {
     inner: Arc<dyn Store>,
     halfway: Notify,
-    go_on: Notify,
+    resume: Notify,
     torn: AtomicBool,
 }
 
@@ -110,7 +110,7 @@ impl Store for TornReads {
         }
         let mut rows = self.inner.get(&keys[..1]).await?;
         self.halfway.notify_one();
-        self.go_on.notified().await;
+        self.resume.notified().await;
         rows.extend(self.inner.get(&keys[1..]).await?);
         Ok(rows)
     }
@@ -148,7 +148,7 @@ async fn a_duplicate_that_reads_while_the_other_commits_gets_its_answer() {
         let torn = Arc::new(TornReads {
             inner: fixture.store.clone(),
             halfway: Notify::new(),
-            go_on: Notify::new(),
+            resume: Notify::new(),
             torn: AtomicBool::new(false),
         });
         let deps = Deps { store: torn.clone(), ..fixture.deps() };
@@ -159,7 +159,7 @@ async fn a_duplicate_that_reads_while_the_other_commits_gets_its_answer() {
         let first = async {
             torn.halfway.notified().await;
             let answer = fixture.service.create(&winner, &trace).await;
-            torn.go_on.notify_one();
+            torn.resume.notify_one();
             answer.unwrap()
         };
         let (first, second) = tokio::join!(first, slow.create(&loser, &trace));

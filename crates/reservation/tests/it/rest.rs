@@ -85,11 +85,11 @@ async fn a_cancel_of_an_expired_reservation_is_accepted() {
 async fn a_patch_without_a_status_records_an_error_code() {
     let server = Server::start().await;
     let id = placed(&server).await;
-    let note = r#"{"error_code":"AMOUNT_MISMATCH"}"#;
-    for body in [note, r#"{"status":"","error_code":"CURRENCY_MISMATCH","inventory_settled":true}"#] {
-        let noted = server.patch(id.as_str(), body).await;
-        assert_eq!(noted.status, 200, "{noted:?}");
-        let shown = noted.json();
+    let error_code = r#"{"error_code":"AMOUNT_MISMATCH"}"#;
+    for body in [error_code, r#"{"status":"","error_code":"CURRENCY_MISMATCH","inventory_settled":true}"#] {
+        let recorded = server.patch(id.as_str(), body).await;
+        assert_eq!(recorded.status, 200, "{recorded:?}");
+        let shown = recorded.json();
         assert_eq!(
             (&shown["status"], &shown["error_code"]),
             (&json!("HOLD"), &json!("AMOUNT_MISMATCH")),
@@ -100,8 +100,8 @@ async fn a_patch_without_a_status_records_an_error_code() {
     let confirm = r#"{"status":"CONFIRMED","payment_intent_id":"pay_1"}"#;
     let confirmed = server.patch(id.as_str(), confirm).await.json();
     assert_eq!((&confirmed["status"], &confirmed["error_code"]), (&json!("CONFIRMED"), &json!(null)));
-    assert_eq!(server.patch(id.as_str(), note).await.json(), confirmed, "an ended one stays as it is");
-    let unknown = server.patch("rsv_nobody", note).await;
+    assert_eq!(server.patch(id.as_str(), error_code).await.json(), confirmed, "an ended one stays as it is");
+    let unknown = server.patch("rsv_nobody", error_code).await;
     assert_eq!(unknown.error(), (404, "NOT_FOUND".into()));
     assert_eq!(unknown.json()["error"]["details"][0]["reason"], "NO_SUCH_RESERVATION");
     server.stop().await;

@@ -57,14 +57,14 @@ async fn a_webhook_of_another_amount_is_recorded_and_passed_on() {
         deliver(&fixture, "wh_1", &change(&body("payment.failed", &id, "pay_1"))).await.unwrap();
         assert_eq!(fixture.stored(&id).await.reservation.error_code, None, "a declined payment pays nothing");
         deliver(&fixture, "wh_2", &change(&body("payment.approved", &id, "pay_2"))).await.unwrap();
-        let noted = fixture.stored(&id).await.reservation;
-        assert_eq!((noted.status, noted.error_code.as_deref()), (Status::Hold, Some(code)));
+        let recorded = fixture.stored(&id).await.reservation;
+        assert_eq!((recorded.status, recorded.error_code.as_deref()), (Status::Hold, Some(code)));
         assert_eq!(fixture.waiting().await.len(), 3, "both events and the expiry wait");
         // The first code stays, and so does a reservation that has ended.
         deliver(&fixture, "wh_3", &body("payment.approved", &id, "pay_3").replace("240000", "1"))
             .await
             .unwrap();
-        assert_eq!(fixture.stored(&id).await.reservation, noted);
+        assert_eq!(fixture.stored(&id).await.reservation, recorded);
         fixture.service.cancel(&id, None, &Trace::default()).await.unwrap();
         let ended = fixture.stored(&id).await.reservation;
         deliver(&fixture, "wh_4", &body("payment.approved", &id, "pay_4").replace("240000", "1"))

@@ -66,7 +66,7 @@ impl Pipeline {
             Some(NotReached { peer_failed: true, .. }) => retry::Outcome::Hopeless(Reason::PeerFailed),
             _ => handled.outcome(),
         };
-        let times = not_reached.map_or(run.attempt, |n| if n.peer_failed { run.attempt } else { n.times });
+        let times = not_reached.map_or(run.attempt, |not_reached| not_reached.times);
         let verdict = verdict(outcome, times, outage, &self.options.retry, &mut self.dice);
         probe::hit_variant("outcome", &outcome);
         probe::hit_variant("settlement", &verdict.settlement);

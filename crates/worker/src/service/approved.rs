@@ -6,7 +6,7 @@
 //! | report of the provider | then |
 //! |---|---|
 //! | captured, nothing refunded, this reservation, its currency and its total | commit |
-//! | another amount or currency | give it back, and note the code; the hold stays, so that the buyer can pay correctly |
+//! | another amount or currency | give it back, and record the code; the hold stays, so that the buyer can pay correctly |
 //! | partly refunded | give the rest back; if it has bought the seats, the reservation becomes CONFIRMED |
 //! | wholly refunded, voided or failed | done: nothing is sold |
 //! | not decided | again later |
@@ -180,7 +180,7 @@ async fn not_the_price(
     why: Why,
 ) -> Result<Done, Stop> {
     refund(calls, &event.reservation, intent, why).await?;
-    calls.note(&event.reservation, why.code).await;
+    calls.record_error_code(&event.reservation, why.code).await;
     Ok(Done::WrongPaymentReturned)
 }
 
@@ -194,7 +194,7 @@ async fn partly_refunded(
     match refuse(calls, &event.reservation, intent).await? {
         None => {
             give_back(calls, intent, PARTLY_REFUNDED).await?;
-            calls.note(&event.reservation, PARTLY_REFUNDED.code).await;
+            calls.record_error_code(&event.reservation, PARTLY_REFUNDED.code).await;
             Ok(Done::WrongPaymentReturned)
         }
         Some(order) => {

@@ -93,7 +93,7 @@ impl Touched {
 pub(super) enum Lookup {
     /// The reservation.
     Found(ReservationView),
-    /// The peer says that there is none.
+    /// No such reservation, in the peer's own words.
     None,
     /// The peer has no GET: nothing but the event is known (rules R8).
     Unsupported,
@@ -190,9 +190,9 @@ impl<'p> Calls<'p> {
     }
 
     /// Records why a payment did not pay. That it cannot be recorded changes nothing (rules R1).
-    pub(super) async fn note(&mut self, id: &ReservationId, error_code: &str) {
+    pub(super) async fn record_error_code(&mut self, id: &ReservationId, error_code: &str) {
         let peer = &*self.peers.reservations;
-        let answer = self.limited(peer.note(&self.cx, id, error_code.into())).await;
+        let answer = self.limited(peer.record_error_code(&self.cx, id, error_code.into())).await;
         if let Err(error) = answer {
             tracing::warn!(reservation_id = %id, error_code, ?error, "the reservation does not record why its payment did not pay");
         }
@@ -242,8 +242,8 @@ impl<'p> Calls<'p> {
         self.classify(Downstream::Inventory, answer)
     }
 
-    /// Announces the refund of a payment. `false`: an older inventory, which cannot be told (rules
-    /// R8).
+    /// Announces the refund of a payment. `false`: an older inventory, which has no such call
+    /// (rules R8).
     pub(super) async fn refuse(
         &mut self,
         id: &ReservationId,

@@ -28,7 +28,7 @@ async fn a_payment_is_compared_with_the_price_before_any_commit() {
             s.payment.push_back(Ok(view));
         }
     };
-    let back = |code: &str| [REFUSE.to_owned(), GIVE_BACK.to_owned(), format!("note rsv_1 {code}")];
+    let back = |code: &str| [REFUSE.to_owned(), GIVE_BACK.to_owned(), format!("record rsv_1 {code}")];
     let table: [(Change, &str); 3] = [
         (|view| view.amount = Some(Money { amount: 1, ..price() }), "AMOUNT_MISMATCH"),
         (

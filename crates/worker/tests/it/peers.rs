@@ -319,13 +319,13 @@ impl Reservations for ScriptedPeers {
         Ok(view(id.as_str(), status, None))
     }
 
-    async fn note(
+    async fn record_error_code(
         &self,
         _: &CallContext,
         id: &ReservationId,
         code: Arc<str>,
     ) -> Result<(), PortError<NoSuchReservation>> {
-        self.state().calls.push(format!("note {id} {code}"));
+        self.state().calls.push(format!("record {id} {code}"));
         Ok(())
     }
 
