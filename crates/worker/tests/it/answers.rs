@@ -2,20 +2,26 @@
 //! refusal before a refund (rules R2), and peers that are older or not reached (rules R8).
 
 use crate::bench::{approved, expired, failed, without_seats};
-use crate::peers::{Script, captured, price};
+use crate::peers::{Script, ScriptedPeers, captured, price, view};
 use crate::table::{
     CANCELLED, COMMIT, CONFIRMED, EXPIRED, GIVE_BACK, REFUSE, RELEASE_EXPIRED, RELEASE_FAILED, TOO_LATE,
     buried, no, paid, row, run_with, sold,
 };
 use domain::event::Fact;
 use domain::hold::Rejection;
+use domain::id::PersonId;
 use domain::money::{Currency, Money};
 use domain::payment::Status as PaymentStatus;
+use domain::reservation::Status;
 use domain::retry::{Outcome, Reason};
 use ports::payments::{PaymentRejection, PaymentView};
-use ports::{Fault, PortError};
-use worker::Peers;
+use ports::reservations::ReservationView;
+use ports::{Fault, PortError, Trace};
+use runtime::SystemClock;
+use std::sync::Arc;
+use std::time::Duration;
 use worker::service::{Done, Downstream, Touch};
+use worker::{Handlers, Peers};
 
 /// Rules R1, cases M1, M2 and M4: the provider's report decides before any commit.
 #[tokio::test]
@@ -78,6 +84,23 @@ async fn an_event_with_another_amount_is_buried() {
     assert_eq!((handled.outcome(), calls), (buried(Reason::AmountMismatch), vec!["get rsv_1".to_owned()]));
     let (handled, _) = run_with(event(120_000), without, |_| {}).await;
     assert_eq!((handled.outcome(), handled.unverified), (Outcome::Done, false));
+}
+
+/// Case M9: the seats are committed for the person of the reservation, not for the payer.
+#[tokio::test]
+async fn the_holder_is_the_person_of_the_reservation() {
+    let clock = Arc::new(SystemClock::new());
+    let peers = ScriptedPeers::new(clock.clone());
+    let mut event = approved("rsv_1", "pay_1");
+    event.person = PersonId::parse("payer").ok();
+    peers.pay(&event);
+    let person = PersonId::parse("holder").ok();
+    peers.script(|s| {
+        s.get.push_back(Ok(ReservationView { person: person.clone(), ..view("rsv_1", Status::Hold, None) }));
+    });
+    let handlers = Handlers::new(peers.as_ports(), clock, Duration::from_secs(10));
+    assert_eq!(handlers.handle(&event, &Trace::default()).await.outcome(), Outcome::Done);
+    assert_eq!(peers.holders(), [person]);
 }
 
 /// Rules R2: the refund that was announced is carried out, and the live hold stays.

@@ -4,7 +4,7 @@
 use async_trait::async_trait;
 use domain::event::{Event, Fact};
 use domain::hold::{Rejection, ReleaseCause, Released};
-use domain::id::{OrderId, PaymentIntentId, ReservationId, ShowId};
+use domain::id::{OrderId, PaymentIntentId, PersonId, ReservationId, ShowId};
 use domain::money::{Currency, Money};
 use domain::reservation::{End, Status};
 use domain::time::Timestamp;
@@ -52,6 +52,7 @@ struct State {
     released: BTreeSet<ReservationId>,
     refunds: BTreeMap<PaymentIntentId, u32>,
     paid_for: BTreeMap<PaymentIntentId, ReservationId>,
+    holders: Vec<Option<PersonId>>,
     inventory_silent: bool,
     payments_silent: bool,
     failing: BTreeMap<ReservationId, u32>,
@@ -99,6 +100,11 @@ impl ScriptedPeers {
 
     pub(crate) fn payments_silent(&self, silent: bool) {
         self.state().payments_silent = silent;
+    }
+
+    /// The holder that each commit named.
+    pub(crate) fn holders(&self) -> Vec<Option<PersonId>> {
+        self.state().holders.clone()
     }
 
     /// The provider has captured what this event reports.
@@ -249,6 +255,7 @@ impl Inventory for ScriptedPeers {
     async fn commit(&self, _: &CallContext, command: CommitSeats) -> Result<Committed, PortError<Rejection>> {
         let id = command.reservation;
         self.state().calls.push(format!("commit {id}"));
+        self.state().holders.push(command.person);
         let _busy = self.enter(&id, "approved").await?;
         let mut state = self.state();
         if let Some(answer) = state.script.commit.pop_front() {
